@@ -1,0 +1,52 @@
+# Two commands do everything: `make demo` and `make test`. Each sets itself up; the second time is quick.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p; done | head -1)
+BIN := $(VENV)/bin
+ARGS ?=
+NAME ?=
+
+.PHONY: help setup demo test test-long lint format bench demo-models screenshot lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Make the virtual environment and install everything that is locked
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" deploy/setup $(VENV)
+
+demo: setup ## Start the whole farm on this machine and render pictures and a clip (ARGS=--exit ends when done)
+	@$(BIN)/farm demo $(ARGS)
+
+test: setup lint ## Check style, types and imports, then run the tests
+	@$(BIN)/pytest $(ARGS)
+
+test-long: setup ## Run the tests that take minutes
+	@$(BIN)/pytest -m long $(ARGS)
+
+lint: setup ## ruff, mypy and the plan of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Put the code into its one format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Print ratios measured here (NAME=claims for one)
+	@$(BIN)/pytest -m benchmark tests/benchmarks -s $(if $(NAME),-k $(NAME)) $(ARGS)
+
+demo-models: setup ## Train the demo models anew (about two hours on two cores)
+	@$(BIN)/python -m workers.demo_models all $(ARGS)
+
+screenshot: setup ## Take the pictures of the README from a running farm
+	@$(BIN)/python -m tests.end_to_end.screenshot $(ARGS)
+
+lock: setup ## Write constraints.txt from what is installed
+	@deploy/lock $(BIN)
+
+clean: ## Remove the virtual environment, caches and the demo's data
+	@rm -rf $(VENV) build dist farm-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

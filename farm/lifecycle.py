@@ -1,0 +1,80 @@
+"""The states of renders, jobs and workers, and the one table of transitions that are allowed.
+
+Claims, settling, control and the supervisor all go through this table; nobody else writes a status.
+"""
+
+from enum import StrEnum
+
+
+class RenderStatus(StrEnum):
+    """Where a render is. `done`, `cancelled` and `expired` are final; `failed` ends unless a user retries."""
+
+    HELD = "held"  # may not run yet: not_before, after, or a paused job
+    PENDING = "pending"  # waits for a worker
+    RUNNING = "running"  # leased to a worker
+    DRAFTED = "drafted"  # stopped at a step for a choice
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Phase(StrEnum):
+    """What a running render is doing."""
+
+    CLAIMED = "claimed"
+    ENCODING = "encoding"
+    STEPPING = "stepping"
+    PARKED = "parked"
+    FINISHING = "finishing"
+
+
+class JobStatus(StrEnum):
+    """Where a job is, as its counters say."""
+
+    ADMITTING = "admitting"  # renders are still being inserted
+    OPEN = "open"
+    PAUSED = "paused"
+    DONE = "done"  # every render is done
+    PARTIAL = "partial"  # ended, some renders done and some not
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    FAILED = "failed"  # its own pass raised or killed the process: counts as a failure of the render
+    LOST = "lost"  # the lease ran out
+    RETURNED = "returned"  # drain, preemption, a neighbour's fault: nobody is blamed
+    CANCELLED = "cancelled"
+
+
+class WorkerStatus(StrEnum):
+    """What a worker is doing, as its heartbeat says."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    RENDERING = "rendering"
+    DRAINING = "draining"
+    GONE = "gone"
+
+
+_R = RenderStatus
+#: The one table: from each state, the states a render may go to.
+TRANSITIONS: dict[RenderStatus, frozenset[RenderStatus]] = {
+    _R.HELD: frozenset({_R.PENDING, _R.CANCELLED, _R.EXPIRED}),
+    _R.PENDING: frozenset({_R.RUNNING, _R.HELD, _R.CANCELLED, _R.EXPIRED}),
+    _R.RUNNING: frozenset(
+        {_R.PENDING, _R.DRAFTED, _R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED}
+    ),
+    _R.DRAFTED: frozenset({_R.PENDING, _R.CANCELLED, _R.EXPIRED}),
+    _R.DONE: frozenset(),
+    _R.FAILED: frozenset({_R.PENDING}),
+    _R.CANCELLED: frozenset(),
+    _R.EXPIRED: frozenset(),
+}
+#: A render in one of these has come to its end; the job's counters say how many.
+ENDED = frozenset({_R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED})

@@ -1,0 +1,39 @@
+"""What lies in object storage: artifacts of renders, and inputs that people uploaded."""
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from farm.tables.base import Base, Id, Name, Seconds
+
+
+class Artifact(Base):
+    """A stored file of a render, written once under the key of its own attempt."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (Index("ix_artifacts_render_id_attempt", "render_id", "attempt"),)
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"))
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(20))  # farm.storage.ArtifactKind: output | thumbnail | manifest
+    key: Mapped[str] = mapped_column(String(500), unique=True)  # in the farm's bucket
+    content_type: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int] = mapped_column(BigInteger)  # bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int | None]  # pixels
+    height: Mapped[int | None]
+    frames: Mapped[int | None]
+    created_at: Mapped[Seconds]
+
+
+class Input(Base):
+    """A file that a project uploaded for its renders to start from."""
+
+    __tablename__ = "inputs"
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[Name]
+    key: Mapped[str] = mapped_column(String(500), unique=True)
+    content_type: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[Seconds]

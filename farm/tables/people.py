@@ -1,0 +1,57 @@
+"""Who uses the farm: projects (tenants), users, keys, and what they already asked for."""
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from farm.tables.base import Base, Id, Name, Seconds
+
+
+class Project(Base):
+    """A tenant: its weight in the fair share, its jobs, its keys."""
+
+    __tablename__ = "projects"
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    name: Mapped[Name] = mapped_column(unique=True)
+    weight: Mapped[float] = mapped_column(default=1.0)
+    created_at: Mapped[Seconds]
+
+
+class User(Base):
+    """A person who signs in to the dashboard."""
+
+    __tablename__ = "users"
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[Name] = mapped_column(unique=True)
+    role: Mapped[str] = mapped_column(String(20))  # farm.security.Role: artist | operator
+    password_hash: Mapped[str | None] = mapped_column(String(300))  # argon2; none: sign-in links only
+    created_at: Mapped[Seconds]
+
+
+class Key(Base):
+    """A secret that stands for a project: an API key or a one-time sign-in link. Only its hash is kept."""
+
+    __tablename__ = "keys"
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
+    user_id: Mapped[Id | None] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str] = mapped_column(String(20))  # farm.security.KeyKind: api | sign_in
+    name: Mapped[Name]
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[Seconds]
+    expires_at: Mapped[Seconds | None]
+    used_at: Mapped[Seconds | None]
+    revoked_at: Mapped[Seconds | None]
+
+
+class IdempotencyKey(Base):
+    """A submission that was already accepted: the same key again returns the same job, never a second one."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("project_id", "key"),)
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
+    key: Mapped[Name]
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"))
+    created_at: Mapped[Seconds]

@@ -1,0 +1,138 @@
+"""What is to be rendered: lanes, flows, jobs, renders, attempts, events."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from farm.lifecycle import JobStatus, Phase, RenderStatus
+from farm.tables.base import Base, Document, Id, Name, Seconds
+
+
+def _one_of(column: str, values: type[RenderStatus] | type[JobStatus] | type[Phase]) -> CheckConstraint:
+    allowed = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+class Lane(Base):
+    """The work for one model at one precision: 'sana-demo@fp32'."""
+
+    __tablename__ = "lanes"
+    name: Mapped[Name] = mapped_column(primary_key=True)
+    model: Mapped[Name]
+    precision: Mapped[str] = mapped_column(String(40))
+    virtual_time: Mapped[float] = mapped_column(default=0.0)  # of the flow served last; newcomers start here
+    paused_at: Mapped[Seconds | None]
+
+
+class Flow(Base):
+    """One project in one class in one lane: where virtual time, weight and pause live."""
+
+    __tablename__ = "flows"
+    __table_args__ = (UniqueConstraint("lane", "project_id", "class_name"),)
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
+    class_name: Mapped[str] = mapped_column(String(20))  # scheduler.fairness.CLASSES: urgent | normal | bulk
+    weight: Mapped[float] = mapped_column(default=1.0)
+    virtual_time: Mapped[float] = mapped_column(default=0.0)  # charged GPU-seconds / weight
+    paused_at: Mapped[Seconds | None]
+
+
+class Job(Base):
+    """What a user submitted: a model, parameters, and one or many renders. Counters move only at a settle."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        _one_of("status", JobStatus),
+        Index("ix_jobs_project_id_id", "project_id", "id"),
+    )
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
+    user_id: Mapped[Id | None] = mapped_column(ForeignKey("users.id"))
+    flow_id: Mapped[Id] = mapped_column(ForeignKey("flows.id"))
+    lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
+    model: Mapped[Name]
+    title: Mapped[str] = mapped_column(String(300))  # the first prompt, shortened
+    status: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int] = mapped_column(default=0)  # raised by every event of the job: events are gapless
+    request: Mapped[Document]  # as it was submitted
+    renders_total: Mapped[int]
+    renders_done: Mapped[int] = mapped_column(default=0)
+    renders_failed: Mapped[int] = mapped_column(default=0)
+    renders_cancelled: Mapped[int] = mapped_column(default=0)
+    renders_expired: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[Seconds]
+    finished_at: Mapped[Seconds | None]
+
+
+_PENDING = text("status = 'pending'")
+_RUNNING = text("status = 'running'")
+
+
+class Render(Base):
+    """One output (an image or a clip): the unit that is claimed, rendered, retried."""
+
+    __tablename__ = "renders"
+    __table_args__ = (
+        _one_of("status", RenderStatus),
+        _one_of("phase", Phase),
+        UniqueConstraint("job_id", "index"),
+        # The claim's two paths: the head of a flow, and the fillers of its batch key. Both hold only pending rows.
+        Index("ix_renders_head", "flow_id", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index(
+            "ix_renders_fill", "lane", "batch_key", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING
+        ),
+        Index("ix_renders_lease", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    )
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"))
+    index: Mapped[int]  # 0 … renders_total - 1: its place in the job
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
+    flow_id: Mapped[Id] = mapped_column(ForeignKey("flows.id"))
+    lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
+    status: Mapped[str] = mapped_column(String(20))
+    phase: Mapped[str | None] = mapped_column(String(20))  # of a running render
+    rank: Mapped[int] = mapped_column(default=0)  # order inside its flow; smaller is sooner
+    batch_key: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]  # as the model renders it (Sana: the bin), in pixels
+    height: Mapped[int]
+    frames: Mapped[int]
+    parameters: Mapped[Document]  # farm.params: the family's model, dumped
+    estimate: Mapped[float]  # GPU-seconds
+    attempt: Mapped[int] = mapped_column(default=0)  # the fence: only the newest may write
+    failures: Mapped[int] = mapped_column(default=0)  # passes that this render itself killed or raised in
+    company: Mapped[int | None]  # how many may render beside it, itself included; none: no limit
+    worker_id: Mapped[Id | None]
+    lease_until: Mapped[Seconds | None]
+    reason: Mapped[str | None] = mapped_column(Text)  # why it failed, was cancelled or went back
+    eligible_at: Mapped[Seconds | None]  # of a held render
+    created_at: Mapped[Seconds]
+    started_at: Mapped[Seconds | None]
+    finished_at: Mapped[Seconds | None]
+    gpu_seconds: Mapped[float | None]
+
+
+class Attempt(Base):
+    """One try at one render by one worker."""
+
+    __tablename__ = "attempts"
+    render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    worker_id: Mapped[Id]
+    pool: Mapped[Name]
+    batch_id: Mapped[Id]  # the claim that took it: who shared that claim shares the id
+    started_at: Mapped[Seconds]
+    ended_at: Mapped[Seconds | None]
+    outcome: Mapped[str | None] = mapped_column(String(20))  # farm.lifecycle.Outcome
+    reason: Mapped[str | None] = mapped_column(Text)
+    gpu_seconds: Mapped[float | None]
+
+
+class Event(Base):
+    """One thing that happened to a job, numbered by the job's version: no gaps, no misses."""
+
+    __tablename__ = "events"
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))  # 'submitted', 'done', 'failed', 'cancelled', 'retried', …
+    at: Mapped[Seconds] = mapped_column(index=True)
+    payload: Mapped[Document]  # {"renders": [ids or indexes], "reason": …}; never a secret

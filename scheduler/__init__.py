@@ -1,0 +1,1 @@
+"""What decides: admission, fair share, claims, leases, the supervisor's duties."""

@@ -1,0 +1,1 @@
+"""What renders: the Celery worker, the engine and the model families."""
