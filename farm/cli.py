@@ -1,0 +1,84 @@
+"""The command `farm`: collects the verbs of all installed packages and prints errors for people.
+
+It imports nobody above `farm`. Verbs come from the modules of `farm.commands` and from the entry points of
+the group `latent_farm.commands`; each such module has `register(app: typer.Typer) -> None`.
+"""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points, version
+from types import ModuleType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import farm.commands
+from farm.errors import FarmError
+
+ENTRY_POINTS = "latent_farm.commands"
+#: What a wrong setting, a refused request or a wrong use of the command ends with.
+FAULT_EXIT_CODE = 2
+
+
+def build_app() -> typer.Typer:
+    """The whole command, with the verbs of every package that can be imported here.
+
+    A package whose own needs are not installed (a control node without the worker's extra) is named at the
+    end of `farm --help`, with what is missing; its verbs are left out.
+    """
+    app = typer.Typer(
+        name="farm",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_farm)
+    missing: list[str] = []
+    for name in _command_modules():
+        try:
+            module: ModuleType = importlib.import_module(name)
+        except ImportError as error:
+            missing.append(f"{name} ({error})")
+            continue
+        module.register(app)
+    if missing:
+        app.info.epilog = "Not available here: " + "; ".join(missing)
+    return app
+
+
+def _command_modules() -> Iterator[str]:
+    for module in sorted(pkgutil.iter_modules(farm.commands.__path__), key=lambda found: found.name):
+        yield f"farm.commands.{module.name}"
+    for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
+        yield entry_point.value
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"farm {version('latent-farm')}")
+        raise typer.Exit
+
+
+def _farm(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Latent Farm: a self-hosted, distributed render farm for diffusion models."""
+
+
+def main() -> None:
+    """Run the command; a FarmError becomes a clean message on stderr and exit code 2, never a traceback."""
+    try:
+        build_app()()
+    except FarmError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
+        sys.exit(FAULT_EXIT_CODE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""One tree of errors. Each has a problem type, a title, an HTTP status; its docstring is its default message.
+
+The command line prints them without a traceback; the API answers them as RFC 9457 problem documents.
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: where, and the rule, the value seen and what to do.
+
+    `field` is a JSON pointer into a request ('/width'; '' is the whole body), or the name of a setting with
+    its file or variable.
+    """
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class FarmError(Exception):
+    """Something went wrong in the farm; its logs say more."""
+
+    type: ClassVar[str] = "farm-error"
+    title: ClassVar[str] = "The farm could not do this"
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str | None = None, faults: Sequence[Fault] = ()) -> None:
+        self.detail = detail or " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
+        self.faults = tuple(faults)
+        super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        return "\n".join([self.detail, *(f"  {fault}" for fault in self.faults)])
+
+
+class _Faulty(FarmError):
+    """Several things are wrong; all of them are listed."""
+
+    def __init__(self, faults: Sequence[Fault], detail: str | None = None) -> None:
+        super().__init__(detail, faults)
+
+
+class SettingsError(_Faulty):
+    """The settings are not right; correct what is listed and start again."""
+
+    type = "settings"
+    title = "Wrong settings"
+
+
+class CatalogError(_Faulty):
+    """The model catalog is not right; correct what is listed and start again."""
+
+    type = "catalog"
+    title = "Wrong model catalog"
+
+
+class InvalidRequest(_Faulty):
+    """The request was refused; each fault names the field, the rule and the value that was seen."""
+
+    type = "invalid-request"
+    title = "Invalid request"
+    status = 422
+
+
+class UnknownModel(InvalidRequest):
+    """The catalog has no model of this name."""
+
+    type = "unknown-model"
+    title = "Unknown model"
+
+
+class IdempotencyMismatch(FarmError):
+    """This Idempotency-Key was used before with another request; send a new key for a new request."""
+
+    type = "idempotency-mismatch"
+    title = "Idempotency key used for another request"
+    status = 422
+
+
+class NotFound(FarmError):
+    """Nothing of this name or id is visible to you."""
+
+    type = "not-found"
+    title = "Not found"
+    status = 404
+
+
+class UnknownPool(NotFound):
+    """The catalog has no pool of this name."""
+
+    type = "unknown-pool"
+    title = "Unknown pool"
+
+
+class Conflict(FarmError):
+    """The state of the thing does not allow this; read it again, it may have changed meanwhile."""
+
+    type = "conflict"
+    title = "Not possible in this state"
+    status = 409
+
+
+class Unauthorized(FarmError):
+    """Sign in, or send a valid key in the header 'Authorization: Bearer lf_…'."""
+
+    type = "unauthorized"
+    title = "Not signed in"
+    status = 401
+
+
+class Forbidden(FarmError):
+    """Your role or your project does not allow this."""
+
+    type = "forbidden"
+    title = "Not allowed"
+    status = 403
+
+
+class TooLarge(FarmError):
+    """The request body is larger than this farm accepts; split it into several jobs."""
+
+    type = "too-large"
+    title = "Request too large"
+    status = 413
+
+
+class BrokerDown(FarmError):
+    """The broker (Redis or Valkey) cannot be reached. Work goes on through SQL, but slower."""
+
+    type = "broker-down"
+    title = "Broker unreachable"
+    status = 503
+
+
+class StorageDown(FarmError):
+    """The object storage cannot be reached or refused; try again later."""
+
+    type = "storage-down"
+    title = "Object storage unreachable"
+    status = 503
+
+
+class DatabaseBusy(FarmError):
+    """The database is busy or unreachable; try again in a moment."""
+
+    type = "database-busy"
+    title = "Database busy"
+    status = 503
+
+
+class InUse(FarmError):
+    """The data folder is in use by another farm; stop that one first, or name another folder."""
+
+    type = "in-use"
+    title = "Data folder in use"
+    status = 409
+
+
+def every_error() -> list[type[FarmError]]:
+    """All public kinds of errors, parents first, for documentation and for `/problems/<type>`."""
+    found: list[type[FarmError]] = []
+    waiting: list[type[FarmError]] = [FarmError]
+    while waiting:
+        kind = waiting.pop(0)
+        if not kind.__name__.startswith("_"):
+            found.append(kind)
+        waiting.extend(kind.__subclasses__())
+    return found
+
+
+def problem(error: FarmError, instance: str) -> dict[str, Any]:
+    """The RFC 9457 document of an error; `instance` is the path of the request or a 'urn:uuid:…'."""
+    document: dict[str, Any] = {
+        "type": f"/problems/{error.type}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+    }
+    if error.faults:
+        document["errors"] = [{"pointer": fault.field, "detail": fault.message} for fault in error.faults]
+    return document

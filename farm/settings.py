@@ -1,0 +1,247 @@
+"""The settings of a farm: environment variables (`FARM_*`) over a YAML file (named by `FARM_CONFIG`).
+
+Every field is described in docs/settings.md. Commands call `load_settings`: it lists every fault at once.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from farm.errors import Fault, SettingsError
+from farm.nearest import did_you_mean
+from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
+
+PREFIX = "FARM_"
+#: Variables with our prefix that are no settings: name → who reads it.
+OTHER_VARIABLES = {
+    "FARM_CONFIG": "the path of the YAML file with settings",
+    "FARM_URL": "the client and the command line: the address of the dashboard",
+    "FARM_API_KEY": "the client and the command line: the key of a project",
+}
+#: Overrides of single catalog values: FARM_CATALOG__models__sana-demo__defaults__guidance_scale=5.0
+CATALOG_OVERRIDE = "FARM_CATALOG__"
+
+Positive = Annotated[float, Field(gt=0)]
+Words = Annotated[list[str], NoDecode]
+
+
+def _default_database(values: dict[str, Any]) -> SecretStr:
+    return SecretStr(f"sqlite:///{values['data_dir']}/farm.sqlite3")
+
+
+class Settings(BaseSettings):
+    """All settings. Times are seconds, sizes bytes, unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    # Where things are.
+    data_dir: Path = Field(Path("farm-data"), validate_default=True)
+    database_url: SecretStr = Field(default_factory=_default_database)
+    redis_url: SecretStr | None = None
+    s3_endpoint_url: str | None = None
+    s3_public_endpoint_url: str | None = None
+    s3_bucket: str = Field("latent-farm", min_length=3, max_length=63)
+    s3_region: str = "us-east-1"
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
+    link_seconds: int = Field(3600, ge=1, le=604_800)  # S3 signs links for seven days at most
+
+    # What is rendered.
+    catalog: Annotated[list[Path], NoDecode] = []
+    environment: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
+
+    # Who may look.
+    secret_key: SecretStr | None = None
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = Field(8420, ge=0, le=65_535)
+    allowed_hosts: Words = ["127.0.0.1", "localhost", "[::1]"]
+    public_url: str | None = None
+
+    # How workers and the scheduler keep time.
+    lease_seconds: Positive = 30.0
+    heartbeat_seconds: Positive = 5.0
+    idle_poll_seconds: Positive = 2.0
+    supervise_seconds: Positive = 2.0
+    drain_seconds: float = Field(30.0, ge=0)
+    engine_hang_seconds: Positive = 120.0
+    worker_gone_seconds: Positive = 60.0
+    max_failures: int = Field(3, ge=1)
+
+    # Where the model runs.
+    torch_threads: int | None = Field(None, ge=1)
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
+
+    # What is written to the log, and what is accepted at the door.
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    max_body_bytes: int = Field(1_000_000, ge=1_000)
+    max_renders_per_job: int = Field(10_000, ge=1, le=10_000)
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    SECRETS: ClassVar[frozenset[str]] = frozenset(
+        {"database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key"}
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        # Children of `farm up` may run in another working directory.
+        return folder.expanduser().absolute()
+
+    @field_validator("catalog", "allowed_hosts", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        """A variable holds a list as words with commas between them."""
+        if isinstance(value, str):
+            return [word.strip() for word in value.split(",") if word.strip()]
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr) -> SecretStr:
+        return _with_scheme(url, ("sqlite", "postgresql", "postgresql+psycopg"))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and _with_scheme(url, ("redis", "rediss", "unix", "redis+socket"))
+
+    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        if url is not None:
+            _with_scheme(SecretStr(url), ("http", "https"))
+            return url.rstrip("/")
+        return None
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> "Settings":
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError(
+                f"lease_seconds ({self.lease_seconds:g}) must be at least twice heartbeat_seconds "
+                f"({self.heartbeat_seconds:g}), or one late heartbeat loses the work"
+            )
+        if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
+            raise ValueError("s3_access_key_id and s3_secret_access_key must be given together")
+        return self
+
+    def origin(self, field: str) -> str:
+        """Where a value came from: 'default', 'FILE:LINE', or 'environment variable FARM_…'."""
+        fallback = "given in code" if field in self.model_fields_set else "default"
+        return self._origins.get(field, fallback)
+
+    def to_variables(self) -> dict[str, str]:
+        """These settings as FARM_* variables for child processes. Holds secrets: never log it."""
+        variables: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            if isinstance(value, list):
+                value = ",".join(str(item) for item in value)
+            if value is not None and value != "":
+                variables[PREFIX + name.upper()] = str(value)
+        return variables
+
+
+def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
+    scheme, found, rest = url.get_secret_value().partition(":")
+    if scheme not in schemes or not found or not rest.startswith("//"):
+        # The scheme is no secret; the rest of the URL may hold a password.
+        seen = repr(scheme) if found and rest.startswith("//") else "no '://' at all"
+        raise ValueError(f"must begin with one of {', '.join(f'{name}://' for name in schemes)}; seen {seen}")
+    return url
+
+
+def load_settings(config: Path | None = None, variables: Mapping[str, str] | None = None) -> Settings:
+    """The settings from `variables` (default: the environment) over the file `config` (default: FARM_CONFIG).
+
+    Raises:
+        SettingsError: with every fault of the file and of the environment.
+    """
+    variables = os.environ if variables is None else variables
+    faults: list[Fault] = []
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    named = variables.get("FARM_CONFIG")
+    path = config or (Path(named) if named else None)
+    if path is not None:
+        try:
+            _take_file(read_yaml(path), values, origins, faults)
+        except FaultyYaml as unreadable:
+            faults += unreadable.faults
+    _take_variables(variables, values, origins, faults)
+
+    try:
+        settings = Settings.__new__(Settings)
+        # Not BaseSettings.__init__, which would gather the values a second time.
+        BaseModel.__init__(settings, **values)
+    except ValidationError as error:
+        raise SettingsError(faults + _describe(error, values, origins)) from None
+    if faults:
+        raise SettingsError(faults)
+    settings._origins.update(origins)
+    return settings
+
+
+def _take_file(file: YamlFile, values: dict[str, Any], origins: dict[str, str], faults: list[Fault]) -> None:
+    for key, value in file.values.items():
+        if key not in Settings.model_fields:
+            text = f"unknown setting; {did_you_mean(str(key), Settings.model_fields, show=3)}"
+            faults.append(Fault(f"{file.place(str(key))}: {key}", text))
+        elif value is not None:
+            values[key] = value
+            origins[key] = file.place(key)
+
+
+def _take_variables(
+    variables: Mapping[str, str], values: dict[str, Any], origins: dict[str, str], faults: list[Fault]
+) -> None:
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    for variable, value in sorted(variables.items()):
+        if not variable.startswith(PREFIX) or variable.startswith(CATALOG_OVERRIDE):
+            continue
+        if variable in known:
+            if value != "":  # an empty variable is an unset one, as in compose files
+                values[known[variable]] = value
+                origins[known[variable]] = f"environment variable {variable}"
+        elif variable not in OTHER_VARIABLES:
+            meant = did_you_mean(variable, [*known, *OTHER_VARIABLES], show=3)
+            faults.append(Fault(f"environment variable {variable}", f"unknown setting; {meant}"))
+
+
+def _describe(error: ValidationError, values: dict[str, Any], origins: dict[str, str]) -> list[Fault]:
+    faults = []
+    for found in error.errors(include_url=False):
+        if found["type"] == "default_factory_not_called":
+            continue  # follows from the fault of another field, which is listed
+        key = ".".join(str(part) for part in found["loc"]) or "settings"
+        field = str(found["loc"][0]) if found["loc"] else ""
+        message = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        if field and field not in Settings.SECRETS:
+            message += f"; seen {values.get(field)!r}"
+        elif field and "seen" not in message:
+            message += "; its value is secret and not shown"
+        origin = origins.get(field)
+        faults.append(Fault(f"{origin}: {key}" if origin else key, message))
+    return faults
