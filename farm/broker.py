@@ -1,0 +1,149 @@
+"""Celery's only home in `farm`: queues, the app, and rings.
+
+A message carries no work. It is an invitation to a pool to come and look into SQL, so a lost, doubled or late
+one is harmless, and a queue never needs more rings than the pool has workers.
+"""
+
+from typing import Any, Protocol
+
+import redis
+from celery import Celery
+from kombu.exceptions import KombuError
+from pydantic import SecretStr
+
+from farm.wire import LOST, Wire
+
+#: The one task: "come and look". Its only argument is the name of the pool.
+RING_TASK = "farm.ring"
+
+
+class BrokerSettings(Protocol):
+    """What the broker needs to know of :class:`farm.settings.Settings`."""
+
+    @property
+    def redis_url(self) -> SecretStr | None: ...
+
+
+def queue_name(pool: str) -> str:
+    """The Celery queue of a pool, which is a Redis list of the same name."""
+    return f"render.{pool}"
+
+
+def broker_url(redis_url: str | None) -> str:
+    """Celery's way to write the address: `redis://` stays, `unix:///path` becomes `redis+socket:///path`.
+
+    With no Redis it is Celery's own memory: a worker then runs without rings and polls SQL.
+    """
+    if not redis_url:
+        return "memory://"
+    if not redis_url.startswith("unix://"):
+        return redis_url
+    address, _, options = redis_url.removeprefix("unix://").partition("?")
+    database = "".join(part.removeprefix("db=") for part in options.split("&") if part.startswith("db="))
+    return f"redis+socket://{address}?virtual_host={database or 0}"
+
+
+def make_app(settings: BrokerSettings) -> Celery:
+    """The Celery application of this farm; it contacts nobody until it is used."""
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    app = Celery("farm", broker=broker_url(url), set_as_current=False)
+    app.conf.update(
+        # Only plain data on the wire, and no results: SQL knows what became of the work.
+        task_serializer="json",
+        accept_content=["json"],
+        result_backend=None,
+        task_ignore_result=True,
+        # A ring is done when it is heard. A worker takes one at a time and leaves the others in the queue.
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        task_default_queue="farm",
+        task_queues=None,
+        task_create_missing_queues=True,
+        # A worker outlives any outage of the broker.
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_transport_options=_transport_options(url),
+        enable_utc=True,
+        timezone="UTC",
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return app
+
+
+def _transport_options(redis_url: str | None) -> dict[str, Any]:
+    if not redis_url:
+        return {}
+    return {
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+        # Publishing gives up at once: the poll of SQL heals a ring that was not heard.
+        "max_retries": 0,
+        # Several farms may share a server by database number: keep their remote control apart too.
+        "fanout_prefix": True,
+        "fanout_patterns": True,
+    }
+
+
+class Broker:
+    """Rings the pools. With no Redis, or with one that is away, nothing is rung and nothing is raised."""
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._settings = settings
+        self._wire = Wire(settings.redis_url.get_secret_value() if settings.redis_url else None, "broker")
+        self._celery: Celery | None = None
+
+    @property
+    def app(self) -> Celery:
+        """The Celery application, made at its first use."""
+        if self._celery is None:
+            self._celery = make_app(self._settings)
+        return self._celery
+
+    def ring(self, pool: str, workers: int) -> bool:
+        """Invite the pool's workers to look for work; call it only after the commit.
+
+        False when nobody could be reached or when `max(1, workers)` rings wait already: whoever takes one of
+        those looks into SQL later than now, and sees what was just committed.
+        """
+        queue, most = queue_name(pool), max(1, workers)
+
+        def press(client: redis.Redis) -> bool:
+            if int(client.llen(queue)) >= most:
+                return False
+            self._publish(pool, queue)
+            # Two who ring at once may both have seen room. Rings of a pool are all alike: drop the surplus.
+            client.ltrim(queue, -most, -1)
+            return True
+
+        return self._wire.ask(press, False)
+
+    def waiting_rings(self, pool: str) -> int:
+        """How many rings wait in the pool's queue; 0 when nobody can be asked."""
+        return self._wire.ask(lambda client: int(client.llen(queue_name(pool))), 0)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+        if self._celery is not None:
+            self._celery.close()
+
+    def _publish(self, pool: str, queue: str) -> None:
+        try:
+            with self.app.producer_pool.acquire(block=True) as producer:
+                self.app.send_task(
+                    RING_TASK,
+                    args=[pool],
+                    queue=queue,
+                    producer=producer,
+                    retry=False,
+                    ignore_result=True,
+                )
+        except KombuError as error:
+            raise redis.ConnectionError(type(error).__name__) from error
+
+
+__all__ = ["LOST", "RING_TASK", "Broker", "broker_url", "make_app", "queue_name"]

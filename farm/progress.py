@@ -1,0 +1,167 @@
+"""What moves too fast for SQL: the steps of running renders, and the bell that says "a job changed".
+
+Every key in Redis that is not Celery's, its type, its life, who writes and who reads it:
+
+| key                      | type    | life       | written by                    | read by                |
+| ------------------------ | ------- | ---------- | ----------------------------- | ---------------------- |
+| `farm:progress:<job id>` | hash    | 1 h after  | workers (`report`, `clear`)   | dashboard (`snapshot`) |
+|                          |         | a write    |                               |                        |
+| `farm:live`              | channel | a moment   | workers, and whoever changes  | dashboard (`listen`)   |
+|                          |         |            | a job (`announce`)            |                        |
+| `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
+|                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
+
+All of it may be lost at any moment: a page is a snapshot from SQL, then deltas; workers poll SQL anyway.
+"""
+
+import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Literal
+
+import redis
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from farm.wire import LOST, Wire, connect
+
+log = structlog.get_logger(__name__)
+
+LIVE = "farm:live"
+LIFE_SECONDS = 3600
+#: How long `listen` waits for a message before it looks at `stop` again.
+LISTEN_SECONDS = 0.5
+
+
+class StepProgress(BaseModel):
+    """Where a running render is: `step` of `steps` in `phase` (:class:`farm.lifecycle.Phase`)."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["step"] = "step"
+    job_id: str
+    project_id: str
+    render_id: str
+    phase: str
+    step: int
+    steps: int
+
+
+class JobChanged(BaseModel):
+    """A job has a new version in SQL; who shows it reads it again."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["job"] = "job"
+    job_id: str
+    project_id: str
+    version: int
+
+
+Live = StepProgress | JobChanged
+_MESSAGES = TypeAdapter(list[Annotated[Live, Field(discriminator="kind")]])
+
+
+def _progress_key(job_id: str) -> str:
+    return f"farm:progress:{job_id}"
+
+
+def _lane_key(lane: str) -> str:
+    return f"farm:lane:{lane}"
+
+
+class ProgressBoard:
+    """Progress in Redis. Without Redis, or while it is away, it shows nothing and raises nothing."""
+
+    def __init__(self, redis_url: str | None) -> None:
+        self._url = redis_url
+        self._wire = Wire(redis_url, "progress")
+
+    def report(self, steps: Sequence[StepProgress]) -> None:
+        """Write where these renders are, and tell who listens. At most two calls a second for a pass."""
+        if not steps:
+            return
+        by_job: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for step in steps:
+            by_job[step.job_id][step.render_id] = step.model_dump_json()
+
+        def write(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipeline:
+                for job_id, fields in by_job.items():
+                    pipeline.hset(_progress_key(job_id), mapping=fields)  # type: ignore[arg-type]
+                    pipeline.expire(_progress_key(job_id), LIFE_SECONDS)
+                pipeline.publish(LIVE, _MESSAGES.dump_json(list(steps)).decode())
+                pipeline.execute()
+
+        self._wire.ask(write, None)
+
+    def clear(self, job_id: str, render_ids: Iterable[str]) -> None:
+        """Forget renders that do not run any more."""
+        fields = list(render_ids)
+        if fields:
+            self._wire.ask(lambda client: client.hdel(_progress_key(job_id), *fields), 0)
+
+    def snapshot(self, job_id: str) -> dict[str, StepProgress]:
+        """Where the running renders of a job are, by render id; empty when nobody can be asked."""
+        nothing: dict[str | bytes, str | bytes] = {}
+        rows = self._wire.ask(lambda client: client.hgetall(_progress_key(job_id)), nothing)
+        found: dict[str, StepProgress] = {}
+        for render_id, text in rows.items():
+            try:
+                found[str(render_id)] = StepProgress.model_validate_json(text)
+            except ValidationError:
+                log.warning("unreadable progress", job_id=job_id, render_id=render_id)
+        return found
+
+    def announce(self, *changes: JobChanged) -> None:
+        """Tell who listens that jobs have new versions; call it only after the commit."""
+        if changes:
+            message = _MESSAGES.dump_json(list(changes)).decode()
+            self._wire.ask(lambda client: client.publish(LIVE, message), 0)
+
+    def listen(self, stop: threading.Event) -> Iterator[Live]:
+        """What is reported and announced from now on, until `stop` is set; ends at once without Redis.
+
+        It reconnects by itself; what is told while it is not connected is missed.
+        """
+        while self._url and not stop.is_set():
+            client = connect(self._url)
+            try:
+                yield from self._hear(client, stop)
+            except LOST as error:
+                self._wire.lost(error)
+                stop.wait(1.0)
+            finally:
+                client.close()
+
+    def _hear(self, client: redis.Redis, stop: threading.Event) -> Iterator[Live]:
+        with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+            channel.subscribe(LIVE)
+            while not stop.is_set():
+                message = channel.get_message(timeout=LISTEN_SECONDS)
+                if message is None:
+                    continue
+                try:
+                    yield from _MESSAGES.validate_json(message["data"])
+                except ValidationError:
+                    log.warning("unreadable message", channel=LIVE)
+
+    def raise_lane(self, lane: str) -> None:
+        """Tell the lane's busy workers that something changed for them; call it only after the commit."""
+
+        def step_up(client: redis.Redis) -> None:
+            with client.pipeline(transaction=True) as pipeline:
+                # After a wipe it starts anywhere: from 0 it could come to a number that a worker saw before.
+                pipeline.set(_lane_key(lane), secrets.randbits(48), nx=True)
+                pipeline.incr(_lane_key(lane))
+                pipeline.execute()
+
+        self._wire.ask(step_up, None)
+
+    def lane_counter(self, lane: str) -> int | None:
+        """Differs from the number seen before when the lane changed; None when nobody can be asked."""
+        value = self._wire.ask(lambda client: client.get(_lane_key(lane)) or "0", None)
+        return None if value is None else int(value)
+
+    def close(self) -> None:
+        """Close the connections; listeners end by their own `stop`."""
+        self._wire.close()

@@ -1,0 +1,232 @@
+"""S3's only home in the farm: keys of artifacts, storing, links.
+
+An artifact is written once, under the key of its own attempt: a late worker cannot overwrite what is settled.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from farm.errors import NotFound, StorageDown
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: What one DeleteObjects request may hold.
+DELETE_AT_ONCE = 1000
+#: The longest life that signature version 4 allows a link: a week.
+LONGEST_LINK_SECONDS = 7 * 24 * 3600
+
+
+class StorageSettings(Protocol):
+    """What the storage needs to know of :class:`farm.settings.Settings`."""
+
+    @property
+    def s3_endpoint_url(self) -> str | None: ...
+    @property
+    def s3_public_endpoint_url(self) -> str | None: ...
+    @property
+    def s3_bucket(self) -> str: ...
+    @property
+    def s3_region(self) -> str: ...
+    @property
+    def s3_access_key_id(self) -> SecretStr | None: ...
+    @property
+    def s3_secret_access_key(self) -> SecretStr | None: ...
+    @property
+    def link_seconds(self) -> int: ...
+
+
+class ArtifactKind(StrEnum):
+    """What a stored file of a render is."""
+
+    OUTPUT = "output"
+    THUMBNAIL = "thumbnail"
+    MANIFEST = "manifest"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object in the bucket: its key, MIME type, size in bytes and SHA-256 in hex."""
+
+    key: str
+    content_type: str
+    size: int
+    sha256: str
+
+
+def artifact_key(project_id: str, job_id: str, render_id: str, attempt: int, filename: str) -> str:
+    """Where a file of one attempt lies in the bucket."""
+    return f"projects/{project_id}/jobs/{job_id}/renders/{render_id}/{attempt}/{filename}"
+
+
+class Storage:
+    """The farm's bucket. Threads may share it; nothing is contacted before the first call."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._clients: dict[str | None, S3Client] = {}
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket if it is not there.
+
+        Raises StorageDown when it cannot be made or looked at.
+        """
+        from botocore.exceptions import ClientError
+
+        with self._trouble("the bucket"):
+            try:
+                self._s3.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) not in {"404", "NoSuchBucket"}:
+                    raise
+                self._make_bucket()
+
+    def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
+        """Store bytes or a file; the server checks the checksum sent along. Raises StorageDown."""
+        with self._trouble(key):
+            if isinstance(data, bytes):
+                size, digest = len(data), hashlib.sha256(data)
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+            else:
+                with data.open("rb") as body:
+                    digest = hashlib.file_digest(body, "sha256")
+                size = data.stat().st_size
+                self._s3.upload_file(str(data), self._bucket, key, ExtraArgs={"ContentType": content_type})
+        return StoredFile(key, content_type, size, digest.hexdigest())
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises NotFound or StorageDown."""
+        with self._trouble(key):
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def link(self, key: str, seconds: int | None = None, download_name: str | None = None) -> str:
+        """A link with which anybody can read this object for `seconds` (default: the setting `link_seconds`).
+
+        With `download_name` a browser saves the file under that name. Nothing is contacted.
+        """
+        life = self._settings.link_seconds if seconds is None else seconds
+        if not 0 < life <= LONGEST_LINK_SECONDS:
+            raise ValueError(f"a link lives 1 to {LONGEST_LINK_SECONDS} seconds, not {life}")
+        asked = {"Bucket": self._bucket, "Key": key}
+        if download_name is not None:
+            asked["ResponseContentDisposition"] = (
+                f"attachment; filename*=UTF-8''{quote(download_name, safe='')}"
+            )
+        client = self._client(self._settings.s3_public_endpoint_url or self._settings.s3_endpoint_url)
+        return client.generate_presigned_url("get_object", Params=asked, ExpiresIn=life)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; those that are not there are deleted already. Raises StorageDown."""
+        waiting = list(keys)
+        with self._trouble("deletion"):
+            for start in range(0, len(waiting), DELETE_AT_ONCE):
+                some = waiting[start : start + DELETE_AT_ONCE]
+                answer = self._s3.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+                )
+                if refused := answer.get("Errors"):
+                    raise StorageDown(
+                        f"{len(refused)} objects could not be deleted: {refused[0].get('Code')}"
+                    )
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys that start with `prefix`, in order, page by page. Raises StorageDown."""
+        with self._trouble(prefix):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            ):
+                for item in page.get("Contents", []):
+                    yield item["Key"]
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+    @property
+    def _bucket(self) -> str:
+        return self._settings.s3_bucket
+
+    @property
+    def _s3(self) -> "S3Client":
+        return self._client(self._settings.s3_endpoint_url)
+
+    def _client(self, endpoint: str | None) -> "S3Client":
+        # Making one reads the service's description (0.1 s), and is not safe in two threads at once.
+        with self._lock:
+            if endpoint not in self._clients:
+                self._clients[endpoint] = _connect(self._settings, endpoint)
+            return self._clients[endpoint]
+
+    def _make_bucket(self) -> None:
+        from botocore.exceptions import ClientError
+
+        region = self._settings.s3_region
+        try:
+            if region == "us-east-1":  # S3 refuses this one by name
+                self._s3.create_bucket(Bucket=self._bucket)
+            else:
+                self._s3.create_bucket(
+                    Bucket=self._bucket,
+                    CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
+                )
+        except ClientError as error:
+            if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                raise
+
+    @contextmanager
+    def _trouble(self, what: str) -> Iterator[None]:
+        """Turn what boto3 raises into the farm's errors; never with an address that holds a signature."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        place = f"{self._settings.s3_endpoint_url or 'AWS S3'}, bucket {self._bucket!r}"
+        try:
+            yield
+        except ClientError as error:
+            if _code(error) in {"404", "NoSuchKey"}:
+                raise NotFound(f"The bucket {self._bucket!r} has no object {what!r}.") from error
+            raise StorageDown(f"The object storage ({place}) refused {what!r}: {_code(error)}.") from error
+        except (BotoCoreError, Boto3Error, OSError) as error:
+            raise StorageDown(
+                f"The object storage ({place}) cannot be reached: {type(error).__name__}."
+            ) from error
+
+
+def _code(error: Exception) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", "unknown"))
+
+
+def _connect(settings: StorageSettings, endpoint: str | None) -> "S3Client":
+    import boto3
+    from botocore.config import Config
+
+    key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=settings.s3_region,
+        # None: the ways of boto3 (environment, profile, the machine's role).
+        aws_access_key_id=key.get_secret_value() if key else None,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=16,
+        ),
+    )
