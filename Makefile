@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 VENV ?= .venv
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p; done | head -1)
+PYTHON ?= python3
 BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=

@@ -1,0 +1,94 @@
+"""The receipt of a render: everything that is needed to render it again, and what came out.
+
+A manifest never names a neighbour. What other renders of a pass contain changes nothing in this one; only how many
+there were does (floating-point sums run in another order), so each step records its batch size and row.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+import farm
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelFacts(_Part):
+    """Which weights: the catalog's name, where they came from, and the sha256 of every weight file."""
+
+    name: str
+    family: str
+    source: str
+    revision: str | None
+    precision: str
+    weight_sha256: dict[str, str]
+
+
+class StepFacts(_Part):
+    """One pass through the transformer: the track's timestep, and who was in it by number, never by name."""
+
+    timestep: float
+    sigma: float | None
+    batch_size: int
+    row: int
+
+
+class Environment(_Part):
+    """What can change the last bits of a floating-point sum."""
+
+    device: str
+    torch_threads: int
+    versions: dict[str, str]
+
+
+class OutputFacts(_Part):
+    """The file that was stored: `sha256` is of its bytes, `pixels_sha256` of the uint8 array before encoding."""
+
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    pixels_sha256: str
+
+
+class Manifest(_Part):
+    """The receipt itself, stored as `manifest.json` beside the output."""
+
+    schema_version: Literal[1] = 1
+    farm_version: str = farm.__version__
+    render_id: str
+    job_id: str
+    index: int
+    attempt: int
+    model: ModelFacts
+    parameters: dict[str, Any]
+    rendered_width: int
+    rendered_height: int
+    rendered_frames: int
+    steps: list[StepFacts]
+    decode_batch_size: int
+    environment: Environment
+    output: OutputFacts
+    gpu_seconds: float
+    finished_at: str  # ISO 8601, UTC
+
+
+def summary_line(parameters: dict[str, Any], model: str) -> str:
+    """The parameters as people paste them into other tools: the three-line text that A1111 writes into a PNG."""
+    lines = [str(parameters["prompt"])]
+    if parameters.get("negative_prompt"):
+        lines.append(f"Negative prompt: {parameters['negative_prompt']}")
+    fields = {
+        "Steps": parameters["num_inference_steps"],
+        "Sampler": parameters["sampler"],
+        "CFG scale": parameters["guidance_scale"],
+        "Seed": parameters["seed"],
+        "Size": f"{parameters['width']}x{parameters['height']}",
+        "Frames": parameters.get("num_frames"),
+        "Model": model,
+        "Version": f"latent-farm {farm.__version__}",
+    }
+    lines.append(", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None))
+    return "\n".join(lines)

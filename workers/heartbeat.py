@@ -1,0 +1,98 @@
+"""The worker's pulse: extend the leases, hear what was revoked, say how it is."""
+
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from farm.connections import Connections
+from farm.lifecycle import WorkerStatus
+from scheduler import leases
+from scheduler.roster import Pulse, beat
+from workers.engine_link import EngineLink
+from workers.holdings import Holdings
+from workers.protocol import DropRender
+
+log = structlog.get_logger(__name__)
+
+_LISTEN_SECONDS = 0.5  # how often the lane's counter is read: what is revoked stops within a step or two of that
+
+
+class Heartbeat:
+    """Beats every `heartbeat_seconds`, and at once when the lane's counter says that something was revoked."""
+
+    def __init__(
+        self, connections: Connections, *, lane: str, worker_id: str, link: EngineLink, holdings: Holdings
+    ) -> None:
+        self.draining = False
+        self.last_error: str | None = None
+        self._done = 0
+        self._connections = connections
+        self._lane = lane
+        self._worker_id = worker_id
+        self._link = link
+        self._holdings = holdings
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
+
+    def count_done(self, renders: int) -> None:
+        """Add to the renders that the next beat reports as done."""
+        self._done += renders
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        counter, due = self._connections.progress.lane_counter(self._lane), 0.0
+        while not self._stopping.wait(_LISTEN_SECONDS):
+            heard = self._connections.progress.lane_counter(self._lane)
+            if heard == counter and time.monotonic() < due:
+                continue
+            counter, due = heard, time.monotonic() + self._connections.settings.heartbeat_seconds
+            try:
+                self._beat()
+            except DBAPIError as error:
+                log.warning("heartbeat failed", error=str(error.orig))
+
+    def _beat(self) -> None:
+        connections, now = self._connections, self._connections.clock()
+        revoked = leases.extend(
+            connections.engine,
+            worker_id=self._worker_id,
+            held=self._holdings.leases(),
+            now=now,
+            lease_seconds=connections.settings.lease_seconds,
+        )
+        for render_id in revoked:
+            log.info("revoked", render=render_id)
+            self._link.send(DropRender(render_id))
+        self._holdings.let_go(revoked)
+        done, self._done = self._done, 0
+        try:
+            beat(connections.engine, self._pulse(), renders_done=done, now=now)
+        except DBAPIError:
+            self._done += done
+            raise
+
+    def _pulse(self) -> Pulse:
+        facts = self._link.facts
+        return Pulse(
+            worker_id=self._worker_id,
+            status=self._status(),
+            device=facts.device if facts else "?",
+            engine_restarts=self._link.restarts,
+            last_error=self.last_error,
+            details={"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {},
+        )
+
+    def _status(self) -> WorkerStatus:
+        if self.draining:
+            return WorkerStatus.DRAINING
+        if not self._link.ready.is_set():
+            return WorkerStatus.STARTING
+        return WorkerStatus.RENDERING if len(self._holdings) else WorkerStatus.IDLE

@@ -1,0 +1,70 @@
+"""The one way a worker ends a render: settle in SQL, tell who watches, let go."""
+
+from collections.abc import Sequence
+
+import stamina
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from farm.connections import Connections
+from farm.lifecycle import Outcome
+from scheduler.settling import Settlement, settle
+from workers.holdings import Holding, Holdings
+
+log = structlog.get_logger(__name__)
+
+_SETTLE_PATIENCE = 120.0  # seconds; a database that is away longer than that has let the lease run out anyway
+
+
+class Settler:
+    """Settles for one worker; safe to use from every thread."""
+
+    def __init__(self, connections: Connections, holdings: Holdings) -> None:
+        self._connections = connections
+        self._holdings = holdings
+
+    def settle(self, settlements: Sequence[Settlement]) -> set[str]:
+        """Settle, announce, let go of all; the ids that counted. The others were revoked: their word is void."""
+        if not settlements:
+            return set()
+        connections = self._connections
+        try:
+            for attempt in stamina.retry_context(on=DBAPIError, timeout=_SETTLE_PATIENCE, attempts=None, wait_max=5.0):
+                with attempt:
+                    settled = settle(
+                        connections.engine,
+                        settlements,
+                        now=connections.clock(),
+                        max_failures=connections.settings.max_failures,
+                    )
+        except DBAPIError as error:
+            # The renders stay 'running' in SQL; when their lease runs out the supervisor hands them to another worker.
+            log.error("settle given up", renders=len(settlements), error=str(error.orig))
+            self._holdings.let_go(settlement.render_id for settlement in settlements)
+            return set()
+        for change in settled.jobs:
+            connections.progress.announce(change)
+        self._forget_progress(settlements)
+        self._holdings.let_go(settlement.render_id for settlement in settlements)
+        if void := len(settlements) - len(settled.accepted):
+            log.info("settlements void: revoked meanwhile", renders=void)
+        return set(settled.accepted)
+
+    def end(self, holdings: Sequence[Holding], outcome: Outcome, reason: str) -> None:
+        """End renders without an output: failed (blamed) or returned (nobody is)."""
+        self.settle(
+            [
+                Settlement(
+                    render_id=holding.render.id, attempt=holding.render.attempt, outcome=outcome, reason=reason
+                )
+                for holding in holdings
+            ]
+        )
+
+    def _forget_progress(self, settlements: Sequence[Settlement]) -> None:
+        by_job: dict[str, list[str]] = {}
+        for settlement in settlements:
+            if holding := self._holdings.get(settlement.render_id):
+                by_job.setdefault(holding.render.job_id, []).append(settlement.render_id)
+        for job_id, render_ids in by_job.items():
+            self._connections.progress.clear(job_id, render_ids)

@@ -1,0 +1,179 @@
+"""One worker: a parent that claims, reports and stores, and an engine process that renders.
+
+The parent never touches torch, so it always answers: rings, remote control, signals and heartbeats go on while the
+engine renders, and an engine that hangs or dies is seen and started again.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from farm.broker import serve_rings
+from farm.connections import Connections
+from farm.ids import new_id
+from farm.lifecycle import Outcome, Phase
+from farm.progress import StepProgress
+from scheduler import roster
+from workers.engine_link import EngineLink
+from workers.feeder import Feeder
+from workers.finishing import Finisher
+from workers.heartbeat import Heartbeat
+from workers.holdings import Holding, Holdings
+from workers.protocol import Rendered, RenderFailed, Stepped
+from workers.settler import Settler
+
+log = structlog.get_logger(__name__)
+
+_REPORT_SECONDS = 0.5  # progress is for eyes: at most two messages a second
+
+
+class Worker:
+    """Puts the parts of one worker together and runs them until it is told to drain.
+
+    Parameters:
+        connections: what this process holds open.
+        pool: the pool of the catalog to serve; its model stays resident in the engine.
+    """
+
+    def __init__(self, connections: Connections, pool: str) -> None:
+        self.id = new_id()
+        self._connections = connections
+        self._pool = connections.catalog.pool(pool)
+        self._model = connections.catalog.model(self._pool.model)
+        self._spool = Path(tempfile.mkdtemp(prefix="latent-farm-spool-"))
+        self._holdings = Holdings()
+        self._settler = Settler(connections, self._holdings)
+        self._finisher = Finisher(connections, self._holdings, self._settler, on_done=self._count_done)
+        self._link = EngineLink(
+            [
+                *(sys.executable, "-m", "workers.engine_process"),
+                *("--pool", self._pool.name, "--spool", str(self._spool)),
+            ],
+            hang_seconds=connections.settings.engine_hang_seconds,
+            on_message=self._hear,
+            on_death=self._mourn,
+        )
+        self._feeder = Feeder(
+            connections,
+            pool=pool,
+            worker_id=self.id,
+            link=self._link,
+            holdings=self._holdings,
+            settler=self._settler,
+        )
+        self._heartbeat = Heartbeat(
+            connections, lane=self._model.lane, worker_id=self.id, link=self._link, holdings=self._holdings
+        )
+        self._reported = 0.0
+
+    def run(self) -> None:
+        """Serve the pool until SIGTERM or SIGINT, then drain: finish what was begun, hand back what was not."""
+        connections = self._connections
+        roster.sign_on(
+            connections.engine,
+            worker_id=self.id,
+            pool=self._pool.name,
+            model=self._model.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            now=connections.clock(),
+        )
+        log.info("worker starts", worker=self.id, pool=self._pool.name, model=self._model.name)
+        self._link.start()
+        self._finisher.start()
+        self._heartbeat.start()
+        idle_poll = threading.Thread(target=self._poll, name="idle-poll", daemon=True)
+        idle_poll.start()
+        try:
+            serve_rings(
+                connections.settings,
+                pool=self._pool.name,
+                worker_name=f"{self._pool.name}.{self.id[-8:]}",
+                on_ring=self._feeder.work_until_empty,
+                on_drain=self._drain,
+            )
+        finally:
+            self._drain()
+            idle_poll.join()
+            self._close()
+
+    def _poll(self) -> None:
+        """Look without being rung: a ring can be lost, and with Redis down there are none."""
+        while not self._feeder.draining.wait(self._connections.settings.idle_poll_seconds):
+            self._feeder.work_until_empty()
+
+    def _drain(self) -> None:
+        if not self._feeder.draining.is_set():
+            log.info("worker drains", holding=len(self._holdings))
+        self._heartbeat.draining = True
+        self._feeder.draining.set()
+
+    def _close(self) -> None:
+        connections = self._connections
+        self._holdings.wait_engine_below(1, connections.settings.drain_seconds)
+        self._link.stop()
+        self._settler.end(self._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
+        self._finisher.stop()
+        self._heartbeat.stop()
+        roster.sign_off(connections.engine, self.id, now=connections.clock())
+        shutil.rmtree(self._spool, ignore_errors=True)
+        log.info("worker ended", worker=self.id)
+
+    def _hear(self, message: Any) -> None:
+        """What the engine says (in the link's thread)."""
+        if isinstance(message, Stepped):
+            self._report(message)
+        elif isinstance(message, Rendered):
+            self._holdings.leave_engine(message.render_id)
+            if self._link.facts:
+                self._finisher.put(message, self._link.facts)
+        elif isinstance(message, RenderFailed):
+            holding = self._holdings.get(message.render_id, message.attempt)
+            log.warning("render failed", render=message.render_id, reason=message.reason, blame=message.blame)
+            if holding:
+                outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
+                self._settler.end([holding], outcome, message.reason)
+
+    def _mourn(self, reason: str) -> None:
+        """The engine died: who was in a pass is suspect and renders in less company next; the others go back."""
+        self._heartbeat.last_error = reason
+        lost = self._holdings.in_engine()
+        suspects = [holding for holding in lost if holding.phase != Phase.CLAIMED]
+        others = [holding for holding in lost if holding.phase == Phase.CLAIMED]
+        self._settler.end(suspects, Outcome.FAILED, reason)
+        self._settler.end(others, Outcome.RETURNED, reason)
+
+    def _report(self, stepped: Stepped) -> None:
+        moved: list[Holding] = []
+        for step in stepped.renders:
+            if holding := self._holdings.get(step.render_id, step.attempt):
+                holding.phase, holding.step, holding.steps = Phase(step.phase), step.step, step.steps
+                moved.append(holding)
+        ended = any(holding.step == holding.steps for holding in moved)
+        if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:
+            return
+        self._reported = time.monotonic()
+        self._connections.progress.report(
+            [
+                StepProgress(
+                    job_id=holding.render.job_id,
+                    project_id=holding.render.project_id,
+                    render_id=holding.render.id,
+                    phase=holding.phase,
+                    step=holding.step,
+                    steps=holding.steps,
+                )
+                for holding in moved
+            ]
+        )
+
+    def _count_done(self, renders: int) -> None:
+        self._heartbeat.count_done(renders)
