@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> YamlFile:
     if node is None or values is None:
         return YamlFile(path, {}, {})
     if not isinstance(node, yaml.MappingNode) or not isinstance(values, dict):
-        raise FaultyYaml([Fault(f"{path}:1", f"the file must hold keys and values, not one value or a list")])
+        raise FaultyYaml([Fault(f"{path}:1", "the file must hold keys and values, not one value or a list")])
     faults: list[Fault] = []
     lines: dict[str, int] = {}
     for key, line in _keys(node, ""):

@@ -1,0 +1,10 @@
+"""The model catalog: hierarchical YAML, merged by layers, checked against a schema.
+
+farm/catalog/models/*.yaml   what is shipped           settings.catalog     the farm's own files
+environments: {NAME: …}      overlays, in any file     FARM_CATALOG__…      single values
+"""
+
+from farm.catalog.loading import Catalog, load_catalog
+from farm.catalog.schema import Limits, ModelEntry, PoolEntry, SizeShift, Source
+
+__all__ = ["Catalog", "Limits", "ModelEntry", "PoolEntry", "SizeShift", "Source", "load_catalog"]

@@ -1,0 +1,95 @@
+"""From layers to a checked catalog; every fault of every entry at once, with the line it comes from."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from farm.catalog.layers import read_layers
+from farm.catalog.merging import Merged
+from farm.catalog.schema import Entry, ModelEntry, PoolEntry
+from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool
+from farm.nearest import did_you_mean
+from farm.settings import Settings
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+
+class Catalog:
+    """The models and pools of this farm."""
+
+    def __init__(self, models: dict[str, ModelEntry], pools: dict[str, PoolEntry], merged: Merged) -> None:
+        self.models = models
+        self.pools = pools
+        self._merged = merged
+
+    def model(self, name: str) -> ModelEntry:
+        """The entry of a model.
+
+        Raises:
+            UnknownModel: the message lists the known names, the likeliest first.
+        """
+        if name not in self.models:
+            text = f"unknown model {name[:200]!r}; {did_you_mean(name, self.models)}"
+            raise UnknownModel([Fault("/model", text)], text)
+        return self.models[name]
+
+    def pool(self, name: str) -> PoolEntry:
+        """The entry of a pool.
+
+        Raises:
+            UnknownPool: the message lists the known names, the likeliest first.
+        """
+        if name not in self.pools:
+            raise UnknownPool(f"unknown pool {name[:200]!r}; {did_you_mean(name, self.pools)}")
+        return self.pools[name]
+
+    def pools_of(self, model: str) -> list[PoolEntry]:
+        """The pools that serve a model; one that none serves can be submitted to, but nothing renders it."""
+        return [pool for pool in self.pools.values() if pool.model == model]
+
+    def origin(self, path: str) -> str:
+        """Where the value at 'models.NAME.KEY' (or 'pools.…') came from: 'FILE:LINE', a variable, 'default'."""
+        return self._merged.origin(tuple(path.split(".")))
+
+
+def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None) -> Catalog:
+    """The shipped catalog under the farm's own files, the chosen environment's overlays, and variables.
+
+    Raises:
+        CatalogError: with every fault and where it stands.
+    """
+    variables = os.environ if variables is None else variables
+    merged = Merged(read_layers(settings.catalog, settings.environment, variables), variables)
+    faults = list(merged.faults)
+    models = dict(_entries(ModelEntry, "models", merged, faults))
+    pools = dict(_entries(PoolEntry, "pools", merged, faults))
+    for pool in pools.values():
+        # A model that is itself faulty is already listed.
+        if pool.model not in models and pool.model not in merged.values["models"]:
+            place = merged.place(("pools", pool.name, "model"))
+            text = f"unknown model {pool.model!r}; {did_you_mean(pool.model, merged.values['models'])}"
+            faults.append(Fault(f"{place}: pools.{pool.name}.model", text))
+    if faults:
+        raise CatalogError(faults)
+    return Catalog(models, pools, merged)
+
+
+def _entries(
+    kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fault]
+) -> Iterator[tuple[str, AnyEntry]]:
+    for name, values in sorted(merged.values[section].items()):
+        try:
+            yield name, kind.model_validate(values)
+        except ValidationError as error:
+            for found in error.errors(include_url=False):
+                path = (section, name, *(str(part) for part in found["loc"]))
+                message = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+                if found["type"] == "extra_forbidden":
+                    message = f"unknown key; {did_you_mean(path[-1], kind.model_fields, show=5)}"
+                elif found["type"] == "missing":
+                    message = "is missing; every entry needs it"
+                elif not isinstance(found["input"], dict):
+                    message += f"; seen {found['input']!r}"
+                faults.append(Fault(f"{merged.place(path)}: {'.'.join(path)}", message))

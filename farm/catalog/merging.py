@@ -1,0 +1,146 @@
+"""Layers become plain values: `extends` first, then `${…}`; OmegaConf merges and substitutes.
+
+A model's own values stand over those of what it extends, the last of several parents over the first. Within one
+entry mappings merge key by key, lists and single values are replaced, higher layers win.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from farm.catalog.layers import Layer
+from farm.errors import Fault
+from farm.nearest import did_you_mean
+from farm.settings import PREFIX, Settings
+
+#: Keys of an entry that steer the merging and are no part of the result.
+STEERING = ("extends", "abstract")
+
+
+class Merged:
+    """The merged catalog: plain values by section and name, and where each value came from."""
+
+    def __init__(self, layers: list[Layer], variables: Mapping[str, str]) -> None:
+        self._layers = layers
+        self._variables = variables
+        self.faults: list[Fault] = []
+        self._families: dict[tuple[str, str], list[str]] = {}
+        self.values = self._substitute({section: self._inherit(section) for section in ("models", "pools")})
+
+    def origin(self, path: tuple[str, ...]) -> str:
+        """Where the value at ('models', NAME, KEY, …) came from; 'default' when no file or variable says it."""
+        section, name, rest = path[0], path[1], path[2:]
+        for ancestor in self._families.get((section, name), [name]):
+            for layer in reversed(self._layers):
+                if layer.holds((section, ancestor, *rest)):
+                    place = layer.place((section, ancestor, *rest))
+                    return place if ancestor == name else f"{place} (through {ancestor!r})"
+        return "default"
+
+    def place(self, path: tuple[str, ...]) -> str:
+        """Like `origin`, but of the nearest thing above that was written somewhere: for faults."""
+        while len(path) > 2 and (origin := self.origin(path)) == "default":
+            path = path[:-1]
+        return self.origin(path)
+
+    # 1. Own values of each entry, over all layers.
+    def _own(self, section: str) -> dict[str, DictConfig]:
+        own: dict[str, DictConfig] = {}
+        for layer in self._layers:
+            for name, values in layer.values.get(section, {}).items():
+                try:
+                    above = OmegaConf.create(values)
+                    own[name] = OmegaConf.merge(own[name], above) if name in own else above  # type: ignore[assignment]
+                except OmegaConfBaseException as error:
+                    place = layer.place((section, str(name)))
+                    self.faults.append(Fault(f"{place}: {section}.{name}", _first_line(error)))
+        return own
+
+    # 2. `extends`: parents below, in their order, then the entry itself.
+    def _inherit(self, section: str) -> dict[str, DictConfig]:
+        own = self._own(section)
+        whole: dict[str, DictConfig] = {}
+
+        def inherit(name: str, way: tuple[str, ...]) -> DictConfig | None:
+            if name in way:
+                circle = " → ".join((*way[way.index(name) :], name))
+                self._fault(section, way[-1], f"extends goes in a circle: {circle}")
+                return None
+            if name not in whole:
+                parents = _as_names(own[name].get("extends"))
+                family = [name]
+                merged = OmegaConf.create({})
+                for parent in parents:
+                    if parent not in own:
+                        self._fault(section, name, f"{parent!r} is unknown; {did_you_mean(parent, own)}")
+                        continue
+                    inherited = inherit(parent, (*way, name))
+                    if inherited is None:
+                        return None
+                    merged = OmegaConf.merge(merged, inherited)  # type: ignore[assignment]
+                    family = [name, *self._families[section, parent], *family[1:]]
+                self._families[section, name] = family
+                merged = OmegaConf.merge(merged, own[name])  # type: ignore[assignment]
+                merged["abstract"] = bool(own[name].get("abstract", False))  # it is not inherited
+                merged["name"] = name
+                whole[name] = merged
+            return whole[name]
+
+        for name in own:
+            inherit(name, ())
+        return whole
+
+    # 3. `${…}`, in the entries that are used: an abstract parent may refer to what its children bring.
+    def _substitute(self, sections: dict[str, dict[str, DictConfig]]) -> dict[str, dict[str, Any]]:
+        OmegaConf.register_resolver("farm.env", self._environment_value, replace=True)
+        root = OmegaConf.create({"variables": {}, **sections})
+        for layer in self._layers:
+            root.variables = OmegaConf.merge(root.variables, layer.values.get("variables", {}))
+        result: dict[str, dict[str, Any]] = {}
+        for section, entries in sections.items():
+            result[section] = {}
+            for name, entry in entries.items():
+                if entry.get("abstract"):
+                    continue
+                try:
+                    values = OmegaConf.to_container(root[section][name], resolve=True)
+                except (OmegaConfBaseException, ValueError, RecursionError) as error:
+                    self._fault(section, name, _first_line(error))
+                    continue
+                assert isinstance(values, dict)
+                result[section][str(name)] = {
+                    str(key): value for key, value in values.items() if key not in STEERING
+                }
+        return result
+
+    def _environment_value(self, name: str, *default: Any) -> Any:
+        """`${farm.env:NAME}` or `${farm.env:NAME,default}`; the value is read as YAML, so 8 is a number."""
+        setting = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and setting in Settings.SECRETS:
+            raise ValueError(
+                f"{name} is a secret and must not stand in the catalog, which everybody can read"
+            )
+        if name in self._variables:
+            return yaml.safe_load(self._variables[name])
+        if default:
+            return default[0]
+        raise ValueError(
+            f"environment variable {name} is not set; set it, or write ${{farm.env:{name},DEFAULT}}"
+        )
+
+    def _fault(self, section: str, name: str, message: str) -> None:
+        place = self.place((section, name))
+        self.faults.append(Fault(f"{place}: {section}.{name}", message))
+
+
+def _as_names(extends: Any) -> list[str]:
+    if extends is None:
+        return []
+    return [extends] if isinstance(extends, str) else [str(parent) for parent in extends]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

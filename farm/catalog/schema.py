@@ -1,0 +1,201 @@
+"""The shape of a catalog entry: what a model is, what may be asked of it, and which pools serve it."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+#: Names of models, pools and environments: they appear in URLs, queue names and variables.
+NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=80)]
+Pixels = Annotated[int, Field(ge=16, le=16_384)]
+DType = Literal["float32", "float16", "bfloat16"]
+
+#: What `defaults` may hold, besides the size: each is a parameter of the same name.
+DEFAULTS = frozenset(
+    {
+        "width",
+        "height",
+        "num_frames",
+        "fps",
+        "num_inference_steps",
+        "guidance_scale",
+        "sampler",
+        "negative_prompt",
+        "flow_shift",
+        "complex_human_instruction",
+    }
+)
+
+
+class Entry(BaseModel):
+    """What all parts of the catalog share: frozen, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Source(Entry):
+    """Where the weights come from: a repository on the Hub, or a folder."""
+
+    repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hub id, 'owner/name'")
+    revision: str | None = Field(
+        None, description="branch, tag or commit; pin a commit hash for renders that can be repeated for ever"
+    )
+    variant: str | None = Field(None, description="file variant in the repository: 'bf16', 'fp16'")
+    path: str | None = Field(
+        None, description="a folder, or 'package:NAME/FOLDER' for one inside an installed package"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.repo is None) == (self.path is None):
+            raise ValueError("give either 'repo' (with 'revision') or 'path', not both and not neither")
+        if self.repo is not None and self.revision is None:
+            raise ValueError("a repository needs a 'revision': 'main' or, better, a commit hash")
+        return self
+
+    def folder(self) -> Path | None:
+        """The local folder of the weights; None for a repository on the Hub."""
+        if self.path is None:
+            return None
+        if not self.path.startswith("package:"):
+            return Path(self.path).expanduser()
+        # Found without importing it: a control node has no torch.
+        from importlib.util import find_spec
+
+        package, _, inside = self.path.removeprefix("package:").partition("/")
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return Path("/nonexistent") / package / inside
+        return Path(spec.submodule_search_locations[0]) / inside
+
+
+class Limits(Entry):
+    """What may be asked for; pairs are (smallest, largest), both allowed."""
+
+    width: tuple[Pixels, Pixels]
+    height: tuple[Pixels, Pixels]
+    max_pixels: int = Field(gt=0, description="width x height as asked")
+    frames: tuple[int, int] = (1, 1)
+    fps: tuple[int, int] = (1, 60)
+    steps: tuple[int, int]
+    guidance: tuple[float, float]
+    flow_shift: tuple[float, float] = (0.1, 20.0)
+    prompt_chars: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("width", "height", "frames", "fps", "steps", "guidance", "flow_shift"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: the smallest ({low}) is above the largest ({high})")
+        return self
+
+
+class SizeShift(Entry):
+    """The flow shift from this many pixels on."""
+
+    from_pixels: int = Field(ge=0)
+    flow_shift: float = Field(gt=0)
+
+
+class ModelEntry(Entry):
+    """One model at one precision: where it comes from, how it is loaded, what may be asked of it."""
+
+    name: Name
+    title: str = Field(min_length=1)
+    description: str = ""
+    family: Name
+    source: Source
+    precision: Name = Field(description="of the lane's name: 'bf16', 'fp32'")
+    dtype: dict[str, DType] = Field(description="component → dtype; 'default' for the others")
+    bins: Literal[512, 1024, 2048, 4096] | None = Field(
+        None, description="the table of sizes the model renders; none: the size asked for"
+    )
+    size_multiple: int = Field(gt=0)
+    sizes: list[tuple[Pixels, Pixels]] = Field(min_length=1, description="offered sizes, the default first")
+    limits: Limits
+    defaults: dict[str, Any]
+    samplers: list[str] = Field(min_length=1)
+    flow_shift: float | None = Field(None, gt=0)
+    flow_shift_by_size: list[SizeShift] = []
+    max_sequence_length: int = Field(gt=0, description="tokens of a prompt; every embedding is padded to it")
+    vae_tiling: dict[str, int] | None = None
+    memory_gb: float = Field(gt=0)
+    seconds_per_step_megapixel: float = Field(gt=0, description="seed of estimates, until measured")
+    published: list[str] = Field(default=[], description="figures others published, with their source")
+
+    @property
+    def lane(self) -> str:
+        """The lane its renders belong to: 'sana-demo@fp32'."""
+        return f"{self.name}@{self.precision}"
+
+    def shift_for(self, width: int, height: int) -> float | None:
+        """The flow shift for a rendered size in pixels: the last of `flow_shift_by_size` that fits."""
+        shift = self.flow_shift
+        for step in sorted(self.flow_shift_by_size, key=lambda found: found.from_pixels):
+            if width * height >= step.from_pixels:
+                shift = step.flow_shift
+        return shift
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        faults = list(self._disagreements())
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _disagreements(self) -> list[str]:
+        faults = []
+        if unknown := sorted(set(self.defaults) - DEFAULTS):
+            faults.append(f"defaults: unknown {unknown}; allowed are {sorted(DEFAULTS)}")
+        if "default" not in self.dtype:
+            faults.append("dtype: needs a 'default' for the components it does not name")
+        sampler = self.defaults.get("sampler")
+        if sampler not in self.samplers:
+            faults.append(f"defaults.sampler: {sampler!r} is not one of samplers {self.samplers}")
+        for key, pair in (
+            ("num_inference_steps", self.limits.steps),
+            ("guidance_scale", self.limits.guidance),
+            ("num_frames", self.limits.frames),
+            ("fps", self.limits.fps),
+        ):
+            value = self.defaults.get(key)
+            if value is None:
+                if key in ("num_inference_steps", "guidance_scale"):
+                    faults.append(f"defaults.{key}: is missing")
+            elif not isinstance(value, int | float) or not math.isfinite(value):
+                faults.append(f"defaults.{key}: must be a number, seen {value!r}")
+            elif not pair[0] <= value <= pair[1]:
+                faults.append(f"defaults.{key}: {value} is outside limits {pair[0]} … {pair[1]}")
+        default_size = (self.defaults.get("width"), self.defaults.get("height"))
+        if default_size != self.sizes[0]:
+            seen = f"{default_size[0]}x{default_size[1]}"
+            faults.append(f"defaults: width and height ({seen}) must be the first of sizes")
+        for width, height in self.sizes:
+            if not self._renders(width, height):
+                faults.append(
+                    f"sizes: {width}x{height} breaks the limits or size_multiple {self.size_multiple}"
+                )
+        return faults
+
+    def _renders(self, width: int, height: int) -> bool:
+        limits = self.limits
+        return (
+            limits.width[0] <= width <= limits.width[1]
+            and limits.height[0] <= height <= limits.height[1]
+            and width * height <= limits.max_pixels
+            and (self.bins is not None or width % self.size_multiple == height % self.size_multiple == 0)
+        )
+
+
+class PoolEntry(Entry):
+    """The workers of one kind of hardware that serve a model."""
+
+    name: Name
+    model: Name
+    max_batch: int = Field(8, ge=1, le=1024)
+    workers: int = Field(1, ge=0, description="how many `farm up` starts")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
+    threads: int | None = Field(None, ge=1, description="torch threads of each worker; none: torch's choice")
