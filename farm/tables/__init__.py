@@ -8,7 +8,7 @@ from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
 from farm.tables.machines import Lease, Pool, Worker
 from farm.tables.people import IdempotencyKey, Key, Project, User
-from farm.tables.work import Attempt, Event, Flow, Job, Lane, Render
+from farm.tables.work import Attempt, Event, Flow, Job, Lane, LaneClass, Render
 
 __all__ = [
     "Artifact",
@@ -21,6 +21,7 @@ __all__ = [
     "Job",
     "Key",
     "Lane",
+    "LaneClass",
     "Lease",
     "Pool",
     "Project",

