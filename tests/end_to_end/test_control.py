@@ -1,0 +1,39 @@
+"""A worker answers while it renders."""
+
+from farm.broker import queue_name
+from tests.end_to_end.farms import RunningFarm
+from tests.waiting import eventually
+
+
+def test_celery_ping_and_inspect_answer_while_the_worker_renders(farm: RunningFarm) -> None:
+    job = farm.client.submit("sana-demo", "a red star on a white background", seed_count=8, num_inference_steps=60)
+    farm.when_stepping(job.id)
+
+    inspect = farm.connections.broker.app.control.inspect(timeout=5)
+    answers = inspect.ping() or {}
+    queues = inspect.active_queues() or {}
+
+    assert any("sana-demo-local" in name for name in answers)
+    assert {"render.sana-demo-local"} == {
+        queue["name"] for name, queues in queues.items() if "sana-demo-local" in name for queue in queues
+    }
+    assert [row.status for row in farm.renders(job.id)].count("running") > 0, "it rendered all the while"
+    farm.client.wait(job.id, timeout=240)
+
+
+def test_a_queue_never_holds_more_rings_than_the_pool_has_workers(farm: RunningFarm) -> None:
+    with farm.pool_paused("sana-demo-local"):
+        jobs = [farm.client.submit("sana-demo", "a blue square", seed=seed) for seed in range(20)]
+        assert farm.connections.broker.waiting_rings("sana-demo-local") <= 1
+    for job in jobs:
+        farm.client.wait(job.id, timeout=240)
+
+
+def test_every_pool_has_a_worker_that_listens_to_its_queue(farm: RunningFarm) -> None:
+    def served() -> set[str]:
+        answers = farm.connections.broker.app.control.inspect(timeout=5).active_queues() or {}
+        return {queue["name"] for queues in answers.values() for queue in queues}
+
+    assert {queue_name(pool) for pool in ("sana-demo-local", "sprint-demo-local", "wan-demo-local")} <= eventually(
+        served
+    )

@@ -1,0 +1,30 @@
+"""The same farm, with PostgreSQL instead of SQLite: one setting is another, nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from farm.settings import Settings
+from tests.end_to_end.conftest import quick_settings
+from tests.end_to_end.farms import RunningFarm, running_farm
+
+
+@pytest.fixture(scope="module")
+def postgres_farm(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[RunningFarm]:
+    def settings(folder: Path) -> Settings:
+        return quick_settings(folder).model_copy(update={"database_url": SecretStr(postgres_url)})
+
+    yield from running_farm(tmp_path_factory.mktemp("postgres-farm"), settings)
+
+
+def test_pictures_and_a_clip_come_out_of_a_farm_on_postgresql(postgres_farm: RunningFarm) -> None:
+    pictures = postgres_farm.client.submit("sana-demo", ["a red circle", "蓝色背景上的红色圆形"], seed_count=3)
+    sprint = postgres_farm.client.submit("sprint-demo", "a green star", seed_count=2)
+    clip = postgres_farm.client.submit("wan-demo", "a red circle moves left on a blue background")
+
+    for job, renders in ((pictures, 6), (sprint, 2), (clip, 1)):
+        postgres_farm.client.wait(job.id, timeout=240)
+        postgres_farm.assert_nothing_lost_or_doubled(job.id, renders)
+    assert postgres_farm.connections.engine.dialect.name == "postgresql"
