@@ -1,5 +1,7 @@
-"""What the catalog is made of, lowest first: the shipped files, the farm's own files, the overlays of the chosen
-environment, and single values from variables. Each layer knows where its values came from.
+"""What the catalog is made of, lowest first.
+
+The shipped files, the farm's own files, the overlays of the chosen environment, and single values from
+variables. Each layer knows where its values came from.
 """
 
 import re
@@ -125,8 +127,8 @@ def _sections(values: Any) -> dict[str, Any]:
 def _from_variables(layers: list[Layer], variables: Mapping[str, str], faults: list[Fault]) -> list[Layer]:
     """One layer for each FARM_CATALOG__SECTION__NAME__KEY…=value; the value is read as YAML.
 
-    A part of the name stands for the key that is spelt alike when case is dropped and everything but letters and
-    digits becomes '_', so that a shell can say SANA_DEMO for 'sana-demo'.
+    A part of the name stands for the key that is spelt alike when case is dropped and everything but letters
+    and digits becomes '_', so that a shell can say SANA_DEMO for 'sana-demo'.
     """
     found = []
     for variable, text in sorted(variables.items()):

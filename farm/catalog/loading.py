@@ -50,7 +50,7 @@ class Catalog:
         return [pool for pool in self.pools.values() if pool.model == model]
 
     def origin(self, path: str) -> str:
-        """Where the value at 'models.NAME.KEY' (or 'pools.…') came from: 'FILE:LINE', a variable, 'default'."""
+        """Where the value at 'models.NAME.KEY' came from: 'FILE:LINE', a variable, or 'default'."""
         return self._merged.origin(tuple(path.split(".")))
 
 

@@ -1,7 +1,7 @@
 """Layers become plain values: `extends` first, then `${…}`; OmegaConf merges and substitutes.
 
-A model's own values stand over those of what it extends, the last of several parents over the first. Within one
-entry mappings merge key by key, lists and single values are replaced, higher layers win.
+A model's own values stand over those of what it extends, the last of several parents over the first. Mappings
+merge key by key, lists and single values are replaced, higher layers win.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Merged:
         self.values = self._substitute({section: self._inherit(section) for section in ("models", "pools")})
 
     def origin(self, path: tuple[str, ...]) -> str:
-        """Where the value at ('models', NAME, KEY, …) came from; 'default' when no file or variable says it."""
+        """Where the value at ('models', NAME, KEY, …) came from; 'default' when nothing says it."""
         section, name, rest = path[0], path[1], path[2:]
         for ancestor in self._families.get((section, name), [name]):
             for layer in reversed(self._layers):
@@ -42,7 +42,7 @@ class Merged:
 
     def place(self, path: tuple[str, ...]) -> str:
         """Like `origin`, but of the nearest thing above that was written somewhere: for faults."""
-        while len(path) > 2 and (origin := self.origin(path)) == "default":
+        while len(path) > 2 and self.origin(path) == "default":
             path = path[:-1]
         return self.origin(path)
 

@@ -1,0 +1,23 @@
+"""What may be asked of a model, checked at the door: as strict as a pipeline, adjusting nothing."""
+
+from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
+from farm.params.resolving import Resolved, batch_key, check_request, parse_parameters, resolve, shape_of
+from farm.params.sizes import Shape
+from farm.params.submission import JobRequest, parse_request
+
+__all__ = [
+    "MAX_SEED",
+    "JobRequest",
+    "RenderParameters",
+    "Resolved",
+    "SanaParameters",
+    "Shape",
+    "SprintParameters",
+    "WanParameters",
+    "batch_key",
+    "check_request",
+    "parse_parameters",
+    "parse_request",
+    "resolve",
+    "shape_of",
+]

@@ -1,0 +1,65 @@
+"""What the renders of all families are told: the parameters as they stand in `renders.parameters`.
+
+They are complete: no worker adds a default, so a render can be rendered again after the catalog changed.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Seeds are exact in JSON numbers of every language, and torch takes them all.
+MAX_SEED = 2**53 - 1
+
+
+class RenderParameters(BaseModel):
+    """One render. Sizes in pixels as asked; what the model renders is `shape_of`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    family: str
+    prompt: str
+    seed: int = Field(ge=0, le=MAX_SEED)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    num_inference_steps: int = Field(gt=0)
+    guidance_scale: float
+    sampler: str
+    max_sequence_length: int = Field(gt=0, description="tokens; the embedding is padded to it")
+    deterministic: bool = Field(False, description="rendered alone, so that neighbours change no bit")
+
+    @property
+    def frames(self) -> int:
+        """Frames of the output; 1 for a still."""
+        return 1
+
+
+class SanaParameters(RenderParameters):
+    """A picture by Sana or SANA-1.5."""
+
+    family: Literal["sana"] = "sana"
+    negative_prompt: str = ""
+    flow_shift: float | None = Field(None, gt=0)
+    complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+
+
+class SprintParameters(RenderParameters):
+    """A picture by SANA-Sprint: one to four steps, guidance as an input of the model, no negative prompt."""
+
+    family: Literal["sprint"] = "sprint"
+    num_inference_steps: int = Field(ge=1, le=4)
+    complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+
+
+class WanParameters(RenderParameters):
+    """A clip (or with one frame a still) by Wan."""
+
+    family: Literal["wan"] = "wan"
+    negative_prompt: str = ""
+    num_frames: int = Field(gt=0, description="4k + 1")
+    fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
+    flow_shift: float | None = Field(None, gt=0)
+
+    @property
+    def frames(self) -> int:
+        """Frames of the clip."""
+        return self.num_frames

@@ -1,0 +1,160 @@
+"""The door: one request against one model, gathering every fault and everything the answer must say."""
+
+from farm.catalog.schema import ModelEntry
+from farm.errors import Fault
+from farm.nearest import did_you_mean
+from farm.params.samplers import IMPOSSIBLE, SAMPLERS
+from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
+from farm.params.submission import JobRequest, pointer, shown
+from farm.params.text import text_fault, tokens_at_most
+
+
+class Door:
+    """Checks that families share. A check returns the value to render with, also after a fault."""
+
+    def __init__(self, request: JobRequest, entry: ModelEntry) -> None:
+        self.request = request
+        self.entry = entry
+        self.faults: list[Fault] = []
+        self.notices: list[str] = []
+
+    def refuse(self, field: str, message: str) -> None:
+        """Add a fault of a field of the request."""
+        self.faults.append(Fault(pointer(field), message))
+
+    def refuse_given(self, field: str, reason: str) -> None:
+        """A fault if the request gives a field that this model does not have."""
+        if getattr(self.request, field) is not None:
+            self.refuse(field, f"{reason}; leave it out")
+
+    def whole(self, field: str, low: int, high: int) -> int:
+        """A whole number of the request (or the model's default) within low … high."""
+        value = self._asked(field)
+        assert isinstance(value, int)
+        if not low <= value <= high:
+            self.refuse(field, f"must be between {low} and {high} for {self.entry.name}; seen {shown(value)}")
+        return value
+
+    def real(self, field: str, low: float, high: float) -> float:
+        """A number of the request (or the model's default) within low … high."""
+        value = self._asked(field)
+        if not low <= value <= high:
+            self.refuse(
+                field, f"must be between {low:g} and {high:g} for {self.entry.name}; seen {shown(value)}"
+            )
+            return low
+        return float(value)
+
+    def _asked(self, field: str) -> float:
+        value = getattr(self.request, field)
+        if value is None:
+            value = self.entry.defaults[field]
+        assert isinstance(value, int | float)
+        return value
+
+    def prompts(self) -> list[str]:
+        """The prompts of the request."""
+        prompts, limit = self.request.prompts, self.entry.limits.prompt_chars
+        if not prompts:
+            self.refuse("prompt", "must hold at least one prompt; seen an empty list")
+        for index, prompt in enumerate(prompts):
+            field = pointer("prompt") if isinstance(self.request.prompt, str) else pointer("prompt", index)
+            if fault := text_fault(prompt, limit):
+                self.faults.append(Fault(field, fault))
+            elif tokens_at_most(prompt) > self.entry.max_sequence_length:
+                self.notices.append(
+                    f"{field}: {self.entry.name} reads the first {self.entry.max_sequence_length} tokens; "
+                    f"the end of this prompt ({len(prompt)} characters) may be cut off"
+                )
+        return prompts
+
+    def negative_prompt(self, guidance: float) -> str:
+        """The negative prompt; one that is given but can have no effect is said so."""
+        given = self.request.negative_prompt
+        if given is None:
+            default: str = self.entry.defaults.get("negative_prompt", "")
+            return default
+        if fault := text_fault(given, self.entry.limits.prompt_chars, may_be_empty=True):
+            self.refuse("negative_prompt", fault)
+        elif given.strip() and guidance <= 1:
+            self.notices.append("/negative_prompt: has no effect at guidance_scale 1; take more than 1")
+        return given
+
+    def sampler(self) -> str:
+        """The sampler by its name."""
+        name = self.request.sampler
+        if name is None:
+            default: str = self.entry.defaults["sampler"]
+            return default
+        if name in self.entry.samplers:
+            return name
+        plain = name.lower().strip().replace(" ", "_")
+        if plain in IMPOSSIBLE:
+            message = f"{shown(name)} {IMPOSSIBLE[plain]}"
+        elif name in SAMPLERS:
+            message = f"{name!r} does not work with {self.entry.name}"
+        else:
+            message = f"{shown(name)} is unknown"
+        self.refuse("sampler", f"{message}; {did_you_mean(name, self.entry.samplers)}")
+        return name
+
+    def flow_shift(self, width: int, height: int) -> float | None:
+        """The timestep shift: as asked, or as the model has it for this rendered size."""
+        if self.request.flow_shift is not None:
+            return self.real("flow_shift", *self.entry.limits.flow_shift)
+        return self.entry.shift_for(width, height)
+
+    def size(self) -> tuple[int, int]:
+        """Width and height as asked, which the model can render, or render in a bin and cut."""
+        limits, before = self.entry.limits, len(self.faults)
+        if (self.request.width is None) != (self.request.height is None):
+            given, other = ("width", "height") if self.request.height is None else ("height", "width")
+            self.refuse(other, f"must be given too where {given} is given")
+            return self.entry.sizes[0]
+        width = self.whole("width", *limits.width)
+        height = self.whole("height", *limits.height)
+        if self.entry.bins is None:
+            self._multiple("width", width, limits.width)
+            self._multiple("height", height, limits.height)
+        if len(self.faults) == before and width * height > limits.max_pixels:
+            self.refuse(
+                "width",
+                f"{width}x{height} are {width * height:,} pixels and {self.entry.name} renders at most "
+                f"{limits.max_pixels:,}; {self._offered()}",
+            )
+        elif len(self.faults) == before:
+            self._cut(width, height)
+        return width, height
+
+    def _multiple(self, side: str, value: int, limits: tuple[int, int]) -> None:
+        multiple = self.entry.size_multiple
+        if limits[0] <= value <= limits[1] and value % multiple:
+            legal = " or ".join(map(str, nearest_multiples(value, multiple, *limits)))
+            self.refuse(
+                side, f"must be a multiple of {multiple} for {self.entry.name}; seen {value}, take {legal}"
+            )
+
+    def _cut(self, width: int, height: int) -> None:
+        rendered = rendered_shape(self.entry, width, height)
+        if (rendered.width, rendered.height) == (width, height):
+            return
+        if not 0.25 <= height / width <= 4:
+            self.refuse(
+                "width", f"{width}x{height} is longer than 4:1, which no size of {self.entry.name} covers"
+            )
+            return
+        came_out = cut_size(rendered, width, height)
+        if came_out != (width, height):
+            self.refuse(
+                "width",
+                f"{width}x{height} would come out as {came_out[0]}x{came_out[1]} (rendered at {rendered}, "
+                f"cut, a pixel lost to rounding); take {came_out[0]}x{came_out[1]} or {self._offered()}",
+            )
+            return
+        self.notices.append(
+            f"{width}x{height} is rendered at {rendered}, the nearest size {self.entry.name} knows, then "
+            f"scaled and cropped to {width}x{height}"
+        )
+
+    def _offered(self) -> str:
+        return "for example " + ", ".join(f"{width}x{height}" for width, height in self.entry.sizes[:6])

@@ -1,0 +1,171 @@
+"""From a request to renders: each complete, each legal for its model, or every reason why not."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farm.catalog.loading import Catalog
+from farm.catalog.schema import ModelEntry
+from farm.errors import Fault, InvalidRequest, UnknownModel
+from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
+from farm.params.door import Door
+from farm.params.sana import sana_parameters
+from farm.params.sizes import Shape, rendered_shape
+from farm.params.sprint import sprint_parameters
+from farm.params.submission import JobRequest, pointer, read_request, shown
+from farm.params.wan import wan_parameters
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one kind of model checks a request, and what its renders carry."""
+
+    parameters: type[RenderParameters]
+    check: Callable[[Door], dict[str, Any]]
+
+
+FAMILIES: Mapping[str, Family] = {
+    "sana": Family(SanaParameters, sana_parameters),
+    "sprint": Family(SprintParameters, sprint_parameters),
+    "wan": Family(WanParameters, wan_parameters),
+}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The renders of a job in their order (prompt by prompt, seed by seed), and what to tell."""
+
+    renders: list[RenderParameters]
+    notices: list[str]
+
+
+def resolve(
+    request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_seed: Callable[[], int]
+) -> Resolved:
+    """The renders that a request asks for.
+
+    Seeds that are drawn are drawn once and shared by all prompts, so that pictures can be compared.
+
+    Raises:
+        InvalidRequest: with every fault, each with the field, the rule, the value seen and what to do.
+    """
+    family = FAMILIES[entry.family]
+    door = Door(request, entry)
+    prompts = door.prompts()
+    seeds = _seeds(door, max_renders, draw_seed)
+    common = family.check(door)
+    if prompts and seeds and len(prompts) * len(seeds) > max_renders:
+        text = f"{len(prompts):,} prompts x {len(seeds):,} seeds are more than the {max_renders:,} renders"
+        door.refuse("prompt", f"{text} of a job; split it into several jobs")
+    if door.faults:
+        raise InvalidRequest(door.faults)
+    common |= {
+        "max_sequence_length": entry.max_sequence_length,
+        "deterministic": bool(request.deterministic),
+    }
+    renders = [
+        family.parameters.model_validate({**common, "prompt": prompt, "seed": seed})
+        for prompt in prompts
+        for seed in seeds
+    ]
+    return Resolved(renders, door.notices)
+
+
+def check_request(document: object, catalog: Catalog, *, max_renders: int) -> JobRequest:
+    """A request from parsed JSON, checked against its model too; `resolve` will not refuse it.
+
+    Raises:
+        InvalidRequest: every fault of type, form and model, in one answer.
+        UnknownModel: if that is all that is wrong.
+    """
+    request, faults = read_request(document)
+    if request is not None:
+        try:
+            resolve(request, catalog.model(request.model), max_renders=max_renders, draw_seed=lambda: 0)
+        except UnknownModel as unknown:
+            if not faults:
+                raise
+            faults += unknown.faults
+        except InvalidRequest as invalid:
+            faults += invalid.faults
+    elif isinstance(document, dict) and isinstance(name := document.get("model"), str):
+        try:
+            catalog.model(name)
+        except UnknownModel as unknown:
+            faults += unknown.faults
+    if faults or request is None:
+        raise InvalidRequest(faults)
+    return request
+
+
+def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:
+    """Stored parameters (`renders.parameters`) as the model of their family.
+
+    Raises:
+        InvalidRequest: the family is unknown; pydantic's ValidationError if a field is not as it was stored.
+    """
+    family = FAMILIES.get(str(parameters.get("family")))
+    if family is None:
+        raise InvalidRequest(
+            [
+                Fault(
+                    "/family", f"must be one of {', '.join(FAMILIES)}; seen {shown(parameters.get('family'))}"
+                )
+            ]
+        )
+    return family.parameters.model_validate(parameters)
+
+
+def shape_of(parameters: RenderParameters, entry: ModelEntry) -> Shape:
+    """The shape in which the model renders: the bin where it has bins, else the size that was asked for."""
+    return rendered_shape(entry, parameters.width, parameters.height, parameters.frames)
+
+
+def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
+    """Hash of all that must be equal for renders to share passes: lane, shape, sealed options.
+
+    Prompt, seed, steps, guidance and sampler belong to each track and are not part of it. A deterministic
+    render has a key of its own; admission also gives it company=1.
+    """
+    shape = shape_of(parameters, entry)
+    sealed: dict[str, Any] = {
+        "lane": entry.lane,
+        "shape": [shape.width, shape.height, shape.frames],
+        "max_sequence_length": parameters.max_sequence_length,
+        "loras": [],
+    }
+    if parameters.deterministic:
+        sealed["alone"] = parameters.model_dump(mode="json")
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
+
+
+def _seeds(door: Door, max_renders: int, draw_seed: Callable[[], int]) -> list[int]:
+    """The seeds of every prompt; empty after a fault."""
+    request = door.request
+    given = [name for name in ("seed", "seeds", "seed_count") if getattr(request, name) is not None]
+    if len(given) > 1:
+        door.refuse(given[1], f"give one of seed, seeds and seed_count; seen {' and '.join(given)}")
+        return []
+    if request.seeds is not None:
+        before = len(door.faults)
+        if not request.seeds:
+            door.refuse("seeds", "must hold at least one seed; seen an empty list")
+        if len(request.seeds) > max_renders:
+            door.refuse(
+                "seeds", f"a job has at most {max_renders:,} renders; seen {len(request.seeds):,} seeds"
+            )
+            return []
+        for index, seed in enumerate(request.seeds):
+            if not 0 <= seed <= MAX_SEED:
+                text = f"must be between 0 and {MAX_SEED} (2^53 - 1); seen {shown(seed)}"
+                door.faults.append(Fault(pointer("seeds", index), text))
+        return request.seeds if len(door.faults) == before else []
+    if request.seed is not None:
+        return [request.seed]
+    count = request.seed_count or 1
+    if count > max_renders:
+        door.refuse("seed_count", f"a job has at most {max_renders:,} renders; seen {shown(count)}")
+        return []
+    return [draw_seed() for _ in range(count)]

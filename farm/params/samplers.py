@@ -1,0 +1,41 @@
+"""The samplers people may ask for by name, and why others cannot be had.
+
+All models here are trained with flow matching: x_t = (1 - σ) x0 + σ ε, predicted as the velocity ε - x0.
+"""
+
+#: name → what it is, for forms.
+SAMPLERS = {
+    "dpm++-2m": "DPM-Solver++ 2M: second order, the usual choice for Sana",
+    "dpm++-2m-sde": "DPM-Solver++ 2M SDE: adds fresh noise at each step, drawn from the seed",
+    "dpm++-singlestep": "DPM-Solver++ single step, second order",
+    "unipc": "UniPC: second order with a corrector, the usual choice for Wan",
+    "euler": "Euler: first order, needs more steps",
+    "heun": "Heun: second order, two passes for each step but the last",
+    "ddim": "DDIM: under flow matching the same as Euler",
+    "scm": "consistency sampler of SANA-Sprint",
+}
+
+_NOISE_SCHEDULE = "is made for another noise schedule; under flow matching it gives garbage or an error"
+#: What people know from other tools → why it cannot be had.
+IMPOSSIBLE = {
+    **dict.fromkeys(
+        (
+            "euler_a",
+            "euler-a",
+            "euler-ancestral",
+            "euler_ancestral",
+            "k_euler_a",
+            "k_euler",
+            "dpm2",
+            "dpm2-a",
+        ),
+        _NOISE_SCHEDULE,
+    ),
+    **dict.fromkeys(("kdpm2", "kdpm2-a", "dpm2_a", "ddpm", "pndm", "plms", "tcd", "edm"), _NOISE_SCHEDULE),
+    **dict.fromkeys(("lms", "k_lms", "dpm-sde", "dpmpp_sde", "dpm++-sde", "cosine-dpm"), _NOISE_SCHEDULE),
+    "lcm": "is made for distilled models; on this one the picture comes out with the wrong contrast",
+    "deis": "ends above zero noise under flow matching and leaves visible grain",
+    "sa-solver": "ends above zero noise under flow matching and leaves visible grain",
+    "sa_solver": "ends above zero noise under flow matching and leaves visible grain",
+    "ipndm": "gives garbage under flow matching",
+}

@@ -1,0 +1,145 @@
+"""What a user submits: `JobRequest`, the body of POST /api/v1/jobs, read with every fault at once."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from farm.errors import Fault, InvalidRequest
+from farm.nearest import did_you_mean
+from farm.params.base import MAX_SEED
+
+ClassName = Literal["urgent", "normal", "bulk"]
+
+
+class JobRequest(BaseModel):
+    """One model, one or many prompts x seeds; what is left out takes the model's default.
+
+    Types are strict: `"20"`, `20.0` and `true` are no numbers of steps.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+    model: str = Field(description="a name of GET /api/v1/models")
+    prompt: str | list[str] = Field(description="one prompt, or a list: each is rendered with each seed")
+    negative_prompt: str | None = Field(None, description="what to keep out; Sana and Wan")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="one seed for every prompt")
+    seeds: list[int] | None = Field(None, description="each prompt is rendered with each of these")
+    seed_count: int | None = Field(None, ge=1, description="draw so many seeds; the answer says which")
+    width: int | None = Field(None, description="pixels")
+    height: int | None = Field(None, description="pixels")
+    num_frames: int | None = Field(None, description="of a clip: 4k + 1")
+    fps: int | None = Field(None, description="of a clip, as it is stored")
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    sampler: str | None = None
+    flow_shift: float | None = Field(
+        None, description="timestep shift; larger spends more steps on composition"
+    )
+    complex_human_instruction: bool | None = Field(
+        None, description="Sana's own instruction before the prompt"
+    )
+    deterministic: bool | None = Field(None, description="render alone: the same bytes again, but slower")
+    class_name: ClassName = Field("normal", alias="class", description="urgent before normal before bulk")
+    title: str | None = Field(None, max_length=300)
+
+    @property
+    def prompts(self) -> list[str]:
+        """All prompts, also when there is one."""
+        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+
+
+def read_request(document: object) -> tuple[JobRequest | None, list[Fault]]:
+    """A request from parsed JSON, and its faults of type and form.
+
+    With faults, the request holds what was right (or is None when the model is not), so that a caller can look
+    for the other faults as well.
+    """
+    if not isinstance(document, dict):
+        return None, [Fault("", f"the body must be a JSON object; seen {_kind(document)}")]
+    try:
+        return JobRequest.model_validate(document), []
+    except ValidationError as error:
+        faults = _faults(error)
+    wrong = {fault.field.split("/")[1] for fault in faults if fault.field}
+    rest = {key: value for key, value in document.items() if key not in {_unescape(name) for name in wrong}}
+    if "prompt" in wrong:
+        rest["prompt"] = "stands in for the faulty one"
+    try:
+        return JobRequest.model_validate(rest), faults
+    except ValidationError:
+        return None, faults
+
+
+def parse_request(document: object) -> JobRequest:
+    """A request from parsed JSON.
+
+    Raises:
+        InvalidRequest: with every fault of type and form; `check_request` finds those of the model too.
+    """
+    request, faults = read_request(document)
+    if faults or request is None:
+        raise InvalidRequest(faults)
+    return request
+
+
+def pointer(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901) to a place in the body."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def shown(value: object) -> str:
+    """A value as a fault shows it: short, and printable whatever it holds."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _unescape(name: str) -> str:
+    return name.replace("~1", "/").replace("~0", "~")
+
+
+def _kind(value: object) -> str:
+    kinds: Sequence[tuple[type, str]] = (
+        (bool, "true or false"),
+        (int, "a number"),
+        (float, "a number"),
+        (str, "a text"),
+        (list, "a list"),
+        (dict, "an object"),
+    )
+    return next((word for kind, word in kinds if isinstance(value, kind)), "null")
+
+
+_WANTED = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+}
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    """Faults in our words; the two ways to give a prompt are one fault, not two."""
+    faults: dict[str, Fault] = {}
+    for found in error.errors(include_url=False):
+        location = [part for part in found["loc"] if part not in ("str", "list[str]")]
+        where, kind, seen = pointer(*location), found["type"], found["input"]
+        if kind == "extra_forbidden":
+            known = [field.alias or name for name, field in JobRequest.model_fields.items()]
+            message = f"unknown field; {did_you_mean(str(location[-1]), known, show=5)}"
+        elif kind == "missing":
+            message = "is missing; every job needs it"
+        elif location == ["prompt"]:
+            message = f"must be a text or a list of texts; seen {_kind(seen)}"
+        elif kind in _WANTED:
+            message = f"{_WANTED[kind]}; seen {_kind(seen)} {shown(seen)}"
+        else:
+            message = f"{found['msg'].replace('Input should be', 'must be')}; seen {shown(seen)}"
+        if not (location == ["prompt"] and isinstance(seen, list)):
+            faults.setdefault(where, Fault(where, message))
+    return list(faults.values())

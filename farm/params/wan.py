@@ -1,0 +1,42 @@
+"""What may be asked of Wan."""
+
+from typing import Any
+
+from farm.params.door import Door
+
+#: The video VAE packs the first frame alone and then four at a time.
+FRAMES_PER_LATENT = 4
+
+
+def wan_parameters(door: Door) -> dict[str, Any]:
+    """All parameters but prompt and seed. Sizes: multiples of 16. Frames: 4k + 1; one is a still.
+
+    The pipeline itself would round other frame counts (12 up to 13, 10 down to 9) with only a warning.
+    """
+    entry = door.entry
+    door.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")
+    width, height = door.size()
+    guidance = door.real("guidance_scale", *entry.limits.guidance)
+    return {
+        "width": width,
+        "height": height,
+        "num_frames": _frames(door),
+        "fps": door.whole("fps", *entry.limits.fps),
+        "num_inference_steps": door.whole("num_inference_steps", *entry.limits.steps),
+        "guidance_scale": guidance,
+        "negative_prompt": door.negative_prompt(guidance),
+        "sampler": door.sampler(),
+        "flow_shift": door.flow_shift(width, height),
+    }
+
+
+def _frames(door: Door) -> int:
+    low, high = door.entry.limits.frames
+    before = len(door.faults)
+    frames = door.whole("num_frames", low, high)
+    if len(door.faults) == before and frames % FRAMES_PER_LATENT != 1:
+        below = (frames - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
+        legal = [count for count in (below, below + FRAMES_PER_LATENT) if low <= count <= high]
+        take = " or ".join(map(str, legal))
+        door.refuse("num_frames", f"must be 4k + 1 for {door.entry.name}; seen {frames}, take {take}")
+    return frames
