@@ -1,0 +1,118 @@
+"""Projects (tenants) and users (people)."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from farm.accounts.names import name_faults
+from farm.clock import Clock, system_clock
+from farm.database import read, write
+from farm.errors import Conflict, Fault, InvalidRequest, NotFound
+from farm.ids import new_id
+from farm.security import Role, hash_password
+from farm.tables import Project, User
+
+FIRST_PROJECT = "studio"
+FIRST_USER = "operator"
+
+
+@dataclass(frozen=True)
+class FirstAccount:
+    """The project and the operator that every farm has from its first day."""
+
+    project_id: str
+    user_id: str
+
+
+def create_project(engine: Engine, name: str, weight: float = 1.0, *, clock: Clock = system_clock) -> str:
+    """A new project; returns its id. `weight` is its part in the fair share, beside the others' weights.
+
+    Raises:
+        InvalidRequest: the name is empty, too long or has control characters, or the weight is not positive.
+        Conflict: there is a project of this name.
+    """
+    faults = name_faults(name)
+    if not 0 < weight < float("inf"):
+        faults.append(Fault("/weight", f"must be a positive number; seen {weight!r}"))
+    if faults:
+        raise InvalidRequest(faults)
+    row = {"id": new_id(), "name": name, "weight": weight, "created_at": clock()}
+    try:
+        with write(engine) as connection:
+            connection.execute(insert(Project), row)
+    except IntegrityError as error:
+        raise Conflict(f"There is a project named {name!r} already; choose another name.") from error
+    return str(row["id"])
+
+
+def create_user(
+    engine: Engine,
+    project_id: str,
+    name: str,
+    role: Role = Role.ARTIST,
+    password: str | None = None,
+    *,
+    clock: Clock = system_clock,
+) -> str:
+    """A new user of a project; returns the id. Without a password the user signs in by links only.
+
+    Raises:
+        InvalidRequest: the name is empty, too long or has control characters.
+        Conflict: there is a user of this name.
+        NotFound: there is no such project.
+    """
+    if faults := name_faults(name):
+        raise InvalidRequest(faults)
+    row = {
+        "id": new_id(),
+        "project_id": project_id,
+        "name": name,
+        "role": Role(role).value,
+        "password_hash": hash_password(password) if password else None,
+        "created_at": clock(),
+    }
+    try:
+        with write(engine) as connection:
+            require_project(connection, project_id)
+            connection.execute(insert(User), row)
+    except IntegrityError as error:
+        raise Conflict(f"There is a user named {name!r} already; choose another name.") from error
+    return str(row["id"])
+
+
+def ensure_first_project(engine: Engine, *, clock: Clock = system_clock) -> FirstAccount:
+    """The first project and its operator, made if they are not there; several processes may ask at once."""
+    project_id = find_project(engine, FIRST_PROJECT)
+    if project_id is None:
+        try:
+            project_id = create_project(engine, FIRST_PROJECT, clock=clock)
+        except Conflict:  # another process was quicker
+            project_id = find_project(engine, FIRST_PROJECT)
+    assert project_id is not None
+    user_id = find_user(engine, FIRST_USER)
+    if user_id is None:
+        try:
+            user_id = create_user(engine, project_id, FIRST_USER, Role.OPERATOR, clock=clock)
+        except Conflict:
+            user_id = find_user(engine, FIRST_USER)
+    assert user_id is not None
+    return FirstAccount(project_id, user_id)
+
+
+def find_project(engine: Engine, name: str) -> str | None:
+    """The id of the project of this name."""
+    with read(engine) as connection:
+        return connection.scalar(select(Project.id).where(Project.name == name))
+
+
+def find_user(engine: Engine, name: str) -> str | None:
+    """The id of the user of this name."""
+    with read(engine) as connection:
+        return connection.scalar(select(User.id).where(User.name == name))
+
+
+def require_project(connection: Connection, project_id: str) -> None:
+    """Refuse with NotFound when there is no such project."""
+    if connection.scalar(select(Project.id).where(Project.id == project_id)) is None:
+        raise NotFound("There is no such project.")

@@ -1,0 +1,107 @@
+"""Who is asking: API keys, passwords and one-time sign-in links become a principal.
+
+A secret is looked up by its SHA-256 alone, through the unique index; nothing here logs one or keeps one.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
+
+from farm.accounts.keys import create_key
+from farm.clock import Clock, system_clock
+from farm.database import read, write
+from farm.errors import NotFound
+from farm.security import KeyKind, Role, is_secret, secret_sha256, verify_password
+from farm.tables import Key, User
+
+#: Where the dashboard redeems a sign-in link: `<base URL>/sign-in/<secret>`.
+SIGN_IN_PATH = "/sign-in"
+SIGN_IN_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whom a request speaks for. `user_id` is None for a key of a project that belongs to no person."""
+
+    project_id: str
+    user_id: str | None
+    role: Role
+
+
+def authenticate(engine: Engine, secret: str, now: float) -> Principal | None:
+    """Whom an API key stands for; None when it is unknown, malformed, expired or revoked."""
+    if not is_secret(secret):
+        return None
+    with read(engine) as connection:
+        return _principal(connection, secret, KeyKind.API, now)
+
+
+def authenticate_password(engine: Engine, name: str, password: str) -> Principal | None:
+    """Whom a name and a password stand for. A wrong name takes as long as a wrong password."""
+    with read(engine) as connection:
+        user = connection.execute(
+            select(User.id, User.project_id, User.role, User.password_hash).where(User.name == name)
+        ).one_or_none()
+    if not verify_password(password, user.password_hash if user else None) or user is None:
+        return None
+    return Principal(user.project_id, user.id, Role(user.role))
+
+
+def sign_in_link(
+    engine: Engine,
+    user_id: str,
+    base_url: str,
+    seconds: float = SIGN_IN_SECONDS,
+    *,
+    clock: Clock = system_clock,
+) -> str:
+    """A URL that signs this user in to the dashboard, once, within `seconds`. Show it to the user only.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    with read(engine) as connection:
+        project_id = connection.scalar(select(User.project_id).where(User.id == user_id))
+    if project_id is None:
+        raise NotFound("There is no such user.")
+    key = create_key(
+        engine, project_id, KeyKind.SIGN_IN, "sign-in link", user_id=user_id, seconds=seconds, clock=clock
+    )
+    return f"{base_url.rstrip('/')}{SIGN_IN_PATH}/{key.secret}"
+
+
+def redeem(engine: Engine, secret: str, now: float) -> Principal | None:
+    """Use up a sign-in link: whom it signs in, or None when it is unknown, used, expired or revoked.
+
+    Of several who come with the same link at once one gets in: the update that marks it counts its rows.
+    """
+    if not is_secret(secret):
+        return None
+    with write(engine) as connection:
+        principal = _principal(connection, secret, KeyKind.SIGN_IN, now)
+        if principal is None:
+            return None
+        used: CursorResult[tuple[()]] = connection.execute(
+            update(Key)
+            .where(
+                Key.secret_sha256 == secret_sha256(secret), Key.used_at.is_(None), Key.revoked_at.is_(None)
+            )
+            .values(used_at=now)
+        )
+        return principal if used.rowcount == 1 else None
+
+
+def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -> Principal | None:
+    found = connection.execute(
+        select(Key.project_id, Key.user_id, User.role)
+        .outerjoin(User, User.id == Key.user_id)
+        .where(
+            Key.secret_sha256 == secret_sha256(secret),
+            Key.kind == kind.value,
+            Key.revoked_at.is_(None),
+            or_(Key.expires_at.is_(None), Key.expires_at > now),
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    return Principal(found.project_id, found.user_id, Role(found.role) if found.role else Role.ARTIST)

@@ -1,0 +1,120 @@
+"""How all processes of the farm write their logs: one set-up, for our own lines and for those of libraries.
+
+Lines go to stderr, for people (`log_format: console`) or for machines (`json`, one object a line). Whoever
+writes them (structlog, the standard library, a warning, an exception that nobody caught), they pass
+`farm.redaction`.
+"""
+
+import contextlib
+import logging
+import sys
+import threading
+from types import TracebackType
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from farm.redaction import Redaction, known_secrets
+from farm.settings import Settings
+
+#: Libraries that tell more than is useful at INFO, and sometimes parameters of statements at DEBUG.
+_QUIET = (
+    "botocore",
+    "boto3",
+    "urllib3",
+    "httpx",
+    "httpcore",
+    "s3transfer",
+    "sqlalchemy.engine",
+    "amqp",
+    "PIL",
+)
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send all log lines of this process to `stream` (stderr), without secrets; called again, it starts anew.
+
+    A Celery process must also connect `celery.signals.setup_logging`, or Celery puts its own in place.
+    """
+    redaction = Redaction(known_secrets(settings))
+    handler = _Handler(stream)
+    handler.setFormatter(_formatter(settings, redaction, colours=(stream or sys.stderr).isatty()))
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    logging.captureWarnings(True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.filter_by_level,
+            *_described(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # a logger made before this call must follow it
+    )
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Says that a line could not be written, but not which: the default prints its arguments."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        kind = sys.exc_info()[0]
+        if self.stream and kind is not BrokenPipeError:
+            place = f"{record.pathname}:{record.lineno}"
+            with contextlib.suppress(OSError, ValueError):
+                self.stream.write(f"a log line could not be written ({kind and kind.__name__}) at {place}\n")
+
+
+def _described() -> list[Processor]:
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _formatter(settings: Settings, redaction: Redaction, colours: bool) -> logging.Formatter:
+    renderer: Processor
+    if settings.log_format == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=colours, timestamp_key="at", pad_event_to=0)
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.contextvars.merge_contextvars,
+            *_described(),
+            structlog.stdlib.ExtraAdder(),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,  # to text, so that redaction sees it
+            redaction,
+            renderer,
+        ],
+    )
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger("farm").critical(
+        "stopped by an error that nobody expected", exc_info=(kind, error, trace)
+    )
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is None or issubclass(args.exc_type, SystemExit):
+        return
+    logging.getLogger("farm").critical(
+        "a thread was stopped by an error that nobody expected",
+        exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+        extra={"thread_name": args.thread.name if args.thread else None},
+    )

@@ -1,0 +1,155 @@
+"""Admission: a request becomes a job and its renders in one transaction; the doorbells ring after the commit.
+
+Nothing is in SQL before the commit, and everything is after it: a crash in the middle leaves no trace, a
+crash after it costs only the rings, which the supervisor and idle workers make good.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Connection, insert, select
+
+from farm.catalog import ModelEntry
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import NotFound
+from farm.params import JobRequest, resolve
+from farm.progress import JobChanged
+from farm.tables import Event, Job, Lane, Project, Render
+from scheduler.doorbell import ring, tell
+from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
+from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
+from scheduler.rows import Row, job_row, render_rows
+
+__all__ = ["Submitted", "submit", "sync_catalog"]
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 1_000  # rows in one statement
+#: Drawn seeds stay short enough to be read out and typed again.
+DRAWN_SEEDS = 2**32
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The job that a request became. `replayed`: an earlier request with the same key had made it already."""
+
+    job_id: str
+    notices: list[str]
+    seeds: list[int]  # of the renders, by index
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class _Door:
+    """What admission reads before it writes."""
+
+    weight: float
+    bells: list[Doorbell]
+
+
+class _SameKeyCommitted(Exception):
+    """Another submission with the same key committed while this one was on its way."""
+
+
+def submit(
+    connections: Connections,
+    *,
+    project_id: str,
+    user_id: str | None,
+    request: JobRequest,
+    idempotency_key: str | None,
+    body_sha256: str,
+) -> Submitted:
+    """Accept a request: when this returns its job is committed, and its renders may be claimed.
+
+    With an `idempotency_key` the same request makes one job however often it comes, also several times at
+    once.
+
+    Raises:
+        InvalidRequest: the request breaks rules; every fault is listed. UnknownModel is one kind of it.
+        IdempotencyMismatch: the key made another job from another body (`body_sha256`, hexadecimal).
+        NotFound: there is no such project.
+    """
+    key = check_key(project_id, idempotency_key, body_sha256)
+    if key is not None and (earlier := _replay(connections, key)) is not None:
+        return earlier
+
+    entry = connections.catalog.model(request.model)
+    resolved = resolve(
+        request,
+        entry,
+        max_renders=connections.settings.max_renders_per_job,
+        draw_seed=lambda: secrets.randbelow(DRAWN_SEEDS),
+    )
+    now = connections.clock()
+    door = _look(connections, project_id, entry, now)
+    job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
+    renders = render_rows(job, entry, resolved.renders)
+    try:
+        with write(connections.engine) as connection:
+            _insert(connection, job, renders, request.class_name, door.weight, resolved.notices, key)
+    except _SameKeyCommitted:
+        winner = _replay(connections, key) if key is not None else None
+        assert winner is not None, "a key that is taken belongs to a committed job"
+        return winner
+
+    changed = JobChanged(job_id=job["id"], project_id=project_id, version=job["version"])
+    tell(connections, lanes=[entry.lane], changed=[changed])
+    rings = ring(connections, door.bells, len(renders))
+    log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders), rings=rings)
+    return Submitted(job["id"], resolved.notices, [parameters.seed for parameters in resolved.renders])
+
+
+def _replay(connections: Connections, key: Key) -> Submitted | None:
+    with read(connections.engine) as connection:
+        job_id = find_job(connection, key)
+        if job_id is None:
+            return None
+        return Submitted(job_id, notices_of(connection, job_id), seeds_of(connection, job_id), replayed=True)
+
+
+def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _Door:
+    alive_since = now - connections.settings.worker_gone_seconds
+    with read(connections.engine) as connection:
+        weight = connection.scalar(select(Project.weight).where(Project.id == project_id))
+        known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
+        bells = doorbells(connection, entry.lane, alive_since)
+    if weight is None:
+        raise NotFound("There is no such project.")
+    if not known:  # the catalog grew since this farm was started
+        sync_catalog(connections.engine, connections.catalog, now)
+    return _Door(weight, bells)
+
+
+def _insert(
+    connection: Connection,
+    job: Row,
+    renders: list[Row],
+    class_name: str,
+    weight: float,
+    notices: list[str],
+    key: Key | None,
+) -> None:
+    """Flow, job, key, event, renders. The flow's row, which claims wait for, is locked last."""
+    project_id, now = job["project_id"], job["created_at"]
+    flow_id = ensure_flow(
+        connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight
+    )
+    connection.execute(insert(Job), job | {"flow_id": flow_id})
+    if key is not None and not claim_key(connection, key, job["id"], now):
+        raise _SameKeyCommitted
+    payload = {"renders": len(renders), "notices": notices}
+    event = {
+        "job_id": job["id"],
+        "version": job["version"],
+        "kind": "submitted",
+        "at": now,
+        "payload": payload,
+    }
+    connection.execute(insert(Event), event)
+    for start in range(0, len(renders), CHUNK):
+        chunk = [row | {"flow_id": flow_id} for row in renders[start : start + CHUNK]]
+        connection.execute(insert(Render), chunk)
+    wake_flow(connection, flow_id, weight)

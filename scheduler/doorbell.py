@@ -1,0 +1,29 @@
+"""After the commit: tell busy workers, wake idle ones, tell who watches. Nothing here raises."""
+
+import math
+from collections.abc import Iterable
+
+from farm.connections import Connections
+from farm.progress import JobChanged
+from scheduler.lanes import Doorbell
+
+
+def tell(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:
+    """Busy workers of these lanes look into SQL between two steps; pages that show these jobs read again."""
+    for lane in sorted(set(lanes)):
+        connections.progress.raise_lane(lane)
+    connections.progress.announce(*changed)
+
+
+def ring(connections: Connections, doors: Iterable[Doorbell], renders: int) -> int:
+    """Invite as many workers of each pool as `renders` need and as live; returns how many rings were sent.
+
+    A pool without a living worker gets one ring, for the first that comes.
+    """
+    rung = 0
+    for door in doors:
+        for _ in range(min(max(1, door.workers), math.ceil(renders / door.max_batch))):
+            if not connections.broker.ring(door.pool, door.workers):
+                break
+            rung += 1
+    return rung

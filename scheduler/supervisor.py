@@ -1,0 +1,108 @@
+"""The supervisor: a loop that heals what others left behind. Any number may run; one acts, by a lease in SQL.
+
+Each duty is a module with `one_pass(connections, now)`, which may be called alone. A duty that raises is
+logged and tried again in the next round; a database that is away is waited for. It needs no Redis.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from farm.connections import Connections
+from farm.ids import new_id
+from scheduler import reaping, retiring, ringing
+from scheduler.leadership import Leadership
+
+log = structlog.get_logger(__name__)
+
+LEASE = "supervisor"
+#: The lease outlives this many rounds, and at least so many seconds: a slow round must not lose it.
+LEASE_ROUNDS = 5
+SHORTEST_LEASE_SECONDS = 5.0
+
+
+class Duty(Protocol):
+    """Something to be done again and again; right also when two supervisors do it at the same time."""
+
+    __name__: str
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        """Do it once; returns how many things were changed."""
+        ...
+
+
+#: In this order: what was reaped is rung for in the same round.
+DUTIES: Sequence[Duty] = (retiring, reaping, ringing)
+
+
+class Supervisor:
+    """Does the duties every `supervise_seconds` while it holds the lease, until `stop` is set."""
+
+    def __init__(self, connections: Connections, duties: Sequence[Duty] = DUTIES) -> None:
+        self._connections = connections
+        self._duties = duties
+        seconds = max(SHORTEST_LEASE_SECONDS, LEASE_ROUNDS * connections.settings.supervise_seconds)
+        holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[-12:]}"
+        self._leadership = Leadership(connections.engine, LEASE, holder, seconds)
+        self.acts = False  #: whether this supervisor held the lease in its last round
+        self._away = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Round after round until `stop`; then the lease is released, so that another may act at once."""
+        while not stop.is_set():
+            self.one_round()
+            stop.wait(self._connections.settings.supervise_seconds)
+        self._release()
+
+    def one_round(self) -> None:
+        """Take or extend the lease, and do each duty once while it is held."""
+        for duty in self._duties:
+            if not self._take():
+                return
+            try:
+                changes = duty.one_pass(self._connections, self._connections.clock())
+            except DBAPIError as error:
+                self._lost_database(error)
+                return
+            except Exception:
+                # Whatever a duty raises, the others go on, and so does this one in the next round.
+                log.exception("duty failed", duty=_name(duty))
+            else:
+                if changes:
+                    log.info("duty done", duty=_name(duty), changes=changes)
+
+    def _take(self) -> bool:
+        try:
+            held = self._leadership.take(self._connections.clock())
+        except DBAPIError as error:
+            self._lost_database(error)
+            return False
+        if self._away:
+            self._away = False
+            log.info("database is back")
+        if held != self.acts:
+            log.info("supervisor acts" if held else "supervisor waits: another one acts")
+        self.acts = held
+        return held
+
+    def _lost_database(self, error: DBAPIError) -> None:
+        self.acts = False
+        if not self._away:
+            self._away = True
+            # The kind only: a driver's message may hold the statement and its values.
+            log.warning("database lost; trying again every round", error=type(error).__name__)
+
+    def _release(self) -> None:
+        try:
+            self._leadership.release()
+        except DBAPIError as error:
+            self._lost_database(error)  # the lease runs out by itself
+
+
+def _name(duty: Duty) -> str:
+    return duty.__name__.rpartition(".")[2]
