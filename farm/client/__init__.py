@@ -1,0 +1,37 @@
+"""The Python client of a farm, over its HTTP API.
+
+from farm.client import FarmClient
+
+with FarmClient() as farm:
+    job = farm.submit("sana-demo", "a red circle on a blue background", seed_count=4)
+    farm.wait(job.id)
+    for path in farm.download(job.id, "pictures"):
+        print(path)
+"""
+
+from farm.client.client import FarmClient
+from farm.client.errors import DownloadIncomplete, FarmProblem, FarmUnreachable, NoAddress, WaitTimeout
+from farm.client.live import Beat, JobChanged, LiveEvent, StepProgress
+from farm.client.replies import Artifact, Job, JobEvent, Model, Pool, Render, Worker
+from farm.client.waiting import JobProgress
+
+__all__ = [
+    "Artifact",
+    "Beat",
+    "DownloadIncomplete",
+    "FarmClient",
+    "FarmProblem",
+    "FarmUnreachable",
+    "Job",
+    "JobChanged",
+    "JobEvent",
+    "JobProgress",
+    "LiveEvent",
+    "Model",
+    "NoAddress",
+    "Pool",
+    "Render",
+    "StepProgress",
+    "WaitTimeout",
+    "Worker",
+]

@@ -1,0 +1,261 @@
+"""The client of a farm: every call of the HTTP API as a method, with typed answers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from farm.client.address import find_address
+from farm.client.downloading import download_renders
+from farm.client.errors import FarmProblem
+from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
+from farm.client.replies import Job, JobEvent, Model, Pool, Render, Worker
+from farm.client.transport import ReplyT, Transport, api_path, read_reply
+from farm.client.waiting import JobProgress, wait_for_jobs
+from farm.clock import Clock, system_clock
+
+_PAGE = 100  # items asked for at once
+
+
+class FarmClient:
+    """A farm, over HTTP. Use it in a `with` statement, or close it.
+
+        with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
+            job = farm.submit("wan-demo", ["a red circle moving right", "向左移动的蓝色星形"])
+
+    Without arguments it takes FARM_URL and FARM_KEY, or else the farm that `farm up` runs here. `timeout` is
+    how many seconds one answer may take, `patience` for how many seconds a call that fails is tried again.
+    All methods raise FarmProblem when the farm refuses, and FarmUnreachable when it does not answer.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        patience: float = 30.0,
+        clock: Clock = system_clock,
+    ) -> None:
+        address = find_address(url, key)
+        self.url = address.url
+        self._timeout = timeout
+        self._patience = patience
+        self._clock = clock
+        self._transport = Transport(address, timeout=timeout, patience=patience)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+    def submit(
+        self,
+        model: str,
+        prompt: str | Sequence[str],
+        *,
+        negative_prompt: str | None = None,
+        seed: int | None = None,
+        seeds: Sequence[int] | None = None,
+        seed_count: int | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        num_frames: int | None = None,
+        fps: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        sampler: str | None = None,
+        class_name: str | None = None,
+        title: str | None = None,
+        idempotency_key: str | None = None,
+        **others: Any,
+    ) -> Job:
+        """Submit one job: every prompt with every seed. What is left out, the model's defaults say.
+
+        `width` and `height` are pixels; `seed_count` asks for that many seeds drawn by the farm; `class_name`
+        is urgent, normal or bulk; `others` are further fields of the request, such as flow_shift or
+        deterministic. The job's `notices` say what the farm wants known.
+
+        However often the network breaks off, there is one job: the call sends the same Idempotency-Key each
+        time. Give your own to be as safe over several calls.
+        """
+        request = {
+            "model": model,
+            "prompt": prompt if isinstance(prompt, str) else list(prompt),
+            "negative_prompt": negative_prompt,
+            "seed": seed,
+            "seeds": None if seeds is None else list(seeds),
+            "seed_count": seed_count,
+            "width": width,
+            "height": height,
+            "num_frames": num_frames,
+            "fps": fps,
+            "num_inference_steps": num_inference_steps,
+            "guidance_scale": guidance_scale,
+            "sampler": sampler,
+            "class": class_name,
+            "title": title,
+            **others,
+        }
+        told = self._transport.post(
+            api_path("jobs"),
+            {name: value for name, value in request.items() if value is not None},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            repeatable=True,
+        )
+        job = told.get("job") if isinstance(told, dict) else None
+        notices = told.get("notices") if isinstance(told, dict) else None
+        return read_reply(Job, {**job, "notices": notices or []} if isinstance(job, dict) else told)
+
+    def job(self, job_id: str) -> Job:
+        """The job as it is now."""
+        return self._job_of(self._transport.get(api_path("jobs", job_id)))
+
+    def jobs(self, *, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
+        """The project's jobs, newest first, at most `limit` of them."""
+        return self._pages(Job, api_path("jobs"), {"status": status}, limit)
+
+    def renders(self, job_id: str) -> Iterator[Render]:
+        """The renders of a job, in its order."""
+        return self._pages(Render, api_path("jobs", job_id, "renders"))
+
+    def render(self, render_id: str) -> Render:
+        """The render as it is now, with fresh links to its artifacts."""
+        return read_reply(Render, self._transport.get(api_path("renders", render_id)))
+
+    def events(self, job_id: str, *, after: int = 0) -> list[JobEvent]:
+        """What happened to a job after a version of it, in order."""
+        told = self._transport.get(api_path("jobs", job_id, "events"), {"after": after})
+        return [read_reply(JobEvent, item) for item in _items(told)]
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel what has not ended of a job; what is done stays. Cancelling twice does nothing more."""
+        return self._job_of(self._transport.post(api_path("jobs", job_id, "cancel"), repeatable=True))
+
+    def cancel_render(self, render_id: str) -> Render:
+        """Cancel one render; its neighbours go on."""
+        return read_reply(
+            Render, self._transport.post(api_path("renders", render_id, "cancel"), repeatable=True)
+        )
+
+    def retry(self, render_id: str) -> Render:
+        """Let a failed render be tried anew."""
+        return read_reply(
+            Render, self._transport.post(api_path("renders", render_id, "retry"), repeatable=False)
+        )
+
+    def workers(self) -> list[Worker]:
+        """The workers that the farm knows."""
+        return list(self._pages(Worker, api_path("workers")))
+
+    def models(self) -> list[Model]:
+        """The models of the catalog, and what each accepts."""
+        return list(self._pages(Model, api_path("models")))
+
+    def pools(self) -> list[Pool]:
+        """The pools, and which model each serves."""
+        return list(self._pages(Pool, api_path("pools")))
+
+    def live(
+        self, *job_ids: str, quiet: float = QUIET_SECONDS, patience: float = 300.0
+    ) -> Generator[LiveEvent, None, None]:
+        """What happens to these jobs (none given: to the newest of the project), as it happens.
+
+        It yields StepProgress, JobChanged, and Beat when there is nothing to tell. It never ends by itself,
+        and reopens a broken stream for up to `patience` seconds at a time. What happened meanwhile was missed,
+        and the Beat after it says so. `quiet`: seconds of silence that count as broken.
+        """
+        return live_events(self._transport, job_ids, quiet=quiet, patience=patience)
+
+    def wait(
+        self,
+        job_id: str,
+        on_progress: Callable[[JobProgress], None] | None = None,
+        timeout: float | None = None,
+    ) -> Job:
+        """The job once it has ended, well or not: see its `status`.
+
+        `on_progress` is called whenever there is news, first with the job as it was found. Raises WaitTimeout
+        after `timeout` seconds, seen at the next sign of life of the farm (ten seconds later at most).
+        """
+        return self.wait_all([job_id], on_progress, timeout)[0]
+
+    def wait_all(
+        self,
+        job_ids: Sequence[str],
+        on_progress: Callable[[JobProgress], None] | None = None,
+        timeout: float | None = None,
+    ) -> list[Job]:
+        """The jobs once all of them have ended; like `wait`, over one stream for all."""
+        quiet = QUIET_SECONDS if timeout is None else max(0.1, min(QUIET_SECONDS, timeout))
+        return wait_for_jobs(
+            job_ids,
+            self.job,
+            self.live(*job_ids, quiet=quiet),
+            on_progress=on_progress,
+            deadline=None if timeout is None else self._clock() + timeout,
+            clock=self._clock,
+        )
+
+    def download(
+        self,
+        job_id: str,
+        folder: str | Path,
+        kinds: Sequence[str] = ("output",),
+        on_file: Callable[[Path], None] | None = None,
+        parallel: int = 4,
+    ) -> list[Path]:
+        """Fetch what a job has made so far into `folder`; the paths, in the order of its renders.
+
+        `kinds`: output, thumbnail, manifest. Files that are there with the right sha256 are kept, half a file
+        goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
+        DownloadIncomplete when some files could not be fetched, after trying all others.
+        """
+        return download_renders(
+            self.renders(job_id),
+            self.render,
+            Path(folder),
+            frozenset(kinds),
+            on_file=on_file,
+            parallel=parallel,
+            farm_url=self.url,
+            timeout=self._timeout,
+            patience=self._patience,
+        )
+
+    def _job_of(self, told: Any) -> Job:
+        """Answers hold a job bare, or as {"job": …} beside what else is to be said."""
+        return read_reply(Job, told["job"] if isinstance(told, dict) and "job" in told else told)
+
+    def _pages(
+        self, kind: type[ReplyT], path: str, params: dict[str, Any] | None = None, limit: int | None = None
+    ) -> Iterator[ReplyT]:
+        cursor: str | None = None
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            told = self._transport.get(path, {**(params or {}), "limit": size, "cursor": cursor})
+            for item in _items(told):
+                yield read_reply(kind, item)
+            left = None if left is None else left - len(_items(told))
+            cursor = told.get("next_cursor")
+            if cursor is None:
+                return
+
+
+def _items(told: Any) -> list[Any]:
+    """What a list holds; raises FarmProblem when the answer is no list of a farm."""
+    items = told.get("items") if isinstance(told, dict) else None
+    if not isinstance(items, list):
+        raise FarmProblem("The answer is no list of a farm: check FARM_URL.", title="Answer not understood")
+    return items

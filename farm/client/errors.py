@@ -1,0 +1,92 @@
+"""What the client raises. Each one's text says what was wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from farm.errors import FarmError, Fault
+
+
+class FarmProblem(FarmError):
+    """The farm refused the request."""
+
+    # These are the answer's, not the class's: a farm may know kinds of problems that this client does not.
+    type: str = "farm-problem"  # type: ignore[misc]
+    title: str = "Refused by the farm"  # type: ignore[misc]
+    status: int = 400  # type: ignore[misc]
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        type: str = "about:blank",
+        title: str = "Refused by the farm",
+        status: int = 400,
+        errors: Sequence[Fault] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail, errors)
+        self.type = type.rsplit("/", 1)[-1]
+        self.title = title
+        self.status = status
+        #: Seconds that the farm asks to wait before the next try.
+        self.retry_after = retry_after
+
+    @property
+    def errors(self) -> tuple[Fault, ...]:
+        """Each fault of the request: `field` is a JSON pointer ('/width'), `message` says what to do."""
+        return self.faults
+
+    @classmethod
+    def from_document(cls, document: Any, status: int, retry_after: float | None = None) -> FarmProblem:
+        """Read an RFC 9457 problem document; what it lacks, or says in another shape, is left out."""
+        told = document if isinstance(document, dict) else {}
+        listed = told.get("errors")
+        faults = [
+            Fault(str(fault.get("pointer", "")), str(fault.get("detail", "")))
+            for fault in (listed if isinstance(listed, list) else [])
+            if isinstance(fault, dict)
+        ]
+        title = str(told.get("title") or f"HTTP {status}")
+        return cls(
+            str(told.get("detail") or f"The farm answered with HTTP status {status} and gave no reason."),
+            type=str(told.get("type") or "about:blank"),
+            title=title,
+            status=status,
+            errors=faults,
+            retry_after=retry_after,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.title}: {super().__str__()}"
+
+
+class NoAddress(FarmError):
+    """No farm to talk to: start one here with `farm up`, or set FARM_URL and FARM_KEY to reach another."""
+
+    type = "no-address"
+    title = "No farm to talk to"
+
+
+class FarmUnreachable(FarmError):
+    """The farm does not answer; check that it runs and that FARM_URL is right."""
+
+    type = "farm-unreachable"
+    title = "Farm unreachable"
+    status = 503
+
+
+class WaitTimeout(FarmError):
+    """The job did not end in the time given; it goes on, wait for it again or cancel it."""
+
+    type = "wait-timeout"
+    title = "Still running"
+    status = 504
+
+
+class DownloadIncomplete(FarmError):
+    """Some files could not be fetched; run the download again, what is there already is kept."""
+
+    type = "download-incomplete"
+    title = "Download incomplete"

@@ -1,0 +1,155 @@
+"""What the farm answers, typed.
+
+Fields that this client does not know are ignored, so that a newer farm can say more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from farm.lifecycle import JobStatus
+
+#: A job in one of these goes on by itself or waits to; in any other it has ended.
+_GOING_ON = frozenset({JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED})
+
+
+class Reply(BaseModel):
+    """Something the farm said; immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), populate_by_name=True)
+
+
+class Job(Reply):
+    """What was submitted, and how many of its renders are where. All counts are renders."""
+
+    id: str
+    model: str
+    title: str = ""
+    class_name: str = Field(default="normal", alias="class")
+    status: str
+    version: int = 0
+    total: int
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    pending: int = 0
+    running: int = 0
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    request: dict[str, Any] = {}
+    links: dict[str, str] = {}
+    #: What the farm wants known about an accepted submission; empty when the job is read later.
+    notices: list[str] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it, short of a retry."""
+        return self.status not in _GOING_ON
+
+    @property
+    def ended_renders(self) -> int:
+        """How many renders have come to an end, good or bad."""
+        return self.done + self.failed + self.cancelled + self.expired
+
+
+class Artifact(Reply):
+    """A stored file of a render, with a link that works for about an hour."""
+
+    kind: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    frames: int | None = None
+    url: str
+
+
+class RenderedSize(Reply):
+    """The size that the model rendered, in pixels and frames, before any crop to the size asked for."""
+
+    width: int
+    height: int
+    frames: int = 1
+
+
+class RenderProgress(Reply):
+    """Which step of how many a running render is at."""
+
+    phase: str | None = None
+    step: int = 0
+    steps: int = 0
+
+
+class Render(Reply):
+    """One picture or clip of a job."""
+
+    id: str
+    job_id: str
+    index: int
+    status: str
+    phase: str | None = None
+    attempt: int = 0
+    failures: int = 0
+    parameters: dict[str, Any] = {}
+    rendered_size: RenderedSize | None = None
+    reason: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    gpu_seconds: float | None = None
+    progress: RenderProgress | None = None
+    #: None: this answer does not say; ask for the render itself.
+    artifacts: list[Artifact] | None = None
+
+
+class Worker(Reply):
+    """A worker process, as its last heartbeat described it."""
+
+    id: str
+    pool: str
+    model: str = ""
+    host: str = ""
+    pid: int | None = None
+    status: str
+    device: str = ""
+    started_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    renders_done: int = 0
+    engine_restarts: int = 0
+    last_error: str | None = None
+
+
+class Model(Reply):
+    """A model of the farm's catalog, and what it accepts."""
+
+    name: str
+    title: str = ""
+    family: str = ""
+    sizes: list[tuple[int, int]] = []
+    defaults: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    samplers: list[str] = []
+    parameters: dict[str, Any] = {}
+
+
+class Pool(Reply):
+    """The workers of one kind of hardware that serve a model."""
+
+    name: str
+    lane: str = ""
+    model: str = ""
+    max_batch: int | None = None
+
+
+class JobEvent(Reply):
+    """One thing that happened to a job; versions have no gaps."""
+
+    version: int
+    kind: str
+    at: datetime | None = None
+    payload: dict[str, Any] = {}

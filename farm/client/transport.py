@@ -1,0 +1,183 @@
+"""Requests to a farm: time limits, retries of what may be repeated, answers and problems read from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+import stamina
+from pydantic import ValidationError
+
+from farm.client.address import Address, is_loopback
+from farm.client.errors import FarmProblem, FarmUnreachable
+from farm.client.replies import Reply
+
+ReplyT = TypeVar("ReplyT", bound=Reply)
+T = TypeVar("T")
+
+#: HTTP statuses that say 'not now': the request was not carried out, or may be repeated.
+_NOT_NOW = frozenset({429, 502, 503, 504})
+#: What went wrong before a byte of the request was sent.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_LONGEST_PAUSE = 60.0  # seconds, whatever a Retry-After says
+
+
+class Transport:
+    """One farm, spoken to over kept connections.
+
+    `timeout` is how many seconds one answer may take, `patience` for how many seconds a call is tried again.
+    """
+
+    def __init__(self, address: Address, *, timeout: float, patience: float) -> None:
+        self.url = address.url
+        self._timeout = timeout
+        self._patience = patience
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {address.key}", "Accept": "application/json"},
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            trust_env=not is_loopback(address.url),
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer to a read."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        return self._send(lambda: self._http.get(self.url + path, params=given), repeatable=True)
+
+    def post(
+        self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, repeatable: bool
+    ) -> Any:
+        """The JSON answer to a change; one not `repeatable` is sent again only if it never went out."""
+        return self._send(
+            lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable
+        )
+
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        params: Mapping[str, Sequence[str]],
+        *,
+        quiet: float,
+        patience: float,
+        last_id: str = "",
+    ) -> Iterator[httpx.Response]:
+        """An open stream of server-sent events; opening it is tried for `patience` seconds.
+
+        Silence of more than `quiet` seconds raises httpx.ReadTimeout while it is read.
+        """
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        request = self._http.build_request(
+            "GET",
+            self.url + path,
+            params=params,
+            headers=headers,
+            timeout=httpx.Timeout(self._timeout, read=quiet),
+        )
+
+        def open_it() -> httpx.Response:
+            with self._reaching():
+                response = self._http.send(request, stream=True)
+                if not response.is_success:
+                    response.read()
+                    response.close()
+                    raise _problem(response)
+                return response
+
+        response = self._trying(open_it, patience=patience, repeatable=True)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _send(self, send: Callable[[], httpx.Response], *, repeatable: bool) -> Any:
+        def once() -> Any:
+            with self._reaching():
+                response = send()
+            if not response.is_success:
+                raise _problem(response)
+            return _json(response)
+
+        return self._trying(once, patience=self._patience, repeatable=repeatable)
+
+    def _trying(self, call: Callable[[], T], *, patience: float, repeatable: bool) -> T:
+        caller = stamina.RetryingCaller(
+            attempts=None, timeout=patience, wait_initial=0.2, wait_max=5.0, wait_jitter=0.5
+        )
+        return caller.on(lambda error: _again(error, repeatable=repeatable))(call)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turns what httpx raises into something that names the farm and says what to do."""
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise FarmUnreachable(
+                f"The farm at {self.url} does not answer ({str(error) or type(error).__name__}): "
+                "check that it runs, and FARM_URL."
+            ) from error
+
+
+def api_path(*parts: str) -> str:
+    """A path of the API, each part quoted: what a person typed as an id stays one part."""
+    return "/api/v1/" + "/".join(quote(part, safe="").replace(".", "%2E") for part in parts)
+
+
+def read_reply(kind: type[ReplyT], told: Any) -> ReplyT:
+    """A typed reply; raises FarmProblem when the answer lacks what every farm says."""
+    try:
+        return kind.model_validate(told)
+    except ValidationError as error:
+        fields = sorted({str(fault["loc"][0]) if fault["loc"] else "all of it" for fault in error.errors()})
+        raise FarmProblem(
+            f"A {kind.__name__.lower()} came back that this client cannot read ({', '.join(fields)}): "
+            "the versions of farm and client do not fit.",
+            title="Answer not understood",
+        ) from error
+
+
+def _again(error: Exception, *, repeatable: bool) -> bool | float:
+    """Whether a failed call is worth another try; seconds to wait when the farm named them."""
+    if isinstance(error, FarmUnreachable):
+        return repeatable or isinstance(error.__cause__, _NEVER_SENT)
+    if isinstance(error, FarmProblem) and error.status in _NOT_NOW and (repeatable or error.status == 429):
+        return True if error.retry_after is None else min(error.retry_after, _LONGEST_PAUSE)
+    return False
+
+
+def _problem(response: httpx.Response) -> FarmProblem:
+    if response.is_redirect:
+        return FarmProblem(
+            f"{response.url} sends on to {response.headers.get('Location', 'another place')}: "
+            "give the farm's own address (FARM_URL).",
+            title="Not a farm's answer",
+            status=response.status_code,
+        )
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    return FarmProblem.from_document(document, response.status_code, _retry_after(response))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; the header's other form, a date, is not used by a farm."""
+    given = response.headers.get("Retry-After", "")
+    return float(given) if given.isdecimal() else None
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise FarmProblem(
+            f"{response.url} answered with {response.headers.get('Content-Type', 'something')}, "
+            "not with JSON: is this the address of a farm (FARM_URL)?",
+            title="Not a farm's answer",
+            status=response.status_code,
+        ) from error

@@ -1,0 +1,47 @@
+"""`farm download`: the files of a job."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.console.speaking import farm_at_hand, say
+
+
+class Kind(StrEnum):
+    """What kinds of files a render has."""
+
+    OUTPUT = "output"
+    THUMBNAIL = "thumbnail"
+    MANIFEST = "manifest"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(download)
+
+
+def download(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="The folder; by default one named as the job.")
+    ] = None,
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option("--kind", help="What to fetch; give it again for more. Default: output."),
+    ] = None,
+) -> None:
+    """Fetch what a job has made so far, and print the paths. Files that are there and right are not fetched again.
+
+    Exit codes: 0 all there, 1 some files are missing (run it again), 2 refused by the farm, 3 the farm does
+    not answer.
+    """
+    with farm_at_hand() as farm:
+        job = farm.job(job_id)
+        kinds = tuple(kind or [Kind.OUTPUT])
+        paths = farm.download(job.id, to or Path(job.id), kinds, on_file=lambda path: print(path, flush=True))
+        if not job.ended:
+            say(f"The job is still {job.status}: {len(paths)} files so far.", "yellow")

@@ -1,0 +1,69 @@
+"""`farm job`: one job and its renders, once or as it goes on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from farm.client import FarmClient, Job, JobProgress
+from farm.console.speaking import ExitCode, clean, farm_at_hand, out, print_json, say
+from farm.console.tables import print_renders
+from farm.console.watching import counts, exit_code_after, watch
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(job)
+
+
+def job(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show it live until it has ended.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON; with --follow one line for each change of the job.")
+    ] = False,
+) -> None:
+    """Show a job and its renders.
+
+    Exit codes: 0 (with --follow: done), 1 the followed job did not end as done, 2 refused by the farm, 3 the
+    farm does not answer, 130 Ctrl-C (the job goes on).
+    """
+    with farm_at_hand() as farm:
+        found = farm.job(job_id)
+        code = ExitCode.OK
+        if follow:
+            [found] = watch(farm, [found], _JsonLines() if as_json else None)
+            code = exit_code_after([found])
+        if as_json and not follow:
+            print_json({"job": found, "renders": list(farm.renders(job_id))})
+        elif not as_json:
+            _print_job(farm, found)
+        if code:
+            say(f"The job ended as {found.status}.", "red")
+            raise typer.Exit(code)
+
+
+class _JsonLines:
+    """The job as a line of JSON whenever it changed."""
+
+    def __init__(self) -> None:
+        self._version = -1
+
+    def __enter__(self) -> _JsonLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, progress: JobProgress) -> None:
+        if progress.job.version > self._version:
+            self._version = progress.job.version
+            print_json(progress.job)
+
+
+def _print_job(farm: FarmClient, found: Job) -> None:
+    console = out()
+    console.print(clean(f"job {found.id}: {found.title}").replace("\n", " "))
+    console.print(clean(f"{found.model}, {found.class_name}: {found.status}; {counts(found)}"))
+    print_renders(farm.renders(found.id))

@@ -1,0 +1,124 @@
+"""`farm submit`: one job from prompts, watched and fetched if wished."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from farm.client import FarmClient, Job
+from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
+from farm.console.watching import exit_code_after, watch
+
+
+class ClassName(StrEnum):
+    """How urgent a job is; each class has its share of the farm."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(submit)
+
+
+def submit(
+    model: Annotated[str, typer.Argument(help="A model of the farm's catalog, such as sana-demo.")],
+    prompts: Annotated[
+        list[str], typer.Argument(metavar="PROMPT…", help="One or more; - reads them from stdin, one a line.")
+    ],
+    negative: Annotated[
+        str | None, typer.Option("--negative", help="What the picture should not show.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="How many seeds to draw for each prompt.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="A seed; give it again for more.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames a second of a clip.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Such as euler or dpm++-2m.")] = None,
+    class_name: Annotated[ClassName | None, typer.Option("--class", help="How urgent it is.")] = None,
+    title: Annotated[str | None, typer.Option(help="The job's name; by default its first prompt.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch until it has ended.")] = False,
+    download: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Wait, then put the files into this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the job as one line of JSON.")] = False,
+) -> None:
+    """Submit a job: every prompt with every seed. Prints the job's id, then the files with --download.
+
+    Exit codes: 0 accepted (with --wait: done), 1 the job did not end as done, 2 wrong usage or refused by the
+    farm, 3 the farm does not answer, 130 Ctrl-C (the job goes on).
+    """
+    told = read_prompts(prompts, sys.stdin)
+    with farm_at_hand() as farm:
+        job = farm.submit(
+            model,
+            told[0] if len(told) == 1 else told,
+            negative_prompt=negative,
+            seed_count=seeds,
+            seed=seed[0] if seed and len(seed) == 1 else None,
+            seeds=seed if seed and len(seed) > 1 else None,
+            width=width,
+            height=height,
+            num_frames=frames,
+            fps=fps,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            sampler=sampler,
+            class_name=class_name,
+            title=title,
+        )
+        for notice in job.notices:
+            say(f"Note: {notice}", "yellow")
+        if not as_json:
+            print(job.id, flush=True)
+            say(
+                f"{job.total} {'render' if job.total == 1 else 'renders'} of {job.model} submitted{_page(job)}"
+            )
+        code = ExitCode.OK
+        files: list[Path] = []
+        if wait or download is not None:
+            [ended] = watch(farm, [job])
+            job = ended.model_copy(update={"notices": job.notices})
+            code = exit_code_after([job])
+        if download is not None:
+            files = _download(farm, job, download, quiet=as_json)
+        if as_json:
+            print_json({**job.model_dump(mode="json", by_alias=True), "files": [str(path) for path in files]})
+        if code:
+            say(f"The job ended as {job.status}; why: farm job {job.id}", "red")
+            raise typer.Exit(code)
+
+
+def read_prompts(prompts: Sequence[str], stdin: TextIO) -> list[str]:
+    """The prompts, with each '-' replaced by the lines of stdin that say something."""
+    found: list[str] = []
+    for prompt in prompts:
+        if prompt == "-":
+            found += [line.strip() for line in stdin if line.strip()]
+        else:
+            found.append(prompt)
+    if not found:
+        raise typer.BadParameter("stdin holds no prompt", param_hint="PROMPT…")
+    return found
+
+
+def _download(farm: FarmClient, job: Job, folder: Path, *, quiet: bool) -> list[Path]:
+    return farm.download(job.id, folder, on_file=None if quiet else lambda path: print(path, flush=True))
+
+
+def _page(job: Job) -> str:
+    return f"; see {job.links['page']}" if job.links.get("page", "").startswith("http") else ""

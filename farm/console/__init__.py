@@ -1,0 +1,1 @@
+"""How the commands speak to people and to machines: tables, progress bars, JSON, exit codes."""

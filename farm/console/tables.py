@@ -1,0 +1,125 @@
+"""Lists for people: a table on a terminal, lines with tabs between the columns in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from farm.client import Job, Render, Worker
+from farm.console.speaking import clean, out
+
+_STYLES = {
+    "done": "green",
+    "failed": "red",
+    "partial": "yellow",
+    "cancelled": "dim",
+    "expired": "dim",
+    "gone": "dim",
+    "open": "cyan",
+    "running": "cyan",
+    "rendering": "cyan",
+}
+
+
+def print_list(headings: Sequence[str], rows: Iterable[Sequence[str]], *, nothing: str) -> None:
+    """Print the rows; `nothing` is what a person reads when there are none."""
+    console = out()
+    if not console.is_terminal:
+        for row in [headings, *rows]:
+            print("\t".join(clean(cell).replace("\n", " ") for cell in row))
+        return
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(clean(cell), _STYLES.get(cell, ""), overflow="fold") for cell in row))
+    console.soft_wrap = False
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print(nothing)
+
+
+def print_jobs(jobs: Iterable[Job], now: float) -> None:
+    print_list(
+        ["job", "status", "renders", "model", "class", "age", "title"],
+        (
+            [
+                job.id,
+                job.status,
+                f"{job.done}/{job.total}",
+                job.model,
+                job.class_name,
+                ago(job.created_at, now),
+                job.title,
+            ]
+            for job in jobs
+        ),
+        nothing="No jobs. Submit one: farm submit sana-demo 'a red circle on a blue background'",
+    )
+
+
+def print_renders(renders: Iterable[Render]) -> None:
+    print_list(
+        ["#", "render", "status", "seed", "step", "seconds", "prompt"],
+        (
+            [
+                str(render.index),
+                render.id,
+                render.status,
+                str(render.parameters.get("seed", "")),
+                step_words(render),
+                "" if render.gpu_seconds is None else f"{render.gpu_seconds:.2f}",
+                render.reason if render.status == "failed" and render.reason else _prompt(render),
+            ]
+            for render in renders
+        ),
+        nothing="This job has no renders yet.",
+    )
+
+
+def print_workers(workers: Iterable[Worker], now: float) -> None:
+    print_list(
+        ["worker", "pool", "model", "status", "device", "host", "done", "heartbeat", "last error"],
+        (
+            [
+                worker.id,
+                worker.pool,
+                worker.model,
+                worker.status,
+                worker.device,
+                worker.host,
+                str(worker.renders_done),
+                ago(worker.heartbeat_at, now),
+                worker.last_error or "",
+            ]
+            for worker in workers
+        ),
+        nothing="No workers. Start one: farm worker --pool NAME, or all of a local farm: farm up",
+    )
+
+
+def step_words(render: Render) -> str:
+    """'stepping 7/20' of a running render."""
+    told = render.progress
+    if render.status != "running":
+        return ""
+    return f"{told.phase or ''} {told.step}/{told.steps}".strip() if told else render.phase or ""
+
+
+def ago(then: datetime | None, now: float) -> str:
+    """How long ago, in the largest fitting unit: '12 s', '3 min', '5 h', '2 d'."""
+    if then is None:
+        return ""
+    seconds = max(0.0, now - (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _prompt(render: Render) -> str:
+    prompt = str(render.parameters.get("prompt", ""))
+    return prompt if len(prompt) <= 60 else prompt[:59] + "…"
