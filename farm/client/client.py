@@ -133,10 +133,11 @@ class FarmClient:
         """The render as it is now, with fresh links to its artifacts."""
         return read_reply(Render, self._transport.get(api_path("renders", render_id)))
 
-    def events(self, job_id: str, *, after: int = 0) -> list[JobEvent]:
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
         """What happened to a job after a version of it, in order."""
-        told = self._transport.get(api_path("jobs", job_id, "events"), {"after": after})
-        return [read_reply(JobEvent, item) for item in _items(told)]
+        while page := self._list(JobEvent, api_path("jobs", job_id, "events"), {"after": after}):
+            yield from page
+            after = page[-1].version
 
     def cancel(self, job_id: str) -> Job:
         """Cancel what has not ended of a job; what is done stays. Cancelling twice does nothing more."""
@@ -156,15 +157,15 @@ class FarmClient:
 
     def workers(self) -> list[Worker]:
         """The workers that the farm knows."""
-        return list(self._pages(Worker, api_path("workers")))
+        return self._list(Worker, api_path("workers"))
 
     def models(self) -> list[Model]:
         """The models of the catalog, and what each accepts."""
-        return list(self._pages(Model, api_path("models")))
+        return self._list(Model, api_path("models"))
 
     def pools(self) -> list[Pool]:
         """The pools, and which model each serves."""
-        return list(self._pages(Pool, api_path("pools")))
+        return self._list(Pool, api_path("pools"))
 
     def live(
         self, *job_ids: str, quiet: float = QUIET_SECONDS, patience: float = 300.0
@@ -172,8 +173,8 @@ class FarmClient:
         """What happens to these jobs (none given: to the newest of the project), as it happens.
 
         It yields StepProgress, JobChanged, and Beat when there is nothing to tell. It never ends by itself,
-        and reopens a broken stream for up to `patience` seconds at a time. What happened meanwhile was missed,
-        and the Beat after it says so. `quiet`: seconds of silence that count as broken.
+        and reopens a broken stream for up to `patience` seconds at a time. What happened meanwhile was
+        missed, and the Beat after it says so. `quiet`: seconds of silence that count as broken.
         """
         return live_events(self._transport, job_ids, quiet=quiet, patience=patience)
 
@@ -236,6 +237,9 @@ class FarmClient:
     def _job_of(self, told: Any) -> Job:
         """Answers hold a job bare, or as {"job": …} beside what else is to be said."""
         return read_reply(Job, told["job"] if isinstance(told, dict) and "job" in told else told)
+
+    def _list(self, kind: type[ReplyT], path: str, params: dict[str, Any] | None = None) -> list[ReplyT]:
+        return [read_reply(kind, item) for item in _items(self._transport.get(path, params))]
 
     def _pages(
         self, kind: type[ReplyT], path: str, params: dict[str, Any] | None = None, limit: int | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from farm.client.transport import Transport, api_path
 QUIET_SECONDS = 30.0
 #: Seconds between the end of a stream and its reopening.
 PAUSE_SECONDS = 0.5
+_MOST_JOBS = 100  # that a farm lets one stream name; above that it tells of all
 
 
 class StepProgress(Reply):
@@ -45,7 +45,12 @@ class Beat:
 
 
 LiveEvent = StepProgress | JobChanged | Beat
-_KINDS: dict[str, type[StepProgress] | type[JobChanged]] = {"step": StepProgress, "job": JobChanged}
+
+
+class _Snapshot(Reply):
+    """How things are: the first word of a stream, and again when it had to drop some."""
+
+    progress: list[StepProgress] = Field(default_factory=list)
 
 
 def live_events(
@@ -61,17 +66,13 @@ def live_events(
     A first Beat comes as soon as the stream is open, and one after each reopening. Raises FarmUnreachable
     after `patience` seconds of trying to open it.
     """
-    last_id = ""
+    params = {"job": list(job_ids)} if len(job_ids) <= _MOST_JOBS else {}
     while True:
-        params = {"job": list(job_ids)}
-        with transport.stream(
-            api_path("live"), params, quiet=quiet, patience=patience, last_id=last_id
-        ) as response:
+        with transport.stream(api_path("live"), params, quiet=quiet, patience=patience) as response:
             yield Beat()
             try:
                 for message in read_messages(response.iter_bytes()):
-                    last_id = message.id or last_id
-                    yield _understood(message)
+                    yield from _understood(message)
             except httpx.TransportError:
                 pass  # broken off, or silent for too long: reopened below
         sleep(PAUSE_SECONDS)
@@ -83,13 +84,12 @@ class Message:
 
     event: str
     data: str
-    id: str
 
 
 def read_messages(chunks: Iterable[bytes]) -> Iterator[Message]:
-    """Server-sent events from the bytes of a stream (WHATWG HTML §9.2.6).
+    """Server-sent events from the bytes of a stream (WHATWG HTML §9.2.6); comments as messages without data.
 
-    Comments come as messages without data.
+    Ids are left out: a farm's stream begins with how things are, wherever the last one broke off.
     """
     fields: dict[str, list[str]] = {}
     for line in _lines(chunks):
@@ -97,13 +97,10 @@ def read_messages(chunks: Iterable[bytes]) -> Iterator[Message]:
         if line and name:
             fields.setdefault(name, []).append(value.removeprefix(" "))
         elif line:
-            yield Message("", "", "")
-        elif fields:
-            yield Message(
-                fields.get("event", ["message"])[-1],
-                "\n".join(fields.get("data", [])),
-                fields.get("id", [""])[-1],
-            )
+            yield Message("", "")
+        else:
+            if "data" in fields:
+                yield Message(fields.get("event", ["message"])[-1], "\n".join(fields["data"]))
             fields = {}
 
 
@@ -120,12 +117,18 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
             yield line.decode("utf-8", "replace")
 
 
-def _understood(message: Message) -> LiveEvent:
-    """The typed event; kinds that this client does not know count as a sign of life."""
-    kind = _KINDS.get(message.event)
-    if kind is None or not message.data:
-        return Beat()
+def _understood(message: Message) -> Iterator[LiveEvent]:
+    """The typed events; kinds that this client does not know count as a sign of life."""
     try:
-        return kind.model_validate(json.loads(message.data))
-    except (ValueError, ValidationError):
-        return Beat()
+        match message.event:
+            case "step":
+                yield StepProgress.model_validate_json(message.data)
+            case "job":
+                yield JobChanged.model_validate_json(message.data)
+            case "snapshot":
+                yield Beat()
+                yield from _Snapshot.model_validate_json(message.data).progress
+            case _:
+                yield Beat()
+    except ValidationError:
+        yield Beat()

@@ -65,18 +65,16 @@ class Transport:
         *,
         quiet: float,
         patience: float,
-        last_id: str = "",
     ) -> Iterator[httpx.Response]:
         """An open stream of server-sent events; opening it is tried for `patience` seconds.
 
         Silence of more than `quiet` seconds raises httpx.ReadTimeout while it is read.
         """
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
         request = self._http.build_request(
             "GET",
             self.url + path,
             params=params,
-            headers=headers,
+            headers={"Accept": "text/event-stream"},
             timeout=httpx.Timeout(self._timeout, read=quiet),
         )
 

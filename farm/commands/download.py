@@ -34,7 +34,7 @@ def download(
         typer.Option("--kind", help="What to fetch; give it again for more. Default: output."),
     ] = None,
 ) -> None:
-    """Fetch what a job has made so far, and print the paths. Files that are there and right are not fetched again.
+    """Fetch what a job has made so far, and print the paths. Files that are there and right are kept.
 
     Exit codes: 0 all there, 1 some files are missing (run it again), 2 refused by the farm, 3 the farm does
     not answer.

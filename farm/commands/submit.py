@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
+from urllib.parse import urljoin
 
 import typer
 
@@ -85,9 +86,8 @@ def submit(
             say(f"Note: {notice}", "yellow")
         if not as_json:
             print(job.id, flush=True)
-            say(
-                f"{job.total} {'render' if job.total == 1 else 'renders'} of {job.model} submitted{_page(job)}"
-            )
+            noun = "render" if job.total == 1 else "renders"
+            say(f"{job.total} {noun} of {job.model} submitted{_page(farm, job)}")
         code = ExitCode.OK
         files: list[Path] = []
         if wait or download is not None:
@@ -120,5 +120,6 @@ def _download(farm: FarmClient, job: Job, folder: Path, *, quiet: bool) -> list[
     return farm.download(job.id, folder, on_file=None if quiet else lambda path: print(path, flush=True))
 
 
-def _page(job: Job) -> str:
-    return f"; see {job.links['page']}" if job.links.get("page", "").startswith("http") else ""
+def _page(farm: FarmClient, job: Job) -> str:
+    page = job.links.get("page")
+    return f"; see {urljoin(farm.url, page)}" if page else ""
