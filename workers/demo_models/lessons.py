@@ -1,0 +1,74 @@
+"""What a training step teaches: a scene's latents with words for it, drawn afresh each time.
+
+Latents are made once per autoencoder and kept; the caption is new every time a scene comes up. Eight
+captions in a hundred say nothing (so guidance and negative prompts have something to push away from), a
+quarter leave attributes open (so the seed has something to choose).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from farm.demo.captions import CHINESE, ENGLISH, caption, leave_out
+from farm.demo.dice import dice
+from farm.demo.scenes import Scene, random_scene
+from farm.demo.vocabulary import VAGUE
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Scenes and their latents, one to one; latents of shape (scenes, channels, ...)."""
+
+    scenes: list[Scene]
+    latents: Tensor
+
+    def batch(self, size: int, rng: random.Random) -> tuple[Tensor, list[str]]:
+        """Latents and captions of `size` scenes drawn at random."""
+        chosen = [rng.randrange(len(self.scenes)) for _ in range(size)]
+        return self.latents[chosen], [words(self.scenes[i], rng) for i in chosen]
+
+
+def words(scene: Scene, rng: random.Random) -> str:
+    """A caption for a scene as training shows it: mostly complete, at times partial or vague."""
+    kind = rng.random()
+    if kind < 0.08:
+        return "" if rng.random() < 0.6 else rng.choice(VAGUE)
+    asked = leave_out(scene, rng) if kind < 0.33 else scene
+    return caption(asked, rng.choice((ENGLISH, CHINESE)), rng)
+
+
+def prepare(
+    file: Path,
+    count: int,
+    seed: int,
+    encode: Callable[[list[Scene], random.Random], Tensor],
+    *,
+    clip: bool = False,
+) -> Lessons:
+    """Draw `count` training scenes and encode them, 50 at a time, or read what `file` has kept of them."""
+    rng = dice(f"lessons {seed}")
+    scenes = [random_scene(rng, clip=clip) for _ in range(count)]
+    if file.exists():
+        return Lessons(scenes, torch.load(file, weights_only=True))
+    with torch.no_grad():
+        parts = [encode(scenes[i : i + 50], rng) for i in range(0, count, 50)]
+    latents = torch.cat(parts)
+    torch.save(latents, file)
+    log.info("%s: latents of shape %s, spread %.3f", file.stem, tuple(latents.shape), float(latents.std()))
+    return Lessons(scenes, latents)
+
+
+def tokens(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> tuple[Tensor, Tensor]:
+    """Token ids and mask, both of shape (captions, longest)."""
+    encoded = tokenizer(captions, padding=True, return_tensors="pt")
+    return encoded.input_ids, encoded.attention_mask

@@ -1,0 +1,103 @@
+"""The stages of the training, by name, with the budgets in CPU seconds that made the shipped weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderDC, AutoencoderKLWan, DiffusionPipeline, SanaPipeline
+from torch import nn
+
+from workers.demo_models.autoencoders import (
+    clip_autoencoder,
+    picture_autoencoder,
+    train_clip_autoencoder,
+    train_picture_autoencoder,
+)
+from workers.demo_models.components import gemma, sana_transformer, umt5, wan_transformer
+from workers.demo_models.tokenizer import build_tokenizer
+from workers.demo_models.train_sana import sana_pipeline, train_sana
+from workers.demo_models.train_sprint import sprint_pipeline, train_sprint
+from workers.demo_models.train_wan import train_wan, wan_pipeline
+from workers.demo_models.training import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where the training works and stores, its seed, and CPU seconds that replace a stage's own budget."""
+
+    folder: Path
+    weights: Path
+    seed: int
+    seconds: float | None = None
+
+    def budget(self, seconds: float) -> float:
+        """The CPU seconds to spend: the stage's own, unless others were asked for."""
+        return seconds if self.seconds is None else self.seconds
+
+    def store(self, pipeline: DiffusionPipeline, name: str) -> None:
+        """Save a finished model in half the bytes (bf16); loading it as float32 is fine."""
+        pipeline.to(dtype=torch.bfloat16).save_pretrained(self.weights / name, safe_serialization=True)
+
+
+def learn_pictures(workshop: Workshop) -> None:
+    """Pictures to latents and back, for sana-demo and sprint-demo."""
+    plan = Plan(seconds=workshop.budget(330), average=0.98)
+    vae = train_picture_autoencoder(plan, workshop.folder, workshop.seed)
+    vae.save_pretrained(workshop.folder / "picture-autoencoder")
+
+
+def learn_clips(workshop: Workshop) -> None:
+    """Clips to latents and back, for wan-demo."""
+    plan = Plan(seconds=workshop.budget(1000), average=0.98)
+    vae = train_clip_autoencoder(plan, workshop.folder, workshop.seed)
+    vae.save_pretrained(workshop.folder / "clip-autoencoder")
+
+
+def sana(workshop: Workshop) -> None:
+    """sana-demo: many steps, guidance, negative prompts."""
+    vae = AutoencoderDC.from_pretrained(workshop.folder / "picture-autoencoder")
+    tokenizer = build_tokenizer(ends_with_eos=False)
+    parts = train_sana(Plan(workshop.budget(2400)), vae, tokenizer, workshop.folder, workshop.seed)
+    workshop.store(sana_pipeline(parts, vae, tokenizer), "sana-demo")
+
+
+def sprint(workshop: Workshop) -> None:
+    """sprint-demo: sana-demo in one to four steps."""
+    teacher = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", torch_dtype=torch.float32)
+    plan = Plan(workshop.budget(600), muon_lr=0.008, adam_lr=8e-4)
+    parts = train_sprint(plan, teacher, workshop.folder, workshop.seed)
+    workshop.store(sprint_pipeline(parts, teacher), "sprint-demo")
+
+
+def wan(workshop: Workshop) -> None:
+    """wan-demo: clips of moving shapes."""
+    vae = AutoencoderKLWan.from_pretrained(workshop.folder / "clip-autoencoder")
+    tokenizer = build_tokenizer(ends_with_eos=True)
+    parts = train_wan(Plan(workshop.budget(2000)), vae, tokenizer, workshop.folder, workshop.seed)
+    workshop.store(wan_pipeline(parts, vae, tokenizer), "wan-demo")
+
+
+def untrained(workshop: Workshop) -> None:
+    """All three models with random weights: they load and render noise, enough to build an engine on."""
+    torch.manual_seed(workshop.seed)
+    tokenizer, other = build_tokenizer(ends_with_eos=False), build_tokenizer(ends_with_eos=True)
+    parts = nn.ModuleDict({"text_encoder": gemma(len(tokenizer)), "transformer": sana_transformer()})
+    teacher = sana_pipeline(parts, picture_autoencoder(), tokenizer)
+    student = nn.ModuleDict({"transformer": sana_transformer(sprint=True)})
+    clip_parts = nn.ModuleDict({"text_encoder": umt5(len(other)), "transformer": wan_transformer()})
+    workshop.store(sprint_pipeline(student, teacher), "sprint-demo")
+    workshop.store(teacher, "sana-demo")
+    workshop.store(wan_pipeline(clip_parts, clip_autoencoder(), other), "wan-demo")
+
+
+STAGES: dict[str, Callable[[Workshop], None]] = {
+    "picture-autoencoder": learn_pictures,
+    "sana": sana,
+    "sprint": sprint,
+    "clip-autoencoder": learn_clips,
+    "wan": wan,
+}
+EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {"untrained": untrained}
