@@ -1,0 +1,228 @@
+"""Tiny random weights in the real classes: what the engine's tests render with.
+
+Random weights give no picture worth looking at, but every operation of the real models runs, at every dtype and size.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderDC,
+    AutoencoderKLWan,
+    SanaPipeline,
+    SanaSprintPipeline,
+    SanaTransformer2DModel,
+    WanPipeline,
+    WanTransformer3DModel,
+)
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import Gemma2Config, Gemma2Model, PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+
+from farm.catalog import ModelEntry
+from workers.samplers import build_sampler
+
+WIDTH = 16  # of text embeddings
+TOKENS = 24  # max_sequence_length of the tiny models
+PIPELINES = {"sana": SanaPipeline, "sprint": SanaSprintPipeline, "wan": WanPipeline}
+SAMPLERS = {
+    "sana": ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim"),
+    "sprint": ("scm",),
+    "wan": ("unipc", "dpm++-2m", "dpm++-singlestep", "euler", "heun", "ddim"),
+}
+
+
+def build(family: str, *, sample_size: int = 2) -> Any:
+    """A pipeline of that family with random weights that are the same each time, float32, on the CPU."""
+    torch.manual_seed(7)
+    pipeline = {"sana": _sana, "sprint": _sprint, "wan": _wan}[family](sample_size)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def save(family: str, folder: Path, **sizes: int) -> Path:
+    """Write it as a folder that `from_pretrained` reads."""
+    build(family, **sizes).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> ModelEntry:
+    """The catalog entry of a tiny model."""
+    size = (32, 32)
+    steps = {"sana": 4, "sprint": 2, "wan": 3}[family]
+    clip = {"num_frames": 5, "fps": 8} if family == "wan" else {}
+    values: dict[str, Any] = {
+        "name": f"tiny-{family}",
+        "title": "Tiny",
+        "family": family,
+        "source": {"path": str(folder)},
+        "precision": "fp32",
+        "dtype": {"default": "float32"},
+        "size_multiple": 16 if family == "wan" else 32,
+        "sizes": [size],
+        "limits": {
+            "width": (16, 1024),
+            "height": (16, 1024),
+            "max_pixels": 1024 * 1024,
+            "frames": (1, 17),
+            "steps": (1, 4) if family == "sprint" else (1, 60),
+            "guidance": (1.0, 20.0),
+            "prompt_chars": 300,
+        },
+        "defaults": {
+            "width": size[0],
+            "height": size[1],
+            "num_inference_steps": steps,
+            "guidance_scale": 4.5,
+            "sampler": SAMPLERS[family][0],
+            **clip,
+        },
+        "samplers": list(SAMPLERS[family]),
+        "flow_shift": None if family == "sprint" else 3.0,
+        "max_sequence_length": TOKENS,
+        "memory_gb": 0.1,
+        "seconds_per_step_megapixel": 1.0,
+    }
+    return ModelEntry.model_validate(values | changes)
+
+
+def _tokenizer(*, ends_with_eos: bool) -> PreTrainedTokenizerFast:
+    """Bytes are tokens: it knows every text and needs no training."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: number for number, token in enumerate(["<pad>", "<bos>", "<eos>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <eos>" if ends_with_eos else "<bos> $A", special_tokens=[("<bos>", 1), ("<eos>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        padding_side="right",
+    )
+
+
+def _gemma() -> Gemma2Model:
+    return Gemma2Model(
+        Gemma2Config(
+            vocab_size=300,
+            hidden_size=WIDTH,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+            query_pre_attn_scalar=8,
+            max_position_embeddings=4096,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+        )
+    )
+
+
+def _sana_vae() -> AutoencoderDC:
+    """Three stages: one latent cell is 4 x 4 pixels."""
+    return AutoencoderDC(
+        in_channels=3,
+        latent_channels=4,
+        attention_head_dim=4,
+        encoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
+        decoder_block_types=("ResBlock", "ResBlock", "EfficientViTBlock"),
+        encoder_block_out_channels=(4, 4, 8),
+        decoder_block_out_channels=(4, 4, 8),
+        encoder_layers_per_block=(1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1),
+        encoder_qkv_multiscales=((), (), ()),
+        decoder_qkv_multiscales=((), (), ()),
+        downsample_block_type="conv",
+        upsample_block_type="interpolate",
+        decoder_norm_types="rms_norm",
+        decoder_act_fns="silu",
+        scaling_factor=0.41407,
+    )
+
+
+def _sana_transformer(sample_size: int, *, sprint: bool = False) -> SanaTransformer2DModel:
+    return SanaTransformer2DModel(
+        in_channels=4,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=2,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=8,
+        cross_attention_dim=16,
+        caption_channels=WIDTH,
+        sample_size=sample_size,
+        patch_size=1,
+        guidance_embeds=sprint,
+        # A number that is no power of two: a wrong scale then shows.
+        guidance_embeds_scale=0.1,
+        qk_norm="rms_norm_across_heads" if sprint else None,
+        timestep_scale=1.0 if not sprint else 1000.0,
+    )
+
+
+def _sana(sample_size: int) -> SanaPipeline:
+    return SanaPipeline(
+        tokenizer=_tokenizer(ends_with_eos=False),
+        text_encoder=_gemma().eval(),
+        vae=_sana_vae().eval(),
+        transformer=_sana_transformer(sample_size).eval(),
+        scheduler=build_sampler("dpm++-2m", flow_shift=3.0),
+    )
+
+
+def _sprint(sample_size: int) -> SanaSprintPipeline:
+    return SanaSprintPipeline(
+        tokenizer=_tokenizer(ends_with_eos=False),
+        text_encoder=_gemma().eval(),
+        vae=_sana_vae().eval(),
+        transformer=_sana_transformer(sample_size, sprint=True).eval(),
+        scheduler=build_sampler("scm", flow_shift=1.0),
+    )
+
+
+def _wan(_sample_size: int) -> WanPipeline:
+    return WanPipeline(
+        tokenizer=_tokenizer(ends_with_eos=True),
+        text_encoder=UMT5EncoderModel(
+            UMT5Config(
+                vocab_size=300,
+                d_model=WIDTH,
+                d_kv=8,
+                d_ff=32,
+                num_layers=1,
+                num_heads=2,
+                dropout_rate=0.0,
+                pad_token_id=0,
+                eos_token_id=2,
+            )
+        ).eval(),
+        vae=AutoencoderKLWan(
+            base_dim=4,
+            z_dim=16,
+            dim_mult=[1, 1, 1, 1],
+            num_res_blocks=1,
+            temperal_downsample=[False, True, True],
+        ).eval(),
+        transformer=WanTransformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=2,
+            attention_head_dim=12,
+            in_channels=16,
+            out_channels=16,
+            text_dim=WIDTH,
+            freq_dim=16,
+            ffn_dim=32,
+            num_layers=2,
+            cross_attn_norm=True,
+            qk_norm="rms_norm_across_heads",
+            rope_max_seq_len=32,
+        ).eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+    )

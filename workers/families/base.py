@@ -1,0 +1,213 @@
+"""What a family of models is to the engine: how one kind of model prepares, encodes, starts, steps and
+decodes.
+
+A family uses the parts of a loaded diffusers pipeline (text encoder, transformer, VAE) and never its
+`__call__`: the engine owns the loop, so that every decision can be taken between two steps. A track alone
+gives, bit for bit, what the pipeline's own `__call__` gives.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from farm.catalog.schema import ModelEntry
+from farm.params import RenderParameters, parse_parameters
+from workers.protocol import RenderOrder, StepTrace
+from workers.samplers import Sampler, build_sampler, takes_generator
+
+#: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
+Pixels = NDArray[np.uint8]
+
+
+class Refused(ValueError):
+    """This render is not one that the model can make as ordered; the message says which rule it breaks."""
+
+
+class Unsuitable(ValueError):
+    """The loaded pipeline is not one that the family can drive; the message says why."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An order whose parameters are typed and whose shape has been checked."""
+
+    order: RenderOrder
+    parameters: RenderParameters
+
+    @property
+    def guided(self) -> bool:
+        """Whether classifier-free guidance runs the transformer a second time, as diffusers decides it."""
+        return self.parameters.guidance_scale > 1.0
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What the text encoder made of one render's prompts, each encoded alone and padded to the model's
+    constant.
+
+    text and negative are (1, tokens, width); the masks (1, tokens) or None; negative is None without
+    guidance.
+    """
+
+    text: Tensor
+    mask: Tensor | None = None
+    negative: Tensor | None = None
+    negative_mask: Tensor | None = None
+
+
+@dataclass
+class Track:
+    """A render inside the engine: everything that belongs to it alone, so that tracks can join, leave and
+    wait.
+    """
+
+    order: RenderOrder
+    parameters: RenderParameters
+    guided: bool
+    embeddings: Embeddings
+    sampler: Sampler  # its own: samplers remember former steps
+    generator: torch.Generator
+    timesteps: Tensor  # (steps,), on the device
+    latents: Tensor  # (1, channels, …), float32
+    step: int = 0  # the next to be taken
+    denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
+    trace: list[StepTrace] = field(default_factory=list)
+    gpu_seconds: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
+    schedule: list[tuple[float, float | None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        times = self.timesteps.tolist()
+        sigmas = getattr(self.sampler, "sigmas", None)
+        self.schedule = list(
+            zip(times, [None] * len(times) if sigmas is None else sigmas.tolist(), strict=False)
+        )
+
+    @property
+    def steps(self) -> int:
+        """Forward passes in all; second-order samplers (heun) take more than `num_inference_steps`."""
+        return len(self.schedule)
+
+    @property
+    def finished(self) -> bool:
+        """Whether only decoding is left."""
+        return self.step >= self.steps
+
+
+class Family(ABC):
+    """One kind of model. A new one is a new file, an entry point and an entry in the catalog."""
+
+    #: The diffusers class whose parts it uses.
+    pipeline_class: ClassVar[type[Any]]
+
+    def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
+        self.pipeline = pipeline
+        self.entry = entry
+        self.device = device
+
+    def prepare(self, order: RenderOrder) -> Prepared:
+        """Type the parameters and check the shape. Raises Refused rather than render another size than
+        ordered.
+        """
+        prepared = Prepared(order, parse_parameters(order.parameters))
+        if prepared.parameters.family != self.entry.family:
+            raise Refused(
+                f"these are parameters for '{prepared.parameters.family}' models; {self.entry.name} is of family "
+                f"'{self.entry.family}'"
+            )
+        self.check_shape(prepared)
+        return prepared
+
+    @abstractmethod
+    def check_shape(self, prepared: Prepared) -> None:
+        """Raise Refused unless the model renders exactly the ordered shape for the size that was asked."""
+
+    @abstractmethod
+    def encode(self, prepared: Prepared) -> Embeddings:
+        """Run the text encoder over this render's prompts alone."""
+
+    @abstractmethod
+    def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
+        """Draw the first latents from the render's own seed and set its own sampler."""
+
+    def pass_key(self, track: Track) -> Hashable:
+        """Tracks with equal keys can share the next transformer pass. It may change along the way."""
+        return (tuple(track.latents.shape), track.embeddings.text.shape[1])
+
+    @abstractmethod
+    def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
+        """One transformer pass for all: for each track the guided prediction, shaped as its latents.
+
+        Changes nothing in the tracks, so it may be tried again with fewer of them.
+        """
+
+    def advance(self, track: Track, prediction: Tensor) -> None:
+        """Take the sampler's step for one track."""
+        track.latents = self.sampler_step(track, prediction, track.timesteps[track.step])[0]
+        track.step += 1
+
+    @abstractmethod
+    def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
+        """Latents of equal shape to pixels in the size each render asked for; None where they are not
+        numbers.
+        """
+
+    def new_sampler(self, prepared: Prepared) -> Sampler:
+        """The sampler the render asked for, with the shift it asked for or the catalog's for its size."""
+        asked: float | None = getattr(prepared.parameters, "flow_shift", None)
+        order = prepared.order
+        shift = asked or self.entry.shift_for(order.width, order.height) or 1.0
+        return build_sampler(prepared.parameters.sampler, flow_shift=shift)
+
+    def new_generator(self, prepared: Prepared) -> torch.Generator:
+        """On the CPU, whatever the device: the same seed then draws the same latents everywhere."""
+        return torch.Generator("cpu").manual_seed(prepared.parameters.seed)
+
+    def sampler_step(self, track: Track, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
+        """`sampler.step` with the render's own generator wherever the sampler takes one."""
+        extra = {"generator": track.generator} if takes_generator(type(track.sampler)) else {}
+        stepped: tuple[Tensor, ...] = track.sampler.step(
+            prediction, timestep, track.latents, return_dict=False, **extra
+        )
+        return stepped
+
+
+def guide(unguided: Tensor, guided: Tensor, scales: Sequence[float]) -> Tensor:
+    """Classifier-free guidance with a scale for each row of (rows, channels, …).
+
+    Rounds as the pipelines do: they multiply by a Python number, which keeps float32 precision inside a
+    bfloat16 product, while a float32 vector would promote the sum and a bfloat16 one would round the scale
+    itself.
+    """
+    factors = torch.tensor(list(scales), dtype=torch.float32, device=guided.device)
+    difference = (guided - unguided).float()
+    return unguided + (factors.view(-1, *[1] * (guided.dim() - 1)) * difference).to(guided.dtype)
+
+
+def guide_tracks(tracks: Sequence[Track], conditional: Tensor, unconditional: Tensor | None) -> list[Tensor]:
+    """Apply guidance to those tracks that have it.
+
+    conditional holds a row for each track, unconditional one for each guided track, in the same order.
+    """
+    predictions = list(conditional.split(1))
+    rows = [row for row, track in enumerate(tracks) if track.guided]
+    if unconditional is not None and rows:
+        picked = conditional if len(rows) == len(tracks) else torch.cat([predictions[row] for row in rows])
+        scales = [tracks[row].parameters.guidance_scale for row in rows]
+        for row, prediction in zip(rows, guide(unconditional, picked, scales).split(1), strict=True):
+            predictions[row] = prediction
+    return predictions
+
+
+def to_uint8(values: NDArray[np.float32]) -> Pixels | None:
+    """Floats in 0…1 to bytes, rounded as diffusers' `numpy_to_pil` does; None where any is not a number."""
+    if not np.isfinite(values).all():
+        return None
+    return (values * 255).round().astype(np.uint8)

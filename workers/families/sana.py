@@ -1,0 +1,137 @@
+"""Sana: text to image with one transformer pass for both halves of the guidance."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from diffusers import SanaPipeline
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_alpha import (
+    ASPECT_RATIO_512_BIN,
+    ASPECT_RATIO_1024_BIN,
+)
+from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import ASPECT_RATIO_2048_BIN
+from diffusers.pipelines.sana.pipeline_sana import ASPECT_RATIO_4096_BIN
+from torch import Tensor
+
+from workers.families.base import Embeddings, Family, Pixels, Prepared, Refused, Track, guide_tracks, to_uint8
+
+#: Edge in pixels → the table that the pipelines take for a transformer of that size.
+_BIN_TABLES = {
+    512: ASPECT_RATIO_512_BIN,
+    1024: ASPECT_RATIO_1024_BIN,
+    2048: ASPECT_RATIO_2048_BIN,
+    4096: ASPECT_RATIO_4096_BIN,
+}
+_SIZE_MULTIPLE = 32  # the pipelines' own check
+
+
+class SanaFamily(Family):
+    """Sana 1.0 and 1.5, 512 to 4096 pixels."""
+
+    pipeline_class: ClassVar[type[Any]] = SanaPipeline
+
+    def check_shape(self, prepared: Prepared) -> None:
+        order, asked = prepared.order, prepared.parameters
+        width, height = asked.width, asked.height
+        if self.entry.bins is not None:
+            table = _BIN_TABLES[self.entry.bins]
+            height, width = self.pipeline.image_processor.classify_height_width_bin(
+                height, width, ratios=table
+            )
+        if (order.width, order.height, order.frames) != (width, height, 1):
+            raise Refused(
+                f"ordered as {order.width}x{order.height}x{order.frames}, but {self.entry.name} renders "
+                f"{asked.width}x{asked.height} as {width}x{height}x1"
+            )
+        if width % _SIZE_MULTIPLE or height % _SIZE_MULTIPLE:
+            raise Refused(f"width and height must be multiples of {_SIZE_MULTIPLE}, and are {width}x{height}")
+
+    def encode(self, prepared: Prepared) -> Embeddings:
+        asked = prepared.parameters
+        text, mask, negative, negative_mask = self.pipeline.encode_prompt(
+            asked.prompt,
+            prepared.guided,
+            negative_prompt=getattr(asked, "negative_prompt", None) or "",
+            num_images_per_prompt=1,
+            device=self.device,
+            clean_caption=False,
+            max_sequence_length=prepared.parameters.max_sequence_length,
+            complex_human_instruction=self.instruction(prepared),
+        )
+        return Embeddings(text, mask, negative, negative_mask)
+
+    def instruction(self, prepared: Prepared) -> list[str] | None:
+        """The pipeline's own complex_human_instruction, or None when the render turned it off."""
+        if not getattr(prepared.parameters, "complex_human_instruction", False):
+            return None
+        signature = inspect.signature(type(self.pipeline).__call__)
+        lines: list[str] = signature.parameters["complex_human_instruction"].default
+        return lines
+
+    def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
+        sampler = self.new_sampler(prepared)
+        sampler.set_timesteps(prepared.parameters.num_inference_steps, device=self.device)
+        generator = self.new_generator(prepared)
+        return Track(
+            order=prepared.order,
+            parameters=prepared.parameters,
+            guided=prepared.guided,
+            embeddings=embeddings,
+            sampler=sampler,
+            generator=generator,
+            timesteps=sampler.timesteps,
+            latents=self.first_latents(prepared, generator),
+        )
+
+    def first_latents(self, prepared: Prepared, generator: torch.Generator) -> Tensor:
+        """Noise of (1, channels, height / f, width / f), float32 whatever the model's dtype."""
+        latents: Tensor = self.pipeline.prepare_latents(
+            1,
+            self.pipeline.transformer.config.in_channels,
+            prepared.order.height,
+            prepared.order.width,
+            torch.float32,
+            self.device,
+            generator,
+        )
+        return latents
+
+    def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
+        transformer = self.pipeline.transformer
+        guided = [track for track in tracks if track.guided]
+        rows = [*guided, *tracks]  # the rows without the prompt first, as the pipeline stacks them
+        negatives = [track.embeddings.negative for track in guided]
+        negative_masks = [track.embeddings.negative_mask for track in guided]
+        # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
+        timestep = torch.stack([track.timesteps[track.step].float() for track in rows])
+        prediction = transformer(
+            torch.cat([track.latents for track in rows]).to(transformer.dtype),
+            encoder_hidden_states=torch.cat([*negatives, *(track.embeddings.text for track in tracks)]).to(
+                transformer.dtype
+            ),
+            encoder_attention_mask=torch.cat([*negative_masks, *(track.embeddings.mask for track in tracks)]),
+            timestep=timestep * transformer.config.timestep_scale,
+            return_dict=False,
+        )[0].float()
+        unconditional, conditional = prediction[: len(guided)], prediction[len(guided) :]
+        predictions = guide_tracks(tracks, conditional, unconditional)
+        if transformer.config.out_channels // 2 == transformer.config.in_channels:  # learned sigma
+            return [found.chunk(2, dim=1)[0] for found in predictions]
+        return predictions
+
+    def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
+        vae, processor = self.pipeline.vae, self.pipeline.image_processor
+        latents = torch.cat([self.final_latents(track) for track in tracks]).to(vae.dtype)
+        images = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0]
+        pixels = []
+        for image, track in zip(images.split(1), tracks, strict=True):
+            asked = track.parameters
+            # From the bin to the size that was asked; nothing where they are equal.
+            cut = processor.resize_and_crop_tensor(image, asked.width, asked.height)
+            pixels.append(to_uint8(processor.postprocess(cut, output_type="np")[0]))
+        return pixels
+
+    def final_latents(self, track: Track) -> Tensor:
+        """What the VAE decodes."""
+        return track.latents

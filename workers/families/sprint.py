@@ -1,0 +1,95 @@
+"""SANA-Sprint: one to four steps of a consistency sampler; the guidance scale is an input of the model."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from diffusers import SanaSprintPipeline
+from torch import Tensor
+
+from workers.families.base import Embeddings, Prepared, Track
+from workers.families.sana import SanaFamily
+
+_MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
+_INTERMEDIATE_TIMESTEP = 1.3  # exists for two steps only: the scheduler refuses it for any other number
+
+
+class SprintFamily(SanaFamily):
+    """SANA-Sprint text to image."""
+
+    pipeline_class: ClassVar[type[Any]] = SanaSprintPipeline
+
+    def encode(self, prepared: Prepared) -> Embeddings:
+        text, mask = self.pipeline.encode_prompt(
+            prepared.parameters.prompt,
+            num_images_per_prompt=1,
+            device=self.device,
+            clean_caption=False,
+            max_sequence_length=prepared.parameters.max_sequence_length,
+            complex_human_instruction=self.instruction(prepared),
+        )
+        return Embeddings(text, mask)
+
+    def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
+        steps = prepared.parameters.num_inference_steps
+        sampler = self.new_sampler(prepared)
+        sampler.set_timesteps(
+            steps,
+            device=self.device,
+            max_timesteps=_MAX_TIMESTEP,
+            intermediate_timesteps=_INTERMEDIATE_TIMESTEP if steps == 2 else None,
+        )
+        sampler.set_begin_index(0)
+        generator = self.new_generator(prepared)
+        return Track(
+            order=prepared.order,
+            parameters=prepared.parameters,
+            guided=False,  # no second pass: the scale is embedded
+            embeddings=embeddings,
+            sampler=sampler,
+            generator=generator,
+            timesteps=sampler.timesteps[:-1],
+            latents=self.first_latents(prepared, generator) * sampler.config.sigma_data,
+        )
+
+    def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
+        transformer = self.pipeline.transformer
+        sigma_data = tracks[0].sampler.config.sigma_data
+        text = torch.cat([track.embeddings.text for track in tracks])
+        scales = [track.parameters.guidance_scale for track in tracks]
+        guidance = torch.tensor(scales, dtype=torch.float32, device=self.device).to(text.dtype)
+
+        # From the sampler's angle to the flow time the transformer was trained on, and its input scaled to
+        # match.
+        angle = torch.stack([track.timesteps[track.step] for track in tracks])
+        time = torch.sin(angle) / (torch.cos(angle) + torch.sin(angle))
+        each = time.view(-1, 1, 1, 1)
+        latents = torch.cat([track.latents for track in tracks]) / sigma_data
+        latents = latents * torch.sqrt(each**2 + (1 - each) ** 2)
+
+        velocity = transformer(
+            latents.to(transformer.dtype),
+            encoder_hidden_states=text.to(transformer.dtype),
+            encoder_attention_mask=torch.cat([track.embeddings.mask for track in tracks]),
+            guidance=guidance * transformer.config.guidance_embeds_scale,
+            timestep=time,
+            return_dict=False,
+        )[0]
+
+        # And back: from the flow velocity to the prediction that the trigonometric sampler expects.
+        prediction = ((1 - 2 * each) * latents + (1 - 2 * each + 2 * each**2) * velocity) / torch.sqrt(
+            each**2 + (1 - each) ** 2
+        )
+        return list((prediction.float() * sigma_data).split(1))
+
+    def advance(self, track: Track, prediction: Tensor) -> None:
+        timestep = track.timesteps[track.step].expand(1)
+        track.latents, track.denoised = self.sampler_step(track, prediction, timestep)
+        track.step += 1
+
+    def final_latents(self, track: Track) -> Tensor:
+        """The sampler's last estimate of the clean image, not its last sample."""
+        if track.denoised is None:
+            raise RuntimeError("a track that has taken no step cannot be decoded")
+        denoised: Tensor = track.denoised / track.sampler.config.sigma_data
+        return denoised

@@ -1,0 +1,134 @@
+"""Wan 2.1: text to video, with one transformer pass that sees the prompt and one that does not."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+import torch
+from diffusers import WanPipeline
+from torch import Tensor
+
+from farm.catalog.schema import ModelEntry
+from workers.families.base import (
+    Embeddings,
+    Family,
+    Pixels,
+    Prepared,
+    Refused,
+    Track,
+    Unsuitable,
+    guide_tracks,
+    to_uint8,
+)
+
+
+class WanFamily(Family):
+    """Wan 2.1 text to video. One frame gives a still."""
+
+    pipeline_class: ClassVar[type[Any]] = WanPipeline
+
+    def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
+        super().__init__(pipeline, entry, device)
+        if pipeline.config.boundary_ratio is not None or pipeline.config.expand_timesteps:
+            raise Unsuitable(
+                f"{entry.name} is a Wan 2.2 model (two experts, or a timestep for each token); this family "
+                "drives Wan 2.1 text-to-video models"
+            )
+
+    def check_shape(self, prepared: Prepared) -> None:
+        order, asked = prepared.order, prepared.parameters
+        _, patch_height, patch_width = self.pipeline.transformer.config.patch_size
+        spatial, temporal = self.pipeline.vae_scale_factor_spatial, self.pipeline.vae_scale_factor_temporal
+        frames = asked.frames
+        if (order.width, order.height, order.frames) != (asked.width, asked.height, frames):
+            raise Refused(
+                f"ordered as {order.width}x{order.height}x{order.frames}, but {self.entry.name} renders "
+                f"{asked.width}x{asked.height}x{frames} as it is asked"
+            )
+        multiples = (max(16, spatial * patch_width), max(16, spatial * patch_height))
+        if order.width % multiples[0] or order.height % multiples[1]:
+            raise Refused(
+                f"width and height must be multiples of {multiples[0]} and {multiples[1]}, and are "
+                f"{order.width}x{order.height}"
+            )
+        if frames % temporal != 1:
+            raise Refused(f"num_frames must be {temporal} k + 1, and is {frames}")
+
+    def encode(self, prepared: Prepared) -> Embeddings:
+        text, negative = self.pipeline.encode_prompt(
+            prompt=prepared.parameters.prompt,
+            negative_prompt=getattr(prepared.parameters, "negative_prompt", None) or "",
+            do_classifier_free_guidance=prepared.guided,
+            num_videos_per_prompt=1,
+            max_sequence_length=prepared.parameters.max_sequence_length,
+            device=self.device,
+        )
+        dtype = self.pipeline.transformer.dtype
+        return Embeddings(text.to(dtype), negative=None if negative is None else negative.to(dtype))
+
+    def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
+        sampler = self.new_sampler(prepared)
+        sampler.set_timesteps(prepared.parameters.num_inference_steps, device=self.device)
+        sampler.set_begin_index(0)
+        generator = self.new_generator(prepared)
+        latents = self.pipeline.prepare_latents(
+            1,
+            self.pipeline.transformer.config.in_channels,
+            prepared.order.height,
+            prepared.order.width,
+            prepared.order.frames,
+            torch.float32,
+            self.device,
+            generator,
+        )
+        return Track(
+            order=prepared.order,
+            parameters=prepared.parameters,
+            guided=prepared.guided,
+            embeddings=embeddings,
+            sampler=sampler,
+            generator=generator,
+            timesteps=sampler.timesteps,
+            latents=latents,
+        )
+
+    def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
+        guided = [track for track in tracks if track.guided]
+        conditional = self._forward("cond", tracks, [track.embeddings.text for track in tracks])
+        unconditional = None
+        if guided:
+            negatives = [track.embeddings.negative for track in guided]
+            unconditional = self._forward("uncond", guided, [text for text in negatives if text is not None])
+        return guide_tracks(tracks, conditional, unconditional)
+
+    def _forward(self, name: str, tracks: Sequence[Track], text: Sequence[Tensor]) -> Tensor:
+        """One pass; `name` tells a step cache which of the two it is."""
+        transformer = self.pipeline.transformer
+        # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
+        timestep = torch.stack([track.timesteps[track.step].float() for track in tracks])
+        cached = getattr(transformer, "is_cache_enabled", False)
+        with transformer.cache_context(name) if cached else nullcontext():
+            prediction: Tensor = transformer(
+                hidden_states=torch.cat([track.latents for track in tracks]).to(transformer.dtype),
+                timestep=timestep,
+                encoder_hidden_states=torch.cat(list(text)),
+                return_dict=False,
+            )[0]
+        return prediction
+
+    def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
+        vae = self.pipeline.vae
+        latents = torch.cat([track.latents for track in tracks]).to(vae.dtype)
+        mean, deviation = (
+            torch.tensor(values).view(1, vae.config.z_dim, 1, 1, 1)
+            for values in (vae.config.latents_mean, vae.config.latents_std)
+        )
+        # Divided by the reciprocal, as the pipeline does: multiplying rounds differently.
+        latents = latents / (1.0 / deviation).to(latents.device, latents.dtype) + mean.to(
+            latents.device, latents.dtype
+        )
+        clips = vae.decode(latents, return_dict=False)[0]
+        return [
+            to_uint8(clip)
+            for clip in self.pipeline.video_processor.postprocess_video(clips, output_type="np")
+        ]

@@ -1,0 +1,137 @@
+"""From a catalog entry to a loaded pipeline and its family: pinned, safetensors only, each part in its own
+dtype.
+"""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+import torch
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from farm.catalog.schema import ModelEntry
+from workers.families import UnknownFamily, find_family
+from workers.families.base import Family, Unsuitable
+from workers.fetching import FetchFailed, fetch
+from workers.protocol import EngineFacts
+from workers.weights import BadWeights, check_whole, hash_files, read_index, weight_files
+
+log = structlog.get_logger(__name__)
+
+
+class LoadingFailed(RuntimeError):
+    """The model could not be loaded; the message says what was wrong, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A family ready to render, and what a manifest says about it."""
+
+    family: Family
+    facts: EngineFacts
+
+
+def load(entry: ModelEntry, device: torch.device) -> Loaded:
+    """Load the model of a catalog entry onto the device. Raises LoadingFailed."""
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        family = find_family(entry.family)
+        folder = fetch(entry, family.pipeline_class)
+        _check_class(folder, family, entry)
+        files = weight_files(folder, entry.source.variant)
+        check_whole(files)
+        pipeline = _load_pipeline(family.pipeline_class, folder, entry, device)
+        loaded = family(pipeline, entry, device)
+    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable) as error:
+        raise LoadingFailed(f"{entry.name}: {error}") from error
+    hashes = hash_files(folder, files)
+    log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(files))
+    return Loaded(loaded, _facts(entry, device, hashes))
+
+
+def choose_device(*wishes: str) -> torch.device:
+    """The first wish that is not 'auto' (cpu, cuda, cuda:N), or the best device there is. Raises
+    LoadingFailed.
+    """
+    wish = next((wish for wish in wishes if wish != "auto"), None)
+    if wish is None:
+        wish = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(wish)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise LoadingFailed(
+            f"device '{wish}' was asked for, and torch {torch.__version__} sees {torch.cuda.device_count()} CUDA "
+            "devices; check the driver and CUDA_VISIBLE_DEVICES, or set the device to 'cpu'"
+        )
+    return device
+
+
+def _check_class(folder: Path, family: type[Family], entry: ModelEntry) -> None:
+    """Before gigabytes are read: is this the kind of pipeline that the family drives?"""
+    found, wanted = read_index(folder).get("_class_name"), family.pipeline_class.__name__
+    if found != wanted:
+        raise Unsuitable(
+            f"{folder / 'model_index.json'} says {found}, and the family '{entry.family}' drives {wanted}; "
+            "correct 'family' or 'source' in the catalog"
+        )
+
+
+def _load_pipeline(pipeline_class: type[Any], folder: Path, entry: ModelEntry, device: torch.device) -> Any:
+    dtypes = {component: getattr(torch, name) for component, name in entry.dtype.items()}
+    try:
+        pipeline = pipeline_class.from_pretrained(
+            str(folder),
+            torch_dtype=dtypes,
+            variant=entry.source.variant,
+            use_safetensors=True,
+            local_files_only=True,
+        )
+        pipeline.to(device)
+    except torch.OutOfMemoryError as error:
+        raise LoadingFailed(
+            f"{entry.name}: {device} has not enough memory for the weights (the catalog says {entry.memory_gb:g} GB)"
+        ) from error
+    except Exception as error:
+        # diffusers and transformers raise many kinds; each is about the folder, and says which file.
+        raise LoadingFailed(
+            f"{entry.name}: {folder} could not be loaded as {pipeline_class.__name__}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    pipeline.set_progress_bar_config(disable=True)
+    if entry.vae_tiling is not None:
+        pipeline.vae.enable_tiling(**entry.vae_tiling)
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval().requires_grad_(False)
+    return pipeline
+
+
+def _facts(entry: ModelEntry, device: torch.device, hashes: dict[str, str]) -> EngineFacts:
+    return EngineFacts(
+        model=entry.name,
+        family=entry.family,
+        source=entry.source.repo or entry.source.path or "",
+        revision=entry.source.revision,
+        precision=entry.precision,
+        device=_device_name(device),
+        torch_threads=torch.get_num_threads(),
+        versions={name: version(name) for name in ("torch", "diffusers", "transformers", "latent-farm")},
+        weight_sha256=hashes,
+    )
+
+
+def _device_name(device: torch.device) -> str:
+    """'NVIDIA H100 80GB HBM3', or 'CPU: ' and the processor's name: kinds, not serial numbers."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return f"CPU: {names[0] if names else platform.processor() or platform.machine()}"

@@ -1,0 +1,155 @@
+"""What the worker (parent) and its engine process say to each other, pickled over a socket pair.
+
+The parent sends `ToEngine`, the engine answers with `FromEngine`. Every message about a render carries the
+attempt it speaks for, so that word about an attempt that has been revoked can be told apart and dropped.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RenderOrder:
+    """One render to make. `parameters` is `renders.parameters`; width, height (pixels) and frames are the
+    shape as the model renders it, which for a binned model is the bin and not the size asked for.
+    """
+
+    render_id: str
+    attempt: int
+    job_id: str
+    parameters: dict[str, Any]
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class RenderBatch:
+    """Renders that were claimed together. They join what the engine is rendering at the next step."""
+
+    batch_id: str
+    renders: list[RenderOrder]
+
+
+@dataclass(frozen=True)
+class DropRender:
+    """Forget this render (cancelled or revoked); nothing more is said about it, its neighbours go on."""
+
+    render_id: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Exit now; what is unfinished is dropped."""
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What a manifest says about the engine: model, weights, and all that can change the last bits."""
+
+    model: str
+    family: str
+    source: str  # Hub id, or the folder as the catalog names it
+    revision: str | None
+    precision: str
+    device: str
+    torch_threads: int
+    versions: dict[str, str]
+    weight_sha256: dict[str, str]  # by path inside the model's folder
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is loaded; batches may come."""
+
+    facts: EngineFacts
+
+
+@dataclass(frozen=True)
+class LoadFailed:
+    """The model could not be loaded: `reason` says what is wrong, where, what to do. The engine exits."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RenderStep:
+    """How far one render is. `phase` is a value of `farm.lifecycle.Phase`; `steps` counts forward passes,
+    which for second-order samplers (heun) is more than `num_inference_steps`.
+    """
+
+    render_id: str
+    attempt: int
+    phase: str
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """Renders that have moved."""
+
+    steps: list[RenderStep]
+
+
+@dataclass(frozen=True)
+class StepTrace:
+    """One pass of one render, for its manifest: how many renders shared the pass, and which row was this
+    one's.
+
+    `guided` says how many of them had classifier-free guidance: a family that stacks both predictions (Sana)
+    ran `batch_size + guided` rows, one that runs them apart (Wan) ran `batch_size` and then `guided` rows.
+    """
+
+    timestep: float
+    sigma: float | None  # None for samplers that have none (scm)
+    batch_size: int
+    row: int
+    guided: int
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A render is finished: its pixels lie in the spool folder as .npy, uint8, (height, width, 3) for an
+    image or (frames, height, width, 3) for a clip, in the size that was asked for. Whoever reads the file
+    removes it.
+    """
+
+    render_id: str
+    attempt: int
+    pixels_path: str
+    gpu_seconds: (
+        float  # own encoding, plus the share of each pass and decoding that was divided among its rows
+    )
+    trace: list[StepTrace]
+    decode_batch_size: int
+    seconds: dict[str, float] = field(default_factory=dict)  # wall: encode, steps, decode
+
+
+@dataclass(frozen=True)
+class RenderFailed:
+    """A render could not be made. `blame` is true when its own work raised; false when the machine is at
+    fault.
+    """
+
+    render_id: str
+    attempt: int
+    reason: str
+    blame: bool
+
+
+@dataclass(frozen=True)
+class BatchEnded:
+    """Every render of the batch is rendered, failed or dropped, `seconds` after it was admitted."""
+
+    batch_id: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Alive:
+    """The engine's loop still turns. Comes every second or two, also when idle; long silence: it hangs."""
+
+
+ToEngine = RenderBatch | DropRender | Stop
+FromEngine = Ready | LoadFailed | Stepped | Rendered | RenderFailed | BatchEnded | Alive
