@@ -69,6 +69,14 @@ class InvalidRequest(_Faulty):
     status = 422
 
 
+class BadJson(InvalidRequest):
+    """The body of the request is not JSON as this farm reads it."""
+
+    type = "bad-json"
+    title = "Unreadable body"
+    status = 400
+
+
 class UnknownModel(InvalidRequest):
     """The catalog has no model of this name."""
 

@@ -1,6 +1,8 @@
 """What may be asked of a model, checked at the door: as strict as a pipeline, adjusting nothing."""
 
 from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
+from farm.params.body import parse_json_body
+from farm.params.forms import parameters_schema
 from farm.params.resolving import Resolved, batch_key, check_request, parse_parameters, resolve, shape_of
 from farm.params.sizes import Shape
 from farm.params.submission import JobRequest, parse_request
@@ -16,6 +18,8 @@ __all__ = [
     "WanParameters",
     "batch_key",
     "check_request",
+    "parameters_schema",
+    "parse_json_body",
     "parse_parameters",
     "parse_request",
     "resolve",

@@ -54,7 +54,7 @@ class JobRequest(BaseModel):
 def read_request(document: object) -> tuple[JobRequest | None, list[Fault]]:
     """A request from parsed JSON, and its faults of type and form.
 
-    With faults, the request holds what was right (or is None when the model is not), so that a caller can look
+    With faults, the request holds what was right (None if the model was not), so that a caller can look
     for the other faults as well.
     """
     if not isinstance(document, dict):

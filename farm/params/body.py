@@ -1,0 +1,113 @@
+"""The body of a request: JSON, read strictly, so that nothing strange reaches the rest of the farm.
+
+Refused with what to do: too many bytes, no UTF-8, no JSON, NaN and Infinity (no JSON either, though Python
+reads them), numbers beyond any use, keys given twice, deep nesting, lone surrogates.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from farm.errors import BadJson, Fault, TooLarge
+from farm.params.submission import pointer, shown
+
+MAX_DEPTH = 20
+MAX_DIGITS = 40
+#: A string (also one that never ends, so that the scan stays linear) or a bracket.
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*+"?|[\[\]{}]', re.DOTALL)
+
+
+def parse_json_body(raw: bytes, max_bytes: int) -> object:
+    """The JSON value of a request body.
+
+    Raises:
+        TooLarge: more than `max_bytes` (413).
+        BadJson: anything else that is wrong with the form, with its place (400).
+    """
+    if len(raw) > max_bytes:
+        raise TooLarge(
+            f"the body has {len(raw):,} bytes and this farm accepts {max_bytes:,}; split it into several jobs"
+        )
+    if not raw.strip():
+        _refuse("the body is empty; send a JSON object")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        _refuse(f"the body is not UTF-8 text (byte {error.start:,}); encode it as UTF-8")
+    _check_depth(text)
+    try:
+        value: object = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_int=_whole,
+            parse_float=_real,
+        )
+    except json.JSONDecodeError as error:
+        _refuse(f"the body is not JSON: {error.msg} in line {error.lineno}, column {error.colno}")
+    faults = [
+        Fault(where, f"holds half of a character (lone surrogate) in {shown(found)}; send whole characters")
+        for where, found in _texts(value, "")
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in found)
+    ]
+    if faults:
+        raise BadJson(faults)
+    return value
+
+
+def _check_depth(text: str) -> None:
+    # Before json.loads, which would meet Python's recursion limit somewhere in the middle.
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        bracket = token.group()
+        if bracket in ("[", "{"):
+            depth += 1
+            if depth > MAX_DEPTH:
+                _refuse(f"the body is nested more than {MAX_DEPTH} levels deep; a job needs three")
+        elif bracket in ("]", "}"):
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            _refuse(f"the key {shown(key)} is given twice in one object; keep one")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    _refuse(f"{name} is no JSON number; leave the field out for its default")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        _refuse(f"a number has {len(digits):,} digits; at most {MAX_DIGITS} are read")
+    return int(digits)
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse(f"the number {shown(text)} is too large")
+    return value
+
+
+def _texts(value: object, where: str) -> Iterator[tuple[str, str]]:
+    """All texts in a value, keys too, with their JSON pointers."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, where + pointer(index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield where, key
+            yield from _texts(item, where + pointer(key))
+
+
+def _refuse(message: str) -> NoReturn:
+    raise BadJson([Fault("", message)])

@@ -1,0 +1,146 @@
+"""What a form needs to know: the fields of one model with its own limits, defaults and choices."""
+
+from typing import Any
+
+from farm.catalog.schema import ModelEntry
+from farm.params.base import MAX_SEED
+from farm.params.samplers import SAMPLERS
+from farm.params.wan import FRAMES_PER_LATENT
+
+
+def parameters_schema(entry: ModelEntry) -> dict[str, Any]:
+    """A JSON Schema (2020-12) of the requests this model accepts; what the door lets through fits it.
+
+    The door is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
+    """
+    properties = _common(entry) | _size(entry)
+    if entry.family in ("sana", "sprint"):
+        properties["complex_human_instruction"] = {
+            "title": "Model's own instruction",
+            "description": "puts the instruction the model was trained with before the prompt",
+            "type": ["boolean", "null"],
+            "default": entry.defaults.get("complex_human_instruction", True),
+        }
+    if entry.family in ("sana", "wan"):
+        properties |= _steering(entry)
+    if entry.family == "wan":
+        properties |= _clip(entry)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": entry.title,
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["model", "prompt"],
+        "properties": properties,
+    }
+
+
+def _common(entry: ModelEntry) -> dict[str, Any]:
+    prompt = {"type": "string", "minLength": 1, "maxLength": entry.limits.prompt_chars}
+    seed = {"type": "integer", "minimum": 0, "maximum": MAX_SEED}
+    steps, guidance = entry.limits.steps, entry.limits.guidance
+    return {
+        "model": {"const": entry.name},
+        "prompt": {
+            "title": "Prompt",
+            "anyOf": [prompt, {"type": "array", "items": prompt, "minItems": 1}],
+        },
+        "seed": {"title": "Seed", "anyOf": [seed, {"type": "null"}]},
+        "seeds": {
+            "title": "Seeds",
+            "anyOf": [{"type": "array", "items": seed, "minItems": 1}, {"type": "null"}],
+        },
+        "seed_count": {
+            "title": "Outputs per prompt",
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "default": 1,
+        },
+        "num_inference_steps": {
+            "title": "Steps",
+            "type": ["integer", "null"],
+            "minimum": steps[0],
+            "maximum": steps[1],
+            "default": entry.defaults["num_inference_steps"],
+        },
+        "guidance_scale": {
+            "title": "Guidance",
+            "description": "how closely to follow the prompt; 1 is without guidance",
+            "type": ["number", "null"],
+            "minimum": guidance[0],
+            "maximum": guidance[1],
+            "default": entry.defaults["guidance_scale"],
+        },
+        "sampler": {
+            "title": "Sampler",
+            "description": "; ".join(f"{name}: {SAMPLERS.get(name, '')}" for name in entry.samplers),
+            "enum": [*entry.samplers, None],
+            "default": entry.defaults["sampler"],
+        },
+        "deterministic": {
+            "title": "Render alone",
+            "description": "the same bytes again on the same kind of device, but slower",
+            "type": ["boolean", "null"],
+            "default": False,
+        },
+        "class": {"title": "Class", "enum": ["urgent", "normal", "bulk"], "default": "normal"},
+        "title": {"title": "Title", "type": ["string", "null"], "maxLength": 300},
+    }
+
+
+def _size(entry: ModelEntry) -> dict[str, Any]:
+    sides: dict[str, Any] = {}
+    for side, (low, high) in (("width", entry.limits.width), ("height", entry.limits.height)):
+        sides[side] = {
+            "title": side.capitalize(),
+            "description": "pixels",
+            "type": ["integer", "null"],
+            "minimum": low,
+            "maximum": high,
+            "default": entry.defaults[side],
+            # Not part of the standard: offered pairs, the default first.
+            "x-sizes": [list(size) for size in entry.sizes],
+        }
+        if entry.bins is None:
+            sides[side]["multipleOf"] = entry.size_multiple
+    return sides
+
+
+def _steering(entry: ModelEntry) -> dict[str, Any]:
+    low, high = entry.limits.flow_shift
+    return {
+        "negative_prompt": {
+            "title": "Negative prompt",
+            "description": "what to keep out; needs guidance above 1",
+            "type": ["string", "null"],
+            "maxLength": entry.limits.prompt_chars,
+            "default": entry.defaults.get("negative_prompt", ""),
+        },
+        "flow_shift": {
+            "title": "Timestep shift",
+            "description": "larger spends more of the steps on composition; left out: by the size",
+            "type": ["number", "null"],
+            "minimum": low,
+            "maximum": high,
+        },
+    }
+
+
+def _clip(entry: ModelEntry) -> dict[str, Any]:
+    (fewest, most), (slowest, fastest) = entry.limits.frames, entry.limits.fps
+    legal = [count for count in range(fewest, most + 1) if count % FRAMES_PER_LATENT == 1]
+    return {
+        "num_frames": {
+            "title": "Frames",
+            "description": "1 makes a still",
+            "enum": [*legal, None],
+            "default": entry.defaults["num_frames"],
+        },
+        "fps": {
+            "title": "Frames per second",
+            "type": ["integer", "null"],
+            "minimum": slowest,
+            "maximum": fastest,
+            "default": entry.defaults["fps"],
+        },
+    }
