@@ -27,12 +27,16 @@ class ModelFacts(_Part):
 
 
 class StepFacts(_Part):
-    """One pass through the transformer: the track's timestep, and who was in it by number, never by name."""
+    """One pass through the transformer: the track's timestep, and who was in it by number, never by name.
+
+    `guided` of the `batch_size` tracks had classifier-free guidance; this one was the `row`-th of them all.
+    """
 
     timestep: float
     sigma: float | None
     batch_size: int
     row: int
+    guided: int
 
 
 class Environment(_Part):

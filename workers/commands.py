@@ -1,22 +1,62 @@
 """The worker's verbs of the `farm` command."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from farm.connections import Connections
+from farm.errors import NotFound
 from farm.logs import configure_logging
 
 
 def register(app: typer.Typer) -> None:
     app.command("worker")(worker)
+    app.command("rerender")(rerender)
 
 
 def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:
     """Serve one pool: load its model, keep it resident, render what is pending until told to stop."""
     from workers.worker import Worker
 
-    connections = Connections.open()
-    configure_logging(connections.settings)
-    with connections:
+    with Connections.open() as connections:
+        configure_logging(connections.settings)
         Worker(connections, pool).run()
+
+
+def rerender(
+    manifest: Annotated[
+        Path, typer.Argument(help="A manifest.json, as `farm download --manifests` fetches it.")
+    ],
+    to: Annotated[Path | None, typer.Option(help="Write the output that came out to this file.")] = None,
+) -> None:
+    """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
+    from farm.catalog import load_catalog
+    from farm.manifest import Manifest, summary_line
+    from farm.settings import load_settings
+    from workers.loading import choose_device, load
+    from workers.outputs import encode_output
+    from workers.rerender import render_again, set_threads
+
+    if not manifest.is_file():
+        raise NotFound(f"There is no manifest at {manifest}.")
+    receipt, settings, console = (
+        Manifest.model_validate_json(manifest.read_text()),
+        load_settings(),
+        Console(),
+    )
+    set_threads(receipt.environment.torch_threads)
+    loaded = load(load_catalog(settings).model(receipt.model.name), choose_device(settings.device))
+    repeated = render_again(receipt, loaded)
+    if to is not None:
+        recipe = {"model": receipt.model.model_dump(), "parameters": receipt.parameters}
+        text = summary_line(receipt.parameters, receipt.model.name)
+        to.write_bytes(
+            encode_output(repeated.pixels, fps=receipt.parameters.get("fps"), text=text, recipe=recipe).data
+        )
+    for difference in repeated.differences:
+        console.print(f"differs from then: {difference}")
+    console.print("the same pixels" if repeated.same_pixels else "[red]other pixels than then[/red]")
+    if not repeated.same_pixels:
+        raise typer.Exit(1)

@@ -1,12 +1,9 @@
 """After the last step: encode, thumbnail, hash, upload, settle; in a thread, so that the engine goes on stepping."""
 
-import hashlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import stamina
@@ -15,12 +12,13 @@ import structlog
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
-from farm.manifest import Environment, Manifest, ModelFacts, OutputFacts, StepFacts, summary_line
+from farm.manifest import summary_line
 from farm.storage import ArtifactKind, artifact_key
 from scheduler.settling import Output, Settlement
 from workers.holdings import Holding, Holdings
 from workers.outputs import EncodedFile, Pixels, encode_output, encode_thumbnail
 from workers.protocol import EngineFacts, Rendered
+from workers.receipts import make_manifest, model_facts
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -63,26 +61,20 @@ class Finisher:
             while not self._rendered.empty():
                 waiting.append(self._rendered.get())
             settled = self._settler.settle(
-                [self._finish(*item) for item in waiting if item and self._ours(item[0])]
+                [settlement for item in waiting if item and (settlement := self._finish(*item))]
             )
             self._on_done(len(settled))
             if None in waiting:
                 return
 
-    def _ours(self, rendered: Rendered) -> bool:
-        """A render that was revoked while it was stepping is not stored."""
-        if self._holdings.get(rendered.render_id, rendered.attempt):
-            return True
-        Path(rendered.pixels_path).unlink(missing_ok=True)
-        return False
-
-    def _finish(self, rendered: Rendered, facts: EngineFacts) -> Settlement:
+    def _finish(self, rendered: Rendered, facts: EngineFacts) -> Settlement | None:
+        """Store one render; None if it was revoked while it was stepping."""
         holding = self._holdings.get(rendered.render_id, rendered.attempt)
         path = Path(rendered.pixels_path)
         outcome, reason, outputs = Outcome.DONE, None, list[Output]()
         try:
             if holding is None:
-                raise LookupError("revoked")
+                return None
             outputs = self._store(holding, rendered, facts, np.load(path))
         except StorageDown as error:
             outcome, reason = Outcome.RETURNED, f"The output could not be stored: {error}"
@@ -100,26 +92,38 @@ class Finisher:
             artifacts=outputs,
         )
 
-    def _store(self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels) -> list[Output]:
+    def _store(
+        self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels
+    ) -> list[Output]:
         render = holding.render
-        recipe = {"model": _model_facts(facts).model_dump(), "parameters": render.parameters}
+        recipe = {"model": model_facts(facts).model_dump(), "parameters": render.parameters}
         fps = render.parameters.get("fps")
         output = encode_output(
             pixels, fps=fps, text=summary_line(render.parameters, facts.model), recipe=recipe
         )
         thumbnail = encode_thumbnail(pixels, fps=fps)
-        manifest = self._manifest(holding, rendered, facts, output, pixels)
-        receipt = EncodedFile("manifest.json", "application/json", manifest.model_dump_json(indent=2).encode(), 0, 0, 0)
+        manifest = make_manifest(
+            render, rendered, facts, output, pixels, finished_at=self._connections.clock()
+        )
+        receipt = EncodedFile(
+            "manifest.json", "application/json", manifest.model_dump_json(indent=2).encode(), 0, 0, 0
+        )
         return self._upload(
             holding,
-            [(ArtifactKind.OUTPUT, output), (ArtifactKind.THUMBNAIL, thumbnail), (ArtifactKind.MANIFEST, receipt)],
+            [
+                (ArtifactKind.OUTPUT, output),
+                (ArtifactKind.THUMBNAIL, thumbnail),
+                (ArtifactKind.MANIFEST, receipt),
+            ],
         )
 
     def _upload(self, holding: Holding, files: Sequence[tuple[ArtifactKind, EncodedFile]]) -> list[Output]:
         render, stored = holding.render, []
         for kind, file in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
-            for attempt in stamina.retry_context(on=StorageDown, timeout=_UPLOAD_PATIENCE, attempts=None, wait_max=10.0):
+            for attempt in stamina.retry_context(
+                on=StorageDown, timeout=_UPLOAD_PATIENCE, attempts=None, wait_max=10.0
+            ):
                 with attempt:
                     saved = self._connections.storage.put(key, file.data, file.content_type)
             stored.append(
@@ -132,48 +136,3 @@ class Finisher:
                 )
             )
         return stored
-
-    def _manifest(
-        self, holding: Holding, rendered: Rendered, facts: EngineFacts, output: EncodedFile, pixels: Pixels
-    ) -> Manifest:
-        render = holding.render
-        return Manifest(
-            render_id=render.id,
-            job_id=render.job_id,
-            index=render.index,
-            attempt=render.attempt,
-            model=_model_facts(facts),
-            parameters=render.parameters,
-            rendered_width=render.width,
-            rendered_height=render.height,
-            rendered_frames=render.frames,
-            steps=[StepFacts(**_plain(step)) for step in rendered.trace],
-            decode_batch_size=rendered.decode_batch_size,
-            environment=Environment(
-                device=facts.device, torch_threads=facts.torch_threads, versions=facts.versions
-            ),
-            output=OutputFacts(
-                filename=output.filename,
-                content_type=output.content_type,
-                size=len(output.data),
-                sha256=hashlib.sha256(output.data).hexdigest(),
-                pixels_sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
-            ),
-            gpu_seconds=rendered.gpu_seconds,
-            finished_at=datetime.fromtimestamp(self._connections.clock(), UTC).isoformat(timespec="milliseconds"),
-        )
-
-
-def _model_facts(facts: EngineFacts) -> ModelFacts:
-    return ModelFacts(
-        name=facts.model,
-        family=facts.family,
-        source=facts.source,
-        revision=facts.revision,
-        precision=facts.precision,
-        weight_sha256=facts.weight_sha256,
-    )
-
-
-def _plain(step: Any) -> dict[str, Any]:
-    return {name: getattr(step, name) for name in StepFacts.model_fields}

@@ -27,7 +27,7 @@ from workers.feeder import Feeder
 from workers.finishing import Finisher
 from workers.heartbeat import Heartbeat
 from workers.holdings import Holding, Holdings
-from workers.protocol import Rendered, RenderFailed, Stepped
+from workers.protocol import LoadFailed, Rendered, RenderFailed, Stepped
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -141,6 +141,9 @@ class Worker:
             if holding:
                 outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
                 self._settler.end([holding], outcome, message.reason)
+        elif isinstance(message, LoadFailed):
+            log.error("model not loaded", reason=message.reason)
+            self._heartbeat.last_error = message.reason
 
     def _mourn(self, reason: str) -> None:
         """The engine died: who was in a pass is suspect and renders in less company next; the others go back."""
@@ -153,7 +156,7 @@ class Worker:
 
     def _report(self, stepped: Stepped) -> None:
         moved: list[Holding] = []
-        for step in stepped.renders:
+        for step in stepped.steps:
             if holding := self._holdings.get(step.render_id, step.attempt):
                 holding.phase, holding.step, holding.steps = Phase(step.phase), step.step, step.steps
                 moved.append(holding)

@@ -44,16 +44,18 @@ class RunningFarm:
     def renders(self, job_id: str) -> list[Any]:
         with read(self.connections.engine) as connection:
             return list(
-                connection.execute(select(Render.__table__).where(Render.job_id == job_id).order_by(Render.index))
+                connection.execute(
+                    select(Render.__table__).where(Render.job_id == job_id).order_by(Render.index)
+                )
             )
 
     def artifacts(self, job_id: str) -> list[Any]:
         with read(self.connections.engine) as connection:
             return list(
                 connection.execute(
-                    select(Artifact.__table__).join(Render, Render.id == Artifact.render_id).where(
-                        Render.job_id == job_id
-                    )
+                    select(Artifact.__table__)
+                    .join(Render, Render.id == Artifact.render_id)
+                    .where(Render.job_id == job_id)
                 )
             )
 
@@ -77,7 +79,9 @@ class RunningFarm:
         assert {row.status for row in rows} == {"done"}
         assert sorted(row.render_id for row in outputs) == sorted(row.id for row in rows)
         assert sorted(row.render_id for row in done) == sorted(row.id for row in rows)
-        assert {(row.render_id, row.attempt) for row in outputs} == {(row.render_id, row.number) for row in done}
+        assert {(row.render_id, row.attempt) for row in outputs} == {
+            (row.render_id, row.number) for row in done
+        }
         assert (job.status, job.total, job.done) == ("done", renders, renders)
         with read(self.connections.engine) as connection:
             versions = connection.scalars(
@@ -107,7 +111,9 @@ class RunningFarm:
     def when_stepping(self, job_id: str) -> None:
         """Wait until the engine is in the middle of the job: some render has a step behind it and one before it."""
         eventually(
-            lambda: any(0 < step.step < step.steps for step in self.connections.progress.snapshot(job_id).values())
+            lambda: any(
+                0 < step.step < step.steps for step in self.connections.progress.snapshot(job_id).values()
+            )
         )
 
     def alive_workers(self, pool: str) -> list[Any]:
@@ -153,9 +159,7 @@ class RunningFarm:
         return all(row.status in ENDED for row in self.renders(job_id))
 
 
-def running_farm(
-    folder: Path, settings_of: Callable[[Path], Any], **options: Any
-) -> Iterator[RunningFarm]:
+def running_farm(folder: Path, settings_of: Callable[[Path], Any], **options: Any) -> Iterator[RunningFarm]:
     """Start a farm on a folder, and stop it afterwards."""
     with LocalStack(settings_of(folder), **options) as stack:
         with Connections.open(stack.settings) as connections, FarmClient(stack.url, stack.key) as client:

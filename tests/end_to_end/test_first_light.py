@@ -40,7 +40,9 @@ def test_pictures_come_out_as_png_with_thumbnail_manifest_and_embedded_parameter
 
 
 def test_the_clip_plays_and_has_the_frames_that_were_asked_for(farm: RunningFarm, tmp_path: Path) -> None:
-    job = farm.submit_and_wait("wan-demo", "a red circle moves left on a blue background", seed=3, num_frames=9)
+    job = farm.submit_and_wait(
+        "wan-demo", "a red circle moves left on a blue background", seed=3, num_frames=9
+    )
 
     farm.assert_nothing_lost_or_doubled(job.id, renders=1)
     [render] = farm.client.renders(job.id)
@@ -54,7 +56,9 @@ def test_the_clip_plays_and_has_the_frames_that_were_asked_for(farm: RunningFarm
 def test_renders_that_wait_together_are_rendered_in_one_batch(farm: RunningFarm) -> None:
     job = farm.submit_and_wait("sana-demo", "a green square on a white background", seed_count=8)
 
-    sizes = [max(step["batch_size"] for step in farm.manifest(row.id)["steps"]) for row in farm.renders(job.id)]
+    sizes = [
+        max(step["batch_size"] for step in farm.manifest(row.id)["steps"]) for row in farm.renders(job.id)
+    ]
     assert max(sizes) == 8
 
 

@@ -1,0 +1,99 @@
+"""Render a manifest again: the same model, parameters and batch sizes, and whether the same pixels come out.
+
+A pass with neighbours sums its floats in another order than a lone one, so each step is repeated at its recorded batch
+size. The neighbours' content does not matter, so the other rows hold copies of this very render.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+
+from farm.manifest import Manifest, StepFacts
+from workers.families.base import Family, Pixels, Track
+from workers.loading import Loaded
+from workers.protocol import RenderOrder
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """What came out, and what could explain a difference."""
+
+    pixels: Pixels
+    same_pixels: bool
+    differences: list[str]  # between the manifest's environment and this one, as sentences
+
+
+def set_threads(threads: int) -> None:
+    """As many threads as then: how a sum is split among them changes its last bits."""
+    torch.set_num_threads(threads)
+
+
+@torch.no_grad()
+def render_again(manifest: Manifest, loaded: Loaded) -> Repeated:
+    """Render a manifest again with a loaded model.
+
+    Raises ValueError when the manifest's steps are not those that its sampler takes, or the output is not numbers.
+    """
+    family = loaded.family
+    prepared = family.prepare(_order(manifest))
+    track = family.start(prepared, family.encode(prepared))
+    if track.steps != len(manifest.steps):
+        raise ValueError(f"the manifest has {len(manifest.steps)} steps and its sampler takes {track.steps}")
+    for step in manifest.steps:
+        prediction = family.predict(_company(track, step))[step.row]
+        family.advance(track, prediction)
+    pixels = _decode(family, track, manifest.decode_batch_size)
+    return Repeated(
+        pixels=pixels,
+        same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
+        differences=_differences(manifest, loaded),
+    )
+
+
+def _order(manifest: Manifest) -> RenderOrder:
+    return RenderOrder(
+        render_id=manifest.render_id,
+        attempt=manifest.attempt,
+        job_id=manifest.job_id,
+        parameters=manifest.parameters,
+        width=manifest.rendered_width,
+        height=manifest.rendered_height,
+        frames=manifest.rendered_frames,
+    )
+
+
+def _company(track: Track, step: StepFacts) -> list[Track]:
+    """The pass of one step: the track in its row, and as many copies, guided or not, as there were neighbours."""
+    guided = step.guided - track.guided
+    # A guided row needs a negative embedding; its content does not matter, so the prompt's own will do.
+    own = track.embeddings
+    embeddings = replace(own, negative=own.text, negative_mask=own.mask)
+    others = [
+        replace(track, guided=index < guided, embeddings=embeddings) for index in range(step.batch_size - 1)
+    ]
+    return [*others[: step.row], track, *others[step.row :]]
+
+
+def _decode(family: Family, track: Track, batch_size: int) -> Pixels:
+    pixels = family.decode([track] * batch_size)[0]
+    if pixels is None:
+        raise ValueError("the output holds values that are not numbers (NaN)")
+    return pixels
+
+
+def _differences(manifest: Manifest, loaded: Loaded) -> list[str]:
+    """What the last bits may depend on, where it is not as it was."""
+    then, now = manifest.environment, loaded.facts
+    found = [
+        f"{name}: {then.versions.get(name, 'none')} then, {version} now"
+        for name, version in now.versions.items()
+        if then.versions.get(name) != version
+    ]
+    if then.device != now.device:
+        found.append(f"device: {then.device} then, {now.device} now")
+    if then.torch_threads != now.torch_threads:
+        found.append(f"torch threads: {then.torch_threads} then, {now.torch_threads} now")
+    if manifest.model.weight_sha256 != now.weight_sha256:
+        found.append("the weights are not the same files")
+    return found
