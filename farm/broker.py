@@ -4,6 +4,7 @@ A message carries no work. It is an invitation to a pool to come and look into S
 one is harmless, and a queue never needs more rings than the pool has workers.
 """
 
+import re
 from typing import Any, Protocol
 
 import redis
@@ -11,7 +12,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
-from farm.wire import LOST, Wire
+from farm.wire import Wire, on_socket
 
 #: The one task: "come and look". Its only argument is the name of the pool.
 RING_TASK = "farm.ring"
@@ -36,11 +37,11 @@ def broker_url(redis_url: str | None) -> str:
     """
     if not redis_url:
         return "memory://"
-    if not redis_url.startswith("unix://"):
+    if not on_socket(redis_url):
         return redis_url
-    address, _, options = redis_url.removeprefix("unix://").partition("?")
-    database = "".join(part.removeprefix("db=") for part in options.split("&") if part.startswith("db="))
-    return f"redis+socket://{address}?virtual_host={database or 0}"
+    address, _, options = redis_url.partition("://")[2].partition("?")
+    numbers = re.findall(r"(?:db|virtual_host)=(\d+)", options)
+    return f"redis+socket://{address}?virtual_host={numbers[0] if numbers else 0}"
 
 
 def make_app(settings: BrokerSettings) -> Celery:
@@ -76,9 +77,9 @@ def make_app(settings: BrokerSettings) -> Celery:
 def _transport_options(redis_url: str | None) -> dict[str, Any]:
     if not redis_url:
         return {}
+    reach = {} if on_socket(redis_url) else {"socket_connect_timeout": 5, "socket_keepalive": True}
     return {
-        "socket_connect_timeout": 5,
-        "socket_keepalive": True,
+        **reach,
         "health_check_interval": 30,
         # Publishing gives up at once: the poll of SQL heals a ring that was not heard.
         "max_retries": 0,
@@ -144,6 +145,3 @@ class Broker:
                 )
         except KombuError as error:
             raise redis.ConnectionError(type(error).__name__) from error
-
-
-__all__ = ["LOST", "RING_TASK", "Broker", "broker_url", "make_app", "queue_name"]

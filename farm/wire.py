@@ -7,7 +7,7 @@ or returns its fallback; the loss is logged once, and so is the return.
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 import structlog
@@ -27,16 +27,23 @@ LOST = (redis.RedisError, OSError)
 
 
 def connect(url: str) -> redis.Redis:
-    """A client for `redis://`, `rediss://` or `unix://`, which connects at the first command."""
-    return redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        socket_keepalive=not url.startswith("unix:") or None,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 1),
-    )
+    """A client for `redis://`, `rediss://`, `unix://` or `redis+socket://`; connects at the first command."""
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_timeout": ANSWER_SECONDS,
+        "health_check_interval": 30,
+        "retry": Retry(NoBackoff(), 1),
+    }
+    if on_socket(url):
+        url = "unix://" + url.partition("://")[2].replace("virtual_host=", "db=")
+    else:
+        options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
+    return redis.Redis.from_url(url, **options)
+
+
+def on_socket(url: str) -> bool:
+    """Whether the address is a Unix socket: `unix://`, or `redis+socket://` as Celery writes it."""
+    return url.startswith(("unix://", "redis+socket://"))
 
 
 class Wire:

@@ -1,0 +1,86 @@
+"""One started process: its pid, its log file, its end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from farm.local.program import Program, StartFailed
+
+LAUNCH = Path(__file__).with_name("launch.py")
+#: A log that has grown beyond this is put aside at the next start.
+LOG_BYTES = 10_000_000
+#: How much of a log an error shows.
+TAIL_LINES = 15
+
+
+class Child:
+    """A running program. The kernel ties its life to that of the thread that starts it."""
+
+    def __init__(self, program: Program, logs: Path, keep_open: tuple[int, ...] = ()) -> None:
+        """Start it; what it says goes to `logs/<name>.log`. It inherits the descriptors `keep_open`."""
+        self.program = program
+        self.log = logs / f"{program.name}.log"
+        self.started = time.monotonic()
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        before = [sys.executable, "-I", "-S", str(LAUNCH)]
+        orders = [str(os.getpid()), str(int(program.orphan_signal)), program.user or "-"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*before, *orders, *program.command],
+                env=dict(program.environment),
+                cwd=program.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=keep_open,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def is_ready(self) -> bool:
+        """Whether it can be used. What the question raises means: not yet."""
+        try:
+            return self.program.ready()
+        except Exception:  # any client library's any error, while its server starts
+            return False
+
+    def how_it_ended(self) -> str:
+        """In words: 'was killed by SIGKILL', 'ended with code 1'."""
+        code = self.process.poll()
+        if code is None:
+            return "runs"
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+
+    def failed(self, what: str) -> StartFailed:
+        """The error for `what` happened, with the end of the log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        tail = "".join(f"\n    {line}" for line in lines)
+        return StartFailed(f"{self.program.name} {what}. The end of {self.log}:{tail}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it is still there."""
+        if self.alive:
+            self.process.send_signal(number)
+
+    def finish(self, seconds: float) -> None:
+        """Wait for its end, kill it after `seconds`; then remove what it left: processes and sockets."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        for path in self.program.leftovers:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""Free ports on the loopback interface; the data folder remembers them for the next start."""
+
+import json
+import random
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from farm.errors import InUse
+
+#: Below the ports that Linux gives to outgoing connections (32768 and up), so that nobody takes one between
+#: our look and the server's.
+FIRST, LAST = 10_000, 22_000
+#: SeaweedFS listens for gRPC at each of its ports plus this.
+GRPC_OFFSET = 10_000
+HOST = "127.0.0.1"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen at this port of the loopback interface now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+class Ports:
+    """Ports by name: 's3', 'postgres', …; kept in a JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+
+    def take(self, name: str, preferred: int | None = None, also: Iterable[int] = (0,)) -> int:
+        """The port of this name: the one of last time, else `preferred`, else any, if they are free.
+
+        `also` are offsets that must be free too. Raises InUse when no port is free.
+        """
+        offsets = tuple(also)
+        remembered = [port for port in (self._ports.get(name), preferred) if port]
+        guesses = random.sample(range(FIRST, LAST), 200)
+        taken = {port for other, port in self._ports.items() if other != name}
+        for port in [*remembered, *guesses]:
+            if port not in taken and all(is_free(port + offset) for offset in offsets):
+                self._ports[name] = port
+                self._path.write_text(json.dumps(self._ports, indent=2) + "\n")
+                return port
+        raise InUse("No free port was found on 127.0.0.1.")
