@@ -60,9 +60,9 @@ def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_nam
 
 
 def wake_flow(connection: Connection, flow_id: str, weight: float | None = None) -> None:
-    """Let a flow compete: to be called where renders become pending, in that transaction, as late as possible.
+    """Let a flow compete: called where renders become pending, in that transaction, late.
 
-    A flow that was idle starts at its class's virtual time in the lane: nobody saves up turns by being idle. A
+    A flow that was idle starts at the virtual time of its class: nobody saves up turns by being idle. A
     paused flow stays asleep. Locks the flow's row, for which claims wait, until the commit.
     """
     lane_time = (

@@ -4,7 +4,7 @@ Rings are lost when Redis is wiped, when a worker dies between hearing and claim
 after its commit. Idle workers also poll SQL by themselves; the ring is only sooner.
 """
 
-from sqlalchemy import Select, and_, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, select
 
 from farm.connections import Connections
 from farm.database import read
@@ -32,7 +32,7 @@ def _pools_to_ring(alive_since: float) -> Select[str, int]:
     A flow competes while it is `backlogged`: one probe of ix_flows_backlogged for each pool.
     """
     # As the index has it: SQLAlchemy's 'backlogged = 1' would not use it on SQLite.
-    backlogged = literal_column("flows.backlogged")
+    backlogged: ColumnElement[bool] = literal_column("flows.backlogged")
     work = exists().where(Flow.lane == Pool.lane, backlogged)
     idle = and_(
         Worker.pool == Pool.name, Worker.status == WorkerStatus.IDLE.value, Worker.heartbeat_at >= alive_since

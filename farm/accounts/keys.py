@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, insert, select, update
 
 from farm.accounts.names import name_faults
-from farm.accounts.people import require_project
+from farm.accounts.people import require_project, require_user
 from farm.clock import Clock, system_clock
 from farm.database import read, write
 from farm.errors import InvalidRequest, NotFound
@@ -52,13 +52,15 @@ def create_key(
 
     Raises:
         InvalidRequest: the name is empty, too long or has control characters.
-        NotFound: there is no such project.
+        NotFound: there is no such project, or the user is not in it.
     """
     if faults := name_faults(name):
         raise InvalidRequest(faults)
     now, key = clock(), NewKey(new_id(), new_secret())
     with write(engine) as connection:
         require_project(connection, project_id)
+        if user_id is not None:
+            require_user(connection, user_id, project_id)
         connection.execute(
             insert(Key),
             {

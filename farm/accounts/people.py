@@ -25,6 +25,15 @@ class FirstAccount:
     user_id: str
 
 
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project, with its part in the fair share."""
+
+    id: str
+    name: str
+    weight: float
+
+
 def create_project(engine: Engine, name: str, weight: float = 1.0, *, clock: Clock = system_clock) -> str:
     """A new project; returns its id. `weight` is its part in the fair share, beside the others' weights.
 
@@ -106,6 +115,13 @@ def find_project(engine: Engine, name: str) -> str | None:
         return connection.scalar(select(Project.id).where(Project.name == name))
 
 
+def list_projects(engine: Engine) -> list[ProjectRow]:
+    """All projects, by name."""
+    with read(engine) as connection:
+        rows = connection.execute(select(Project.id, Project.name, Project.weight).order_by(Project.name))
+        return [ProjectRow(*row) for row in rows]
+
+
 def find_user(engine: Engine, name: str) -> str | None:
     """The id of the user of this name."""
     with read(engine) as connection:
@@ -116,3 +132,9 @@ def require_project(connection: Connection, project_id: str) -> None:
     """Refuse with NotFound when there is no such project."""
     if connection.scalar(select(Project.id).where(Project.id == project_id)) is None:
         raise NotFound("There is no such project.")
+
+
+def require_user(connection: Connection, user_id: str, project_id: str) -> None:
+    """Refuse with NotFound when the project has no such user."""
+    if connection.scalar(select(User.id).where(User.id == user_id, User.project_id == project_id)) is None:
+        raise NotFound("This project has no such user.")

@@ -1,0 +1,48 @@
+"""The scheduler's verb of the `farm` command."""
+
+import signal
+import threading
+from types import FrameType
+
+import structlog
+import typer
+
+from farm.connections import Connections
+from farm.database import check_revision
+from farm.logs import configure_logging
+from scheduler.lanes import sync_catalog
+from scheduler.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("scheduler")(scheduler)
+
+
+def scheduler() -> None:
+    """Supervise the farm until told to stop: take back lost work, ring again, retire lost workers.
+
+    Run as many as you like, on any machines: one acts, the others stand by.
+    """
+    with Connections.open() as connections:
+        configure_logging(connections.settings)
+        check_revision(connections.engine)
+        sync_catalog(connections.engine, connections.catalog, connections.clock())
+        stop = _stop_by_signal()
+        log.info("scheduler started")
+        Supervisor(connections).run(stop)
+        log.info("scheduler stopped")
+
+
+def _stop_by_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set; a round that is under way ends first."""
+    stop = threading.Event()
+
+    def ask(signum: int, _: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return stop

@@ -1,0 +1,31 @@
+"""Control: what people decide about work that was admitted. It acts at once, at any point of a render's life.
+
+Every function commits what it did and then tells workers and watchers. What touches many renders does so in
+chunks, each a transaction of its own with its own event; called again after a crash in the middle, it does the rest.
+"""
+
+from scheduler.control.cancelling import cancel_job, cancel_render
+from scheduler.control.pausing import pause_job, resume_job
+from scheduler.control.retrying import retry_render
+from scheduler.control.switches import (
+    pause_flow,
+    pause_lane,
+    pause_pool,
+    resume_flow,
+    resume_lane,
+    resume_pool,
+)
+
+__all__ = [
+    "cancel_job",
+    "cancel_render",
+    "pause_flow",
+    "pause_job",
+    "pause_lane",
+    "pause_pool",
+    "resume_flow",
+    "resume_job",
+    "resume_lane",
+    "resume_pool",
+    "retry_render",
+]

@@ -1,0 +1,59 @@
+"""Retry: a failed render gets a fresh start, by a person's wish."""
+
+from sqlalchemy import select
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import Conflict
+from farm.lifecycle import JobStatus, RenderStatus
+from farm.tables import Render
+from scheduler.control.books import Overtaken, enter
+from scheduler.control.finding import find_render
+from scheduler.control.moving import lock_renders, move
+from scheduler.doorbell import ring, tell
+from scheduler.lanes import doorbells, wake_flow
+
+
+def retry_render(connections: Connections, render_id: str, project_id: str | None = None) -> None:
+    """Let a failed render be pending again, with no failures; its job is open again.
+
+    Raises:
+        NotFound: the project (None: an operator) sees no such render.
+        Conflict: the render has not failed, or its job is paused.
+    """
+    now = connections.clock()
+    with read(connections.engine) as connection:
+        found = find_render(connection, render_id, project_id)
+    try:
+        with write(connections.engine) as connection:
+            renders = lock_renders(connection, Render.id == found.id, status=[RenderStatus.FAILED])
+            if not renders:
+                raise Conflict(f"Render {found.id} is {found.status}; only a failed render can be retried.")
+            parameters = connection.execute(
+                select(Render.parameters).where(Render.id == found.id)
+            ).scalar_one()
+            move(
+                connection,
+                renders,
+                RenderStatus.PENDING,
+                failures=0,
+                company=1 if parameters.get("deterministic") else None,
+                reason=None,
+                finished_at=None,
+            )
+            wake_flow(connection, found.job.flow_id)
+            changed = enter(
+                connection,
+                found.job.id,
+                "retried",
+                now=now,
+                indexes=[render.index for render in renders],
+                only=[status for status in JobStatus if status is not JobStatus.PAUSED],
+                failed=-1,
+            )
+            alive_since = now - connections.settings.worker_gone_seconds
+            bells = doorbells(connection, found.job.lane, alive_since)
+    except Overtaken as paused:
+        raise Conflict(f"Job {found.job.id} is paused; resume it, then retry the render.") from paused
+    tell(connections, lanes=[found.job.lane], changed=[changed])
+    ring(connections, bells, 1)
