@@ -73,8 +73,11 @@ def sign_off(engine: Engine, worker_id: str, *, now: float) -> None:
 def workers_alive(engine: Engine, pool: str, *, since: float) -> int:
     """Workers of the pool that have beaten since `since` and are not gone: the most rings its queue may hold."""
     with read(engine) as connection:
-        return connection.scalar(
-            select(func.count())
-            .select_from(Worker)
-            .where(Worker.pool == pool, Worker.heartbeat_at >= since, Worker.status != WorkerStatus.GONE)
-        ) or 0
+        return (
+            connection.scalar(
+                select(func.count())
+                .select_from(Worker)
+                .where(Worker.pool == pool, Worker.heartbeat_at >= since, Worker.status != WorkerStatus.GONE)
+            )
+            or 0
+        )

@@ -26,9 +26,7 @@ def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to se
 
 
 def rerender(
-    manifest: Annotated[
-        Path, typer.Argument(help="A manifest.json, as `farm download --manifests` fetches it.")
-    ],
+    manifest: Annotated[Path, typer.Argument(help="A manifest.json, as `farm download --manifests` fetches it.")],
     to: Annotated[Path | None, typer.Option(help="Write the output that came out to this file.")] = None,
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
@@ -52,9 +50,7 @@ def rerender(
     if to is not None:
         recipe = {"model": receipt.model.model_dump(), "parameters": receipt.parameters}
         text = summary_line(receipt.parameters, receipt.model.name)
-        to.write_bytes(
-            encode_output(repeated.pixels, fps=receipt.parameters.get("fps"), text=text, recipe=recipe).data
-        )
+        to.write_bytes(encode_output(repeated.pixels, fps=receipt.parameters.get("fps"), text=text, recipe=recipe).data)
     for difference in repeated.differences:
         console.print(f"differs from then: {difference}")
     console.print("the same pixels" if repeated.same_pixels else "[red]other pixels than then[/red]")

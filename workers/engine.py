@@ -116,18 +116,18 @@ class Engine:
         limit = self._rows.get(key, len(tracks))
         for begin in range(0, len(tracks), limit):
             part = tracks[begin : begin + limit]
-            for outcome in in_company(self._family.predict, part, self._family.device):
-                if outcome.short_of_memory:  # ask for no more rows than this from now on
-                    self._rows[key] = min(self._rows.get(key, limit), len(outcome.company))
+            outcomes = in_company(self._family.predict, part, self._family.device)
+            fitted = [len(outcome.company) for outcome in outcomes if outcome.short_of_memory]
+            if fitted:  # ask for no more rows than this from now on
+                self._rows[key] = max(fitted)
+            for outcome in outcomes:
                 failure = self._advance(outcome)
                 if failure is None:
                     moved.append(outcome.track)
                 else:
                     yield failure
         if moved:
-            yield Stepped(
-                [_progress(track, Phase.FINISHING if track.finished else Phase.STEPPING) for track in moved]
-            )
+            yield Stepped([_progress(track, Phase.FINISHING if track.finished else Phase.STEPPING) for track in moved])
 
     def _next_company(self) -> tuple[Hashable, list[Track]]:
         """All tracks of the pass key that was served longest ago, in the order they joined."""
@@ -171,9 +171,7 @@ class Engine:
             if outcome.error is not None:
                 yield self._failed(track.order, "decoding", outcome.error)
             elif outcome.made is None:
-                yield self._failed(
-                    track.order, "decoding", None, "the output holds values that are not numbers (NaN)"
-                )
+                yield self._failed(track.order, "decoding", None, "the output holds values that are not numbers (NaN)")
             else:
                 yield self._deliver(track, outcome.made, len(outcome.company))
 
@@ -194,9 +192,7 @@ class Engine:
             np.save(path, pixels, allow_pickle=False)
         except OSError as error:
             path.unlink(missing_ok=True)
-            return self._failed(
-                order, "saving", None, f"the spool folder took no pixels: {error}", blame=False
-            )
+            return self._failed(order, "saving", None, f"the spool folder took no pixels: {error}", blame=False)
         self._batches.leave(order.render_id)
         return Rendered(
             render_id=order.render_id,
@@ -227,9 +223,7 @@ class Engine:
         self._batches.leave(order.render_id)
         # These quote what the user wrote; the user is told it, the log is not.
         trace = None if isinstance(error, ValueError | FarmError) else error
-        log.warning(
-            "render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace
-        )
+        log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
         return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame)
 
 

@@ -87,7 +87,9 @@ class EngineLink:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [*self._command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                [*self._command, "--fd", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
             )
         wire = Connection(ours.detach())
         self.pid = process.pid

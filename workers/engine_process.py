@@ -111,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spool: Path) -> int:
     """Load, then render."""
+    failure: str | None = None
     with AliveMeanwhile(line):
         # Imported here: torch alone takes seconds, in which the parent should hear something.
         from workers.companies import DeviceLost
@@ -123,8 +124,6 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
             loaded = load(entry, choose_device(pool.device, settings.device))
         except LoadingFailed as error:
             failure = str(error)
-        else:
-            failure = None
     if failure is not None:
         log.error("the model could not be loaded", reason=failure)
         line.say(LoadFailed(failure))

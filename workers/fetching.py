@@ -45,9 +45,7 @@ def fetch(entry: ModelEntry, pipeline_class: type[Any]) -> Path:
     source = entry.source
     try:
         return Path(
-            pipeline_class.download(
-                source.repo, revision=source.revision, variant=source.variant, use_safetensors=True
-            )
+            pipeline_class.download(source.repo, revision=source.revision, variant=source.variant, use_safetensors=True)
         )
     except Exception as error:
         what = f"{source.repo} at revision {source.revision}"

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import stamina
 import structlog
+from scheduler.settling import Output, Settlement
 
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from farm.manifest import summary_line
 from farm.storage import ArtifactKind, artifact_key
-from scheduler.settling import Output, Settlement
 from workers.holdings import Holding, Holdings
 from workers.outputs import EncodedFile, Pixels, encode_output, encode_thumbnail
 from workers.protocol import EngineFacts, Rendered
@@ -92,22 +92,14 @@ class Finisher:
             artifacts=outputs,
         )
 
-    def _store(
-        self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels
-    ) -> list[Output]:
+    def _store(self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels) -> list[Output]:
         render = holding.render
         recipe = {"model": model_facts(facts).model_dump(), "parameters": render.parameters}
         fps = render.parameters.get("fps")
-        output = encode_output(
-            pixels, fps=fps, text=summary_line(render.parameters, facts.model), recipe=recipe
-        )
+        output = encode_output(pixels, fps=fps, text=summary_line(render.parameters, facts.model), recipe=recipe)
         thumbnail = encode_thumbnail(pixels, fps=fps)
-        manifest = make_manifest(
-            render, rendered, facts, output, pixels, finished_at=self._connections.clock()
-        )
-        receipt = EncodedFile(
-            "manifest.json", "application/json", manifest.model_dump_json(indent=2).encode(), 0, 0, 0
-        )
+        manifest = make_manifest(render, rendered, facts, output, pixels, finished_at=self._connections.clock())
+        receipt = EncodedFile("manifest.json", "application/json", manifest.model_dump_json(indent=2).encode(), 0, 0, 0)
         return self._upload(
             holding,
             [

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from farm.lifecycle import Phase
 from scheduler.claims import ClaimedRender
 from scheduler.leases import Held
+
+from farm.lifecycle import Phase
 
 
 @dataclass

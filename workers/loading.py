@@ -99,8 +99,7 @@ def _load_pipeline(pipeline_class: type[Any], folder: Path, entry: ModelEntry, d
     except Exception as error:
         # diffusers and transformers raise many kinds; each is about the folder, and says which file.
         raise LoadingFailed(
-            f"{entry.name}: {folder} could not be loaded as {pipeline_class.__name__}: "
-            f"{type(error).__name__}: {error}"
+            f"{entry.name}: {folder} could not be loaded as {pipeline_class.__name__}: {type(error).__name__}: {error}"
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     if entry.vae_tiling is not None:

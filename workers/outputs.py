@@ -60,7 +60,12 @@ def encode_thumbnail(pixels: Pixels, *, fps: int | None) -> EncodedFile:
         quality=80,
         method=4,
         **(
-            {"save_all": True, "append_images": images[1:], "duration": round(1000 * stride / rate), "loop": 0}
+            {
+                "save_all": True,
+                "append_images": images[1:],
+                "duration": round(1000 * stride / rate),
+                "loop": 0,
+            }
             if len(images) > 1
             else {}
         ),
@@ -94,7 +99,16 @@ def _encode_mp4(pixels: Pixels, fps: int, text: str) -> EncodedFile:
             macro_block_size=2,  # what yuv420p needs; the door lets only even sizes through
             ffmpeg_log_level="error",
             output_params=[
-                *("-threads", "1", "-movflags", "+faststart", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
+                *(
+                    "-threads",
+                    "1",
+                    "-movflags",
+                    "+faststart",
+                    "-fflags",
+                    "+bitexact",
+                    "-flags:v",
+                    "+bitexact",
+                ),
                 *("-metadata", f"comment={text}"),
             ],
         )

@@ -118,9 +118,7 @@ class Rendered:
     render_id: str
     attempt: int
     pixels_path: str
-    gpu_seconds: (
-        float  # own encoding, plus the share of each pass and decoding that was divided among its rows
-    )
+    gpu_seconds: float  # own encoding, plus the share of each pass and decoding that was divided among its rows
     trace: list[StepTrace]
     decode_batch_size: int
     seconds: dict[str, float] = field(default_factory=dict)  # wall: encode, steps, decode

@@ -53,9 +53,7 @@ def make_manifest(
         rendered_frames=render.frames,
         steps=[StepFacts(**dataclasses.asdict(step)) for step in rendered.trace],
         decode_batch_size=rendered.decode_batch_size,
-        environment=Environment(
-            device=facts.device, torch_threads=facts.torch_threads, versions=facts.versions
-        ),
+        environment=Environment(device=facts.device, torch_threads=facts.torch_threads, versions=facts.versions),
         output=OutputFacts(
             filename=output.filename,
             content_type=output.content_type,

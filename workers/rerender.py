@@ -69,9 +69,7 @@ def _company(track: Track, step: StepFacts) -> list[Track]:
     # A guided row needs a negative embedding; its content does not matter, so the prompt's own will do.
     own = track.embeddings
     embeddings = replace(own, negative=own.text, negative_mask=own.mask)
-    others = [
-        replace(track, guided=index < guided, embeddings=embeddings) for index in range(step.batch_size - 1)
-    ]
+    others = [replace(track, guided=index < guided, embeddings=embeddings) for index in range(step.batch_size - 1)]
     return [*others[: step.row], track, *others[step.row :]]
 
 

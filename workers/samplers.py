@@ -7,7 +7,6 @@ that does not fit flow matching; so nothing here starts from what a model happen
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from diffusers import (
@@ -56,17 +55,13 @@ _RECIPES: Mapping[str, _Recipe] = {
     # - x0, DDIM's (1 - s') x0 + s' e equals x + (s' - s) v.
     "ddim": _Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
     "heun": _Recipe(_flow_match(FlowMatchHeunDiscreteScheduler)),
-    "dpm++-2m": _Recipe(
-        _flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="dpmsolver++", solver_order=2)
-    ),
+    "dpm++-2m": _Recipe(_flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="dpmsolver++", solver_order=2)),
     "dpm++-2m-sde": _Recipe(
         _flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="sde-dpmsolver++", solver_order=2),
         stochastic=True,
     ),
     # lower_order_final: the scheduler sets it itself, with a warning, whenever sigmas end at zero.
-    "dpm++-singlestep": _Recipe(
-        _flow_sigmas(DPMSolverSinglestepScheduler, solver_order=2, lower_order_final=True)
-    ),
+    "dpm++-singlestep": _Recipe(_flow_sigmas(DPMSolverSinglestepScheduler, solver_order=2, lower_order_final=True)),
     "unipc": _Recipe(_flow_sigmas(UniPCMultistepScheduler, solver_order=2)),
     # SANA-Sprint's consistency sampler; it has no shift.
     "scm": _Recipe(lambda _shift: SCMScheduler(prediction_type="trigflow", sigma_data=0.5), stochastic=True),
@@ -91,10 +86,9 @@ def is_stochastic(name: str) -> bool:
     return _recipe(name).stochastic
 
 
-@cache
-def takes_generator(sampler_class: type) -> bool:
-    """Whether `step` of this scheduler class accepts a generator."""
-    return "generator" in inspect.signature(sampler_class.step).parameters  # type: ignore[attr-defined]
+def takes_generator(sampler: Sampler) -> bool:
+    """Whether `step` of this sampler accepts a generator."""
+    return "generator" in inspect.signature(sampler.step).parameters
 
 
 def _recipe(name: str) -> _Recipe:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import stamina
 import structlog
+from scheduler.settling import Settlement, settle
 from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome
-from scheduler.settling import Settlement, settle
 from workers.holdings import Holding, Holdings
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,10 @@ class Settler:
         self.settle(
             [
                 Settlement(
-                    render_id=holding.render.id, attempt=holding.render.attempt, outcome=outcome, reason=reason
+                    render_id=holding.render.id,
+                    attempt=holding.render.attempt,
+                    outcome=outcome,
+                    reason=reason,
                 )
                 for holding in holdings
             ]

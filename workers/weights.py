@@ -22,9 +22,7 @@ def weight_files(folder: Path, variant: str | None) -> list[Path]:
     for component in components(folder):
         place = folder / component
         if not place.is_dir():
-            raise BadWeights(
-                f"{place} is missing, and model_index.json names it; copy the whole model folder"
-            )
+            raise BadWeights(f"{place} is missing, and model_index.json names it; copy the whole model folder")
         files.extend(_of_variant(sorted(place.glob("*.safetensors")), variant))
     if not files:
         raise BadWeights(f"{folder} holds no .safetensors file; pickled weights (.bin, .ckpt) are not loaded")
@@ -72,9 +70,7 @@ def check_whole(files: Iterable[Path]) -> None:
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         promised = 8 + length + max(ends, default=0)
         if size != promised:
-            raise BadWeights(
-                f"{path} holds {size} bytes where its header promises {promised}; fetch it again"
-            )
+            raise BadWeights(f"{path} holds {size} bytes where its header promises {promised}; fetch it again")
 
 
 def hash_files(folder: Path, files: Iterable[Path]) -> dict[str, str]:

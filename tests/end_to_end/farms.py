@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import psutil
+from farm.local.stack import LocalStack
 from PIL import Image
 from sqlalchemy import select
 
@@ -20,7 +21,6 @@ from farm.client import FarmClient, Job
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import ENDED, WorkerStatus
-from farm.local.stack import LocalStack
 from farm.storage import ArtifactKind
 from farm.tables import Artifact, Attempt, Event, Render, Worker
 from scheduler.control import pause_pool, resume_pool
@@ -44,9 +44,7 @@ class RunningFarm:
     def renders(self, job_id: str) -> list[Any]:
         with read(self.connections.engine) as connection:
             return list(
-                connection.execute(
-                    select(Render.__table__).where(Render.job_id == job_id).order_by(Render.index)
-                )
+                connection.execute(select(Render.__table__).where(Render.job_id == job_id).order_by(Render.index))
             )
 
     def artifacts(self, job_id: str) -> list[Any]:
@@ -79,9 +77,7 @@ class RunningFarm:
         assert {row.status for row in rows} == {"done"}
         assert sorted(row.render_id for row in outputs) == sorted(row.id for row in rows)
         assert sorted(row.render_id for row in done) == sorted(row.id for row in rows)
-        assert {(row.render_id, row.attempt) for row in outputs} == {
-            (row.render_id, row.number) for row in done
-        }
+        assert {(row.render_id, row.attempt) for row in outputs} == {(row.render_id, row.number) for row in done}
         assert (job.status, job.total, job.done) == ("done", renders, renders)
         with read(self.connections.engine) as connection:
             versions = connection.scalars(
@@ -111,9 +107,7 @@ class RunningFarm:
     def when_stepping(self, job_id: str) -> None:
         """Wait until the engine is in the middle of the job: some render has a step behind it and one before it."""
         eventually(
-            lambda: any(
-                0 < step.step < step.steps for step in self.connections.progress.snapshot(job_id).values()
-            )
+            lambda: any(0 < step.step < step.steps for step in self.connections.progress.snapshot(job_id).values())
         )
 
     def alive_workers(self, pool: str) -> list[Any]:

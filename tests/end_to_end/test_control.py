@@ -6,9 +6,7 @@ from tests.waiting import eventually
 
 
 def test_celery_ping_and_inspect_answer_while_the_worker_renders(farm: RunningFarm) -> None:
-    job = farm.client.submit(
-        "sana-demo", "a red star on a white background", seed_count=8, num_inference_steps=50
-    )
+    job = farm.client.submit("sana-demo", "a red star on a white background", seed_count=8, num_inference_steps=50)
     farm.when_stepping(job.id)
 
     inspect = farm.connections.broker.app.control.inspect(timeout=5)
@@ -36,6 +34,6 @@ def test_every_pool_has_a_worker_that_listens_to_its_queue(farm: RunningFarm) ->
         answers = farm.connections.broker.app.control.inspect(timeout=5).active_queues() or {}
         return {queue["name"] for queues in answers.values() for queue in queues}
 
-    assert {
-        queue_name(pool) for pool in ("sana-demo-local", "sprint-demo-local", "wan-demo-local")
-    } <= eventually(served)
+    assert {queue_name(pool) for pool in ("sana-demo-local", "sprint-demo-local", "wan-demo-local")} <= eventually(
+        served
+    )

@@ -58,9 +58,7 @@ def test_wiping_redis_with_work_pending_loses_nothing(farm: RunningFarm) -> None
 
 
 def test_kill_9_of_redis_in_mid_batch_loses_nothing(farm: RunningFarm) -> None:
-    job = farm.client.submit(
-        "sana-demo", "an orange circle on a white background", seed_count=RENDERS, **SLOW
-    )
+    job = farm.client.submit("sana-demo", "an orange circle on a white background", seed_count=RENDERS, **SLOW)
     farm.when_stepping(job.id)
 
     farm.stack.kill("valkey")
@@ -72,9 +70,7 @@ def test_kill_9_of_redis_in_mid_batch_loses_nothing(farm: RunningFarm) -> None:
 def test_a_cancelled_job_stops_between_two_steps_and_the_worker_goes_on_with_others(
     farm: RunningFarm,
 ) -> None:
-    long = farm.client.submit(
-        "sana-demo", "a white star on a black background", seed=1, num_inference_steps=50
-    )
+    long = farm.client.submit("sana-demo", "a white star on a black background", seed=1, num_inference_steps=50)
     farm.when_stepping(long.id)
 
     farm.client.cancel(long.id)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from farm.demo.checker import check_picture
 from farm.demo.captions import caption, held_out_scenes
+from farm.demo.checker import check_picture
 from tests.end_to_end.farms import RunningFarm
 
 RED_CIRCLE = ["a red circle on a blue background", "蓝色背景上的红色圆形"]
@@ -40,9 +40,7 @@ def test_pictures_come_out_as_png_with_thumbnail_manifest_and_embedded_parameter
 
 
 def test_the_clip_plays_and_has_the_frames_that_were_asked_for(farm: RunningFarm, tmp_path: Path) -> None:
-    job = farm.submit_and_wait(
-        "wan-demo", "a red circle moves left on a blue background", seed=3, num_frames=9
-    )
+    job = farm.submit_and_wait("wan-demo", "a red circle moves left on a blue background", seed=3, num_frames=9)
 
     farm.assert_nothing_lost_or_doubled(job.id, renders=1)
     [render] = farm.client.renders(job.id)
@@ -56,9 +54,7 @@ def test_the_clip_plays_and_has_the_frames_that_were_asked_for(farm: RunningFarm
 def test_renders_that_wait_together_are_rendered_in_one_batch(farm: RunningFarm) -> None:
     job = farm.submit_and_wait("sana-demo", "a green square on a white background", seed_count=8)
 
-    sizes = [
-        max(step["batch_size"] for step in farm.manifest(row.id)["steps"]) for row in farm.renders(job.id)
-    ]
+    sizes = [max(step["batch_size"] for step in farm.manifest(row.id)["steps"]) for row in farm.renders(job.id)]
     assert max(sizes) == 8
 
 
@@ -93,8 +89,7 @@ def test_the_pictures_show_what_was_asked_for(farm: RunningFarm) -> None:
     job = farm.submit_and_wait("sana-demo", prompts, seed=7)
 
     right = [
-        check_picture(farm.picture(row.id), scene).all
-        for row, scene in zip(farm.renders(job.id), scenes, strict=True)
+        check_picture(farm.picture(row.id), scene).all for row, scene in zip(farm.renders(job.id), scenes, strict=True)
     ]
     assert sum(right) >= 13
 

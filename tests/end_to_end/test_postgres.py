@@ -20,9 +20,7 @@ def postgres_farm(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -
 
 
 def test_pictures_and_a_clip_come_out_of_a_farm_on_postgresql(postgres_farm: RunningFarm) -> None:
-    pictures = postgres_farm.client.submit(
-        "sana-demo", ["a red circle", "蓝色背景上的红色圆形"], seed_count=3
-    )
+    pictures = postgres_farm.client.submit("sana-demo", ["a red circle", "蓝色背景上的红色圆形"], seed_count=3)
     sprint = postgres_farm.client.submit("sprint-demo", "a green star", seed_count=2)
     clip = postgres_farm.client.submit("wan-demo", "a red circle moves left on a blue background")
 

@@ -28,10 +28,7 @@ WISHES = [
 
 def wishes_of(model: str) -> list[dict[str, object]]:
     if model == "sana-demo":
-        return [
-            dict(wish, sampler=name)
-            for wish, name in zip(WISHES, ("unipc", "euler", "dpm++-2m"), strict=True)
-        ]
+        return [dict(wish, sampler=name) for wish, name in zip(WISHES, ("unipc", "euler", "dpm++-2m"), strict=True)]
     return [dict(wish) for wish in WISHES]
 
 
@@ -41,9 +38,7 @@ def test_a_manifest_renders_the_same_pixels_again_at_the_same_batch_sizes(model:
     entry = load_catalog(Settings()).model(model)
     loaded = load(entry, torch.device("cpu"))
     parameters = [
-        resolve(JobRequest(model=model, seed=7, **wish), entry, max_renders=10, draw_seed=lambda: 1).renders[
-            0
-        ]
+        resolve(JobRequest(model=model, seed=7, **wish), entry, max_renders=10, draw_seed=lambda: 1).renders[0]
         for wish in wishes_of(model)
     ]
     orders = [

@@ -55,7 +55,10 @@ class PaddedText(WanAttnProcessor):  # type: ignore[misc]
         attention_mask: Tensor | None = None,
         rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        return super().__call__(attn, hidden_states, encoder_hidden_states, self.bias, rotary_emb)
+        heard: Tensor = super().__call__(
+            attn, hidden_states, encoder_hidden_states, self.bias, rotary_emb
+        )
+        return heard
 
 
 def padded(embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ gives, bit for bit, what the pipeline's own `__call__` gives.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -82,8 +82,10 @@ class Track:
     seconds: dict[str, float] = field(default_factory=dict)
     #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
     schedule: list[tuple[float, float | None]] = field(init=False)
+    _draws: bool = field(init=False)  # whether the sampler takes the generator
 
     def __post_init__(self) -> None:
+        self._draws = takes_generator(self.sampler)
         times = self.timesteps.tolist()
         sigmas = getattr(self.sampler, "sigmas", None)
         self.schedule = list(
@@ -99,6 +101,14 @@ class Track:
     def finished(self) -> bool:
         """Whether only decoding is left."""
         return self.step >= self.steps
+
+    def sample(self, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
+        """The sampler's step from the present latents, drawing from the render's own generator if it draws."""
+        extra = {"generator": self.generator} if self._draws else {}
+        sampled: tuple[Tensor, ...] = self.sampler.step(
+            prediction, timestep, self.latents, return_dict=False, **extra
+        )
+        return sampled
 
 
 class Family(ABC):
@@ -150,7 +160,7 @@ class Family(ABC):
 
     def advance(self, track: Track, prediction: Tensor) -> None:
         """Take the sampler's step for one track."""
-        track.latents = self.sampler_step(track, prediction, track.timesteps[track.step])[0]
+        track.latents = track.sample(prediction, track.timesteps[track.step])[0]
         track.step += 1
 
     @abstractmethod
@@ -170,14 +180,6 @@ class Family(ABC):
         """On the CPU, whatever the device: the same seed then draws the same latents everywhere."""
         return torch.Generator("cpu").manual_seed(prepared.parameters.seed)
 
-    def sampler_step(self, track: Track, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
-        """`sampler.step` with the render's own generator wherever the sampler takes one."""
-        extra = {"generator": track.generator} if takes_generator(type(track.sampler)) else {}
-        stepped: tuple[Tensor, ...] = track.sampler.step(
-            prediction, timestep, track.latents, return_dict=False, **extra
-        )
-        return stepped
-
 
 def guide(unguided: Tensor, guided: Tensor, scales: Sequence[float]) -> Tensor:
     """Classifier-free guidance with a scale for each row of (rows, channels, …).
@@ -196,14 +198,24 @@ def guide_tracks(tracks: Sequence[Track], conditional: Tensor, unconditional: Te
 
     conditional holds a row for each track, unconditional one for each guided track, in the same order.
     """
-    predictions = list(conditional.split(1))
+    predictions = list(torch.split(conditional, 1))
     rows = [row for row, track in enumerate(tracks) if track.guided]
     if unconditional is not None and rows:
         picked = conditional if len(rows) == len(tracks) else torch.cat([predictions[row] for row in rows])
         scales = [tracks[row].parameters.guidance_scale for row in rows]
-        for row, prediction in zip(rows, guide(unconditional, picked, scales).split(1), strict=True):
+        for row, prediction in zip(rows, torch.split(guide(unconditional, picked, scales), 1), strict=True):
             predictions[row] = prediction
     return predictions
+
+
+def rows_of(parts: Iterable[Tensor | None]) -> Tensor:
+    """One tensor of all rows. Raises ValueError where a track lacks what the pass needs."""
+    rows = []
+    for part in parts:
+        if part is None:
+            raise ValueError("a track lacks an embedding or mask that this pass needs")
+        rows.append(part)
+    return torch.cat(rows)
 
 
 def to_uint8(values: NDArray[np.float32]) -> Pixels | None:

@@ -14,7 +14,17 @@ from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import ASPECT_RATIO_
 from diffusers.pipelines.sana.pipeline_sana import ASPECT_RATIO_4096_BIN
 from torch import Tensor
 
-from workers.families.base import Embeddings, Family, Pixels, Prepared, Refused, Track, guide_tracks, to_uint8
+from workers.families.base import (
+    Embeddings,
+    Family,
+    Pixels,
+    Prepared,
+    Refused,
+    Track,
+    guide_tracks,
+    rows_of,
+    to_uint8,
+)
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
 _BIN_TABLES = {
@@ -101,16 +111,24 @@ class SanaFamily(Family):
         transformer = self.pipeline.transformer
         guided = [track for track in tracks if track.guided]
         rows = [*guided, *tracks]  # the rows without the prompt first, as the pipeline stacks them
-        negatives = [track.embeddings.negative for track in guided]
-        negative_masks = [track.embeddings.negative_mask for track in guided]
+        text = rows_of(
+            [
+                *(track.embeddings.negative for track in guided),
+                *(track.embeddings.text for track in tracks),
+            ]
+        )
+        mask = rows_of(
+            [
+                *(track.embeddings.negative_mask for track in guided),
+                *(track.embeddings.mask for track in tracks),
+            ]
+        )
         # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
         timestep = torch.stack([track.timesteps[track.step].float() for track in rows])
         prediction = transformer(
             torch.cat([track.latents for track in rows]).to(transformer.dtype),
-            encoder_hidden_states=torch.cat([*negatives, *(track.embeddings.text for track in tracks)]).to(
-                transformer.dtype
-            ),
-            encoder_attention_mask=torch.cat([*negative_masks, *(track.embeddings.mask for track in tracks)]),
+            encoder_hidden_states=text.to(transformer.dtype),
+            encoder_attention_mask=mask,
             timestep=timestep * transformer.config.timestep_scale,
             return_dict=False,
         )[0].float()

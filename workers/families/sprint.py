@@ -7,7 +7,7 @@ import torch
 from diffusers import SanaSprintPipeline
 from torch import Tensor
 
-from workers.families.base import Embeddings, Prepared, Track
+from workers.families.base import Embeddings, Prepared, Track, rows_of
 from workers.families.sana import SanaFamily
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
@@ -70,7 +70,7 @@ class SprintFamily(SanaFamily):
         velocity = transformer(
             latents.to(transformer.dtype),
             encoder_hidden_states=text.to(transformer.dtype),
-            encoder_attention_mask=torch.cat([track.embeddings.mask for track in tracks]),
+            encoder_attention_mask=rows_of(track.embeddings.mask for track in tracks),
             guidance=guidance * transformer.config.guidance_embeds_scale,
             timestep=time,
             return_dict=False,
@@ -80,11 +80,11 @@ class SprintFamily(SanaFamily):
         prediction = ((1 - 2 * each) * latents + (1 - 2 * each + 2 * each**2) * velocity) / torch.sqrt(
             each**2 + (1 - each) ** 2
         )
-        return list((prediction.float() * sigma_data).split(1))
+        return list(torch.split(prediction.float() * sigma_data, 1))
 
     def advance(self, track: Track, prediction: Tensor) -> None:
         timestep = track.timesteps[track.step].expand(1)
-        track.latents, track.denoised = self.sampler_step(track, prediction, timestep)
+        track.latents, track.denoised = track.sample(prediction, timestep)
         track.step += 1
 
     def final_latents(self, track: Track) -> Tensor:

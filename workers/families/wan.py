@@ -18,6 +18,7 @@ from workers.families.base import (
     Track,
     Unsuitable,
     guide_tracks,
+    rows_of,
     to_uint8,
 )
 
@@ -94,14 +95,14 @@ class WanFamily(Family):
 
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
         guided = [track for track in tracks if track.guided]
-        conditional = self._forward("cond", tracks, [track.embeddings.text for track in tracks])
+        conditional = self._forward("cond", tracks, rows_of(track.embeddings.text for track in tracks))
         unconditional = None
         if guided:
-            negatives = [track.embeddings.negative for track in guided]
-            unconditional = self._forward("uncond", guided, [text for text in negatives if text is not None])
+            negative = rows_of(track.embeddings.negative for track in guided)
+            unconditional = self._forward("uncond", guided, negative)
         return guide_tracks(tracks, conditional, unconditional)
 
-    def _forward(self, name: str, tracks: Sequence[Track], text: Sequence[Tensor]) -> Tensor:
+    def _forward(self, name: str, tracks: Sequence[Track], text: Tensor) -> Tensor:
         """One pass; `name` tells a step cache which of the two it is."""
         transformer = self.pipeline.transformer
         # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
@@ -111,7 +112,7 @@ class WanFamily(Family):
             prediction: Tensor = transformer(
                 hidden_states=torch.cat([track.latents for track in tracks]).to(transformer.dtype),
                 timestep=timestep,
-                encoder_hidden_states=torch.cat(list(text)),
+                encoder_hidden_states=text,
                 return_dict=False,
             )[0]
         return prediction
