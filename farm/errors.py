@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+#: A list of ten thousand wrong prompts need not be answered one by one.
+MAX_FAULTS = 100
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -44,7 +47,10 @@ class _Faulty(FarmError):
     """Several things are wrong; all of them are listed."""
 
     def __init__(self, faults: Sequence[Fault], detail: str | None = None) -> None:
-        super().__init__(detail, faults)
+        shown = list(faults[:MAX_FAULTS])
+        if len(faults) > MAX_FAULTS:
+            shown.append(Fault("", f"and {len(faults) - MAX_FAULTS:,} more faults of this kind"))
+        super().__init__(detail, shown)
 
 
 class SettingsError(_Faulty):

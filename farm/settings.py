@@ -135,13 +135,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _belong_together(self) -> "Settings":
+        faults = []
         if self.heartbeat_seconds * 2 > self.lease_seconds:
-            raise ValueError(
+            faults.append(
                 f"lease_seconds ({self.lease_seconds:g}) must be at least twice heartbeat_seconds "
                 f"({self.heartbeat_seconds:g}), or one late heartbeat loses the work"
             )
         if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
-            raise ValueError("s3_access_key_id and s3_secret_access_key must be given together")
+            faults.append("s3_access_key_id and s3_secret_access_key must be given together")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     def origin(self, field: str) -> str:
@@ -192,16 +195,27 @@ def load_settings(config: Path | None = None, variables: Mapping[str, str] | Non
             faults += unreadable.faults
     _take_variables(variables, values, origins, faults)
 
-    try:
-        settings = Settings.__new__(Settings)
-        # Not BaseSettings.__init__, which would gather the values a second time.
-        BaseModel.__init__(settings, **values)
-    except ValidationError as error:
-        raise SettingsError(faults + _describe(error, values, origins)) from None
-    if faults:
+    settings, wrong = _build(values, origins)
+    if settings is None:
+        # What only shows when all values are of the right kind: look with the wrong ones left out.
+        right = {key: value for key, value in values.items() if key not in wrong}
+        faults += [fault for found in wrong.values() for fault in found]
+        faults += _build(right, origins)[1].get("", []) if "" not in wrong else []
+    if faults or settings is None:
         raise SettingsError(faults)
     settings._origins.update(origins)
     return settings
+
+
+def _build(values: dict[str, Any], origins: dict[str, str]) -> tuple[Settings | None, dict[str, list[Fault]]]:
+    """The settings, or the faults by field ('' for those of several fields)."""
+    settings = Settings.__new__(Settings)
+    try:
+        # Not BaseSettings.__init__, which would gather the values a second time.
+        BaseModel.__init__(settings, **values)
+    except ValidationError as error:
+        return None, _describe(error, values, origins)
+    return settings, {}
 
 
 def _take_file(file: YamlFile, values: dict[str, Any], origins: dict[str, str], faults: list[Fault]) -> None:
@@ -230,8 +244,8 @@ def _take_variables(
             faults.append(Fault(f"environment variable {variable}", f"unknown setting; {meant}"))
 
 
-def _describe(error: ValidationError, values: dict[str, Any], origins: dict[str, str]) -> list[Fault]:
-    faults = []
+def _describe(error: ValidationError, values: dict[str, Any], origins: dict[str, str]) -> dict[str, list[Fault]]:
+    faults: dict[str, list[Fault]] = {}
     for found in error.errors(include_url=False):
         if found["type"] == "default_factory_not_called":
             continue  # follows from the fault of another field, which is listed
@@ -243,5 +257,5 @@ def _describe(error: ValidationError, values: dict[str, Any], origins: dict[str,
         elif field and "seen" not in message:
             message += "; its value is secret and not shown"
         origin = origins.get(field)
-        faults.append(Fault(f"{origin}: {key}" if origin else key, message))
+        faults.setdefault(field, []).append(Fault(f"{origin}: {key}" if origin else key, message))
     return faults

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
@@ -76,9 +76,7 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
     return Catalog(models, pools, merged)
 
 
-def _entries(
-    kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fault]
-) -> Iterator[tuple[str, AnyEntry]]:
+def _entries(kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fault]) -> Iterator[tuple[str, AnyEntry]]:
     for name, values in sorted(merged.values[section].items()):
         try:
             yield name, kind.model_validate(values)
@@ -87,9 +85,19 @@ def _entries(
                 path = (section, name, *(str(part) for part in found["loc"]))
                 message = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
                 if found["type"] == "extra_forbidden":
-                    message = f"unknown key; {did_you_mean(path[-1], kind.model_fields, show=5)}"
+                    known = _known_keys(kind, found["loc"][:-1])
+                    message = f"unknown key; {did_you_mean(path[-1], known, show=5)}"
                 elif found["type"] == "missing":
                     message = "is missing; every entry needs it"
                 elif not isinstance(found["input"], dict):
                     message += f"; seen {found['input']!r}"
                 faults.append(Fault(f"{merged.place(path)}: {'.'.join(path)}", message))
+
+
+def _known_keys(kind: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """The keys that may stand at a place in an entry."""
+    for part in location:
+        inner = kind.model_fields[str(part)].annotation if str(part) in kind.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            kind = inner
+    return list(kind.model_fields)

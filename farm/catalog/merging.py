@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from farm.catalog.layers import Layer
@@ -51,6 +51,10 @@ class Merged:
         own: dict[str, DictConfig] = {}
         for layer in self._layers:
             for name, values in layer.values.get(section, {}).items():
+                if "name" in values:
+                    place = layer.place((section, str(name), "name"))
+                    text = f"the name is the key above it, {name!r}; remove this one"
+                    self.faults.append(Fault(f"{place}: {section}.{name}.name", text))
                 try:
                     above = OmegaConf.create(values)
                     own[name] = OmegaConf.merge(own[name], above) if name in own else above  # type: ignore[assignment]
@@ -95,7 +99,8 @@ class Merged:
 
     # 3. `${…}`, in the entries that are used: an abstract parent may refer to what its children bring.
     def _substitute(self, sections: dict[str, dict[str, DictConfig]]) -> dict[str, dict[str, Any]]:
-        OmegaConf.register_resolver("farm.env", self._environment_value, replace=True)
+        for name in ("farm.env", "oc.env"):  # OmegaConf's own would hand out secrets
+            OmegaConf.register_resolver(name, self._environment_value, replace=True)
         root = OmegaConf.create({"variables": {}, **sections})
         for layer in self._layers:
             root.variables = OmegaConf.merge(root.variables, layer.values.get("variables", {}))
@@ -111,25 +116,19 @@ class Merged:
                     self._fault(section, name, _first_line(error))
                     continue
                 assert isinstance(values, dict)
-                result[section][str(name)] = {
-                    str(key): value for key, value in values.items() if key not in STEERING
-                }
+                result[section][str(name)] = {str(key): value for key, value in values.items() if key not in STEERING}
         return result
 
     def _environment_value(self, name: str, *default: Any) -> Any:
         """`${farm.env:NAME}` or `${farm.env:NAME,default}`; the value is read as YAML, so 8 is a number."""
         setting = name.removeprefix(PREFIX).lower()
         if name.startswith(PREFIX) and setting in Settings.SECRETS:
-            raise ValueError(
-                f"{name} is a secret and must not stand in the catalog, which everybody can read"
-            )
+            raise ValueError(f"{name} is a secret and must not stand in the catalog, which everybody can read")
         if name in self._variables:
             return yaml.safe_load(self._variables[name])
         if default:
             return default[0]
-        raise ValueError(
-            f"environment variable {name} is not set; set it, or write ${{farm.env:{name},DEFAULT}}"
-        )
+        raise ValueError(f"environment variable {name} is not set; set it, or write ${{farm.env:{name},DEFAULT}}")
 
     def _fault(self, section: str, name: str, message: str) -> None:
         place = self.place((section, name))
@@ -139,7 +138,7 @@ class Merged:
 def _as_names(extends: Any) -> list[str]:
     if extends is None:
         return []
-    return [extends] if isinstance(extends, str) else [str(parent) for parent in extends]
+    return [str(parent) for parent in extends] if isinstance(extends, ListConfig) else [str(extends)]
 
 
 def _first_line(error: Exception) -> str:

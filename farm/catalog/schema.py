@@ -43,9 +43,7 @@ class Source(Entry):
         None, description="branch, tag or commit; pin a commit hash for renders that can be repeated for ever"
     )
     variant: str | None = Field(None, description="file variant in the repository: 'bf16', 'fp16'")
-    path: str | None = Field(
-        None, description="a folder, or 'package:NAME/FOLDER' for one inside an installed package"
-    )
+    path: str | None = Field(None, description="a folder, or 'package:NAME/FOLDER' for one inside an installed package")
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -175,9 +173,7 @@ class ModelEntry(Entry):
             faults.append(f"defaults: width and height ({seen}) must be the first of sizes")
         for width, height in self.sizes:
             if not self._renders(width, height):
-                faults.append(
-                    f"sizes: {width}x{height} breaks the limits or size_multiple {self.size_multiple}"
-                )
+                faults.append(f"sizes: {width}x{height} breaks the limits or size_multiple {self.size_multiple}")
         return faults
 
     def _renders(self, width: int, height: int) -> bool:
