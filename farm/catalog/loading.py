@@ -65,12 +65,12 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
     faults = list(merged.faults)
     models = dict(_entries(ModelEntry, "models", merged, faults))
     pools = dict(_entries(PoolEntry, "pools", merged, faults))
-    for pool in pools.values():
-        # A model that is itself faulty is already listed.
-        if pool.model not in models and pool.model not in merged.values["models"]:
-            place = merged.place(("pools", pool.name, "model"))
-            text = f"unknown model {pool.model!r}; {did_you_mean(pool.model, merged.values['models'])}"
-            faults.append(Fault(f"{place}: pools.{pool.name}.model", text))
+    for name, pool in merged.values["pools"].items():
+        model = pool.get("model")
+        if isinstance(model, str) and model not in merged.names["models"]:
+            place = merged.place(("pools", name, "model"))
+            text = f"unknown model {model!r}; {did_you_mean(model, merged.values['models'])}"
+            faults.append(Fault(f"{place}: pools.{name}.model", text))
     if faults:
         raise CatalogError(faults)
     return Catalog(models, pools, merged)

@@ -27,6 +27,8 @@ class Merged:
         self._layers = layers
         self._variables = variables
         self.faults: list[Fault] = []
+        #: The entries that are meant to be used (not abstract), faulty ones too.
+        self.names: dict[str, set[str]] = {}
         self._families: dict[tuple[str, str], list[str]] = {}
         self.values = self._substitute({section: self._inherit(section) for section in ("models", "pools")})
 
@@ -66,12 +68,16 @@ class Merged:
     # 2. `extends`: parents below, in their order, then the entry itself.
     def _inherit(self, section: str) -> dict[str, DictConfig]:
         own = self._own(section)
+        self.names[section] = {str(name) for name, entry in own.items() if not entry.get("abstract")}
         whole: dict[str, DictConfig] = {}
+        circles: set[str] = set()  # members of circles that are already listed
 
         def inherit(name: str, way: tuple[str, ...]) -> DictConfig | None:
             if name in way:
-                circle = " → ".join((*way[way.index(name) :], name))
-                self._fault(section, way[-1], f"extends goes in a circle: {circle}")
+                circle = way[way.index(name) :]
+                if not circles & set(circle):
+                    self._fault(section, way[-1], f"extends goes in a circle: {' → '.join((*circle, name))}")
+                circles.update(circle)
                 return None
             if name not in whole:
                 parents = _as_names(own[name].get("extends"))
@@ -79,8 +85,8 @@ class Merged:
                 merged = OmegaConf.create({})
                 for parent in parents:
                     if parent not in own:
-                        self._fault(section, name, f"{parent!r} is unknown; {did_you_mean(parent, own)}")
-                        continue
+                        self._fault(section, name, f"extends {parent!r}: unknown; {did_you_mean(parent, own)}")
+                        return None
                     inherited = inherit(parent, (*way, name))
                     if inherited is None:
                         return None
