@@ -29,9 +29,7 @@ class Address:
         return f"Address({self.url!r})"  # never the key
 
 
-def find_address(
-    url: str | None = None, key: str | None = None, environ: Mapping[str, str] | None = None
-) -> Address:
+def find_address(url: str | None = None, key: str | None = None, environ: Mapping[str, str] | None = None) -> Address:
     """The farm named by the arguments, else by FARM_URL and FARM_KEY, else the one that `farm up` runs here.
 
     The key of the local farm is used for its own address only. Raises NoAddress.
@@ -77,8 +75,7 @@ def _read(path: Path) -> Address | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoAddress(
-            f"{path} cannot be read ({error}): start the farm again with `farm up`, "
-            "or set FARM_URL and FARM_KEY."
+            f"{path} cannot be read ({error}): start the farm again with `farm up`, or set FARM_URL and FARM_KEY."
         ) from error
 
 

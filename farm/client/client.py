@@ -145,15 +145,11 @@ class FarmClient:
 
     def cancel_render(self, render_id: str) -> Render:
         """Cancel one render; its neighbours go on."""
-        return read_reply(
-            Render, self._transport.post(api_path("renders", render_id, "cancel"), repeatable=True)
-        )
+        return read_reply(Render, self._transport.post(api_path("renders", render_id, "cancel"), repeatable=True))
 
     def retry(self, render_id: str) -> Render:
         """Let a failed render be tried anew."""
-        return read_reply(
-            Render, self._transport.post(api_path("renders", render_id, "retry"), repeatable=False)
-        )
+        return read_reply(Render, self._transport.post(api_path("renders", render_id, "retry"), repeatable=False))
 
     def workers(self) -> list[Worker]:
         """The workers that the farm knows."""

@@ -40,15 +40,13 @@ def download_renders(
 
         def begin(render: Render, artifact: Artifact) -> Future[None]:
             path = folder / file_name(render, artifact)
-            return threads.submit(
-                _bring, fetcher, artifact, path, lambda: _same(read_render(render.id), artifact)
-            )
+            return threads.submit(_bring, fetcher, artifact, path, lambda: _same(read_render(render.id), artifact))
 
         for path, fetched in _ahead(renders, read_render, kinds, folder, begin, most=4 * parallel):
             try:
                 fetched.result()
             except (FarmError, OSError) as error:
-                faults.append(Fault(path.name, str(error).removeprefix(f"{path.name}: ")))
+                faults.append(Fault(path.name, str(error)))
             else:
                 paths.append(path)
                 if on_file is not None:

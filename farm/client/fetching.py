@@ -78,19 +78,17 @@ class Fetcher:
                     link = renew().url
                 raise
 
-        caller = stamina.RetryingCaller(attempts=6, timeout=self._patience, wait_initial=0.2, wait_max=5.0)
-        try:
-            caller.on(_again)(once)
-        except httpx.HTTPError as error:
-            raise DownloadIncomplete(
-                f"{path.name}: the storage did not give the file ({_words(error)})."
-            ) from error
-        if not is_whole(part, artifact):
+        # What an earlier run left may be of something else: then it is fetched once more, from its beginning.
+        for _ in range(2 if part.exists() else 1):
+            try:
+                stamina.RetryingCaller(attempts=6, timeout=self._patience).on(_again)(once)
+            except httpx.HTTPError as error:
+                raise DownloadIncomplete(f"the storage did not give the file ({_words(error)}).") from error
+            if is_whole(part, artifact):
+                part.replace(path)
+                return
             part.unlink(missing_ok=True)
-            raise DownloadIncomplete(
-                f"{path.name}: what came is not what the farm stored (sha256 differs); it was thrown away."
-            )
-        part.replace(path)
+        raise DownloadIncomplete("what came is not what the farm stored (its sha256 differs); it was thrown away.")
 
     def _go_on(self, link: str, part: Path, size: int) -> None:
         """Fetch what is missing of the part file, never more than `size` bytes in all."""

@@ -49,13 +49,9 @@ class Transport:
         given = {name: value for name, value in (params or {}).items() if value is not None}
         return self._send(lambda: self._http.get(self.url + path, params=given), repeatable=True)
 
-    def post(
-        self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, repeatable: bool
-    ) -> Any:
+    def post(self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, repeatable: bool) -> Any:
         """The JSON answer to a change; one not `repeatable` is sent again only if it never went out."""
-        return self._send(
-            lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable
-        )
+        return self._send(lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable)
 
     @contextmanager
     def stream(

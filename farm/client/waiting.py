@@ -54,9 +54,7 @@ def wait_for_jobs(
     with closing(events):
         while open_ids:
             event = next(events)
-            for job_id in [
-                job_id for job_id in open_ids if isinstance(event, Beat) or event.job_id == job_id
-            ]:
+            for job_id in [job_id for job_id in open_ids if isinstance(event, Beat) or event.job_id == job_id]:
                 if isinstance(event, StepProgress) and job_id in seen:
                     seen[job_id].note(event)
                 else:
@@ -70,7 +68,5 @@ def wait_for_jobs(
                 if on_progress is not None:
                     on_progress(seen[job_id])
             if open_ids and deadline is not None and clock() >= deadline:
-                raise WaitTimeout(
-                    f"Not ended in time: {', '.join(open_ids)}. It goes on: wait again, or cancel it."
-                )
+                raise WaitTimeout(f"Not ended in time: {', '.join(open_ids)}. It goes on: wait again, or cancel it.")
     return [seen[job_id].job for job_id in job_ids]

@@ -43,7 +43,7 @@ def demo(
     postgres: Annotated[
         bool, typer.Option("--postgres", help="Keep the books in PostgreSQL instead of SQLite.")
     ] = False,
-    pictures: Annotated[int, typer.Option(min=4, max=1000, help="Pictures from each picture model.")] = 12,
+    pictures: Annotated[int, typer.Option(min=4, max=1000, help="Pictures from each picture model.")] = 24,
     clips: Annotated[int, typer.Option(min=1, max=1000, help="Clips.")] = 2,
     limit: Annotated[float, typer.Option(metavar="SECONDS", help="Give up after so long.")] = 1800.0,
 ) -> None:

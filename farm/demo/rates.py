@@ -11,8 +11,8 @@ from farm.errors import FarmError
 
 #: Beside the weights and the card of each demo model.
 RATES_FILE = "rates.json"
-#: How seldom a model that is as good as its card says may be called worse.
-FALSE_ALARM = 0.01
+#: How often, at most, a model that is as good as its card says may be called worse.
+FALSE_ALARM = 0.02
 
 
 class NoRates(FarmError):
@@ -34,7 +34,7 @@ class Rates(BaseModel):
     all: float
 
     def least_right(self, count: int) -> int:
-        """How many of `count` must be right, so that this model falls below it once in a hundred times.
+        """How many of `count` must be right, so that this model falls below it in one run of fifty at most.
 
         The lower bound of the binomial distribution: for few pictures it lies below `all * count`, because
         chance weighs more there. The card's rate is a measurement too, of `captions` cases: it is taken with
