@@ -9,7 +9,7 @@ from farm.tables import Base
 
 
 def insert_or_ignore(connection: Connection, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """`INSERT … ON CONFLICT DO NOTHING`: a row count of 0 says that such a row is there already.
+    """`INSERT … ON CONFLICT DO NOTHING`: with RETURNING, no row says that there is such a row already.
 
     On PostgreSQL it waits for another transaction that is inserting the same row.
     """

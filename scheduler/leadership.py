@@ -31,10 +31,9 @@ class Leadership:
             )
             if taken.rowcount == 1:
                 return True
-            made = connection.execute(
-                insert_or_ignore(connection, Lease).values(name=self._name, holder=self._holder, until=until)
-            )
-            return made.rowcount == 1
+            row = {"name": self._name, "holder": self._holder, "until": until}
+            made = insert_or_ignore(connection, Lease).values(row).returning(Lease.name)
+            return connection.scalar(made) is not None
 
     def release(self) -> None:
         """Give the lease up, if it is held, so that the next may act at once."""

@@ -62,7 +62,7 @@ def claim_key(connection: Connection, key: Key, job_id: str, now: float) -> bool
         job_id=job_id,
         created_at=now,
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.scalar(statement.returning(IdempotencyKey.id)) is not None
 
 
 def notices_of(connection: Connection, job_id: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Control: what people decide about work that was admitted. It acts at once, at any point of a render's life.
 
-Every function commits what it did and then tells workers and watchers. What touches many renders does so in
-chunks, each a transaction of its own with its own event; called again after a crash in the middle, it does the rest.
+Every function commits what it did and then tells workers and watchers. What touches many renders goes in chunks,
+each a transaction of its own with its own event; called again after a crash in the middle, it does the rest.
 """
 
 from scheduler.control.cancelling import cancel_job, cancel_render

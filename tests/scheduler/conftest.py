@@ -1,0 +1,64 @@
+"""What the tests of the scheduler share: a farm without processes, on each database, with a clock of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from farm.accounts import create_project
+from farm.connections import Connections
+from farm.settings import Settings
+from scheduler.lanes import sync_catalog
+
+START = 1_800_000_000.0
+
+
+class TestClock:
+    """A clock that stands still until it is told to go on."""
+
+    __test__ = False
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of a farm on this test's database, without Redis."""
+    return Settings(data_dir=tmp_path, database_url=SecretStr(database_url), worker_gone_seconds=60)
+
+
+@pytest.fixture
+def connections(settings: Settings, clock: TestClock) -> Iterator[Connections]:
+    """A farm on an empty database, with the lanes and pools of the built-in catalog."""
+    with Connections.open(settings, clock) as opened:
+        sync_catalog(opened.engine, opened.catalog, clock())
+        yield opened
+
+
+@pytest.fixture
+def belled(settings: Settings, clock: TestClock, valkey_url: str) -> Iterator[Connections]:
+    """The same, with a real Valkey: its bells can be heard."""
+    with_valkey = settings.model_copy(update={"redis_url": SecretStr(valkey_url)})
+    with Connections.open(with_valkey, clock) as opened:
+        sync_catalog(opened.engine, opened.catalog, clock())
+        yield opened
+
+
+@pytest.fixture
+def project(connections: Connections) -> str:
+    """The id of a project of weight 1."""
+    return create_project(connections.engine, "tests", clock=connections.clock)
