@@ -16,12 +16,13 @@ GRPC_OFFSET = 10_000
 HOST = "127.0.0.1"
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen at this port of the loopback interface now."""
-    with socket.socket() as probe:
+def is_free(port: int, host: str = HOST) -> bool:
+    """Whether a server could listen at this port now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
         return True
@@ -35,17 +36,16 @@ class Ports:
         self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
 
     def take(self, name: str, preferred: int | None = None, also: Iterable[int] = (0,)) -> int:
-        """The port of this name: the one of last time, else `preferred`, else any, if they are free.
+        """The first free one of: `preferred`, the one this name had last time, any other.
 
-        `also` are offsets that must be free too. Raises InUse when no port is free.
+        `also` are offsets to it that must be free too. Raises InUse when no port is free.
         """
         offsets = tuple(also)
-        remembered = [port for port in (self._ports.get(name), preferred) if port]
-        guesses = random.sample(range(FIRST, LAST), 200)
         taken = {port for other, port in self._ports.items() if other != name}
-        for port in [*remembered, *guesses]:
-            if port not in taken and all(is_free(port + offset) for offset in offsets):
+        guesses = random.sample(range(FIRST, LAST), 200)
+        for port in [preferred, self._ports.get(name), *guesses]:
+            if port and port not in taken and all(is_free(port + offset) for offset in offsets):
                 self._ports[name] = port
                 self._path.write_text(json.dumps(self._ports, indent=2) + "\n")
                 return port
-        raise InUse("No free port was found on 127.0.0.1.")
+        raise InUse(f"No free port was found on {HOST}.")

@@ -1,0 +1,84 @@
+"""The farm's own processes on one machine: the scheduler, workers, the dashboard."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine, select
+
+from farm.catalog import PoolEntry
+from farm.database import read
+from farm.lifecycle import WorkerStatus
+from farm.local.program import Program, Tier
+from farm.tables import Worker
+
+#: Loading torch and a model on a busy machine with few cores takes a while; a real model is larger.
+WORKER_SECONDS = 600.0
+
+
+def scheduler(environment: Mapping[str, str]) -> Program:
+    """`farm scheduler`."""
+    return _part("scheduler", ["scheduler"], environment)
+
+
+def dashboard(environment: Mapping[str, str], url: str) -> Program:
+    """`farm dashboard`; ready when it says so at /readyz."""
+
+    def answers() -> bool:
+        # trust_env: no proxy of the environment is for this machine.
+        with httpx.Client(trust_env=False, timeout=5) as client:
+            return client.get(f"{url}/readyz").is_success
+
+    return _part("dashboard", ["dashboard"], environment, answers)
+
+
+def workers(
+    environment: Mapping[str, str], pools: Iterable[PoolEntry], engine: Engine, pid_of: Callable[[str], int]
+) -> list[Program]:
+    """`farm worker --pool …`, as many as each pool's entry says; ready when SQL says that the model is loaded."""
+
+    def worker(pool: str, name: str) -> Program:
+        def lives() -> bool:
+            at_work = select(Worker.id).where(
+                Worker.pool == pool,
+                Worker.pid == pid_of(name),
+                Worker.status.in_([WorkerStatus.IDLE, WorkerStatus.RENDERING]),
+            )
+            with read(engine) as connection:
+                return connection.execute(at_work.limit(1)).first() is not None
+
+        return _part(name, ["worker", "--pool", pool], environment, lives, WORKER_SECONDS)
+
+    return [
+        worker(pool.name, f"worker-{pool.name}" + (f"-{number}" if pool.workers > 1 else ""))
+        for pool in pools
+        for number in range(1, pool.workers + 1)
+    ]
+
+
+def upgrade(environment: Mapping[str, str]) -> Program:
+    """`farm db upgrade`: runs to its end."""
+    return _part("migrations", ["db", "upgrade"], environment)
+
+
+def _part(
+    name: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    ready: Callable[[], bool] = lambda: True,
+    ready_seconds: float = 120.0,
+) -> Program:
+    return Program(
+        name=name,
+        command=(sys.executable, "-m", "farm", *arguments),
+        environment=environment,
+        folder=Path.cwd(),  # settings may hold relative paths
+        ready=ready,
+        ready_seconds=ready_seconds,
+        stop_seconds=45.0,  # a worker first brings its batch to an end, for `drain_seconds`
+        # Nobody is left to bring anything to: leases heal what was under way.
+        orphan_signal=signal.SIGKILL,
+        tier=Tier.FARM,
+    )

@@ -1,0 +1,215 @@
+"""A whole farm on one machine: `with LocalStack(settings) as stack:` is what `farm up`, `farm demo` and tests run.
+
+It starts what the settings do not name: a Valkey, an S3 server, and with `postgres` a PostgreSQL. Then come the
+migrations, the scheduler, the workers and the dashboard, as processes that find each other through `FARM_*`
+variables, as they would on many machines.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import Any, Self
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_project, sign_in_link
+from farm.catalog import PoolEntry, load_catalog
+from farm.client.address import CLIENT_FILE
+from farm.clock import system_clock
+from farm.database import make_engine
+from farm.local import parts
+from farm.local.folder import DataFolder
+from farm.local.keys import ensure_keys, write_private
+from farm.local.own_servers import dashboard_port, own_servers
+from farm.local.ports import Ports
+from farm.local.processes import Processes
+from farm.local.program import Program
+from farm.settings import Settings, load_settings
+from farm.storage import Storage
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def farm_programs(stack: "LocalStack") -> list[Program]:
+    """The farm's own processes, in the order of their start."""
+    return [
+        parts.scheduler(stack.environment),
+        *parts.workers(stack.environment, stack.pools, stack.engine, stack.pid),
+        parts.dashboard(stack.environment, stack.url),
+    ]
+
+
+class LocalStack:
+    """A farm that runs between `__enter__` and `__exit__`.
+
+    Once started: `settings` (with the addresses of what was started), `environment` (the same for a process),
+    `url` (of the dashboard), `key` (an API key of the first project's operator), `engine`.
+
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt inside the `with`, so the farm is stopped in order; a second
+    one, while it is being stopped, kills.
+    """
+
+    settings: Settings
+    environment: dict[str, str]
+    url: str
+    key: str
+    engine: Engine
+    pools: list[PoolEntry]
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        postgres: bool = False,
+        workers: Mapping[str, int] | None = None,
+        say: Callable[[str], None] = _tell,
+        programs: Callable[["LocalStack"], Sequence[Program]] = farm_programs,
+    ) -> None:
+        """`postgres`: keep the books in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
+        instead of what the catalog says. `say` hears what happens, in words for people.
+
+        Raises UnknownPool.
+        """
+        self.settings = settings or load_settings()
+        self._postgres = postgres
+        self._say = say
+        self._programs = programs
+        catalog = load_catalog(self.settings)
+        wanted = {name: catalog.pool(name) for name in workers or {}}
+        self.pools = [
+            pool.model_copy(update={"workers": (workers or {}).get(name, pool.workers)})
+            for name, pool in (catalog.pools | wanted).items()
+        ]
+        self._former_signals: dict[int, Any] = {}
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        """Start it all; return when the dashboard answers and every worker has its model.
+
+        Raises:
+            InUse: another farm has the data folder.
+            StartFailed: a process did not start; the message has the end of its log.
+        """
+        self._folder = DataFolder(self.settings.data_dir)
+        self._processes = Processes(self._folder.logs, self._say, keep_open=(self._folder.lock,))
+        self._take_signals()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def sign_in_link(self) -> str:
+        """A new address that signs the operator in, once, within a quarter of an hour."""
+        base = self.settings.public_url or self.url
+        return sign_in_link(self.engine, self._account.user_id, base)
+
+    def wait(self) -> None:
+        """Wait for Ctrl-C or SIGTERM, which raise KeyboardInterrupt."""
+        while True:
+            threading.Event().wait(3600)
+
+    def names(self) -> list[str]:
+        """The processes that are kept running: 'valkey', 'seaweed', 'scheduler', 'worker-<pool>', 'dashboard', …"""
+        return self._processes.names()
+
+    def pid(self, name: str) -> int:
+        """The id of a process of this stack."""
+        return self._processes.pid(name)
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a process; if that ends it, it is started again, as after any fall."""
+        self._processes.send(name, number)
+
+    def restart(self, name: str) -> None:
+        """Stop a process in its own way and start it again; return when it is ready. Raises StartFailed."""
+        self._processes.restart(name)
+
+    def stop(self) -> None:
+        """Stop all, the dashboard first and the servers last; nothing is left but the data folder."""
+        self._stopping = True
+        self._say("Stopping the farm.")
+        self._processes.stop()
+        if hasattr(self, "engine"):
+            self.engine.dispose()
+        self._folder.release()
+        for number, former in self._former_signals.items():
+            signal.signal(number, former)
+
+    def _start(self) -> None:
+        keys = ensure_keys(self._folder.path / "keys.json")
+        ports = Ports(self._folder.path / "ports.json")
+        found: dict[str, Any] = {}
+        for server, fields in own_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
+            self._say(f"Starting {server.program.name}.")
+            self._processes.start(server.program)
+            self._processes.wait_ready([server.program.name])
+            found |= fields
+        found["dashboard_port"] = dashboard_port(self.settings, ports)
+        found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
+        self.settings = self.settings.model_copy(update=found)
+        self.environment = {**os.environ, **self.settings.to_variables()}
+        self.url = f"http://{_reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
+        self._prepare()
+        self._start_farm()
+
+    def _prepare(self) -> None:
+        """The bucket, the schema, the first account and its key."""
+        storage = Storage(self.settings)
+        storage.ensure_bucket()
+        storage.close()
+        self._processes.run(parts.upgrade(self.environment))
+        self.engine = make_engine(self.settings)
+        self._account: FirstAccount = ensure_first_project(self.engine)
+        self.key = self._ensure_key()
+
+    def _ensure_key(self) -> str:
+        """The key of last time if it is still good, else a new one; the commands on this machine find it."""
+        path = self._folder.path / CLIENT_FILE
+        try:
+            key = str(json.loads(path.read_text())["key"])
+        except (OSError, ValueError, KeyError, TypeError):
+            key = ""
+        if authenticate(self.engine, key, system_clock()) is None:
+            account = self._account
+            key = create_key(self.engine, account.project_id, name="farm up", user_id=account.user_id).secret
+        write_private(path, json.dumps({"url": self.url, "key": key}) + "\n")
+        return key
+
+    def _start_farm(self) -> None:
+        programs = self._programs(self)
+        self._say(f"Starting {', '.join(program.name for program in programs)}.")
+        for program in programs:
+            self._processes.start(program)
+        self._processes.wait_ready([program.name for program in programs])
+
+    def _take_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():  # Python knows no other way
+            self._former_signals = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self._stopping:
+            self._processes.kill()
+        else:
+            raise KeyboardInterrupt
+
+
+def _reachable(host: str) -> str:
+    """Where to reach a server on this machine that listens at `host`."""
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - we look, we do not bind
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
