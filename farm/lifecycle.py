@@ -67,9 +67,7 @@ _R = RenderStatus
 TRANSITIONS: dict[RenderStatus, frozenset[RenderStatus]] = {
     _R.HELD: frozenset({_R.PENDING, _R.CANCELLED, _R.EXPIRED}),
     _R.PENDING: frozenset({_R.RUNNING, _R.HELD, _R.CANCELLED, _R.EXPIRED}),
-    _R.RUNNING: frozenset(
-        {_R.PENDING, _R.DRAFTED, _R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED}
-    ),
+    _R.RUNNING: frozenset({_R.PENDING, _R.DRAFTED, _R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED}),
     _R.DRAFTED: frozenset({_R.PENDING, _R.CANCELLED, _R.EXPIRED}),
     _R.DONE: frozenset(),
     _R.FAILED: frozenset({_R.PENDING}),
@@ -78,3 +76,34 @@ TRANSITIONS: dict[RenderStatus, frozenset[RenderStatus]] = {
 }
 #: A render in one of these has come to its end; the job's counters say how many.
 ENDED = frozenset({_R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED})
+
+
+class NotAllowed(AssertionError):
+    """A render was about to take a way that the table of transitions does not have: a defect of the farm."""
+
+
+def check_transition(before: RenderStatus, after: RenderStatus) -> None:
+    """Raise NotAllowed unless the table has this way."""
+    if after not in TRANSITIONS[before]:
+        raise NotAllowed(f"A render cannot go from {before} to {after}.")
+
+
+#: Jobs in one of these have come to their end, until a render of theirs is retried.
+JOB_ENDED = frozenset({JobStatus.DONE, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
+
+
+def job_status(before: JobStatus, *, total: int, done: int, failed: int, cancelled: int, expired: int) -> JobStatus:
+    """What a job is, from what it was and from how many of its `total` renders have ended in each way.
+
+    A job that is still being admitted stays so, whatever its counters say. One whose render goes back to
+    work is open again.
+    """
+    if before is JobStatus.ADMITTING:
+        return before
+    if done + failed + cancelled + expired < total:
+        return JobStatus.OPEN if before in JOB_ENDED else before
+    if done:
+        return JobStatus.DONE if done == total else JobStatus.PARTIAL
+    if failed:
+        return JobStatus.FAILED
+    return JobStatus.CANCELLED if cancelled else JobStatus.EXPIRED

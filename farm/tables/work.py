@@ -6,7 +6,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus
 from farm.tables.base import HOT_ROWS, Base, Document, Double, Id, Name, Seconds, one_of
 
-
 _BACKLOGGED = text("backlogged")
 _PENDING = text("status = 'pending'")
 _RUNNING = text("status = 'running'")
@@ -25,7 +24,7 @@ class Lane(Base):
 class LaneClass(Base):
     """One class of one lane: its own virtual time among the classes, and where its newcomers start.
 
-    A row appears when the class is claimed from for the first time. `scheduler.fairness` reads and explains it.
+    A row appears when the class is claimed from for the first time; `scheduler.fairness` explains it.
     """
 
     __tablename__ = "lane_classes"
@@ -109,7 +108,8 @@ class Render(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"))
     index: Mapped[int]  # 0 … renders_total - 1: its place in the job
-    # Its flow's project and lane, kept here too; only the flow is a foreign key: each one costs every insert a look-up.
+    # Its flow's project and lane, kept here too. Only the flow is a foreign key: each costs every insert
+    # a look-up.
     project_id: Mapped[Id]
     lane: Mapped[Name]
     flow_id: Mapped[Id] = mapped_column(ForeignKey("flows.id"))

@@ -1,0 +1,84 @@
+"""Move virtual times: charge flows and classes for what was claimed, and true up what was settled.
+
+Both tables are locked here, flows before classes and each in the order of their keys; whoever needs other rows too
+locks those first, for a claim waits for whoever holds its flow.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Connection, bindparam, case, literal, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute
+
+from farm.tables import Flow, LaneClass
+from scheduler.fairness import Turn, class_charge
+
+#: The class of a flow: lane and name.
+LaneClassKey = tuple[str, str]
+
+#: Moves one flow by primary key; divides by the weight that it has at this moment.
+_CHARGE_FLOW = (
+    update(Flow)
+    .where(Flow.id == bindparam("flow"))
+    .values(virtual_time=Flow.virtual_time + bindparam("gpu_seconds", type_=Flow.virtual_time.type) / Flow.weight)
+    .returning(Flow.lane, Flow.class_name)
+)
+#: Moves one class by primary key.
+_CHARGE_CLASS = (
+    update(LaneClass)
+    .where(LaneClass.lane == bindparam("of_lane"), LaneClass.class_name == bindparam("of_class"))
+    .values(virtual_time=LaneClass.virtual_time + bindparam("charge", type_=LaneClass.virtual_time.type))
+)
+
+
+def charge_flows(connection: Connection, gpu_seconds: Mapping[str, float]) -> dict[LaneClassKey, float]:
+    """Charge flows (by id) these GPU-seconds, negative to give back; returns the sums by class."""
+    by_class: defaultdict[LaneClassKey, float] = defaultdict(float)
+    for flow_id in sorted(gpu_seconds):
+        cost = gpu_seconds[flow_id]
+        if cost == 0.0:
+            continue
+        lane, class_name = connection.execute(_CHARGE_FLOW, {"flow": flow_id, "gpu_seconds": cost}).one()
+        by_class[lane, class_name] += cost
+    return dict(by_class)
+
+
+def charge_classes(
+    connection: Connection, gpu_seconds: Mapping[LaneClassKey, float], served: Turn | None = None
+) -> None:
+    """Charge classes these GPU-seconds; the class and the flow that were `served` set the time for newcomers."""
+    for lane, class_name in sorted(gpu_seconds):
+        charge = class_charge(gpu_seconds[lane, class_name], class_name)
+        if served is not None and class_name == served.flow.class_name:
+            _charge_served(connection, lane, served, charge)
+        else:
+            connection.execute(_CHARGE_CLASS, {"of_lane": lane, "of_class": class_name, "charge": charge})
+
+
+def _charge_served(connection: Connection, lane: str, served: Turn, charge: float) -> None:
+    """The head's class: its row appears with its first claim, and its times never go back."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = insert(LaneClass).values(
+        lane=lane,
+        class_name=served.flow.class_name,
+        virtual_time=served.class_start + charge,
+        start=served.class_start,
+        flow_start=served.flow.virtual_time,
+    )
+    there = LaneClass
+    connection.execute(
+        row.on_conflict_do_update(
+            index_elements=[there.lane, there.class_name],
+            set_={
+                "virtual_time": _later(there.virtual_time, served.class_start) + charge,
+                "start": _later(there.start, served.class_start),
+                "flow_start": _later(there.flow_start, served.flow.virtual_time),
+            },
+        )
+    )
+
+
+def _later(column: InstrumentedAttribute[float], value: float) -> ColumnElement[float]:
+    # GREATEST on PostgreSQL is MAX on SQLite; CASE is the same on both.
+    return case((column < value, literal(value, column.type)), else_=column)

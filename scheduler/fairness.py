@@ -1,0 +1,107 @@
+"""Whose turn it is: start-time fair queueing over classes, and over flows within a class. Pure functions.
+
+Every class of a lane, and every flow of a class, has a virtual time: the GPU-seconds it was charged, divided
+by its share or weight. The smallest is served next, and charged when its renders are claimed. The time at which
+one was served last is the time of the whole; a newcomer starts there, so that nobody saves up turns by being
+idle or paused, and nobody waits behind what others were given before.
+
+After: P. Goyal, H. Vin, H. Cheng, "Start-time Fair Queueing" (SIGCOMM 1996), applied twice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+#: The classes in their order, with the share of the GPU time that each gets while all of them have work.
+CLASSES: dict[str, float] = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
+#: How far ahead of the head a flow may be served as a filler, in GPU-seconds divided by weight or share.
+SLACK = 60.0
+#: A render is charged at least this, in GPU-seconds: who asks for nothing would be served for ever.
+LEAST_CHARGE = 0.001
+
+
+@dataclass(frozen=True)
+class ClassTime:
+    """One class of a lane: its virtual time, and where it stood when it was served last."""
+
+    name: str
+    virtual_time: float = 0.0
+    start: float = 0.0
+
+
+@dataclass(frozen=True)
+class FlowTime:
+    """A flow that competes. `wakes` fences what a claim says about it later."""
+
+    id: str
+    class_name: str
+    weight: float
+    virtual_time: float
+    wakes: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A flow in its place in the order, with the virtual time at which its class would be served."""
+
+    flow: FlowTime
+    class_start: float
+
+
+def turns(flows: Iterable[FlowTime], classes: Iterable[ClassTime]) -> list[Turn]:
+    """All flows in the order in which they are to be served: by the time of the class, then their own.
+
+    A class that was idle starts where the lane is. Among equals the more urgent class is first, then the
+    older flow.
+    """
+    known = {entry.name: entry for entry in classes}
+    lane_start = max((entry.start for entry in known.values()), default=0.0)
+    rank = {name: place for place, name in enumerate(CLASSES)}
+
+    def class_start(name: str) -> float:
+        return max(known[name].virtual_time if name in known else 0.0, lane_start)
+
+    return sorted(
+        (Turn(flow, class_start(flow.class_name)) for flow in flows),
+        key=lambda turn: (
+            turn.class_start,
+            rank.get(turn.flow.class_name, len(rank)),
+            turn.flow.virtual_time,
+            turn.flow.id,
+        ),
+    )
+
+
+def fillers(head: Turn, others: Sequence[Turn]) -> list[Turn]:
+    """Which of the other flows may fill a batch whose head is another's: those not too far ahead of their turn."""
+    return [
+        turn
+        for turn in others
+        if turn.class_start <= head.class_start + SLACK
+        and (turn.flow.class_name != head.flow.class_name or turn.flow.virtual_time <= head.flow.virtual_time + SLACK)
+    ]
+
+
+def flow_charge(gpu_seconds: float, weight: float) -> float:
+    """How far a flow of this weight moves for so many GPU-seconds (negative: a refund)."""
+    return gpu_seconds / weight
+
+
+def class_charge(gpu_seconds: float, name: str, shares: Mapping[str, float] = CLASSES) -> float:
+    """How far a class moves for so many GPU-seconds; a class without a share counts as the smallest."""
+    return gpu_seconds / shares.get(name, min(shares.values()))
+
+
+def claim_cost(estimate: float) -> float:
+    """What one render is charged when it is claimed, in GPU-seconds."""
+    return max(estimate, LEAST_CHARGE)
+
+
+def settle_cost(estimate: float, gpu_seconds: float | None, *, keeps_estimate: bool) -> float:
+    """What is still to be charged when a render leaves its worker, in GPU-seconds; negative is a refund.
+
+    The real seconds replace the estimate. Where nobody measured them, the estimate stands if the render used
+    its turn (`keeps_estimate`), and is given back if it did not.
+    """
+    if gpu_seconds is None:
+        return 0.0 if keeps_estimate else -claim_cost(estimate)
+    return max(gpu_seconds, 0.0) - claim_cost(estimate)

@@ -1,0 +1,115 @@
+"""Leases of running renders: extended by their workers, taken back by the supervisor when they ran out."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, bindparam, literal_column, select, update
+
+from farm.database import write
+from farm.lifecycle import Outcome, Phase, RenderStatus
+from farm.progress import JobChanged
+from farm.tables import Render
+from scheduler.changes import JobChange, record
+from scheduler.charges import charge_classes, charge_flows
+from scheduler.claim_statements import prepare
+from scheduler.fairness import settle_cost
+from scheduler.lanes import wake_flow
+from scheduler.transitions import LockedRender, end_attempt, lock_renders, move
+
+#: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
+REAP_CHUNK = 200
+LOST_REASON = "Its worker was not heard of any more."
+
+
+@dataclass(frozen=True)
+class Held:
+    """A render that a worker believes it holds, and the attempt it speaks for."""
+
+    render_id: str
+    attempt: int
+
+
+#: By primary key, fenced on the attempt; a render that ended keeps its attempt, but has no worker any more.
+_SET_PHASE = (
+    update(Render)
+    .where(
+        Render.id == bindparam("of_render"),
+        Render.attempt == bindparam("of_attempt"),
+        Render.worker_id.is_not(None),
+    )
+    .values(phase=bindparam("new_phase"))
+)
+#: The oldest leases that ran out. Reads ix_renders_lease; skips what another reaper or a settle has locked.
+_RAN_OUT = (
+    select(Render.id)
+    .where(Render.status == literal_column("'running'"), Render.lease_until < bindparam("now"))
+    .order_by(Render.lease_until)
+    .limit(literal_column(str(REAP_CHUNK)))
+    .with_for_update(skip_locked=True)
+)
+
+
+def extend(engine: Engine, *, worker_id: str, held: Sequence[Held], now: float, lease_seconds: float) -> list[str]:
+    """Extend the worker's leases to `now + lease_seconds`; returns the ids that are not its own any more.
+
+    Those were cancelled, reaped, paused, moved or settled meanwhile: the worker drops them. Locks the renders by
+    primary key in the order of their ids.
+    """
+    if not held:
+        return []
+    with write(engine) as connection:
+        prepare(connection)
+        renders = lock_renders(connection, [item.render_id for item in held])
+        own = [
+            item.render_id
+            for item in held
+            if (render := renders.get(item.render_id))
+            and (render.attempt, render.worker_id) == (item.attempt, worker_id)
+        ]
+        if own:
+            connection.execute(update(Render).where(Render.id.in_(own)).values(lease_until=now + lease_seconds))
+    return [item.render_id for item in held if item.render_id not in set(own)]
+
+
+def set_phase(engine: Engine, held: Sequence[Held], phase: Phase) -> None:
+    """Say what the held renders are doing; void for those that are not at their attempt any more."""
+    if not held:
+        return
+    rows = [
+        {"of_render": item.render_id, "of_attempt": item.attempt, "new_phase": phase.value}
+        for item in sorted(held, key=lambda item: item.render_id)
+    ]
+    with write(engine) as connection:
+        prepare(connection)
+        connection.execute(_SET_PHASE, rows)
+
+
+def reap(engine: Engine, now: float) -> list[JobChanged]:
+    """Take back every render whose lease ran out before `now`: to pending, the attempt raised, nobody blamed.
+
+    In chunks, each a transaction of its own. Announce what it returns.
+    """
+    changed: dict[str, JobChanged] = {}
+    while True:
+        with write(engine) as connection:
+            ids = connection.scalars(_RAN_OUT, {"now": now}).all()
+            if not ids:
+                return list(changed.values())
+            lost = list(lock_renders(connection, ids).values())
+            changed |= {job.job_id: job for job in _take_back(connection, lost, now)}
+
+
+def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float) -> list[JobChanged]:
+    changes: defaultdict[str, JobChange] = defaultdict(JobChange)
+    costs: defaultdict[str, float] = defaultdict(float)
+    for render in lost:
+        end_attempt(connection, render, Outcome.LOST, now=now, reason=LOST_REASON)
+        move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=LOST_REASON)
+        changes[render.job_id].told[Outcome.LOST.value].append((render.index, LOST_REASON))
+        costs[render.flow_id] += settle_cost(render.estimate, None, keeps_estimate=False)
+    jobs = record(connection, changes, now)
+    for flow_id in sorted(costs):
+        wake_flow(connection, flow_id)
+    charge_classes(connection, charge_flows(connection, costs))
+    return jobs

@@ -1,0 +1,105 @@
+"""Move running renders on, by the table of `farm.lifecycle` and fenced on the attempt."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from farm.lifecycle import Outcome, RenderStatus, check_transition
+from farm.tables import Attempt, Render
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRender:
+    """A render that nobody else changes until this transaction ends."""
+
+    id: str
+    job_id: str
+    flow_id: str
+    index: int
+    status: str
+    attempt: int
+    failures: int
+    company: int | None
+    worker_id: str | None
+    estimate: float
+    started_at: float | None
+
+
+_LOCKED = [getattr(Render, field.name) for field in fields(LockedRender)]
+
+
+def lock_renders(connection: Connection, ids: Collection[str]) -> dict[str, LockedRender]:
+    """These renders by id, locked by primary key in the order of their ids (deadlocks).
+
+    The status is looked at here and not in the WHERE: 'running' there makes PostgreSQL read ix_renders_lease,
+    and with it every lease that was given since the oldest snapshot. On SQLite the transaction is the lock.
+    """
+    rows = connection.execute(select(*_LOCKED).where(Render.id.in_(ids)).order_by(Render.id).with_for_update())
+    return {row.id: LockedRender(*row) for row in rows}
+
+
+def move(
+    connection: Connection,
+    render: LockedRender,
+    to: RenderStatus,
+    *,
+    raise_attempt: bool,
+    **values: Any,
+) -> None:
+    """Put a locked render into the state `to`, away from its worker; by primary key, fenced on the attempt.
+
+    `raise_attempt` voids every later word for the attempt; only what ends well keeps its attempt, under which its
+    artifacts are stored. Raises NotAllowed for a way that the table does not have.
+    """
+    check_transition(RenderStatus(render.status), to)
+    moved = connection.execute(
+        update(Render)
+        .where(Render.id == render.id, Render.attempt == render.attempt)
+        .values(
+            status=to.value,
+            phase=None,
+            worker_id=None,
+            lease_until=None,
+            attempt=render.attempt + raise_attempt,
+            **values,
+        )
+    )
+    if moved.rowcount != 1:
+        raise RuntimeError(f"Render {render.id} was locked at attempt {render.attempt}, and yet it moved.")
+
+
+_END_ATTEMPT = (
+    update(Attempt)
+    .where(Attempt.render_id == bindparam("of_render"), Attempt.number == bindparam("of_number"))
+    .values(
+        {
+            name: bindparam(name, type_=getattr(Attempt, name).type)
+            for name in ("ended_at", "outcome", "reason", "gpu_seconds")
+        }
+    )
+)
+
+
+def end_attempt(
+    connection: Connection,
+    render: LockedRender,
+    outcome: Outcome,
+    *,
+    now: float,
+    reason: str | None = None,
+    gpu_seconds: float | None = None,
+) -> None:
+    """Write how the attempt ended that the locked render stands at; by primary key."""
+    connection.execute(
+        _END_ATTEMPT,
+        {
+            "of_render": render.id,
+            "of_number": render.attempt,
+            "ended_at": now,
+            "outcome": outcome.value,
+            "reason": reason,
+            "gpu_seconds": gpu_seconds,
+        },
+    )
