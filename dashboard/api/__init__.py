@@ -1,0 +1,71 @@
+"""The HTTP API, version 1: one endpoint per file, put together here.
+
+Every endpoint needs a key or a session (dashboard.auth), answers with a model of dashboard.schemas, and says what is
+wrong as a problem document (dashboard.problems).
+"""
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.types import ResponseDict
+
+from dashboard.api import (
+    get_job,
+    get_job_events,
+    get_job_renders,
+    get_jobs,
+    get_live,
+    get_models,
+    get_pools,
+    get_render,
+    get_workers,
+    post_job_cancel,
+    post_jobs,
+    post_render_cancel,
+    post_render_retry,
+)
+from dashboard.problems import PROBLEM_JSON
+from dashboard.schemas import Problem
+
+SECURITY: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+#: What any endpoint may answer besides its own result.
+PROBLEMS = {
+    "400": "The request is not understood",
+    "401": "No key and no session, or a wrong one",
+    "403": "Not allowed, or a form token is missing",
+    "404": "Not found, or not in your project",
+    "409": "Not possible in this state",
+    "413": "The body is too large",
+    "415": "The body is not JSON",
+    "422": "The request is refused; all faults are listed",
+    "500": "Something broke on the farm's side",
+    "503": "A part of the farm is unreachable or busy; try again",
+}
+_ENDPOINTS = (
+    post_jobs,
+    get_jobs,
+    get_job,
+    get_job_renders,
+    get_job_events,
+    post_job_cancel,
+    get_render,
+    post_render_cancel,
+    post_render_retry,
+    get_models,
+    get_workers,
+    get_pools,
+    get_live,
+)
+
+
+def make_blueprint() -> APIBlueprint:
+    """All endpoints of version 1 in one blueprint."""
+    blueprint = APIBlueprint(
+        "api", __name__, url_prefix="/api/v1", abp_security=SECURITY, abp_responses=_described_problems()
+    )
+    for endpoint in _ENDPOINTS:
+        endpoint.register(blueprint)
+    return blueprint
+
+
+def _described_problems() -> ResponseDict:
+    content = {PROBLEM_JSON: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {status: {"description": text, "content": content} for status, text in PROBLEMS.items()}

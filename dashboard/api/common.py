@@ -1,0 +1,52 @@
+"""What the endpoints share: their paths, pages of lists, answers."""
+
+from typing import Any
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.schema import Schema
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.context import farm
+from dashboard.reads.renders import StoredArtifact
+
+
+class JobPath(BaseModel):
+    """The address of a job."""
+
+    job_id: str = Field(description="The job's id", json_schema_extra={"format": "uuid"})
+
+
+class RenderPath(BaseModel):
+    """The address of a render."""
+
+    render_id: str = Field(description="The render's id", json_schema_extra={"format": "uuid"})
+
+
+class PageQuery(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+    cursor: str | None = Field(None, description="'next_cursor' of the page before")
+    limit: int = Field(50, ge=1, le=200, description="Most items on the page")
+
+
+def reply(answer: BaseModel, status: int = 200, **headers: str) -> Response:
+    """An answer as JSON."""
+    body = answer.model_dump_json(by_alias=True)
+    return Response(body, status=status, content_type="application/json", headers=headers)
+
+
+def signed_link(file: StoredArtifact) -> str:
+    """A link to the object storage that works for a limited time; made at every answer and kept nowhere."""
+    return farm().storage.link(file.key)
+
+
+def json_body(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, Any]:
+    """How the OpenAPI document describes a JSON body that the endpoint reads itself."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, definition in schema.pop("$defs", {}).items():
+        blueprint.components_schemas[name] = Schema(**definition)
+    blueprint.components_schemas[model.__name__] = Schema(**schema)
+    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}}

@@ -1,0 +1,31 @@
+"""GET /api/v1/jobs/{job_id}/events: what happened to a job."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.api.common import JobPath, reply
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.jobs import find_job, list_events
+from dashboard.schemas import EventList
+from farm.database import read
+
+
+class EventsQuery(BaseModel):
+    """Which events."""
+
+    model_config = ConfigDict(extra="forbid")
+    after: int = Field(0, ge=0, le=2**31 - 1, description="Only events with a version above this one")
+    limit: int = Field(1000, ge=1, le=1000)
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.get("/jobs/<job_id>/events", responses={200: EventList})
+    def get_job_events(path: JobPath, query: EventsQuery) -> Response:
+        """Read what happened to a job, oldest first. Versions have no gaps, so nothing is missed."""
+        with read(farm().engine) as connection:
+            job = find_job(connection, principal().project_id, path.job_id)
+            return reply(EventList(items=list_events(connection, job.id, query.after, query.limit)))

@@ -1,0 +1,21 @@
+"""GET /api/v1/pools: which workers serve which lane."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+
+from dashboard.api.common import reply
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.machines import list_pools
+from dashboard.schemas import PoolList
+from farm.database import read
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.get("/pools", responses={200: PoolList})
+    def get_pools() -> Response:
+        """List the pools with their workers and the caller's unfinished renders."""
+        with read(farm().engine) as connection:
+            return reply(PoolList(items=list_pools(connection, principal().project_id)))

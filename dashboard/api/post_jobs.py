@@ -1,0 +1,52 @@
+"""POST /api/v1/jobs: submit a job."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
+
+from dashboard.api.common import json_body, reply
+from dashboard.auth import principal
+from dashboard.bodies import body_sha256, read_json
+from dashboard.context import farm
+from dashboard.reads.jobs import find_job
+from dashboard.schemas import Submitted
+from farm.database import read
+from farm.params import JobRequest, check_request
+from scheduler import admission
+
+
+class SubmissionHeader(BaseModel):
+    """Headers of a submission."""
+
+    idempotency_key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        description="1 to 200 printable ASCII characters. The same key with the same body gives the same job again.",
+    )
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.post(
+        "/jobs", responses={201: Submitted, 200: Submitted}, openapi_extensions=json_body(blueprint, JobRequest)
+    )
+    def post_jobs(header: SubmissionHeader) -> Response:
+        """Submit a job: one or many prompts, each with one or many seeds.
+
+        Answers 201 with the job, or 200 with the job that the same Idempotency-Key made before.
+        """
+        who = principal()
+        asked = check_request(read_json(), farm().catalog, max_renders=farm().settings.max_renders_per_job)
+        made = admission.submit(
+            farm(),
+            project_id=who.project_id,
+            user_id=who.user_id,
+            request=asked,
+            idempotency_key=header.idempotency_key,
+            body_sha256=body_sha256(),
+        )
+        with read(farm().engine) as connection:
+            job = find_job(connection, who.project_id, made.job_id)
+        answer = Submitted(job=job, notices=list(made.notices))
+        return reply(answer, 200 if made.replayed else 201, Location=job.links.self)

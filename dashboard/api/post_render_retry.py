@@ -1,0 +1,22 @@
+"""POST /api/v1/renders/{render_id}/retry: try a failed render again."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+
+from dashboard.api.common import RenderPath, reply
+from dashboard.api.get_render import read_render
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.ids import known_form
+from dashboard.schemas import Render
+from scheduler import control
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.post("/renders/<render_id>/retry", responses={200: Render})
+    def post_render_retry(path: RenderPath) -> Response:
+        """Let a failed render run again."""
+        control.retry_render(farm(), known_form("render", path.render_id), principal().project_id)
+        return reply(read_render(path.render_id))

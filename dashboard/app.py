@@ -1,0 +1,76 @@
+"""The dashboard's application: the HTTP API, the pages, and what guards both."""
+
+from importlib.metadata import version
+from typing import Any
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic import ValidationError
+
+from dashboard import api, auth, headers, problems, web
+from dashboard.context import CONNECTIONS, PUMP
+from dashboard.events import Pump
+from dashboard.schemas import Problem
+from dashboard.web.static_files import FOLDER, static_path
+from farm.connections import Connections
+
+_STATIC_SECONDS = 31_536_000  # a year: their addresses change with their contents
+
+#: How a request says who sends it, as the OpenAPI document describes it.
+_SECURITY: dict[str, Any] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "lf_…",
+        "description": "A key of a project, made with `farm keys create`.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "latent_farm",
+        "description": "A browser's session. Requests that change something also send the page's X-CSRF-Token.",
+    },
+}
+
+
+def create_app(connections: Connections | None = None) -> OpenAPI:
+    """The application over these connections, or over those that the settings name.
+
+    Nothing is contacted before the first request. Raises SettingsError or CatalogError.
+    """
+    connections = connections or Connections.open()
+    app = OpenAPI(
+        "dashboard",
+        info=Info(
+            title="Latent Farm",
+            version=version("latent-farm"),
+            description="Submit pictures and clips, watch them being rendered, fetch them.",
+        ),
+        security_schemes=_SECURITY,
+        doc_ui=False,  # dashboard.web.docs has the page
+        validation_error_model=Problem,
+        validation_error_callback=_refuse,
+        static_folder=str(FOLDER),
+        static_url_path=static_path(),
+        template_folder="web/templates",
+    )
+    app.config.update(
+        MAX_CONTENT_LENGTH=connections.settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=connections.settings.max_body_bytes,
+        SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS,
+    )
+    app.extensions[CONNECTIONS] = connections
+    app.extensions[PUMP] = Pump(connections)
+    headers.register(app, connections)  # first: a wrong host learns nothing
+    auth.register(app, connections.settings)
+    problems.register(app)
+    app.register_api(api.make_blueprint())
+    web.register(app)
+    return app
+
+
+def _refuse(error: ValidationError) -> None:
+    """Called by flask-openapi3 when a model does not accept a part of the request."""
+    places = {"Query": "/query", "Header": "/header", "Path": "/path"}
+    place = next((place for suffix, place in places.items() if error.title.endswith(suffix)), "")
+    raise problems.from_validation(error, place)

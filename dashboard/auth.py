@@ -1,0 +1,169 @@
+"""Who asks: an API key in the header `Authorization: Bearer lf_…`, or a browser's session cookie.
+
+Every address of the application needs one of the two, except those in `PUBLIC`: a new endpoint is closed until
+somebody opens it here on purpose. A session also has to show the page's CSRF token when it changes something.
+"""
+
+import secrets
+from typing import cast
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, g, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from dashboard.context import farm, now
+from dashboard.problems import FormExpired
+from dashboard.reads.people import find_user
+from farm import accounts
+from farm.accounts import Principal
+from farm.database import read
+from farm.errors import Unauthorized
+from farm.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Endpoints that answer without a key or a session.
+PUBLIC = frozenset(
+    {
+        "static",
+        "health.alive",
+        "health.ready",
+        "docs.openapi",
+        "docs.reference",
+        "docs.asset",
+        "docs.problem_type",
+        "sign_in.ask",
+        "sign_in.by_password",
+        "sign_in.show_link",
+        "sign_in.by_link",
+    }
+)
+SESSION_DAYS = 14
+
+csrf = CSRFProtect()
+
+
+class Visitor(UserMixin):  # type: ignore[misc]  # flask-login ships no types
+    """A signed-in person, as flask-login knows it."""
+
+    def __init__(self, principal: Principal, name: str) -> None:
+        self.principal = principal
+        self.name = name
+
+    def get_id(self) -> str:
+        """What the session cookie holds."""
+        return str(self.principal.user_id)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Guard all of `app`."""
+    if settings.secret_key is None:
+        log.warning("FARM_SECRET_KEY is not set: all sessions end when this process does")
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_urlsafe(32)
+    app.config.update(
+        SECRET_KEY=secret,
+        SESSION_COOKIE_NAME="latent_farm",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=bool(settings.public_url and settings.public_url.startswith("https:")),
+        PERMANENT_SESSION_LIFETIME=SESSION_DAYS * 86_400,
+        WTF_CSRF_CHECK_DEFAULT=False,  # _guard decides: keys need no token
+        WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
+    )
+    csrf.init_app(app)
+    login = LoginManager(app)
+    login.user_loader(_load)
+    login.session_protection = None  # an address may change while a phone moves
+    app.before_request(_guard)
+
+
+def principal() -> Principal:
+    """Whom this request speaks for. Raises Unauthorized when it speaks for nobody."""
+    found = g.get("principal")
+    if found is None:
+        raise Unauthorized()
+    return cast(Principal, found)
+
+
+def sign_in(who: Principal) -> None:
+    """Begin a fresh session for a person. Raises Unauthorized when that person is no more."""
+    visitor = _load(str(who.user_id))
+    if visitor is None:
+        raise Unauthorized()
+    session.clear()  # nothing that came before the sign-in lives on
+    session.permanent = True
+    login_user(visitor)
+
+
+def sign_out() -> None:
+    """End the session."""
+    logout_user()
+    session.clear()
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after the sign-in: a path of ours, never another site."""
+    if target and target.startswith("/") and not target.startswith("//") and "\\" not in target:
+        parts = urlsplit(target)
+        if not parts.scheme and not parts.netloc and all(ord(char) > 32 for char in target):
+            return target
+    return url_for("jobs.index")
+
+
+def _guard() -> Response | None:
+    if request.endpoint is None:  # no such address: 404 or 405 follows
+        return None
+    if request.endpoint in PUBLIC:
+        _check_token_of(("sign_in.by_password", "sign_in.by_link"))
+        return None
+    authorization = request.headers.get("Authorization")
+    if authorization is not None:
+        g.principal = _by_key(authorization)
+    elif current_user.is_authenticated:
+        g.principal = current_user.principal
+        _protect()
+    elif _is_page_visit():
+        return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
+    else:
+        raise Unauthorized()
+    return None
+
+
+def _by_key(authorization: str) -> Principal:
+    scheme, _, secret = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("The header 'Authorization' must read 'Bearer lf_…'; other schemes are not known here.")
+    found = accounts.authenticate(farm().engine, secret.strip(), now())
+    if found is None:
+        raise Unauthorized("This key is not known, has expired or was revoked; make a new one with `farm keys create`.")
+    return found
+
+
+def _check_token_of(endpoints: tuple[str, ...]) -> None:
+    if request.endpoint in endpoints:
+        _protect()
+
+
+def _protect() -> None:
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    try:
+        csrf.protect()
+    except CSRFError as error:
+        raise FormExpired() from error
+
+
+def _is_page_visit() -> bool:
+    return (
+        request.method in ("GET", "HEAD")
+        and not request.path.startswith("/api/")
+        and "text/html" in request.headers.get("Accept", "")
+    )
+
+
+def _load(user_id: str) -> Visitor | None:
+    with read(farm().engine) as connection:
+        found = find_user(connection, user_id)
+    return Visitor(found.principal, found.name) if found else None

@@ -1,0 +1,29 @@
+"""Requests as they come in: JSON bodies, refused before anything looks at them."""
+
+import hashlib
+from typing import Any
+
+from flask import request
+
+from dashboard.context import farm
+from dashboard.problems import UnsupportedMediaType
+from farm.params.body import parse_json_body
+
+
+def read_json() -> Any:
+    """The body as JSON values.
+
+    Raises UnsupportedMediaType when it is not declared as JSON, and what :func:`farm.params.body.parse_json_body`
+    raises.
+    """
+    if not request.is_json:
+        seen = ascii(request.mimetype[:80]) if request.mimetype else "no Content-Type"
+        raise UnsupportedMediaType(
+            f"Send the body as JSON, with the header 'Content-Type: application/json'; seen: {seen}."
+        )
+    return parse_json_body(request.get_data(cache=True), farm().settings.max_body_bytes)
+
+
+def body_sha256() -> str:
+    """The hash by which the same submission is recognised when it is sent again."""
+    return hashlib.sha256(request.get_data(cache=True)).hexdigest()

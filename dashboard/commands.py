@@ -1,0 +1,25 @@
+"""The verb `farm dashboard`."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this package."""
+
+    @app.command()
+    def dashboard(
+        host: Annotated[str | None, typer.Option(help="Address to listen at; FARM_DASHBOARD_HOST.")] = None,
+        port: Annotated[int | None, typer.Option(help="Port to listen at; FARM_DASHBOARD_PORT.")] = None,
+    ) -> None:
+        """Serve the web pages and the HTTP API."""
+        command = [sys.executable, "-m", "dashboard"]
+        if host is not None:
+            command += ["--host", host]
+        if port is not None:
+            command += ["--port", str(port)]
+        # A fresh interpreter in the same process: the server must be the first to import ssl and threading.
+        os.execv(sys.executable, command)  # noqa: S606

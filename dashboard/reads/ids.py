@@ -1,0 +1,20 @@
+"""Ids as they come in addresses."""
+
+import uuid
+
+from farm.errors import NotFound
+
+
+def known_form(kind: str, text: str) -> str:
+    """The canonical form of an id. Raises NotFound when it is none: then nothing has it."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise NotFound(
+            f"There is no {kind} with this id; ids look like 0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60."
+        ) from None
+
+
+def missing(kind: str, found: str) -> NotFound:
+    """The answer when nothing of this id is visible: the same whether it is another project's or nobody's."""
+    return NotFound(f"There is no {kind} {found} in your project.")

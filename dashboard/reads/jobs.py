@@ -1,0 +1,154 @@
+"""Jobs as people see them: with counts, newest first, and with the first thumbnails."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, literal_column, select
+
+from dashboard import schemas
+from dashboard.reads.ids import known_form, missing
+from dashboard.times import iso, iso_or_none
+from farm.lifecycle import JobStatus
+from farm.tables import Artifact, Event, Flow, Job, Render
+
+#: Thumbnails come from the first renders of a job only: then the statement costs the same for 4 renders and for 10,000.
+_FIRST_RENDERS = 8
+_THUMBNAILS = 4
+
+_COLUMNS = (
+    Job.id,
+    Job.project_id,
+    Job.model,
+    Job.title,
+    Flow.class_name,
+    Job.status,
+    Job.version,
+    Job.request,
+    Job.renders_total,
+    Job.renders_done,
+    Job.renders_failed,
+    Job.renders_cancelled,
+    Job.renders_expired,
+    Job.created_at,
+    Job.finished_at,
+)
+
+
+def find_job(connection: Connection, project_id: str, job_id: str) -> schemas.Job:
+    """One job of this project, in two statements. Raises NotFound."""
+    job_id = known_form("job", job_id)
+    row = connection.execute(
+        select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).where(Job.id == job_id, Job.project_id == project_id)
+    ).one_or_none()
+    if row is None:
+        raise missing("job", job_id)
+    return _job(row, running_counts(connection, [job_id]).get(job_id, 0))
+
+
+def list_jobs(
+    connection: Connection,
+    project_id: str,
+    *,
+    statuses: Sequence[JobStatus] = (),
+    before: str | None = None,
+    limit: int,
+) -> tuple[list[schemas.Job], bool]:
+    """At most `limit` jobs, newest first, and whether there are more; in two statements (index project_id, id)."""
+    statement = (
+        select(*_COLUMNS)
+        .join(Flow, Flow.id == Job.flow_id)
+        .where(Job.project_id == project_id)
+        .order_by(Job.id.desc())
+        .limit(limit + 1)
+    )
+    if statuses:
+        statement = statement.where(Job.status.in_([status.value for status in statuses]))
+    if before is not None:
+        statement = statement.where(Job.id < before)
+    rows = connection.execute(statement).all()
+    running = running_counts(connection, [row.id for row in rows[:limit]])
+    return [_job(row, running.get(row.id, 0)) for row in rows[:limit]], len(rows) > limit
+
+
+def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """How many renders of each job run now; jobs without any are left out. One statement."""
+    rows = connection.execute(
+        select(Render.job_id, func.count().label("renders"))
+        # A literal, so that the partial index of running renders is used: they are few, pending ones may be many.
+        .where(Render.status == literal_column("'running'"), Render.job_id.in_(job_ids))
+        .group_by(Render.job_id)
+    )
+    return {row.job_id: row.renders for row in rows}
+
+
+def first_thumbnails(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Ids of up to four thumbnails of each job, in the order of its renders. One statement."""
+    rows = connection.execute(
+        select(Render.job_id, Artifact.id)
+        .join(Artifact, (Artifact.render_id == Render.id) & (Artifact.attempt == Render.attempt))
+        .where(
+            Render.job_id.in_(job_ids),
+            Render.index < _FIRST_RENDERS,
+            Render.status == "done",
+            Artifact.kind == "thumbnail",
+        )
+        .order_by(Render.job_id, Render.index)
+    )
+    found: dict[str, list[str]] = {}
+    for job_id, artifact_id in rows:
+        shown = found.setdefault(job_id, [])
+        if len(shown) < _THUMBNAILS:
+            shown.append(artifact_id)
+    return found
+
+
+def versions(connection: Connection, project_id: str, watched: Iterable[str], newest: int) -> dict[str, int]:
+    """The versions of the project's newest jobs and of those watched. At most one statement each."""
+    recent = select(Job.id, Job.version).where(Job.project_id == project_id).order_by(Job.id.desc()).limit(newest)
+    found = {row.id: row.version for row in connection.execute(recent)} if newest else {}
+    rest = [job_id for job_id in watched if job_id not in found]
+    if rest:
+        named = select(Job.id, Job.version).where(Job.project_id == project_id, Job.id.in_(rest))
+        found |= {row.id: row.version for row in connection.execute(named)}
+    return found
+
+
+def list_events(connection: Connection, job_id: str, after: int, limit: int) -> list[schemas.Event]:
+    """Events of a job with versions above `after`, oldest first. One statement."""
+    rows = connection.execute(
+        select(Event.version, Event.kind, Event.at, Event.payload)
+        .where(Event.job_id == job_id, Event.version > after)
+        .order_by(Event.version)
+        .limit(limit)
+    )
+    return [schemas.Event(version=row.version, kind=row.kind, at=iso(row.at), payload=row.payload) for row in rows]
+
+
+def _job(row: Any, running: int) -> schemas.Job:
+    ended = row.renders_done + row.renders_failed + row.renders_cancelled + row.renders_expired
+    # The two counts are read one after the other: a settle between them must not show a negative number.
+    running = min(running, row.renders_total - ended)
+    return schemas.Job(
+        id=row.id,
+        model=row.model,
+        title=row.title,
+        **{"class": row.class_name},
+        status=row.status,
+        version=row.version,
+        total=row.renders_total,
+        done=row.renders_done,
+        failed=row.renders_failed,
+        cancelled=row.renders_cancelled,
+        expired=row.renders_expired,
+        pending=row.renders_total - ended - running,
+        running=running,
+        created_at=iso(row.created_at),
+        finished_at=iso_or_none(row.finished_at),
+        request=row.request,
+        links=schemas.JobLinks(
+            self=f"/api/v1/jobs/{row.id}",
+            renders=f"/api/v1/jobs/{row.id}/renders",
+            events=f"/api/v1/jobs/{row.id}/events",
+            page=f"/jobs/{row.id}",
+        ),
+    )

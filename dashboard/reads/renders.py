@@ -1,0 +1,195 @@
+"""Renders as people see them, with their stored files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from dashboard import schemas
+from dashboard.reads.ids import known_form, missing
+from dashboard.times import iso, iso_or_none
+from farm.progress import StepProgress
+from farm.tables import Artifact, Render
+
+#: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.
+AddressOf = Callable[["StoredArtifact"], str]
+
+_COLUMNS = (
+    Render.id,
+    Render.job_id,
+    Render.project_id,
+    Render.index,
+    Render.status,
+    Render.phase,
+    Render.attempt,
+    Render.failures,
+    Render.parameters,
+    Render.width,
+    Render.height,
+    Render.frames,
+    Render.reason,
+    Render.created_at,
+    Render.started_at,
+    Render.finished_at,
+    Render.gpu_seconds,
+)
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """A stored file: its row, and how to name it for people."""
+
+    id: str
+    render_id: str
+    kind: str
+    key: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int | None
+    height: int | None
+    frames: int | None
+
+    @property
+    def filename(self) -> str:
+        """The last part of its key: 'output.png'."""
+        return self.key.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Ids of the renders before and behind one in its job."""
+
+    previous: str | None
+    next: str | None
+
+
+def list_renders(
+    connection: Connection,
+    project_id: str,
+    job_id: str,
+    *,
+    after: int,
+    limit: int,
+    progress: dict[str, StepProgress],
+    address_of: AddressOf,
+) -> tuple[list[schemas.Render], bool]:
+    """At most `limit` renders with an index above `after`, and whether there are more; in two statements."""
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(Render.job_id == job_id, Render.project_id == project_id, Render.index > after)
+        .order_by(Render.index)
+        .limit(limit + 1)
+    ).all()
+    shown = rows[:limit]
+    files = artifacts_of(connection, [row.id for row in shown])
+    renders = [_render(row, files.get(row.id, []), progress.get(row.id), address_of) for row in shown]
+    return renders, len(rows) > limit
+
+
+def find_render(
+    connection: Connection,
+    project_id: str,
+    render_id: str,
+    *,
+    progress_of: Callable[[str], dict[str, StepProgress]],
+    address_of: AddressOf,
+) -> schemas.Render:
+    """One render of this project, in two statements. `progress_of` is asked for its job. Raises NotFound."""
+    render_id = known_form("render", render_id)
+    row = connection.execute(
+        select(*_COLUMNS).where(Render.id == render_id, Render.project_id == project_id)
+    ).one_or_none()
+    if row is None:
+        raise missing("render", render_id)
+    step = progress_of(row.job_id).get(row.id) if row.status == "running" else None
+    return _render(row, artifacts_of(connection, [row.id]).get(row.id, []), step, address_of)
+
+
+def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
+    """The renders beside this one in its job. One statement (unique index job_id, index)."""
+    rows = connection.execute(
+        select(Render.index, Render.id).where(Render.job_id == job_id, Render.index.in_([index - 1, index + 1]))
+    )
+    found = {row._mapping["index"]: row.id for row in rows}
+    return Neighbours(found.get(index - 1), found.get(index + 1))
+
+
+def artifacts_of(connection: Connection, render_ids: Sequence[str]) -> dict[str, list[StoredArtifact]]:
+    """The files of these renders' newest attempts, by render. One statement."""
+    rows = connection.execute(
+        _files()
+        .join(Render, (Render.id == Artifact.render_id) & (Render.attempt == Artifact.attempt))
+        .where(Artifact.render_id.in_(render_ids))
+        .order_by(Artifact.id)
+    )
+    found: dict[str, list[StoredArtifact]] = {}
+    for row in rows:
+        found.setdefault(row.render_id, []).append(StoredArtifact(**row._mapping))
+    return found
+
+
+def find_artifact(connection: Connection, project_id: str, artifact_id: str) -> StoredArtifact:
+    """One file of this project, in one statement. Raises NotFound."""
+    artifact_id = known_form("artifact", artifact_id)
+    row = connection.execute(
+        _files()
+        .join(Render, Render.id == Artifact.render_id)
+        .where(Artifact.id == artifact_id, Render.project_id == project_id)
+    ).one_or_none()
+    if row is None:
+        raise missing("artifact", artifact_id)
+    return StoredArtifact(**row._mapping)
+
+
+def _files() -> Any:
+    return select(
+        Artifact.id,
+        Artifact.render_id,
+        Artifact.kind,
+        Artifact.key,
+        Artifact.content_type,
+        Artifact.size,
+        Artifact.sha256,
+        Artifact.width,
+        Artifact.height,
+        Artifact.frames,
+    )
+
+
+def _render(row: Any, files: list[StoredArtifact], step: StepProgress | None, address_of: AddressOf) -> schemas.Render:
+    running = row.status == "running"
+    return schemas.Render(
+        id=row.id,
+        job_id=row.job_id,
+        index=row._mapping["index"],  # a row is a tuple, which has an `index` of its own
+        status=row.status,
+        phase=row.phase if running else None,
+        attempt=row.attempt,
+        failures=row.failures,
+        parameters=row.parameters,
+        rendered_size=schemas.RenderedSize(width=row.width, height=row.height, frames=row.frames),
+        reason=row.reason,
+        created_at=iso(row.created_at),
+        started_at=iso_or_none(row.started_at),
+        finished_at=iso_or_none(row.finished_at),
+        gpu_seconds=row.gpu_seconds,
+        # Redis may still hold the last steps of a render that has ended.
+        progress=schemas.Progress(phase=step.phase, step=step.step, steps=step.steps) if running and step else None,
+        artifacts=[_artifact(file, address_of(file)) for file in files],
+    )
+
+
+def _artifact(file: StoredArtifact, url: str) -> schemas.Artifact:
+    return schemas.Artifact(
+        id=file.id,
+        kind=file.kind,
+        content_type=file.content_type,
+        size=file.size,
+        sha256=file.sha256,
+        width=file.width,
+        height=file.height,
+        frames=file.frames,
+        url=url,
+    )

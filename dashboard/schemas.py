@@ -1,0 +1,211 @@
+"""What the API answers: one model for each thing, as it stands in the OpenAPI document.
+
+Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from farm.lifecycle import JobStatus, Phase, RenderStatus, WorkerStatus
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(populate_by_name=True, frozen=True)
+
+
+class ProblemFault(Answer):
+    """One thing that is wrong with the request."""
+
+    pointer: str = Field(description="JSON pointer into the body, or /query/… or /header/…")
+    detail: str
+
+
+class Problem(Answer):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = Field(description="Address of a page that explains this kind of problem")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ProblemFault] | None = None
+
+
+class JobLinks(Answer):
+    """Where more about a job is."""
+
+    self: str
+    renders: str
+    events: str
+    page: str
+
+
+class Job(Answer):
+    """What was submitted and how far it is."""
+
+    id: str
+    model: str
+    title: str
+    class_name: str = Field(alias="class", description="urgent, normal or bulk")
+    status: JobStatus
+    version: int = Field(description="Raised by every event of the job")
+    total: int = Field(description="Renders of the job; the six counts below add up to it")
+    done: int
+    failed: int
+    cancelled: int
+    expired: int
+    pending: int = Field(description="Renders that wait: pending, held or drafted")
+    running: int
+    created_at: str
+    finished_at: str | None
+    request: dict[str, Any] = Field(description="As it was submitted")
+    links: JobLinks
+
+
+class Submitted(Answer):
+    """The job that a submission made, or had made before under the same Idempotency-Key."""
+
+    job: Job
+    notices: list[str] = Field(description="What the farm does differently from what one might expect, in words")
+
+
+class JobPage(Answer):
+    """One page of jobs, newest first."""
+
+    items: list[Job]
+    next_cursor: str | None
+
+
+class RenderedSize(Answer):
+    """The shape as the model renders it, before any crop."""
+
+    width: int
+    height: int
+    frames: int
+
+
+class Progress(Answer):
+    """How far a running render is."""
+
+    phase: str
+    step: int
+    steps: int
+
+
+class Artifact(Answer):
+    """A stored file of a render."""
+
+    id: str
+    kind: str = Field(description="output, thumbnail or manifest")
+    content_type: str
+    size: int
+    sha256: str
+    width: int | None
+    height: int | None
+    frames: int | None
+    url: str = Field(description="A signed link that works for a limited time")
+
+
+class Render(Answer):
+    """One picture or clip of a job."""
+
+    id: str
+    job_id: str
+    index: int = Field(description="Its place in the job, from 0")
+    status: RenderStatus
+    phase: Phase | None
+    attempt: int
+    failures: int
+    parameters: dict[str, Any]
+    rendered_size: RenderedSize
+    reason: str | None = Field(description="Why it failed, was cancelled or went back")
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    gpu_seconds: float | None
+    progress: Progress | None
+    artifacts: list[Artifact]
+
+
+class RenderPage(Answer):
+    """One page of a job's renders, in the order of their index."""
+
+    items: list[Render]
+    next_cursor: str | None
+
+
+class Model(Answer):
+    """A model of the catalog, with what may be asked of it."""
+
+    name: str
+    title: str
+    family: str
+    precision: str
+    sizes: list[tuple[int, int]] = Field(description="Offered sizes, width × height; the first is the default")
+    defaults: dict[str, Any]
+    parameters: dict[str, Any] = Field(description="JSON Schema of the parameters, with this model's limits")
+    pools: list[str]
+
+
+class ModelList(Answer):
+    """All models of the catalog."""
+
+    items: list[Model]
+
+
+class Worker(Answer):
+    """One worker process."""
+
+    id: str
+    pool: str
+    model: str
+    host: str
+    status: WorkerStatus
+    device: str
+    started_at: str
+    heartbeat_at: str
+    renders_done: int
+    engine_restarts: int
+    last_error: str | None = Field(description="Shown to operators only")
+
+
+class WorkerList(Answer):
+    """All workers that were seen lately."""
+
+    items: list[Worker]
+
+
+class Pool(Answer):
+    """The workers of one kind of hardware that serve a lane."""
+
+    name: str
+    lane: str
+    model: str
+    max_batch: int
+    paused: bool
+    workers: int = Field(description="Workers that sent a heartbeat lately")
+    unfinished: int = Field(description="Renders of the caller's project that this lane has still to finish")
+
+
+class PoolList(Answer):
+    """All pools."""
+
+    items: list[Pool]
+
+
+class Event(Answer):
+    """One thing that happened to a job; versions have no gaps."""
+
+    version: int
+    kind: str
+    at: str
+    payload: dict[str, Any]
+
+
+class EventList(Answer):
+    """Events of a job in the order of their version."""
+
+    items: list[Event]

@@ -1,0 +1,146 @@
+"""The submit form: fields from a model's JSON Schema, and what was typed as the request that the API would get.
+
+What was typed is never corrected here: a word in a number's place goes on to the door, which says what is wrong.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from farm.errors import Fault
+
+Typed = Mapping[str, Any] | MultiDict[str, str]
+
+#: Fields that the template lays out by itself.
+_LAID_OUT = frozenset({"model", "prompt", "negative_prompt", "seed", "seeds", "seed_count", "width", "height", "title"})
+_CLASS_HINT = "urgent before normal before bulk"
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One field: how it is drawn, and what may be typed."""
+
+    name: str
+    label: str
+    kind: str  # number | choice | switch
+    hint: str
+    default: Any
+    minimum: float | None = None
+    maximum: float | None = None
+    step: str = "any"
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of one model."""
+
+    sizes: list[tuple[int, int]]
+    has_negative_prompt: bool
+    prompt_chars: int
+    width: FormField
+    height: FormField
+    count: FormField
+    options: list[FormField]  # all others, in the schema's order
+
+
+def form_of(schema: Mapping[str, Any]) -> Form:
+    """The form for `farm.params.parameters_schema` of a model."""
+    properties = schema["properties"]
+    return Form(
+        sizes=[(width, height) for width, height in properties["width"]["x-sizes"]],
+        has_negative_prompt="negative_prompt" in properties,
+        prompt_chars=properties["prompt"]["anyOf"][0]["maxLength"],
+        width=_field("width", properties["width"]),
+        height=_field("height", properties["height"]),
+        count=_field("seed_count", properties["seed_count"]),
+        options=[_field(name, shape) for name, shape in properties.items() if name not in _LAID_OUT],
+    )
+
+
+def _field(name: str, shape: Mapping[str, Any]) -> FormField:
+    label, hint, default = shape.get("title", name), shape.get("description", ""), shape.get("default")
+    if "enum" in shape:
+        choices = tuple(str(value) for value in shape["enum"] if value is not None)
+        return FormField(name, label, "choice", _CLASS_HINT if name == "class" else hint, str(default), choices=choices)
+    types = shape["type"] if isinstance(shape["type"], list) else [shape["type"]]
+    if "boolean" in types:
+        return FormField(name, label, "switch", hint, bool(default))
+    step = str(shape.get("multipleOf", 1)) if "integer" in types else "any"
+    return FormField(name, label, "number", hint, default, shape.get("minimum"), shape.get("maximum"), step)
+
+
+def read_typed(typed: MultiDict[str, str], form: Form) -> dict[str, Any]:
+    """The request as the API would get it; what was left empty is left out."""
+    request: dict[str, Any] = {"model": typed.get("model", "")}
+    prompts = [line.strip() for line in typed.get("prompt", "").splitlines() if line.strip()]
+    request["prompt"] = prompts[0] if len(prompts) == 1 else prompts
+    if form.has_negative_prompt and typed.get("negative_prompt", "").strip():
+        request["negative_prompt"] = typed["negative_prompt"].strip()
+    _read_seeds(typed, request)
+    _read_size(typed, request)
+    for field in form.options:
+        _read_option(field, typed, request)
+    if title := typed.get("title", "").strip():
+        request["title"] = title
+    return request
+
+
+def _read_seeds(typed: MultiDict[str, str], request: dict[str, Any]) -> None:
+    seeds = typed.get("seeds", "").replace(",", " ").split()
+    if seeds:
+        request["seeds"] = [_number(seed, int) for seed in seeds]
+    elif count := typed.get("seed_count", "").strip():
+        request["seed_count"] = _number(count, int)
+
+
+def _read_size(typed: MultiDict[str, str], request: dict[str, Any]) -> None:
+    width, _, height = typed.get("size", "").partition("x")
+    if not height:  # 'other', or nothing chosen
+        width, height = typed.get("width", "").strip(), typed.get("height", "").strip()
+    for side, value in (("width", width), ("height", height)):
+        if value:
+            request[side] = _number(value, int)
+
+
+def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str, Any]) -> None:
+    if field.kind == "switch":
+        request[field.name] = field.name in typed
+        return
+    value = typed.get(field.name, "").strip()
+    if not value:
+        return
+    whole = field.step != "any" or (field.kind == "choice" and value.isdecimal())
+    numeric = field.kind == "number" or whole
+    request[field.name] = _number(value, int if whole else float) if numeric else value
+
+
+def _number(text: str, kind: Callable[[str], int | float]) -> int | float | str:
+    if len(text) <= 40 and text.isascii():
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def by_field(faults: Sequence[Fault]) -> dict[str, list[str]]:
+    """Faults under the name of the field they belong to: '/prompt/3' → prompt, 'line 4: …'; '' for all others."""
+    found: dict[str, list[str]] = {}
+    for fault in faults:
+        name, _, place = fault.field.removeprefix("/").partition("/")
+        known = name in _LAID_OUT or name not in ("", "model")
+        message = f"line {int(place) + 1}: {fault.message}" if name == "prompt" and place.isdecimal() else fault.message
+        if name == "seeds" and place.isdecimal():
+            message = f"seed {int(place) + 1}: {fault.message}"
+        found.setdefault("seeds" if name == "seed" else name if known else "", []).append(message)
+    return found
+
+
+def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What to fill in so that a render's parameters are asked for once more."""
+    filled = {name: value for name, value in parameters.items() if value is not None}
+    filled["seeds"] = str(filled.pop("seed", ""))
+    return filled

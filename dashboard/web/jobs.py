@@ -1,0 +1,55 @@
+"""The list of jobs."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.cursors import before_job, read_before_job
+from dashboard.reads.jobs import first_thumbnails, list_jobs
+from farm.database import read
+from farm.lifecycle import JobStatus
+
+blueprint = Blueprint("jobs", __name__)
+
+PAGE = 20
+#: What one may filter by, as the page calls it.
+FILTERS: dict[str, tuple[JobStatus, ...]] = {
+    "all": (),
+    "active": (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED),
+    "done": (JobStatus.DONE,),
+    "failed": (JobStatus.FAILED, JobStatus.PARTIAL),
+    "cancelled": (JobStatus.CANCELLED, JobStatus.EXPIRED),
+}
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """The list of jobs is where people start."""
+    return redirect(url_for("jobs.index"))
+
+
+@blueprint.get("/jobs")
+def index() -> ResponseReturnValue:
+    """One page of the project's jobs, newest first."""
+    show = request.args.get("show", "all")
+    show = show if show in FILTERS else "all"
+    cursor = request.args.get("cursor")
+    with read(farm().engine) as connection:
+        found, more = list_jobs(
+            connection,
+            principal().project_id,
+            statuses=FILTERS[show],
+            before=read_before_job(cursor),
+            limit=PAGE,
+        )
+        thumbnails = first_thumbnails(connection, [job.id for job in found])
+    return render_template(
+        "jobs.html",
+        jobs=found,
+        thumbnails=thumbnails,
+        filters=list(FILTERS),
+        show=show,
+        first_page=cursor is None,
+        older=before_job(found[-1].id) if more else None,
+    )

@@ -1,0 +1,122 @@
+// Live pages: the server tells what changed, and the page reads itself again.
+//
+// <main data-live="/api/v1/live?job=…">  hears of changed jobs and of steps
+// <main data-reread="5">                 reads itself again every five seconds while it is seen
+// [data-part] with an id                 is replaced when the server's version of it differs
+// [data-list] with an id                 gets new children and loses gone ones; children have ids
+// [data-render]                          shows the steps of a render
+const main = document.querySelector('main');
+const SOONEST = 600; // milliseconds between two readings
+
+const served = new Map();
+// A form's token differs at every reading and means no change.
+const told = (part) => part.outerHTML.replace(/name="csrf_token" value="[^"]*"/g, '');
+for (const part of document.querySelectorAll('[data-part]')) served.set(part.id, told(part));
+
+let timer = null;
+let lastRead = 0;
+let reading = false;
+let again = false;
+
+function rereadSoon() {
+  if (reading) { again = true; return; }
+  if (timer !== null) return;
+  timer = setTimeout(reread, Math.max(50, lastRead + SOONEST - Date.now()));
+}
+
+async function reread() {
+  timer = null;
+  reading = true;
+  lastRead = Date.now();
+  try {
+    const response = await fetch(location.href, { headers: { Accept: 'text/html' } });
+    if (response.redirected && new URL(response.url).pathname === '/sign-in') location.reload();
+    if (response.ok) merge(new DOMParser().parseFromString(await response.text(), 'text/html'));
+  } catch { /* away for a moment: the next event or the next connection reads again */ }
+  reading = false;
+  if (again) { again = false; rereadSoon(); }
+}
+
+function merge(fresh) {
+  for (const list of document.querySelectorAll('[data-list]')) {
+    const other = fresh.getElementById(list.id);
+    if (other) mergeList(list, other, fresh);
+  }
+  for (const part of document.querySelectorAll('[data-part]')) {
+    const other = fresh.getElementById(part.id);
+    if (!other) continue;
+    const html = told(other);
+    if (served.get(part.id) === html) continue;
+    served.set(part.id, html);
+    replace(part, other);
+  }
+  showTimes();
+}
+
+function mergeList(list, other, fresh) {
+  for (const child of [...list.children]) if (!fresh.getElementById(child.id)) child.remove();
+  let place = list.firstElementChild;
+  for (const child of other.children) {
+    const here = document.getElementById(child.id);
+    if (here) { place = here.nextElementSibling; continue; }
+    const made = document.importNode(child, true);
+    list.insertBefore(made, place);
+    for (const part of made.querySelectorAll('[data-part]')) served.set(part.id, told(part));
+  }
+}
+
+function replace(part, other) {
+  const held = part.contains(document.activeElement) ? document.activeElement : null;
+  const made = document.importNode(other, true);
+  // A picture that stays keeps its place on the screen instead of being fetched and drawn anew.
+  for (const picture of made.querySelectorAll('img[src]')) {
+    const old = [...part.querySelectorAll('img')].find((one) => one.getAttribute('src') === picture.getAttribute('src'));
+    if (old) picture.replaceWith(old);
+  }
+  const open = [...part.querySelectorAll('details')].map((one) => one.open);
+  made.querySelectorAll('details').forEach((one, index) => { one.open = open[index] ?? one.open; });
+  part.replaceWith(made);
+  if (held) (made.matches('a, button') ? made : made.querySelector('a, button'))?.focus({ preventScroll: true });
+}
+
+function showStep(step) {
+  const card = document.querySelector(`[data-render="${CSS.escape(step.render_id)}"]`);
+  const bar = card?.querySelector('progress');
+  if (bar) {
+    bar.hidden = false;
+    bar.max = step.steps || 1;
+    bar.value = step.step;
+    const words = { claimed: 'starting', encoding: 'reading the prompt', parked: 'parked', finishing: 'finishing' };
+    card.querySelector('.phase').textContent = words[step.phase] ?? `step ${step.step} of ${step.steps}`;
+  }
+  const job = document.querySelector(`[data-job="${CSS.escape(step.job_id)}"]`);
+  if (job?.dataset.state === 'waiting' || card?.dataset.status === 'pending') rereadSoon();
+}
+
+function listen(address) {
+  const source = new EventSource(address);
+  source.addEventListener('snapshot', (event) => {
+    JSON.parse(event.data).progress.forEach(showStep);
+    rereadSoon(); // what happened between the page and this moment
+  });
+  source.addEventListener('job', rereadSoon);
+  source.addEventListener('step', (event) => showStep(JSON.parse(event.data)));
+  addEventListener('pagehide', () => source.close());
+}
+
+// "5 min ago" grows old by itself.
+function showTimes() {
+  for (const time of document.querySelectorAll('time[data-ago]')) {
+    const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
+    const [size, unit] = [[86400, 'day'], [3600, 'h'], [60, 'min'], [1, 's']].find(([one]) => seconds >= one) ?? [1, ''];
+    const count = Math.floor(seconds / size);
+    time.textContent = unit ? `${count} ${unit === 'day' && count > 1 ? 'days' : unit} ago` : 'now';
+  }
+}
+
+showTimes();
+setInterval(showTimes, 5000);
+if (main.dataset.live) listen(main.dataset.live);
+if (main.dataset.reread) setInterval(() => { if (!document.hidden) rereadSoon(); }, 1000 * main.dataset.reread);
+// A page that comes back from the browser's memory has missed what happened.
+addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });

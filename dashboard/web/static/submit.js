@@ -1,0 +1,63 @@
+// The submit form: says how many renders it asks for, and shows faults beside their fields without a new page.
+const form = document.getElementById('submit');
+const button = form.querySelector('button.main');
+
+function total() {
+  const prompts = form.prompt.value.split('\n').filter((line) => line.trim()).length;
+  const seeds = form.seeds.value.split(/[\s,]+/).filter(Boolean).length || Math.max(1, Number(form.seed_count.value) || 1);
+  form.querySelector('[data-count]').textContent =
+    prompts * seeds > 1 ? `${prompts} ${prompts === 1 ? 'prompt' : 'prompts'} × ${seeds} = ${prompts * seeds} renders` : '';
+}
+
+function fieldOf(pointer) {
+  const name = pointer.split('/')[1] ?? '';
+  return name === 'seed' ? 'seeds' : form.querySelector(`[data-faults="${CSS.escape(name)}"]`) ? name : '';
+}
+
+function show(faults) {
+  for (const list of form.querySelectorAll('[data-faults]')) { list.hidden = true; list.replaceChildren(); }
+  for (const field of form.querySelectorAll('[aria-invalid]')) field.removeAttribute('aria-invalid');
+  for (const { pointer, detail } of faults) {
+    const name = fieldOf(pointer);
+    const list = form.querySelector(`[data-faults="${CSS.escape(name)}"]`);
+    const place = Number(pointer.split('/')[2]);
+    const item = document.createElement('li');
+    item.textContent = name === 'prompt' && place >= 0 ? `line ${place + 1}: ${detail}`
+      : name === 'seeds' && place >= 0 ? `seed ${place + 1}: ${detail}` : detail;
+    list.append(item);
+    list.hidden = false;
+    const closed = list.closest('details:not([open])');
+    if (closed) closed.open = true;
+    form.querySelector(`[name="${CSS.escape(name)}"]`)?.setAttribute('aria-invalid', 'true');
+  }
+  const first = form.querySelector('[data-faults]:not([hidden])');
+  const field = form.querySelector('[aria-invalid]');
+  (field && field.type !== 'hidden' ? field : first)?.focus?.();
+  first?.scrollIntoView({ block: 'center' });
+}
+
+async function send(event) {
+  event.preventDefault();
+  if (button.disabled) return;
+  button.disabled = true;
+  try {
+    const response = await fetch(form.action, {
+      method: 'POST', body: new FormData(form), headers: { Accept: 'application/problem+json' },
+    });
+    if (response.ok) { location.assign(response.url); return; }
+    const problem = await response.json();
+    show(problem.errors ?? [{ pointer: '', detail: problem.detail }]);
+  } catch {
+    show([{ pointer: '', detail: 'The farm did not answer. Nothing is lost: send it again, it will not be rendered twice.' }]);
+  }
+  button.disabled = false;
+}
+
+form.addEventListener('input', total);
+form.addEventListener('submit', send);
+// Ctrl+Enter in the prompts sends, as people know it from other tools.
+form.prompt.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+});
+addEventListener('pageshow', () => { button.disabled = false; });
+total();

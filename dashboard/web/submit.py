@@ -1,0 +1,103 @@
+"""The submit form. It works without JavaScript; with it, faults appear beside their fields without a new page."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.problems import PROBLEM_JSON
+from dashboard.reads.jobs import find_job
+from dashboard.reads.renders import find_render
+from dashboard.web.artifacts import address
+from dashboard.web.form import Typed, by_field, form_of, read_typed, typed_again
+from farm.catalog import ModelEntry
+from farm.database import read
+from farm.errors import Fault, InvalidRequest, UnknownModel
+from farm.params import check_request
+from farm.params.forms import parameters_schema
+from scheduler import admission
+
+blueprint = Blueprint("submit", __name__)
+
+
+@blueprint.get("/submit")
+def show() -> ResponseReturnValue:
+    """The form of a model, empty or filled with what an earlier render was asked."""
+    again = request.args.get("again")
+    if again is None:
+        return _page(_chosen_model(request.args.get("model")), request.args)
+    model, parameters = _asked_before(again)
+    return _page(_chosen_model(model), typed_again(parameters))
+
+
+@blueprint.post("/submit")
+def send() -> ResponseReturnValue:
+    """Submit what was typed; on faults the form again with what is wrong beside each field."""
+    typed = request.form
+    entry = _chosen_model(typed.get("model"))
+    document = read_typed(typed, form_of(parameters_schema(entry)))
+    try:
+        asked = check_request(document, farm().catalog, max_renders=farm().settings.max_renders_per_job)
+    except InvalidRequest as refused:
+        if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked
+            raise
+        return _page(entry, typed, refused.faults), 422
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    who = principal()
+    made = admission.submit(
+        farm(),
+        project_id=who.project_id,
+        user_id=who.user_id,
+        request=asked,
+        # One form sent twice makes one job; the same page sent with something else in it makes another.
+        idempotency_key=f"form-{_form_id(typed)}-{digest[:16]}",
+        body_sha256=digest,
+    )
+    return redirect(url_for("job.page", job_id=made.job_id), 303)
+
+
+def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = ()) -> str:
+    pools = farm().catalog.pools.values()
+    served = {pool.model for pool in pools}
+    return render_template(
+        "submit.html",
+        entry=entry,
+        served=[model for model in farm().catalog.models.values() if model.name in served],
+        unserved=[model for model in farm().catalog.models.values() if model.name not in served],
+        form=form_of(parameters_schema(entry)),
+        typed=typed,
+        faults=by_field(faults),
+        form_id=_form_id(typed),
+    )
+
+
+def _form_id(typed: Typed) -> str:
+    try:
+        return str(uuid.UUID(str(typed.get("form_id", ""))))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+def _chosen_model(name: str | None) -> ModelEntry:
+    """The model of this name; without a name the first that a pool serves."""
+    catalog = farm().catalog
+    if name is not None:
+        try:
+            return catalog.model(name)
+        except UnknownModel:
+            abort(404)
+    served = [pool.model for pool in catalog.pools.values()]
+    return catalog.model(served[0]) if served else next(iter(catalog.models.values()))
+
+
+def _asked_before(render_id: str) -> tuple[str, dict[str, Any]]:
+    project_id = principal().project_id
+    with read(farm().engine) as connection:
+        render = find_render(connection, project_id, render_id, progress_of=lambda _: {}, address_of=address)
+        return find_job(connection, project_id, render.job_id).model, render.parameters

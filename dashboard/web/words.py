@@ -1,0 +1,43 @@
+"""How states and amounts are called on the pages."""
+
+from dashboard.schemas import Job, Render
+from farm.lifecycle import JobStatus, Phase, RenderStatus
+
+
+def job_state(job: Job) -> str:
+    """The one word for a job: its status, or whether an open one renders or waits."""
+    if job.status == JobStatus.OPEN:
+        return "rendering" if job.running else "waiting"
+    if job.status == JobStatus.PARTIAL:
+        return "partly done"
+    return job.status.value
+
+
+def render_state(render: Render) -> str:
+    """The one word for a render."""
+    if render.status == RenderStatus.PENDING:
+        return "waiting"
+    if render.status == RenderStatus.RUNNING:
+        words = {
+            Phase.CLAIMED: "starting",
+            Phase.ENCODING: "reading the prompt",
+            Phase.STEPPING: "rendering",
+            Phase.PARKED: "parked",
+            Phase.FINISHING: "finishing",
+        }
+        return words.get(render.phase, "rendering") if render.phase else "rendering"
+    return render.status.value
+
+
+def percent(part: int, whole: int) -> float:
+    """How much of the whole a part is, 0 … 100."""
+    return round(100 * part / whole, 2) if whole else 0.0
+
+
+def size_in_bytes(size: int) -> str:
+    """'512 B', '24 kB', '3.1 MB'."""
+    if size < 1000:
+        return f"{size} B"
+    if size < 1_000_000:
+        return f"{size / 1000:.0f} kB"
+    return f"{size / 1_000_000:.1f} MB"
