@@ -5,10 +5,14 @@ one is harmless, and a queue never needs more rings than the pool has workers.
 """
 
 import re
+import socket
+import warnings
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import redis
-from celery import Celery
+from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
@@ -145,3 +149,54 @@ class Broker:
                 )
         except KombuError as error:
             raise redis.ConnectionError(type(error).__name__) from error
+
+
+def serve_rings(
+    settings: BrokerSettings,
+    *,
+    pool: str,
+    worker_name: str,
+    on_ring: Callable[[], None],
+    on_drain: Callable[[], None],
+) -> None:
+    """Be a Celery worker of the pool's queue until SIGTERM or SIGINT; call it in the main thread.
+
+    `on_ring` runs in a thread of its own, one at a time, so that ping, inspect and other remote control are answered
+    meanwhile. `on_drain` runs as soon as the signal has come; this returns when `on_ring` has returned after that.
+    Celery's own name of the worker is `<worker_name>@<host>`. With the broker away it waits for it, for ever.
+    """
+    app = make_app(settings)
+    app.task(name=RING_TASK)(_hear(on_ring))
+    # Strong references: Celery forgets a handler that nobody else holds.
+    signals.setup_logging.connect(_leave_logging_alone, weak=False)
+    signals.worker_shutting_down.connect(_hear_signal(on_drain), weak=False)
+    worker = app.Worker(
+        hostname=f"{worker_name}@{socket.gethostname()}",
+        queues=[queue_name(pool)],
+        pool="threads",
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    # It warns root of pickled messages, which this app does not accept.
+    warnings.simplefilter("ignore", SecurityWarning)
+    worker.start()
+
+
+def _hear(on_ring: Callable[[], None]) -> Callable[[str], None]:
+    def ring(pool: str) -> None:
+        on_ring()
+
+    return ring
+
+
+def _hear_signal(on_drain: Callable[[], None]) -> Callable[..., None]:
+    def drain(**_: Any) -> None:
+        on_drain()
+
+    return drain
+
+
+def _leave_logging_alone(**_: Any) -> None:
+    """Its presence keeps Celery from setting up a logging of its own."""
