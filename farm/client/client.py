@@ -18,6 +18,7 @@ from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, system_clock
 
 _PAGE = 100  # items asked for at once
+_CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
 class FarmClient:
@@ -140,12 +141,24 @@ class FarmClient:
             after = page[-1].version
 
     def cancel(self, job_id: str) -> Job:
-        """Cancel what has not ended of a job; what is done stays. Cancelling twice does nothing more."""
-        return self._job_of(self._transport.post(api_path("jobs", job_id, "cancel"), repeatable=True))
+        """Cancel what has not ended of a job; what is done stays. A job that has ended before stays as it is."""
+        try:
+            return self._job_of(self._transport.post(api_path("jobs", job_id, "cancel"), repeatable=True))
+        except FarmProblem as problem:
+            # Also what a second try hears when the answer to the first one was lost.
+            if problem.status == _CONFLICT and (job := self.job(job_id)).ended:
+                return job
+            raise
 
     def cancel_render(self, render_id: str) -> Render:
-        """Cancel one render; its neighbours go on."""
-        return read_reply(Render, self._transport.post(api_path("renders", render_id, "cancel"), repeatable=True))
+        """Cancel one render; its neighbours go on. One that has ended before stays as it is."""
+        try:
+            told = self._transport.post(api_path("renders", render_id, "cancel"), repeatable=True)
+            return read_reply(Render, told)
+        except FarmProblem as problem:
+            if problem.status == _CONFLICT and (render := self.render(render_id)).ended:
+                return render
+            raise
 
     def retry(self, render_id: str) -> Render:
         """Let a failed render be tried anew."""

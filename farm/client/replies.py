@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from farm.lifecycle import JobStatus
+from farm.lifecycle import ENDED, JobStatus
 
 #: A job in one of these goes on by itself or waits to; in any other it has ended.
 _GOING_ON = frozenset({JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED})
@@ -105,6 +105,11 @@ class Render(Reply):
     progress: RenderProgress | None = None
     #: None: this answer does not say; ask for the render itself.
     artifacts: list[Artifact] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it, short of a retry."""
+        return self.status in ENDED
 
 
 class Worker(Reply):
