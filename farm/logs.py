@@ -105,9 +105,7 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    logging.getLogger("farm").critical(
-        "stopped by an error that nobody expected", exc_info=(kind, error, trace)
-    )
+    logging.getLogger("farm").critical("stopped by an error that nobody expected", exc_info=(kind, error, trace))
 
 
 def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:

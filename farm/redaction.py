@@ -28,9 +28,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user:password@host and scheme://:password@host; the password may itself contain '@'
     (re.compile(r"\b([a-z][a-z0-9+.\-]*://)([^\s/:@'\"]*):([^\s/'\"]+)@", re.IGNORECASE), rf"\1\2:{MASK}@"),
     (
-        re.compile(
-            r"\b((?:X-Amz-)?Signature|X-Amz-(?:Credential|Security-Token)|AWSAccessKeyId)=[^&\s'\"]+", re.I
-        ),
+        re.compile(r"\b((?:X-Amz-)?Signature|X-Amz-(?:Credential|Security-Token)|AWSAccessKeyId)=[^&\s'\"]+", re.I),
         rf"\1={MASK}",
     ),
     (
@@ -53,9 +51,7 @@ class Redaction:
     def __init__(self, known: Iterable[str] = ()) -> None:
         written = {form for secret in known for form in (secret, quote(secret, safe=""), quote_plus(secret))}
         # The longest first, so that a secret that contains another is masked whole.
-        self._known = sorted(
-            (form for form in written if len(form) >= SHORTEST_KNOWN_SECRET), key=len, reverse=True
-        )
+        self._known = sorted((form for form in written if len(form) >= SHORTEST_KNOWN_SECRET), key=len, reverse=True)
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         return {key: self._value(key, value) for key, value in event.items()}

@@ -134,9 +134,7 @@ def _insert(
 ) -> None:
     """Flow, job, key, event, renders. The flow's row, which claims wait for, is locked last."""
     project_id, now = job["project_id"], job["created_at"]
-    flow_id = ensure_flow(
-        connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight
-    )
+    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
     connection.execute(insert(Job), job | {"flow_id": flow_id})
     if key is not None and not claim_key(connection, key, job["id"], now):
         raise _SameKeyCommitted

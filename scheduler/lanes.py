@@ -83,9 +83,7 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
 
 def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doorbell]:
     """The pools of a lane that take work now, with the workers that have beaten since `alive_since`."""
-    alive = and_(
-        Worker.pool == Pool.name, Worker.status != WorkerStatus.GONE.value, Worker.heartbeat_at >= alive_since
-    )
+    alive = and_(Worker.pool == Pool.name, Worker.status != WorkerStatus.GONE.value, Worker.heartbeat_at >= alive_since)
     rows = connection.execute(
         select(Pool.name, Pool.max_batch, func.count(Worker.id))
         .outerjoin(Worker, alive)

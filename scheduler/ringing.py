@@ -34,9 +34,7 @@ def _pools_to_ring(alive_since: float) -> Select[str, int]:
     # As the index has it: SQLAlchemy's 'backlogged = 1' would not use it on SQLite.
     backlogged: ColumnElement[bool] = literal_column("flows.backlogged")
     work = exists().where(Flow.lane == Pool.lane, backlogged)
-    idle = and_(
-        Worker.pool == Pool.name, Worker.status == WorkerStatus.IDLE.value, Worker.heartbeat_at >= alive_since
-    )
+    idle = and_(Worker.pool == Pool.name, Worker.status == WorkerStatus.IDLE.value, Worker.heartbeat_at >= alive_since)
     return (
         select(Pool.name, func.count(Worker.id))
         .join(Lane, Lane.name == Pool.lane)

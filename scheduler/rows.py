@@ -43,9 +43,7 @@ def render_rows(job: Row, entry: ModelEntry, renders: Sequence[RenderParameters]
     """The rows of `renders`, pending, in the order of their index; their flow is not known yet."""
     # Sorted, so that ids are in the order of indexes also when the machine's clock stepped back.
     ids = sorted(new_id() for _ in renders)
-    return [
-        _render_row(ids[index], index, parameters, job, entry) for index, parameters in enumerate(renders)
-    ]
+    return [_render_row(ids[index], index, parameters, job, entry) for index, parameters in enumerate(renders)]
 
 
 def _render_row(render_id: str, index: int, parameters: RenderParameters, job: Row, entry: ModelEntry) -> Row:

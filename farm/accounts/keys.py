@@ -109,6 +109,4 @@ def revoke_key(engine: Engine, key_id: str, *, clock: Clock = system_clock) -> N
     with write(engine) as connection:
         if connection.scalar(select(Key.id).where(Key.id == key_id)) is None:
             raise NotFound(f"There is no key {key_id}; `farm keys list` shows those there are.")
-        connection.execute(
-            update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=clock())
-        )
+        connection.execute(update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=clock()))

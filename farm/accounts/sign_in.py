@@ -64,9 +64,7 @@ def sign_in_link(
         project_id = connection.scalar(select(User.project_id).where(User.id == user_id))
     if project_id is None:
         raise NotFound("There is no such user.")
-    key = create_key(
-        engine, project_id, KeyKind.SIGN_IN, "sign-in link", user_id=user_id, seconds=seconds, clock=clock
-    )
+    key = create_key(engine, project_id, KeyKind.SIGN_IN, "sign-in link", user_id=user_id, seconds=seconds, clock=clock)
     return f"{base_url.rstrip('/')}{SIGN_IN_PATH}/{key.secret}"
 
 
@@ -83,9 +81,7 @@ def redeem(engine: Engine, secret: str, now: float) -> Principal | None:
             return None
         used: CursorResult[tuple[()]] = connection.execute(
             update(Key)
-            .where(
-                Key.secret_sha256 == secret_sha256(secret), Key.used_at.is_(None), Key.revoked_at.is_(None)
-            )
+            .where(Key.secret_sha256 == secret_sha256(secret), Key.used_at.is_(None), Key.revoked_at.is_(None))
             .values(used_at=now)
         )
         return principal if used.rowcount == 1 else None

@@ -39,9 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def create_project(
     name: Annotated[str, typer.Argument(help="The name of the project.")],
-    weight: Annotated[
-        float, typer.Option(help="Its part in the fair share, beside the others' weights.")
-    ] = 1.0,
+    weight: Annotated[float, typer.Option(help="Its part in the fair share, beside the others' weights.")] = 1.0,
 ) -> None:
     """Make a project."""
     with _database() as (_, engine):
@@ -63,9 +61,7 @@ def create_key(
     name: Annotated[str, typer.Argument(help="What the key is for, so that you know it again.")],
     project: ProjectOption = accounts.FIRST_PROJECT,
     user: Annotated[str | None, typer.Option(help="A user whose role the key has.")] = None,
-    days: Annotated[
-        float | None, typer.Option(help="How long it is valid; without this until revoked.", min=0)
-    ] = None,
+    days: Annotated[float | None, typer.Option(help="How long it is valid; without this until revoked.", min=0)] = None,
 ) -> None:
     """Make an API key and print it, alone on stdout: this is the only time it can be seen."""
     with _database() as (_, engine):
@@ -108,9 +104,7 @@ def create_user(
     password: Annotated[bool, typer.Option("--password", help="Ask for a password to sign in with.")] = False,
 ) -> None:
     """Make a user. Without a password the user signs in by links: `farm users link NAME`."""
-    chosen = (
-        typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True) if password else None
-    )
+    chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True) if password else None
     with _database() as (_, engine):
         accounts.create_user(engine, _project_id(engine, project), name, role, chosen)
     typer.echo(f"User {name} ({role.value}) of project {project} is made.")
@@ -119,9 +113,7 @@ def create_user(
 def sign_in_link(
     name: Annotated[str, typer.Argument(help="The name of the user.")],
     minutes: Annotated[float, typer.Option(help="How long the link is valid.", min=0)] = 15.0,
-    url: Annotated[
-        str | None, typer.Option(help="Address of the dashboard, if not that of the settings.")
-    ] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the dashboard, if not that of the settings.")] = None,
 ) -> None:
     """Print a link that signs a user in to the dashboard, once."""
     with _database() as (settings, engine):

@@ -1,73 +1,55 @@
-"""The job's books: its counters, its status, and one event for each change. The job's row is locked last."""
+"""The job's books, for changes that people make: its row is locked after the renders and before the flow."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from farm.lifecycle import JobStatus
+from farm.lifecycle import JobStatus, RenderStatus
 from farm.progress import JobChanged
-from farm.tables import Event, Job
+from farm.tables import Job
+from scheduler.changes import JobChange, record
 
 
 class Overtaken(Exception):
-    """The job's status is not what this change began with: somebody else decided otherwise meanwhile."""
+    """The job is not in the state this change began with: somebody else decided otherwise meanwhile.
+
+    Raised inside a transaction, which must be rolled back.
+    """
+
+
+def set_status(
+    connection: Connection, job_id: str, before: Collection[JobStatus], after: JobStatus, *, event: str, now: float
+) -> JobChanged:
+    """Put a job into the state `after`, with an event. Raises Overtaken unless it is in one of `before`."""
+    states = sorted(status.value for status in before)
+    changed = connection.execute(update(Job).where(Job.id == job_id, Job.status.in_(states)).values(status=after.value))
+    if changed.rowcount != 1:
+        raise Overtaken(job_id)
+    return enter(connection, job_id, event, indexes=[], now=now)
+
+
+def require_status(connection: Connection, job_id: str, *allowed: JobStatus) -> None:
+    """Lock the job. Raises Overtaken unless it is in one of these states."""
+    status = connection.scalar(select(Job.status).where(Job.id == job_id).with_for_update())
+    if status not in allowed:
+        raise Overtaken(job_id)
 
 
 def enter(
     connection: Connection,
     job_id: str,
-    kind: str,
+    event: str,
     *,
-    now: float,
     indexes: Sequence[int],
-    only: Sequence[JobStatus] | None = None,
-    status: JobStatus | None = None,
-    failed: int = 0,
-    cancelled: int = 0,
-    reason: str | None = None,
+    now: float,
+    ended: RenderStatus | None = None,
+    back: RenderStatus | None = None,
 ) -> JobChanged:
-    """Change the counters by `failed` and `cancelled`, raise the version, write the event `kind`.
-
-    The status follows from the counters when all renders have ended; otherwise it is `status`, or open again.
-
-    Raises:
-        Overtaken: the job is in none of the states `only`; the caller's transaction must not be committed.
-    """
-    job = connection.execute(select(Job.__table__).where(Job.id == job_id).with_for_update()).one()
-    if only is not None and job.status not in only:
-        raise Overtaken(job.status)
-    done, failed, cancelled = job.renders_done, job.renders_failed + failed, job.renders_cancelled + cancelled
-    ended = ended_status(job.renders_total, done, failed, cancelled, job.renders_expired)
-    unended = status or (JobStatus.PAUSED if job.status == JobStatus.PAUSED else JobStatus.OPEN)
-    version = job.version + 1
-    connection.execute(
-        update(Job)
-        .where(Job.id == job_id)
-        .values(
-            version=version,
-            renders_failed=failed,
-            renders_cancelled=cancelled,
-            status=(ended or unended).value,
-            finished_at=now if ended else None,
-        )
-    )
-    payload: dict[str, Any] = {"renders": list(indexes)}
-    if reason is not None:
-        payload["reason"] = reason
-    event = {"job_id": job_id, "version": version, "kind": kind, "at": now, "payload": payload}
-    connection.execute(insert(Event), event)
-    return JobChanged(job_id=job_id, project_id=job.project_id, version=version)
-
-
-def ended_status(total: int, done: int, failed: int, cancelled: int, expired: int) -> JobStatus | None:
-    """How a job of these counts has ended; None while some of its renders have not."""
-    if done + failed + cancelled + expired < total:
-        return None
-    if done == total:
-        return JobStatus.DONE
-    if done:
-        return JobStatus.PARTIAL
-    if failed:
-        return JobStatus.FAILED
-    return JobStatus.CANCELLED if cancelled else JobStatus.EXPIRED
+    """Write one event for these renders (by index); they have `ended` so, or came `back` from such an end."""
+    change = JobChange()
+    change.told[event].extend((index, None) for index in indexes)
+    if ended is not None:
+        change.ended[ended] += len(indexes)
+    if back is not None:
+        change.ended[back] -= len(indexes)
+    return record(connection, {job_id: change}, now)[0]

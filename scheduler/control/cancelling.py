@@ -59,6 +59,6 @@ def _cancel_chunk(connections: Connections, job: FoundJob, which: ColumnElement[
         move(connection, renders, RenderStatus.CANCELLED, finished_at=now, reason=REASON)
         end_attempts(connection, renders, Outcome.CANCELLED, REASON, now)
         indexes = [render.index for render in renders]
-        changed = enter(connection, job.id, "cancelled", now=now, indexes=indexes, cancelled=len(renders))
+        changed = enter(connection, job.id, "cancelled", indexes=indexes, now=now, ended=RenderStatus.CANCELLED)
     tell(connections, lanes=[job.lane], changed=[changed])
     return len(renders)

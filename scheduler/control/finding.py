@@ -36,9 +36,7 @@ def find_job(connection: Connection, job_id: str, project_id: str | None) -> Fou
     row = None
     if _is_id(job_id):
         statement = select(Job.id, Job.project_id, Job.lane, Job.flow_id, Job.status)
-        row = connection.execute(
-            statement.where(Job.id == job_id, *_of(project_id, Job.project_id))
-        ).one_or_none()
+        row = connection.execute(statement.where(Job.id == job_id, *_of(project_id, Job.project_id))).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {job_id[:40]!r} that you may see.")
     return FoundJob(row.id, row.project_id, row.lane, row.flow_id, JobStatus(row.status))

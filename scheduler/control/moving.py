@@ -1,4 +1,4 @@
-"""Move renders from one state to another, by the table of `farm.lifecycle`, with the fence raised."""
+"""Move many renders of a job at once, by the table of `farm.lifecycle`, with the fence raised."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from farm.lifecycle import TRANSITIONS, Outcome, RenderStatus
+from farm.lifecycle import Outcome, RenderStatus, check_transition
 from farm.tables import Attempt, Render
 
 CHUNK = 1_000  # renders in one transaction: SQLite's only write lock is held for about 20 ms
@@ -36,16 +36,13 @@ def lock_renders(
         .with_for_update()
     )
     # Unpacked by place: `row.index` would be the method of tuples.
-    return [
-        LockedRender(id_, index, RenderStatus(state)) for id_, index, state in connection.execute(statement)
-    ]
+    return [LockedRender(id_, index, RenderStatus(state)) for id_, index, state in connection.execute(statement)]
 
 
 def move(connection: Connection, renders: Sequence[LockedRender], to: RenderStatus, **values: Any) -> None:
     """Put locked renders into the state `to`; a worker that holds one has an old attempt from now on."""
     for render in renders:
-        if to not in TRANSITIONS[render.status]:
-            raise AssertionError(f"{render.status} → {to} is not in the table of transitions")
+        check_transition(render.status, to)
     moved = connection.execute(
         update(Render)
         .where(Render.id.in_([render.id for render in renders]))
@@ -59,7 +56,7 @@ def move(connection: Connection, renders: Sequence[LockedRender], to: RenderStat
         )
     )
     if moved.rowcount != len(renders):
-        raise AssertionError(f"{len(renders)} locked renders, but {moved.rowcount} moved")
+        raise RuntimeError(f"{len(renders)} renders were locked, and yet only {moved.rowcount} of them moved.")
 
 
 def end_attempts(

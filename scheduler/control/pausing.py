@@ -9,7 +9,7 @@ from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
-from scheduler.control.books import Overtaken, enter
+from scheduler.control.books import Overtaken, enter, require_status, set_status
 from scheduler.control.finding import FoundJob, find_job
 from scheduler.control.moving import lock_renders, move
 from scheduler.doorbell import ring, tell
@@ -52,7 +52,7 @@ def _begin(
     project_id: str | None,
     before: JobStatus,
     after: JobStatus,
-    kind: str,
+    event: str,
 ) -> FoundJob:
     """Set the job's status first: each chunk looks whether it is still so, and stops when it is not."""
     with read(connections.engine) as connection:
@@ -61,17 +61,13 @@ def _begin(
         return job
     try:
         with write(connections.engine) as connection:
-            changed = enter(
-                connection,
-                job.id,
-                kind,
-                now=connections.clock(),
-                indexes=[],
-                only=[before, after],
-                status=after,
-            )
+            changed = set_status(connection, job.id, [before], after, event=event, now=connections.clock())
     except Overtaken as overtaken:
-        raise Conflict(f"Job {job.id} has ended ({overtaken}); it cannot be {kind}.") from overtaken
+        with read(connections.engine) as connection:
+            status = find_job(connection, job_id, project_id).status
+        if status is after:  # somebody else did the same a moment ago
+            return job
+        raise Conflict(f"Job {job.id} is {status}; it cannot be {event}.") from overtaken
     tell(connections, lanes=[job.lane], changed=[changed])
     return job
 
@@ -109,16 +105,11 @@ def _move_chunk(
         if not renders:
             return 0
         move(connection, renders, after)
+        require_status(connection, job.id, while_job_is)
+        event = "released" if after is RenderStatus.PENDING else "held"
+        indexes = [render.index for render in renders]
+        changed = enter(connection, job.id, event, indexes=indexes, now=connections.clock())
         if after is RenderStatus.PENDING:
             wake_flow(connection, job.flow_id)
-        changed = enter(
-            connection,
-            job.id,
-            "released" if after is RenderStatus.PENDING else "held",
-            now=connections.clock(),
-            indexes=[render.index for render in renders],
-            only=[while_job_is],
-            status=while_job_is,
-        )
     tell(connections, lanes=[], changed=[changed])
     return len(renders)

@@ -7,11 +7,14 @@ from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
-from scheduler.control.books import Overtaken, enter
+from scheduler.control.books import Overtaken, enter, require_status
 from scheduler.control.finding import find_render
 from scheduler.control.moving import lock_renders, move
 from scheduler.doorbell import ring, tell
 from scheduler.lanes import doorbells, wake_flow
+
+#: A retried render would be claimed at once: not while its job is paused.
+RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
 
 
 def retry_render(connections: Connections, render_id: str, project_id: str | None = None) -> None:
@@ -29,9 +32,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
             renders = lock_renders(connection, Render.id == found.id, status=[RenderStatus.FAILED])
             if not renders:
                 raise Conflict(f"Render {found.id} is {found.status}; only a failed render can be retried.")
-            parameters = connection.execute(
-                select(Render.parameters).where(Render.id == found.id)
-            ).scalar_one()
+            parameters = connection.execute(select(Render.parameters).where(Render.id == found.id)).scalar_one()
             move(
                 connection,
                 renders,
@@ -41,16 +42,10 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
                 reason=None,
                 finished_at=None,
             )
+            require_status(connection, found.job.id, *RETRIED_IN)
+            indexes = [render.index for render in renders]
+            changed = enter(connection, found.job.id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
             wake_flow(connection, found.job.flow_id)
-            changed = enter(
-                connection,
-                found.job.id,
-                "retried",
-                now=now,
-                indexes=[render.index for render in renders],
-                only=[status for status in JobStatus if status is not JobStatus.PAUSED],
-                failed=-1,
-            )
             alive_since = now - connections.settings.worker_gone_seconds
             bells = doorbells(connection, found.job.lane, alive_since)
     except Overtaken as paused:

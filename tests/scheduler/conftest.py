@@ -7,8 +7,13 @@ import pytest
 from pydantic import SecretStr
 
 from farm.accounts import create_project
+from farm.broker import Broker
+from farm.catalog import Catalog, load_catalog
 from farm.connections import Connections
+from farm.database import make_engine
+from farm.progress import ProgressBoard
 from farm.settings import Settings
+from farm.storage import Storage
 from scheduler.lanes import sync_catalog
 
 START = 1_800_000_000.0
@@ -41,21 +46,40 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, database_url=SecretStr(database_url), worker_gone_seconds=60)
 
 
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The built-in catalog, read once."""
+    return load_catalog(Settings())
+
+
 @pytest.fixture
-def connections(settings: Settings, clock: TestClock) -> Iterator[Connections]:
+def connections(settings: Settings, catalog: Catalog, clock: TestClock) -> Iterator[Connections]:
     """A farm on an empty database, with the lanes and pools of the built-in catalog."""
-    with Connections.open(settings, clock) as opened:
+    with connect(settings, catalog, clock) as opened:
         sync_catalog(opened.engine, opened.catalog, clock())
         yield opened
 
 
 @pytest.fixture
-def belled(settings: Settings, clock: TestClock, valkey_url: str) -> Iterator[Connections]:
+def belled(settings: Settings, catalog: Catalog, clock: TestClock, valkey_url: str) -> Iterator[Connections]:
     """The same, with a real Valkey: its bells can be heard."""
     with_valkey = settings.model_copy(update={"redis_url": SecretStr(valkey_url)})
-    with Connections.open(with_valkey, clock) as opened:
+    with connect(with_valkey, catalog, clock) as opened:
         sync_catalog(opened.engine, opened.catalog, clock())
         yield opened
+
+
+def connect(settings: Settings, catalog: Catalog, clock: TestClock) -> Connections:
+    """What `Connections.open` gives, without reading the catalog again."""
+    return Connections(
+        settings=settings,
+        catalog=catalog,
+        engine=make_engine(settings),
+        broker=Broker(settings),
+        progress=ProgressBoard(settings.redis_url.get_secret_value() if settings.redis_url else None),
+        storage=Storage(settings),
+        clock=clock,
+    )
 
 
 @pytest.fixture

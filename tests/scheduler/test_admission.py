@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import event, func, select
+from sqlalchemy import Engine, event, func, select
 
 from farm.accounts import create_project
+from farm.catalog import Catalog
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import IdempotencyMismatch, InvalidRequest, NotFound, UnknownModel
@@ -22,7 +23,7 @@ from farm.settings import Settings
 from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass, Pool, Render
 from scheduler.admission import Submitted, submit
 from scheduler.lanes import sync_catalog
-from tests.scheduler.conftest import START, TestClock
+from tests.scheduler.conftest import START, TestClock, connect
 
 LANE = "sana-demo@fp32"
 
@@ -221,6 +222,7 @@ class TestCutOff:
 KILLED_SUBMIT = """
 import os, signal
 from sqlalchemy import event
+from farm.catalog import Catalog
 from farm.connections import Connections
 from farm.params import JobRequest
 from scheduler.admission import submit
@@ -263,7 +265,7 @@ class TestBells:
         self, settings: Settings, clock: TestClock, project: str, connections: Connections
     ) -> None:
         nobody = settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
-        with Connections.open(nobody, clock) as unheard:
+        with connect(nobody, connections.catalog, clock) as unheard:
             made = ask(unheard, project)
 
         with read(connections.engine) as connection:
@@ -271,16 +273,13 @@ class TestBells:
 
 
 class TestCatalogRows:
-    def test_many_processes_may_sync_at_once(self, connections: Connections, settings: Settings) -> None:
-        def sync(_: int) -> None:
-            with Connections.open(settings) as own:
-                sync_catalog(own.engine, own.catalog, START)
-
+    def test_many_processes_may_sync_at_once(self, engine: Engine, catalog: Catalog) -> None:
         with ThreadPoolExecutor(6) as threads:
-            list(threads.map(sync, range(6)))
+            list(threads.map(lambda _: sync_catalog(engine, catalog, START), range(6)))
 
-        assert count(connections, Lane) == len(connections.catalog.models)
-        assert count(connections, Pool) == len(connections.catalog.pools)
+        with read(engine) as connection:
+            assert connection.scalar(select(func.count()).select_from(Lane)) == len(catalog.models)
+            assert connection.scalar(select(func.count()).select_from(Pool)) == len(catalog.pools)
 
     def test_a_changed_pool_is_changed_in_sql_and_keeps_its_pause(self, connections: Connections) -> None:
         with write(connections.engine) as connection:
@@ -295,9 +294,9 @@ class TestCatalogRows:
         assert (pool.max_batch, pool.paused_at) == (connections.catalog.pool("sana-demo-local").max_batch, 5.0)
 
     def test_a_model_that_came_later_gets_its_lane_with_its_first_job(
-        self, settings: Settings, clock: TestClock, database_url: str
+        self, settings: Settings, catalog: Catalog, clock: TestClock
     ) -> None:
-        with Connections.open(settings, clock) as unsynced:
+        with connect(settings, catalog, clock) as unsynced:
             project = create_project(unsynced.engine, "early")
             ask(unsynced, project)
             assert count(unsynced, Lane) == len(unsynced.catalog.models)
