@@ -1,11 +1,11 @@
 """What a batch of transitions does to jobs: counters, status, events; the last rows that it locks, but for flows."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from farm.lifecycle import JOB_ENDED, JobStatus, RenderStatus, job_status
 from farm.progress import JobChanged
@@ -35,6 +35,12 @@ def record(connection: Connection, changes: Mapping[str, JobChange], now: float)
     Jobs are locked one by one in the order of their ids (deadlocks). Announce what it returns after the commit.
     """
     return [_record_one(connection, job_id, changes[job_id], now) for job_id in sorted(changes)]
+
+
+def paused(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:
+    """Which of these jobs are paused; certain once :func:`record` has locked them."""
+    rows = connection.scalars(select(Job.id).where(Job.id.in_(job_ids), Job.status == JobStatus.PAUSED.value))
+    return frozenset(rows)
 
 
 def _record_one(connection: Connection, job_id: str, change: JobChange, now: float) -> JobChanged:

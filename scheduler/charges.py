@@ -4,10 +4,9 @@ Both tables are locked here, flows before classes and each in the order of their
 locks those first, for a claim waits for whoever holds its flow.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, literal, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -32,16 +31,15 @@ _CHARGE_CLASS = (
 )
 
 
-def charge_flows(connection: Connection, gpu_seconds: Mapping[str, float]) -> dict[LaneClassKey, float]:
-    """Charge flows (by id) these GPU-seconds, negative to give back; returns the sums by class."""
-    by_class: defaultdict[LaneClassKey, float] = defaultdict(float)
-    for flow_id in sorted(gpu_seconds):
-        cost = gpu_seconds[flow_id]
-        if cost == 0.0:
-            continue
-        lane, class_name = connection.execute(_CHARGE_FLOW, {"flow": flow_id, "gpu_seconds": cost}).one()
-        by_class[lane, class_name] += cost
-    return dict(by_class)
+def lock_flows(connection: Connection, flow_ids: Collection[str]) -> None:
+    """Lock flows in the order of their ids, before they are charged and woken in whatever order."""
+    connection.execute(select(Flow.id).where(Flow.id.in_(flow_ids)).order_by(Flow.id).with_for_update())
+
+
+def charge_flow(connection: Connection, flow_id: str, gpu_seconds: float) -> LaneClassKey:
+    """Charge one flow these GPU-seconds, negative to give back; returns its class, to be charged the same."""
+    lane, class_name = connection.execute(_CHARGE_FLOW, {"flow": flow_id, "gpu_seconds": gpu_seconds}).one()
+    return lane, class_name
 
 
 def charge_classes(

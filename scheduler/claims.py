@@ -22,7 +22,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.tables import Attempt
 from scheduler import claim_statements as statements
-from scheduler.charges import charge_classes, charge_flows
+from scheduler.charges import LaneClassKey, charge_classes, charge_flow
 from scheduler.fairness import FlowTime, Turn, claim_cost, fillers
 from scheduler.turns import read_turns, rest
 from scheduler.watermark import Watermark
@@ -76,31 +76,41 @@ def claim(
     """
     watermark = watermark or Watermark()
     lease = statements.Lease(worker_id, now, now + lease_seconds)
-    with write(engine) as connection:
-        statements.prepare(connection)
-        taken = _take_batch(connection, pool, capacity, lease, watermark)
-        if taken is None:
+    batch_id = new_id()
+    while True:
+        with write(engine) as connection:
+            statements.prepare(connection)
+            batch = _take_batch(connection, pool, capacity, lease, watermark)
+            if batch.rows:
+                connection.execute(insert(Attempt), _attempts(batch.rows, batch_id, pool, lease))
+            rested = _write_turns(connection, batch)
+        if batch.rows:
+            return Claim(batch_id, [_claimed(row) for row in batch.rows])
+        if not rested:
             return None
-        turn, rows = taken
-        batch_id = new_id()
-        connection.execute(insert(Attempt), _attempts(rows, batch_id, pool, lease))
-        _charge(connection, turn, rows)
-    return Claim(batch_id, [_claimed(row) for row in rows])
+        # Empty flows stood before others that were not read yet: look again without them.
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one claim found: the renders it took, whose turn it was, and the flows that turned out empty."""
+
+    rows: list[statements.Taken]
+    served: Turn | None
+    empty: list[FlowTime]
 
 
 def _take_batch(
     connection: Connection, pool: str, capacity: int, lease: statements.Lease, watermark: Watermark
-) -> tuple[Turn, list[statements.Taken]] | None:
-    """The first flow that has a head, and the renders taken; a flow found empty stops competing."""
-    tried: set[str] = set()
-    while order := [turn for turn in read_turns(connection, pool) if turn.flow.id not in tried]:
-        for place, turn in enumerate(order):
-            rows = _take_head(connection, turn.flow, capacity, lease, watermark)
-            if rows:
-                return turn, rows + _fill(connection, turn, order[place + 1 :], rows, capacity, lease)
-            rest(connection, turn.flow)
-            tried.add(turn.flow.id)
-    return None
+) -> _Batch:
+    """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
+    order = read_turns(connection, pool)
+    for place, turn in enumerate(order):
+        rows = _take_head(connection, turn.flow, capacity, lease, watermark)
+        if rows:
+            rows += _fill(connection, turn, order[place + 1 :], rows, capacity, lease)
+            return _Batch(rows, turn, [turn.flow for turn in order[:place]])
+    return _Batch([], None, [turn.flow for turn in order])
 
 
 def _take_head(
@@ -141,13 +151,24 @@ def _fill(
     return found
 
 
-def _charge(connection: Connection, head: Turn, rows: Sequence[statements.Taken]) -> None:
-    """Charge every render to its own flow and class; the head's move the time of its class and its lane."""
+def _write_turns(connection: Connection, batch: _Batch) -> bool:
+    """Charge every render to its own flow and class, and let empty flows rest; True if one did.
+
+    The last rows that a claim locks, flows first and in the order of their ids: it waits for nobody who waits for it.
+    """
     costs: defaultdict[str, float] = defaultdict(float)
-    for row in rows:
+    for row in batch.rows:
         costs[row.flow_id] += claim_cost(row.estimate)
-    by_class = charge_flows(connection, costs)
-    charge_classes(connection, by_class, served=head)
+    empty = {flow.id: flow for flow in batch.empty}
+    by_class: defaultdict[LaneClassKey, float] = defaultdict(float)
+    rested = False
+    for flow_id in sorted(costs.keys() | empty.keys()):
+        if flow_id in costs:
+            by_class[charge_flow(connection, flow_id, costs[flow_id])] += costs[flow_id]
+        else:
+            rested |= rest(connection, empty[flow_id])
+    charge_classes(connection, by_class, served=batch.served)
+    return rested
 
 
 def _attempts(

@@ -18,9 +18,8 @@ from farm.progress import JobChanged
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
 from scheduler.changes import JobChange, record
-from scheduler.charges import charge_classes, charge_flows
 from scheduler.fairness import settle_cost
-from scheduler.lanes import wake_flow
+from scheduler.leaving import settle_flows
 from scheduler.transitions import LockedRender, end_attempt, lock_renders, move
 
 
@@ -90,7 +89,9 @@ def settle(
                 moved.append((render, settlement, _settle_one(connection, render, settlement, now, max_failures)))
         _store_artifacts(connection, [settlement for _, settlement, _ in moved], now)
         jobs = record(connection, _changes(moved), now)
-        _true_up(connection, moved)
+        if moved:
+            back = [render for render, _, to in moved if to is RenderStatus.PENDING]
+            settle_flows(connection, _still_owed(moved), back)
     return Settled(accepted, jobs)
 
 
@@ -180,13 +181,11 @@ def _changes(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> 
     return changes
 
 
-def _true_up(connection: Connection, moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> None:
-    """Put the measured seconds in the place of the estimates; flows whose renders went back compete again."""
-    costs: defaultdict[str, float] = defaultdict(float)
+def _still_owed(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> dict[str, float]:
+    """By flow, the measured seconds less the estimates that were charged at the claim."""
+    owed: defaultdict[str, float] = defaultdict(float)
     for render, settlement, _ in moved:
-        costs[render.flow_id] += settle_cost(
+        owed[render.flow_id] += settle_cost(
             render.estimate, settlement.gpu_seconds, keeps_estimate=settlement.outcome is not Outcome.RETURNED
         )
-    for flow_id in sorted({render.flow_id for render, _, to in moved if to is RenderStatus.PENDING}):
-        wake_flow(connection, flow_id)
-    charge_classes(connection, charge_flows(connection, costs))
+    return owed

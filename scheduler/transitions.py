@@ -70,6 +70,15 @@ def move(
         raise RuntimeError(f"Render {render.id} was locked at attempt {render.attempt}, and yet it moved.")
 
 
+def hold(connection: Connection, renders: Collection[LockedRender]) -> None:
+    """pending → held, for renders that this transaction has just put back, as their job is paused."""
+    check_transition(RenderStatus.PENDING, RenderStatus.HELD)
+    ids = [render.id for render in renders]
+    held = connection.execute(update(Render).where(Render.id.in_(ids)).values(status=RenderStatus.HELD.value))
+    if held.rowcount != len(ids):
+        raise RuntimeError(f"{len(ids)} renders were locked, and yet only {held.rowcount} could be held.")
+
+
 _END_ATTEMPT = (
     update(Attempt)
     .where(Attempt.render_id == bindparam("of_render"), Attempt.number == bindparam("of_number"))

@@ -74,6 +74,6 @@ def read_turns(connection: Connection, pool: str) -> list[Turn]:
     return turns(flows, classes)
 
 
-def rest(connection: Connection, flow: FlowTime) -> None:
-    """Let a flow that was found empty stop competing, until renders become pending in it."""
-    connection.execute(_REST, {"flow": flow.id, "seen": flow.wakes})
+def rest(connection: Connection, flow: FlowTime) -> bool:
+    """Let a flow that was found empty stop competing, until renders become pending in it; False if it has some."""
+    return connection.execute(_REST, {"flow": flow.id, "seen": flow.wakes}).rowcount == 1
