@@ -39,9 +39,7 @@ class Door:
         """A number of the request (or the model's default) within low … high."""
         value = self._asked(field)
         if not low <= value <= high:
-            self.refuse(
-                field, f"must be between {low:g} and {high:g} for {self.entry.name}; seen {shown(value)}"
-            )
+            self.refuse(field, f"must be between {low:g} and {high:g} for {self.entry.name}; seen {shown(value)}")
             return low
         return float(value)
 
@@ -130,18 +128,14 @@ class Door:
         multiple = self.entry.size_multiple
         if limits[0] <= value <= limits[1] and value % multiple:
             legal = " or ".join(map(str, nearest_multiples(value, multiple, *limits)))
-            self.refuse(
-                side, f"must be a multiple of {multiple} for {self.entry.name}; seen {value}, take {legal}"
-            )
+            self.refuse(side, f"must be a multiple of {multiple} for {self.entry.name}; seen {value}, take {legal}")
 
     def _cut(self, width: int, height: int) -> None:
         rendered = rendered_shape(self.entry, width, height)
         if (rendered.width, rendered.height) == (width, height):
             return
         if not 0.25 <= height / width <= 4:
-            self.refuse(
-                "width", f"{width}x{height} is longer than 4:1, which no size of {self.entry.name} covers"
-            )
+            self.refuse("width", f"{width}x{height} is longer than 4:1, which no size of {self.entry.name} covers")
             return
         came_out = cut_size(rendered, width, height)
         if came_out != (width, height):

@@ -41,9 +41,7 @@ class Resolved:
     notices: list[str]
 
 
-def resolve(
-    request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_seed: Callable[[], int]
-) -> Resolved:
+def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_seed: Callable[[], int]) -> Resolved:
     """The renders that a request asks for.
 
     Seeds that are drawn are drawn once and shared by all prompts, so that pictures can be compared.
@@ -109,11 +107,7 @@ def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:
     family = FAMILIES.get(str(parameters.get("family")))
     if family is None:
         raise InvalidRequest(
-            [
-                Fault(
-                    "/family", f"must be one of {', '.join(FAMILIES)}; seen {shown(parameters.get('family'))}"
-                )
-            ]
+            [Fault("/family", f"must be one of {', '.join(FAMILIES)}; seen {shown(parameters.get('family'))}")]
         )
     return family.parameters.model_validate(parameters)
 
@@ -153,9 +147,7 @@ def _seeds(door: Door, max_renders: int, draw_seed: Callable[[], int]) -> list[i
         if not request.seeds:
             door.refuse("seeds", "must hold at least one seed; seen an empty list")
         if len(request.seeds) > max_renders:
-            door.refuse(
-                "seeds", f"a job has at most {max_renders:,} renders; seen {len(request.seeds):,} seeds"
-            )
+            door.refuse("seeds", f"a job has at most {max_renders:,} renders; seen {len(request.seeds):,} seeds")
             return []
         for index, seed in enumerate(request.seeds):
             if not 0 <= seed <= MAX_SEED:

@@ -39,3 +39,22 @@ IMPOSSIBLE = {
     "sa_solver": "ends above zero noise under flow matching and leaves visible grain",
     "ipndm": "gives garbage under flow matching",
 }
+
+#: The DPM-Solver kind: its timesteps are whole numbers below 1000.
+_WHOLE_TIMESTEPS = frozenset({"dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc"})
+
+
+def first_steps_collide(sampler: str, steps: int, flow_shift: float) -> bool:
+    """Whether a sampler's first two steps fall on the same timestep.
+
+    A large shift crowds the first steps together, and these samplers round to whole timesteps. SanaPipeline lets
+    them look up their first step by its timestep, so they begin at the second and run past the end of their list.
+    """
+    if sampler not in _WHOLE_TIMESTEPS or steps < 2:
+        return False
+    first, second = 0.999, 0.999 * (steps - 1) / steps  # of 1 … 0.001 in equal parts
+    return _timestep(first, flow_shift) == _timestep(second, flow_shift)
+
+
+def _timestep(sigma: float, flow_shift: float) -> int:
+    return int(1000 * flow_shift * sigma / (1 + (flow_shift - 1) * sigma))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from farm.params.door import Door
+from farm.params.samplers import first_steps_collide
 from farm.params.sizes import rendered_shape
 
 
@@ -17,13 +18,30 @@ def sana_parameters(door: Door) -> dict[str, Any]:
     if instruction is None:
         instruction = entry.defaults.get("complex_human_instruction", True)
     rendered = rendered_shape(entry, max(width, 1), max(height, 1))
+    before = len(door.faults)
+    steps = door.whole("num_inference_steps", *entry.limits.steps)
+    sampler = door.sampler()
+    shift = door.flow_shift(rendered.width, rendered.height)
+    if len(door.faults) == before:
+        _check_crowding(door, sampler, steps, shift)
     return {
         "width": width,
         "height": height,
-        "num_inference_steps": door.whole("num_inference_steps", *entry.limits.steps),
+        "num_inference_steps": steps,
         "guidance_scale": guidance,
         "negative_prompt": door.negative_prompt(guidance),
-        "sampler": door.sampler(),
-        "flow_shift": door.flow_shift(rendered.width, rendered.height),
+        "sampler": sampler,
+        "flow_shift": shift,
         "complex_human_instruction": instruction,
     }
+
+
+def _check_crowding(door: Door, sampler: str, steps: int, shift: float | None) -> None:
+    if shift is None or not first_steps_collide(sampler, steps, shift):
+        return
+    most = next(count for count in range(steps, 0, -1) if not first_steps_collide(sampler, count, shift))
+    door.refuse(
+        "num_inference_steps",
+        f"{steps} steps are too many for {sampler} at flow_shift {shift:g}: the first two fall on one timestep; "
+        f"take at most {most} steps, a smaller shift, or the sampler euler",
+    )

@@ -18,9 +18,7 @@ class JobRequest(BaseModel):
     Types are strict: `"20"`, `20.0` and `true` are no numbers of steps.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
     model: str = Field(description="a name of GET /api/v1/models")
     prompt: str | list[str] = Field(description="one prompt, or a list: each is rendered with each seed")
@@ -35,12 +33,8 @@ class JobRequest(BaseModel):
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     sampler: str | None = None
-    flow_shift: float | None = Field(
-        None, description="timestep shift; larger spends more steps on composition"
-    )
-    complex_human_instruction: bool | None = Field(
-        None, description="Sana's own instruction before the prompt"
-    )
+    flow_shift: float | None = Field(None, description="timestep shift; larger spends more steps on composition")
+    complex_human_instruction: bool | None = Field(None, description="Sana's own instruction before the prompt")
     deterministic: bool | None = Field(None, description="render alone: the same bytes again, but slower")
     class_name: ClassName = Field("normal", alias="class", description="urgent before normal before bulk")
     title: str | None = Field(None, max_length=300)

@@ -17,9 +17,7 @@ def text_fault(text: str, max_chars: int, *, may_be_empty: bool = False) -> str 
     for place, character in enumerate(text):
         code = ord(character)
         if 0xD800 <= code <= 0xDFFF:
-            return (
-                f"holds half of a character (lone surrogate U+{code:04X}) at {place}; send whole characters"
-            )
+            return f"holds half of a character (lone surrogate U+{code:04X}) at {place}; send whole characters"
         if unicodedata.category(character) == "Cc" and character not in _ALLOWED_CONTROLS:
             name = "the NUL character" if code == 0 else f"the control character U+{code:04X}"
             return f"holds {name} at {place}; remove it"
