@@ -47,6 +47,8 @@ def in_company(work: Work[Made], tracks: Sequence[Track], device: torch.device) 
     try:
         made = work(tracks)
         synchronize(device)
+        if len(made) != len(tracks):
+            raise RuntimeError(f"the family gave {len(made)} results for {len(tracks)} tracks")
     except Exception as raised:
         if is_device_lost(raised):
             raise DeviceLost(f"{type(raised).__name__}: {raised}") from raised
@@ -89,6 +91,6 @@ def free_memory(device: torch.device) -> None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what was asked of it, so that times and errors fall on the right pass."""
+    """Wait until the device has done what was asked of it, so that times and errors fall on the right one."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -130,14 +130,18 @@ class Engine:
             yield Stepped([_progress(track, Phase.FINISHING if track.finished else Phase.STEPPING) for track in moved])
 
     def _next_company(self) -> tuple[Hashable, list[Track]]:
-        """All tracks of the pass key that was served longest ago, in the order they joined."""
+        """All tracks of the pass key that was served longest ago.
+
+        Guided ones first, then in the order they joined: a row's number and the number of guided rows then say
+        where in the pass a track was, and on some machines the last bits depend on that.
+        """
         companies: dict[Hashable, list[Track]] = {}
         for track in self._tracks.values():
             companies.setdefault(self._family.pass_key(track), []).append(track)
         key = min(companies, key=lambda found: self._turns.get(found, 0))
         self._turn += 1
         self._turns = {found: self._turns.get(found, 0) for found in companies} | {key: self._turn}
-        return key, companies[key]
+        return key, sorted(companies[key], key=lambda track: not track.guided)
 
     def _advance(self, outcome: Outcome[torch.Tensor]) -> RenderFailed | None:
         """Take one track's own step with its prediction; the failure if it could not."""

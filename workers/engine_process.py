@@ -46,7 +46,7 @@ class Line:
         self._said = time.monotonic()
 
     def say(self, message: FromEngine) -> None:
-        """Raises OSError when the parent is gone."""
+        """Raises ConnectionError when the parent is gone."""
         self._connection.send(message)
         self._said = time.monotonic()
 
@@ -56,7 +56,7 @@ class Line:
             self.say(Alive())
 
     def hear(self, seconds: float) -> ToEngine | None:
-        """The next message, waiting that long at most. Raises EOFError or OSError when the parent is gone."""
+        """The next message, waiting that long at most. Raises EOFError or ConnectionError when the parent is gone."""
         if not self._connection.poll(seconds):
             return None
         message: ToEngine = self._connection.recv()
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FarmError as error:
         line.say(LoadFailed(str(error)))
         return LOAD_FAILED
-    except (EOFError, OSError) as error:
+    except (EOFError, ConnectionError) as error:
         log.info("the worker is gone, so the engine stops", error=type(error).__name__)
         return 0
 

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from farm.params import parse_parameters, shape_of
 from tests.workers import tiny_pipelines
 from workers.engine import Engine
-from workers.families import Family, find_family
-from workers.protocol import BatchEnded, FromEngine, RenderBatch, RenderOrder
+from workers.families import find_family
+from workers.families.base import Family, Pixels, Track
+from workers.families.sana import SanaFamily
+from workers.loading import load
+from workers.protocol import BatchEnded, FromEngine, RenderBatch, Rendered, RenderOrder
+from workers.samplers import build_sampler
 
 CPU = torch.device("cpu")
 
@@ -44,12 +49,16 @@ def order(family: Family, render_id: str = "r1", attempt: int = 1, **changes: An
     return RenderOrder(render_id, attempt, "job", values, shape.width, shape.height, shape.frames)
 
 
-def tiny_family(name: str, dtype: torch.dtype = torch.float32, **changes: Any) -> Family:
-    """The family around a fresh tiny pipeline; the VAE of Wan stays in float32, as its models ask."""
+def tiny_family(name: str, **changes: Any) -> Family:
+    """The family around a fresh tiny pipeline in float32; `changes` are to its catalog entry."""
     pipeline = tiny_pipelines.build(name, sample_size=changes.pop("sample_size", 2))
-    for part in (pipeline.transformer, pipeline.text_encoder, *([] if name == "wan" else [pipeline.vae])):
-        part.to(dtype)
     return find_family(name)(pipeline, tiny_pipelines.entry(name, **changes), CPU)
+
+
+def loaded_family(name: str, folder: Path, dtype: str) -> Family:
+    """The family as a worker loads it from a folder; Wan's VAE stays in float32, as its models ask."""
+    dtypes = {"default": dtype} | ({"vae": "float32"} if name == "wan" else {})
+    return load(tiny_pipelines.entry(name, folder, dtype=dtypes), CPU).family
 
 
 def batch(orders: Sequence[RenderOrder], batch_id: str = "b1") -> RenderBatch:
@@ -72,3 +81,41 @@ def render(family: Family, spool: Path, orders: Sequence[RenderOrder]) -> list[F
     said = run(engine)
     assert isinstance(said[-1], BatchEnded)
     return said
+
+
+def watch_latents(family: Family) -> dict[str, torch.Tensor]:
+    """From here on, what the VAE is given, by render id."""
+    seen: dict[str, torch.Tensor] = {}
+    decode = family.decode
+
+    def watched(tracks: Sequence[Track]) -> list[Pixels | None]:
+        for track in tracks:
+            final = family.final_latents(track) if isinstance(family, SanaFamily) else track.latents
+            seen[track.order.render_id] = final.clone()
+        return decode(tracks)
+
+    family.decode = watched  # type: ignore[method-assign]
+    return seen
+
+
+def pixels_of(said: Sequence[FromEngine]) -> dict[str, Pixels]:
+    """What was rendered, by render id."""
+    return {message.render_id: np.load(message.pixels_path) for message in said if isinstance(message, Rendered)}
+
+
+def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> Any:
+    """What diffusers itself makes of the same parameters: the reference."""
+    pipeline = family.pipeline
+    names = ["prompt", "width", "height", "num_inference_steps", "guidance_scale", "max_sequence_length"]
+    names += ["negative_prompt"] if "negative_prompt" in values else []
+    names += ["num_frames"] if "num_frames" in values else []
+    arguments = {name: values[name] for name in names}
+    if "complex_human_instruction" in values:
+        arguments["use_resolution_binning"] = family.entry.bins is not None
+        if not values["complex_human_instruction"]:
+            arguments["complex_human_instruction"] = None
+    if values["family"] == "sprint" and values["num_inference_steps"] != 2:
+        arguments["intermediate_timesteps"] = None
+    pipeline.scheduler = build_sampler(values["sampler"], flow_shift=values.get("flow_shift") or 1.0)
+    generator = torch.Generator("cpu").manual_seed(values["seed"])
+    return pipeline(**arguments, generator=generator, output_type=output_type)[0]

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
@@ -74,15 +74,10 @@ class EngineProcess:
         return self.process.returncode, log
 
 
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_pipelines.save("sana", tmp_path_factory.mktemp("model") / "tiny-sana")
-
-
 @pytest.fixture
-def environment(tmp_path: Path, model_folder: Path) -> dict[str, str]:
+def environment(tmp_path: Path, tiny_folder: Callable[[str], Path]) -> dict[str, str]:
     """The settings of a farm whose catalog has the tiny model and a pool for it."""
-    entry = tiny_pipelines.entry("sana", model_folder).model_dump(mode="json", exclude_none=True)
+    entry = tiny_pipelines.entry("sana", tiny_folder("sana")).model_dump(mode="json", exclude_none=True)
     catalog = tmp_path / "catalog.yaml"
     name = entry.pop("name")
     pools = {"tiny-pool": {"model": name, "max_batch": 4, "threads": 1, "device": "cpu"}}
@@ -148,9 +143,7 @@ def test_it_loads_renders_a_batch_drops_one_and_ends_with_its_socket(engine: Eng
     assert "secret plan" not in log
 
 
-def test_a_model_that_cannot_be_loaded_is_explained(
-    environment: dict[str, str], spool: Path, tmp_path: Path
-) -> None:
+def test_a_model_that_cannot_be_loaded_is_explained(environment: dict[str, str], spool: Path, tmp_path: Path) -> None:
     # Given a catalog whose model names a folder that is not there,
     catalog = Path(environment["FARM_CATALOG"])
     values = yaml.safe_load(catalog.read_text())

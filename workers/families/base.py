@@ -88,9 +88,7 @@ class Track:
         self._draws = takes_generator(self.sampler)
         times = self.timesteps.tolist()
         sigmas = getattr(self.sampler, "sigmas", None)
-        self.schedule = list(
-            zip(times, [None] * len(times) if sigmas is None else sigmas.tolist(), strict=False)
-        )
+        self.schedule = list(zip(times, [None] * len(times) if sigmas is None else sigmas.tolist(), strict=False))
 
     @property
     def steps(self) -> int:
@@ -105,9 +103,7 @@ class Track:
     def sample(self, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
         """The sampler's step from the present latents, drawing from the render's own generator if it draws."""
         extra = {"generator": self.generator} if self._draws else {}
-        sampled: tuple[Tensor, ...] = self.sampler.step(
-            prediction, timestep, self.latents, return_dict=False, **extra
-        )
+        sampled: tuple[Tensor, ...] = self.sampler.step(prediction, timestep, self.latents, return_dict=False, **extra)
         return sampled
 
 
@@ -155,6 +151,7 @@ class Family(ABC):
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
         """One transformer pass for all: for each track the guided prediction, shaped as its latents.
 
+        Tracks with guidance come first.
         Changes nothing in the tracks, so it may be tried again with fewer of them.
         """
 
@@ -194,18 +191,17 @@ def guide(unguided: Tensor, guided: Tensor, scales: Sequence[float]) -> Tensor:
 
 
 def guide_tracks(tracks: Sequence[Track], conditional: Tensor, unconditional: Tensor | None) -> list[Tensor]:
-    """Apply guidance to those tracks that have it.
+    """Apply guidance to those tracks that have it, which come first.
 
-    conditional holds a row for each track, unconditional one for each guided track, in the same order.
+    conditional holds a row for each track, unconditional one for each guided track.
     """
-    predictions = list(torch.split(conditional, 1))
-    rows = [row for row, track in enumerate(tracks) if track.guided]
-    if unconditional is not None and rows:
-        picked = conditional if len(rows) == len(tracks) else torch.cat([predictions[row] for row in rows])
-        scales = [tracks[row].parameters.guidance_scale for row in rows]
-        for row, prediction in zip(rows, torch.split(guide(unconditional, picked, scales), 1), strict=True):
-            predictions[row] = prediction
-    return predictions
+    scales = [track.parameters.guidance_scale for track in tracks if track.guided]
+    predictions = conditional
+    if unconditional is not None and scales:
+        guided = guide(unconditional, conditional[: len(scales)], scales)
+        rest = conditional[len(scales) :]
+        predictions = torch.cat([guided, rest]) if len(rest) else guided
+    return list(torch.split(predictions, 1))
 
 
 def rows_of(parts: Iterable[Tensor | None]) -> Tensor:

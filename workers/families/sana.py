@@ -46,9 +46,7 @@ class SanaFamily(Family):
         width, height = asked.width, asked.height
         if self.entry.bins is not None:
             table = _BIN_TABLES[self.entry.bins]
-            height, width = self.pipeline.image_processor.classify_height_width_bin(
-                height, width, ratios=table
-            )
+            height, width = self.pipeline.image_processor.classify_height_width_bin(height, width, ratios=table)
         if (order.width, order.height, order.frames) != (width, height, 1):
             raise Refused(
                 f"ordered as {order.width}x{order.height}x{order.frames}, but {self.entry.name} renders "

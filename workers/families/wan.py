@@ -125,11 +125,6 @@ class WanFamily(Family):
             for values in (vae.config.latents_mean, vae.config.latents_std)
         )
         # Divided by the reciprocal, as the pipeline does: multiplying rounds differently.
-        latents = latents / (1.0 / deviation).to(latents.device, latents.dtype) + mean.to(
-            latents.device, latents.dtype
-        )
+        latents = latents / (1.0 / deviation).to(latents.device, latents.dtype) + mean.to(latents.device, latents.dtype)
         clips = vae.decode(latents, return_dict=False)[0]
-        return [
-            to_uint8(clip)
-            for clip in self.pipeline.video_processor.postprocess_video(clips, output_type="np")
-        ]
+        return [to_uint8(clip) for clip in self.pipeline.video_processor.postprocess_video(clips, output_type="np")]
