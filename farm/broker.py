@@ -170,6 +170,8 @@ def serve_rings(
     # Strong references: Celery forgets a handler that nobody else holds.
     signals.setup_logging.connect(_leave_logging_alone, weak=False)
     signals.worker_shutting_down.connect(_hear_signal(on_drain), weak=False)
+    # It warns root of pickled messages, which this app does not accept.
+    warnings.simplefilter("ignore", SecurityWarning)
     worker = app.Worker(
         hostname=f"{worker_name}@{socket.gethostname()}",
         queues=[queue_name(pool)],
@@ -179,8 +181,6 @@ def serve_rings(
         without_mingle=True,
         quiet=True,
     )
-    # It warns root of pickled messages, which this app does not accept.
-    warnings.simplefilter("ignore", SecurityWarning)
     worker.start()
 
 
