@@ -58,9 +58,10 @@ def make_app(settings: BrokerSettings) -> Celery:
         accept_content=["json"],
         result_backend=None,
         task_ignore_result=True,
-        # A ring is done when it is heard. A worker takes one at a time and leaves the others in the queue.
+        # A ring is done when it is heard. A busy worker leaves the others in the queue, for one that is idle.
         task_acks_late=False,
         worker_prefetch_multiplier=1,
+        worker_disable_prefetch=bool(url),
         task_default_queue="farm",
         task_queues=None,
         task_create_missing_queues=True,

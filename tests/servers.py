@@ -80,9 +80,7 @@ def valkey_url(valkey_server: Server) -> str:
 def s3(server_processes: Processes, server_folder: Path) -> S3:
     """The running S3 server, with the bucket `latent-farm`."""
     key, secret = "tests", "the-secret-of-the-tests"
-    server = seaweed(
-        server_folder / "seaweed", Ports(server_folder / "ports.json"), key, secret, "latent-farm"
-    )
+    server = seaweed(server_folder / "seaweed", Ports(server_folder / "ports.json"), key, secret, "latent-farm")
     server_processes.start(server.program)
     server_processes.wait_ready([server.program.name])
     return S3(server.url, SecretStr(key), SecretStr(secret))
