@@ -1,6 +1,8 @@
 """Feeding the engine: claim what fits, hand it over, come back for more until nothing is pending."""
 
+import math
 import threading
+import time
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -8,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.lifecycle import Outcome
 from scheduler import claims
+from scheduler.watermark import Watermark
 from workers.engine_link import EngineLink
 from workers.holdings import Holdings
 from workers.protocol import RenderBatch, RenderOrder
@@ -32,6 +35,8 @@ class Feeder:
         settler: Settler,
     ) -> None:
         self.draining = threading.Event()
+        self._drained_by = math.inf  # monotonic; what is in the engine then goes back
+        self._watermark = Watermark()
         self._connections = connections
         self._pool = connections.catalog.pool(pool)
         self._worker_id = worker_id
@@ -39,6 +44,12 @@ class Feeder:
         self._holdings = holdings
         self._settler = settler
         self._turn = threading.Lock()
+
+    def drain(self) -> None:
+        """Claim nothing more; the batch in the engine has `drain_seconds` to end."""
+        if not self.draining.is_set():
+            self._drained_by = time.monotonic() + self._connections.settings.drain_seconds
+            self.draining.set()
 
     def work_until_empty(self) -> int:
         """Claim and render until a claim comes back empty; the number of renders taken. 0 if another thread is at it."""
@@ -76,6 +87,7 @@ class Feeder:
             capacity=self._pool.max_batch,
             now=connections.clock(),
             lease_seconds=connections.settings.lease_seconds,
+            watermark=self._watermark,
         )
 
     def _hand_over(self, claim: claims.Claim) -> None:
@@ -97,8 +109,9 @@ class Feeder:
         if not self._link.send(RenderBatch(claim.batch_id, orders)):
             self._link_lost(claim)
             return
-        while not self._holdings.wait_engine_below(1, timeout=1.0):
-            pass
+        while not self._holdings.wait_engine_below(1, timeout=0.5):
+            if time.monotonic() > self._drained_by:
+                return
 
     def _link_lost(self, claim: claims.Claim) -> None:
         """The engine died between the claim and the hand-over: nobody has begun, so nobody is to blame."""

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import stamina
 import structlog
-from scheduler.settling import Output, Settlement
 
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from farm.manifest import summary_line
 from farm.storage import ArtifactKind, artifact_key
+from scheduler.settling import Output, Settlement
 from workers.holdings import Holding, Holdings
 from workers.outputs import EncodedFile, Pixels, encode_output, encode_thumbnail
 from workers.protocol import EngineFacts, Rendered

@@ -72,6 +72,8 @@ class Heartbeat:
             log.info("revoked", render=render_id)
             self._link.send(DropRender(render_id))
         self._holdings.let_go(revoked)
+        for phase, held in self._holdings.moved_since_last_asked().items():
+            leases.set_phase(connections.engine, held, phase)
         done, self._done = self._done, 0
         try:
             beat(connections.engine, self._pulse(), renders_done=done, now=now)

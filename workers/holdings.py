@@ -4,10 +4,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from farm.lifecycle import Phase
 from scheduler.claims import ClaimedRender
 from scheduler.leases import Held
-
-from farm.lifecycle import Phase
 
 
 @dataclass
@@ -17,6 +16,7 @@ class Holding:
     render: ClaimedRender
     batch_id: str
     phase: Phase = Phase.CLAIMED
+    told_phase: Phase = Phase.CLAIMED  # what SQL says; progress has it sooner
     in_engine: bool = True
     step: int = 0
     steps: int = 0
@@ -59,6 +59,16 @@ class Holdings:
     def leases(self) -> list[Held]:
         with self._changed:
             return [Held(holding.render.id, holding.render.attempt) for holding in self._held.values()]
+
+    def moved_since_last_asked(self) -> dict[Phase, list[Held]]:
+        """Those whose phase is another than when this was last asked, by their phase now."""
+        moved: dict[Phase, list[Held]] = {}
+        with self._changed:
+            for holding in self._held.values():
+                if holding.told_phase != holding.phase:
+                    holding.told_phase = holding.phase
+                    moved.setdefault(holding.phase, []).append(Held(holding.render.id, holding.render.attempt))
+        return moved
 
     def in_engine(self) -> list[Holding]:
         with self._changed:

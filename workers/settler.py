@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import stamina
 import structlog
-from scheduler.settling import Settlement, settle
 from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome
+from scheduler.settling import Settlement, settle
 from workers.holdings import Holding, Holdings
 
 log = structlog.get_logger(__name__)
@@ -19,8 +19,9 @@ _SETTLE_PATIENCE = 120.0  # seconds; a database that is away longer than that ha
 class Settler:
     """Settles for one worker; safe to use from every thread."""
 
-    def __init__(self, connections: Connections, holdings: Holdings) -> None:
+    def __init__(self, connections: Connections, holdings: Holdings, *, worker_id: str) -> None:
         self._connections = connections
+        self._worker_id = worker_id
         self._holdings = holdings
 
     def settle(self, settlements: Sequence[Settlement]) -> set[str]:
@@ -36,6 +37,7 @@ class Settler:
                         settlements,
                         now=connections.clock(),
                         max_failures=connections.settings.max_failures,
+                        worker_id=self._worker_id,
                     )
         except DBAPIError as error:
             # The renders stay 'running' in SQL; when their lease runs out the supervisor hands them to another worker.

@@ -22,6 +22,7 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
 from farm.progress import StepProgress
 from scheduler import roster
+from scheduler.lanes import sync_catalog
 from workers.engine_link import EngineLink
 from workers.feeder import Feeder
 from workers.finishing import Finisher
@@ -50,7 +51,7 @@ class Worker:
         self._model = connections.catalog.model(self._pool.model)
         self._spool = Path(tempfile.mkdtemp(prefix="latent-farm-spool-"))
         self._holdings = Holdings()
-        self._settler = Settler(connections, self._holdings)
+        self._settler = Settler(connections, self._holdings, worker_id=self.id)
         self._finisher = Finisher(connections, self._holdings, self._settler, on_done=self._count_done)
         self._link = EngineLink(
             [
@@ -77,6 +78,7 @@ class Worker:
     def run(self) -> None:
         """Serve the pool until SIGTERM or SIGINT, then drain: finish what was begun, hand back what was not."""
         connections = self._connections
+        sync_catalog(connections.engine, connections.catalog, connections.clock())
         roster.sign_on(
             connections.engine,
             worker_id=self.id,
@@ -97,7 +99,7 @@ class Worker:
                 connections.settings,
                 pool=self._pool.name,
                 worker_name=f"{self._pool.name}.{self.id[-8:]}",
-                on_ring=self._feeder.work_until_empty,
+                on_ring=self._look,
                 on_drain=self._drain,
             )
         finally:
@@ -108,17 +110,19 @@ class Worker:
     def _poll(self) -> None:
         """Look without being rung: a ring can be lost, and with Redis down there are none."""
         while not self._feeder.draining.wait(self._connections.settings.idle_poll_seconds):
-            self._feeder.work_until_empty()
+            self._look()
+
+    def _look(self) -> None:
+        self._feeder.work_until_empty()
 
     def _drain(self) -> None:
         if not self._feeder.draining.is_set():
             log.info("worker drains", holding=len(self._holdings))
         self._heartbeat.draining = True
-        self._feeder.draining.set()
+        self._feeder.drain()
 
     def _close(self) -> None:
         connections = self._connections
-        self._holdings.wait_engine_below(1, connections.settings.drain_seconds)
         self._link.stop()
         self._settler.end(self._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
         self._finisher.stop()
