@@ -59,7 +59,12 @@ _ENDPOINTS = (
 def make_blueprint() -> APIBlueprint:
     """All endpoints of version 1 in one blueprint."""
     blueprint = APIBlueprint(
-        "api", __name__, url_prefix="/api/v1", abp_security=SECURITY, abp_responses=_described_problems()
+        "api",
+        __name__,
+        url_prefix="/api/v1",
+        abp_security=SECURITY,
+        abp_responses=_described_problems(),
+        operation_id_callback=lambda name, path, method: name,
     )
     for endpoint in _ENDPOINTS:
         endpoint.register(blueprint)

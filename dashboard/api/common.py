@@ -5,10 +5,15 @@ from typing import Any
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.schema import Schema
+from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
+
+JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
+RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
+FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
 
 
 class JobPath(BaseModel):

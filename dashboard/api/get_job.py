@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import JobPath, reply
+from dashboard.api.common import JOBS, JobPath, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.jobs import find_job
@@ -14,7 +14,7 @@ from farm.database import read
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/jobs/<job_id>", responses={200: Job})
+    @blueprint.get("/jobs/<job_id>", tags=[JOBS], responses={200: Job})
     def get_job(path: JobPath) -> Response:
         """Read a job and its counts."""
         with read(farm().engine) as connection:

@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.common import JobPath, reply
+from dashboard.api.common import JOBS, JobPath, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.jobs import find_job, list_events
@@ -23,7 +23,7 @@ class EventsQuery(BaseModel):
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/jobs/<job_id>/events", responses={200: EventList})
+    @blueprint.get("/jobs/<job_id>/events", tags=[JOBS], responses={200: EventList})
     def get_job_events(path: JobPath, query: EventsQuery) -> Response:
         """Read what happened to a job, oldest first. Versions have no gaps, so nothing is missed."""
         with read(farm().engine) as connection:

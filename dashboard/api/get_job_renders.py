@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import JobPath, PageQuery, reply, signed_link
+from dashboard.api.common import JOBS, JobPath, PageQuery, reply, signed_link
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import after_render, read_after_render
@@ -16,7 +16,7 @@ from farm.database import read
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/jobs/<job_id>/renders", responses={200: RenderPage})
+    @blueprint.get("/jobs/<job_id>/renders", tags=[JOBS], responses={200: RenderPage})
     def get_job_renders(path: JobPath, query: PageQuery) -> Response:
         """List the renders of a job in the order of their index, with links to their files."""
         after = read_after_render(query.cursor)

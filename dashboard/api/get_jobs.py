@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
-from dashboard.api.common import PageQuery, reply
+from dashboard.api.common import JOBS, PageQuery, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
@@ -23,7 +23,7 @@ class JobsQuery(PageQuery):
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/jobs", responses={200: JobPage})
+    @blueprint.get("/jobs", tags=[JOBS], responses={200: JobPage})
     def get_jobs(query: JobsQuery) -> Response:
         """List jobs, newest first."""
         with read(farm().engine) as connection:

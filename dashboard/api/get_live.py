@@ -18,6 +18,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboard.api.common import FARM
 from dashboard.auth import principal
 from dashboard.context import farm, pump
 from dashboard.events import Subscription
@@ -52,7 +53,7 @@ def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
     events: dict[str, Any] = {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
-    @blueprint.get("/live", responses={200: events})
+    @blueprint.get("/live", tags=[FARM], responses={200: events})
     def get_live(query: LiveQuery) -> Response:
         """Hear of changed jobs and of the steps of running renders.
 

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import reply
+from dashboard.api.common import FARM, reply
 from dashboard.context import farm
 from dashboard.schemas import Model, ModelList
 from farm.params.forms import parameters_schema
@@ -12,7 +12,7 @@ from farm.params.forms import parameters_schema
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/models", responses={200: ModelList})
+    @blueprint.get("/models", tags=[FARM], responses={200: ModelList})
     def get_models() -> Response:
         """List the models with their limits, defaults and offered sizes."""
         catalog = farm().catalog

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import reply
+from dashboard.api.common import FARM, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.machines import list_pools
@@ -14,7 +14,7 @@ from farm.database import read
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/pools", responses={200: PoolList})
+    @blueprint.get("/pools", tags=[FARM], responses={200: PoolList})
     def get_pools() -> Response:
         """List the pools with their workers and the caller's unfinished renders."""
         with read(farm().engine) as connection:

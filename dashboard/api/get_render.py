@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import RenderPath, reply, signed_link
+from dashboard.api.common import RENDERS, RenderPath, reply, signed_link
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.renders import find_render
@@ -14,7 +14,7 @@ from farm.database import read
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/renders/<render_id>", responses={200: Render})
+    @blueprint.get("/renders/<render_id>", tags=[RENDERS], responses={200: Render})
     def get_render(path: RenderPath) -> Response:
         """Read a render, how far it is, and links to its files."""
         return reply(read_render(path.render_id))

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import reply
+from dashboard.api.common import FARM, reply
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.reads.machines import list_workers
@@ -15,7 +15,7 @@ from farm.security import Role
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/workers", responses={200: WorkerList})
+    @blueprint.get("/workers", tags=[FARM], responses={200: WorkerList})
     def get_workers() -> Response:
         """List the workers that were seen within the last hour."""
         with read(farm().engine) as connection:

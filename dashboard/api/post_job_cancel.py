@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import JobPath, reply
+from dashboard.api.common import JOBS, JobPath, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
@@ -16,7 +16,7 @@ from scheduler import control
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.post("/jobs/<job_id>/cancel", responses={200: Job})
+    @blueprint.post("/jobs/<job_id>/cancel", tags=[JOBS], responses={200: Job})
     def post_job_cancel(path: JobPath) -> Response:
         """Cancel all renders of a job that have not ended. What is done stays."""
         who = principal()

@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from dashboard.api.common import json_body, reply
+from dashboard.api.common import JOBS, json_body, reply
 from dashboard.auth import principal
 from dashboard.bodies import body_sha256, read_json
 from dashboard.context import farm
@@ -29,7 +29,10 @@ def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.post(
-        "/jobs", responses={201: Submitted, 200: Submitted}, openapi_extensions=json_body(blueprint, JobRequest)
+        "/jobs",
+        tags=[JOBS],
+        responses={201: Submitted, 200: Submitted},
+        openapi_extensions=json_body(blueprint, JobRequest),
     )
     def post_jobs(header: SubmissionHeader) -> Response:
         """Submit a job: one or many prompts, each with one or many seeds.

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import RenderPath, reply
+from dashboard.api.common import RENDERS, RenderPath, reply
 from dashboard.api.get_render import read_render
 from dashboard.auth import principal
 from dashboard.context import farm
@@ -15,7 +15,7 @@ from scheduler import control
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.post("/renders/<render_id>/cancel", responses={200: Render})
+    @blueprint.post("/renders/<render_id>/cancel", tags=[RENDERS], responses={200: Render})
     def post_render_cancel(path: RenderPath) -> Response:
         """Cancel one render that has not ended."""
         control.cancel_render(farm(), known_form("render", path.render_id), principal().project_id)
