@@ -292,14 +292,18 @@ class TestPauseJob:
 
         assert job_row(connections, job)["status"] == "done"
 
-    def test_pausing_again_holds_what_came_back(self, connections: Connections, project: str) -> None:
+    def test_what_a_worker_gives_back_is_held_until_the_job_is_resumed(
+        self, connections: Connections, project: str
+    ) -> None:
         job = submit_job(connections, project, 2)
         held = claim_some(connections)
         pause_job(connections, job, project)
+
         settle_as(connections, held, Outcome.RETURNED)
 
-        assert pause_job(connections, job, project) == 2
-        assert statuses(connections, job) == ["held", "held"]
+        assert claim_some(connections) == []
+        resume_job(connections, job, project)
+        assert len(claim_some(connections)) == 2
 
     def test_a_job_that_has_ended_cannot_be_paused_or_resumed(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1)

@@ -1,0 +1,79 @@
+"""`farm scheduler` as processes: one acts, one stands by, and they stop when they are told to."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from farm.clock import system_clock
+from farm.connections import Connections
+from farm.database import read
+from farm.settings import Settings
+from farm.tables import Lease
+from tests.scheduler.jobs import claim_some, statuses, submit_job
+from tests.waiting import eventually
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
+    """Starts schedulers on this test's database; those that are left are killed at its end."""
+    variables = os.environ | settings.to_variables() | {"FARM_SUPERVISE_SECONDS": "0.1"}
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin() -> "subprocess.Popen[bytes]":
+        with (tmp_path / f"scheduler-{len(started)}.log").open("wb") as log:
+            command = [sys.executable, "-m", "farm.cli", "scheduler"]
+            started.append(subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def holder(connections: Connections) -> int | None:
+    """The process that acts: its id is the second part of the lease's holder."""
+    with read(connections.engine) as connection:
+        found = connection.scalar(select(Lease.holder))
+    return int(found.split(":")[1]) if found else None
+
+
+def test_another_scheduler_takes_over_when_the_one_that_acts_is_killed(
+    start: Start, connections: Connections, project: str
+) -> None:
+    # Given a scheduler that acts and one that stands by
+    first = start()
+    eventually(lambda: holder(connections) == first.pid)
+    second = start()
+
+    # When the first is killed, and a worker's lease runs out
+    first.kill()
+    connections.clock = lambda: system_clock() - 3600
+    job = submit_job(connections, project, 1)
+    claim_some(connections)
+
+    # Then the second acts: the render is pending again
+    eventually(lambda: statuses(connections, job) == ["pending"])
+    assert holder(connections) == second.pid
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_scheduler_that_is_told_to_stop_gives_up_its_lease_and_ends_with_0(
+    start: Start, connections: Connections, stop: signal.Signals
+) -> None:
+    scheduler = start()
+    eventually(lambda: holder(connections) == scheduler.pid)
+
+    scheduler.send_signal(stop)
+
+    assert scheduler.wait(timeout=60) == 0
+    assert holder(connections) is None
