@@ -22,7 +22,7 @@ from farm.client.replies import Reply
 from farm.errors import FarmError
 
 #: Seconds for which a command tries to reach the farm before it gives up.
-PATIENCE = 10.0
+PATIENCE = 5.0
 
 
 class ExitCode(IntEnum):

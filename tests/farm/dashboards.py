@@ -5,7 +5,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from pydantic import SecretStr
@@ -13,7 +13,8 @@ from werkzeug.serving import make_server
 
 from dashboard.app import create_app
 from dashboard.context import PUMP
-from farm.accounts import create_key, ensure_first_project
+from farm.accounts import create_key, create_project
+from farm.client import FarmClient
 from farm.clock import system_clock
 from farm.connections import Connections
 from farm.demo.scenes import Scene, draw_picture
@@ -34,12 +35,24 @@ SCENE = Scene("circle", "red", "blue", "centre", "large")
 
 @dataclass
 class DashboardFarm:
-    """A farm whose dashboard runs at `url`; `work` does what is pending."""
+    """A farm whose dashboard runs at `url`, seen by one project; `work` does what is pending."""
 
     url: str
-    key: str
     connections: Connections
     worker_id: str
+    key: str = ""
+    project_id: str = ""
+
+    @contextmanager
+    def new_project(self) -> Iterator["DashboardFarm"]:
+        """The same farm for a project of its own; what it leaves undone is cancelled."""
+        engine = self.connections.engine
+        project_id = create_project(engine, f"project {new_id()}")
+        key = create_key(engine, project_id, name="tests").secret
+        yield replace(self, key=key, project_id=project_id)
+        with FarmClient(self.url, key) as client:
+            for job in client.jobs(status="open"):
+                client.cancel(job.id)
 
     def picture(self) -> bytes:
         file = io.BytesIO()
@@ -111,7 +124,7 @@ class DashboardFarm:
 
 @contextmanager
 def dashboard_farm(database_url: str, valkey_url: str, s3: S3) -> Iterator[DashboardFarm]:
-    """Runs until the test is over."""
+    """Runs until the tests are over."""
     settings = Settings(
         database_url=SecretStr(database_url),
         redis_url=SecretStr(valkey_url),
@@ -123,8 +136,6 @@ def dashboard_farm(database_url: str, valkey_url: str, s3: S3) -> Iterator[Dashb
         idle_poll_seconds=0.2,
     )
     with Connections.open(settings) as connections:
-        account = ensure_first_project(connections.engine)
-        key = create_key(connections.engine, account.project_id, name="tests", user_id=account.user_id).secret
         sync_catalog(connections.engine, connections.catalog, system_clock())
         worker_id = new_id()
         here = {"host": "here", "pid": 1, "now": system_clock()}
@@ -135,7 +146,7 @@ def dashboard_farm(database_url: str, valkey_url: str, s3: S3) -> Iterator[Dashb
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield DashboardFarm(f"http://127.0.0.1:{server.server_port}", key, connections, worker_id)
+            yield DashboardFarm(f"http://127.0.0.1:{server.server_port}", connections, worker_id)
         finally:
             app.extensions[PUMP].close()
             server.shutdown()

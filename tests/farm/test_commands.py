@@ -1,0 +1,281 @@
+"""What a user of the command line can rely on: answers on stdout, remarks on stderr, exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from farm.cli import build_app
+from farm.client import FarmClient
+from farm.lifecycle import Outcome
+from tests.farm.dashboards import DashboardFarm
+from tests.farm.scripted_farm import scripted_farm
+from tests.waiting import eventually
+
+Farm = Callable[..., Result]
+
+
+@pytest.fixture
+def environment(dashboard: DashboardFarm, tmp_path: Path) -> dict[str, str]:
+    """What a user of the farm has in his shell."""
+    return {**os.environ, "FARM_URL": dashboard.url, "FARM_KEY": dashboard.key, "FARM_DATA_DIR": str(tmp_path)}
+
+
+@pytest.fixture
+def farm(environment: dict[str, str]) -> Farm:
+    """The command, in a pipe."""
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(build_app(), list(arguments), input=stdin, env=environment)
+
+    return run
+
+
+@pytest.fixture
+def worker(dashboard: DashboardFarm) -> Callable[[Outcome], threading.Thread]:
+    """Starts a worker that does the first work which comes."""
+
+    def start(outcome: Outcome) -> threading.Thread:
+        def work() -> None:
+            dashboard.finish(eventually(dashboard.take), outcome)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    return start
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "farm", *arguments]
+
+
+class TestSubmit:
+    def test_the_id_alone_is_the_answer_so_that_scripts_can_take_it(self, farm: Farm, dashboard: DashboardFarm) -> None:
+        told = farm("submit", "sana-demo", "a red circle", "红色圆形", "--seeds", "3", "--title", "circles")
+
+        assert told.exit_code == 0
+        job_id = told.stdout.strip()
+        assert f"{dashboard.url}/jobs/{job_id}" in told.stderr
+        [job] = json.loads(farm("jobs", "--json").stdout)
+        assert (job["id"], job["total"], job["title"]) == (job_id, 6, "circles")
+
+    def test_every_option_reaches_the_farm(self, farm: Farm) -> None:
+        told = farm(
+            *("submit", "sana-demo", "a red circle", "--negative", "blue", "--seed", "1", "--seed", "2"),
+            *("--width", "160", "--height", "128", "--steps", "8", "--guidance", "3.5", "--sampler", "euler"),
+            *("--class", "bulk", "--json"),
+        )
+
+        assert told.exit_code == 0, told.stderr
+        job = json.loads(told.stdout)
+        request = {name: value for name, value in job["request"].items() if value is not None}
+        assert (
+            request.items()
+            >= {
+                "negative_prompt": "blue",
+                "seeds": [1, 2],
+                "width": 160,
+                "height": 128,
+                "num_inference_steps": 8,
+                "guidance_scale": 3.5,
+                "sampler": "euler",
+            }.items()
+        )
+        assert job["class"] == "bulk"
+
+    def test_prompts_come_from_stdin_one_a_line(self, farm: Farm) -> None:
+        told = farm("submit", "sana-demo", "-", "--seed", "1", "--json", stdin="a red circle\n\n  一个圆\n")
+
+        assert json.loads(told.stdout)["request"]["prompt"] == ["a red circle", "一个圆"]
+        assert farm("submit", "sana-demo", "-", stdin="\n").exit_code == 2
+
+    def test_it_waits_and_brings_the_files(
+        self, farm: Farm, worker: Callable[..., threading.Thread], tmp_path: Path
+    ) -> None:
+        thread = worker(Outcome.DONE)
+
+        told = farm("submit", "sana-demo", "a red circle", "--seeds", "2", "--download", str(tmp_path / "out"))
+
+        thread.join()
+        assert told.exit_code == 0, told.stderr
+        job_id, *paths = told.stdout.split()
+        assert len(job_id) == 36
+        assert [Path(path).suffix for path in paths] == [".png", ".png"]
+        assert all(Path(path).is_file() for path in paths)
+        assert "2 of 2 done" in told.stderr
+
+    def test_a_failed_job_is_exit_code_1(self, farm: Farm, worker: Callable[..., threading.Thread]) -> None:
+        thread = worker(Outcome.FAILED)
+
+        told = farm("submit", "sana-demo", "a red circle", "--seed", "1", "--wait", "--json")
+
+        thread.join()
+        assert told.exit_code == 1
+        assert json.loads(told.stdout)["status"] == "failed"
+        job_id = json.loads(told.stdout)["id"]
+        assert "the paint ran out" in farm("job", job_id).stdout
+
+    def test_a_refusal_is_exit_code_2_and_lists_every_fault(self, farm: Farm) -> None:
+        told = farm("submit", "sana-demo", "a red circle", "--steps", "0", "--sampler", "paint")
+
+        assert told.exit_code == 2
+        assert told.stdout == ""
+        assert "/num_inference_steps" in told.stderr
+        assert "/sampler" in told.stderr
+
+    def test_an_unknown_model_is_told_with_its_nearest_name(self, farm: Farm) -> None:
+        told = farm("submit", "sana-dmo", "a red circle")
+
+        assert told.exit_code == 2
+        assert "sana-demo" in told.stderr
+
+
+class TestLooking:
+    def test_jobs_are_lines_with_tabs_in_a_pipe(self, farm: Farm) -> None:
+        first = farm("submit", "sana-demo", "tab\there", "--seed", "1").stdout.strip()
+        second = farm("submit", "sana-demo", "a red circle", "--seed", "1").stdout.strip()
+
+        lines = [line.split("\t") for line in farm("jobs").stdout.splitlines()]
+
+        assert lines[0][:3] == ["job", "status", "renders"]
+        assert [line[:3] for line in lines[1:]] == [[second, "open", "0/1"], [first, "open", "0/1"]]
+        assert len({len(line) for line in lines}) == 1
+        assert len(farm("jobs", "--limit", "1").stdout.splitlines()) == 2
+
+    def test_a_job_is_shown_with_its_renders(self, farm: Farm, dashboard: DashboardFarm) -> None:
+        job_id = farm("submit", "sana-demo", "a red circle", "--seed", "7").stdout.strip()
+        dashboard.work()
+
+        told = farm("job", job_id)
+        shown = json.loads(farm("job", job_id, "--json").stdout)
+
+        assert told.exit_code == 0
+        assert "1 of 1 done" in told.stdout
+        assert shown["job"]["status"] == "done"
+        assert shown["renders"][0]["parameters"]["seed"] == 7
+        assert shown["renders"][0]["artifacts"][0]["url"].startswith("http")
+
+    def test_following_ends_with_the_job(self, farm: Farm, worker: Callable[..., threading.Thread]) -> None:
+        job_id = farm("submit", "sana-demo", "a red circle", "--seed", "7").stdout.strip()
+        thread = worker(Outcome.DONE)
+
+        told = farm("job", job_id, "--follow", "--json")
+
+        thread.join()
+        assert told.exit_code == 0
+        versions = [json.loads(line)["version"] for line in told.stdout.splitlines()]
+        assert versions == sorted(set(versions))
+        assert json.loads(told.stdout.splitlines()[-1])["status"] == "done"
+
+    def test_workers_are_listed(self, farm: Farm, dashboard: DashboardFarm) -> None:
+        assert f"{dashboard.worker_id}\tsana-demo-local\tsana-demo\tidle" in farm("workers").stdout
+        assert json.loads(farm("workers", "--json").stdout)[0]["device"] == "cpu"
+
+    def test_what_others_write_cannot_command_the_terminal(self, farm: Farm, dashboard: DashboardFarm) -> None:
+        with FarmClient(dashboard.url, dashboard.key) as client:
+            client.submit("sana-demo", "x", seed=1, title="[red]not a style[/red] \u202egnp.exe")
+
+        told = farm("jobs").stdout
+
+        assert "[red]not a style[/red]" in told
+        assert "\u202e" not in told
+
+
+class TestCancelAndDownload:
+    def test_all_ids_are_tried_and_one_refusal_is_exit_code_2(self, farm: Farm) -> None:
+        ids = [farm("submit", "sana-demo", "x", "--seed", "1").stdout.strip() for _ in range(2)]
+
+        told = farm("cancel", ids[0], "nonsense", ids[1])
+
+        assert told.exit_code == 2
+        assert "nonsense" in told.stderr
+        assert {job["status"] for job in json.loads(farm("jobs", "--json").stdout)} == {"cancelled"}
+        assert farm("cancel", ids[0]).exit_code == 0
+
+    def test_files_are_fetched_into_a_folder_named_as_the_job(
+        self, farm: Farm, dashboard: DashboardFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        job_id = farm("submit", "sana-demo", "x", "--seed", "1").stdout.strip()
+        dashboard.work()
+
+        told = farm("download", job_id, "--kind", "output", "--kind", "manifest")
+
+        assert told.exit_code == 0
+        assert sorted(Path(line).suffix for line in told.stdout.splitlines()) == [".json", ".png"]
+        assert all((tmp_path / line).parent == tmp_path / job_id for line in told.stdout.splitlines())
+
+
+class TestProcesses:
+    """What only a real process shows."""
+
+    def test_ctrl_c_leaves_the_job_running_and_says_so(
+        self, dashboard: DashboardFarm, environment: dict[str, str]
+    ) -> None:
+        process = subprocess.Popen(
+            command("submit", "sana-demo", "a red circle", "--seed", "1", "--wait"),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        assert process.stderr
+        job_id = process.stdout.readline().strip()
+        while "0 of 1 done" not in process.stderr.readline():  # now it watches
+            assert process.poll() is None
+
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+
+        assert process.returncode == 130
+        assert f"farm job {job_id} --follow" in said
+        assert f"farm cancel {job_id}" in said
+        with FarmClient(dashboard.url, dashboard.key) as client:
+            assert client.job(job_id).status == "open"
+
+    def test_a_farm_that_is_not_there_is_exit_code_3_without_a_traceback(self, tmp_path: Path) -> None:
+        with scripted_farm() as gone:
+            url = gone.url
+        told = subprocess.run(
+            command("jobs"),
+            env={**os.environ, "FARM_URL": url, "FARM_KEY": "lf_x", "FARM_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+        assert told.returncode == 3
+        assert told.stdout == ""
+        assert url in told.stderr
+        assert "Traceback" not in told.stderr
+
+    def test_without_a_farm_it_says_how_to_get_one_with_exit_code_2(self, tmp_path: Path) -> None:
+        named = {name: value for name, value in os.environ.items() if not name.startswith("FARM_")}
+        told = subprocess.run(
+            command("jobs"),
+            env={**named, "FARM_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+        assert told.returncode == 2
+        assert "farm up" in told.stderr
+        assert "Traceback" not in told.stderr
+
+    def test_wrong_usage_is_exit_code_2(self, environment: dict[str, str]) -> None:
+        told = subprocess.run(
+            command("submit", "sana-demo"), env=environment, capture_output=True, text=True, timeout=120
+        )
+
+        assert told.returncode == 2
+        assert "PROMPT" in told.stderr
