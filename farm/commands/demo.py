@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from farm.console.speaking import ExitCode, exit_code_of, say
 from farm.console.tables import print_list
 from farm.console.watching import watcher_for_here
 from farm.demo.inspection import KINDS, Finding, inspect
-from farm.demo.rates import read_rates
+from farm.demo.rates import Rates, read_rates
 from farm.demo.tour import SEED, Stop, plan_tour
 from farm.errors import FarmError
 from farm.local.stack import LocalStack
@@ -56,11 +56,14 @@ def demo(
     try:
         _need_all_parts()
         settings = _settings(data)
-        with LocalStack(settings, postgres=postgres) as stack:
+        stops = plan_tour(pictures, clips)
+        rates = _rates(settings, stops)
+        say("Starting a farm on this machine; loading the models takes a while.")
+        with LocalStack(settings, postgres=postgres, say=say) as stack:
             say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
             with FarmClient(stack.url, stack.key) as farm:
-                findings = _run(farm, settings, plan_tour(pictures, clips), limit)
-            code = _report(findings, _folder(settings))
+                findings = _run(farm, stops, rates, folder := settings.data_dir / "demo", limit)
+            code = _report(findings, folder)
             if not exit_when_done:
                 say(f"The farm goes on; look at it: {stack.sign_in_link}\nCtrl-C stops it.", "bold")
                 stack.wait()
@@ -78,8 +81,7 @@ def _need_all_parts() -> None:
     missing = sorted({extra for module, extra in _PARTS.items() if find_spec(module) is None})
     if missing:
         raise FarmError(
-            f"This machine lacks parts of the farm ({', '.join(missing)}): "
-            "pip install 'latent-farm[all]' brings all."
+            f"This machine lacks parts of the farm ({', '.join(missing)}): pip install 'latent-farm[all]' brings all."
         )
 
 
@@ -88,15 +90,16 @@ def _settings(data: Path | None) -> Settings:
     return load_settings(variables={**os.environ, **given})
 
 
-def _folder(settings: Settings) -> Path:
-    """Where the files of the demo go."""
-    return settings.data_dir / "demo"
-
-
-def _run(farm: FarmClient, settings: Settings, stops: Sequence[Stop], limit: float) -> list[Finding]:
-    """Submit all, watch until all have ended, fetch the files, look at them."""
+def _rates(settings: Settings, stops: Sequence[Stop]) -> dict[str, Rates]:
+    """What each model's card promises. Raises NoRates."""
     catalog = load_catalog(settings)
-    rates = {stop.model: read_rates(catalog.model(stop.model).source.folder()) for stop in stops}
+    return {stop.model: read_rates(catalog.model(stop.model).source.folder()) for stop in stops}
+
+
+def _run(
+    farm: FarmClient, stops: Sequence[Stop], rates: Mapping[str, Rates], folder: Path, limit: float
+) -> list[Finding]:
+    """Submit all, watch until all have ended, fetch the files, look at them."""
     jobs = []
     for stop in stops:
         # With the settings that the stated rates were measured with.
@@ -113,9 +116,8 @@ def _run(farm: FarmClient, settings: Settings, stops: Sequence[Stop], limit: flo
         farm.wait_all([job.id for job in jobs], watcher.show, timeout=limit)
     findings = []
     for stop, job in zip(stops, jobs, strict=True):
-        folder = _folder(settings) / stop.model
-        farm.download(job.id, folder, KINDS)
-        findings.append(inspect(stop, list(farm.renders(job.id)), folder, rates[stop.model]))
+        farm.download(job.id, folder / stop.model, KINDS)
+        findings.append(inspect(stop, list(farm.renders(job.id)), folder / stop.model, rates[stop.model]))
     return findings
 
 
