@@ -90,6 +90,13 @@ class UnknownModel(InvalidRequest):
     title = "Unknown model"
 
 
+class UnknownFamily(FarmError):
+    """No installed package knows this family of models; install the plugin that brings it."""
+
+    type = "unknown-family"
+    title = "Unknown family of models"
+
+
 class IdempotencyMismatch(FarmError):
     """This Idempotency-Key was used before with another request; send a new key for a new request."""
 

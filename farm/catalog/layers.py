@@ -97,7 +97,8 @@ def _read_files(overlays: list[Path], faults: list[Fault]) -> list[YamlFile]:
 def _unknown_sections(values: Any, file: YamlFile, prefix: str, *also: str) -> list[Fault]:
     """Faults of a mapping of sections: keys that are none, and sections that hold no mapping."""
     if not isinstance(values, dict):
-        return [Fault(file.place(prefix.rstrip(".")), f"must hold the sections {', '.join(SECTIONS)}")]
+        name = prefix.rstrip(".")
+        return [Fault(f"{file.place(name)}: {name}", f"must hold the sections {', '.join(SECTIONS)}")]
     known = [*SECTIONS, *also]
     faults = []
     for key, value in values.items():

@@ -1,11 +1,12 @@
 """From layers to a checked catalog; every fault of every entry at once, with the line it comes from."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from farm.catalog.known import SAMPLERS, known_families
 from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
 from farm.catalog.schema import Entry, ModelEntry, PoolEntry
@@ -71,6 +72,8 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
             place = merged.place(("pools", name, "model"))
             text = f"unknown model {model!r}; {did_you_mean(model, merged.values['models'])}"
             faults.append(Fault(f"{place}: pools.{name}.model", text))
+    for entry in models.values():
+        faults += _unknown_names(entry, merged)
     if faults:
         raise CatalogError(faults)
     return Catalog(models, pools, merged)
@@ -92,6 +95,22 @@ def _entries(kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fa
                 elif not isinstance(found["input"], dict):
                     message += f"; seen {found['input']!r}"
                 faults.append(Fault(f"{merged.place(path)}: {'.'.join(path)}", message))
+
+
+def _unknown_names(entry: ModelEntry, merged: Merged) -> list[Fault]:
+    """Faults of a family that is not installed and of samplers that nobody builds."""
+    faults = []
+    named: list[tuple[str, list[str], Collection[str]]] = [
+        ("family", [entry.family], known_families()),
+        ("samplers", entry.samplers, SAMPLERS),
+    ]
+    for key, names, known in named:
+        place = merged.place(("models", entry.name, key))
+        for name in names:
+            if name not in known:
+                text = f"unknown {name!r}; {did_you_mean(name, known)}"
+                faults.append(Fault(f"{place}: models.{entry.name}.{key}", text))
+    return faults
 
 
 def _known_keys(kind: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

@@ -80,23 +80,21 @@ class Merged:
                 circles.update(circle)
                 return None
             if name not in whole:
-                parents = _as_names(own[name].get("extends"))
                 family = [name]
-                merged = OmegaConf.create({})
-                for parent in parents:
+                below: list[DictConfig] = []
+                for parent in _as_names(own[name].get("extends")):
                     if parent not in own:
                         self._fault(section, name, f"extends {parent!r}: unknown; {did_you_mean(parent, own)}")
                         return None
                     inherited = inherit(parent, (*way, name))
                     if inherited is None:
                         return None
-                    merged = OmegaConf.merge(merged, inherited)  # type: ignore[assignment]
+                    below.append(inherited)
                     family = [name, *self._families[section, parent], *family[1:]]
                 self._families[section, name] = family
-                merged = OmegaConf.merge(merged, own[name])  # type: ignore[assignment]
-                merged["abstract"] = bool(own[name].get("abstract", False))  # it is not inherited
-                merged["name"] = name
-                whole[name] = merged
+                # `abstract` is not inherited.
+                steering = {"name": name, "abstract": bool(own[name].get("abstract", False))}
+                whole[name] = OmegaConf.merge(*below, own[name], steering)  # type: ignore[assignment]
             return whole[name]
 
         for name in own:
@@ -107,7 +105,8 @@ class Merged:
     def _substitute(self, sections: dict[str, dict[str, DictConfig]]) -> dict[str, dict[str, Any]]:
         for name in ("farm.env", "oc.env"):  # OmegaConf's own would hand out secrets
             OmegaConf.register_resolver(name, self._environment_value, replace=True)
-        root = OmegaConf.create({"variables": {}, **sections})
+        # Entries are put into the root as they are; copying them is most of the time.
+        root = OmegaConf.create({"variables": {}, **sections}, flags={"no_deepcopy_set_nodes": True})
         for layer in self._layers:
             root.variables = OmegaConf.merge(root.variables, layer.values.get("variables", {}))
         result: dict[str, dict[str, Any]] = {}

@@ -1,9 +1,10 @@
 """The door: one request against one model, gathering every fault and everything the answer must say."""
 
+from farm.catalog.known import SAMPLERS
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.nearest import did_you_mean
-from farm.params.samplers import IMPOSSIBLE, SAMPLERS
+from farm.params.samplers import IMPOSSIBLE
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
 from farm.params.submission import JobRequest, pointer, shown
 from farm.params.text import text_fault, tokens_at_most

@@ -9,28 +9,11 @@ from typing import Any
 from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest, UnknownModel
-from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
+from farm.params.base import MAX_SEED, RenderParameters
 from farm.params.door import Door
-from farm.params.sana import sana_parameters
+from farm.params.families import family_named
 from farm.params.sizes import Shape, rendered_shape
-from farm.params.sprint import sprint_parameters
 from farm.params.submission import JobRequest, pointer, read_request, shown
-from farm.params.wan import wan_parameters
-
-
-@dataclass(frozen=True)
-class Family:
-    """How one kind of model checks a request, and what its renders carry."""
-
-    parameters: type[RenderParameters]
-    check: Callable[[Door], dict[str, Any]]
-
-
-FAMILIES: Mapping[str, Family] = {
-    "sana": Family(SanaParameters, sana_parameters),
-    "sprint": Family(SprintParameters, sprint_parameters),
-    "wan": Family(WanParameters, wan_parameters),
-}
 
 
 @dataclass(frozen=True)
@@ -49,7 +32,7 @@ def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_se
     Raises:
         InvalidRequest: with every fault, each with the field, the rule, the value seen and what to do.
     """
-    family = FAMILIES[entry.family]
+    family = family_named(entry.family)
     door = Door(request, entry)
     prompts = door.prompts()
     seeds = _seeds(door, max_renders, draw_seed)
@@ -102,14 +85,10 @@ def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:
     """Stored parameters (`renders.parameters`) as the model of their family.
 
     Raises:
-        InvalidRequest: the family is unknown; pydantic's ValidationError if a field is not as it was stored.
+        UnknownFamily: its plugin is not installed here.
+        pydantic.ValidationError: a field is not as the door stores it.
     """
-    family = FAMILIES.get(str(parameters.get("family")))
-    if family is None:
-        raise InvalidRequest(
-            [Fault("/family", f"must be one of {', '.join(FAMILIES)}; seen {shown(parameters.get('family'))}")]
-        )
-    return family.parameters.model_validate(parameters)
+    return family_named(str(parameters.get("family"))).parameters.model_validate(parameters)
 
 
 def shape_of(parameters: RenderParameters, entry: ModelEntry) -> Shape:

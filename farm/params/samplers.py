@@ -1,19 +1,7 @@
-"""The samplers people may ask for by name, and why others cannot be had.
+"""Why some samplers cannot be had, and where the others run past their end.
 
 All models here are trained with flow matching: x_t = (1 - σ) x0 + σ ε, predicted as the velocity ε - x0.
 """
-
-#: name → what it is, for forms.
-SAMPLERS = {
-    "dpm++-2m": "DPM-Solver++ 2M: second order, the usual choice for Sana",
-    "dpm++-2m-sde": "DPM-Solver++ 2M SDE: adds fresh noise at each step, drawn from the seed",
-    "dpm++-singlestep": "DPM-Solver++ single step, second order",
-    "unipc": "UniPC: second order with a corrector, the usual choice for Wan",
-    "euler": "Euler: first order, needs more steps",
-    "heun": "Heun: second order, two passes for each step but the last",
-    "ddim": "DDIM: under flow matching the same as Euler",
-    "scm": "consistency sampler of SANA-Sprint",
-}
 
 _NOISE_SCHEDULE = "is made for another noise schedule; under flow matching it gives garbage or an error"
 #: What people know from other tools → why it cannot be had.
