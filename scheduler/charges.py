@@ -5,8 +5,9 @@ locks those first, for a claim waits for whoever holds its flow.
 """
 
 from collections.abc import Collection, Mapping
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -56,27 +57,42 @@ def charge_classes(
 
 def _charge_served(connection: Connection, lane: str, served: Turn, charge: float) -> None:
     """The head's class: its row appears with its first claim, and its times never go back."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        _upsert_served(connection.dialect.name),
+        {
+            "of_lane": lane,
+            "of_class": served.flow.class_name,
+            "charge": charge,
+            "class_start": served.class_start,
+            "served_flow": served.flow.virtual_time,
+        },
+    )
+
+
+@cache
+def _upsert_served(dialect: str) -> Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    charge, class_start, flow_start = (
+        bindparam(name, type_=LaneClass.start.type) for name in ("charge", "class_start", "served_flow")
+    )
     row = insert(LaneClass).values(
-        lane=lane,
-        class_name=served.flow.class_name,
-        virtual_time=served.class_start + charge,
-        start=served.class_start,
-        flow_start=served.flow.virtual_time,
+        lane=bindparam("of_lane"),
+        class_name=bindparam("of_class"),
+        virtual_time=class_start + charge,
+        start=class_start,
+        flow_start=flow_start,
     )
     there = LaneClass
-    connection.execute(
-        row.on_conflict_do_update(
-            index_elements=[there.lane, there.class_name],
-            set_={
-                "virtual_time": _later(there.virtual_time, served.class_start) + charge,
-                "start": _later(there.start, served.class_start),
-                "flow_start": _later(there.flow_start, served.flow.virtual_time),
-            },
-        )
+    return row.on_conflict_do_update(
+        index_elements=[there.lane, there.class_name],
+        set_={
+            "virtual_time": _later(there.virtual_time, class_start) + charge,
+            "start": _later(there.start, class_start),
+            "flow_start": _later(there.flow_start, flow_start),
+        },
     )
 
 
-def _later(column: InstrumentedAttribute[float], value: float) -> ColumnElement[float]:
+def _later(column: InstrumentedAttribute[float], value: ColumnElement[float]) -> ColumnElement[float]:
     # GREATEST on PostgreSQL is MAX on SQLite; CASE is the same on both.
-    return case((column < value, literal(value, column.type)), else_=column)
+    return case((column < value, value), else_=column)

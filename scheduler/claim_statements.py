@@ -8,8 +8,10 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Integer,
     Select,
     Update,
+    and_,
     bindparam,
     literal_column,
     select,
@@ -128,7 +130,12 @@ def _take_head(capacity: int) -> Update:
 @cache
 def _take_fillers(seats: int, limited: bool) -> Update:
     """The first of ix_renders_fill for this flow, key and company."""
-    company = Render.company == bindparam("of_company") if limited else Render.company.is_(None)
+    if limited:
+        # Not '=': that would make ix_renders_head look as good to PostgreSQL, which would walk all of the flow.
+        limit = bindparam("of_company", type_=Integer)
+        company = and_(Render.company >= limit, Render.company <= limit)
+    else:
+        company = Render.company.is_(None)
     rest = _fillers(seats).where(Render.batch_key == bindparam("of_key"), company)
     return _lease(select(_locked(rest, "rest").c.id))
 

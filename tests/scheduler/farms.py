@@ -77,7 +77,7 @@ class SmallFarm:
                     request={},
                     renders_total=count,
                     created_at=self.now,
-                )  # fmt: skip
+                )
             )
             connection.execute(
                 insert(Event).values(job_id=job_id, version=1, kind="submitted", at=self.now, payload={})
