@@ -1,10 +1,9 @@
 """The door: one request against one model, gathering every fault and everything the answer must say."""
 
-from farm.catalog.known import SAMPLERS
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.nearest import did_you_mean
-from farm.params.samplers import IMPOSSIBLE
+from farm.params.samplers import IMPOSSIBLE, SAMPLERS
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
 from farm.params.submission import JobRequest, pointer, shown
 from farm.params.text import text_fault, tokens_at_most
@@ -67,6 +66,12 @@ class Door:
                 )
         return prompts
 
+    def title(self) -> None:
+        """The job's title, which is stored beside the prompts."""
+        title = self.request.title
+        if title is not None and (fault := text_fault(title, 300, may_be_empty=True)):
+            self.refuse("title", fault)
+
     def negative_prompt(self, guidance: float) -> str:
         """The negative prompt; one that is given but can have no effect is said so."""
         given = self.request.negative_prompt
@@ -106,10 +111,6 @@ class Door:
     def size(self) -> tuple[int, int]:
         """Width and height as asked, which the model can render, or render in a bin and cut."""
         limits, before = self.entry.limits, len(self.faults)
-        if (self.request.width is None) != (self.request.height is None):
-            given, other = ("width", "height") if self.request.height is None else ("height", "width")
-            self.refuse(other, f"must be given too where {given} is given")
-            return self.entry.sizes[0]
         width = self.whole("width", *limits.width)
         height = self.whole("height", *limits.height)
         if self.entry.bins is None:

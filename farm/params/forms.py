@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from farm.catalog.known import SAMPLERS
 from farm.catalog.schema import ModelEntry
 from farm.params.base import MAX_SEED
+from farm.params.samplers import SAMPLERS
 from farm.params.wan import FRAMES_PER_LATENT
 
 

@@ -37,6 +37,7 @@ def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_se
     prompts = door.prompts()
     seeds = _seeds(door, max_renders, draw_seed)
     common = family.check(door)
+    door.title()
     if prompts and seeds and len(prompts) * len(seeds) > max_renders:
         text = f"{len(prompts):,} prompts x {len(seeds):,} seeds are more than the {max_renders:,} renders"
         door.refuse("prompt", f"{text} of a job; split it into several jobs")
@@ -70,7 +71,9 @@ def check_request(document: object, catalog: Catalog, *, max_renders: int) -> Jo
                 raise
             faults += unknown.faults
         except InvalidRequest as invalid:
-            faults += invalid.faults
+            # A field that is wrong by its type was looked at as its default, which nobody asked for.
+            wrong = {_top(fault) for fault in faults}
+            faults += [fault for fault in invalid.faults if _top(fault) not in wrong or "/prompt/" in fault.field]
     elif isinstance(document, dict) and isinstance(name := document.get("model"), str):
         try:
             catalog.model(name)
@@ -112,6 +115,11 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
     if parameters.deterministic:
         sealed["alone"] = parameters.model_dump(mode="json")
     return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
+
+
+def _top(fault: Fault) -> str:
+    """The field of the body that a fault is in."""
+    return fault.field.split("/")[1] if fault.field else ""
 
 
 def _seeds(door: Door, max_renders: int, draw_seed: Callable[[], int]) -> list[int]:

@@ -3,6 +3,11 @@
 All models here are trained with flow matching: x_t = (1 - σ) x0 + σ ε, predicted as the velocity ε - x0.
 """
 
+from farm.catalog.known import SAMPLERS
+
+__all__ = ["IMPOSSIBLE", "SAMPLERS", "first_steps_collide"]
+
+
 _NOISE_SCHEDULE = "is made for another noise schedule; under flow matching it gives garbage or an error"
 #: What people know from other tools → why it cannot be had.
 IMPOSSIBLE = {
