@@ -29,6 +29,7 @@ class Child:
             self.log.replace(self.log.with_suffix(".log.1"))
         before = [sys.executable, "-I", "-S", str(LAUNCH)]
         orders = [str(os.getpid()), str(int(program.orphan_signal)), program.user or "-"]
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*before, *orders, *program.command],

@@ -57,7 +57,8 @@ def seaweed(folder: Path, ports: Ports, access_key_id: str, secret_access_key: s
     Raises StartFailed when something it needs is not installed, and InUse when no ports are free.
     """
     binary = find_binary()
-    (folder / "data").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "data").mkdir(exist_ok=True, mode=0o700)
     certificates = ensure_certificates(folder / "tls")
     _write(folder / "security.toml", _security(certificates, folder))
     _write(folder / "identities.json", _identities(access_key_id, secret_access_key))

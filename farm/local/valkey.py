@@ -32,7 +32,7 @@ def valkey(folder: Path, runtime: Path, password: str) -> Server:
     Raises StartFailed when it is not installed.
     """
     binary = find_binary()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = runtime / "valkey.sock"
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise StartFailed(f"The path of the socket is too long for the system: {path}")
