@@ -52,7 +52,7 @@ class Feeder:
             self.draining.set()
 
     def work_until_empty(self) -> int:
-        """Claim and render until a claim comes back empty; the number of renders taken. 0 if another thread is at it."""
+        """Claim and render until a claim comes back empty; how many were taken. 0 if another thread is at it."""
         if not self._turn.acquire(blocking=False):
             return 0
         try:

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import numpy as np
 import psutil
-from farm.local.stack import LocalStack
 from PIL import Image
 from sqlalchemy import select
 
@@ -21,6 +20,7 @@ from farm.client import FarmClient, Job
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import ENDED, WorkerStatus
+from farm.local.stack import LocalStack
 from farm.storage import ArtifactKind
 from farm.tables import Artifact, Attempt, Event, Render, Worker
 from scheduler.control import pause_pool, resume_pool
@@ -155,6 +155,9 @@ class RunningFarm:
 
 def running_farm(folder: Path, settings_of: Callable[[Path], Any], **options: Any) -> Iterator[RunningFarm]:
     """Start a farm on a folder, and stop it afterwards."""
-    with LocalStack(settings_of(folder), **options) as stack:
-        with Connections.open(stack.settings) as connections, FarmClient(stack.url, stack.key) as client:
-            yield RunningFarm(stack, client, connections)
+    with (
+        LocalStack(settings_of(folder), **options) as stack,
+        Connections.open(stack.settings) as connections,
+        FarmClient(stack.url, stack.key) as client,
+    ):
+        yield RunningFarm(stack, client, connections)
