@@ -107,6 +107,7 @@ def _run(
             stop.model,
             stop.prompts,
             seed=SEED,
+            title=f"Demo: {len(stop.scenes)} {'clips' if stop.clip else 'pictures'} from {stop.model}",
             num_inference_steps=rates[stop.model].num_inference_steps,
             guidance_scale=rates[stop.model].guidance_scale,
         )
