@@ -137,7 +137,7 @@ class Engine:
         """
         companies: dict[Hashable, list[Track]] = {}
         for track in self._tracks.values():
-            companies.setdefault(self._family.pass_key(track), []).append(track)
+            companies.setdefault((self._family.pass_key(track), _solitude(track)), []).append(track)
         key = min(companies, key=lambda found: self._turns.get(found, 0))
         self._turn += 1
         self._turns = {found: self._turns.get(found, 0) for found in companies} | {key: self._turn}
@@ -177,19 +177,20 @@ class Engine:
             elif outcome.made is None:
                 yield self._failed(track.order, "decoding", None, "the output holds values that are not numbers (NaN)")
             else:
-                yield self._deliver(track, outcome.made, len(outcome.company))
+                yield self._deliver(track, outcome.made, len(outcome.company), outcome.row)
 
     def _next_decodes(self) -> list[Track]:
         """The oldest finished track and those of equal latents, as many as DECODE_PIXELS allow."""
         first = self._finished[0]
         order = first.order
         most = max(1, DECODE_PIXELS // (order.width * order.height * order.frames))
-        alike = [track for track in self._finished if track.latents.shape == first.latents.shape][:most]
+        kind = (first.latents.shape, _solitude(first))
+        alike = [track for track in self._finished if (track.latents.shape, _solitude(track)) == kind][:most]
         chosen = {id(track) for track in alike}
         self._finished = deque(track for track in self._finished if id(track) not in chosen)
         return alike
 
-    def _deliver(self, track: Track, pixels: Pixels, company: int) -> FromEngine:
+    def _deliver(self, track: Track, pixels: Pixels, company: int, row: int) -> FromEngine:
         order = track.order
         path = self._spool / f"{order.render_id}-{order.attempt}.npy"
         try:
@@ -205,6 +206,7 @@ class Engine:
             gpu_seconds=track.gpu_seconds,
             trace=track.trace,
             decode_batch_size=company,
+            decode_row=row,
             seconds=track.seconds,
         )
 
@@ -229,6 +231,11 @@ class Engine:
         trace = None if isinstance(error, ValueError | FarmError) else error
         log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
         return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame)
+
+
+def _solitude(track: Track) -> str | None:
+    """What keeps a deterministic render apart from all others, whichever batch they came with."""
+    return track.order.render_id if track.parameters.deterministic else None
 
 
 def _progress(track: Track, phase: Phase) -> RenderStep:

@@ -112,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spool: Path) -> int:
     """Load, then render."""
     failure: str | None = None
+    _set_up_environment()
     with AliveMeanwhile(line):
         # Imported here: torch alone takes seconds, in which the parent should hear something.
         from workers.companies import DeviceLost
@@ -154,9 +155,16 @@ def serve(line: Line, engine: "Engine") -> None:
         line.stay_heard()
 
 
+def _set_up_environment() -> None:
+    """What libraries read from the environment as they are imported or as CUDA starts."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the deterministic one
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
 def _set_up_torch(threads: int | None) -> None:
     """Threads as the pool says; the deterministic variants wherever they cost nothing."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     import torch
 
     if threads is not None:

@@ -120,7 +120,8 @@ class Rendered:
     pixels_path: str
     gpu_seconds: float  # own encoding, plus the share of each pass and decoding that was divided among its rows
     trace: list[StepTrace]
-    decode_batch_size: int
+    decode_batch_size: int  # renders whose latents were decoded in one call
+    decode_row: int  # and which of them this one was
     seconds: dict[str, float] = field(default_factory=dict)  # wall: encode, steps, decode
 
 

@@ -146,6 +146,15 @@ def test_shapes_that_cannot_share_a_pass_take_turns(family: Family, tmp_path: Pa
     assert turns == ["a", "b"] * 4
 
 
+def test_a_deterministic_render_shares_no_pass_whoever_else_is_there(family: Family, tmp_path: Path) -> None:
+    said = render(
+        family, tmp_path, [order(family, "alone", deterministic=True), order(family, "a"), order(family, "b")]
+    )
+    assert batch_sizes(said) == {"alone": [1] * 4, "a": [2] * 4, "b": [2] * 4}
+    decoded = {message.render_id: message.decode_batch_size for message in said if isinstance(message, Rendered)}
+    assert decoded["alone"] == 1
+
+
 def test_a_newer_attempt_takes_the_place_of_the_old_one(family: Family, tmp_path: Path) -> None:
     engine = Engine(family, tmp_path)
     engine.admit(batch([order(family)], "b1"))

@@ -1,6 +1,7 @@
 """Tiny random weights in the real classes: what the engine's tests render with.
 
-Random weights give no picture worth looking at, but every operation of the real models runs, at every dtype and size.
+Random weights give no picture worth looking at, but every operation of the real models runs, at every dtype
+and size.
 """
 
 from pathlib import Path
