@@ -58,11 +58,6 @@ def workers(
     ]
 
 
-def upgrade(environment: Mapping[str, str]) -> Program:
-    """`farm db upgrade`: runs to its end."""
-    return _part("migrations", ["db", "upgrade"], environment)
-
-
 def _part(
     name: str,
     arguments: list[str],

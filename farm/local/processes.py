@@ -71,20 +71,6 @@ class Processes:
                 time.sleep(ASK_SECONDS)
             kept.was_ready = True
 
-    def run(self, program: Program, seconds: float = 120.0) -> None:
-        """Run it to its end. Raises StartFailed when it does not end well, or not in time."""
-        child = self._spawn(program)
-        try:
-            deadline = time.monotonic() + seconds
-            while child.alive:
-                if time.monotonic() > deadline:
-                    raise child.failed(f"did not end within {seconds:g} s")
-                time.sleep(ASK_SECONDS)
-        finally:
-            child.finish(0.0)
-        if child.process.returncode != 0:
-            raise child.failed(child.how_it_ended())
-
     def pid(self, name: str) -> int:
         """The pid of a running program's child."""
         return self._child(name).pid

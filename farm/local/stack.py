@@ -21,7 +21,7 @@ from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_p
 from farm.catalog import PoolEntry, load_catalog
 from farm.client.address import CLIENT_FILE
 from farm.clock import system_clock
-from farm.database import make_engine
+from farm.database import make_engine, upgrade
 from farm.local import parts
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
@@ -172,7 +172,7 @@ class LocalStack:
         storage = Storage(self.settings)
         storage.ensure_bucket()
         storage.close()
-        self._processes.run(parts.upgrade(self.environment))
+        upgrade(self.settings)
         self.engine = make_engine(self.settings)
         self._account: FirstAccount = ensure_first_project(self.engine)
         self.key = self._ensure_key()

@@ -240,11 +240,3 @@ threading.Event().wait()
         parent.kill()
 
         eventually(lambda: all(ended(pid) for pid in pids))
-
-
-def test_a_program_run_to_its_end_must_end_well(processes: Processes, tmp_path: Path) -> None:
-    processes.run(program(tmp_path, "print('fine')"))
-    with pytest.raises(StartFailed, match=r"(?s)ended with code 4.*not fine"):
-        processes.run(program(tmp_path, "print('not fine'); raise SystemExit(4)"))
-    with pytest.raises(StartFailed, match="did not end within"):
-        processes.run(program(tmp_path), seconds=0.2)
