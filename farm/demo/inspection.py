@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import subprocess
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +45,7 @@ def inspect(stop: Stop, renders: Sequence[Render], folder: Path, rates: Rates) -
         paths = {artifact.kind: folder / file_name(render, artifact) for artifact in render.artifacts or []}
         missing = [kind for kind in KINDS if kind not in paths or not paths[kind].is_file()]
         if render.status != "done" or missing:
-            wrong.append(
-                f"render {render.index} is {render.status}, and lacks {', '.join(missing) or 'nothing'}"
-            )
+            wrong.append(f"render {render.index} is {render.status}, and lacks {', '.join(missing) or 'nothing'}")
             continue
         outputs += 1
         try:
@@ -75,14 +74,25 @@ def read_frames(path: Path) -> list[Image.Image]:
     if path.suffix != ".mp4":
         with Image.open(path) as picture:
             return [picture.convert("RGB")]
-    import imageio_ffmpeg  # comes with the worker's extra; only whoever looks at clips needs it
+    from imageio_ffmpeg import get_ffmpeg_exe  # comes with the worker's extra; only whoever looks at clips needs it
 
-    try:
-        with closing(imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")) as reader:
-            size = next(reader)["size"]
-            return [Image.frombytes("RGB", size, frame) for frame in reader]
-    except (RuntimeError, StopIteration) as error:
-        raise OSError(f"{path.name} does not play: {error}") from error
+    decode = [get_ffmpeg_exe(), "-v", "error", "-xerror", "-i", str(path), "-f", "image2pipe", "-c:v", "ppm", "-"]
+    played = subprocess.run(decode, capture_output=True, check=False)
+    if played.returncode != 0:
+        raise OSError(f"{path.name} does not play: {played.stderr.decode(errors='replace').strip()}")
+    return _from_ppm(played.stdout)
+
+
+def _from_ppm(stream: bytes) -> list[Image.Image]:
+    """Pictures of one size, written one after the other as binary PPM."""
+    header = re.match(rb"P6\s(\d+)\s(\d+)\s255\s", stream)
+    if header is None:
+        return []
+    size = int(header[1]), int(header[2])
+    begin, length = header.end(), header.end() + size[0] * size[1] * 3
+    return [
+        Image.frombytes("RGB", size, stream[place + begin : place + length]) for place in range(0, len(stream), length)
+    ]
 
 
 def _disagreements(manifest: Manifest, render: Render, paths: dict[str, Path]) -> list[str]:
