@@ -34,15 +34,9 @@ def submit(
     prompts: Annotated[
         list[str], typer.Argument(metavar="PROMPT…", help="One or more; - reads them from stdin, one a line.")
     ],
-    negative: Annotated[
-        str | None, typer.Option("--negative", help="What the picture should not show.")
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, help="How many seeds to draw for each prompt.")
-    ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option("--seed", min=0, help="A seed; give it again for more.")
-    ] = None,
+    negative: Annotated[str | None, typer.Option("--negative", help="What the picture should not show.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds to draw for each prompt.")] = None,
+    seed: Annotated[list[int] | None, typer.Option("--seed", min=0, help="A seed; give it again for more.")] = None,
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,

@@ -47,9 +47,7 @@ def err() -> Console:
 
 def clean(text: str) -> str:
     """The text without characters that could command a terminal: what a farm says may come from anybody."""
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text
-    )
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def say(text: str, style: str = "") -> None:

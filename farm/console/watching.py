@@ -119,9 +119,7 @@ class Bars:
                 self._renders[render_id] = self._progress.add_task(name, words="")
                 self._job_of[render_id] = job.id
             words = clean(f"{step.phase} {step.step}/{step.steps}")
-            self._progress.update(
-                self._renders[render_id], completed=step.step, total=max(1, step.steps), words=words
-            )
+            self._progress.update(self._renders[render_id], completed=step.step, total=max(1, step.steps), words=words)
 
     def _drop(self, render_id: str) -> None:
         self._progress.remove_task(self._renders.pop(render_id))
