@@ -51,7 +51,10 @@ def hostname(host: str) -> str:
 
 def storage_origin(connections: Connections) -> str:
     """Where signed links lead: pictures on our pages come from there."""
-    parts = urlsplit(connections.storage.link("origin"))
+    settings = connections.settings
+    # Without an endpoint it is AWS, and which host it has there only boto3 knows.
+    address = settings.s3_public_endpoint_url or settings.s3_endpoint_url or connections.storage.link("origin")
+    parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 
 

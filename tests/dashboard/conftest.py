@@ -1,7 +1,8 @@
 """A dashboard on a migrated database with two projects, and clients that speak for them."""
 
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,19 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from dashboard.app import create_app
+from dashboard.context import PUMP
 from farm.accounts import create_key, create_project, create_user
+from farm.broker import Broker
+from farm.catalog import Catalog, load_catalog
+from farm.clock import system_clock
 from farm.connections import Connections
+from farm.database import make_engine
+from farm.progress import ProgressBoard
 from farm.security import Role
 from farm.settings import Settings
+from farm.storage import Storage
 from scheduler.admission import sync_catalog
+from tests.servers import S3
 
 
 @dataclass
@@ -42,7 +51,6 @@ class House:
     connections: Connections
     ours: Tenant
     theirs: Tenant
-    sent: list[Any] = field(default_factory=list)
 
     @property
     def client(self) -> FlaskClient:
@@ -92,20 +100,52 @@ def make_tenant(engine: Engine, name: str, role: Role) -> Tenant:
     return Tenant(project_id, user_id, f"{name}-user", password, key.secret)
 
 
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The built-in catalog, read once."""
+    return load_catalog(make_settings("sqlite://", tmp_path_factory.mktemp("catalog")))
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A database file with both tenants in it, to be copied."""
+
+    path: Path
+    ours: Tenant
+    theirs: Tenant
+
+
+@pytest.fixture(scope="session")
+def furnished(migrated_sqlite: Path, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    """Made once: hashing passwords is slow on purpose."""
+    path = tmp_path_factory.mktemp("furnished") / "house.sqlite3"
+    shutil.copy(migrated_sqlite, path)
+    engine = make_engine(f"sqlite:///{path}")
+    found = Furnished(path, *_furnish(engine, catalog))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return found
+
+
 @pytest.fixture
-def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Makes a house on a database; more settings may be given."""
+def make_connections(catalog: Catalog, tmp_path: Path) -> Iterator[Callable[..., Connections]]:
+    """Makes connections to a database; more settings may be given."""
     opened: list[Connections] = []
 
-    def make(database_url: str, **more: Any) -> House:
-        connections = Connections.open(make_settings(database_url, tmp_path, **more))
+    def make(database_url: str, **more: Any) -> Connections:
+        settings = make_settings(database_url, tmp_path, **more)
+        redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        connections = Connections(
+            settings=settings,
+            catalog=catalog,
+            engine=make_engine(settings),
+            broker=Broker(settings),
+            progress=ProgressBoard(redis_url),
+            storage=Storage(settings),
+        )
         opened.append(connections)
-        sync_catalog(connections.engine, connections.catalog, connections.clock())
-        app = create_app(connections)
-        app.testing = False  # errors become answers, as in production
-        ours = make_tenant(connections.engine, "ours", Role.OPERATOR)
-        theirs = make_tenant(connections.engine, "theirs", Role.ARTIST)
-        return House(app, connections, ours, theirs)
+        return connections
 
     yield make
     for connections in opened:
@@ -113,8 +153,53 @@ def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
 
 
 @pytest.fixture
-def house(make_house: Callable[..., House], migrated_sqlite: Path, tmp_path: Path) -> House:
+def make_house(
+    furnished: Furnished, make_connections: Callable[..., Connections], tmp_path: Path
+) -> Iterator[Callable[..., House]]:
+    """Makes a house on SQLite; more settings may be given."""
+    houses: list[House] = []
+
+    def make(**more: Any) -> House:
+        path = tmp_path / "house.sqlite3"
+        shutil.copy(furnished.path, path)
+        houses.append(_house(make_connections(f"sqlite:///{path}", **more), furnished.ours, furnished.theirs))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.app.extensions[PUMP].close()
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House]) -> House:
     """A house on SQLite, without Redis."""
-    path = tmp_path / "house.sqlite3"
-    path.write_bytes(migrated_sqlite.read_bytes())
-    return make_house(f"sqlite:///{path}")
+    return make_house()
+
+
+@pytest.fixture
+def live_house(make_house: Callable[..., House], valkey_url: str, s3: S3) -> House:
+    """A house on SQLite with Valkey and an S3 server."""
+    return make_house(
+        redis_url=SecretStr(valkey_url),
+        s3_endpoint_url=s3.s3_endpoint_url,
+        s3_access_key_id=s3.s3_access_key_id,
+        s3_secret_access_key=s3.s3_secret_access_key,
+    )
+
+
+@pytest.fixture
+def postgres_house(make_connections: Callable[..., Connections], database_url: str) -> House:
+    """A house on PostgreSQL, without Redis; for a test with `database` set to it."""
+    connections = make_connections(database_url)
+    return _house(connections, *_furnish(connections.engine, connections.catalog))
+
+
+def _furnish(engine: Engine, catalog: Catalog) -> tuple[Tenant, Tenant]:
+    sync_catalog(engine, catalog, system_clock())
+    return make_tenant(engine, "ours", Role.OPERATOR), make_tenant(engine, "theirs", Role.ARTIST)
+
+
+def _house(connections: Connections, ours: Tenant, theirs: Tenant) -> House:
+    app = create_app(connections)
+    app.testing = False  # errors become answers, as in production
+    return House(app, connections, ours, theirs)

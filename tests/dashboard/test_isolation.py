@@ -1,0 +1,84 @@
+"""Nobody sees, counts, follows or changes what belongs to another project."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+
+from farm.database import write
+from farm.ids import new_id
+from farm.tables import Artifact, Render
+from scheduler.roster import Pulse, beat, sign_on
+from tests.dashboard.conftest import House
+
+
+@pytest.fixture
+def their_ids(house: House) -> dict[str, str]:
+    """A job of the other project with a finished render."""
+    job = house.submit(house.theirs)
+    render = house.renders(job["id"], house.theirs)[0]
+    artifact = new_id()
+    with write(house.connections.engine) as connection:
+        connection.execute(update(Render).where(Render.id == render["id"]).values(status="done"))
+        row = {"id": artifact, "render_id": render["id"], "attempt": 0, "kind": "output", "key": "k", "size": 1}
+        connection.execute(insert(Artifact), row | {"content_type": "image/png", "sha256": "0" * 64, "created_at": 0.0})
+    return {"job": job["id"], "render": render["id"], "artifact": artifact}
+
+
+ADDRESSES = [
+    ("GET", "/api/v1/jobs/{job}"),
+    ("GET", "/api/v1/jobs/{job}/renders"),
+    ("GET", "/api/v1/jobs/{job}/events"),
+    ("POST", "/api/v1/jobs/{job}/cancel"),
+    ("GET", "/api/v1/renders/{render}"),
+    ("POST", "/api/v1/renders/{render}/cancel"),
+    ("POST", "/api/v1/renders/{render}/retry"),
+    ("GET", "/api/v1/live?job={job}"),
+    ("GET", "/jobs/{job}"),
+    ("GET", "/renders/{render}"),
+    ("GET", "/artifacts/{artifact}"),
+    ("GET", "/submit?again={render}"),
+    ("POST", "/jobs/{job}/cancel"),
+    ("POST", "/renders/{render}/cancel"),
+    ("POST", "/renders/{render}/retry"),
+]
+
+
+@pytest.mark.parametrize(("method", "address"), ADDRESSES)
+def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], method: str, address: str) -> None:
+    path = address.format(**their_ids)
+    before = house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json
+    answer = house.client.open(path, method=method, headers=house.ours.headers)
+    assert answer.status_code == 404, address
+    assert house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json == before
+    # The same address is there for those it belongs to.
+    if method == "GET" and "live" not in path:
+        assert house.get(path, house.theirs).status_code in (200, 302)
+
+
+def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
+    tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
+    for rule in house.app.url_map.iter_rules():
+        for name in ("job", "render", "artifact"):
+            if f"<{name}_id>" in rule.rule:
+                for method in (rule.methods or set()) & {"GET", "POST"}:
+                    assert (method, rule.rule.replace(f"<{name}_id>", f"{{{name}}}")) in tried, rule
+
+
+def test_lists_hold_nothing_of_theirs(house: House, their_ids: dict[str, str]) -> None:
+    assert house.get("/api/v1/jobs").json["items"] == []
+    assert their_ids["job"] not in house.get("/jobs").get_data(as_text=True)
+
+
+def test_an_artists_workers_page_shows_no_error_texts_since_they_may_quote_other_projects(house: House) -> None:
+    engine, worker = house.connections.engine, new_id()
+    sign_on(engine, worker_id=worker, pool="sana-demo-local", model="sana-demo", host="h", pid=1, now=0.0)
+    now = house.connections.clock()
+    beat(engine, Pulse(worker, last_error="failed on the prompt of somebody"), now=now)
+
+    def errors(who: Any) -> list[str | None]:
+        return [item["last_error"] for item in house.get("/api/v1/workers", who).json["items"]]
+
+    assert errors(house.ours) == ["failed on the prompt of somebody"]  # an operator
+    assert errors(house.theirs) == [None]
+    assert "somebody" not in house.get("/workers", house.theirs).get_data(as_text=True)
