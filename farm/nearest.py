@@ -5,11 +5,12 @@ from difflib import SequenceMatcher
 
 
 def nearest_first(name: str, known: Iterable[str]) -> list[str]:
-    """All known names, sorted by their likeness to `name` (case does not matter), then by alphabet."""
+    """All known names: those that hold `name` ('steps'), then by likeness, then by alphabet; case is dropped."""
     wanted = name.lower()[:200]
 
-    def unlikeness(other: str) -> tuple[float, str]:
-        return -SequenceMatcher(None, wanted, other.lower()).ratio(), other
+    def unlikeness(other: str) -> tuple[bool, float, str]:
+        plain = other.lower()
+        return wanted not in plain, -SequenceMatcher(None, wanted, plain).ratio(), other
 
     return sorted(known, key=unlikeness)
 

@@ -1,9 +1,13 @@
-"""What a catalog entry may name: the samplers and families that this farm knows."""
+"""What a catalog entry may say: the families and samplers there are, and what the pipelines of each can do at all.
 
+The figures are those of diffusers 0.42; tests hold them against its pipelines.
+"""
+
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
-#: Families are found by entry point, so that a plugin brings one, and asked for by name only: the code needs torch.
+#: Families are found by entry point, so that a plugin brings one, and only by name: the code behind needs torch.
 FAMILY_ENTRY_POINTS = "latent_farm.families"
 
 #: Sampler → what it is, for forms. Workers build them by these names.
@@ -16,6 +20,26 @@ SAMPLERS = {
     "heun": "Heun: second order, two passes for each step but the last",
     "ddim": "DDIM: under flow matching the same as Euler",
     "scm": "consistency sampler of SANA-Sprint",
+}
+
+
+@dataclass(frozen=True)
+class Ability:
+    """What every model of a family can do; a catalog entry may offer less, never more."""
+
+    multiple: int  # of width and height, where there are no bins
+    bins: frozenset[int]  # tables of sizes that the pipeline has
+    samplers: frozenset[str]
+    most_steps: int | None = None
+    frames_per_latent: int | None = None  # clips have 4k + 1 frames; none: pictures only
+
+
+_SANA_SAMPLERS = frozenset(SAMPLERS) - {"scm"}
+ABILITIES = {
+    "sana": Ability(32, frozenset({512, 1024, 2048, 4096}), _SANA_SAMPLERS),
+    "sprint": Ability(32, frozenset({1024}), frozenset({"scm"}), most_steps=4),
+    # WanPipeline gives its sampler no generator: what is drawn between steps would ignore the seed.
+    "wan": Ability(16, frozenset(), _SANA_SAMPLERS - {"dpm++-2m-sde"}, frames_per_latent=4),
 }
 
 

@@ -1,15 +1,15 @@
 """From layers to a checked catalog; every fault of every entry at once, with the line it comes from."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from farm.catalog.known import SAMPLERS, known_families
+from farm.catalog.known import ABILITIES, SAMPLERS, known_families
 from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
-from farm.catalog.schema import Entry, ModelEntry, PoolEntry
+from farm.catalog.schema import Defaults, Entry, ModelEntry, PoolEntry
 from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool
 from farm.nearest import did_you_mean
 from farm.settings import Settings
@@ -73,7 +73,7 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
             text = f"unknown model {model!r}; {did_you_mean(model, merged.values['models'])}"
             faults.append(Fault(f"{place}: pools.{name}.model", text))
     for entry in models.values():
-        faults += _unknown_names(entry, merged)
+        faults += _beyond_the_family(entry, merged)
     if faults:
         raise CatalogError(faults)
     return Catalog(models, pools, merged)
@@ -97,25 +97,42 @@ def _entries(kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fa
                 faults.append(Fault(f"{merged.place(path)}: {'.'.join(path)}", message))
 
 
-def _unknown_names(entry: ModelEntry, merged: Merged) -> list[Fault]:
-    """Faults of a family that is not installed and of samplers that nobody builds."""
-    faults = []
-    named: list[tuple[str, list[str], Collection[str]]] = [
-        ("family", [entry.family], known_families()),
-        ("samplers", entry.samplers, SAMPLERS),
+def _beyond_the_family(entry: ModelEntry, merged: Merged) -> list[Fault]:
+    """Faults of a family that is not installed, and of what no pipeline of the family can do."""
+    said: list[tuple[str, str]] = []
+    ability = ABILITIES.get(entry.family)
+    known = known_families()
+    if entry.family not in known:
+        said.append(("family", f"unknown {entry.family!r}; {did_you_mean(entry.family, known)}"))
+    if ability is not None:
+        for name in entry.samplers:
+            if name not in SAMPLERS:
+                said.append(("samplers", f"unknown {name!r}; {did_you_mean(name, ability.samplers)}"))
+            elif name not in ability.samplers:
+                allowed = ", ".join(sorted(ability.samplers))
+                said.append(("samplers", f"{name!r} does not work with {entry.family}; allowed: {allowed}"))
+        if entry.size_multiple % ability.multiple:
+            text = f"must be a multiple of {ability.multiple} for {entry.family}; seen {entry.size_multiple}"
+            said.append(("size_multiple", text))
+        if entry.bins is not None and entry.bins not in ability.bins:
+            allowed = ", ".join(map(str, sorted(ability.bins))) or "none"
+            said.append(("bins", f"{entry.family} has no table {entry.bins}; allowed: {allowed}"))
+        if ability.most_steps is not None and entry.limits.steps[1] > ability.most_steps:
+            text = f"{entry.family} takes at most {ability.most_steps} steps; seen {entry.limits.steps[1]}"
+            said.append(("limits.steps", text))
+        if ability.frames_per_latent is None and entry.limits.frames != (1, 1):
+            said.append(("limits.frames", f"{entry.family} makes pictures, not clips; leave it out"))
+    return [
+        Fault(f"{merged.place(('models', entry.name, *key.split('.')))}: models.{entry.name}.{key}", text)
+        for key, text in said
     ]
-    for key, names, known in named:
-        place = merged.place(("models", entry.name, key))
-        for name in names:
-            if name not in known:
-                text = f"unknown {name!r}; {did_you_mean(name, known)}"
-                faults.append(Fault(f"{place}: models.{entry.name}.{key}", text))
-    return faults
 
 
 def _known_keys(kind: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
     """The keys that may stand at a place in an entry."""
     for part in location:
+        if kind is ModelEntry and part == "defaults":
+            return list(Defaults.__annotations__)
         inner = kind.model_fields[str(part)].annotation if str(part) in kind.model_fields else None
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             kind = inner

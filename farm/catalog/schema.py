@@ -1,38 +1,41 @@
 """The shape of a catalog entry: what a model is, what may be asked of it, and which pools serve it."""
 
-import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Required, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
+from typing_extensions import TypedDict
 
 #: Names of models, pools and environments: they appear in URLs, queue names and variables.
 NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=80)]
 Pixels = Annotated[int, Field(ge=16, le=16_384)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Scale = Annotated[float, Field(ge=1)]  # below 1 pipelines leave guidance out without a word
+Shift = Annotated[float, Field(gt=0)]
 DType = Literal["float32", "float16", "bfloat16"]
-
-#: What `defaults` may hold, besides the size: each is a parameter of the same name.
-DEFAULTS = frozenset(
-    {
-        "width",
-        "height",
-        "num_frames",
-        "fps",
-        "num_inference_steps",
-        "guidance_scale",
-        "sampler",
-        "negative_prompt",
-        "flow_shift",
-        "complex_human_instruction",
-    }
-)
 
 
 class Entry(BaseModel):
     """What all parts of the catalog share: frozen, no unknown keys, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Defaults(TypedDict, total=False):
+    """What is rendered with where a request says nothing; each is a parameter of the same name."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)  # type: ignore[misc]
+
+    width: Required[int]
+    height: Required[int]
+    num_inference_steps: Required[int]
+    guidance_scale: Required[float]
+    sampler: Required[str]
+    negative_prompt: str
+    num_frames: int
+    fps: int
+    complex_human_instruction: bool
 
 
 class Source(Entry):
@@ -75,11 +78,11 @@ class Limits(Entry):
     width: tuple[Pixels, Pixels]
     height: tuple[Pixels, Pixels]
     max_pixels: int = Field(gt=0, description="width x height as asked")
-    frames: tuple[int, int] = (1, 1)
-    fps: tuple[int, int] = (1, 60)
-    steps: tuple[int, int]
-    guidance: tuple[float, float]
-    flow_shift: tuple[float, float] = (0.1, 20.0)
+    frames: tuple[Count, Count] = (1, 1)
+    fps: tuple[Count, Count] = (1, 60)
+    steps: tuple[Count, Count]
+    guidance: tuple[Scale, Scale]
+    flow_shift: tuple[Shift, Shift] = (0.1, 20.0)
     prompt_chars: int = Field(gt=0)
 
     @model_validator(mode="after")
@@ -114,7 +117,8 @@ class ModelEntry(Entry):
     size_multiple: int = Field(gt=0)
     sizes: list[tuple[Pixels, Pixels]] = Field(min_length=1, description="offered sizes, the default first")
     limits: Limits
-    defaults: dict[str, Any]
+    # Checked key by key, and a plain mapping to those who read it.
+    defaults: Annotated[dict[str, Any], GetPydanticSchema(lambda _, read: read(Defaults))]
     samplers: list[str] = Field(min_length=1)
     flow_shift: float | None = Field(None, gt=0)
     flow_shift_by_size: list[SizeShift] = []
@@ -146,30 +150,21 @@ class ModelEntry(Entry):
 
     def _disagreements(self) -> list[str]:
         faults = []
-        if unknown := sorted(set(self.defaults) - DEFAULTS):
-            faults.append(f"defaults: unknown {unknown}; allowed are {sorted(DEFAULTS)}")
         if "default" not in self.dtype:
             faults.append("dtype: needs a 'default' for the components it does not name")
-        sampler = self.defaults.get("sampler")
-        if sampler not in self.samplers:
-            faults.append(f"defaults.sampler: {sampler!r} is not one of samplers {self.samplers}")
+        if self.defaults["sampler"] not in self.samplers:
+            faults.append(f"defaults.sampler: {self.defaults['sampler']!r} is not one of samplers {self.samplers}")
+        values = self.defaults
         for key, pair in (
             ("num_inference_steps", self.limits.steps),
             ("guidance_scale", self.limits.guidance),
             ("num_frames", self.limits.frames),
             ("fps", self.limits.fps),
         ):
-            value = self.defaults.get(key)
-            if value is None:
-                if key in ("num_inference_steps", "guidance_scale"):
-                    faults.append(f"defaults.{key}: is missing")
-            elif not isinstance(value, int | float) or not math.isfinite(value):
-                faults.append(f"defaults.{key}: must be a number, seen {value!r}")
-            elif not pair[0] <= value <= pair[1]:
-                faults.append(f"defaults.{key}: {value} is outside limits {pair[0]} … {pair[1]}")
-        default_size = (self.defaults.get("width"), self.defaults.get("height"))
-        if default_size != self.sizes[0]:
-            seen = f"{default_size[0]}x{default_size[1]}"
+            if key in values and not pair[0] <= values[key] <= pair[1]:
+                faults.append(f"defaults.{key}: {values[key]} is outside limits {pair[0]} … {pair[1]}")
+        if (self.defaults["width"], self.defaults["height"]) != self.sizes[0]:
+            seen = f"{self.defaults['width']}x{self.defaults['height']}"
             faults.append(f"defaults: width and height ({seen}) must be the first of sizes")
         for width, height in self.sizes:
             if not self._renders(width, height):

@@ -29,7 +29,7 @@ class Door:
 
     def whole(self, field: str, low: int, high: int) -> int:
         """A whole number of the request (or the model's default) within low … high."""
-        value = self._asked(field)
+        value = self._asked(field, low)
         assert isinstance(value, int)
         if not low <= value <= high:
             self.refuse(field, f"must be between {low} and {high} for {self.entry.name}; seen {shown(value)}")
@@ -37,16 +37,16 @@ class Door:
 
     def real(self, field: str, low: float, high: float) -> float:
         """A number of the request (or the model's default) within low … high."""
-        value = self._asked(field)
+        value = self._asked(field, low)
         if not low <= value <= high:
             self.refuse(field, f"must be between {low:g} and {high:g} for {self.entry.name}; seen {shown(value)}")
             return low
         return float(value)
 
-    def _asked(self, field: str) -> float:
+    def _asked(self, field: str, low: float) -> float:
         value = getattr(self.request, field)
         if value is None:
-            value = self.entry.defaults[field]
+            value = self.entry.defaults.get(field, low)
         assert isinstance(value, int | float)
         return value
 

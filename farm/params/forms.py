@@ -134,13 +134,13 @@ def _clip(entry: ModelEntry) -> dict[str, Any]:
             "title": "Frames",
             "description": "1 makes a still",
             "enum": [*legal, None],
-            "default": entry.defaults["num_frames"],
+            "default": entry.defaults.get("num_frames", fewest),
         },
         "fps": {
             "title": "Frames per second",
             "type": ["integer", "null"],
             "minimum": slowest,
             "maximum": fastest,
-            "default": entry.defaults["fps"],
+            "default": entry.defaults.get("fps", slowest),
         },
     }

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from farm.catalog.known import ABILITIES
 from farm.params.door import Door
 
-#: The video VAE packs the first frame alone and then four at a time.
-FRAMES_PER_LATENT = 4
+#: The video VAE packs the first frame alone and then so many at a time.
+FRAMES_PER_LATENT = ABILITIES["wan"].frames_per_latent or 1
 
 
 def wan_parameters(door: Door) -> dict[str, Any]:

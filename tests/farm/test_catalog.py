@@ -186,8 +186,9 @@ models:
     limits:
       steps: 5
       stps: [1, 4]
-  g: {extends: sana-demo, samplers: [euler], sizes: [[100, 128]], defaults: {steps: 4}}
+  g: {extends: sana-demo, samplers: [euler], sizes: [[100, 128]]}
   h: {extends: sana-demo, source: {repo: a/b}}
+  i: {extends: sana-demo, defaults: {step: 4, fps: fast}}
   sana-600m-1024px: {limits: {width: [512, 100]}}
 pools:
   x: {model: sana-dmo, max_batch: 0}
@@ -199,13 +200,14 @@ pools:
     assert f"{own}:7: models.e: Interpolation key 'nope.x' not found" in said
     assert f"{own}:11: models.f.limits.steps: must be a valid tuple; seen 5" in said
     assert f"{own}:12: models.f.limits.stps: unknown key; did you mean 'steps'" in said
-    assert f"{own}:13: models.g: defaults: unknown ['steps']" in said
-    assert "defaults.sampler: 'dpm++-2m' is not one of samplers ['euler']" in said
+    assert f"{own}:13: models.g: defaults.sampler: 'dpm++-2m' is not one of samplers ['euler']" in said
     assert "sizes: 100x128 breaks the limits or size_multiple 32" in said
     assert f"{own}:14: models.h.source: give either 'repo' (with 'revision') or 'path'" in said
-    assert f"{own}:15: models.sana-600m-1024px.limits: width: the smallest (512) is above the largest (100)" in said
-    assert f"{own}:17: pools.x.max_batch: must be greater than or equal to 1; seen 0" in said
-    assert f"{own}:17: pools.x.model: unknown model 'sana-dmo'; did you mean 'sana-demo'" in said
+    assert f"{own}:15: models.i.defaults.step: unknown key; did you mean 'num_inference_steps'" in said
+    assert f"{own}:15: models.i.defaults.fps: must be a valid integer; seen 'fast'" in said
+    assert f"{own}:16: models.sana-600m-1024px.limits: width: the smallest (512) is above the largest (100)" in said
+    assert f"{own}:18: pools.x.max_batch: must be greater than or equal to 1; seen 0" in said
+    assert f"{own}:18: pools.x.model: unknown model 'sana-dmo'; did you mean 'sana-demo'" in said
 
 
 @pytest.mark.parametrize(
@@ -218,6 +220,13 @@ pools:
         ("models: {Sana: {extends: sana-demo}}", "models.Sana.name: String should match pattern"),
         ("models: {sana-demo: {samplers: [dpm++-2m, euler_a]}}", "samplers: unknown 'euler_a'"),
         ("models: {sana-demo: {extends: [sana, demo-picture], family: flux}}", "family: unknown 'flux'"),
+        ("models: {sprint-demo: {samplers: [scm, euler]}}", "'euler' does not work with sprint; allowed: scm"),
+        ("models: {wan-demo: {samplers: [unipc, dpm++-2m-sde]}}", "'dpm++-2m-sde' does not work with wan"),
+        ("models: {sana-demo: {size_multiple: 16}}", "size_multiple: must be a multiple of 32 for sana; seen 16"),
+        ("models: {sprint-demo: {bins: 512}}", "bins: sprint has no table 512; allowed: 1024"),
+        ("models: {sprint-demo: {limits: {steps: [1, 8]}}}", "limits.steps: sprint takes at most 4 steps; seen 8"),
+        ("models: {sana-demo: {limits: {frames: [1, 9]}}}", "limits.frames: sana makes pictures, not clips"),
+        ("models: {sana-demo: {limits: {guidance: [0, 9]}}}", "guidance.0: must be greater than or equal to 1"),
         ("environments: {x: 5}", "environments.x: must hold the sections"),
     ],
 )
