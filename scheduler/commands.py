@@ -6,6 +6,7 @@ from types import FrameType
 
 import structlog
 import typer
+from sqlalchemy.exc import OperationalError
 
 from farm.connections import Connections
 from farm.database import check_revision
@@ -28,12 +29,26 @@ def scheduler() -> None:
     """
     with Connections.open() as connections:
         configure_logging(connections.settings)
-        check_revision(connections.engine)
-        sync_catalog(connections.engine, connections.catalog, connections.clock())
         stop = _stop_by_signal()
+        _prepare(connections, stop)
         log.info("scheduler started")
         Supervisor(connections).run(stop)
         log.info("scheduler stopped")
+
+
+def _prepare(connections: Connections, stop: threading.Event) -> None:
+    """Lanes and pools of the catalog in SQL; a database that is not there yet is waited for."""
+    told = False
+    while not stop.is_set():
+        try:
+            check_revision(connections.engine)
+            sync_catalog(connections.engine, connections.catalog, connections.clock())
+            return
+        except OperationalError:
+            if not told:
+                log.warning("database cannot be reached; waiting for it")
+            told = True
+            stop.wait(connections.settings.supervise_seconds)
 
 
 def _stop_by_signal() -> threading.Event:

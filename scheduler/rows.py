@@ -10,6 +10,8 @@ from farm.params import JobRequest, RenderParameters, batch_key, shape_of
 from scheduler.estimates import gpu_seconds
 
 TITLE_CHARS = 80
+#: Parameters that batch key, shape and estimate do not depend on.
+VARYING = frozenset({"prompt", "seed"})
 
 Row = dict[str, Any]
 
@@ -43,26 +45,35 @@ def render_rows(job: Row, entry: ModelEntry, renders: Sequence[RenderParameters]
     """The rows of `renders`, pending, in the order of their index; their flow is not known yet."""
     # Sorted, so that ids are in the order of indexes also when the machine's clock stepped back.
     ids = sorted(new_id() for _ in renders)
-    return [_render_row(ids[index], index, parameters, job, entry) for index, parameters in enumerate(renders)]
-
-
-def _render_row(render_id: str, index: int, parameters: RenderParameters, job: Row, entry: ModelEntry) -> Row:
-    shape = shape_of(parameters, entry)
-    return {
-        "id": render_id,
+    common = {
         "job_id": job["id"],
-        "index": index,
         "project_id": job["project_id"],
         "lane": entry.lane,
         "status": RenderStatus.PENDING.value,
+        "created_at": job["created_at"],
+    }
+    derived: dict[str, Row] = {}
+    rows = []
+    for index, parameters in enumerate(renders):
+        document = parameters.model_dump(mode="json")
+        # Renders that differ in prompt and seed only, nearly always all of a job, share what follows from the rest.
+        alike = repr([value for name, value in document.items() if name not in VARYING])
+        if parameters.deterministic or alike not in derived:
+            derived[alike] = _derived(parameters, entry)
+        rows.append(common | derived[alike] | {"id": ids[index], "index": index, "parameters": document})
+    return rows
+
+
+def _derived(parameters: RenderParameters, entry: ModelEntry) -> Row:
+    """What follows from parameters other than the prompt and the seed; for deterministic renders from all."""
+    shape = shape_of(parameters, entry)
+    return {
         "batch_key": batch_key(parameters, entry),
         "width": shape.width,
         "height": shape.height,
         "frames": shape.frames,
-        "parameters": parameters.model_dump(mode="json"),
         "estimate": gpu_seconds(entry, shape, parameters),
         "company": 1 if parameters.deterministic else None,
-        "created_at": job["created_at"],
     }
 
 

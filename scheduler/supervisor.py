@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from farm.connections import Connections
 from farm.ids import new_id
@@ -66,9 +66,9 @@ class Supervisor:
                 return
             try:
                 changes = duty.one_pass(self._connections, self._connections.clock())
-            except DBAPIError as error:
-                self._lost_database(error)
-                return
+            except OperationalError as error:
+                # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
+                log.warning("duty put off", duty=_name(duty), reason=_reason(error))
             except Exception:
                 # Whatever a duty raises, the others go on, and so does this one in the next round.
                 log.exception("duty failed", duty=_name(duty))
@@ -79,7 +79,7 @@ class Supervisor:
     def _take(self) -> bool:
         try:
             held = self._leadership.take(self._connections.clock())
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._lost_database(error)
             return False
         if self._away:
@@ -90,19 +90,24 @@ class Supervisor:
         self.acts = held
         return held
 
-    def _lost_database(self, error: DBAPIError) -> None:
+    def _lost_database(self, error: SQLAlchemyError) -> None:
         self.acts = False
         if not self._away:
             self._away = True
-            # The kind only: a driver's message may hold the statement and its values.
-            log.warning("database lost; trying again every round", error=type(error).__name__)
+            log.warning("database lost; trying again every round", reason=_reason(error))
 
     def _release(self) -> None:
         try:
             self._leadership.release()
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._lost_database(error)  # the lease runs out by itself
 
 
 def _name(duty: Duty) -> str:
     return duty.__name__.rpartition(".")[2]
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The first line of the driver's own message; SQLAlchemy's would bring the statement and its values."""
+    message = str(getattr(error, "orig", None) or type(error).__name__)
+    return message.partition("\n")[0]

@@ -18,10 +18,11 @@ from farm.catalog import Catalog
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import IdempotencyMismatch, InvalidRequest, NotFound, UnknownModel
-from farm.params import JobRequest
+from farm.params import JobRequest, batch_key, parse_parameters, shape_of
 from farm.settings import Settings
 from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass, Pool, Render
 from scheduler.admission import Submitted, submit
+from scheduler.estimates import gpu_seconds
 from scheduler.lanes import sync_catalog
 from tests.scheduler.conftest import START, TestClock, connect
 
@@ -224,7 +225,7 @@ import os, signal
 from sqlalchemy import event
 from farm.catalog import Catalog
 from farm.connections import Connections
-from farm.params import JobRequest
+from farm.params import JobRequest, batch_key, parse_parameters, shape_of
 from scheduler.admission import submit
 
 connections = Connections.open()
@@ -300,3 +301,21 @@ class TestCatalogRows:
             project = create_project(unsynced.engine, "early")
             ask(unsynced, project)
             assert count(unsynced, Lane) == len(unsynced.catalog.models)
+
+
+class TestBatchKeys:
+    def test_each_render_has_the_key_and_the_estimate_of_its_own_parameters(
+        self, connections: Connections, project: str
+    ) -> None:
+        entry = connections.catalog.model("sana-demo")
+        ask(connections, project, prompt=["one", "two"], seeds=[1, 2])
+        ask(connections, project, prompt=["one", "two"], seeds=[1, 2], deterministic=True)
+
+        with read(connections.engine) as connection:
+            renders = connection.execute(select(Render.parameters, Render.batch_key, Render.estimate)).all()
+        for document, key, estimate in renders:
+            parameters = parse_parameters(document)
+            assert key == batch_key(parameters, entry)
+            assert estimate == gpu_seconds(entry, shape_of(parameters, entry), parameters)
+        assert len({key for document, key, _ in renders if document["deterministic"]}) == 4
+        assert len({key for document, key, _ in renders if not document["deterministic"]}) == 1
