@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from farm.catalog import load_catalog
-from farm.client import FarmClient
-from farm.console.speaking import ExitCode, exit_code_of, say
+from farm.client import FarmClient, WaitTimeout
+from farm.console.speaking import ExitCode, exit_code_of, say, say_retries
 from farm.console.tables import print_list
 from farm.console.watching import watcher_for_here
 from farm.demo.inspection import KINDS, Finding, inspect
@@ -53,6 +53,7 @@ def demo(
     end.
     """
     code = ExitCode.INTERRUPTED  # until the findings say better
+    say_retries()
     try:
         _need_all_parts()
         settings = _settings(data)
@@ -61,14 +62,17 @@ def demo(
         say("Starting a farm on this machine; loading the models takes a while.")
         with LocalStack(settings, postgres=postgres, say=say) as stack:
             say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
+            folder = settings.data_dir / "demo"
             with FarmClient(stack.url, stack.key) as farm:
-                findings = _run(farm, stops, rates, folder := settings.data_dir / "demo", limit)
-            code = _report(findings, folder)
+                code = _report(_run(farm, stops, rates, folder, limit), folder)
             if not exit_when_done:
-                say(f"The farm goes on; look at it: {stack.sign_in_link}\nCtrl-C stops it.", "bold")
+                say(f"The farm goes on; look at it: {stack.sign_in_link}", "bold")
+                say("The link signs you in once, within a quarter of an hour. Ctrl-C stops the farm.")
                 stack.wait()
     except FarmError as error:
         say(str(error), "red")
+        if isinstance(error, WaitTimeout):
+            say(f"What each part of the farm wrote is in {settings.data_dir / 'logs'}.")
         raise typer.Exit(exit_code_of(error)) from error
     except KeyboardInterrupt:
         say("Stopped.")

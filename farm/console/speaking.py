@@ -73,7 +73,7 @@ def _plain(answer: Any) -> Any:
 @contextmanager
 def farm_at_hand() -> Iterator[FarmClient]:
     """A client for one command. What goes wrong is said in words on stderr and becomes the exit code."""
-    stamina.instrumentation.set_on_retry_hooks([_say_retry])
+    say_retries()
     with faults_in_words(), FarmClient(patience=PATIENCE) as farm:
         yield farm
 
@@ -97,7 +97,12 @@ def exit_code_of(error: FarmError) -> ExitCode:
     return ExitCode.REFUSED
 
 
+def say_retries() -> None:
+    """Tell people, on stderr, why nothing seems to happen. By itself stamina writes every retry to stdout."""
+    stamina.instrumentation.set_on_retry_hooks([_say_retry])
+
+
 def _say_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    """The first failure is not worth a word, the second one tells why nothing seems to happen."""
+    """The first failure is not worth a word."""
     if details.retry_num == 2:
         say(f"{details.caused_by} Trying again …", "yellow")
