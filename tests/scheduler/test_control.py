@@ -15,7 +15,6 @@ from farm.tables import Flow
 from scheduler.control import (
     cancel_job,
     cancel_render,
-    moving,
     pause_flow,
     pause_job,
     pause_lane,
@@ -103,9 +102,8 @@ class TestCancelJob:
         assert job_row(connections, job)["status"] == "partial"
 
     def test_a_large_job_is_cancelled_in_chunks_with_an_event_each(
-        self, connections: Connections, project: str, monkeypatch: pytest.MonkeyPatch
+        self, connections: Connections, project: str
     ) -> None:
-        monkeypatch.setattr(moving, "CHUNK", 1_000)
         job = submit_job(connections, project, 2_500)
 
         assert cancel_job(connections, job, project) == 2_500
