@@ -4,6 +4,7 @@ All SQL runs inside :func:`read` or :func:`write`. On SQLite a write begins IMME
 write lock at its start instead of failing in its middle. On PostgreSQL both are READ COMMITTED transactions.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from farm.settings import Settings
 #: How long a SQLite write waits for the lock before it fails with "database is locked", in seconds.
 BUSY_SECONDS = 30.0
 _WRITES = "farm_writes"
+#: Alembic keeps what it is doing in globals of the process.
+_UPGRADING = threading.Lock()
 
 
 class WrongRevision(FarmError):
@@ -62,11 +65,11 @@ def read(engine: Engine) -> AbstractContextManager[Connection]:
 def upgrade(source: Settings | SecretStr | str) -> str:
     """Bring the schema to the newest revision by the migrations of this farm; returns that revision.
 
-    Safe to call from several processes at once: each waits for the other, and the second finds nothing to do.
+    Safe to call from several processes and threads at once: the second waits, and finds nothing to do.
     """
     engine = make_engine(source)
     try:
-        with write(engine) as connection:
+        with _UPGRADING, write(engine) as connection:
             config = _alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -1,8 +1,9 @@
 """Fixtures: a migrated database, on SQLite and on a real PostgreSQL that is started once per test session.
 
 `tests/conftest.py` names this module in `pytest_plugins`. A test that asks for `database_url` or `engine`
-runs twice, once on each; each time it is given a fresh, migrated, empty database: a copied file on SQLite, a
-copied template on PostgreSQL. Keep a test to one of them by
+runs twice, once on each; each time it finds the newest schema and no rows: a copied file on SQLite, emptied tables
+on PostgreSQL (dropping a database there waits for a checkpoint, up to seconds). A test that changes the schema asks
+for `empty_database_url`. Keep a test to one of them by
 `@pytest.mark.parametrize("database", ["sqlite"], indirect=True)`.
 """
 
@@ -26,10 +27,11 @@ from sqlalchemy import Engine
 
 from farm.database import make_engine, upgrade
 from farm.ids import new_id
+from farm.tables import Base
 
 #: PostgreSQL refuses to run as root; then it runs as this user, who exists everywhere.
 _UNPRIVILEGED = "nobody"
-_TEMPLATE = "migrated"
+_MIGRATED = "migrated"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class PostgresServer:
         """Run one statement outside a transaction, in the maintenance database."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    def empty(self, database: str) -> None:
+        """Take all rows out of a migrated database, and throw out whoever a test has left connected."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{database}' AND backend_type = 'client backend'"
+        )
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(f"TRUNCATE {tables}")  # type: ignore[call-overload]
 
 
 @contextmanager
@@ -101,11 +113,11 @@ def running_postgres(*options: str) -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The test session's PostgreSQL, with a migrated template in it."""
-    # Nobody needs the rows after a crash of the machine; a database is made and dropped 20 times as fast.
+    """The test session's PostgreSQL, with a migrated database in it."""
+    # Nobody needs the rows after a crash of the machine.
     with running_postgres("fsync=off", "full_page_writes=off", "autovacuum_naptime=1s") as server:
-        server.execute(f"CREATE DATABASE {_TEMPLATE}")
-        upgrade(server.url(_TEMPLATE))
+        server.execute(f"CREATE DATABASE {_MIGRATED}")
+        upgrade(server.url(_MIGRATED))
         yield server
 
 
@@ -124,18 +136,15 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with the newest schema and no rows, for this test alone."""
     if database == "sqlite":
         path = tmp_path / "farm.sqlite3"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
-        yield f"sqlite:///{path}"
-        return
+        return f"sqlite:///{path}"
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    name = f"farm_{new_id().replace('-', '')}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-    yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.empty(_MIGRATED)
+    return server.url(_MIGRATED)
 
 
 @pytest.fixture
@@ -148,7 +157,6 @@ def empty_database_url(database: str, request: pytest.FixtureRequest, tmp_path: 
     name = f"empty_{new_id().replace('-', '')}"
     server.execute(f"CREATE DATABASE {name}")
     yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

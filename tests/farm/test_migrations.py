@@ -75,11 +75,16 @@ def test_there_is_one_newest_revision() -> None:
     assert len(script.get_heads()) == 1
 
 
-def test_a_schema_from_elsewhere_is_refused_with_what_to_do(engine: Engine) -> None:
-    with write(engine) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(farm_database.WrongRevision, match=r"revision 9999.*farm db upgrade"):
-        check_revision(engine)
+def test_a_schema_from_elsewhere_is_refused_with_what_to_do(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    engine = make_engine(empty_database_url)
+    try:
+        with write(engine) as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(farm_database.WrongRevision, match=r"revision 9999.*farm db upgrade"):
+            check_revision(engine)
+    finally:
+        engine.dispose()
 
 
 def test_an_empty_database_is_refused_with_what_to_do(empty_database_url: str) -> None:

@@ -1,0 +1,170 @@
+"""The same few functions, and the same promises, on both databases."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.exc import IntegrityError
+from typer import Typer
+from typer.testing import CliRunner
+
+from farm.commands.db import register
+from farm.database import current_revision, make_engine, read, upgrade, write
+from farm.ids import new_id
+from farm.settings import Settings
+from farm.tables import Lane, Project
+
+
+def projects(engine: Engine) -> list[str]:
+    with read(engine) as connection:
+        return list(connection.scalars(select(Project.name).order_by(Project.name)))
+
+
+def add_project(engine: Engine, name: str) -> None:
+    with write(engine) as connection:
+        connection.execute(insert(Project).values(id=new_id(), name=name, created_at=1.0))
+
+
+def _insert_twice(engine: Engine, row: dict[str, Any]) -> None:
+    with write(engine) as connection:
+        connection.execute(insert(Project).values(row))
+        connection.execute(insert(Project).values(row))
+
+
+def test_what_was_written_is_there_afterwards(engine: Engine) -> None:
+    add_project(engine, "ada")
+    assert projects(engine) == ["ada"]
+
+
+def test_an_exception_undoes_the_whole_transaction(engine: Engine) -> None:
+    row = {"id": new_id(), "name": "ada", "created_at": 1.0}
+    with pytest.raises(IntegrityError):
+        _insert_twice(engine, row)
+    assert projects(engine) == []
+
+
+def test_foreign_keys_are_checked(engine: Engine) -> None:
+    with pytest.raises(IntegrityError), write(engine) as connection:
+        connection.execute(text("INSERT INTO pools (name, lane, max_batch) VALUES ('p', 'nowhere', 1)"))
+
+
+def test_ids_and_unicode_come_back_as_they_went(engine: Engine) -> None:
+    id = new_id()
+    with write(engine) as connection:
+        connection.execute(insert(Project).values(id=id, name="蓝色 ünïcode 🎨", created_at=1.5))
+    with read(engine) as connection:
+        row = connection.execute(select(Project.id, Project.name, Project.created_at)).one()
+    assert tuple(row) == (id, "蓝色 ünïcode 🎨", 1.5)
+
+
+def test_ids_sort_by_the_time_they_were_made(engine: Engine) -> None:
+    ids = [new_id() for _ in range(200)]
+    with write(engine) as connection:
+        connection.execute(
+            insert(Project), [{"id": id, "name": str(place), "created_at": 1.0} for place, id in enumerate(ids)]
+        )
+    with read(engine) as connection:
+        assert connection.scalars(select(Project.id).order_by(Project.id)).all() == ids
+
+
+def test_writers_at_once_wait_for_each_other_and_lose_nothing(engine: Engine) -> None:
+    with write(engine) as connection:
+        connection.execute(insert(Lane).values(name="counter", model="0", precision="fp32"))
+    faults: list[BaseException] = []
+
+    def count_up() -> None:
+        try:
+            for _ in range(25):
+                with write(engine) as connection:
+                    # Read, then write: on SQLite this fails unless the transaction begins IMMEDIATE.
+                    statement = select(Lane.model).where(Lane.name == "counter").with_for_update()
+                    value = int(connection.scalar(statement) or 0)
+                    connection.execute(text("UPDATE lanes SET model = :model"), {"model": str(value + 1)})
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    with read(engine) as connection:
+        assert connection.scalar(select(Lane.model)) == "100"
+
+
+def test_a_reader_is_not_held_up_by_a_writer(engine: Engine) -> None:
+    with write(engine) as connection:
+        connection.execute(insert(Project).values(id=new_id(), name="ada", created_at=1.0))
+        assert projects(engine) == []
+    assert projects(engine) == ["ada"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_runs_in_wal_mode_with_foreign_keys(engine: Engine) -> None:
+    with read(engine) as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_vacuums_hot_tables_after_a_thousand_dead_rows(engine: Engine) -> None:
+    with read(engine) as connection:
+        options = connection.scalar(text("SELECT reloptions FROM pg_class WHERE relname = 'renders'"))
+    assert sorted(options or []) == [
+        "autovacuum_vacuum_cost_delay=0",
+        "autovacuum_vacuum_scale_factor=0",
+        "autovacuum_vacuum_threshold=1000",
+    ]
+
+
+def test_the_folder_of_a_new_sqlite_file_is_made(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path}/deep/down/farm.sqlite3")
+    assert current_revision(engine) is None
+    engine.dispose()
+    assert (tmp_path / "deep/down/farm.sqlite3").exists()
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:secret@db/farm", "postgresql+psycopg://u:secret@db/farm"])
+def test_a_postgresql_url_means_psycopg_and_hides_its_password(url: str) -> None:
+    engine = make_engine(SecretStr(url))
+    assert engine.dialect.driver == "psycopg"
+    assert "secret" not in repr(engine)
+    engine.dispose()
+
+
+def test_the_engine_follows_the_settings(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    upgrade(settings)
+    assert (tmp_path / "farm.sqlite3").exists()
+
+
+def test_processes_that_upgrade_at_once_do_not_hinder_each_other(empty_database_url: str) -> None:
+    program = "import sys; from farm.database import upgrade; print(upgrade(sys.argv[1]))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, empty_database_url], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [(process.communicate()[0], process.returncode) for process in started] == [("0001\n", 0)] * 2
+
+
+def test_farm_db_upgrade_makes_the_tables_and_current_says_so(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("FARM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FARM_DATABASE_URL", empty_database_url)
+    app = Typer()
+    register(app)
+    before = CliRunner().invoke(app, ["db", "current"])
+    assert before.exit_code != 0
+    assert "farm db upgrade" in str(before.exception)
+    assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
+    after = CliRunner().invoke(app, ["db", "current"])
+    assert (after.exit_code, after.output) == (0, "The database is at revision 0001.\n")

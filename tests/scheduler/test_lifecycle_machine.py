@@ -1,0 +1,196 @@
+"""The life of renders under everything at once: claims, settles, cancels, reaps, pauses, retries, and zombies.
+
+A zombie is a worker that lost its lease and does not know: it wakes up at any later point of its work and says
+what it was about to say. Hypothesis chooses who does what next; after every step the database is looked at as
+a whole (:mod:`tests.scheduler.invariants`).
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import delete
+
+from farm.connections import Connections
+from farm.database import write
+from farm.errors import Conflict
+from farm.ids import new_id
+from farm.lifecycle import Phase, RenderStatus
+from farm.tables import Base, Render
+from scheduler import control
+from scheduler.claims import ClaimedRender
+from scheduler.leases import Held, extend, reap, set_phase
+from scheduler.settling import settle
+from scheduler.watermark import Watermark
+from tests.scheduler.conftest import TestClock
+from tests.scheduler.farms import SmallFarm, done, failed, returned
+from tests.scheduler.invariants import Snapshot, breaches
+
+SETTLEMENTS: dict[str, Callable[[ClaimedRender], Any]] = {"done": done, "failed": failed, "returned": returned}
+PROJECTS = st.sampled_from(["ada", "bob"])
+
+
+@dataclass(frozen=True)
+class Grip:
+    """What a worker believes it holds. Nobody takes it out of its hands: it may be long void."""
+
+    worker_id: str
+    render: ClaimedRender
+
+    @property
+    def held(self) -> Held:
+        return Held(self.render.id, self.render.attempt)
+
+
+class FarmLife(RuleBasedStateMachine):
+    """Workers, users and the supervisor, one at a time, in any order."""
+
+    def __init__(self, connections: Connections, clock: TestClock) -> None:
+        super().__init__()
+        self.connections, self.clock = connections, clock
+        with write(connections.engine) as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(delete(table))
+        self.farm = SmallFarm(connections.engine, now=clock())
+        self.jobs: list[str] = []
+        self.renders: list[str] = []
+        self.grips: list[Grip] = []
+        self.watermark = Watermark(life=30.0)
+        self.before = Snapshot(connections.engine)
+
+    # Few jobs, so that much happens to each.
+    @precondition(lambda self: len(self.jobs) < 3)
+    @rule(
+        count=st.integers(1, 4),
+        project=PROJECTS,
+        key=st.sampled_from("ab"),
+        company=st.sampled_from([None, None, 1]),
+        class_name=st.sampled_from(["urgent", "normal"]),
+    )
+    def submit(self, count: int, project: str, key: str, company: int | None, class_name: str) -> None:
+        job_id, ids = self.farm.submit(
+            count, project=project, class_name=class_name, batch_key=key * 64, company=company
+        )
+        self.jobs.append(job_id)
+        self.renders.extend(ids)
+
+    @rule(capacity=st.integers(1, 5), with_watermark=st.booleans())
+    def claim(self, capacity: int, with_watermark: bool) -> None:
+        worker_id = new_id()
+        claim = self.farm.claim(capacity, worker_id, self.watermark if with_watermark else None)
+        if claim is None:
+            return
+        assert 1 <= len(claim.renders) <= capacity
+        assert len({render.batch_key for render in claim.renders}) == 1
+        for render in claim.renders:
+            company = self.farm.row(Render, id=render.id).company
+            assert company is None or len(claim.renders) <= company
+        self.grips += [Grip(worker_id, render) for render in claim.renders]
+
+    @precondition(lambda self: self.holders())
+    @rule(data=st.data())
+    def workers_settle(self, data: st.DataObject) -> None:
+        """Workers say how renders ended that they hold."""
+        self.settle(data, self.holders())
+
+    @precondition(lambda self: self.grips)
+    @rule(data=st.data())
+    def anybody_settles(self, data: st.DataObject) -> None:
+        """Workers and zombies say how renders ended: only the word of who holds one counts."""
+        self.settle(data, self.grips)
+
+    def holders(self) -> list[Grip]:
+        """The grips that are not void."""
+        statuses = self.before.statuses
+        return [grip for grip in self.grips if statuses[grip.render.id] == (RenderStatus.RUNNING, grip.render.attempt)]
+
+    def settle(self, data: st.DataObject, grips: list[Grip]) -> None:
+        chosen = data.draw(
+            st.lists(st.sampled_from(grips), min_size=1, max_size=4, unique_by=lambda grip: grip.render.id)
+        )
+        words = [data.draw(st.sampled_from(sorted(SETTLEMENTS))) for _ in chosen]
+        expected = []
+        for grip, word in zip(chosen, words, strict=True):
+            status, attempt = self.before.statuses[grip.render.id]
+            repeated = status == word == "done"
+            if attempt == grip.render.attempt and (status is RenderStatus.RUNNING or repeated):
+                expected.append(grip.render.id)
+        settlements = [SETTLEMENTS[word](grip.render) for grip, word in zip(chosen, words, strict=True)]
+        assert settle(self.connections.engine, settlements, self.clock()).accepted == expected
+
+    @precondition(lambda self: self.grips)
+    @rule(data=st.data())
+    def extend(self, data: st.DataObject) -> None:
+        """A heartbeat of a worker, or of one that was thought dead: the answer lists exactly what it lost."""
+        worker_id = data.draw(st.sampled_from([grip.worker_id for grip in self.grips]))
+        held = [grip.held for grip in self.grips if grip.worker_id == worker_id]
+        own = {
+            item.render_id
+            for item in held
+            if self.before.statuses[item.render_id] == (RenderStatus.RUNNING, item.attempt)
+        }
+        revoked = extend(self.connections.engine, worker_id=worker_id, held=held, now=self.clock(), lease_seconds=30.0)
+        assert revoked == [item.render_id for item in held if item.render_id not in own]
+
+    @precondition(lambda self: self.grips)
+    @rule(data=st.data(), phase=st.sampled_from(Phase))
+    def set_phase(self, data: st.DataObject, phase: Phase) -> None:
+        set_phase(self.connections.engine, [data.draw(st.sampled_from(self.grips)).held], phase)
+
+    @rule(seconds=st.sampled_from([1.0, 31.0]))
+    def time_goes_on_and_the_supervisor_reaps(self, seconds: float) -> None:
+        self.farm.now = self.clock.forward(seconds)
+        reap(self.connections.engine, self.clock())
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), verb=st.sampled_from(["pause_job", "resume_job", "pause_job", "resume_job", "cancel_job"]))
+    def control_a_job(self, data: st.DataObject, verb: str) -> None:
+        with suppress(Conflict):  # it has ended
+            getattr(control, verb)(self.connections, data.draw(st.sampled_from(self.jobs)))
+
+    @precondition(lambda self: self.renders)
+    @rule(data=st.data(), verb=st.sampled_from(["retry_render", "retry_render", "cancel_render"]))
+    def control_a_render(self, data: st.DataObject, verb: str) -> None:
+        with suppress(Conflict):  # it has ended, or it has not failed
+            getattr(control, verb)(self.connections, data.draw(st.sampled_from(self.renders)))
+
+    @rule(project=PROJECTS, verb=st.sampled_from(["pause_flow", "resume_flow"]))
+    def control_a_flow(self, project: str, verb: str) -> None:
+        getattr(control, verb)(self.connections, self.farm.flow(project))
+
+    @invariant()
+    def all_is_well(self) -> None:
+        now = Snapshot(self.connections.engine)
+        assert breaches(now, self.before) == []
+        self.before = now
+
+    def teardown(self) -> None:
+        """In the end everything can be worked off: nothing is stuck."""
+        for flow_id in self.farm.flows.values():
+            control.resume_flow(self.connections, flow_id)
+        for job_id in self.jobs:
+            with suppress(Conflict):
+                control.resume_job(self.connections, job_id)
+        self.farm.now = self.clock.forward(31.0)
+        reap(self.connections.engine, self.clock())
+        while claim := self.farm.claim(capacity=8):
+            settle(self.connections.engine, [done(render) for render in claim.renders], self.clock())
+        end = Snapshot(self.connections.engine)
+        assert breaches(end) == []
+        assert {render.status for render in end.renders} <= {"done", "failed", "cancelled"}
+
+
+def test_no_order_of_events_loses_or_doubles_a_render(connections: Connections, clock: TestClock) -> None:
+    run_state_machine_as_test(
+        lambda: FarmLife(connections, clock),
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+        ),
+    )
