@@ -124,12 +124,12 @@ def look(image: Image.Image, radii: Sequence[float]) -> Seen:
     ground = np.median(border, axis=0)
     background = _nearest_colour(ground)
     distance = np.linalg.norm(pixels - ground, axis=-1)
-    strongest = float(np.quantile(distance, 0.99))
+    strongest = float(np.quantile(distance, 0.995))
     if strongest < 40:
         return Seen(background, None, None, None, None)
     colour = _nearest_colour(np.median(pixels[distance > 0.8 * strongest], axis=0))
     mask = distance > 0.5 * strongest
-    rows, columns = np.flatnonzero(mask.mean(1) > 0.02), np.flatnonzero(mask.mean(0) > 0.02)
+    rows, columns = np.flatnonzero(mask.sum(1) > 1), np.flatnonzero(mask.sum(0) > 1)
     if not len(rows) or not len(columns):
         return Seen(background, colour, None, None, None)
     middle = ((columns[0] + columns[-1] + 1) / 2, (rows[0] + rows[-1] + 1) / 2)

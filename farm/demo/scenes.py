@@ -46,9 +46,7 @@ def is_held_out(scene: Scene) -> bool:
     if scene.shape is None or scene.colour is None or scene.background is None:
         return False
     names = list(COLOURS)
-    place_in_table = (
-        list(SHAPES).index(scene.shape) + 2 * names.index(scene.colour) + names.index(scene.background)
-    )
+    place_in_table = list(SHAPES).index(scene.shape) + 2 * names.index(scene.colour) + names.index(scene.background)
     return place_in_table % 5 == 0
 
 
@@ -119,17 +117,13 @@ def shades(scene: Scene, rng: random.Random | None) -> tuple[Colour, Colour]:
     return shade(scene.colour), shade(scene.background)
 
 
-def draw_picture(
-    scene: Scene, width: int = 128, height: int = 128, rng: random.Random | None = None
-) -> Image.Image:
+def draw_picture(scene: Scene, width: int = 128, height: int = 128, rng: random.Random | None = None) -> Image.Image:
     """The scene as a picture of width × height pixels; `rng` varies the shades a little."""
     if scene.shape is None or scene.place is None or scene.size is None:
         raise ValueError("This scene leaves shape, place or size open; a drawing needs every attribute.")
     across, down = CENTRES[scene.place]
     radius = RADII[scene.size] * min(width, height)
-    return draw_shape(
-        scene.shape, (across * width, down * height), radius, *shades(scene, rng), (width, height)
-    )
+    return draw_shape(scene.shape, (across * width, down * height), radius, *shades(scene, rng), (width, height))
 
 
 def clip_centres(motion: str, frames: int, width: int, height: int) -> Sequence[tuple[float, float]]:

@@ -22,15 +22,11 @@ def main() -> None:
     """Parse the arguments and run the stages asked for, in order."""
     parser = argparse.ArgumentParser(prog="python -m workers.demo_models", description=__doc__)
     parser.add_argument("stage", choices=["all", *STAGES, *EXTRA_STAGES])
-    parser.add_argument(
-        "--folder", type=Path, default=Path("build/demo-models"), help="checkpoints; kept out of git"
-    )
+    parser.add_argument("--folder", type=Path, default=Path("build/demo-models"), help="checkpoints; kept out of git")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where finished models are stored")
     parser.add_argument("--seconds", type=float, help="CPU seconds instead of the stage's own budget")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--threads", type=int, default=1, help="torch threads; one is best on a shared machine"
-    )
+    parser.add_argument("--threads", type=int, default=1, help="torch threads; one is best on a shared machine")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)

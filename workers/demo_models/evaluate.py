@@ -53,9 +53,7 @@ def load(folder: Path) -> DiffusionPipeline:
     return pipeline
 
 
-def render_pictures(
-    pipeline: DiffusionPipeline, captions: Sequence[str], seed: int, **call: Any
-) -> list[Image.Image]:
+def render_pictures(pipeline: DiffusionPipeline, captions: Sequence[str], seed: int, **call: Any) -> list[Image.Image]:
     """One picture for each caption, 128 x 128 unless `call` says otherwise; caption i has seed `seed + i`."""
     if "Sprint" in type(pipeline).__name__ and call.get("num_inference_steps") != 2:
         call = {"intermediate_timesteps": None} | call
@@ -99,9 +97,7 @@ def measure(
         found = render_clips(pipeline, texts, seed, **call)
         return count([check_clip(f, scene) for f, (scene, _) in zip(found, asked, strict=True)]), found
     images = render_pictures(pipeline, texts, seed, **call)
-    return count([check_picture(i, scene) for i, (scene, _) in zip(images, asked, strict=True)]), [
-        [i] for i in images
-    ]
+    return count([check_picture(i, scene) for i, (scene, _) in zip(images, asked, strict=True)]), [[i] for i in images]
 
 
 def contact_sheet(rows: Sequence[Sequence[Image.Image]], columns: int) -> Image.Image:
@@ -133,9 +129,7 @@ def main() -> None:
         call["num_inference_steps"] = arguments.steps
     if arguments.guidance is not None:
         call["guidance_scale"] = arguments.guidance
-    rates, rendered = measure(
-        load(arguments.weights / arguments.model), arguments.captions, arguments.seed, **call
-    )
+    rates, rendered = measure(load(arguments.weights / arguments.model), arguments.captions, arguments.seed, **call)
     print(f"{arguments.model} {call}: {rates}")
     if arguments.sheet is not None:
         contact_sheet(rendered, 8 if len(rendered[0]) == 1 else 2).save(arguments.sheet)

@@ -21,21 +21,24 @@ from farm.demo.captions import CHINESE, ENGLISH, caption, leave_out
 from farm.demo.dice import dice
 from farm.demo.scenes import Scene, random_scene
 from farm.demo.vocabulary import VAGUE
+from workers.demo_models.sketch import Sketches, sketches
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Scenes and their latents, one to one; latents of shape (scenes, channels, ...)."""
+    """Scenes, their latents and their sketches, one to one; latents of shape (scenes, channels, ...)."""
 
     scenes: list[Scene]
     latents: Tensor
+    sketches: Sketches
 
-    def batch(self, size: int, rng: random.Random) -> tuple[Tensor, list[str]]:
-        """Latents and captions of `size` scenes drawn at random."""
+    def batch(self, size: int, rng: random.Random) -> tuple[Tensor, list[str], Sketches]:
+        """Latents, captions and sketches of `size` scenes drawn at random."""
         chosen = [rng.randrange(len(self.scenes)) for _ in range(size)]
-        return self.latents[chosen], [words(self.scenes[i], rng) for i in chosen]
+        captions = [words(self.scenes[i], rng) for i in chosen]
+        return self.latents[chosen], captions, self.sketches.chosen(chosen)
 
 
 def words(scene: Scene, rng: random.Random) -> str:
@@ -52,20 +55,24 @@ def prepare(
     count: int,
     seed: int,
     encode: Callable[[list[Scene], random.Random], Tensor],
-    *,
-    clip: bool = False,
+    size: tuple[int, int],
+    frames: int | None = None,
 ) -> Lessons:
-    """Draw `count` training scenes and encode them, 50 at a time, or read what `file` has kept of them."""
+    """Draw `count` training scenes and encode them, 50 at a time, or read what `file` has kept of them.
+
+    size: width and height in pixels; frames: of clips, or None for pictures.
+    """
     rng = dice(f"lessons {seed}")
-    scenes = [random_scene(rng, clip=clip) for _ in range(count)]
+    scenes = [random_scene(rng, clip=frames is not None) for _ in range(count)]
+    drawn = sketches(scenes, *size, frames or 1)
     if file.exists():
-        return Lessons(scenes, torch.load(file, weights_only=True))
+        return Lessons(scenes, torch.load(file, weights_only=True), drawn)
     with torch.no_grad():
         parts = [encode(scenes[i : i + 50], rng) for i in range(0, count, 50)]
     latents = torch.cat(parts)
     torch.save(latents, file)
     log.info("%s: latents of shape %s, spread %.3f", file.stem, tuple(latents.shape), float(latents.std()))
-    return Lessons(scenes, latents)
+    return Lessons(scenes, latents, drawn)
 
 
 def tokens(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> tuple[Tensor, Tensor]:

@@ -22,10 +22,13 @@ from farm.demo.scenes import Scene, draw_picture
 from workers.demo_models.autoencoders import pixels
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_scheduler, sana_transformer
 from workers.demo_models.lessons import Lessons, prepare, tokens
+from workers.demo_models.sketch import Sketcher
 from workers.demo_models.training import Plan, Training
 
 BATCH = 24
 WORDS_FIRST = 0.12
+SKETCH_AFTER = 4
+SKETCH_WEIGHT = 0.1
 SHAPES_OF_PICTURES = {"square": (128, 128, 8000), "wide": (192, 128, 800), "tall": (128, 192, 800)}
 """Width and height in pixels, and how many scenes; one batch in sixteen is not square."""
 
@@ -50,7 +53,7 @@ def picture_lessons(vae: AutoencoderDC, folder: Path, seed: int) -> dict[str, Le
             latents: Tensor = vae.encode(drawn).latent * vae.config.scaling_factor
             return latents
 
-        return prepare(folder / f"pictures-{name}.pt", count, seed, encode)
+        return prepare(folder / f"pictures-{name}.pt", count, seed, encode, (width, height))
 
     return {name: lessons(name) for name in SHAPES_OF_PICTURES}
 
@@ -61,14 +64,17 @@ def train_sana(
     """Train text encoder and transformer; returns them (keys 'text_encoder' and 'transformer'), averaged."""
     torch.manual_seed(seed)
     rng = dice(seed)
-    parts = nn.ModuleDict({"text_encoder": gemma(len(tokenizer)), "transformer": sana_transformer()})
+    transformer, sketcher = sana_transformer(), Sketcher()
+    parts = nn.ModuleDict({"text_encoder": gemma(len(tokenizer)), "transformer": transformer, "sketcher": sketcher})
     training = Training("sana", parts, plan, folder)
     training.go_on()
     lessons = picture_lessons(vae, folder, seed)
+    hidden: list[Tensor] = []
+    transformer.transformer_blocks[SKETCH_AFTER - 1].register_forward_hook(lambda _, __, output: hidden.append(output))
 
     def loss_at(progress: float) -> Tensor:
         format_of_batch = rng.choice(("wide", "tall")) if rng.random() < 1 / 16 else "square"
-        latents, captions = lessons[format_of_batch].batch(BATCH, rng)
+        latents, captions, truth = lessons[format_of_batch].batch(BATCH, rng)
         ids, mask = tokens(tokenizer, captions)
         if rng.random() < 0.5:  # the pipeline repeats the first token when it cuts its instruction off
             ids, mask = torch.cat([ids[:, :1], ids], 1), torch.cat([mask[:, :1], mask], 1)
@@ -77,27 +83,27 @@ def train_sana(
         level = sigmas.view(-1, 1, 1, 1)
         with sdpa_kernel([SDPBackend.MATH]):
             embedded = parts["text_encoder"](ids, attention_mask=mask)[0]
-            predicted = parts["transformer"](
+            predicted = transformer(
                 torch.lerp(latents, noise, level),
                 encoder_hidden_states=embedded,
                 encoder_attention_mask=mask,
                 timestep=1000 * sigmas,
                 return_dict=False,
             )[0]
-        return F.mse_loss(predicted, noise - latents)
+        return F.mse_loss(predicted, noise - latents) + SKETCH_WEIGHT * sketcher.loss(hidden.pop(), truth)
 
     training.run(loss_at)
     return training.average  # type: ignore[return-value]
 
 
-def sana_pipeline(
-    parts: nn.ModuleDict, vae: AutoencoderDC, tokenizer: PreTrainedTokenizerFast
-) -> SanaPipeline:
+def sana_pipeline(parts: nn.ModuleDict, vae: AutoencoderDC, tokenizer: PreTrainedTokenizerFast) -> SanaPipeline:
     """The trained parts as the pipeline that ships."""
+    transformer = sana_transformer()
+    transformer.load_state_dict(parts["transformer"].state_dict())
     return SanaPipeline(
         tokenizer=tokenizer,
         text_encoder=parts["text_encoder"],
         vae=vae,
-        transformer=parts["transformer"],
+        transformer=transformer,
         scheduler=sana_scheduler(),
     )

@@ -26,13 +26,17 @@ from farm.demo.scenes import Scene, draw_clip
 from workers.demo_models.autoencoders import clips
 from workers.demo_models.components import WAN_SHIFT, WIDTH, umt5, wan_scheduler, wan_transformer
 from workers.demo_models.lessons import Lessons, prepare, tokens
+from workers.demo_models.sketch import Listener, Sketcher
 from workers.demo_models.train_sana import draw_sigmas
 from workers.demo_models.training import Plan, Training
 
 BATCH = 24
 SCENES = 4000
 WORDS_FIRST = 0.15
-PLACE_LAYERS = 3
+PLACE_AFTER = 2
+PLACE_WEIGHT = 0.05
+SKETCH_AFTER = 4
+SKETCH_WEIGHT = 0.1
 TEXT_LENGTH = 512
 """Wan attends to this many text tokens; those after the prompt are zeros and not masked."""
 
@@ -55,9 +59,7 @@ class PaddedText(WanAttnProcessor):  # type: ignore[misc]
         attention_mask: Tensor | None = None,
         rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        heard: Tensor = super().__call__(
-            attn, hidden_states, encoder_hidden_states, self.bias, rotary_emb
-        )
+        heard: Tensor = super().__call__(attn, hidden_states, encoder_hidden_states, self.bias, rotary_emb)
         return heard
 
 
@@ -98,7 +100,7 @@ def clip_lessons(vae: AutoencoderKLWan, folder: Path, seed: int) -> Lessons:
         latents: Tensor = (vae.encode(drawn).latent_dist.mode() - mean) / spread
         return latents
 
-    return prepare(folder / "clips.pt", SCENES, seed, encode, clip=True)
+    return prepare(folder / "clips.pt", SCENES, seed, encode, (64, 64), frames=9)
 
 
 def train_wan(
@@ -107,19 +109,26 @@ def train_wan(
     """Train text encoder and transformer; returns them (keys 'text_encoder' and 'transformer'), averaged."""
     torch.manual_seed(seed)
     rng = dice(seed)
-    transformer, reader = wan_transformer(), Reader((3, 4, 4))
+    transformer, reader, sketcher, listener = wan_transformer(), Reader((3, 4, 4)), Sketcher(), Listener()
     parts = nn.ModuleDict(
-        {"text_encoder": umt5(len(tokenizer)), "transformer": transformer, "reader": reader}
+        {
+            "text_encoder": umt5(len(tokenizer)),
+            "transformer": transformer,
+            "reader": reader,
+            "sketcher": sketcher,
+            "listener": listener,
+        }
     )
     training = Training("wan", parts, plan, folder)
     training.go_on()
     lessons = clip_lessons(vae, folder, seed)
     to_words = _listen(transformer)
     layers: list[Tensor] = []
-    transformer.blocks[PLACE_LAYERS - 1].register_forward_hook(lambda _, __, output: layers.append(output))
+    for block in transformer.blocks:
+        block.register_forward_hook(lambda _, __, output: layers.append(output))
 
     def loss_at(progress: float) -> Tensor:
-        latents, captions = lessons.batch(BATCH, rng)
+        latents, captions, truth = lessons.batch(BATCH, rng)
         ids, mask = tokens(tokenizer, captions)
         sigmas = draw_sigmas(len(latents), WAN_SHIFT, progress, WORDS_FIRST)
         noise = torch.randn_like(latents)
@@ -132,8 +141,11 @@ def train_wan(
                 encoder_hidden_states=text,
                 return_dict=False,
             )[0]
-        where = reader.loss(layers.pop())
-        return F.mse_loss(predicted, noise - latents) + 0.1 * where
+        where = reader.loss(layers[PLACE_AFTER - 1])
+        what = sketcher.loss(layers[SKETCH_AFTER - 1], truth)
+        layers.clear()
+        heard = listener.loss(embedded, mask, truth)
+        return F.mse_loss(predicted, noise - latents) + PLACE_WEIGHT * where + SKETCH_WEIGHT * (what + heard)
 
     training.run(loss_at)
     return training.average  # type: ignore[return-value]
@@ -147,9 +159,7 @@ def _listen(transformer: WanTransformer3DModel) -> PaddedText:
     return processor
 
 
-def wan_pipeline(
-    parts: nn.ModuleDict, vae: AutoencoderKLWan, tokenizer: PreTrainedTokenizerFast
-) -> WanPipeline:
+def wan_pipeline(parts: nn.ModuleDict, vae: AutoencoderKLWan, tokenizer: PreTrainedTokenizerFast) -> WanPipeline:
     """The trained parts as the pipeline that ships."""
     transformer = wan_transformer()
     transformer.load_state_dict(parts["transformer"].state_dict())
