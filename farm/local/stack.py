@@ -153,12 +153,11 @@ class LocalStack:
     def _start(self) -> None:
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
         for server, fields in own_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
             self._processes.start(server.program)
             self._processes.wait_ready([server.program.name], on_ready=lambda name: self._say(f"{name} is ready."))
             found |= fields
-        found["dashboard_port"] = dashboard_port(self.settings, ports)
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
         self.environment = {**os.environ, **self.settings.to_variables(), "TMPDIR": str(self._folder.scratch)}
