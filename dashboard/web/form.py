@@ -126,16 +126,16 @@ def _number(text: str, kind: Callable[[str], int | float]) -> int | float | str:
     return text
 
 
-def by_field(faults: Sequence[Fault]) -> dict[str, list[str]]:
+def by_field(faults: Sequence[Fault], form: Form) -> dict[str, list[str]]:
     """Faults under the name of the field they belong to: '/prompt/3' → prompt, 'line 4: …'; '' for all others."""
+    fields = (_LAID_OUT | {option.name for option in form.options}) - {"model"}
     found: dict[str, list[str]] = {}
     for fault in faults:
         name, _, place = fault.field.removeprefix("/").partition("/")
-        known = name in _LAID_OUT or name not in ("", "model")
-        message = f"line {int(place) + 1}: {fault.message}" if name == "prompt" and place.isdecimal() else fault.message
-        if name == "seeds" and place.isdecimal():
-            message = f"seed {int(place) + 1}: {fault.message}"
-        found.setdefault("seeds" if name == "seed" else name if known else "", []).append(message)
+        each = {"prompt": "line", "seeds": "seed"}.get(name)
+        message = f"{each} {int(place) + 1}: {fault.message}" if each and place.isdecimal() else fault.message
+        field = "seeds" if name == "seed" else name if name in fields else ""
+        found.setdefault(field, []).append(message)
     return found
 
 

@@ -65,14 +65,15 @@ def send() -> ResponseReturnValue:
 def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = ()) -> str:
     pools = farm().catalog.pools.values()
     served = {pool.model for pool in pools}
+    form = form_of(parameters_schema(entry))
     return render_template(
         "submit.html",
         entry=entry,
         served=[model for model in farm().catalog.models.values() if model.name in served],
         unserved=[model for model in farm().catalog.models.values() if model.name not in served],
-        form=form_of(parameters_schema(entry)),
+        form=form,
         typed=typed,
-        faults=by_field(faults),
+        faults=by_field(faults, form),
         form_id=_form_id(typed),
     )
 

@@ -21,7 +21,7 @@ def _raw(**asked: Any) -> bytes:
 CASES: dict[str, tuple[bytes, int, set[str]]] = {
     "a size that is no multiple": (_raw(width=130, height=128), 422, {"/width"}),
     "a size beyond the limit": (_raw(width=4096, height=128), 422, {"/width"}),
-    "a width without a height": (_raw(width=128), 422, {"/height"}),
+    "a width of one pixel": (_raw(width=1), 422, {"/width"}),
     "a frame count that is not 4k+1": (_raw(model="wan-demo", num_frames=8), 422, {"/num_frames"}),
     "frames of a picture": (_raw(num_frames=9), 422, {"/num_frames"}),
     "an unknown model": (_raw(model="sana-demoo"), 422, {"/model"}),

@@ -1,0 +1,50 @@
+"""The real server process over a house, for tests that need a network or a browser."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.dashboard.conftest import House
+from tests.waiting import eventually
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def served(house: House, log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """`farm dashboard` over the house's database; its address and its process."""
+    port = _free_port()
+    variables = {**os.environ, **house.connections.settings.to_variables()}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "farm", "dashboard", "--port", str(port)],
+            env=variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: process.poll() is not None or _answers(url))
+        assert process.poll() is None, log.read_text()
+        yield url, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False

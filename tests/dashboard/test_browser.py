@@ -1,0 +1,135 @@
+"""The pages in a real browser: live without reloading, and without a word on its console."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from farm.accounts import sign_in_link
+from farm.progress import StepProgress
+from tests.dashboard.conftest import House
+from tests.dashboard.drawing import Drawer
+from tests.dashboard.serving import served
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM and not os.environ.get("CI"), reason="needs chromium: apt-get install chromium, or set CHROMIUM"
+)
+#: Nothing but our pages: the browser's own services would fail without a network, and fill the console.
+ARGUMENTS = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+             "--disable-sync", "--disable-dev-shm-usage", "--disable-quic"]  # fmt: skip
+PATIENCE = 60_000  # milliseconds; a bound for what never comes
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(live_house: House, tmp_path: Path) -> Iterator[str]:
+    with served(live_house, tmp_path / "dashboard.log") as (url, _):
+        yield url
+
+
+class Visit:
+    """A page whose console is written down."""
+
+    def __init__(self, browser: Browser, house: House, address: str, width: int) -> None:
+        context = browser.new_context(viewport={"width": width, "height": 800}, reduced_motion="reduce")
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.said: list[str] = []
+        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        self.page.goto(sign_in_link(house.connections.engine, house.ours.user_id, address))
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url("**/jobs")
+
+
+def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: Browser, address: str) -> None:
+    # Given a worker, and a person who signs in by a link and submits two prompts
+    house, drawer = live_house, Drawer(live_house.connections, "sana-demo-local")
+    visit = Visit(browser, house, address, 1280)
+    page = visit.page
+    page.get_by_role("link", name="Submit a job").click()
+    page.get_by_label("Prompts").fill("a red circle on a blue background\n蓝色背景上的红色圆形")
+    expect(page.locator("[data-count]")).to_have_text("2 prompts × 1 = 2 renders")
+    page.get_by_role("button", name="Render").click()
+
+    # Then the job's page comes, and shows steps and pictures as they arrive, without being loaded again
+    page.wait_for_url("**/jobs/*-*")
+    expect(page.locator(".render")).to_have_count(2, timeout=PATIENCE)
+    page.evaluate("window.same = true")
+    taken = drawer.take()
+    bar = page.locator(f"[data-render='{taken[0].id}'] progress")
+
+    def report(step: int) -> None:
+        house.connections.progress.report(
+            [
+                StepProgress(
+                    job_id=render.job_id,
+                    project_id=render.project_id,
+                    render_id=render.id,
+                    phase="stepping",
+                    step=step,
+                    steps=20,
+                )
+                for render in taken
+            ]
+        )
+
+    report(7)
+    expect(bar).to_have_js_property("value", 7, timeout=PATIENCE)
+    drawer.finish(taken)
+    expect(page.locator(".render img")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#state")).to_have_text("done", timeout=PATIENCE)
+    page.wait_for_function("[...document.querySelectorAll('.render img')].every(img => img.naturalWidth > 0)")
+    assert page.evaluate("window.same") is True
+
+    # And each picture has its page, with a way to the next by the keyboard, and one to submit it again
+    page.locator(".render a").first.click()
+    page.wait_for_url("**/renders/*")
+    page.wait_for_function("document.querySelector('#output img')?.naturalWidth > 0")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**/renders/{taken[1].id}")
+    expect(page.locator("#prompt")).to_have_text("蓝色背景上的红色圆形")
+    page.get_by_role("link", name="Submit again with these").click()
+    expect(page.get_by_label("Prompts")).to_have_value("蓝色背景上的红色圆形")
+    assert visit.said == []
+
+
+def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
+    live_house: House, browser: Browser, address: str
+) -> None:
+    house = live_house
+    job = house.submit(model="wan-demo", prompt="a very long prompt " * 10, seed_count=3)
+    Drawer(house.connections, "wan-demo-local").draw_everything()
+    render = house.renders(job["id"])[0]
+    visit = Visit(browser, house, address, 360)
+    page = visit.page
+    for path in ("/jobs", "/submit", "/submit?model=wan-demo", f"/jobs/{job['id']}", f"/renders/{render['id']}",
+                 "/workers", "/problems/invalid-request", "/docs"):  # fmt: skip
+        page.goto(address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+    page.wait_for_selector("text=Latent Farm")
+    assert visit.said == []
+
+    # What is wrong is said without a new page, and what was typed stays.
+    page.goto(address + "/submit?model=wan-demo")
+    page.get_by_label("Prompts").fill("fine\n" + "x" * 500)
+    page.get_by_label("Steps").fill("999")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Render").press("Enter")
+    expect(page.locator("[data-faults=prompt]")).to_contain_text("line 2", timeout=PATIENCE)
+    expect(page.locator("[data-faults=num_inference_steps]")).to_contain_text("seen 999")
+    expect(page.get_by_label("Steps")).to_have_value("999")
+    assert urlsplit(page.url).path == "/submit"

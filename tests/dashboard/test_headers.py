@@ -1,0 +1,54 @@
+"""Which hosts are answered, and what browsers are told not to do."""
+
+from typing import Any
+
+import pytest
+
+from dashboard.headers import hostname
+from tests.dashboard.conftest import House
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8420", "[::1]:8420", "LOCALHOST:1"])
+def test_the_hosts_of_this_machine_are_answered(house: House, host: str) -> None:
+    assert house.client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "[::2]"])
+def test_other_hosts_are_refused(house: House, host: str) -> None:
+    answer = house.client.get("/healthz", headers={"Host": host})
+    assert answer.status_code == 400
+    assert answer.json["type"] == "/problems/unknown-host"
+
+
+def test_the_public_url_is_an_allowed_host(make_house: Any) -> None:
+    house = make_house(public_url="https://farm.example.org:8443")
+    assert house.client.get("/healthz", headers={"Host": "farm.example.org:8443"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/api/v1/jobs", "/nothing", "/openapi.json", "/docs"])
+def test_every_answer_carries_the_security_headers(house: House, path: str) -> None:
+    headers = house.client.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "'unsafe-inline'" not in policy.replace("style-src 'self' 'unsafe-inline'", "" if path == "/docs" else "x")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pictures_may_come_from_the_object_storage_alone(house: House) -> None:
+    policy = house.client.get("/sign-in").headers["Content-Security-Policy"]
+    assert "img-src 'self' data: http://127.0.0.1:9;" in policy
+
+
+def test_pages_are_not_kept_but_static_files_are_under_an_address_that_follows_their_contents(house: House) -> None:
+    page = house.client.get("/sign-in")
+    assert page.headers["Cache-Control"] == "no-store"
+    sheet = next(part for part in page.get_data(as_text=True).split('"') if part.endswith("farm.css"))
+    with house.client.get(sheet) as answer:
+        assert answer.status_code == 200
+        assert "max-age=31536000" in answer.headers["Cache-Control"]
+
+
+def test_the_name_in_a_host_header() -> None:
+    assert [hostname(host) for host in ("A.b:80", "[::1]:80", "[::1]", "a")] == ["a.b", "[::1]", "[::1]", "a"]

@@ -1,0 +1,177 @@
+"""Live streams: a snapshot, then what changes, for those it concerns; with Redis and without."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from dashboard import events
+from dashboard.context import PUMP
+from dashboard.events import Pump, Subscription, Told
+from farm.progress import JobChanged, StepProgress
+from scheduler.control import cancel_job
+from tests.dashboard.conftest import House, Tenant
+from tests.waiting import eventually
+
+
+@contextmanager
+def stream(house: House, path: str = "/api/v1/live", who: Tenant | None = None) -> Iterator[Iterator[tuple[str, Any]]]:
+    """An open stream: its events as (name, data), comments as ('', text)."""
+    answer = house.client.get(path, headers=(who or house.ours).headers, buffered=False)
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert answer.mimetype == "text/event-stream"
+    try:
+        yield _events(answer.iter_encoded())
+    finally:
+        answer.close()
+
+
+def _events(chunks: Iterator[bytes]) -> Iterator[tuple[str, Any]]:
+    for chunk in chunks:
+        for block in chunk.decode().split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
+            if "event" in fields:
+                yield fields["event"], json.loads(fields["data"])
+
+
+def _step(house: House, job_id: str, render_id: str, step: int, who: Tenant | None = None) -> StepProgress:
+    project_id = (who or house.ours).project_id
+    return StepProgress(
+        job_id=job_id, project_id=project_id, render_id=render_id, phase="stepping", step=step, steps=20
+    )
+
+
+def _listening(house: House) -> None:
+    """Wait until the pump hears what is published: it answers to a first step."""
+    pump: Pump = house.app.extensions[PUMP]
+    with pump.subscribe("nobody", frozenset()) as probe:
+        step = StepProgress(job_id="j", project_id="nobody", render_id="r", phase="stepping", step=1, steps=2)
+
+        def heard() -> bool:
+            house.connections.progress.report([step])
+            return probe.next(0.2) is not None
+
+        eventually(heard)
+
+
+def test_a_stream_begins_with_how_things_are(house: House) -> None:
+    job = house.submit(seed_count=2)
+    house.submit(house.theirs)
+    with stream(house) as heard:
+        name, snapshot = next(heard)
+    assert name == "snapshot"
+    assert snapshot == {"jobs": [job], "progress": []}
+
+
+def test_steps_and_changed_jobs_are_told_as_they_happen(live_house: House) -> None:
+    house = live_house
+    job = house.submit()
+    render = house.renders(job["id"])[0]
+    with stream(house, f"/api/v1/live?job={job['id']}") as heard:
+        assert next(heard)[0] == "snapshot"
+        _listening(house)
+        house.connections.progress.report([_step(house, job["id"], render["id"], 7)])
+        assert next(heard) == (
+            "step",
+            {"job_id": job["id"], "render_id": render["id"], "phase": "stepping", "step": 7, "steps": 20},
+        )
+        cancel_job(house.connections, job["id"], house.ours.project_id)
+        name, told = next(heard)
+    assert (name, told["id"], told["status"]) == ("job", job["id"], "cancelled")
+    assert told["version"] > job["version"]
+
+
+def test_without_redis_changed_jobs_are_told_all_the_same(house: House) -> None:
+    job = house.submit()
+    with stream(house, f"/api/v1/live?job={job['id']}") as heard:
+        next(heard)
+        cancel_job(house.connections, job["id"], house.ours.project_id)
+        name, told = next(heard)
+    assert (name, told["status"]) == ("job", "cancelled")
+
+
+def test_a_stream_of_the_project_tells_of_jobs_that_are_submitted_later(house: House) -> None:
+    with stream(house) as heard:
+        next(heard)
+        job = house.submit()
+        assert next(heard) == ("job", job)
+
+
+def test_a_stream_tells_nothing_of_other_projects_and_other_jobs(live_house: House) -> None:
+    house = live_house
+    theirs, other, mine = house.submit(house.theirs), house.submit(), house.submit()
+    with stream(house, f"/api/v1/live?job={mine['id']}") as heard:
+        next(heard)
+        _listening(house)
+        render_id = house.renders(mine["id"])[0]["id"]
+        house.connections.progress.report(
+            [
+                _step(house, theirs["id"], "theirs", 1, house.theirs),
+                # A message that lies about its job reaches at most its own project.
+                _step(house, mine["id"], "theirs", 1, house.theirs),
+                _step(house, other["id"], "other", 1),
+                _step(house, mine["id"], render_id, 2),
+            ]
+        )
+        _, told = next(heard)
+    assert told["render_id"] == render_id
+
+
+def test_a_job_that_does_not_exist_is_a_404_and_not_a_silent_stream(house: House) -> None:
+    assert house.get("/api/v1/live?job=01a20936-152b-75ce-80a1-dcf6f4b2b4a5").status_code == 404
+    assert house.get("/api/v1/live?job=x").status_code == 404
+
+
+def test_a_quiet_stream_gives_signs_of_life(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.api.get_live.KEEPALIVE_SECONDS", 0.01)
+    answer = house.client.get("/api/v1/live", headers=house.ours.headers, buffered=False)
+    chunks = answer.iter_encoded()
+    assert [next(chunks)[:6] for _ in range(3)] == [b"retry:", b"event:", b": keep"]
+    answer.close()
+
+
+def test_there_are_no_more_streams_than_the_server_can_bear(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_STREAMS", 1)
+    with stream(house) as heard:
+        next(heard)
+        refused = house.get("/api/v1/live")
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"]
+    with stream(house) as heard:
+        assert next(heard)[0] == "snapshot"
+
+
+def test_a_page_that_is_too_slow_starts_again_from_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Subscription("project", frozenset())
+    step = StepProgress(job_id="j", project_id="project", render_id="r", phase="stepping", step=1, steps=2)
+    assert not slow.start_again()
+    for _ in range(events.QUEUE + 1):
+        slow.tell(Told("j", step))
+    assert slow.start_again()
+    assert slow.next(0.0) is None
+    assert not slow.start_again()
+
+
+def test_versions_only_go_forward() -> None:
+    page = Subscription("project", frozenset({"a"}))
+    page.saw("a", 3)
+    assert not page.lacks("a", 3)
+    assert page.lacks("a", 4)
+    assert not page.lacks("b", 9)
+
+
+def test_a_message_of_no_sense_does_not_end_the_pump(live_house: House) -> None:
+    house = live_house
+    job = house.submit()
+    with stream(house, f"/api/v1/live?job={job['id']}") as heard:
+        next(heard)
+        _listening(house)
+        progress = house.connections.progress
+        progress.announce(JobChanged(job_id="no-id", project_id=house.ours.project_id, version=99))
+        progress.announce(JobChanged(job_id=job["id"], project_id=house.ours.project_id, version=job["version"]))
+        cancel_job(house.connections, job["id"], house.ours.project_id)
+        assert next(heard)[1]["status"] == "cancelled"
+    assert {thread.name for thread in threading.enumerate()} >= {"live_listen", "live_poll"}

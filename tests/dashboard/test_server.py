@@ -1,0 +1,47 @@
+"""The real server process, as `farm dashboard` starts it."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from farm.database import write
+from tests.dashboard.conftest import House
+from tests.dashboard.serving import served
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "dashboard.log"
+
+
+def test_the_server_submits_streams_and_stops_with_open_streams(house: House, log: Path) -> None:
+    with (
+        served(house, log) as (url, process),
+        httpx.Client(base_url=url, headers=house.ours.headers, timeout=60) as client,
+        client.stream("GET", "/api/v1/live") as heard,
+    ):
+        lines = heard.iter_lines()
+        assert next(line for line in lines if line.startswith("event:")) == "event: snapshot"
+        answer = client.post("/api/v1/jobs", json={"model": "sana-demo", "prompt": "a red circle"})
+        assert answer.status_code == 201
+        assert next(line for line in lines if line.startswith("event:")) == "event: job"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_writer_that_holds_the_database_does_not_hold_the_server(house: House, log: Path) -> None:
+    with served(house, log) as (url, _), httpx.Client(base_url=url, headers=house.ours.headers) as client:
+        job = client.post("/api/v1/jobs", json={"model": "sana-demo", "prompt": "a red circle"}, timeout=30).json()
+        # When somebody holds SQLite's only write lock …
+        with write(house.connections.engine):
+            with pytest.raises(httpx.ReadTimeout):
+                client.post(f"/api/v1/jobs/{job['job']['id']}/cancel", timeout=1)
+            # Then reading, and all that needs no database, goes on while the cancel waits.
+            assert client.get("/healthz", timeout=20).status_code == 200
+            assert client.get("/api/v1/jobs", timeout=20).status_code == 200
+        # And the cancel is done once the lock is free, though its client has gone.
+        eventually(lambda: client.get(job["job"]["links"]["self"]).json()["status"] == "cancelled")
