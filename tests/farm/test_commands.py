@@ -258,24 +258,18 @@ class TestProcesses:
         assert url in told.stderr
         assert "Traceback" not in told.stderr
 
-    def test_without_a_farm_it_says_how_to_get_one_with_exit_code_2(self, tmp_path: Path) -> None:
-        named = {name: value for name, value in os.environ.items() if not name.startswith("FARM_")}
-        told = subprocess.run(
-            command("jobs"),
-            env={**named, "FARM_DATA_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
 
-        assert told.returncode == 2
-        assert "farm up" in told.stderr
-        assert "Traceback" not in told.stderr
+def test_without_a_farm_it_says_how_to_get_one_with_exit_code_2(tmp_path: Path) -> None:
+    nowhere = {"FARM_URL": None, "FARM_KEY": None, "FARM_CONFIG": None, "FARM_DATA_DIR": str(tmp_path)}
 
-    def test_wrong_usage_is_exit_code_2(self, environment: dict[str, str]) -> None:
-        told = subprocess.run(
-            command("submit", "sana-demo"), env=environment, capture_output=True, text=True, timeout=120
-        )
+    told = CliRunner().invoke(build_app(), ["jobs"], env=nowhere)
 
-        assert told.returncode == 2
-        assert "PROMPT" in told.stderr
+    assert told.exit_code == 2
+    assert "farm up" in told.stderr
+
+
+def test_wrong_usage_is_exit_code_2(farm: Farm) -> None:
+    told = farm("submit", "sana-demo")
+
+    assert told.exit_code == 2
+    assert "PROMPT" in told.stderr
