@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from farm.catalog.layers import Layer
@@ -16,6 +16,8 @@ from farm.errors import Fault
 from farm.nearest import did_you_mean
 from farm.settings import PREFIX, Settings
 
+#: What OmegaConf raises on values that do not fit together.
+MERGE_ERRORS = (OmegaConfBaseException, TypeError, ValueError, RecursionError)
 #: Keys of an entry that steer the merging and are no part of the result.
 STEERING = ("extends", "abstract")
 
@@ -52,23 +54,24 @@ class Merged:
     def _own(self, section: str) -> dict[str, DictConfig]:
         own: dict[str, DictConfig] = {}
         for layer in self._layers:
-            for name, values in layer.values.get(section, {}).items():
+            for key, values in layer.values.get(section, {}).items():
+                name = str(key)
                 if "name" in values:
-                    place = layer.place((section, str(name), "name"))
+                    place = layer.place((section, name, "name"))
                     text = f"the name is the key above it, {name!r}; remove this one"
                     self.faults.append(Fault(f"{place}: {section}.{name}.name", text))
                 try:
                     above = OmegaConf.create(values)
                     own[name] = OmegaConf.merge(own[name], above) if name in own else above  # type: ignore[assignment]
-                except OmegaConfBaseException as error:
-                    place = layer.place((section, str(name)))
+                except MERGE_ERRORS as error:
+                    place = layer.place((section, name))
                     self.faults.append(Fault(f"{place}: {section}.{name}", _first_line(error)))
         return own
 
     # 2. `extends`: parents below, in their order, then the entry itself.
     def _inherit(self, section: str) -> dict[str, DictConfig]:
         own = self._own(section)
-        self.names[section] = {str(name) for name, entry in own.items() if not entry.get("abstract")}
+        self.names[section] = {name for name, entry in own.items() if _as_written(entry).get("abstract") is not True}
         whole: dict[str, DictConfig] = {}
         circles: set[str] = set()  # members of circles that are already listed
 
@@ -82,7 +85,10 @@ class Merged:
             if name not in whole:
                 family = [name]
                 below: list[DictConfig] = []
-                for parent in _as_names(own[name].get("extends")):
+                steering = _as_written(own[name])
+                if not isinstance(steering.get("abstract", False), bool):
+                    self._fault(section, name, f"abstract must be true or false; seen {steering['abstract']!r}")
+                for parent in _as_names(steering.get("extends")):
                     if parent not in own:
                         self._fault(section, name, f"extends {parent!r}: unknown; {did_you_mean(parent, own)}")
                         return None
@@ -93,8 +99,12 @@ class Merged:
                     family = [name, *self._families[section, parent], *family[1:]]
                 self._families[section, name] = family
                 # `abstract` is not inherited.
-                steering = {"name": name, "abstract": bool(own[name].get("abstract", False))}
-                whole[name] = OmegaConf.merge(*below, own[name], steering)  # type: ignore[assignment]
+                about = {"name": name, "abstract": steering.get("abstract") is True}
+                try:
+                    whole[name] = OmegaConf.merge(*below, own[name], about)  # type: ignore[assignment]
+                except MERGE_ERRORS as error:
+                    self._fault(section, name, _first_line(error))
+                    return None
             return whole[name]
 
         for name in own:
@@ -117,7 +127,7 @@ class Merged:
                     continue
                 try:
                     values = OmegaConf.to_container(root[section][name], resolve=True)
-                except (OmegaConfBaseException, ValueError, RecursionError) as error:
+                except MERGE_ERRORS as error:
                     self._fault(section, name, _first_line(error))
                     continue
                 assert isinstance(values, dict)
@@ -143,8 +153,18 @@ class Merged:
 def _as_names(extends: Any) -> list[str]:
     if extends is None:
         return []
-    return [str(parent) for parent in extends] if isinstance(extends, ListConfig) else [str(extends)]
+    return [str(parent) for parent in extends] if isinstance(extends, list) else [str(extends)]
+
+
+def _as_written(entry: DictConfig) -> dict[str, Any]:
+    """An entry before `${…}`: what steers the merging is taken literally."""
+    values = OmegaConf.to_container(entry, resolve=False)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    if "incompatible container types" in text:
+        return "a list stands where what it extends has keys, or the other way round"
+    return text

@@ -227,6 +227,12 @@ pools:
         ("models: {sprint-demo: {limits: {steps: [1, 8]}}}", "limits.steps: sprint takes at most 4 steps; seen 8"),
         ("models: {sana-demo: {limits: {frames: [1, 9]}}}", "limits.frames: sana makes pictures, not clips"),
         ("models: {sana-demo: {limits: {guidance: [0, 9]}}}", "guidance.0: must be greater than or equal to 1"),
+        ("models: {a: {extends: sana-demo, abstract: maybe}}", "abstract must be true or false; seen 'maybe'"),
+        ("models: {a: {extends: '${x}'}}", "extends '${x}': unknown"),
+        ("models: {a: {extends: sana-demo, limits: [1]}}", "a list stands where what it extends has keys"),
+        ("models: {a: {extends: sana-demo, limits: null}}", "models.a.limits: must be a valid dictionary"),
+        ("models: {a: {extends: sana-demo, title: '${'}}", "own.yaml:1: models.a: "),
+        ("models: {a: {extends: sana-demo, title: '${.title}'}}", "models.a: Recursive interpolation"),
         ("environments: {x: 5}", "environments.x: must hold the sections"),
     ],
 )
