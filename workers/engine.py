@@ -51,16 +51,12 @@ class Engine:
         self._turns: dict[Hashable, int] = {}  # pass key → when it last had a pass
         self._turn = 0
         self._decode_next = False
+        self._most_inside: int | None = None  # with so many tracks inside there was no memory to begin another
 
     @property
     def idle(self) -> bool:
         """Whether `step` has nothing to do."""
         return not (self._waiting or self._tracks or self._finished or self._batches.ended)
-
-    @property
-    def load(self) -> int:
-        """Renders inside, in any phase."""
-        return len(self._waiting) + len(self._tracks) + len(self._finished)
 
     def admit(self, batch: RenderBatch) -> None:
         """Take renders in. They are encoded next, and share passes with what is there already."""
@@ -83,8 +79,9 @@ class Engine:
         Decoding takes turns with passes, so that neither holds the other up for longer than one of its own.
         Yields messages as they become true; the caller consumes them all. Raises DeviceLost.
         """
-        if self._waiting:
-            yield from self._begin(self._waiting.popleft())
+        inside = len(self._tracks) + len(self._finished)
+        if self._waiting and (self._most_inside is None or inside < self._most_inside):
+            yield from self._begin(self._waiting.popleft(), inside)
         elif self._finished and (self._decode_next or not self._tracks):
             self._decode_next = False
             yield from self._decode()
@@ -93,16 +90,21 @@ class Engine:
             yield from self._pass()
         yield from self._batches.pop_ended()
 
-    def _begin(self, order: RenderOrder) -> Iterator[FromEngine]:
-        """Encode the prompts of one render and make its track."""
-        yield Stepped([RenderStep(order.render_id, order.attempt, Phase.ENCODING, 0, 0)])
+    def _begin(self, order: RenderOrder, inside: int) -> Iterator[FromEngine]:
+        """Encode the prompts of one render and make its track; without memory for it, wait until others left."""
+        steps = order.parameters.get("num_inference_steps", 0)  # until the sampler says how many passes that is
+        yield Stepped([RenderStep(order.render_id, order.attempt, Phase.ENCODING, 0, steps)])
         started = time.perf_counter()
         try:
             prepared = self._family.prepare(order)
             track = self._family.start(prepared, self._family.encode(prepared))
             synchronize(self._family.device)
         except Exception as error:
-            yield self._failed(order, "preparing it", error)
+            if inside and is_out_of_memory(error):
+                self._most_inside = inside
+                self._waiting.appendleft(order)
+            else:
+                yield self._failed(order, "preparing it", error)
             return
         track.seconds["encode"] = track.gpu_seconds = time.perf_counter() - started
         track.seconds["steps"] = 0.0

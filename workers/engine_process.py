@@ -91,7 +91,7 @@ class AliveMeanwhile:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until the parent closes the socket. Returns the exit status."""
     options = _options(arguments)
-    _belong_to_parent()
+    belong_to_parent()
     line = Line(Connection(options.fd))
     try:
         settings = load_settings()
@@ -173,7 +173,7 @@ def _set_up_torch(threads: int | None) -> None:
     torch.backends.cudnn.deterministic = True
 
 
-def _belong_to_parent() -> None:
+def belong_to_parent() -> None:
     """Ignore signals meant for the parent (Ctrl-C reaches both), and die with it even in a long pass."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -90,6 +90,31 @@ def test_out_of_memory_while_decoding_splits_too(family: Family, tmp_path: Path)
     assert {message.decode_batch_size for message in said if isinstance(message, Rendered)} == {1}
 
 
+def test_a_render_for_which_there_is_no_memory_yet_waits_until_another_is_done(family: Family, tmp_path: Path) -> None:
+    # Given a device that can hold two renders,
+    engine = Engine(family, tmp_path)
+    encode, inside = family.encode, set()
+
+    def full(prepared: Any) -> Any:
+        if len(inside) >= 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        inside.add(prepared.order.render_id)
+        return encode(prepared)
+
+    family.encode = full  # type: ignore[method-assign]
+    # when three come,
+    engine.admit(batch([order(family, f"r{number}") for number in range(3)]))
+    said = []
+    while not engine.idle:
+        for message in engine.step():
+            said.append(message)
+            if isinstance(message, Rendered):
+                inside.discard(message.render_id)
+    # then the third begins when another has left, and nobody fails.
+    assert pixels_of(said).keys() == {"r0", "r1", "r2"}
+    assert batch_sizes(said) == {"r0": [2] * 4, "r1": [2] * 4, "r2": [1] * 4}
+
+
 def test_a_render_that_does_not_fit_even_alone_says_so(family: Family, tmp_path: Path) -> None:
     trouble(family, "predict", lambda tracks: torch.OutOfMemoryError("CUDA out of memory"))
     said = render(family, tmp_path, [order(family)])

@@ -80,7 +80,7 @@ class EngineProcess:
 @pytest.fixture
 def environment(tmp_path: Path, tiny_folder: Callable[[str], Path]) -> dict[str, str]:
     """The settings of a farm whose catalog has the tiny model and a pool for it."""
-    entry = tiny_pipelines.entry("sana", tiny_folder("sana")).model_dump(mode="json", exclude_none=True)
+    entry = tiny_pipelines.entry("sana", tiny_folder("sana")).model_dump(mode="json", exclude_unset=True)
     catalog = tmp_path / "catalog.yaml"
     name = entry.pop("name")
     pools = {"tiny-pool": {"model": name, "max_batch": 4, "threads": 1, "device": "cpu"}}
@@ -173,3 +173,21 @@ def test_stop_is_obeyed_between_two_steps(tmp_path: Path) -> None:
     ours.send(Stop())
     serve(Line(theirs), Engine(family, tmp_path))
     assert not ours.poll()
+
+
+_GRANDCHILD = (
+    "import time; from workers.engine_process import belong_to_parent as b; b(); print(1, flush=True); time.sleep(9**9)"
+)
+_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_GRANDCHILD!r}])"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the closing of the socket has to do")
+def test_it_dies_with_its_parent_even_inside_a_long_pass() -> None:
+    # Given an engine that looks at no socket (it is in a long pass, or loading),
+    with subprocess.Popen([sys.executable, "-c", _CHILD], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"1\n"
+        # when its parent is killed,
+        parent.kill()
+        # then it ends too: the pipe that both held is closed.
+        assert parent.stdout.read() == b""

@@ -75,8 +75,13 @@ class Promises:
 
     def test_what_neighbours_contain_changes_no_bit(self, family: Family, tmp_path: Path) -> None:
         mine = order(family, "mine")
-        others = [order(family, f"o{seed}", seed=seed, prompt="a boat") for seed in range(2)]
-        strangers = [order(family, f"o{seed}", seed=40 + seed, prompt="fire, " * 9) for seed in range(2)]
+        others, strangers = (
+            [
+                order(family, "guided", seed=seed, prompt=prompt),
+                order(family, "unguided", seed=seed + 1, prompt=prompt, guidance_scale=1.0),
+            ]
+            for seed, prompt in ((1, "a boat"), (40, "fire, " * 9))
+        )
         first = latents_of(family, tmp_path, others[0], mine, others[1])["mine"]
         second = latents_of(tiny_family(self.name), tmp_path, strangers[0], mine, strangers[1])["mine"]
         assert torch.equal(first, second)

@@ -65,7 +65,7 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
             "width": (16, 1024),
             "height": (16, 1024),
             "max_pixels": 1024 * 1024,
-            "frames": (1, 17),
+            **({"frames": (1, 17)} if family == "wan" else {}),
             "steps": (1, 4) if family == "sprint" else (1, 60),
             "guidance": (1.0, 20.0),
             "prompt_chars": 300,
