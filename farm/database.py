@@ -7,6 +7,7 @@ write lock at its start instead of failing in its middle. On PostgreSQL both are
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
-import migrations
 from farm.errors import FarmError
 from farm.settings import Settings
 
@@ -99,7 +99,7 @@ def check_revision(engine: Engine) -> None:
 def _alembic_config() -> Config:
     config = Config()
     # '%' would be taken for an interpolation.
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     return config
 
 
