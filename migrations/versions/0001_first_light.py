@@ -1,6 +1,7 @@
 """First light: every table of the farm.
 
-Written out on purpose, and not made from `farm.tables`: a migration says what was, the tables say what is.
+Written out on purpose, and not made from `farm.tables`: a migration says what was, the tables say what is. Only the
+names of keys come from the naming convention of `farm.tables.base`.
 """
 
 from typing import Any
@@ -10,9 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
+down_revision = branch_labels = depends_on = None
 
 _ID = sa.Uuid(as_uuid=False)
 _DOCUMENT = sa.JSON().with_variant(JSONB(), "postgresql")
@@ -30,42 +29,35 @@ def _where(condition: str) -> dict[str, Any]:
 def upgrade() -> None:
     op.create_table(
         "lanes",
-        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=200), primary_key=True),
         sa.Column("model", sa.String(length=200), nullable=False),
         sa.Column("precision", sa.String(length=40), nullable=False),
         sa.Column("paused_at", sa.Double()),
-        sa.PrimaryKeyConstraint("name", name="pk_lanes"),
     )
     op.create_table(
         "leases",
-        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=200), primary_key=True),
         sa.Column("holder", sa.String(length=100), nullable=False),
         sa.Column("until", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_leases"),
     )
     op.create_table(
         "projects",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("name", sa.String(length=200), nullable=False, unique=True),
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_projects"),
-        sa.UniqueConstraint("name", name="uq_projects_name"),
     )
     op.create_table(
         "flows",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("lane", sa.String(length=200), nullable=False),
-        sa.Column("project_id", _ID, nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("lane", sa.String(length=200), sa.ForeignKey("lanes.name"), nullable=False),
+        sa.Column("project_id", _ID, sa.ForeignKey("projects.id"), nullable=False),
         sa.Column("class_name", sa.String(length=20), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("virtual_time", sa.Double(), nullable=False),
         sa.Column("backlogged", sa.Boolean(), nullable=False),
         sa.Column("wakes", sa.Integer(), nullable=False),
         sa.Column("paused_at", sa.Double()),
-        sa.ForeignKeyConstraint(["lane"], ["lanes.name"], name="fk_flows_lane"),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_flows_project_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_flows"),
         sa.UniqueConstraint("lane", "project_id", "class_name", name="uq_flows_lane_project_id_class_name"),
         postgresql_with=_HOT_ROWS,
     )
@@ -74,63 +66,54 @@ def upgrade() -> None:
 
     op.create_table(
         "inputs",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("project_id", _ID, nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("project_id", _ID, sa.ForeignKey("projects.id"), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("key", sa.String(length=500), nullable=False),
+        sa.Column("key", sa.String(length=500), nullable=False, unique=True),
         sa.Column("content_type", sa.String(length=100), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_inputs_project_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_inputs"),
-        sa.UniqueConstraint("key", name="uq_inputs_key"),
     )
     op.create_index("ix_inputs_project_id", "inputs", ["project_id"])
 
     op.create_table(
         "lane_classes",
-        sa.Column("lane", sa.String(length=200), nullable=False),
+        sa.Column("lane", sa.String(length=200), sa.ForeignKey("lanes.name"), nullable=False),
         sa.Column("class_name", sa.String(length=20), nullable=False),
         sa.Column("virtual_time", sa.Double(), nullable=False),
         sa.Column("start", sa.Double(), nullable=False),
         sa.Column("flow_start", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["lane"], ["lanes.name"], name="fk_lane_classes_lane"),
         sa.PrimaryKeyConstraint("lane", "class_name", name="pk_lane_classes"),
         postgresql_with=_HOT_ROWS,
     )
     op.create_table(
         "pools",
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("lane", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=200), primary_key=True),
+        sa.Column("lane", sa.String(length=200), sa.ForeignKey("lanes.name"), nullable=False),
         sa.Column("max_batch", sa.Integer(), nullable=False),
         sa.Column("paused_at", sa.Double()),
-        sa.ForeignKeyConstraint(["lane"], ["lanes.name"], name="fk_pools_lane"),
-        sa.PrimaryKeyConstraint("name", name="pk_pools"),
     )
     op.create_index("ix_pools_lane", "pools", ["lane"])
 
     op.create_table(
         "users",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("project_id", _ID, nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("project_id", _ID, sa.ForeignKey("projects.id"), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False, unique=True),
         sa.Column("role", sa.String(length=20), nullable=False),
         sa.Column("password_hash", sa.String(length=300)),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_users_project_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_users"),
-        sa.UniqueConstraint("name", name="uq_users_name"),
     )
     op.create_index("ix_users_project_id", "users", ["project_id"])
 
     op.create_table(
         "jobs",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("project_id", _ID, nullable=False),
-        sa.Column("user_id", _ID),
-        sa.Column("flow_id", _ID, nullable=False),
-        sa.Column("lane", sa.String(length=200), nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("project_id", _ID, sa.ForeignKey("projects.id"), nullable=False),
+        sa.Column("user_id", _ID, sa.ForeignKey("users.id")),
+        sa.Column("flow_id", _ID, sa.ForeignKey("flows.id"), nullable=False),
+        sa.Column("lane", sa.String(length=200), sa.ForeignKey("lanes.name"), nullable=False),
         sa.Column("model", sa.String(length=200), nullable=False),
         sa.Column("title", sa.String(length=300), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
@@ -147,38 +130,29 @@ def upgrade() -> None:
             "status IN ('admitting', 'open', 'paused', 'done', 'partial', 'failed', 'cancelled', 'expired')",
             name=op.f("ck_jobs_status"),
         ),
-        sa.ForeignKeyConstraint(["flow_id"], ["flows.id"], name="fk_jobs_flow_id"),
-        sa.ForeignKeyConstraint(["lane"], ["lanes.name"], name="fk_jobs_lane"),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_jobs_project_id"),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_jobs_user_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_jobs"),
         postgresql_with=_HOT_ROWS,
     )
     op.create_index("ix_jobs_project_id_id", "jobs", ["project_id", "id"])
 
     op.create_table(
         "keys",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("project_id", _ID, nullable=False),
-        sa.Column("user_id", _ID),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("project_id", _ID, sa.ForeignKey("projects.id"), nullable=False),
+        sa.Column("user_id", _ID, sa.ForeignKey("users.id")),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("secret_sha256", sa.String(length=64), nullable=False),
+        sa.Column("secret_sha256", sa.String(length=64), nullable=False, unique=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("expires_at", sa.Double()),
         sa.Column("used_at", sa.Double()),
         sa.Column("revoked_at", sa.Double()),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_keys_project_id"),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_keys_user_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_keys"),
-        sa.UniqueConstraint("secret_sha256", name="uq_keys_secret_sha256"),
     )
     op.create_index("ix_keys_project_id", "keys", ["project_id"])
 
     op.create_table(
         "workers",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("pool", sa.String(length=200), nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("pool", sa.String(length=200), sa.ForeignKey("pools.name"), nullable=False),
         sa.Column("host", sa.String(length=200), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
@@ -193,45 +167,39 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status IN ('starting', 'idle', 'rendering', 'draining', 'gone')", name=op.f("ck_workers_status")
         ),
-        sa.ForeignKeyConstraint(["pool"], ["pools.name"], name="fk_workers_pool"),
-        sa.PrimaryKeyConstraint("id", name="pk_workers"),
         postgresql_with=_HOT_ROWS,
     )
     op.create_index("ix_workers_pool_heartbeat_at", "workers", ["pool", "heartbeat_at"])
 
     op.create_table(
         "events",
-        sa.Column("job_id", _ID, nullable=False),
+        sa.Column("job_id", _ID, sa.ForeignKey("jobs.id"), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("payload", _DOCUMENT, nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_events_job_id"),
         sa.PrimaryKeyConstraint("job_id", "version", name="pk_events"),
     )
     op.create_index("ix_events_at", "events", ["at"])
 
     op.create_table(
         "idempotency_keys",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("project_id", _ID, nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("project_id", _ID, sa.ForeignKey("projects.id"), nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("body_sha256", sa.String(length=64), nullable=False),
-        sa.Column("job_id", _ID, nullable=False),
+        sa.Column("job_id", _ID, sa.ForeignKey("jobs.id"), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_idempotency_keys_job_id"),
-        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_idempotency_keys_project_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_idempotency_keys"),
         sa.UniqueConstraint("project_id", "key", name="uq_idempotency_keys_project_id_key"),
     )
     op.create_table(
         "renders",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("job_id", _ID, nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("job_id", _ID, sa.ForeignKey("jobs.id"), nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),
         sa.Column("project_id", _ID, nullable=False),
         sa.Column("lane", sa.String(length=200), nullable=False),
-        sa.Column("flow_id", _ID, nullable=False),
+        sa.Column("flow_id", _ID, sa.ForeignKey("flows.id"), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("phase", sa.String(length=20)),
         sa.Column("rank", sa.Integer(), nullable=False),
@@ -260,9 +228,6 @@ def upgrade() -> None:
             "status IN ('held', 'pending', 'running', 'drafted', 'done', 'failed', 'cancelled', 'expired')",
             name=op.f("ck_renders_status"),
         ),
-        sa.ForeignKeyConstraint(["flow_id"], ["flows.id"], name="fk_renders_flow_id"),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_renders_job_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_renders"),
         sa.UniqueConstraint("job_id", "index", name="uq_renders_job_id_index"),
         postgresql_with=_HOT_ROWS,
     )
@@ -277,11 +242,11 @@ def upgrade() -> None:
 
     op.create_table(
         "artifacts",
-        sa.Column("id", _ID, nullable=False),
-        sa.Column("render_id", _ID, nullable=False),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("render_id", _ID, sa.ForeignKey("renders.id"), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("key", sa.String(length=500), nullable=False),
+        sa.Column("key", sa.String(length=500), nullable=False, unique=True),
         sa.Column("content_type", sa.String(length=100), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -289,15 +254,12 @@ def upgrade() -> None:
         sa.Column("height", sa.Integer()),
         sa.Column("frames", sa.Integer()),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name="fk_artifacts_render_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_artifacts"),
-        sa.UniqueConstraint("key", name="uq_artifacts_key"),
     )
     op.create_index("ix_artifacts_render_id_attempt", "artifacts", ["render_id", "attempt"])
 
     op.create_table(
         "attempts",
-        sa.Column("render_id", _ID, nullable=False),
+        sa.Column("render_id", _ID, sa.ForeignKey("renders.id"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("worker_id", _ID, nullable=False),
         sa.Column("pool", sa.String(length=200), nullable=False),
@@ -311,7 +273,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "outcome IN ('done', 'failed', 'lost', 'returned', 'cancelled')", name=op.f("ck_attempts_outcome")
         ),
-        sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name="fk_attempts_render_id"),
         sa.PrimaryKeyConstraint("render_id", "number", name="pk_attempts"),
     )
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -184,12 +185,24 @@ class FarmLife(RuleBasedStateMachine):
         assert {render.status for render in end.renders} <= {"done", "failed", "cancelled"}
 
 
-def test_no_order_of_events_loses_or_doubles_a_render(connections: Connections, clock: TestClock) -> None:
+def test_no_order_of_events_loses_or_doubles_a_render(
+    connections: Connections, clock: TestClock, database: str
+) -> None:
+    # The same Python on both; PostgreSQL answers more slowly.
+    live(connections, clock, examples=20 if database == "sqlite" else 6, steps=30)
+
+
+@pytest.mark.long
+def test_no_long_order_of_events_loses_or_doubles_a_render(connections: Connections, clock: TestClock) -> None:
+    live(connections, clock, examples=150, steps=60)
+
+
+def live(connections: Connections, clock: TestClock, *, examples: int, steps: int) -> None:
     run_state_machine_as_test(
         lambda: FarmLife(connections, clock),
         settings=settings(
-            max_examples=15,
-            stateful_step_count=30,
+            max_examples=examples,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),
