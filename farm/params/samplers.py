@@ -45,9 +45,17 @@ def first_steps_collide(sampler: str, steps: int, flow_shift: float) -> bool:
     """
     if sampler not in _WHOLE_TIMESTEPS or steps < 2:
         return False
-    first, second = 0.999, 0.999 * (steps - 1) / steps  # of 1 … 0.001 in equal parts
+    if sampler == "unipc":  # from just below 1 down to 0.001
+        first, second = 1.0 - 1e-6, _part(1, steps)
+    else:  # from 0.999 down to 0
+        first, second = 1.0 - 0.001, 1.0 - _part(steps - 1, steps)
     return _timestep(first, flow_shift) == _timestep(second, flow_shift)
 
 
+def _part(index: int, steps: int) -> float:
+    """1 … 0.001 in equal parts, to the last bit as `numpy.linspace` has it."""
+    return index * ((0.001 - 1.0) / steps) + 1.0
+
+
 def _timestep(sigma: float, flow_shift: float) -> int:
-    return int(1000 * flow_shift * sigma / (1 + (flow_shift - 1) * sigma))
+    return int(flow_shift * sigma / (1 + (flow_shift - 1) * sigma) * 1000)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from farm.catalog import ModelEntry, load_catalog
 from farm.errors import InvalidRequest
 from farm.params import JobRequest, RenderParameters, parse_request, resolve, shape_of
+from farm.params.samplers import first_steps_collide
 from farm.params.sizes import bin_table
 from farm.settings import load_settings
 from tests.workers import tiny_pipelines
@@ -200,8 +201,21 @@ def test_the_door_refuses_just_what_a_pipeline_would_refuse_or_change(
     assert (through_the_door(body, family.entry) is None) == objects
 
 
+@pytest.mark.parametrize("sampler", ["dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc"])
+def test_the_door_knows_where_the_first_two_steps_of_a_sampler_collide(sampler: str) -> None:
+    collisions = 0
+    for steps in (2, 10, *range(48, 58), 75, 100):
+        for shift in (0.1, 1.0, 8.0, 10.0, 10.99, 11.0, 14.0, 18.5, 19.0, 19.5, 20.0):
+            scheduler = build_sampler(sampler, flow_shift=shift)
+            scheduler.set_timesteps(steps)
+            collides = bool(scheduler.timesteps[0] == scheduler.timesteps[1])
+            assert first_steps_collide(sampler, steps, shift) == collides, (steps, shift)
+            collisions += collides
+    assert collisions > 10
+
+
 @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["sana"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=st.integers(1, 100), shift=st.floats(0.1, 20))
 def test_no_sampler_runs_past_its_end_with_the_steps_and_shift_that_the_door_lets_through(
     sampler: str, steps: int, shift: float
