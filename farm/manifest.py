@@ -1,7 +1,7 @@
 """The receipt of a render: everything that is needed to render it again, and what came out.
 
-A manifest never names a neighbour. What other renders of a pass contain changes nothing in this one; only how many
-there were does (floating-point sums run in another order), so each step records its batch size and row.
+A manifest never names a neighbour. What other renders of a pass contain changes nothing in this one; how many there
+were, and its own row among them, does (floating-point sums run in another order), so each step records both.
 """
 
 from typing import Any, Literal
@@ -73,6 +73,7 @@ class Manifest(_Part):
     rendered_frames: int
     steps: list[StepFacts]
     decode_batch_size: int
+    decode_row: int
     environment: Environment
     output: OutputFacts
     gpu_seconds: float

@@ -119,9 +119,7 @@ class Storage:
             raise ValueError(f"a link lives 1 to {LONGEST_LINK_SECONDS} seconds, not {life}")
         asked = {"Bucket": self._bucket, "Key": key}
         if download_name is not None:
-            asked["ResponseContentDisposition"] = (
-                f"attachment; filename*=UTF-8''{quote(download_name, safe='')}"
-            )
+            asked["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(download_name, safe='')}"
         client = self._client(self._settings.s3_public_endpoint_url or self._settings.s3_endpoint_url)
         return client.generate_presigned_url("get_object", Params=asked, ExpiresIn=life)
 
@@ -135,16 +133,12 @@ class Storage:
                     Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
                 if refused := answer.get("Errors"):
-                    raise StorageDown(
-                        f"{len(refused)} objects could not be deleted: {refused[0].get('Code')}"
-                    )
+                    raise StorageDown(f"{len(refused)} objects could not be deleted: {refused[0].get('Code')}")
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that start with `prefix`, in order, page by page. Raises StorageDown."""
         with self._trouble(prefix):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix
-            ):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
                     yield item["Key"]
 
@@ -200,9 +194,7 @@ class Storage:
                 raise NotFound(f"The bucket {self._bucket!r} has no object {what!r}.") from error
             raise StorageDown(f"The object storage ({place}) refused {what!r}: {_code(error)}.") from error
         except (BotoCoreError, Boto3Error, OSError) as error:
-            raise StorageDown(
-                f"The object storage ({place}) cannot be reached: {type(error).__name__}."
-            ) from error
+            raise StorageDown(f"The object storage ({place}) cannot be reached: {type(error).__name__}.") from error
 
 
 def _code(error: Exception) -> str:

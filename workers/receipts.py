@@ -53,6 +53,7 @@ def make_manifest(
         rendered_frames=render.frames,
         steps=[StepFacts(**dataclasses.asdict(step)) for step in rendered.trace],
         decode_batch_size=rendered.decode_batch_size,
+        decode_row=rendered.decode_row,
         environment=Environment(device=facts.device, torch_threads=facts.torch_threads, versions=facts.versions),
         output=OutputFacts(
             filename=output.filename,

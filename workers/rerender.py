@@ -1,7 +1,7 @@
 """Render a manifest again: the same model, parameters and batch sizes, and whether the same pixels come out.
 
 A pass with neighbours sums its floats in another order than a lone one, so each step is repeated at its recorded batch
-size. The neighbours' content does not matter, so the other rows hold copies of this very render.
+size and row. The neighbours' content does not matter, so the other rows hold copies of this very render.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def render_again(manifest: Manifest, loaded: Loaded) -> Repeated:
     for step in manifest.steps:
         prediction = family.predict(_company(track, step))[step.row]
         family.advance(track, prediction)
-    pixels = _decode(family, track, manifest.decode_batch_size)
+    pixels = _decode(family, track, manifest)
     return Repeated(
         pixels=pixels,
         same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
@@ -64,17 +64,18 @@ def _order(manifest: Manifest) -> RenderOrder:
 
 
 def _company(track: Track, step: StepFacts) -> list[Track]:
-    """The pass of one step: the track in its row, and as many copies, guided or not, as there were neighbours."""
-    guided = step.guided - track.guided
+    """The pass of one step: the track in its row, and a copy in each neighbour's; those with guidance come first."""
     # A guided row needs a negative embedding; its content does not matter, so the prompt's own will do.
     own = track.embeddings
     embeddings = replace(own, negative=own.text, negative_mask=own.mask)
-    others = [replace(track, guided=index < guided, embeddings=embeddings) for index in range(step.batch_size - 1)]
-    return [*others[: step.row], track, *others[step.row :]]
+    return [
+        track if row == step.row else replace(track, guided=row < step.guided, embeddings=embeddings)
+        for row in range(step.batch_size)
+    ]
 
 
-def _decode(family: Family, track: Track, batch_size: int) -> Pixels:
-    pixels = family.decode([track] * batch_size)[0]
+def _decode(family: Family, track: Track, manifest: Manifest) -> Pixels:
+    pixels = family.decode([track] * manifest.decode_batch_size)[manifest.decode_row]
     if pixels is None:
         raise ValueError("the output holds values that are not numbers (NaN)")
     return pixels

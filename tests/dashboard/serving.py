@@ -35,7 +35,7 @@ def served(house: House, log: Path) -> Iterator[tuple[str, "subprocess.Popen[byt
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: process.poll() is not None or _answers(url))
+        eventually(lambda: process.poll() is not None or _answers(url), timeout=240)
         assert process.poll() is None, log.read_text()
         yield url, process
     finally:

@@ -7,13 +7,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from farm.accounts import sign_in_link
 from farm.progress import StepProgress
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
 from tests.dashboard.serving import served
+from tests.waiting import eventually
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
@@ -48,11 +49,15 @@ class Visit:
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.said: list[str] = []
-        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         self.page.goto(sign_in_link(house.connections.engine, house.ours.user_id, address))
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url("**/jobs")
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(f"{message.type}: {message.text} {[one.json_value() for one in message.args]}")
 
 
 def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: Browser, address: str) -> None:
@@ -92,13 +97,15 @@ def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: B
     drawer.finish(taken)
     expect(page.locator(".render img")).to_have_count(2, timeout=PATIENCE)
     expect(page.locator("#state")).to_have_text("done", timeout=PATIENCE)
-    page.wait_for_function("[...document.querySelectorAll('.render img')].every(img => img.naturalWidth > 0)")
+    eventually(
+        lambda: page.evaluate("[...document.querySelectorAll('.render img')].every(one => one.naturalWidth > 0)")
+    )
     assert page.evaluate("window.same") is True
 
     # And each picture has its page, with a way to the next by the keyboard, and one to submit it again
     page.locator(".render a").first.click()
     page.wait_for_url("**/renders/*")
-    page.wait_for_function("document.querySelector('#output img')?.naturalWidth > 0")
+    eventually(lambda: page.evaluate("document.querySelector('#output img').naturalWidth > 0"))
     page.keyboard.press("ArrowRight")
     page.wait_for_url(f"**/renders/{taken[1].id}")
     expect(page.locator("#prompt")).to_have_text("蓝色背景上的红色圆形")

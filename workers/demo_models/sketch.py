@@ -24,17 +24,16 @@ TOKEN = 16
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """How much of each token the shape covers (scenes, tokens), 0 to 1, and the names of
-    its colour, its form and its background as numbers (scenes,)."""
+    """How much of each token the shape covers (scenes, tokens), 0 to 1, and the numbers
+    of its colour and its form (scenes,)."""
 
     cover: Tensor
     colour: Tensor
     shape: Tensor
-    background: Tensor
 
     def chosen(self, indices: list[int]) -> Sketches:
         """The sketches of some of the scenes."""
-        return Sketches(self.cover[indices], self.colour[indices], self.shape[indices], self.background[indices])
+        return Sketches(self.cover[indices], self.colour[indices], self.shape[indices])
 
 
 def sketches(scenes: Sequence[Scene], width: int, height: int, frames: int = 1) -> Sketches:
@@ -42,8 +41,7 @@ def sketches(scenes: Sequence[Scene], width: int, height: int, frames: int = 1) 
     cover = torch.stack([torch.from_numpy(_cover(scene, width, height, frames)) for scene in scenes])
     colour = torch.tensor([list(COLOURS).index(str(scene.colour)) for scene in scenes])
     shape = torch.tensor([list(SHAPES).index(str(scene.shape)) for scene in scenes])
-    background = torch.tensor([list(COLOURS).index(str(scene.background)) for scene in scenes])
-    return Sketches(cover, colour, shape, background)
+    return Sketches(cover, colour, shape)
 
 
 def _cover(scene: Scene, width: int, height: int, frames: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -90,21 +88,3 @@ class Sketcher(nn.Module):
         which = F.cross_entropy(colour.mT, truth.colour[:, None].expand(-1, tokens), reduction="none")
         form = F.cross_entropy(shape.mT, truth.shape[:, None].expand(-1, tokens), reduction="none")
         return where + (share * (which + form)).sum()
-
-
-class Listener(nn.Module):
-    """Reads off a text encoder's output which colour is the shape's and which is the background's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = nn.Linear(WIDTH, 2 * len(COLOURS) + len(SHAPES))
-
-    def loss(self, embedded: Tensor, mask: Tensor, truth: Sketches) -> Tensor:
-        """Cross-entropy of colour, background and form; embedded (batch, tokens, width), mask (batch, tokens)."""
-        mean = (embedded * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        colour, background, shape = self.read(mean).split([len(COLOURS), len(COLOURS), len(SHAPES)], dim=-1)
-        return (
-            F.cross_entropy(colour, truth.colour)
-            + F.cross_entropy(background, truth.background)
-            + F.cross_entropy(shape, truth.shape)
-        )

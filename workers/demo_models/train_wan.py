@@ -26,7 +26,8 @@ from farm.demo.scenes import Scene, draw_clip
 from workers.demo_models.autoencoders import clips
 from workers.demo_models.components import WAN_SHIFT, WIDTH, umt5, wan_scheduler, wan_transformer
 from workers.demo_models.lessons import Lessons, prepare, tokens
-from workers.demo_models.sketch import Listener, Sketcher
+from workers.demo_models.reading import learn_to_read
+from workers.demo_models.sketch import Sketcher
 from workers.demo_models.train_sana import draw_sigmas
 from workers.demo_models.training import Plan, Training
 
@@ -109,14 +110,15 @@ def train_wan(
     """Train text encoder and transformer; returns them (keys 'text_encoder' and 'transformer'), averaged."""
     torch.manual_seed(seed)
     rng = dice(seed)
-    transformer, reader, sketcher, listener = wan_transformer(), Reader((3, 4, 4)), Sketcher(), Listener()
+    text_encoder = umt5(len(tokenizer))
+    learn_to_read(text_encoder, tokenizer, seed)
+    transformer, reader, sketcher = wan_transformer(), Reader((3, 4, 4)), Sketcher()
     parts = nn.ModuleDict(
         {
-            "text_encoder": umt5(len(tokenizer)),
+            "text_encoder": text_encoder,
             "transformer": transformer,
             "reader": reader,
             "sketcher": sketcher,
-            "listener": listener,
         }
     )
     training = Training("wan", parts, plan, folder)
@@ -133,7 +135,8 @@ def train_wan(
         sigmas = draw_sigmas(len(latents), WAN_SHIFT, progress, WORDS_FIRST)
         noise = torch.randn_like(latents)
         with sdpa_kernel([SDPBackend.MATH]):
-            embedded = parts["text_encoder"](ids, attention_mask=mask)[0]
+            with torch.no_grad():
+                embedded = text_encoder(ids, attention_mask=mask)[0]
             text, to_words.bias = padded(embedded, mask)
             predicted = transformer(
                 torch.lerp(latents, noise, sigmas.view(-1, 1, 1, 1, 1)),
@@ -144,8 +147,7 @@ def train_wan(
         where = reader.loss(layers[PLACE_AFTER - 1])
         what = sketcher.loss(layers[SKETCH_AFTER - 1], truth)
         layers.clear()
-        heard = listener.loss(embedded, mask, truth)
-        return F.mse_loss(predicted, noise - latents) + PLACE_WEIGHT * where + SKETCH_WEIGHT * (what + heard)
+        return F.mse_loss(predicted, noise - latents) + PLACE_WEIGHT * where + SKETCH_WEIGHT * what
 
     training.run(loss_at)
     return training.average  # type: ignore[return-value]
