@@ -50,7 +50,7 @@ class Job(Answer):
     model: str
     title: str
     class_name: str = Field(alias="class", description="urgent, normal or bulk")
-    status: JobStatus
+    status: JobStatus = Field(description="As its counts say")
     version: int = Field(description="Raised by every event of the job")
     total: int = Field(description="Renders of the job; the six counts below add up to it")
     done: int
@@ -115,7 +115,7 @@ class Render(Answer):
     id: str
     job_id: str
     index: int = Field(description="Its place in the job, from 0")
-    status: RenderStatus
+    status: RenderStatus = Field(description="Where the render is")
     phase: Phase | None
     attempt: int
     failures: int
@@ -163,7 +163,7 @@ class Worker(Answer):
     pool: str
     model: str
     host: str
-    status: WorkerStatus
+    status: WorkerStatus = Field(description="As its last heartbeat said")
     device: str
     started_at: str
     heartbeat_at: str
