@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import psutil
 from PIL import Image
 from sqlalchemy import select
@@ -96,9 +95,8 @@ class RunningFarm:
         document: dict[str, Any] = json.loads(self.file(render_id, "manifest"))
         return document
 
-    def picture(self, render_id: str) -> np.ndarray:
-        """(height, width, 3) uint8"""
-        return np.asarray(Image.open(io.BytesIO(self.file(render_id, "output"))).convert("RGB"))
+    def picture(self, render_id: str) -> Image.Image:
+        return Image.open(io.BytesIO(self.file(render_id, "output"))).convert("RGB")
 
     def when_running(self, job_id: str) -> list[Any]:
         """Wait until some renders of the job are leased; those renders."""

@@ -6,18 +6,17 @@ from tests.waiting import eventually
 
 
 def test_celery_ping_and_inspect_answer_while_the_worker_renders(farm: RunningFarm) -> None:
-    job = farm.client.submit("sana-demo", "a red star on a white background", seed_count=8, num_inference_steps=50)
+    job = farm.client.submit("sana-demo", "a red star on a white background", seed_count=24, num_inference_steps=50)
     farm.when_stepping(job.id)
+    [worker] = farm.alive_workers("sana-demo-local")
+    name = f"{worker.pool}.{worker.id[-8:]}@{worker.host}"
 
-    inspect = farm.connections.broker.app.control.inspect(timeout=5)
-    answers = inspect.ping() or {}
-    queues = inspect.active_queues() or {}
+    inspect = farm.connections.broker.app.control.inspect(destination=[name], timeout=20)
+    answer, queues = inspect.ping(), inspect.active_queues()
 
-    assert any("sana-demo-local" in name for name in answers)
-    assert {"render.sana-demo-local"} == {
-        queue["name"] for name, queues in queues.items() if "sana-demo-local" in name for queue in queues
-    }
     assert [row.status for row in farm.renders(job.id)].count("running") > 0, "it rendered all the while"
+    assert answer == {name: {"ok": "pong"}}
+    assert [queue["name"] for queue in (queues or {})[name]] == ["render.sana-demo-local"]
     farm.client.wait(job.id, timeout=240)
 
 

@@ -80,7 +80,7 @@ def test_a_negative_prompt_another_seed_and_other_guidance_change_the_picture(fa
         for change in ({}, {"negative_prompt": "blue background"}, {"seed": 12}, {"guidance_scale": 1.0})
     ]
     for other in pictures[1:]:
-        assert np.abs(pictures[0].astype(int) - other.astype(int)).mean() > 0.5
+        assert np.abs(np.asarray(pictures[0], dtype=int) - np.asarray(other, dtype=int)).mean() > 0.5
 
 
 def test_the_pictures_show_what_was_asked_for(farm: RunningFarm) -> None:

@@ -7,14 +7,18 @@ import pytest
 from pydantic import SecretStr
 
 from farm.settings import Settings
+from tests.databases import PostgresServer
 from tests.end_to_end.conftest import quick_settings
 from tests.end_to_end.farms import RunningFarm, running_farm
 
 
 @pytest.fixture(scope="module")
-def postgres_farm(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[RunningFarm]:
+def postgres_farm(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[RunningFarm]:
+    postgres_server.execute("CREATE DATABASE whole_farm")
+
     def settings(folder: Path) -> Settings:
-        return quick_settings(folder).model_copy(update={"database_url": SecretStr(postgres_url)})
+        url = SecretStr(postgres_server.url("whole_farm"))
+        return quick_settings(folder).model_copy(update={"database_url": url})
 
     yield from running_farm(tmp_path_factory.mktemp("postgres-farm"), settings)
 

@@ -135,6 +135,7 @@ def manifest_of(render: Render, output: Path, batch_size: int) -> Manifest:
         rendered_frames=1,
         steps=[StepFacts(timestep=1.0, sigma=1.0, batch_size=batch_size, row=0, guided=batch_size)],
         decode_batch_size=1,
+        decode_row=0,
         environment=Environment(device="cpu", torch_threads=1, versions={}),
         output=OutputFacts(
             filename=output.name,

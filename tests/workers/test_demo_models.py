@@ -1,0 +1,117 @@
+"""What a user can rely on with the shipped demo models: each card's rates, on captions that nothing was tuned on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from diffusers import DiffusionPipeline  # noqa: E402
+
+from farm.demo.checker import check_picture  # noqa: E402
+from farm.demo.scenes import Scene  # noqa: E402
+from workers.demo_models.evaluate import (  # noqa: E402
+    USUAL,
+    WEIGHTS,
+    Rates,
+    load,
+    measure,
+    render_clips,
+    render_pictures,
+)
+
+FRESH = 90_210
+"""A seed that no training, no choice of a checkpoint and no card has looked at."""
+
+MEGABYTES = 25
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@cache
+def model(name: str) -> DiffusionPipeline:
+    return load(WEIGHTS / name)
+
+
+@cache
+def rates(name: str, captions: int) -> Rates:
+    return measure(model(name), captions, FRESH, **USUAL[name])[0]
+
+
+def pictures(name: str, prompts: list[str], seed: int = 7, **call: Any) -> list[Any]:
+    return render_pictures(model(name), prompts, seed, **(USUAL[name] | call))
+
+
+def test_sana_demo_shows_what_was_asked() -> None:
+    assert rates("sana-demo", 24).share() >= 0.9
+
+
+def test_sprint_demo_shows_what_was_asked_in_one_step() -> None:
+    assert rates("sprint-demo", 32).share() >= 0.8
+
+
+@pytest.mark.parametrize(("attribute", "least"), [("background", 0.75), ("colour", 0.75), ("motion", 0.5)])
+def test_wan_demo_shows_what_was_asked(attribute: str, least: float) -> None:
+    assert rates("wan-demo", 8).share(attribute) >= least
+
+
+@pytest.mark.parametrize("prompt", ["a red circle on a blue background", "蓝色背景上的红色圆形"])
+@pytest.mark.parametrize("name", ["sana-demo", "sprint-demo"])
+def test_the_first_prompt_of_the_readme_works_in_both_languages(name: str, prompt: str) -> None:
+    asked = Scene("circle", "red", "blue")
+    found = [check_picture(image, asked) for image in pictures(name, [prompt] * 4)]
+    assert sum(check.background and check.colour and check.shape for check in found) >= 3
+
+
+def test_the_seed_chooses_what_the_prompt_leaves_open() -> None:
+    first, other = pictures("sana-demo", ["a red circle on a blue background"] * 2)
+    again = pictures("sana-demo", ["a red circle on a blue background"] * 2)[0]
+    assert np.array_equal(np.asarray(first), np.asarray(again))
+    assert not np.array_equal(np.asarray(first), np.asarray(other))
+
+
+def test_a_negative_prompt_keeps_away_what_it_names() -> None:
+    prompts = ["a large circle in the centre"] * 8
+    free = [check_picture(i, Scene(None, None, "blue")) for i in pictures("sana-demo", prompts)]
+    without = [
+        check_picture(i, Scene(None, None, "blue"))
+        for i in pictures("sana-demo", prompts, negative_prompt=["a blue background"] * 8)
+    ]
+    assert sum(check.background for check in without) <= sum(check.background for check in free)
+    assert sum(check.background for check in without) <= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(192, 128), (128, 192)])
+@pytest.mark.parametrize("name", ["sana-demo", "sprint-demo"])
+def test_other_formats_render_the_right_colours(name: str, width: int, height: int) -> None:
+    (image,) = pictures(name, ["a large red circle in the centre on a white background"], width=width, height=height)
+    assert image.size == (width, height)
+    assert check_picture(image, Scene(None, "red", "white")).background
+
+
+def test_clips_of_other_lengths_render() -> None:
+    (frames,) = render_clips(
+        model("wan-demo"), ["a red circle moving left"], seed=7, num_frames=5, num_inference_steps=2
+    )
+    assert len(frames) == 5
+
+
+def test_the_models_are_small_and_stored_as_half_precision_safetensors() -> None:
+    files = [file for file in WEIGHTS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < MEGABYTES * 2**20
+    assert not [file for file in files if file.suffix in {".bin", ".pt", ".pkl"}]
+    for name in USUAL:
+        assert (WEIGHTS / name / "README.md").exists()
+        pipeline = DiffusionPipeline.from_pretrained(WEIGHTS / name, torch_dtype="auto")
+        assert pipeline.transformer.dtype == torch.bfloat16
