@@ -98,8 +98,9 @@ class DataFolder:
 
 
 def _born(pid: int) -> str | None:
-    """When a process began, so that a pid that was given to another is not mistaken."""
+    """When a living process began, so that a pid that was given to another is not mistaken; a zombie does not live."""
     try:
-        return f"{psutil.Process(pid).create_time():.2f}"
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
     except psutil.Error:
         return None

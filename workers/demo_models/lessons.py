@@ -34,19 +34,19 @@ class Lessons:
     latents: Tensor
     sketches: Sketches
 
-    def batch(self, size: int, rng: random.Random) -> tuple[Tensor, list[str], Sketches]:
+    def batch(self, size: int, rng: random.Random, open_share: float = 0.25) -> tuple[Tensor, list[str], Sketches]:
         """Latents, captions and sketches of `size` scenes drawn at random."""
         chosen = [rng.randrange(len(self.scenes)) for _ in range(size)]
-        captions = [words(self.scenes[i], rng) for i in chosen]
+        captions = [words(self.scenes[i], rng, open_share) for i in chosen]
         return self.latents[chosen], captions, self.sketches.chosen(chosen)
 
 
-def words(scene: Scene, rng: random.Random) -> str:
-    """A caption for a scene as training shows it: mostly complete, at times partial or vague."""
+def words(scene: Scene, rng: random.Random, open_share: float = 0.25) -> str:
+    """A caption as training shows it: mostly complete, at times vague, in `open_share` of cases partial."""
     kind = rng.random()
     if kind < 0.08:
         return "" if rng.random() < 0.6 else rng.choice(VAGUE)
-    asked = leave_out(scene, rng) if kind < 0.33 else scene
+    asked = leave_out(scene, rng) if kind < 0.08 + open_share else scene
     return caption(asked, rng.choice((ENGLISH, CHINESE)), rng)
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from workers.demo_models.autoencoders import (
     clip_autoencoder,
     picture_autoencoder,
+    sharpen_clip_decoder,
     train_clip_autoencoder,
     train_picture_autoencoder,
 )
@@ -60,14 +61,14 @@ def sana(workshop: Workshop) -> None:
     """sana-demo: many steps, guidance, negative prompts."""
     vae = AutoencoderDC.from_pretrained(workshop.folder / "picture-autoencoder")
     tokenizer = build_tokenizer(ends_with_eos=False)
-    parts = train_sana(Plan(workshop.budget(2400)), vae, tokenizer, workshop.folder, workshop.seed)
+    parts = train_sana(Plan(workshop.budget(2100)), vae, tokenizer, workshop.folder, workshop.seed)
     workshop.store(sana_pipeline(parts, vae, tokenizer), "sana-demo")
 
 
 def sprint(workshop: Workshop) -> None:
     """sprint-demo: sana-demo in one to four steps."""
     teacher = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", torch_dtype=torch.float32)
-    plan = Plan(workshop.budget(600), muon_lr=0.008, adam_lr=8e-4)
+    plan = Plan(workshop.budget(450), muon_lr=0.008, adam_lr=8e-4)
     parts = train_sprint(plan, teacher, workshop.folder, workshop.seed)
     workshop.store(sprint_pipeline(parts, teacher), "sprint-demo")
 
@@ -78,6 +79,14 @@ def wan(workshop: Workshop) -> None:
     tokenizer = build_tokenizer(ends_with_eos=True)
     parts = train_wan(Plan(workshop.budget(2000)), vae, tokenizer, workshop.folder, workshop.seed)
     workshop.store(wan_pipeline(parts, vae, tokenizer), "wan-demo")
+
+
+def sharpen_clips(workshop: Workshop) -> None:
+    """A better decoder for the same latents, for wan-demo."""
+    folder = workshop.folder / "clip-autoencoder"
+    plan = Plan(seconds=workshop.budget(600), muon_lr=0.01, adam_lr=1e-3, average=0.98)
+    vae = sharpen_clip_decoder(AutoencoderKLWan.from_pretrained(folder), plan, workshop.folder, workshop.seed)
+    vae.save_pretrained(folder)
 
 
 def untrained(workshop: Workshop) -> None:
@@ -98,6 +107,7 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "sana": sana,
     "sprint": sprint,
     "clip-autoencoder": learn_clips,
+    "clip-decoder": sharpen_clips,
     "wan": wan,
 }
 EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {"untrained": untrained}

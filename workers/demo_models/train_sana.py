@@ -27,6 +27,8 @@ from workers.demo_models.training import Plan, Training
 
 BATCH = 24
 WORDS_FIRST = 0.12
+OPEN_LAST = 0.85
+"""From this share of the time on, most captions leave something open: what the seed chooses is hardest to draw."""
 SKETCH_AFTER = 4
 SKETCH_WEIGHT = 0.1
 SHAPES_OF_PICTURES = {"square": (128, 128, 8000), "wide": (192, 128, 800), "tall": (128, 192, 800)}
@@ -74,7 +76,7 @@ def train_sana(
 
     def loss_at(progress: float) -> Tensor:
         format_of_batch = rng.choice(("wide", "tall")) if rng.random() < 1 / 16 else "square"
-        latents, captions, truth = lessons[format_of_batch].batch(BATCH, rng)
+        latents, captions, truth = lessons[format_of_batch].batch(BATCH, rng, 0.25 if progress < OPEN_LAST else 0.6)
         ids, mask = tokens(tokenizer, captions)
         if rng.random() < 0.5:  # the pipeline repeats the first token when it cuts its instruction off
             ids, mask = torch.cat([ids[:, :1], ids], 1), torch.cat([mask[:, :1], mask], 1)
