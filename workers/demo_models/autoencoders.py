@@ -152,4 +152,4 @@ def sharpen_clip_decoder(vae: AutoencoderKLWan, plan: Plan, folder: Path, seed: 
         return _difference(vae.decode(noisy, return_dict=False)[0], batch)
 
     training.run(loss_at)
-    return training.average  # type: ignore[return-value]
+    return training.average
