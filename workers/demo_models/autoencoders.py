@@ -132,24 +132,3 @@ def train_clip_autoencoder(plan: Plan, folder: Path, seed: int) -> AutoencoderKL
 def clips(batch: list[list[Image.Image]]) -> Tensor:
     """Clips as floats of shape (clips, 3, frames, height, width) from -1 to 1."""
     return torch.stack([pixels(frames) for frames in batch]).transpose(1, 2)
-
-
-def sharpen_clip_decoder(vae: AutoencoderKLWan, plan: Plan, folder: Path, seed: int) -> AutoencoderKLWan:
-    """Let the decoder alone learn on: the latents stay what they are, so wan-demo can train meanwhile."""
-    torch.manual_seed(seed)
-    rng = dice(f"sharpen {seed}")
-    for part in (vae.encoder, vae.quant_conv):
-        part.requires_grad_(False)
-    spread = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
-    training = Training("clip-decoder", vae, plan, folder)
-    training.go_on()
-
-    def loss_at(progress: float) -> Tensor:
-        batch = clips([draw_clip(random_scene(rng, clip=True), rng=rng) for _ in range(4)])
-        with torch.no_grad():
-            latent = vae.encode(batch).latent_dist.mode()
-        noisy = latent + LATENT_NOISE * spread * torch.randn_like(latent)
-        return _difference(vae.decode(noisy, return_dict=False)[0], batch)
-
-    training.run(loss_at)
-    return training.average

@@ -1,4 +1,7 @@
-"""The stages of the training, by name, with the budgets in CPU seconds that made the shipped weights."""
+"""The stages of the training, by name, with their budgets in CPU seconds.
+
+The model cards say where the shipped weights went another way.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from torch import nn
 from workers.demo_models.autoencoders import (
     clip_autoencoder,
     picture_autoencoder,
-    sharpen_clip_decoder,
     train_clip_autoencoder,
     train_picture_autoencoder,
 )
@@ -81,14 +83,6 @@ def wan(workshop: Workshop) -> None:
     workshop.store(wan_pipeline(parts, vae, tokenizer), "wan-demo")
 
 
-def sharpen_clips(workshop: Workshop) -> None:
-    """A better decoder for the same latents, for wan-demo."""
-    folder = workshop.folder / "clip-autoencoder"
-    plan = Plan(seconds=workshop.budget(600), muon_lr=0.01, adam_lr=1e-3, average=0.98)
-    vae = sharpen_clip_decoder(AutoencoderKLWan.from_pretrained(folder), plan, workshop.folder, workshop.seed)
-    vae.save_pretrained(folder)
-
-
 def untrained(workshop: Workshop) -> None:
     """All three models with random weights: they load and render noise, enough to build an engine on."""
     torch.manual_seed(workshop.seed)
@@ -107,7 +101,6 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "sana": sana,
     "sprint": sprint,
     "clip-autoencoder": learn_clips,
-    "clip-decoder": sharpen_clips,
     "wan": wan,
 }
 EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {"untrained": untrained}
