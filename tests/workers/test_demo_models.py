@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from diffusers import DiffusionPipeline  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 
 from farm.demo.checker import check_picture  # noqa: E402
 from farm.demo.scenes import Scene  # noqa: E402
@@ -58,20 +59,20 @@ def test_sana_demo_shows_what_was_asked() -> None:
 
 
 def test_sprint_demo_shows_what_was_asked_in_one_step() -> None:
-    assert rates("sprint-demo", 32).share() >= 0.8
+    assert rates("sprint-demo", 32).share() >= 0.85
 
 
-@pytest.mark.parametrize(("attribute", "least"), [("background", 0.75), ("colour", 0.75), ("motion", 0.5)])
+@pytest.mark.parametrize(("attribute", "least"), [("background", 0.85), ("colour", 0.85), ("motion", 0.85)])
 def test_wan_demo_shows_what_was_asked(attribute: str, least: float) -> None:
     assert rates("wan-demo", 8).share(attribute) >= least
 
 
 @pytest.mark.parametrize("prompt", ["a red circle on a blue background", "蓝色背景上的红色圆形"])
 @pytest.mark.parametrize("name", ["sana-demo", "sprint-demo"])
-def test_the_colours_of_a_short_prompt_are_right_in_both_languages(name: str, prompt: str) -> None:
+def test_the_colours_of_a_short_prompt_are_mostly_right_in_both_languages(name: str, prompt: str) -> None:
     asked = Scene(None, "red", "blue")
     found = [check_picture(image, asked) for image in pictures(name, [prompt] * 4)]
-    assert all(check.background and check.colour for check in found)
+    assert sum(check.background and check.colour for check in found) >= 3
 
 
 @pytest.mark.parametrize(
@@ -122,5 +123,6 @@ def test_the_models_are_small_and_stored_as_half_precision_safetensors() -> None
     assert not [file for file in files if file.suffix in {".bin", ".pt", ".pkl"}]
     for name in USUAL:
         assert (WEIGHTS / name / "README.md").exists()
-        pipeline = DiffusionPipeline.from_pretrained(WEIGHTS / name, torch_dtype="auto")
-        assert pipeline.transformer.dtype == torch.bfloat16
+        for file in (WEIGHTS / name).rglob("*.safetensors"):
+            with safe_open(file, framework="pt") as stored:
+                assert {stored.get_tensor(key).dtype for key in stored.keys()} == {torch.bfloat16}, file  # noqa: SIM118
