@@ -1,11 +1,27 @@
-"""Fixtures that all tests may ask for live in the modules named here."""
+"""Fixtures that all tests may ask for live in the modules named here; and which tests run in the same process."""
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.databases", "tests.servers"]
 
+#: Files whose tests all use the one running farm of their session.
+THE_RUNNING_FARM = ("test_control.py", "test_crashes.py", "test_first_light.py")
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+
+class FilesStayTogether(LoadScopeScheduling):
     """With several test processes, a file stays in one, and all that share the running farm stay together."""
-    shares_farm = "farm" in getattr(item, "fixturenames", ()) and "end_to_end" in item.nodeid
-    item.add_marker(pytest.mark.xdist_group("the running farm" if shares_farm else item.path.stem))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "the running farm" if file.endswith(THE_RUNNING_FARM) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesStayTogether:
+    return FilesStayTogether(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process waits for another at the end."""
+    items.sort(key=lambda item: "end_to_end" not in item.nodeid)
