@@ -33,14 +33,16 @@ class Rates(BaseModel):
     attributes: dict[str, float]
     all: float
 
-    def least_right(self, count: int) -> int:
-        """How many of `count` must be right, so that this model falls below it in one run of fifty at most.
+    def least_right(self, count: int, attribute: str | None = None) -> int:
+        """How many of `count` must be right in one attribute, or in all, so that this model falls below it in one
+        run of fifty at most.
 
         The lower bound of the binomial distribution: for few pictures it lies below `all * count`, because
         chance weighs more there. The card's rate is a measurement too, of `captions` cases: it is taken with
         one more case right and one more wrong (Laplace's rule), so that 64 of 64 does not promise perfection.
         """
-        rate = (self.all * self.captions + 1) / (self.captions + 2)
+        stated = self.all if attribute is None else self.attributes[attribute]
+        rate = (stated * self.captions + 1) / (self.captions + 2)
         below = 0.0
         for right in range(count):
             below += comb(count, right) * rate**right * (1 - rate) ** (count - right)

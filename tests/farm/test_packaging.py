@@ -46,7 +46,12 @@ def test_the_wheel_ships_migrations_demo_weights_pages_and_the_catalog(wheel: se
         *(
             f"workers/demo_models/weights/{model}/{file}"
             for model in ("sana-demo", "sprint-demo", "wan-demo")
-            for file in ("model_index.json", "README.md", "transformer/diffusion_pytorch_model.safetensors")
+            for file in (
+                "model_index.json",
+                "README.md",
+                "rates.json",
+                "transformer/diffusion_pytorch_model.safetensors",
+            )
         ),
     ):
         assert needed in wheel

@@ -19,6 +19,8 @@ from PIL import Image
 
 from farm.demo.captions import held_out_scenes
 from farm.demo.checker import ClipCheck, PictureCheck, check_clip, check_picture
+from farm.demo.rates import RATES_FILE
+from farm.demo.rates import Rates as StatedRates
 
 WEIGHTS = Path(__file__).parent / "weights"
 USUAL: dict[str, dict[str, Any]] = {
@@ -100,6 +102,18 @@ def measure(
     return count([check_picture(i, scene) for i, (scene, _) in zip(images, asked, strict=True)]), [[i] for i in images]
 
 
+def record(rates: Rates, folder: Path, *, num_inference_steps: int, guidance_scale: float) -> None:
+    """State the rates beside the weights, where `farm demo` and the tests read them."""
+    stated = StatedRates(
+        captions=rates.asked,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        attributes={name: rates.share(name) for name in rates.right},
+        all=rates.share(),
+    )
+    (folder / RATES_FILE).write_text(stated.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
 def contact_sheet(rows: Sequence[Sequence[Image.Image]], columns: int) -> Image.Image:
     """All frames on one sheet, `columns` renders side by side, the frames of each from left to right."""
     width, height = rows[0][0].size
@@ -121,6 +135,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--guidance", type=float)
+    parser.add_argument("--record", action="store_true", help=f"state the rates in {RATES_FILE}, beside the weights")
     parser.add_argument("--sheet", type=Path, help="write everything rendered to this picture file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -129,8 +144,11 @@ def main() -> None:
         call["num_inference_steps"] = arguments.steps
     if arguments.guidance is not None:
         call["guidance_scale"] = arguments.guidance
-    rates, rendered = measure(load(arguments.weights / arguments.model), arguments.captions, arguments.seed, **call)
+    folder = arguments.weights / arguments.model
+    rates, rendered = measure(load(folder), arguments.captions, arguments.seed, **call)
     print(f"{arguments.model} {call}: {rates}")
+    if arguments.record:
+        record(rates, folder, **call)
     if arguments.sheet is not None:
         contact_sheet(rendered, 8 if len(rendered[0]) == 1 else 2).save(arguments.sheet)
 
