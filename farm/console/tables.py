@@ -57,7 +57,7 @@ def print_jobs(jobs: Iterable[Job], now: float) -> None:
             ]
             for job in jobs
         ),
-        nothing="No jobs. Submit one: farm submit sana-demo 'a red circle on a blue background'",
+        nothing="No jobs. Submit one: farm submit sana-demo 'a large red circle in the centre'",
     )
 
 

@@ -30,7 +30,7 @@ def plan_tour(pictures: int, clips: int) -> list[Stop]:
 
     The first two prompts are the same in both languages; the others are scenes that no training has seen.
     """
-    known = Scene(shape="circle", colour="red", background="blue")
+    known = Scene(shape="circle", colour="red", background="blue", place="centre", size="large")
     moving = Scene(shape="circle", colour="red", background="blue", motion="right")
     return [
         Stop("sana-demo", _scenes(known, pictures, SCENES_SEED)),

@@ -12,12 +12,12 @@ from farm.settings import Settings
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PROMPTS = [
-    "a red circle on a blue background",
-    "蓝色背景上的红色圆形",
-    "a large yellow star on a purple background",
+    "a large red circle in the centre on a blue background",
+    "蓝色背景上中间的大号红色圆形",
+    "a large yellow star at the top on a purple background",
     "a small green triangle at the top left on a white background",
-    "an orange square at the bottom right on a black background",
-    "白色背景上的绿色三角形",
+    "a large orange square at the bottom right on a black background",
+    "a small white circle on the left on a red background",
 ]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
@@ -31,7 +31,7 @@ def main() -> None:
             clip = farm.submit("wan-demo", "a red circle moves left on a blue background", seed=3)
             sprint = farm.submit("sprint-demo", PROMPTS[2:4], seed_count=2)
             farm.wait_all([clip.id, sprint.id])
-            running = farm.submit("sana-demo", PROMPTS, seed_count=4)
+            running = farm.submit("sana-demo", PROMPTS, seed_count=4, title="Shapes, four seeds each")
             _take(stack.sign_in_link, farm, running.id)
 
 
