@@ -36,8 +36,8 @@ format: setup ## Put the code into its one format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## Print ratios measured here (NAME=claims for one)
-	@$(BIN)/pytest -m benchmark tests/benchmarks -s $(if $(NAME),-k $(NAME)) $(ARGS)
+bench: setup ## Print ratios measured here (NAME=claim-by-flow for one)
+	@$(BIN)/python -m tests.benchmarks $(NAME)
 
 demo-models: setup ## Train the demo models anew (about two hours on two cores)
 	@$(BIN)/python -m workers.demo_models all $(ARGS)

@@ -1,0 +1,22 @@
+"""`make bench` runs every benchmark, `make bench NAME=claim-by-flow` one. Each prints ratios measured in one run."""
+
+import runpy
+import sys
+
+#: What can be measured, and the module that does.
+BENCHMARKS = {"claim-by-flow": "tests.benchmarks.spike_claim"}
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    wanted = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in wanted if name not in BENCHMARKS]:
+        raise SystemExit(f"There is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}.")
+    for name in wanted:
+        print(f"== {name}", flush=True)
+        sys.argv = [BENCHMARKS[name]]
+        runpy.run_module(BENCHMARKS[name], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
