@@ -26,7 +26,7 @@ def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to se
 
 
 def rerender(
-    manifest: Annotated[Path, typer.Argument(help="A manifest.json, as `farm download --manifests` fetches it.")],
+    manifest: Annotated[Path, typer.Argument(help="A manifest.json, as `farm download --kind manifest` fetches it.")],
     to: Annotated[Path | None, typer.Option(help="Write the output that came out to this file.")] = None,
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
