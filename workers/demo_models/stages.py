@@ -5,6 +5,7 @@ The model cards say where the shipped weights went another way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,10 @@ class Workshop:
     def store(self, pipeline: DiffusionPipeline, name: str) -> None:
         """Save a finished model in half the bytes (bf16); loading it as float32 is fine."""
         pipeline.to(dtype=torch.bfloat16).save_pretrained(self.weights / name, safe_serialization=True)
+        for file in (self.weights / name).rglob("config.json"):
+            # Where a part was loaded from says nothing to others.
+            config = {key: value for key, value in json.loads(file.read_text()).items() if key != "_name_or_path"}
+            file.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def learn_pictures(workshop: Workshop) -> None:
