@@ -86,7 +86,7 @@ def _load_pipeline(pipeline_class: type[Any], folder: Path, entry: ModelEntry, d
     try:
         pipeline = pipeline_class.from_pretrained(
             str(folder),
-            torch_dtype=dtypes,
+            dtype=dtypes,
             variant=entry.source.variant,
             use_safetensors=True,
             local_files_only=True,

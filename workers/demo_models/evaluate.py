@@ -50,7 +50,7 @@ class Rates:
 
 def load(folder: Path) -> DiffusionPipeline:
     """A model from its folder, whatever its class, in float32."""
-    pipeline = DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipeline = DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

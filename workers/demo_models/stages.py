@@ -74,7 +74,7 @@ def sana(workshop: Workshop) -> None:
 
 def sprint(workshop: Workshop) -> None:
     """sprint-demo: sana-demo in one to four steps."""
-    teacher = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", torch_dtype=torch.float32)
+    teacher = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", dtype=torch.float32)
     plan = Plan(workshop.budget(450), muon_lr=0.008, adam_lr=8e-4)
     parts = train_sprint(plan, teacher, workshop.folder, workshop.seed)
     workshop.store(sprint_pipeline(parts, teacher), "sprint-demo")
