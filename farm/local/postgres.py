@@ -92,10 +92,25 @@ def _binaries(user: str | None) -> Path:
         COPIES.mkdir(parents=True, exist_ok=True)
         COPIES.chmod(0o755)
         half = Path(tempfile.mkdtemp(dir=COPIES))
-        shutil.copytree(installation, half / "programs", symlinks=True)
+        copy_programs(installation, half / "programs")
         (half / "programs").rename(copy)
         half.rmdir()
-    return copy / "bin"
+    return copy / installation.parent.name / installation.name / "bin"
+
+
+def copy_programs(installation: Path, to: Path) -> Path:
+    """Copy the programs to where every user can run them; returns their folder.
+
+    The wheel keeps libraries in a folder beside the package, and the programs look for them on that very way.
+    """
+    package = installation.parent
+    shutil.copytree(installation, to / package.name / installation.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, to / libraries.name)
+    for made in (to, to / package.name):
+        made.chmod(0o755)  # whatever the umask is
+    return to / package.name / installation.name / "bin"
 
 
 def _open_to_all(path: Path) -> bool:

@@ -21,7 +21,7 @@ import farm.local.valkey
 from farm.ids import new_id
 from farm.local.certificates import ensure_certificates
 from farm.local.ports import Ports
-from farm.local.postgres import postgres
+from farm.local.postgres import copy_programs, find_installation, postgres
 from farm.local.processes import Processes
 from farm.local.program import Server, StartFailed
 from farm.local.valkey import valkey
@@ -210,6 +210,21 @@ def test_postgresql_runs_in_a_closed_folder_and_never_as_root(own_postgres: tupl
     assert psutil.Process(processes.pid("postgres")).uids().real != 0
     with psycopg.connect(server.url) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("farm",)
+
+
+def test_a_copy_of_the_postgresql_programs_runs_although_its_libraries_lie_beside_it(tmp_path: Path) -> None:
+    former = os.umask(0o077)
+    try:
+        folder = copy_programs(find_installation(), tmp_path / "programs")
+    finally:
+        os.umask(former)
+
+    answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
+    assert "PostgreSQL" in answer.stdout
+    subprocess.run([folder / "initdb", "--version"], check=True)
+    assert all(
+        step.stat().st_mode & 0o001 for step in (folder, folder.parent, folder.parent.parent, tmp_path / "programs")
+    )
 
 
 def test_postgresql_wants_its_password_even_from_this_machine(own_postgres: tuple[Server, Processes]) -> None:
