@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from farm.errors import NotFound
 from farm.local.certificates import Certificates, ensure_certificates
 from farm.local.ports import GRPC_OFFSET, HOST, Ports
 from farm.local.program import Program, Server, StartFailed
@@ -21,6 +22,8 @@ from farm.storage import Storage
 
 #: For Go's garbage collector: without it the process grew to 667 MB under load, with it to 280 MB, as fast.
 MEMORY_LIMIT = "400MiB"
+#: An object of our own, by which we see that the store can be written and read.
+PROOF = "farm/ready"
 INNER_PARTS = ("master", "volume", "filer", "admin")
 PARTS = ("s3", *INNER_PARTS)
 GRPC_PARTS = (*PARTS, "worker", "msg_broker", "msg_agent", "mq", "client")
@@ -52,7 +55,7 @@ def find_binary() -> Path:
 
 
 def seaweed(folder: Path, ports: Ports, access_key_id: str, secret_access_key: str, bucket: str) -> Server:
-    """A SeaweedFS with its data in `folder`, at free ports; it is ready when `bucket` is there.
+    """A SeaweedFS with its data in `folder`, at free ports; ready when objects in `bucket` can be written and read.
 
     Raises StartFailed when something it needs is not installed, and InUse when no ports are free.
     """
@@ -67,8 +70,14 @@ def seaweed(folder: Path, ports: Ports, access_key_id: str, secret_access_key: s
     storage = Storage(_Client(url, SecretStr(access_key_id), SecretStr(secret_access_key), bucket))
 
     def answers() -> bool:
+        # The front door answers before the volumes have reported to their master: ask for what the last run
+        # wrote, or write it, and read it back.
         storage.ensure_bucket()
-        return True
+        try:
+            return storage.get(PROOF) == PROOF.encode()
+        except NotFound:
+            storage.put(PROOF, PROOF.encode(), "text/plain")
+            return storage.get(PROOF) == PROOF.encode()
 
     return Server(
         Program(
