@@ -6,7 +6,7 @@ from tests.waiting import eventually
 
 
 def test_celery_ping_and_inspect_answer_while_the_worker_renders(farm: RunningFarm) -> None:
-    job = farm.client.submit("sana-demo", "a red star on a white background", seed_count=24, num_inference_steps=50)
+    job = farm.client.submit("sana-demo", "a red star on a white background", seed_count=16, num_inference_steps=50)
     farm.when_stepping(job.id)
     [worker] = farm.alive_workers("sana-demo-local")
     name = f"{worker.pool}.{worker.id[-8:]}@{worker.host}"
@@ -17,7 +17,7 @@ def test_celery_ping_and_inspect_answer_while_the_worker_renders(farm: RunningFa
     assert [row.status for row in farm.renders(job.id)].count("running") > 0, "it rendered all the while"
     assert answer == {name: {"ok": "pong"}}
     assert [queue["name"] for queue in (queues or {})[name]] == ["render.sana-demo-local"]
-    farm.client.wait(job.id, timeout=240)
+    farm.client.cancel(job.id)
 
 
 def test_a_queue_never_holds_more_rings_than_the_pool_has_workers(farm: RunningFarm) -> None:

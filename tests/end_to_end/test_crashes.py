@@ -3,6 +3,7 @@
 import os
 import signal
 
+import pytest
 import redis
 
 from farm.broker import queue_name
@@ -82,6 +83,7 @@ def test_a_cancelled_job_stops_between_two_steps_and_the_worker_goes_on_with_oth
     farm.assert_nothing_lost_or_doubled(after.id, renders=1)
 
 
+@pytest.mark.long
 def test_sigterm_hands_back_what_was_not_finished_and_blames_nobody(farm: RunningFarm) -> None:
     job = farm.client.submit("sana-demo", "a blue circle on a red background", seed_count=RENDERS, **SLOW)
     farm.when_stepping(job.id)
