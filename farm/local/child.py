@@ -84,4 +84,5 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         for path in self.program.leftovers:
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # another user's farm had the same port once
+                path.unlink(missing_ok=True)
