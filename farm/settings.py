@@ -4,6 +4,7 @@ Every field is described in docs/settings.md. Commands call `load_settings`: it 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -35,6 +36,8 @@ CATALOG_OVERRIDE = "FARM_CATALOG__"
 
 Positive = Annotated[float, Field(gt=0)]
 Words = Annotated[list[str], NoDecode]
+#: Names to numbers, in an order that matters; in a variable: 'urgent=16,normal=4,bulk=1'.
+Shares = Annotated[dict[str, Positive], NoDecode]
 
 
 def _default_database(values: dict[str, Any]) -> SecretStr:
@@ -80,6 +83,19 @@ class Settings(BaseSettings):
     engine_hang_seconds: Positive = 120.0
     worker_gone_seconds: Positive = 60.0
     max_failures: int = Field(3, ge=1)
+    quarantine_failures: int = Field(3, ge=1)
+    autoscale_seconds: Positive = 10.0
+
+    # Who comes first, and what may wait.
+    class_shares: Shares = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
+    fuller_batch_seconds: float = Field(0.2, ge=0, le=2)
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+
+    # How long things are kept.
+    retain_days: float | None = Field(None, gt=0)
+    retain_events_days: Positive = 90.0
+    orphan_hours: Positive = 24.0
+    intake_hours: Positive = 24.0
 
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
@@ -90,6 +106,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     max_renders_per_job: int = Field(10_000, ge=1, le=10_000)
+    max_renders_per_stream: int = Field(1_000_000, ge=1, le=10_000_000)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     SECRETS: ClassVar[frozenset[str]] = frozenset(
@@ -109,6 +126,24 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return [word.strip() for word in value.split(",") if word.strip()]
         return value
+
+    @field_validator("class_shares", mode="before")
+    @classmethod
+    def _named_numbers(cls, value: Any) -> Any:
+        """A variable holds them as 'name=number' with commas between them."""
+        if isinstance(value, str):
+            pairs = [word.partition("=") for word in value.split(",") if word.strip()]
+            return {name.strip(): number.strip() for name, _, number in pairs}
+        return value
+
+    @field_validator("class_shares")
+    @classmethod
+    def _known_classes(cls, shares: dict[str, float]) -> dict[str, float]:
+        if wrong := [name for name in shares if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name)]:
+            raise ValueError(f"names of classes have 1 to 20 letters, digits and hyphens; seen {wrong[0]!r}")
+        if "normal" not in shares:
+            raise ValueError("needs a class 'normal': that of requests that name none")
+        return shares
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -161,6 +196,8 @@ class Settings(BaseSettings):
                 value = value.get_secret_value()
             if isinstance(value, list):
                 value = ",".join(str(item) for item in value)
+            if isinstance(value, dict):
+                value = ",".join(f"{key}={item}" for key, item in value.items())
             if value is not None and value != "":
                 variables[PREFIX + name.upper()] = str(value)
         return variables

@@ -36,9 +36,15 @@ def sync_catalog(engine: Engine, catalog: Catalog, now: float) -> None:
 
 
 def _sync_pool(connection: Connection, pool: PoolEntry, lane: str) -> None:
-    row = {"name": pool.name, "lane": lane, "max_batch": pool.max_batch}
+    row = {
+        "name": pool.name,
+        "lane": lane,
+        "max_batch": pool.max_batch,
+        "price_per_hour": pool.price_per_hour,
+        "watts": pool.watts,
+    }
     connection.execute(insert_or_ignore(connection, Pool).values(row))
-    changed = or_(Pool.lane != lane, Pool.max_batch != pool.max_batch)
+    changed = or_(*(getattr(Pool, name) != value for name, value in row.items()))
     connection.execute(update(Pool).where(Pool.name == pool.name, changed).values(row))
 
 

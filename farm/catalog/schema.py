@@ -181,6 +181,39 @@ class ModelEntry(Entry):
         )
 
 
+class KubernetesScale(Entry):
+    """The Kubernetes Deployment (or StatefulSet) that runs a pool's workers."""
+
+    namespace: str = Field("default", pattern=NAME)
+    kind: Literal["Deployment", "StatefulSet"] = "Deployment"
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)
+
+
+class Scaling(Entry):
+    """How many workers a pool should have; money and lengths of time are those of one worker."""
+
+    driver: Literal["local", "kubernetes", "metrics"] = Field(
+        "local",
+        description="who starts and stops workers: `farm up` on this machine, the Kubernetes API, or somebody who "
+        "asks the metrics endpoint (KEDA)",
+    )
+    minimum: int = Field(0, ge=0, description="workers that always run; 0: the pool may sleep")
+    maximum: int = Field(ge=1, description="workers at the most")
+    target_seconds: float = Field(60.0, gt=0, description="how long work should wait at the most")
+    startup_seconds: float = Field(60.0, ge=0, description="from the decision to the first render, until measured")
+    cooldown_seconds: float = Field(120.0, ge=0, description="fewer workers only after so long with too little to do")
+    budget_per_day: float | None = Field(None, gt=0, description="money for this pool's workers in one day (UTC)")
+    kubernetes: KubernetesScale | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum ({self.minimum}) is above maximum ({self.maximum})")
+        if self.driver == "kubernetes" and self.kubernetes is None:
+            raise ValueError("driver 'kubernetes' needs 'kubernetes': {namespace, kind, name}")
+        return self
+
+
 class PoolEntry(Entry):
     """The workers of one kind of hardware that serve a model."""
 
@@ -190,3 +223,9 @@ class PoolEntry(Entry):
     workers: int = Field(1, ge=0, description="how many `farm up` starts")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
     threads: int | None = Field(None, ge=1, description="torch threads of each worker; none: torch's choice")
+    memory_gb: float | None = Field(
+        None, gt=0, description="of each worker's device; a model that needs more cannot run"
+    )
+    price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
+    watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
+    scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")

@@ -7,26 +7,46 @@ creation.
 
 from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
-from farm.tables.machines import Lease, Pool, Worker
+from farm.tables.machines import Lease, Pool, ScaleDecision, Worker
+from farm.tables.measures import BatchCurve, Observation, Regression, Usage
 from farm.tables.people import IdempotencyKey, Key, Project, User
-from farm.tables.work import Attempt, Event, Flow, Job, Lane, LaneClass, Render
+from farm.tables.work import (
+    Attempt,
+    Charge,
+    Dependency,
+    Event,
+    Flow,
+    Intake,
+    Job,
+    Lane,
+    LaneClass,
+    Render,
+)
 
 __all__ = [
     "Artifact",
     "Attempt",
     "Base",
+    "BatchCurve",
+    "Charge",
+    "Dependency",
     "Event",
     "Flow",
     "IdempotencyKey",
     "Input",
+    "Intake",
     "Job",
     "Key",
     "Lane",
     "LaneClass",
     "Lease",
+    "Observation",
     "Pool",
     "Project",
+    "Regression",
     "Render",
+    "ScaleDecision",
+    "Usage",
     "User",
     "Worker",
 ]

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from farm.lifecycle import WorkerStatus
-from farm.tables.base import HOT_ROWS, Base, Document, Id, Name, Seconds, one_of
+from farm.tables.base import HOT_ROWS, Base, Document, Double, Id, Name, Seconds, one_of
 
 
 class Pool(Base):
@@ -15,6 +15,24 @@ class Pool(Base):
     lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"), index=True)
     max_batch: Mapped[int]  # renders in one claim, before the measured batch curve says better
     paused_at: Mapped[Seconds | None]
+    price_per_hour: Mapped[Double] = mapped_column(default=0.0)  # of one worker, in the farm's currency
+    watts: Mapped[Double] = mapped_column(default=0.0)  # that one worker draws while it renders
+    desired: Mapped[int | None]  # workers that the autoscaler wants; none: nobody scales this pool
+    decision: Mapped[str | None] = mapped_column(Text)  # why, in one line
+    decided_at: Mapped[Seconds | None]
+
+
+class ScaleDecision(Base):
+    """One change of a pool's wanted workers, and why."""
+
+    __tablename__ = "scale_decisions"
+    __table_args__ = (Index("ix_scale_decisions_pool_at", "pool", "at"),)
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    pool: Mapped[Name] = mapped_column(ForeignKey("pools.name"))
+    at: Mapped[Seconds] = mapped_column(index=True)
+    before: Mapped[int]
+    after: Mapped[int]
+    reason: Mapped[str] = mapped_column(Text)
 
 
 class Worker(Base):
@@ -39,6 +57,11 @@ class Worker(Base):
     renders_done: Mapped[int] = mapped_column(default=0)
     engine_restarts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(Text)
+    holding: Mapped[int] = mapped_column(default=0)  # renders it holds, as its last beat said
+    busy_until: Mapped[Seconds | None]  # when it thinks that these are finished
+    drain_asked_at: Mapped[Seconds | None]  # told to finish what it holds and to end
+    quarantined_at: Mapped[Seconds | None]  # claims nothing: it fails where others succeed
+    quarantine_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class Lease(Base):

@@ -14,6 +14,12 @@ class Project(Base):
     name: Mapped[Name] = mapped_column(unique=True)
     weight: Mapped[Double] = mapped_column(default=1.0)
     created_at: Mapped[Seconds]
+    paused_at: Mapped[Seconds | None]  # its flows, also those that come later, are paused
+    max_pending: Mapped[int | None]  # quotas; none: no limit
+    max_running: Mapped[int | None]
+    gpu_seconds_per_day: Mapped[Double | None]
+    budget: Mapped[Double | None]  # money in all, in the farm's currency; at the limit nothing more is admitted
+    retention_days: Mapped[Double | None]  # its ended jobs are kept so long; none: what the farm says
 
 
 class User(Base):

@@ -1,6 +1,6 @@
 """What is to be rendered: lanes, flows, jobs, renders, attempts, events."""
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus
@@ -9,6 +9,15 @@ from farm.tables.base import HOT_ROWS, Base, Document, Double, Id, Name, Seconds
 _BACKLOGGED = text("backlogged")
 _PENDING = text("status = 'pending'")
 _RUNNING = text("status = 'running'")
+_FAILED = text("status = 'failed'")
+_TIMED = text("status = 'held' AND eligible_at IS NOT NULL")
+_FAILED_ATTEMPT = text("outcome = 'failed'")
+_EXPIRES = text("deadline IS NOT NULL AND finished_at IS NULL")
+_UNFINISHED = text("finished_at IS NULL")
+_ENDED = text("finished_at IS NOT NULL")
+_UNRESOLVED = text("resolved_at IS NULL")
+#: Counts up for ever, also on SQLite, where a plain key would be given again after its row was removed.
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Lane(Base):
@@ -19,6 +28,7 @@ class Lane(Base):
     model: Mapped[Name]
     precision: Mapped[str] = mapped_column(String(40))
     paused_at: Mapped[Seconds | None]
+    folded_to: Mapped[int] = mapped_column(BigInteger, default=0)  # charges up to this id are in the virtual times
 
 
 class LaneClass(Base):
@@ -57,6 +67,29 @@ class Flow(Base):
     paused_at: Mapped[Seconds | None]
 
 
+class Charge(Base):
+    """GPU-seconds that a flow was charged and that are not in its virtual time yet: a row a claim or a settle.
+
+    Claims only insert here. Were they to rewrite the rows of flows and classes, every claim would leave dead
+    versions of the few rows that every claim reads, and slow down while somebody keeps an old snapshot. Now and
+    then the rows are folded into virtual times and usage, and removed.
+    """
+
+    __tablename__ = "charges"
+    __table_args__ = (Index("ix_charges_lane_id", "lane", "id"), HOT_ROWS | {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(_NUMBER, primary_key=True, autoincrement=True)
+    lane: Mapped[Name]  # no foreign keys: each would cost every claim a look-up
+    class_name: Mapped[str] = mapped_column(String(20))
+    flow_id: Mapped[Id]
+    gpu_seconds: Mapped[Double]  # added to the flow's account; negative: given back
+    class_start: Mapped[Double | None]  # of a claim's head: virtual time of its class as it was served
+    flow_start: Mapped[Double | None]  # and of its flow
+    pool: Mapped[Name | None]  # of a settle: where the seconds were spent
+    spent: Mapped[Double] = mapped_column(default=0.0)  # of a settle: GPU-seconds that really passed
+    renders: Mapped[int] = mapped_column(default=0)  # of a settle: renders that ended
+    at: Mapped[Seconds]
+
+
 class Job(Base):
     """What a user submitted: a model, parameters, and one or many renders. Counters move only at a settle."""
 
@@ -64,6 +97,9 @@ class Job(Base):
     __table_args__ = (
         one_of("status", JobStatus),
         Index("ix_jobs_project_id_id", "project_id", "id"),
+        Index("ix_jobs_deadline", "deadline", sqlite_where=_EXPIRES, postgresql_where=_EXPIRES),
+        Index("ix_jobs_unfinished", "lane", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+        Index("ix_jobs_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
         HOT_ROWS,
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -81,8 +117,54 @@ class Job(Base):
     renders_failed: Mapped[int] = mapped_column(default=0)
     renders_cancelled: Mapped[int] = mapped_column(default=0)
     renders_expired: Mapped[int] = mapped_column(default=0)
+    rank: Mapped[int] = mapped_column(default=0)  # of its renders inside their flow; smaller is sooner
+    not_before: Mapped[Seconds | None]  # its renders are held until then
+    deadline: Mapped[Seconds | None]  # what has not ended by then expires
+    after_failure: Mapped[str | None] = mapped_column(String(20))  # scheduler.control: what follows if `after` fails
+    estimate: Mapped[Double] = mapped_column(default=0.0)  # GPU-seconds of all its renders, at admission
+    gpu_seconds: Mapped[Double] = mapped_column(default=0.0)  # spent so far, failed attempts included
+    money: Mapped[Double] = mapped_column(default=0.0)  # the same at the prices of the pools
+    watt_hours: Mapped[Double] = mapped_column(default=0.0)
     created_at: Mapped[Seconds]
     finished_at: Mapped[Seconds | None]
+
+
+class Dependency(Base):
+    """A job that waits for another one (`after`)."""
+
+    __tablename__ = "dependencies"
+    __table_args__ = (
+        Index("ix_dependencies_after_id", "after_id", sqlite_where=_UNRESOLVED, postgresql_where=_UNRESOLVED),
+    )
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    after_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    resolved_at: Mapped[Seconds | None]  # when the other one had ended and this one knew
+
+
+class Intake(Base):
+    """A job whose renders stream in, in chunks: how far it is, so that anybody can go on after a crash."""
+
+    __tablename__ = "intakes"
+    __table_args__ = (
+        Index(
+            "ix_intakes_updated_at",
+            "updated_at",
+            sqlite_where=text("sealed_at IS NULL"),
+            postgresql_where=text("sealed_at IS NULL"),
+        ),
+    )
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    format: Mapped[str] = mapped_column(String(20))  # jsonl | csv
+    source: Mapped[str | None] = mapped_column(String(1000))  # s3://BUCKET/KEY; none: the client sends the rows
+    source_version: Mapped[str | None] = mapped_column(String(200))  # ETag: a changed object is another one
+    defaults: Mapped[Document]  # what every row takes that does not say otherwise
+    header: Mapped[Document]  # of CSV: {"columns": [...]}
+    rows: Mapped[int] = mapped_column(default=0)  # rows of the source that are admitted
+    renders: Mapped[int] = mapped_column(default=0)  # and the renders they became
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of the source that are admitted
+    updated_at: Mapped[Seconds]
+    sealed_at: Mapped[Seconds | None]
+    error: Mapped[Document | None]  # the faults that stopped it
 
 
 class Render(Base):
@@ -103,6 +185,9 @@ class Render(Base):
             postgresql_where=_PENDING,
         ),
         Index("ix_renders_lease", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("ix_renders_running", "project_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("ix_renders_failed", "project_id", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+        Index("ix_renders_eligible", "eligible_at", sqlite_where=_TIMED, postgresql_where=_TIMED),
         HOT_ROWS,
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -133,13 +218,18 @@ class Render(Base):
     started_at: Mapped[Seconds | None]
     finished_at: Mapped[Seconds | None]
     gpu_seconds: Mapped[Double | None]
+    money: Mapped[Double | None]
+    watt_hours: Mapped[Double | None]
 
 
 class Attempt(Base):
     """One try at one render by one worker."""
 
     __tablename__ = "attempts"
-    __table_args__ = (one_of("outcome", Outcome),)
+    __table_args__ = (
+        one_of("outcome", Outcome),
+        Index("ix_attempts_failed", "ended_at", sqlite_where=_FAILED_ATTEMPT, postgresql_where=_FAILED_ATTEMPT),
+    )
     render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[Id]
@@ -151,6 +241,7 @@ class Attempt(Base):
     outcome: Mapped[str | None] = mapped_column(String(20))  # farm.lifecycle.Outcome
     reason: Mapped[str | None] = mapped_column(Text)
     gpu_seconds: Mapped[Double | None]
+    log_lines: Mapped[str | None] = mapped_column(Text)  # of a failed attempt: the last of its worker, no secrets
 
 
 class Event(Base):

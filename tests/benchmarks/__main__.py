@@ -4,7 +4,16 @@ import runpy
 import sys
 
 #: What can be measured, and the module that does.
-BENCHMARKS = {"claim-by-flow": "tests.benchmarks.spike_claim"}
+BENCHMARKS = {
+    "claim-by-flow": "tests.benchmarks.spike_claim",
+    "admission": "tests.benchmarks.admission",
+    "claims": "tests.benchmarks.claims",
+    "idle-start": "tests.benchmarks.idle_start",
+    "fairness": "tests.benchmarks.fairness",
+    "autoscale": "tests.benchmarks.autoscale",
+    "simulate": "tests.benchmarks.simulate",
+    "estimates": "tests.benchmarks.estimates",
+}
 
 
 def main() -> None:

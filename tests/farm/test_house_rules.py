@@ -7,7 +7,7 @@ import pytest
 
 from farm.catalog import load_catalog
 from farm.catalog.known import known_families
-from farm.catalog.schema import Limits, ModelEntry, PoolEntry
+from farm.catalog.schema import KubernetesScale, Limits, ModelEntry, PoolEntry, Scaling
 from farm.commands.config import MASK, _plain
 from farm.errors import FarmError, every_error
 from farm.params.families import FAMILIES
@@ -33,6 +33,8 @@ def test_every_setting_is_documented_with_its_default_and_nothing_else_is() -> N
             assert shown == "none", name
         elif isinstance(default, list):
             assert shown == ",".join(default)
+        elif isinstance(default, dict):
+            assert shown == ",".join(f"{key}={item}" for key, item in default.items())
         else:
             assert shown == str(default), name
     documented = set(re.findall(r"^\| `(FARM_\w+)", others, re.MULTILINE))
@@ -48,7 +50,7 @@ def test_every_secret_setting_is_typed_as_one_and_masked() -> None:
 def test_every_key_of_a_catalog_entry_is_documented() -> None:
     text = (DOCS / "catalog.md").read_text()
     documented = set(re.findall(r"`(\w+)`", text))
-    for kind in (ModelEntry, PoolEntry, Limits):
+    for kind in (ModelEntry, PoolEntry, Limits, Scaling, KubernetesScale):
         missing = set(kind.model_fields) - {"name"} - documented
         assert not missing, kind
 
