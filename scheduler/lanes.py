@@ -7,9 +7,9 @@ from sqlalchemy import Connection, Engine, and_, case, func, or_, select, update
 from farm.catalog import Catalog, PoolEntry
 from farm.database import write
 from farm.ids import new_id
-from farm.lifecycle import WorkerStatus
 from farm.tables import Flow, Lane, LaneClass, Pool, Worker
 from scheduler.inserts import insert_or_ignore
+from scheduler.roster import may_claim
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
 
 
 def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doorbell]:
-    """The pools of a lane that take work now, with the workers that have beaten since `alive_since`."""
-    alive = and_(Worker.pool == Pool.name, Worker.status != WorkerStatus.GONE.value, Worker.heartbeat_at >= alive_since)
+    """The pools of a lane that take work now, with the workers that have beaten since `alive_since` and may claim."""
+    alive = and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= alive_since)
     rows = connection.execute(
         select(Pool.name, Pool.max_batch, func.count(Worker.id))
         .outerjoin(Worker, alive)

@@ -10,6 +10,7 @@ from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import WorkerStatus
 from farm.tables import Flow, Lane, Pool, Worker
+from scheduler.roster import may_claim
 
 
 def one_pass(connections: Connections, now: float) -> int:
@@ -34,7 +35,12 @@ def _pools_to_ring(alive_since: float) -> Select[str, int]:
     # As the index has it: SQLAlchemy's 'backlogged = 1' would not use it on SQLite.
     backlogged: ColumnElement[bool] = literal_column("flows.backlogged")
     work = exists().where(Flow.lane == Pool.lane, backlogged)
-    idle = and_(Worker.pool == Pool.name, Worker.status == WorkerStatus.IDLE.value, Worker.heartbeat_at >= alive_since)
+    idle = and_(
+        Worker.pool == Pool.name,
+        Worker.status == WorkerStatus.IDLE.value,
+        may_claim(),
+        Worker.heartbeat_at >= alive_since,
+    )
     return (
         select(Pool.name, func.count(Worker.id))
         .join(Lane, Lane.name == Pool.lane)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, and_, func, insert, select, update
 
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
@@ -20,6 +20,25 @@ class Pulse:
     engine_restarts: int = 0
     last_error: str | None = None
     details: dict[str, Any] = field(default_factory=dict)  # versions, weight hashes, threads
+    holding: int = 0  # renders in its hands
+    busy_until: float | None = None  # when it thinks that these are finished
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker is told with the answer to its beat."""
+
+    drain: bool = False  # finish what it holds, and end
+    quarantined: str | None = None  # why it may not claim; none: it may
+
+
+def may_claim() -> ColumnElement[bool]:
+    """The workers that take work when they are rung: not gone, not told to drain, not quarantined."""
+    return and_(
+        Worker.status.not_in([WorkerStatus.GONE.value, WorkerStatus.DRAINING.value]),
+        Worker.drain_asked_at.is_(None),
+        Worker.quarantined_at.is_(None),
+    )
 
 
 def sign_on(engine: Engine, *, worker_id: str, pool: str, model: str, host: str, pid: int, now: float) -> None:
@@ -41,13 +60,13 @@ def sign_on(engine: Engine, *, worker_id: str, pool: str, model: str, host: str,
         )
 
 
-def beat(engine: Engine, pulse: Pulse, *, renders_done: int = 0, now: float) -> None:
-    """Say that the worker lives, how it is, and how many renders it has done since the last beat.
+def beat(engine: Engine, pulse: Pulse, *, renders_done: int = 0, now: float) -> Orders:
+    """Say that the worker lives, how it is, and how many renders it has done since the last beat; hear what to do.
 
     A worker that was retired by mistake (its machine slept) is back with its next beat.
     """
     with write(engine) as connection:
-        connection.execute(
+        told = connection.execute(
             update(Worker)
             .where(Worker.id == pulse.worker_id)
             .values(
@@ -58,8 +77,15 @@ def beat(engine: Engine, pulse: Pulse, *, renders_done: int = 0, now: float) -> 
                 details=pulse.details,
                 heartbeat_at=now,
                 renders_done=Worker.renders_done + renders_done,
+                holding=pulse.holding,
+                busy_until=pulse.busy_until,
             )
-        )
+            .returning(Worker.drain_asked_at, Worker.quarantined_at, Worker.quarantine_reason)
+        ).one_or_none()
+    if told is None:
+        return Orders()
+    quarantined = None if told.quarantined_at is None else told.quarantine_reason or "It is quarantined."
+    return Orders(drain=told.drain_asked_at is not None, quarantined=quarantined)
 
 
 def sign_off(engine: Engine, worker_id: str, *, now: float) -> None:
@@ -71,13 +97,13 @@ def sign_off(engine: Engine, worker_id: str, *, now: float) -> None:
 
 
 def workers_alive(engine: Engine, pool: str, *, since: float) -> int:
-    """Workers of the pool that have beaten since `since` and are not gone: the most rings its queue may hold."""
+    """Workers of the pool that have beaten since `since` and may claim: the most rings its queue may hold."""
     with read(engine) as connection:
         return (
             connection.scalar(
                 select(func.count())
                 .select_from(Worker)
-                .where(Worker.pool == pool, Worker.heartbeat_at >= since, Worker.status != WorkerStatus.GONE)
+                .where(Worker.pool == pool, Worker.heartbeat_at >= since, may_claim())
             )
             or 0
         )

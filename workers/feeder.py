@@ -35,6 +35,7 @@ class Feeder:
         settler: Settler,
     ) -> None:
         self.draining = threading.Event()
+        self.quarantined = False  # by the supervisor: claims nothing until it is released
         self._drained_by = math.inf  # monotonic; what is in the engine then goes back
         self._watermark = Watermark()
         self._connections = connections
@@ -76,7 +77,7 @@ class Feeder:
         while not self._holdings.wait_below(self._pool.max_batch * _BATCHES_HELD, timeout=0.5):
             if self.draining.is_set():
                 return False
-        return self._link.ready.is_set() and not self.draining.is_set()
+        return self._link.ready.is_set() and not self.draining.is_set() and not self.quarantined
 
     def _claim(self) -> claims.Claim | None:
         connections = self._connections

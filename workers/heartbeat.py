@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.lifecycle import WorkerStatus
 from scheduler import leases
-from scheduler.roster import Pulse, beat
+from scheduler.roster import Orders, Pulse, beat
 from workers.engine_link import EngineLink
 from workers.holdings import Holdings
 from workers.protocol import DropRender
@@ -23,8 +24,16 @@ class Heartbeat:
     """Beats every `heartbeat_seconds`, and at once when the lane's counter says that something was revoked."""
 
     def __init__(
-        self, connections: Connections, *, lane: str, worker_id: str, link: EngineLink, holdings: Holdings
+        self,
+        connections: Connections,
+        *,
+        lane: str,
+        worker_id: str,
+        link: EngineLink,
+        holdings: Holdings,
+        on_orders: Callable[[Orders], None],
     ) -> None:
+        """`on_orders` is called in the heartbeat's thread with the answer to every beat."""
         self.draining = False
         self.last_error: str | None = None
         self._done = 0
@@ -33,6 +42,7 @@ class Heartbeat:
         self._worker_id = worker_id
         self._link = link
         self._holdings = holdings
+        self._on_orders = on_orders
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
@@ -76,13 +86,15 @@ class Heartbeat:
             leases.set_phase(connections.engine, held, phase)
         done, self._done = self._done, 0
         try:
-            beat(connections.engine, self._pulse(), renders_done=done, now=now)
+            orders = beat(connections.engine, self._pulse(now), renders_done=done, now=now)
         except DBAPIError:
             self._done += done
             raise
+        self._on_orders(orders)
 
-    def _pulse(self) -> Pulse:
+    def _pulse(self, now: float) -> Pulse:
         facts = self._link.facts
+        holding, seconds = self._holdings.ahead()
         return Pulse(
             worker_id=self._worker_id,
             status=self._status(),
@@ -90,6 +102,8 @@ class Heartbeat:
             engine_restarts=self._link.restarts,
             last_error=self.last_error,
             details={"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {},
+            holding=holding,
+            busy_until=now + seconds if holding else None,
         )
 
     def _status(self) -> WorkerStatus:

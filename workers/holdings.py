@@ -70,6 +70,12 @@ class Holdings:
                     moved.setdefault(holding.phase, []).append(Held(holding.render.id, holding.render.attempt))
         return moved
 
+    def ahead(self) -> tuple[int, float]:
+        """How many renders are held, and the GPU-seconds that they are estimated to need yet."""
+        with self._changed:
+            left = (held.render.estimate * _still_to_do(held) for held in self._held.values() if held.in_engine)
+            return len(self._held), sum(left)
+
     def in_engine(self) -> list[Holding]:
         with self._changed:
             return [holding for holding in self._held.values() if holding.in_engine]
@@ -89,3 +95,8 @@ class Holdings:
         """Wait until fewer than `count` renders are held at all: stored and settled ones have gone."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._held) < count, timeout)
+
+
+def _still_to_do(holding: Holding) -> float:
+    """The share of its steps that a render has before it."""
+    return 1.0 - holding.step / holding.steps if holding.steps else 1.0

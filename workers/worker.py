@@ -6,6 +6,7 @@ engine renders, and an engine that hangs or dies is seen and started again.
 
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from farm.lifecycle import Outcome, Phase
 from farm.progress import StepProgress
 from scheduler import roster
 from scheduler.lanes import sync_catalog
+from scheduler.roster import Orders
 from workers.engine_link import EngineLink
 from workers.feeder import Feeder
 from workers.finishing import Finisher
@@ -71,7 +73,12 @@ class Worker:
             settler=self._settler,
         )
         self._heartbeat = Heartbeat(
-            connections, lane=self._model.lane, worker_id=self.id, link=self._link, holdings=self._holdings
+            connections,
+            lane=self._model.lane,
+            worker_id=self.id,
+            link=self._link,
+            holdings=self._holdings,
+            on_orders=self._obey,
         )
         self._reported = 0.0
 
@@ -120,6 +127,16 @@ class Worker:
             log.info("worker drains", holding=len(self._holdings))
         self._heartbeat.draining = True
         self._feeder.drain()
+
+    def _obey(self, orders: Orders) -> None:
+        """What the supervisor or an operator decided about this worker (in the heartbeat's thread)."""
+        if (orders.quarantined is not None) != self._feeder.quarantined:
+            self._feeder.quarantined = orders.quarantined is not None
+            log.warning("quarantined" if orders.quarantined else "released", reason=orders.quarantined)
+        # Before Celery listens to the signal, it would end us without a word: the next beat tells us again.
+        if orders.drain and not self._feeder.draining.is_set() and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+            log.info("told to drain and to end")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _close(self) -> None:
         connections = self._connections
