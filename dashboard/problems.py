@@ -135,6 +135,8 @@ def answer(error: FarmError, instance: str | None = None) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Latent Farm"'
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"  # seconds
+    if error.wait_seconds is not None:
+        response.headers["Retry-After"] = str(error.wait_seconds)
     return response
 
 

@@ -17,6 +17,7 @@ from farm.errors import NotFound
 from farm.params import JobRequest, resolve
 from farm.progress import JobChanged
 from farm.tables import Event, Job, Lane, Project, Render
+from scheduler import quotas
 from scheduler.doorbell import ring, tell
 from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
 from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
@@ -71,6 +72,7 @@ def submit(
         InvalidRequest: the request breaks rules; every fault is listed. UnknownModel is one kind of it.
         IdempotencyMismatch: the key made another job from another body (`body_sha256`, hexadecimal).
         NotFound: there is no such project.
+        QuotaExceeded, BudgetSpent: the project has as much as it may.
     """
     key = check_key(project_id, idempotency_key, body_sha256)
     if key is not None and (earlier := _replay(connections, key)) is not None:
@@ -138,6 +140,15 @@ def _insert(
     connection.execute(insert(Job), job | {"flow_id": flow_id})
     if key is not None and not claim_key(connection, key, job["id"], now):
         raise _SameKeyCommitted
+    # After the key: a repeated submission hears of its job, not of the quota that this very job filled.
+    quotas.check_admission(
+        connection,
+        project_id,
+        renders=len(renders),
+        gpu_seconds=sum(row["estimate"] for row in renders),
+        now=now,
+        lane=job["lane"],
+    )
     payload = {"renders": len(renders), "notices": notices}
     event = {
         "job_id": job["id"],

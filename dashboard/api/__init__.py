@@ -30,12 +30,14 @@ SECURITY: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
 PROBLEMS = {
     "400": "The request is not understood",
     "401": "No key and no session, or a wrong one",
+    "402": "The project's budget is spent",
     "403": "Not allowed, or a form token is missing",
     "404": "Not found, or not in your project",
     "409": "Not possible in this state",
     "413": "The body is too large",
     "415": "The body is not JSON",
     "422": "The request is refused; all faults are listed",
+    "429": "A quota of the project is used up; which, and when it frees",
     "500": "Something broke on the farm's side",
     "503": "A part of the farm is unreachable or busy; try again",
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farm.errors import FarmError, Fault
+
+#: The members of every problem document (RFC 9457), and our list of faults.
+_STANDARD = frozenset({"type", "title", "status", "detail", "instance", "errors"})
 
 
 class FarmProblem(FarmError):
@@ -25,6 +28,7 @@ class FarmProblem(FarmError):
         status: int = 400,
         errors: Sequence[Fault] = (),
         retry_after: float | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail, errors)
         self.type = type.rsplit("/", 1)[-1]
@@ -32,6 +36,8 @@ class FarmProblem(FarmError):
         self.status = status
         #: Seconds that the farm asks to wait before the next try.
         self.retry_after = retry_after
+        #: What the problem says besides: of a quota its `limit`, what is `used`, when it frees.
+        self.told = dict(members or {})
 
     @property
     def errors(self) -> tuple[Fault, ...]:
@@ -56,6 +62,7 @@ class FarmProblem(FarmError):
             status=status,
             errors=faults,
             retry_after=retry_after,
+            members={name: value for name, value in told.items() if name not in _STANDARD},
         )
 
     def __str__(self) -> str:

@@ -139,6 +139,8 @@ def _again(error: Exception, *, repeatable: bool) -> bool | float:
     """Whether a failed call is worth another try; seconds to wait when the farm named them."""
     if isinstance(error, FarmUnreachable):
         return repeatable or isinstance(error.__cause__, _NEVER_SENT)
+    if isinstance(error, FarmProblem) and error.type == "quota-exceeded":
+        return False  # it frees in minutes or at midnight: the caller should know that, not wait for it
     if isinstance(error, FarmProblem) and error.status in _NOT_NOW and (repeatable or error.status == 429):
         return True if error.retry_after is None else min(error.retry_after, _LONGEST_PAUSE)
     return False

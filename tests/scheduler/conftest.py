@@ -86,3 +86,9 @@ def connect(settings: Settings, catalog: Catalog, clock: TestClock) -> Connectio
 def project(connections: Connections) -> str:
     """The id of a project of weight 1."""
     return create_project(connections.engine, "tests", clock=connections.clock)
+
+
+@pytest.fixture
+def other_project(connections: Connections) -> str:
+    """The id of another project of weight 1."""
+    return create_project(connections.engine, "others", clock=connections.clock)
