@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import NotFound
+from farm.errors import BudgetSpent, NotFound, QuotaExceeded
 from farm.params import JobRequest, resolve
 from farm.progress import JobChanged
 from farm.tables import Event, Job, Lane, Project, Render
@@ -92,6 +92,11 @@ def submit(
     try:
         with write(connections.engine) as connection:
             _insert(connection, job, renders, request.class_name, door.weight, resolved.notices, key)
+    except (QuotaExceeded, BudgetSpent):
+        # A repeated submission hears of its job, not of the quota that this very job has just filled.
+        if key is not None and (winner := _replay(connections, key)) is not None:
+            return winner
+        raise
     except _SameKeyCommitted:
         winner = _replay(connections, key) if key is not None else None
         assert winner is not None, "a key that is taken belongs to a committed job"
@@ -136,11 +141,6 @@ def _insert(
 ) -> None:
     """Flow, job, key, event, renders. The flow's row, which claims wait for, is locked last."""
     project_id, now = job["project_id"], job["created_at"]
-    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
-    connection.execute(insert(Job), job | {"flow_id": flow_id})
-    if key is not None and not claim_key(connection, key, job["id"], now):
-        raise _SameKeyCommitted
-    # After the key: a repeated submission hears of its job, not of the quota that this very job filled.
     quotas.check_admission(
         connection,
         project_id,
@@ -149,6 +149,10 @@ def _insert(
         now=now,
         lane=job["lane"],
     )
+    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
+    connection.execute(insert(Job), job | {"flow_id": flow_id})
+    if key is not None and not claim_key(connection, key, job["id"], now):
+        raise _SameKeyCommitted
     payload = {"renders": len(renders), "notices": notices}
     event = {
         "job_id": job["id"],
