@@ -5,6 +5,16 @@ environments: {NAME: …}      overlays, in any file     FARM_CATALOG__…      
 """
 
 from farm.catalog.loading import Catalog, load_catalog
-from farm.catalog.schema import Limits, ModelEntry, PoolEntry, SizeShift, Source
+from farm.catalog.schema import KubernetesScale, Limits, ModelEntry, PoolEntry, Scaling, SizeShift, Source
 
-__all__ = ["Catalog", "Limits", "ModelEntry", "PoolEntry", "SizeShift", "Source", "load_catalog"]
+__all__ = [
+    "Catalog",
+    "KubernetesScale",
+    "Limits",
+    "ModelEntry",
+    "PoolEntry",
+    "Scaling",
+    "SizeShift",
+    "Source",
+    "load_catalog",
+]

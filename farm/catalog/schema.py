@@ -201,7 +201,12 @@ class Scaling(Entry):
     maximum: int = Field(ge=1, description="workers at the most")
     target_seconds: float = Field(60.0, gt=0, description="how long work should wait at the most")
     startup_seconds: float = Field(60.0, ge=0, description="from the decision to the first render, until measured")
-    cooldown_seconds: float = Field(120.0, ge=0, description="fewer workers only after so long with too little to do")
+    cooldown_seconds: float | None = Field(
+        None,
+        ge=0,
+        description="fewer workers only after so long with too little to do; none: as long as it pays, one start-up "
+        "at the most",
+    )
     budget_per_day: float | None = Field(None, gt=0, description="money for this pool's workers in one day (UTC)")
     kubernetes: KubernetesScale | None = None
 

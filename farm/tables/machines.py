@@ -20,6 +20,7 @@ class Pool(Base):
     desired: Mapped[int | None]  # workers that the autoscaler wants; none: nobody scales this pool
     decision: Mapped[str | None] = mapped_column(Text)  # why, in one line
     decided_at: Mapped[Seconds | None]
+    scaling_memory: Mapped[Document | None]  # what the autoscaler remembers: any supervisor may decide next
 
 
 class ScaleDecision(Base):

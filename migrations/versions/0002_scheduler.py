@@ -78,6 +78,7 @@ def _extend() -> None:
         sa.Column("desired", sa.Integer()),
         sa.Column("decision", sa.Text()),
         sa.Column("decided_at", sa.Double()),
+        sa.Column("scaling_memory", _DOCUMENT),
     )
     _add(
         "workers",

@@ -1,0 +1,150 @@
+"""How many workers a pool should have now. Pure functions: no database, no clock, nothing of any driver.
+
+In words: as many as serve what flows in, plus those that bring the backlog down in time; a new one only where it
+will have work for longer than it takes to start; fewer when a worker had nothing to do for longer than it pays to
+keep it. The backlog is counted in GPU-seconds: a message may be a thumbnail or a clip.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from farm.catalog import Scaling
+from scheduler.autoscale import arrivals, spells
+from scheduler.autoscale.arrivals import Arrivals
+from scheduler.autoscale.draining import WorkerLoad, choose_to_drain
+from scheduler.autoscale.spells import Needs
+from scheduler.autoscale.spending import affordable
+
+__all__ = ["Decision", "Load", "Memory", "WorkerLoad", "choose_to_drain", "decide"]
+
+#: The part of the target that work may wait in a steady flow: the rest is for its ups and downs.
+STEADY = 0.6
+#: A new worker should have work for so many times its start-up.
+WORTH = 1.5
+#: So much of one more worker must be needed before it is started.
+MARGIN = 0.3
+#: The time until the next decision while it is not known.
+INTERVAL = 10.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a pool has to do, and with what; times in seconds, money in the farm's currency."""
+
+    at: float
+    backlog_gpu_seconds: float  # of all that waits
+    oldest_wait_seconds: float = 0.0
+    arriving_gpu_seconds_per_second: float = 0.0  # since the last decision
+    ready: int = 0
+    starting: int = 0
+    draining: int = 0  # cost money, and take nothing new
+    spent_today: float = 0.0
+    startup_seconds: float | None = None  # measured; none: what the catalog says
+    price_per_hour: float = 0.0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered from one decision to the next."""
+
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    needs: Needs = field(default_factory=Needs)
+    decided_at: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain lists and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any] | None) -> Self:
+        """The opposite of `to_json`; an empty memory for what cannot be read."""
+        try:
+            seen, needs = document["arrivals"], document["needs"]  # type: ignore[index]
+            return cls(
+                arrivals=Arrivals(**{**seen, "ended": tuple(seen["ended"])}),
+                needs=Needs(
+                    last=tuple((workers, at) for workers, at in needs["last"]),
+                    spells=tuple((seconds, levels) for seconds, levels in needs["spells"]),
+                ),
+                decided_at=document["decided_at"],  # type: ignore[index]
+            )
+        except (TypeError, KeyError, ValueError):
+            return cls()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The wanted number of workers, and why in one line."""
+
+    desired: int
+    reason: str
+
+
+def decide(load: Load, scaling: Scaling, memory: Memory) -> tuple[Decision, Memory]:
+    """The number of workers that the pool should have from now on, and what to remember."""
+    startup = scaling.startup_seconds if load.startup_seconds is None else load.startup_seconds
+    interval = _interval(load, memory)
+    span = max(15.0, startup, scaling.target_seconds) / 2
+    seen = arrivals.observe(memory.arrivals, load.arriving_gpu_seconds_per_second, load.at, span)
+    have = load.ready + load.starting
+    need = _need(load, scaling, startup, seen.flow(), interval)
+    needs = spells.observe(memory.needs, min(need, scaling.maximum), load.at, shortest=2.5 * interval)
+    patience = scaling.cooldown_seconds if scaling.cooldown_seconds is not None else spells.patience(needs, startup)
+    wanted = max(need, min(have, spells.kept(needs, load.at - patience)))
+    money = affordable(
+        scaling.budget_per_day,
+        spent=load.spent_today,
+        price_per_hour=load.price_per_hour,
+        now=load.at,
+        interval=interval,
+    )
+    desired = int(min(max(wanted, scaling.minimum), scaling.maximum, money))
+    reason = _reason(load, scaling, startup, have=have, desired=desired, wanted=wanted, need=need, money=money)
+    return Decision(desired, reason), Memory(seen, needs, load.at)
+
+
+def _need(load: Load, scaling: Scaling, startup: float, flow: float, interval: float) -> int:
+    """Workers that have enough to do, without any regard to limits or money."""
+    backlog = load.backlog_gpu_seconds
+    if backlog <= 0 and flow <= 0:
+        return 0
+    allowed = STEADY * scaling.target_seconds
+    horizon = max(allowed, WORTH * startup)
+    # What is left when a worker that is asked for now is ready; those who start now are so half of that time.
+    left = max(0.0, backlog + startup * (flow - load.ready - load.starting / 2))
+    wanted = math.ceil(flow + (left - allowed * flow) / horizon - MARGIN)
+    # Whoever has work stays: to release him saves nothing, the others would only take longer.
+    busy = min(load.ready + load.starting, math.ceil(backlog / interval))
+    return max(wanted, busy, 1 if backlog > 0 else 0)
+
+
+def _interval(load: Load, memory: Memory) -> float:
+    if memory.decided_at is None or not 0 < load.at - memory.decided_at < 10 * INTERVAL:
+        return INTERVAL
+    return load.at - memory.decided_at
+
+
+def _reason(
+    load: Load,
+    scaling: Scaling,
+    startup: float,
+    *,
+    have: int,
+    desired: int,
+    wanted: int,
+    need: int,
+    money: float,
+) -> str:
+    said = [f"{load.backlog_gpu_seconds:.0f} GPU-s waiting", f"target {scaling.target_seconds:g} s"]
+    said.append(f"start-up {startup:.0f} s")
+    if desired < min(max(wanted, scaling.minimum), scaling.maximum):
+        said.append("the budget of the day allows no more" if money else "the budget of the day is spent")
+    elif desired < wanted:
+        said.append(f"maximum {scaling.maximum}, {wanted} would have work")
+    elif desired > wanted:
+        said.append(f"minimum {scaling.minimum}")
+    elif desired > need:
+        said.append("kept for a while, in case work comes")
+    change = f"{have} → {desired}" if desired != have else f"{desired}"
+    return f"{change}: {', '.join(said)}"
