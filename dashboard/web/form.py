@@ -14,7 +14,10 @@ from farm.errors import Fault
 Typed = Mapping[str, Any] | MultiDict[str, str]
 
 #: Fields that the template lays out by itself.
-_LAID_OUT = frozenset({"model", "prompt", "negative_prompt", "seed", "seeds", "seed_count", "width", "height", "title"})
+_LAID_OUT = frozenset(
+    {"model", "prompt", "negative_prompt", "seed", "seeds", "seed_count", "width", "height", "title"}
+    | {"variables", "rows", "wildcards", "dry_run"}
+)
 _CLASS_HINT = "urgent before normal before bulk"
 
 
@@ -62,6 +65,7 @@ def form_of(schema: Mapping[str, Any]) -> Form:
 
 def _field(name: str, shape: Mapping[str, Any]) -> FormField:
     label, hint, default = shape.get("title", name), shape.get("description", ""), shape.get("default")
+    shape = shape.get("anyOf", [shape])[0]  # one value, not a list of them
     if "enum" in shape:
         choices = tuple(str(value) for value in shape["enum"] if value is not None)
         return FormField(name, label, "choice", _CLASS_HINT if name == "class" else hint, str(default), choices=choices)

@@ -1,26 +1,33 @@
 """The door: one request against one model, gathering every fault and everything the answer must say."""
 
+from collections.abc import Iterable, Mapping
+
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.nearest import did_you_mean
 from farm.params.samplers import IMPOSSIBLE, SAMPLERS
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
 from farm.params.submission import JobRequest, pointer, shown
+from farm.params.templates import Filled, Templates
 from farm.params.text import text_fault, tokens_at_most
 
 
 class Door:
-    """Checks that families share. A check returns the value to render with, also after a fault."""
+    """Checks that families share. A check returns the value to render with, also after a fault.
 
-    def __init__(self, request: JobRequest, entry: ModelEntry) -> None:
+    The request has one value for every parameter; `places` says where those that come from lists stand.
+    """
+
+    def __init__(self, request: JobRequest, entry: ModelEntry, places: Mapping[str, str] | None = None) -> None:
         self.request = request
         self.entry = entry
         self.faults: list[Fault] = []
         self.notices: list[str] = []
+        self._places = places or {}
 
     def refuse(self, field: str, message: str) -> None:
         """Add a fault of a field of the request."""
-        self.faults.append(Fault(pointer(field), message))
+        self.faults.append(Fault(self._places.get(field, pointer(field)), message))
 
     def refuse_given(self, field: str, reason: str) -> None:
         """A fault if the request gives a field that this model does not have."""
@@ -50,21 +57,24 @@ class Door:
         assert isinstance(value, int | float)
         return value
 
-    def prompts(self) -> list[str]:
-        """The prompts of the request."""
-        prompts, limit = self.request.prompts, self.entry.limits.prompt_chars
-        if not prompts:
-            self.refuse("prompt", "must hold at least one prompt; seen an empty list")
-        for index, prompt in enumerate(prompts):
-            field = pointer("prompt") if isinstance(self.request.prompt, str) else pointer("prompt", index)
-            if fault := text_fault(prompt, limit):
-                self.faults.append(Fault(field, fault))
-            elif tokens_at_most(prompt) > self.entry.max_sequence_length:
+    def prompts(self, filled: Iterable[Filled], templates: Templates) -> None:
+        """Check the filled prompts, and every choice of their wildcards."""
+        limit = self.entry.limits.prompt_chars
+        told: set[str] = set()
+        for prompt in filled:
+            text = templates.longest(prompt.text)
+            if prompt.field in told:
+                continue
+            if fault := text_fault(text, limit):
+                told.add(prompt.field)
+                made = f" (filled: {shown(text)})" if templates.change(prompt) else ""
+                self.faults.append(Fault(prompt.field, fault + made))
+            elif tokens_at_most(text) > self.entry.max_sequence_length:
+                told.add(prompt.field)
                 self.notices.append(
-                    f"{field}: {self.entry.name} reads the first {self.entry.max_sequence_length} tokens; "
-                    f"the end of this prompt ({len(prompt)} characters) may be cut off"
+                    f"{prompt.field}: {self.entry.name} reads the first {self.entry.max_sequence_length} tokens; "
+                    f"the end of this prompt ({len(text)} characters) may be cut off"
                 )
-        return prompts
 
     def title(self) -> None:
         """The job's title, which is stored beside the prompts."""
@@ -78,10 +88,12 @@ class Door:
         if given is None:
             default: str = self.entry.defaults.get("negative_prompt", "")
             return default
+        assert isinstance(given, str)
         if fault := text_fault(given, self.entry.limits.prompt_chars, may_be_empty=True):
             self.refuse("negative_prompt", fault)
         elif given.strip() and guidance <= 1:
-            self.notices.append("/negative_prompt: has no effect at guidance_scale 1; take more than 1")
+            place = self._places.get("negative_prompt", "/negative_prompt")
+            self.notices.append(f"{place}: has no effect at guidance_scale 1; take more than 1")
         return given
 
     def sampler(self) -> str:
@@ -90,6 +102,7 @@ class Door:
         if name is None:
             default: str = self.entry.defaults["sampler"]
             return default
+        assert isinstance(name, str)
         if name in self.entry.samplers:
             return name
         plain = name.lower().strip().replace(" ", "_")

@@ -5,6 +5,7 @@ from typing import Any
 from farm.catalog.schema import ModelEntry
 from farm.params.base import MAX_SEED
 from farm.params.samplers import SAMPLERS
+from farm.params.submission import SWEPT
 from farm.params.wan import FRAMES_PER_LATENT
 
 
@@ -25,6 +26,7 @@ def parameters_schema(entry: ModelEntry) -> dict[str, Any]:
         properties |= _steering(entry)
     if entry.family == "wan":
         properties |= _clip(entry)
+    properties = {name: _or_list(shape) if name in SWEPT else shape for name, shape in properties.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": entry.title,
@@ -45,6 +47,7 @@ def _common(entry: ModelEntry) -> dict[str, Any]:
             "title": "Prompt",
             "anyOf": [prompt, {"type": "array", "items": prompt, "minItems": 1}],
         },
+        **_templates(),
         "seed": {"title": "Seed", "anyOf": [seed, {"type": "null"}]},
         "seeds": {
             "title": "Seeds",
@@ -85,6 +88,39 @@ def _common(entry: ModelEntry) -> dict[str, Any]:
         },
         "class": {"title": "Class", "enum": ["urgent", "normal", "bulk"], "default": "normal"},
         "title": {"title": "Title", "type": ["string", "null"], "maxLength": 300},
+        "dry_run": {
+            "title": "Dry run",
+            "description": "only say what it would be, cost and take",
+            "type": ["boolean", "null"],
+        },
+    }
+
+
+def _or_list(shape: dict[str, Any]) -> dict[str, Any]:
+    """One value (or none: the default), or a list of values that are all rendered."""
+    words = {"title", "description", "default", "x-sizes"}
+    one = {key: value for key, value in shape.items() if key not in words}
+    each = dict(one)
+    if "enum" in one:
+        each["enum"] = [value for value in one["enum"] if value is not None]
+    else:
+        each["type"] = next(kind for kind in one["type"] if kind != "null")
+    told = {key: value for key, value in shape.items() if key in words}
+    return told | {"anyOf": [one, {"type": "array", "items": each, "minItems": 1}]}
+
+
+def _templates() -> dict[str, Any]:
+    texts = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    lists = {"type": ["object", "null"], "additionalProperties": texts}
+    row = {"type": "object", "additionalProperties": {"type": "string"}}
+    return {
+        "variables": {"title": "Variables", "description": "{name} takes every value", **lists},
+        "rows": {
+            "title": "Rows",
+            "description": "a table or the text of a CSV file: {name} is a column, one prompt a row",
+            "anyOf": [{"type": "array", "items": row, "minItems": 1}, {"type": ["string", "null"]}],
+        },
+        "wildcards": {"title": "Wildcards", "description": "__name__ takes one, by the seed", **lists},
     }
 
 

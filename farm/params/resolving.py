@@ -8,24 +8,26 @@ from typing import Any
 
 from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
-from farm.errors import Fault, InvalidRequest, UnknownModel
+from farm.errors import MAX_FAULTS, Fault, InvalidRequest, UnknownModel
 from farm.params.base import MAX_SEED, RenderParameters
 from farm.params.door import Door
 from farm.params.families import family_named
 from farm.params.sizes import Shape, rendered_shape
 from farm.params.submission import JobRequest, pointer, read_request, shown
+from farm.params.sweeps import count_points, list_faults, points
+from farm.params.templates import Filled, Templates
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The renders of a job in their order (prompt by prompt, seed by seed), and what to tell."""
+    """The renders of a job in their order (prompt by prompt, value by value, seed by seed), and what to tell."""
 
     renders: list[RenderParameters]
     notices: list[str]
 
 
 def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_seed: Callable[[], int]) -> Resolved:
-    """The renders that a request asks for.
+    """The renders that a request asks for: every prompt with every combination of values with every seed.
 
     Seeds that are drawn are drawn once and shared by all prompts, so that pictures can be compared.
 
@@ -34,25 +36,60 @@ def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_se
     """
     family = family_named(entry.family)
     door = Door(request, entry)
-    prompts = door.prompts()
-    seeds = _seeds(door, max_renders, draw_seed)
-    common = family.check(door)
     door.title()
-    if prompts and seeds and len(prompts) * len(seeds) > max_renders:
-        text = f"{len(prompts):,} prompts x {len(seeds):,} seeds are more than the {max_renders:,} renders"
-        door.refuse("prompt", f"{text} of a job; split it into several jobs")
+    templates = Templates(request)
+    door.faults += templates.faults
+    door.notices += templates.notices
+    if not request.prompts:
+        door.refuse("prompt", "must hold at least one prompt; seen an empty list")
+    seeds = _seeds(door, max_renders, draw_seed)
+    door.faults += list_faults(request)
+    prompts: list[Filled] = []
+    values: list[dict[str, Any]] = []
+    if _few_enough(door, templates, len(seeds), max_renders):
+        prompts = list(templates.fill()) if not templates.faults else []
+        door.prompts(prompts, templates)
+        values = _values(door, family.check)
     if door.faults:
         raise InvalidRequest(door.faults)
-    common |= {
-        "max_sequence_length": entry.max_sequence_length,
-        "deterministic": bool(request.deterministic),
-    }
+    # Validated once for each combination: prompts and seeds, which the door has looked at, are only put in.
+    each = [family.parameters.model_validate({**chosen, "prompt": "", "seed": 0}) for chosen in values]
     renders = [
-        family.parameters.model_validate({**common, "prompt": prompt, "seed": seed})
+        alike.model_copy(update={"prompt": templates.draw(prompt.text, seed), "seed": seed})
         for prompt in prompts
+        for alike in each
         for seed in seeds
     ]
     return Resolved(renders, door.notices)
+
+
+def _few_enough(door: Door, templates: Templates, seeds: int, max_renders: int) -> bool:
+    """Whether the request makes no more renders than a job may have; asked before any is made."""
+    prompts, combinations = templates.count(), count_points(door.request)
+    if prompts * combinations * max(seeds, 1) <= max_renders:
+        return True
+    parts = [f"{prompts:,} prompts"]
+    parts += [f"{combinations:,} combinations of values"] if combinations > 1 else []
+    parts += [f"{seeds:,} seeds"]
+    most = f"the {max_renders:,} renders of a job"
+    door.refuse("prompt", f"{' x '.join(parts)} are more than {most}; split it into several jobs, or stream them")
+    return False
+
+
+def _values(door: Door, check: Callable[[Door], dict[str, Any]]) -> list[dict[str, Any]]:
+    """All parameters but prompt and seed, for each combination; each fault and notice is told once."""
+    found = []
+    for point in points(door.request):
+        at = Door(point.request, door.entry, point.places)
+        parameters = check(at)
+        parameters["max_sequence_length"] = door.entry.max_sequence_length
+        parameters["deterministic"] = bool(point.request.deterministic)
+        found.append(parameters)
+        door.faults += [fault for fault in at.faults if fault not in door.faults]
+        door.notices += [notice for notice in at.notices if notice not in door.notices]
+        if len(door.faults) > MAX_FAULTS:
+            break
+    return found
 
 
 def check_request(document: object, catalog: Catalog, *, max_renders: int) -> JobRequest:
@@ -73,7 +110,7 @@ def check_request(document: object, catalog: Catalog, *, max_renders: int) -> Jo
         except InvalidRequest as invalid:
             # A field that is wrong by its type was looked at as its default, which nobody asked for.
             wrong = {_top(fault) for fault in faults}
-            faults += [fault for fault in invalid.faults if _top(fault) not in wrong or "/prompt/" in fault.field]
+            faults += [fault for fault in invalid.faults if _top(fault) not in wrong or fault.field.count("/") > 1]
     elif isinstance(document, dict) and isinstance(name := document.get("model"), str):
         try:
             catalog.model(name)

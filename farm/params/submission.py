@@ -12,8 +12,26 @@ from farm.params.base import MAX_SEED
 ClassName = Literal["urgent", "normal", "bulk"]
 
 
+#: The parameters that may be lists, in the order in which they vary: the last the fastest, but for seeds.
+SWEPT = (
+    "width",
+    "height",
+    "num_frames",
+    "fps",
+    "num_inference_steps",
+    "guidance_scale",
+    "sampler",
+    "flow_shift",
+    "complex_human_instruction",
+    "negative_prompt",
+    "deterministic",
+)
+
+
 class JobRequest(BaseModel):
-    """One model, one or many prompts x seeds; what is left out takes the model's default.
+    """One model, one or many prompts x seeds x values; what is left out takes the model's default.
+
+    Any parameter may be a list: every combination is rendered.
 
     Types are strict: `"20"`, `20.0` and `true` are no numbers of steps.
     """
@@ -22,22 +40,34 @@ class JobRequest(BaseModel):
 
     model: str = Field(description="a name of GET /api/v1/models")
     prompt: str | list[str] = Field(description="one prompt, or a list: each is rendered with each seed")
-    negative_prompt: str | None = Field(None, description="what to keep out; Sana and Wan")
+    variables: dict[str, list[str]] | None = Field(None, description="what fills {name} in a prompt: every value")
+    rows: list[dict[str, str]] | str | None = Field(
+        None, description="a table, or the text of a CSV file, whose columns fill {name}: one prompt a row"
+    )
+    wildcards: dict[str, list[str]] | None = Field(
+        None, description="what fills __name__ in a prompt: one, drawn from the render's seed"
+    )
+    negative_prompt: str | list[str] | None = Field(None, description="what to keep out; Sana and Wan")
     seed: int | None = Field(None, ge=0, le=MAX_SEED, description="one seed for every prompt")
     seeds: list[int] | None = Field(None, description="each prompt is rendered with each of these")
     seed_count: int | None = Field(None, ge=1, description="draw so many seeds; the answer says which")
-    width: int | None = Field(None, description="pixels")
-    height: int | None = Field(None, description="pixels")
-    num_frames: int | None = Field(None, description="of a clip: 4k + 1")
-    fps: int | None = Field(None, description="of a clip, as it is stored")
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    sampler: str | None = None
-    flow_shift: float | None = Field(None, description="timestep shift; larger spends more steps on composition")
-    complex_human_instruction: bool | None = Field(None, description="Sana's own instruction before the prompt")
-    deterministic: bool | None = Field(None, description="render alone: the same bytes again, but slower")
+    width: int | list[int] | None = Field(None, description="pixels")
+    height: int | list[int] | None = Field(None, description="pixels")
+    num_frames: int | list[int] | None = Field(None, description="of a clip: 4k + 1")
+    fps: int | list[int] | None = Field(None, description="of a clip, as it is stored")
+    num_inference_steps: int | list[int] | None = None
+    guidance_scale: float | list[float] | None = None
+    sampler: str | list[str] | None = None
+    flow_shift: float | list[float] | None = Field(
+        None, description="timestep shift; larger spends more steps on composition"
+    )
+    complex_human_instruction: bool | list[bool] | None = Field(
+        None, description="Sana's own instruction before the prompt"
+    )
+    deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
     class_name: ClassName = Field("normal", alias="class", description="urgent before normal before bulk")
     title: str | None = Field(None, max_length=300)
+    dry_run: bool | None = Field(None, description="only say what it would be, cost and take; nothing is accepted")
 
     @property
     def prompts(self) -> list[str]:
@@ -106,6 +136,8 @@ def _kind(value: object) -> str:
     return next((word for kind, word in kinds if isinstance(value, kind)), "null")
 
 
+#: Fields that take one value or several: pydantic tells the faults of each way on its own.
+_EITHER = frozenset({"prompt", "rows", *SWEPT})
 _WANTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -114,14 +146,17 @@ _WANTED = {
     "string_type": "must be a text",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
+    "dict_type": "must be an object",
 }
 
 
 def _faults(error: ValidationError) -> list[Fault]:
-    """Faults in our words; the two ways to give a prompt are one fault, not two."""
+    """Faults in our words; the two ways to give a field, one value or a list, are one fault, not two."""
     faults: dict[str, Fault] = {}
     for found in error.errors(include_url=False):
-        location = [part for part in found["loc"] if part not in ("str", "list[str]")]
+        location = list(found["loc"])
+        if location[0] in _EITHER:
+            del location[1:2]  # which of the two ways
         where, kind, seen = pointer(*location), found["type"], found["input"]
         if kind == "extra_forbidden":
             known = [field.alias or name for name, field in JobRequest.model_fields.items()]
@@ -130,10 +165,12 @@ def _faults(error: ValidationError) -> list[Fault]:
             message = "is missing; every job needs it"
         elif location == ["prompt"]:
             message = f"must be a text or a list of texts; seen {_kind(seen)}"
+        elif location == ["rows"]:
+            message = f"must be a list of objects or the text of a CSV file; seen {_kind(seen)}"
         elif kind in _WANTED:
             message = f"{_WANTED[kind]}; seen {_kind(seen)} {shown(seen)}"
         else:
             message = f"{found['msg'].replace('Input should be', 'must be')}; seen {shown(seen)}"
-        if not (location == ["prompt"] and isinstance(seen, list)):
+        if not (len(location) == 1 and location[0] in _EITHER and isinstance(seen, list)):
             faults.setdefault(where, Fault(where, message))
     return list(faults.values())

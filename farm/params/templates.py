@@ -1,0 +1,179 @@
+"""Prompts with gaps: `{name}` takes every value of a variable or each row of a table, `__name__` one by chance.
+
+- `variables`: {"colour": ["red", "blue"]} fills `{colour}` with each; several make every combination.
+- `rows`: a list of objects, or the text of a CSV file with a line of names: one prompt a row, `{name}` is its column.
+- `wildcards`: {"animal": ["cat", "owl"]} fills `__animal__` with one of them, drawn from the render's seed: the same
+  seed draws the same again, in every prompt that has the same gaps.
+
+Where a request has variables or rows, `{{` and `}}` are braces; where it has none, braces are text like any other.
+"""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from farm.errors import Fault
+from farm.nearest import did_you_mean
+from farm.params.submission import JobRequest, pointer, shown
+from farm.params.text import text_fault
+
+_GAP = re.compile(r"\{\{|\}\}|\{(\w+)\}")
+_WILDCARD = re.compile(r"__(\w+?)__")
+#: Of one choice, in characters; what it fills is checked against the model's own limit.
+_LONGEST = 100_000
+_NAME = re.compile(r"\w{1,80}")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A prompt without gaps, but for wildcards; `field` is the JSON pointer of the template it came from."""
+
+    text: str
+    field: str
+
+
+class Templates:
+    """The prompts of one request as templates, with what fills them. `faults` and `notices` are the door's."""
+
+    def __init__(self, request: JobRequest) -> None:
+        self.faults: list[Fault] = []
+        self.notices: list[str] = []
+        self._prompts = [
+            (text, pointer("prompt") if isinstance(request.prompt, str) else pointer("prompt", place))
+            for place, text in enumerate(request.prompts)
+        ]
+        self._variables = self._choices("variables", request.variables)
+        self._wildcards = self._choices("wildcards", request.wildcards)
+        self._rows = self._table(request.rows)
+        self._columns = list(self._rows[0]) if self._rows else []
+        self._active = request.variables is not None or request.rows is not None
+        for name in [name for name in self._columns if name in self._variables]:
+            self._refuse(pointer("variables", name), "is a column of rows too; name one of them differently")
+        if not self.faults:
+            self._check_names()
+
+    def count(self) -> int:
+        """How many prompts there will be, without filling any."""
+        return sum(
+            prod(len(self._variables[name]) for name in gaps if name in self._variables)
+            * (len(self._rows) if any(name in self._columns for name in gaps) else 1)
+            for gaps in (self._gaps(text) for text, _ in self._prompts)
+        )
+
+    def fill(self) -> Iterator[Filled]:
+        """Every prompt: template by template, row by row, the last variable the fastest."""
+        for text, field in self._prompts:
+            for values in self._fillings(self._gaps(text)):
+                yield Filled(_fill(text, values) if self._active else text, field)
+
+    def draw(self, prompt: str, seed: int) -> str:
+        """The prompt with its wildcards drawn; the n-th of one name is a draw of its own."""
+        if not self._wildcards:
+            return prompt
+        seen: dict[str, int] = {}
+
+        def one(gap: re.Match[str]) -> str:
+            name = gap[1]
+            if name not in self._wildcards:
+                return gap[0]
+            seen[name] = seen.get(name, 0) + 1
+            digest = hashlib.sha256(f"{seed}/{name}/{seen[name]}".encode()).digest()
+            return self._wildcards[name][int.from_bytes(digest[:8], "big") % len(self._wildcards[name])]
+
+        return _WILDCARD.sub(one, prompt)
+
+    def longest(self, prompt: str) -> str:
+        """The prompt with the longest choice of each wildcard: if this one is legal, so is every draw."""
+        return _WILDCARD.sub(lambda gap: max(self._wildcards.get(gap[1], [gap[0]]), key=len), prompt)
+
+    def change(self, prompt: Filled) -> bool:
+        """Whether something was filled in, so that what the user wrote reads differently."""
+        return self._active or self.longest(prompt.text) != prompt.text
+
+    def _gaps(self, text: str) -> list[str]:
+        """The names in the text's gaps, each once, in their order."""
+        found = [gap[1] for gap in _GAP.finditer(text) if gap[1]] if self._active else []
+        return list(dict.fromkeys(found))
+
+    def _fillings(self, gaps: Sequence[str]) -> Iterator[dict[str, str]]:
+        names = [name for name in gaps if name in self._variables]
+        rows: Sequence[Mapping[str, str]] = self._rows if any(name in self._columns for name in gaps) else [{}]
+        for row in rows:
+            for values in product(*(self._variables[name] for name in names)):
+                yield {**row, **dict(zip(names, values, strict=True))}
+
+    def _choices(self, field: str, given: Mapping[str, list[str]] | None) -> dict[str, list[str]]:
+        for name, values in (given or {}).items():
+            if not _NAME.fullmatch(name) or (field == "wildcards" and "__" in name):
+                self._refuse(pointer(field, name), "a name has letters, digits and single underscores, at most 80")
+            if not values:
+                self._refuse(pointer(field, name), "must hold at least one text; seen an empty list")
+            for place, value in enumerate(values):
+                if fault := text_fault(value, _LONGEST, may_be_empty=True):
+                    self._refuse(pointer(field, name, place), fault)
+        return dict(given or {})
+
+    def _table(self, rows: list[dict[str, str]] | str | None) -> list[dict[str, str]]:
+        if rows is None:
+            return []
+        table = self._read_csv(rows) if isinstance(rows, str) else rows
+        if not table and not self.faults:
+            self._refuse(pointer("rows"), "must hold at least one row; seen none")
+        for place, row in enumerate(table):
+            if set(row) != set(table[0]):
+                here, first = ", ".join(sorted(row)), ", ".join(sorted(table[0]))
+                self._refuse(pointer("rows", place), f"has other columns ({here}) than the first row ({first})")
+        return table
+
+    def _read_csv(self, text: str) -> list[dict[str, str]]:
+        try:
+            lines = [
+                line for line in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True) if line
+            ]
+        except csv.Error as error:
+            self._refuse(pointer("rows"), f"is not CSV: {error}")
+            return []
+        if not lines:
+            return []
+        names = [name.strip() for name in lines[0]]
+        if len(set(names)) < len(names) or not all(_NAME.fullmatch(name) for name in names):
+            self._refuse(pointer("rows"), f"the first line must name each column once; seen {shown(lines[0])}")
+            return []
+        for number, line in enumerate(lines[1:], start=2):
+            if len(line) != len(names):
+                self._refuse(pointer("rows"), f"row {number} has {len(line)} values for {len(names)} columns")
+        return [dict(zip(names, line, strict=True)) for line in lines[1:] if len(line) == len(names)]
+
+    def _check_names(self) -> None:
+        """Every gap has something that fills it, and everything given fills a gap."""
+        known, used = [*self._variables, *self._columns], set[str]()
+        wild: set[str] = set()
+        for text, field in self._prompts:
+            gaps = self._gaps(text)
+            used |= set(gaps)
+            wild |= {gap[1] for gap in _WILDCARD.finditer(text)}
+            for name in gaps:
+                if name not in known:
+                    self._refuse(field, f"nothing fills {{{name}}}; {did_you_mean(name, known)}")
+        for name in self._variables:
+            if name not in used:
+                self._refuse(pointer("variables", name), f"no prompt has the gap {{{name}}}")
+        for name in self._wildcards:
+            if name not in wild:
+                self._refuse(pointer("wildcards", name), f"no prompt has the gap __{name}__")
+        if self._columns and not used & set(self._columns):
+            self._refuse(pointer("rows"), f"no prompt has a gap for a column; they are {', '.join(self._columns)}")
+        elif unused := [name for name in self._columns if name not in used]:
+            self.notices.append(f"/rows: no prompt uses {', '.join(unused)}")
+
+    def _refuse(self, field: str, message: str) -> None:
+        self.faults.append(Fault(field, message))
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    return _GAP.sub(lambda gap: gap[0][0] if gap[1] is None else values[gap[1]], text)
