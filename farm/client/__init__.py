@@ -12,7 +12,7 @@ with FarmClient() as farm:
 from farm.client.client import FarmClient
 from farm.client.errors import DownloadIncomplete, FarmProblem, FarmUnreachable, NoAddress, WaitTimeout
 from farm.client.live import Beat, JobChanged, LiveEvent, StepProgress
-from farm.client.replies import Artifact, Job, JobEvent, Model, Pool, Render, Worker
+from farm.client.replies import Artifact, Job, JobEvent, Model, Pool, Quote, Range, Render, Worker
 from farm.client.waiting import JobProgress
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "Model",
     "NoAddress",
     "Pool",
+    "Quote",
+    "Range",
     "Render",
     "StepProgress",
     "WaitTimeout",

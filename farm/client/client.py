@@ -12,7 +12,7 @@ from farm.client.address import find_address
 from farm.client.downloading import download_renders
 from farm.client.errors import FarmProblem
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
-from farm.client.replies import Job, JobEvent, Model, Pool, Render, Worker
+from farm.client.replies import Job, JobEvent, Model, Pool, Quote, Render, Worker
 from farm.client.transport import ReplyT, Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, system_clock
@@ -65,17 +65,17 @@ class FarmClient:
         model: str,
         prompt: str | Sequence[str],
         *,
-        negative_prompt: str | None = None,
+        negative_prompt: str | Sequence[str] | None = None,
         seed: int | None = None,
         seeds: Sequence[int] | None = None,
         seed_count: int | None = None,
-        width: int | None = None,
-        height: int | None = None,
-        num_frames: int | None = None,
-        fps: int | None = None,
-        num_inference_steps: int | None = None,
-        guidance_scale: float | None = None,
-        sampler: str | None = None,
+        width: int | Sequence[int] | None = None,
+        height: int | Sequence[int] | None = None,
+        num_frames: int | Sequence[int] | None = None,
+        fps: int | Sequence[int] | None = None,
+        num_inference_steps: int | Sequence[int] | None = None,
+        guidance_scale: float | Sequence[float] | None = None,
+        sampler: str | Sequence[str] | None = None,
         class_name: str | None = None,
         title: str | None = None,
         idempotency_key: str | None = None,
@@ -83,40 +83,46 @@ class FarmClient:
     ) -> Job:
         """Submit one job: every prompt with every seed. What is left out, the model's defaults say.
 
-        `width` and `height` are pixels; `seed_count` asks for that many seeds drawn by the farm; `class_name`
+        Any parameter may be a list: every combination is rendered. `variables`, `rows` and `wildcards` (among
+        `others`) fill gaps in prompts. `width` and `height` are pixels; `seed_count` asks for that many seeds drawn by the farm; `class_name`
         is urgent, normal or bulk; `others` are further fields of the request, such as flow_shift or
         deterministic. The job's `notices` say what the farm wants known.
 
         However often the network breaks off, there is one job: the call sends the same Idempotency-Key each
         time. Give your own to be as safe over several calls.
         """
-        request = {
-            "model": model,
-            "prompt": prompt if isinstance(prompt, str) else list(prompt),
-            "negative_prompt": negative_prompt,
-            "seed": seed,
-            "seeds": None if seeds is None else list(seeds),
-            "seed_count": seed_count,
-            "width": width,
-            "height": height,
-            "num_frames": num_frames,
-            "fps": fps,
-            "num_inference_steps": num_inference_steps,
-            "guidance_scale": guidance_scale,
-            "sampler": sampler,
-            "class": class_name,
-            "title": title,
+        request = _request(
+            model,
+            prompt,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            seeds=seeds,
+            seed_count=seed_count,
+            width=width,
+            height=height,
+            num_frames=num_frames,
+            fps=fps,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            sampler=sampler,
+            class_name=class_name,
+            title=title,
             **others,
-        }
+        )
         told = self._transport.post(
             api_path("jobs"),
-            {name: value for name, value in request.items() if value is not None},
+            request,
             headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
             repeatable=True,
         )
         job = told.get("job") if isinstance(told, dict) else None
         notices = told.get("notices") if isinstance(told, dict) else None
         return read_reply(Job, {**job, "notices": notices or []} if isinstance(job, dict) else told)
+
+    def quote(self, model: str, prompt: str | Sequence[str], **fields: Any) -> Quote:
+        """What a job would be, cost and take, with the fields of :meth:`submit`; nothing is accepted."""
+        request = _request(model, prompt, **fields) | {"dry_run": True}
+        return read_reply(Quote, self._transport.post(api_path("jobs"), request, repeatable=True))
 
     def job(self, job_id: str) -> Job:
         """The job as it is now."""
@@ -272,3 +278,13 @@ def _items(told: Any) -> list[Any]:
     if not isinstance(items, list):
         raise FarmProblem("The answer is no list of a farm: check FARM_URL.", title="Answer not understood")
     return items
+
+
+def _request(model: str, prompt: str | Sequence[str], **fields: Any) -> dict[str, Any]:
+    """The body of a submission; what is None is left out."""
+    body = {"model": model, "prompt": prompt, "class": fields.pop("class_name", None), **fields}
+    return {
+        name: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+        for name, value in body.items()
+        if value is not None
+    }

@@ -56,6 +56,37 @@ class Job(Reply):
         return self.done + self.failed + self.cancelled + self.expired
 
 
+class Range(Reply):
+    """A length of time in seconds that is not known exactly: in four of five cases between low and high."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class QuotedShape(Reply):
+    """How many renders a job would have of one shape, in pixels and frames as the model renders it."""
+
+    width: int
+    height: int
+    frames: int
+    renders: int
+
+
+class Quote(Reply):
+    """What a job would be, cost and take."""
+
+    renders: int
+    shapes: list[QuotedShape] = []
+    gpu_seconds: Range
+    money: float = 0.0
+    currency: str = ""
+    watt_hours: float = 0.0
+    starts_in: Range | None = None
+    done_in: Range | None = None
+    notices: list[str] = []
+
+
 class Artifact(Reply):
     """A stored file of a render, with a link that works for about an hour."""
 

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 from urllib.parse import urljoin
 
 import typer
 
 from farm.client import FarmClient, Job
+from farm.commands.quoting import show_quote
+from farm.commands.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
 from farm.console.watching import exit_code_after, watch
 
@@ -44,12 +46,30 @@ def submit(
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Such as euler or dpm++-2m.")] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="NAME=V,V…", help="Render with each value: guidance_scale=1,3,5."),
+    ] = None,
+    variable: Annotated[
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=T,T…", help="Fill {NAME} in the prompts with each text."),
+    ] = None,
+    wildcard: Annotated[
+        list[str] | None,
+        typer.Option("--wildcard", metavar="NAME=T,T…", help="Fill __NAME__ with one text, drawn by the seed."),
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", metavar="CSV", help="A prompt for each row; {NAME} is its column.")
+    ] = None,
     class_name: Annotated[ClassName | None, typer.Option("--class", help="How urgent it is.")] = None,
     title: Annotated[str | None, typer.Option(help="The job's name; by default its first prompt.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it has ended.")] = False,
     download: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Wait, then put the files into this folder.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many renders it would be, what they cost and when.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as one line of JSON.")] = False,
 ) -> None:
     """Submit a job: every prompt with every seed. Prints the job's id, then the files with --download.
@@ -58,24 +78,34 @@ def submit(
     farm, 3 the farm does not answer, 130 Ctrl-C (the job goes on).
     """
     told = read_prompts(prompts, sys.stdin)
+    fields: dict[str, Any] = {
+        "negative_prompt": negative,
+        "seed_count": seeds,
+        "seed": seed[0] if seed and len(seed) == 1 else None,
+        "seeds": seed if seed and len(seed) > 1 else None,
+        "width": width,
+        "height": height,
+        "num_frames": frames,
+        "fps": fps,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance,
+        "sampler": sampler,
+        "class_name": class_name,
+        "title": title,
+        "variables": read_choices(variable or [], "--var") or None,
+        "wildcards": read_choices(wildcard or [], "--wildcard") or None,
+        "rows": read_rows(rows) if rows else None,
+    }
+    for name, values in read_sweeps(sweep or []).items():
+        if fields.get(name) is not None:
+            raise typer.BadParameter(f"{name} is given on its own too; give it once", param_hint="--sweep")
+        fields[name] = values
+    prompt = told[0] if len(told) == 1 else told
     with farm_at_hand() as farm:
-        job = farm.submit(
-            model,
-            told[0] if len(told) == 1 else told,
-            negative_prompt=negative,
-            seed_count=seeds,
-            seed=seed[0] if seed and len(seed) == 1 else None,
-            seeds=seed if seed and len(seed) > 1 else None,
-            width=width,
-            height=height,
-            num_frames=frames,
-            fps=fps,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            sampler=sampler,
-            class_name=class_name,
-            title=title,
-        )
+        if dry_run:
+            show_quote(farm.quote(model, prompt, **fields), as_json=as_json)
+            return
+        job = farm.submit(model, prompt, **fields)
         for notice in job.notices:
             say(f"Note: {notice}", "yellow")
         if not as_json:

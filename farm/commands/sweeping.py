@@ -1,0 +1,53 @@
+"""What the command line says of sweeps and templates: 'guidance_scale=1,3,5', 'colour=red,blue', a CSV file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import typer
+
+Value = int | float | bool | str
+_WORDS = {"true": True, "false": False}
+_WHOLE = frozenset({"width", "height", "num_frames", "fps", "num_inference_steps"})
+_REAL = frozenset({"guidance_scale", "flow_shift"})
+
+
+def read_sweeps(given: Sequence[str]) -> dict[str, list[Value]]:
+    """The lists of parameters, from 'NAME=VALUE,VALUE'. What is wrong with the values, the farm says."""
+    return {name: [_value(name, text) for text in texts] for name, texts in _lists(given, "--sweep").items()}
+
+
+def read_choices(given: Sequence[str], option: str) -> dict[str, list[str]]:
+    """The texts of variables or wildcards, from 'NAME=TEXT,TEXT'."""
+    return _lists(given, option)
+
+
+def read_rows(path: Path) -> str:
+    """The text of a CSV file. Raises typer.BadParameter when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--rows") from error
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{path} is not UTF-8 text (byte {error.start:,})", param_hint="--rows") from error
+
+
+def _lists(given: Sequence[str], option: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, values = text.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE,VALUE", param_hint=option)
+        if name.strip() in found:
+            raise typer.BadParameter(f"{name.strip()!r} is given twice", param_hint=option)
+        found[name.strip()] = [value.strip() for value in values.split(",")]
+    return found
+
+
+def _value(name: str, text: str) -> Value:
+    if text in _WORDS:
+        return _WORDS[text]
+    kind: Callable[[str], int | float] | None = int if name in _WHOLE else float if name in _REAL else None
+    try:
+        return text if kind is None else kind(text)
+    except ValueError:
+        return text
