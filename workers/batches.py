@@ -16,9 +16,9 @@ class Batches:
     _of: dict[str, str] = field(default_factory=dict)  # render id → batch id
 
     def admit(self, batch: RenderBatch) -> None:
-        """Begin to count a batch. An empty one ends at once."""
-        self._started[batch.batch_id] = time.perf_counter()
-        self._open[batch.batch_id] = {order.render_id for order in batch.renders}
+        """Begin to count a batch, or count those that join one under its id. An empty one ends at once."""
+        self._started.setdefault(batch.batch_id, time.perf_counter())
+        self._open.setdefault(batch.batch_id, set()).update(order.render_id for order in batch.renders)
         self._of |= {order.render_id: batch.batch_id for order in batch.renders}
         self._end_if_empty(batch.batch_id)
 

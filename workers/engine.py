@@ -20,6 +20,7 @@ from workers.companies import DeviceLost, Outcome, in_company, is_device_lost, i
 from workers.families.base import Family, Pixels, Track
 from workers.protocol import (
     FromEngine,
+    MemoryFits,
     RenderBatch,
     Rendered,
     RenderFailed,
@@ -103,6 +104,7 @@ class Engine:
             if inside and is_out_of_memory(error):
                 self._most_inside = inside
                 self._waiting.appendleft(order)
+                yield MemoryFits(order.width, order.height, order.frames, inside)
             else:
                 yield self._failed(order, "preparing it", error)
             return
@@ -122,6 +124,8 @@ class Engine:
             fitted = [len(outcome.company) for outcome in outcomes if outcome.short_of_memory]
             if fitted:  # ask for no more rows than this from now on
                 self._rows[key] = max(fitted)
+                order = part[0].order
+                yield MemoryFits(order.width, order.height, order.frames, max(fitted))
             for outcome in outcomes:
                 failure = self._advance(outcome)
                 if failure is None:
@@ -161,6 +165,7 @@ class Engine:
         guided = sum(member.guided for member in company)
         track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided))
         track.gpu_seconds += spent
+        track.pass_seconds += spent * len(company)
         track.seconds["steps"] += spent
         if track.finished:
             del self._tracks[track.order.render_id]
@@ -209,6 +214,7 @@ class Engine:
             trace=track.trace,
             decode_batch_size=company,
             decode_row=row,
+            pass_seconds=track.pass_seconds / len(track.trace),
             seconds=track.seconds,
         )
 

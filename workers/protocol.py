@@ -122,6 +122,7 @@ class Rendered:
     trace: list[StepTrace]
     decode_batch_size: int  # renders whose latents were decoded in one call
     decode_row: int  # and which of them this one was
+    pass_seconds: float = 0.0  # mean wall seconds of its passes, each for all of its rows
     seconds: dict[str, float] = field(default_factory=dict)  # wall: encode, steps, decode
 
 
@@ -138,6 +139,16 @@ class RenderFailed:
 
 
 @dataclass(frozen=True)
+class MemoryFits:
+    """Memory ran out: this many renders of the shape fit side by side, more are not worth sending."""
+
+    width: int
+    height: int
+    frames: int
+    renders: int
+
+
+@dataclass(frozen=True)
 class BatchEnded:
     """Every render of the batch is rendered, failed or dropped, `seconds` after it was admitted."""
 
@@ -151,4 +162,4 @@ class Alive:
 
 
 ToEngine = RenderBatch | DropRender | Stop
-FromEngine = Ready | LoadFailed | Stepped | Rendered | RenderFailed | BatchEnded | Alive
+FromEngine = Ready | LoadFailed | Stepped | Rendered | RenderFailed | MemoryFits | BatchEnded | Alive

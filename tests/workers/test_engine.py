@@ -14,7 +14,7 @@ from tests.workers.orders import batch, order, pixels_of, render, run, tiny_fami
 from workers.companies import DeviceLost
 from workers.engine import Engine
 from workers.families.base import Family, Track
-from workers.protocol import BatchEnded, FromEngine, Rendered, RenderFailed, Stepped
+from workers.protocol import BatchEnded, FromEngine, MemoryFits, RenderBatch, Rendered, RenderFailed, Stepped
 
 
 @pytest.fixture
@@ -81,6 +81,35 @@ def test_out_of_memory_splits_the_pass_and_is_remembered(family: Family, tmp_pat
     assert all(size <= 2 for sizes in batch_sizes(said).values() for size in sizes)
     # and after the first step nothing larger was tried again.
     assert max(tried[6:]) == 2
+
+
+def test_the_worker_hears_how_many_renders_memory_allows(family: Family, tmp_path: Path) -> None:
+    trouble(
+        family,
+        "predict",
+        lambda tracks: torch.OutOfMemoryError("CUDA out of memory") if len(tracks) > 2 else None,
+    )
+    said = render(family, tmp_path, [order(family, f"r{place}") for place in range(4)])
+    assert [message for message in said if isinstance(message, MemoryFits)] == [MemoryFits(32, 32, 1, 2)]
+
+
+def test_renders_that_join_under_the_same_batch_are_awaited_with_it(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(RenderBatch("b1", [order(family, "first")]))
+    said = [*engine.step(), *engine.step()]
+    engine.admit(RenderBatch("b1", [order(family, "joins")]))
+    while not engine.idle:
+        said += engine.step()
+    assert {message.render_id for message in said if isinstance(message, Rendered)} == {"first", "joins"}
+    assert [message.batch_id for message in said if isinstance(message, BatchEnded)] == ["b1"]
+    assert isinstance(said[-1], BatchEnded)
+
+
+def test_the_seconds_of_a_pass_are_those_of_all_its_rows(family: Family, tmp_path: Path) -> None:
+    said = render(family, tmp_path, [order(family, "r1"), order(family, "r2")])
+    for message in said:
+        if isinstance(message, Rendered):
+            assert message.pass_seconds == pytest.approx(2 * message.seconds["steps"] / len(message.trace))
 
 
 def test_out_of_memory_while_decoding_splits_too(family: Family, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ class Track:
     denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
     trace: list[StepTrace] = field(default_factory=list)
     gpu_seconds: float = 0.0
+    pass_seconds: float = 0.0  # wall, of all its passes so far, each for all of its rows
     seconds: dict[str, float] = field(default_factory=dict)
     #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
     schedule: list[tuple[float, float | None]] = field(init=False)
