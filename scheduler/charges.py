@@ -1,98 +1,87 @@
-"""Move virtual times: charge flows and classes for what was claimed, and true up what was settled.
+"""The account of a lane: every charge to a flow is a row that is inserted, and folded into virtual times later.
 
-Both tables are locked here, flows before classes and each in the order of their keys; whoever needs other rows too
-locks those first, for a claim waits for whoever holds its flow.
+A claim that rewrote the rows of its flow and class would leave a dead version of both, and every claim reads them:
+while somebody keeps an old snapshot, PostgreSQL walks over all those versions. So claims and settles only insert
+here; a flow's time is what its row says and its charges that are not folded yet (`scheduler.turns`, `.folding`).
 """
 
-from collections.abc import Collection, Mapping
-from functools import cache
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Connection, Insert, bindparam, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, select
 
-from farm.tables import Flow, LaneClass
-from scheduler.fairness import Turn, class_charge
-
-#: The class of a flow: lane and name.
-LaneClassKey = tuple[str, str]
-
-#: Moves one flow by primary key; divides by the weight that it has at this moment.
-_CHARGE_FLOW = (
-    update(Flow)
-    .where(Flow.id == bindparam("flow"))
-    .values(virtual_time=Flow.virtual_time + bindparam("gpu_seconds", type_=Flow.virtual_time.type) / Flow.weight)
-    .returning(Flow.lane, Flow.class_name)
-)
-#: Moves one class by primary key.
-_CHARGE_CLASS = (
-    update(LaneClass)
-    .where(LaneClass.lane == bindparam("of_lane"), LaneClass.class_name == bindparam("of_class"))
-    .values(virtual_time=LaneClass.virtual_time + bindparam("charge", type_=LaneClass.virtual_time.type))
-)
+from farm.tables import Charge, Flow, Lane, LaneClass
+from scheduler.fairness import Turn
 
 
-def lock_flows(connection: Connection, flow_ids: Collection[str]) -> None:
-    """Lock flows in the order of their ids, before they are charged and woken in whatever order."""
-    connection.execute(select(Flow.id).where(Flow.id.in_(flow_ids)).order_by(Flow.id).with_for_update())
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one flow is charged by one claim or one settle; GPU-seconds, negative to give back."""
+
+    lane: str
+    class_name: str
+    flow_id: str
+    gpu_seconds: float
+    class_start: float | None = None  # of a claim's head: where its class and its flow were served
+    flow_start: float | None = None
+    pool: str | None = None  # of a settle: where so many seconds were spent for so many renders that ended
+    spent: float = 0.0
+    renders: int = 0
 
 
-def charge_flow(connection: Connection, flow_id: str, gpu_seconds: float) -> LaneClassKey:
-    """Charge one flow these GPU-seconds, negative to give back; returns its class, to be charged the same."""
-    lane, class_name = connection.execute(_CHARGE_FLOW, {"flow": flow_id, "gpu_seconds": gpu_seconds}).one()
-    return lane, class_name
+@dataclass(frozen=True)
+class Account:
+    """Where a flow is charged."""
+
+    lane: str
+    class_name: str
 
 
-def charge_classes(
-    connection: Connection, gpu_seconds: Mapping[LaneClassKey, float], served: Turn | None = None
-) -> None:
-    """Charge classes these GPU-seconds; the class and the flow that were `served` set the time for newcomers."""
-    for lane, class_name in sorted(gpu_seconds):
-        charge = class_charge(gpu_seconds[lane, class_name], class_name)
-        if served is not None and class_name == served.flow.class_name:
-            _charge_served(connection, lane, served, charge)
-        else:
-            connection.execute(_CHARGE_CLASS, {"of_lane": lane, "of_class": class_name, "charge": charge})
-
-
-def _charge_served(connection: Connection, lane: str, served: Turn, charge: float) -> None:
-    """The head's class: its row appears with its first claim, and its times never go back."""
-    connection.execute(
-        _upsert_served(connection.dialect.name),
-        {
-            "of_lane": lane,
-            "of_class": served.flow.class_name,
-            "charge": charge,
-            "class_start": served.class_start,
-            "served_flow": served.flow.virtual_time,
-        },
+def claimed(lane: str, turn: Turn, gpu_seconds: float, *, is_head: bool) -> Entry:
+    """The charge to a flow for what was claimed from it; the head's says where newcomers start from now on."""
+    if not is_head:
+        return Entry(lane, turn.flow.class_name, turn.flow.id, gpu_seconds)
+    return Entry(
+        lane,
+        turn.flow.class_name,
+        turn.flow.id,
+        gpu_seconds,
+        class_start=turn.class_start,
+        flow_start=turn.flow.virtual_time,
     )
 
 
-@cache
-def _upsert_served(dialect: str) -> Insert:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    charge, class_start, flow_start = (
-        bindparam(name, type_=LaneClass.start.type) for name in ("charge", "class_start", "served_flow")
-    )
-    row = insert(LaneClass).values(
-        lane=bindparam("of_lane"),
-        class_name=bindparam("of_class"),
-        virtual_time=class_start + charge,
-        start=class_start,
-        flow_start=flow_start,
-    )
-    there = LaneClass
-    return row.on_conflict_do_update(
-        index_elements=[there.lane, there.class_name],
-        set_={
-            "virtual_time": _later(there.virtual_time, class_start) + charge,
-            "start": _later(there.start, class_start),
-            "flow_start": _later(there.flow_start, flow_start),
-        },
-    )
+def charge(connection: Connection, entries: Iterable[Entry], now: float) -> None:
+    """Insert these charges; reads and locks nothing. Late in a transaction: an id that is given soon commits soon."""
+    rows = [asdict(entry) | {"at": now} for entry in entries]
+    if rows:
+        connection.execute(insert(Charge), rows)
 
 
-def _later(column: InstrumentedAttribute[float], value: ColumnElement[float]) -> ColumnElement[float]:
-    # GREATEST on PostgreSQL is MAX on SQLite; CASE is the same on both.
-    return case((column < value, value), else_=column)
+def accounts(connection: Connection, flow_ids: Collection[str]) -> dict[str, Account]:
+    """The accounts of these flows, by primary key."""
+    rows = connection.execute(select(Flow.id, Flow.lane, Flow.class_name).where(Flow.id.in_(flow_ids)))
+    return {id: Account(lane, class_name) for id, lane, class_name in rows}
+
+
+def unfolded(lane: ColumnElement[str]) -> ColumnElement[bool]:
+    """The charges of a lane that are in no virtual time yet; reads ix_charges_lane_id behind all that was removed."""
+    folded_to = select(Lane.folded_to).where(Lane.name == lane).scalar_subquery()
+    return and_(Charge.lane == lane, Charge.id > folded_to)
+
+
+def newcomer_time(connection: Connection, account: Account) -> float:
+    """The virtual time at which a flow that becomes busy now begins: where its class was served last."""
+    lane = literal(account.lane)
+    folded = select(func.max(LaneClass.flow_start)).where(
+        LaneClass.lane == lane, LaneClass.class_name == account.class_name
+    )
+    since = select(func.max(Charge.flow_start)).where(unfolded(lane), Charge.class_name == account.class_name)
+    row = connection.execute(select(folded.scalar_subquery(), since.scalar_subquery())).one()
+    return max((float(time) for time in row if time is not None), default=0.0)
+
+
+def unfolded_of(connection: Connection, flow_id: str, account: Account) -> float:
+    """GPU-seconds that one flow was charged and that its row does not say yet."""
+    total = select(func.sum(Charge.gpu_seconds)).where(unfolded(literal(account.lane)), Charge.flow_id == flow_id)
+    return float(connection.scalar(total) or 0.0)

@@ -3,16 +3,16 @@
 1. the turns: which flows compete in the pool's lane, in the order of `scheduler.fairness`;
 2. the head of the first flow and the fillers of the head's batch key in that flow, leased in one statement;
 3. seats that are left: fillers of the same key from other flows;
-4. the attempts, then the charges to flows and classes.
+4. the attempts, then the charges: rows that are inserted, and folded into virtual times by whoever finds many.
 
 It never touches jobs. Renders are locked with SKIP LOCKED on PostgreSQL, so claims never wait for each other
-there; flows and classes are locked last, in the order of their ids, until the commit. On SQLite the transaction
+there; flows are locked only where one is found empty, last and in the order of their ids. On SQLite the transaction
 begins IMMEDIATE and is the only writer. Status and LIMIT are literals in every statement: a bound status hides the
 partial indexes from a cached plan.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ from farm.database import write
 from farm.ids import new_id
 from farm.tables import Attempt
 from scheduler import claim_statements as statements
-from scheduler.charges import LaneClassKey, charge_classes, charge_flow
-from scheduler.fairness import FlowTime, Turn, claim_cost, fillers
+from scheduler.charges import charge, claimed
+from scheduler.fairness import CLASSES, FlowTime, Turn, claim_cost, fillers
+from scheduler.folding import FOLD_AT, fold
 from scheduler.turns import read_turns, rest
 from scheduler.watermark import Watermark
 
@@ -67,12 +68,14 @@ def claim(
     now: float,
     lease_seconds: float,
     watermark: Watermark | None = None,
+    shares: Mapping[str, float] = CLASSES,
 ) -> Claim | None:
     """Lease up to `capacity` renders of the pool's lane to the worker until `now + lease_seconds`.
 
     None when nothing may be claimed: nothing is pending, or the lane, the pool or the flows are paused. A
     render that has a limit to its company is claimed with others of the same limit only. A claimer that keeps
     a `watermark` from claim to claim does not wade through rows that PostgreSQL could not remove yet.
+    `shares`: the classes of the farm, the most urgent first.
     """
     watermark = watermark or Watermark()
     lease = statements.Lease(worker_id, now, now + lease_seconds)
@@ -80,11 +83,13 @@ def claim(
     while True:
         with write(engine) as connection:
             statements.prepare(connection)
-            batch = _take_batch(connection, pool, capacity, lease, watermark)
+            batch = _take_batch(connection, pool, capacity, lease, watermark, shares)
             if batch.rows:
                 connection.execute(insert(Attempt), _attempts(batch.rows, batch_id, pool, lease))
-            rested = _write_turns(connection, batch)
+            rested = _write_turns(connection, batch, now)
         if batch.rows:
+            if batch.unfolded >= FOLD_AT:
+                fold(engine, batch.rows[0].lane, now, shares=shares)
             return Claim(batch_id, [_claimed(row) for row in batch.rows])
         if not rested:
             return None
@@ -96,21 +101,28 @@ class _Batch:
     """What one claim found: the renders it took, whose turn it was, and the flows that turned out empty."""
 
     rows: list[statements.Taken]
-    served: Turn | None
+    turns: list[Turn]  # of the flows that the renders may be from, the head's first
     empty: list[FlowTime]
+    unfolded: int  # charges that every claim has to read
 
 
 def _take_batch(
-    connection: Connection, pool: str, capacity: int, lease: statements.Lease, watermark: Watermark
+    connection: Connection,
+    pool: str,
+    capacity: int,
+    lease: statements.Lease,
+    watermark: Watermark,
+    shares: Mapping[str, float],
 ) -> _Batch:
     """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
-    order = read_turns(connection, pool)
-    for place, turn in enumerate(order):
+    order = read_turns(connection, pool, shares)
+    for place, turn in enumerate(order.turns):
         rows = _take_head(connection, turn.flow, capacity, lease, watermark)
         if rows:
-            rows += _fill(connection, turn, order[place + 1 :], rows, capacity, lease)
-            return _Batch(rows, turn, [turn.flow for turn in order[:place]])
-    return _Batch([], None, [turn.flow for turn in order])
+            rows += _fill(connection, turn, order.turns[place + 1 :], rows, capacity, lease)
+            empty = [passed.flow for passed in order.turns[:place]]
+            return _Batch(rows, order.turns[place:], empty, order.unfolded)
+    return _Batch([], [], [turn.flow for turn in order.turns], order.unfolded)
 
 
 def _take_head(
@@ -151,24 +163,22 @@ def _fill(
     return found
 
 
-def _write_turns(connection: Connection, batch: _Batch) -> bool:
-    """Charge every render to its own flow and class, and let empty flows rest; True if one did.
+def _write_turns(connection: Connection, batch: _Batch, now: float) -> bool:
+    """Let empty flows rest, and charge every render to its own flow; True if one rests.
 
-    The last rows that a claim locks, flows first and in the order of their ids: it waits for nobody who waits for it.
+    Flows are the last rows that a claim locks, in the order of their ids: it waits for nobody who waits for it.
     """
+    rested = [rest(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
     costs: defaultdict[str, float] = defaultdict(float)
     for row in batch.rows:
         costs[row.flow_id] += claim_cost(row.estimate)
-    empty = {flow.id: flow for flow in batch.empty}
-    by_class: defaultdict[LaneClassKey, float] = defaultdict(float)
-    rested = False
-    for flow_id in sorted(costs.keys() | empty.keys()):
-        if flow_id in costs:
-            by_class[charge_flow(connection, flow_id, costs[flow_id])] += costs[flow_id]
-        else:
-            rested |= rest(connection, empty[flow_id])
-    charge_classes(connection, by_class, served=batch.served)
-    return rested
+    entries = [
+        claimed(batch.rows[0].lane, turn, costs[turn.flow.id], is_head=turn is batch.turns[0])
+        for turn in batch.turns
+        if turn.flow.id in costs
+    ]
+    charge(connection, entries, now)
+    return any(rested)
 
 
 def _attempts(

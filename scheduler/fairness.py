@@ -47,15 +47,15 @@ class Turn:
     class_start: float
 
 
-def turns(flows: Iterable[FlowTime], classes: Iterable[ClassTime]) -> list[Turn]:
+def turns(flows: Iterable[FlowTime], classes: Iterable[ClassTime], shares: Mapping[str, float] = CLASSES) -> list[Turn]:
     """All flows in the order in which they are to be served: by the time of the class, then their own.
 
     A class that was idle starts where the lane is. Among equals the more urgent class is first, then the
-    older flow.
+    older flow. `shares`: the classes in their order.
     """
     known = {entry.name: entry for entry in classes}
     lane_start = max((entry.start for entry in known.values()), default=0.0)
-    rank = {name: place for place, name in enumerate(CLASSES)}
+    rank = {name: place for place, name in enumerate(shares)}
 
     def class_start(name: str) -> float:
         return max(known[name].virtual_time if name in known else 0.0, lane_start)
@@ -88,7 +88,25 @@ def flow_charge(gpu_seconds: float, weight: float) -> float:
 
 def class_charge(gpu_seconds: float, name: str, shares: Mapping[str, float] = CLASSES) -> float:
     """How far a class moves for so many GPU-seconds; a class without a share counts as the smallest."""
-    return gpu_seconds / shares.get(name, min(shares.values()))
+    return gpu_seconds / share_of(name, shares)
+
+
+def class_time(virtual_time: float, charges: Iterable[tuple[float, float | None]], share: float) -> float:
+    """Where a class stands after charges, in their order: GPU-seconds, and where it was served if it was.
+
+    A class that was served further on than it stood had been idle: it moves there first, and never back. So two
+    claims that saw the same idle class move it there once, not twice.
+    """
+    for gpu_seconds, class_start in charges:
+        if class_start is not None:
+            virtual_time = max(virtual_time, class_start)
+        virtual_time += gpu_seconds / share
+    return virtual_time
+
+
+def share_of(name: str, shares: Mapping[str, float] = CLASSES) -> float:
+    """The share of a class; one that has none counts as the smallest."""
+    return shares.get(name, min(shares.values()))
 
 
 def claim_cost(estimate: float) -> float:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Engine, and_, func, or_, select, update
 
 from farm.catalog import Catalog, PoolEntry
 from farm.database import write
 from farm.ids import new_id
-from farm.tables import Flow, Lane, LaneClass, Pool, Worker
+from farm.tables import Flow, Lane, Pool, Worker
+from scheduler.charges import Account, newcomer_time, unfolded_of
+from scheduler.fairness import flow_charge
 from scheduler.inserts import insert_or_ignore
 from scheduler.roster import may_claim
 
@@ -69,21 +71,24 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
     """Let a flow compete: called where renders become pending, in that transaction, late.
 
     A flow that was idle starts at the virtual time of its class: nobody saves up turns by being idle. A
-    paused flow stays asleep. Locks the flow's row, for which claims wait, until the commit.
+    paused flow stays asleep. Locks the flow's row until the commit, for which a claim waits that found it empty.
     """
-    lane_time = (
-        select(func.coalesce(func.max(LaneClass.flow_start), 0.0))
-        .where(LaneClass.lane == Flow.lane, LaneClass.class_name == Flow.class_name)
-        .scalar_subquery()
-    )
-    behind = and_(~Flow.backlogged, Flow.virtual_time < lane_time)
-    values: dict[str, object] = {
-        "virtual_time": case((behind, lane_time), else_=Flow.virtual_time),
-        "backlogged": Flow.paused_at.is_(None),
-        "wakes": Flow.wakes + 1,
-    }
-    if weight is not None:
-        values["weight"] = weight
+    # Locked before its charges are read: they cannot be folded between the two.
+    flow = connection.execute(
+        select(Flow.lane, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.backlogged)
+        .where(Flow.id == flow_id)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if flow is None:
+        return
+    weight = flow.weight if weight is None else weight
+    values: dict[str, object] = {"backlogged": Flow.paused_at.is_(None), "wakes": Flow.wakes + 1, "weight": weight}
+    if not flow.backlogged:
+        account = Account(flow.lane, flow.class_name)
+        ahead = flow_charge(unfolded_of(connection, flow_id, account), weight)
+        behind = newcomer_time(connection, account) - (flow.virtual_time + ahead)
+        if behind > 0:
+            values["virtual_time"] = flow.virtual_time + behind
     connection.execute(update(Flow).where(Flow.id == flow_id).values(values))
 
 

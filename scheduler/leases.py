@@ -13,7 +13,7 @@ from farm.tables import Render
 from scheduler.changes import JobChange, record
 from scheduler.claim_statements import prepare
 from scheduler.fairness import settle_cost
-from scheduler.leaving import settle_flows
+from scheduler.leaving import Due, settle_flows
 from scheduler.transitions import LockedRender, end_attempt, lock_renders, move
 
 #: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
@@ -101,12 +101,12 @@ def reap(engine: Engine, now: float) -> list[JobChanged]:
 
 def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float) -> list[JobChanged]:
     changes: defaultdict[str, JobChange] = defaultdict(JobChange)
-    given_back: defaultdict[str, float] = defaultdict(float)
+    given_back: defaultdict[str, Due] = defaultdict(Due)
     for render in lost:
         end_attempt(connection, render, Outcome.LOST, now=now, reason=LOST_REASON)
         move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=LOST_REASON)
         changes[render.job_id].told[Outcome.LOST.value].append((render.index, LOST_REASON))
-        given_back[render.flow_id] += settle_cost(render.estimate, None, keeps_estimate=False)
+        given_back[render.flow_id].gpu_seconds += settle_cost(render.estimate, None, keeps_estimate=False)
     jobs = record(connection, changes, now)
-    settle_flows(connection, given_back, back=lost)
+    settle_flows(connection, given_back, back=lost, now=now)
     return jobs

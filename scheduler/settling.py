@@ -19,7 +19,7 @@ from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
 from scheduler.changes import JobChange, record
 from scheduler.fairness import settle_cost
-from scheduler.leaving import settle_flows
+from scheduler.leaving import Due, settle_flows
 from scheduler.transitions import LockedRender, end_attempt, lock_renders, move
 
 
@@ -44,6 +44,7 @@ class Settlement:
     reason: str | None = None
     gpu_seconds: float | None = None
     artifacts: Sequence[Output] = ()
+    log_lines: str | None = None  # of a FAILED one: what its worker wrote last, without secrets
 
     def __post_init__(self) -> None:
         if self.outcome not in (Outcome.DONE, Outcome.FAILED, Outcome.RETURNED):
@@ -91,7 +92,7 @@ def settle(
         jobs = record(connection, _changes(moved), now)
         if moved:
             back = [render for render, _, to in moved if to is RenderStatus.PENDING]
-            settle_flows(connection, _still_owed(moved), back)
+            settle_flows(connection, _dues(moved), back, now)
     return Settled(accepted, jobs)
 
 
@@ -181,11 +182,14 @@ def _changes(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> 
     return changes
 
 
-def _still_owed(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> dict[str, float]:
+def _dues(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> dict[str, Due]:
     """By flow, the measured seconds less the estimates that were charged at the claim."""
-    owed: defaultdict[str, float] = defaultdict(float)
-    for render, settlement, _ in moved:
-        owed[render.flow_id] += settle_cost(
+    dues: defaultdict[str, Due] = defaultdict(Due)
+    for render, settlement, to in moved:
+        due = dues[render.flow_id]
+        due.gpu_seconds += settle_cost(
             render.estimate, settlement.gpu_seconds, keeps_estimate=settlement.outcome is not Outcome.RETURNED
         )
-    return owed
+        due.spent += max(settlement.gpu_seconds or 0.0, 0.0)
+        due.renders += to is not RenderStatus.PENDING
+    return dues

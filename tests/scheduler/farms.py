@@ -12,6 +12,7 @@ from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Event, Flow, Job, Lane, Pool, Project, Render
 from scheduler.claims import Claim, ClaimedRender, claim
+from scheduler.folding import fold
 from scheduler.lanes import wake_flow
 from scheduler.settling import Output, Settlement
 from scheduler.watermark import Watermark
@@ -99,6 +100,10 @@ class SmallFarm:
             lease_seconds=30.0,
             watermark=watermark,
         )
+
+    def fold(self) -> None:
+        """Bring all charges into the virtual times, so that a test can read them there."""
+        fold(self.engine, LANE, self.now, late=True)
 
     def row(self, table: type[Any], **key: Any) -> Any:
         """The one row of a table with these values."""

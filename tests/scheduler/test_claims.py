@@ -74,6 +74,7 @@ def test_free_seats_are_filled_with_renders_of_other_projects_each_charged_its_o
         farm.projects["ada"]: 2,
         farm.projects["bob"]: 6,
     }
+    farm.fold()
     assert farm.row(Flow, id=farm.flow("ada")).virtual_time == 6.0
     assert farm.row(Flow, id=farm.flow("bob")).virtual_time == 30.0
     assert farm.row(LaneClass, lane=LANE).virtual_time == 36.0 / 4

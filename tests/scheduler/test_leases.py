@@ -73,6 +73,7 @@ def test_a_lease_that_ran_out_is_taken_back_unblamed(farm: SmallFarm) -> None:
     assert (attempt.number, attempt.outcome, attempt.ended_at) == (1, "lost", 1031.0)
     event = farm.row(Event, job_id=job_id, version=2)
     assert (event.kind, event.payload["renders"]) == ("lost", [0, 1])
+    farm.fold()
     assert farm.row(Flow, id=farm.flow()).virtual_time == 0.0
     assert farm.row(LaneClass, lane=LANE).virtual_time == 0.0
 

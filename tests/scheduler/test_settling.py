@@ -156,10 +156,12 @@ def test_the_real_seconds_are_charged_in_the_end(farm: SmallFarm) -> None:
     farm.flow("ada", weight=2.0)
     farm.submit(4, estimate=3.0)
     first, second, third, fourth = claimed(farm).renders
+    farm.fold()
     assert farm.row(Flow, id=farm.flow()).virtual_time == 12.0 / 2
     settle(
         farm.engine, [done(first, 1.0), done(second, 7.0), done(third), returned(fourth)], now=1010.0
     )  # the third was not measured, the fourth did not use its turn
+    farm.fold()
     assert farm.row(Flow, id=farm.flow()).virtual_time == (1.0 + 7.0 + 3.0) / 2
     assert farm.row(LaneClass, lane=LANE).virtual_time == (1.0 + 7.0 + 3.0) / 4
 
