@@ -10,6 +10,15 @@ from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
 
 
+@dataclass(frozen=True)
+class Health:
+    """How a worker's last attempts went, and whether its engine starts; in `details` under 'health'."""
+
+    failed_starts: int = 0  # of its engine, in a row
+    recent_done: int = 0  # of its last few attempts
+    recent_failed: int = 0  # blamed ones
+
+
 @dataclass
 class Pulse:
     """What a worker says of itself at each beat."""

@@ -10,12 +10,14 @@ from typing import Any
 
 import structlog
 
+from workers.log_tail import LogTail
 from workers.protocol import EngineFacts, Ready, Stop
 
 log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = (0.5, 1, 2, 5, 10, 30)  # waits before the first, second, … restart in a row
 _POLL_SECONDS = 0.5
+_LOG_SECONDS = 1.0  # for its last lines to be read, after it is gone
 _STOP_SECONDS = 5.0  # to end by itself after Stop, before it is killed
 
 
@@ -27,6 +29,7 @@ class EngineLink:
         hang_seconds: an engine that says nothing for so long is killed; it speaks between steps and while loading.
         on_message: called in the link's thread with every message but Ready.
         on_death: called in the link's thread with the reason, after the process is gone and before the next starts.
+        log: takes what the engine writes to stderr; without it the engine writes to ours.
     """
 
     def __init__(
@@ -36,15 +39,18 @@ class EngineLink:
         hang_seconds: float,
         on_message: Callable[[Any], None],
         on_death: Callable[[str], None],
+        log: LogTail | None = None,
     ) -> None:
         self.ready = threading.Event()
         self.facts: EngineFacts | None = None
         self.restarts = 0
+        self.failed_starts = 0  # in a row, without ever being ready
         self.pid: int | None = None
         self._command = list(command)
         self._hang_seconds = hang_seconds
         self._on_message = on_message
         self._on_death = on_death
+        self._log = log
         self._stopping = threading.Event()
         self._sending = threading.Lock()
         self._wire: Connection | None = None
@@ -71,16 +77,15 @@ class EngineLink:
         self._thread.join()
 
     def _keep(self) -> None:
-        in_a_row = 0
         while not self._stopping.is_set():
             was_ready, reason = self._run_once()
             if self._stopping.is_set():
                 return
-            in_a_row = 0 if was_ready else in_a_row + 1
+            self.failed_starts = 0 if was_ready else self.failed_starts + 1
             self.restarts += 1
             log.error("engine died", reason=reason, restarts=self.restarts)
             self._on_death(reason)
-            self._stopping.wait(RESTART_SECONDS[min(in_a_row, len(RESTART_SECONDS) - 1)])
+            self._stopping.wait(RESTART_SECONDS[min(self.failed_starts, len(RESTART_SECONDS) - 1)])
 
     def _run_once(self) -> tuple[bool, str]:
         """One life of an engine: whether it became ready, and why it ended."""
@@ -90,7 +95,9 @@ class EngineLink:
                 [*self._command, "--fd", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE if self._log else None,
             )
+        reading = self._log.follow(process.stderr) if self._log and process.stderr else None
         wire = Connection(ours.detach())
         self.pid = process.pid
         with self._sending:
@@ -104,6 +111,8 @@ class EngineLink:
                 self._wire = None
             wire.close()
             self._end(process, patient=self._stopping.is_set())
+            if reading:
+                reading.join(_LOG_SECONDS)
         return was_ready, reason or _last_words(process.returncode)
 
     def _listen(self, wire: Connection) -> str:
@@ -116,7 +125,7 @@ class EngineLink:
                     message = wire.recv()
                     heard = time.monotonic()
                     if isinstance(message, Ready):
-                        self.facts = message.facts
+                        self.facts, self.failed_starts = message.facts, 0
                         self.ready.set()
                     else:
                         self._on_message(message)

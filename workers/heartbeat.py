@@ -3,17 +3,19 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
-from farm.lifecycle import WorkerStatus
+from farm.lifecycle import Outcome, WorkerStatus
 from scheduler import leases
-from scheduler.roster import Orders, Pulse, beat
+from scheduler.roster import Health, Orders, Pulse, beat
 from workers.engine_link import EngineLink
 from workers.holdings import Holdings
 from workers.protocol import DropRender
+from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ class Heartbeat:
         worker_id: str,
         link: EngineLink,
         holdings: Holdings,
+        settler: Settler,
         on_orders: Callable[[Orders], None],
     ) -> None:
         """`on_orders` is called in the heartbeat's thread with the answer to every beat."""
@@ -42,6 +45,7 @@ class Heartbeat:
         self._worker_id = worker_id
         self._link = link
         self._holdings = holdings
+        self._settler = settler
         self._on_orders = on_orders
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
@@ -101,9 +105,18 @@ class Heartbeat:
             device=facts.device if facts else "?",
             engine_restarts=self._link.restarts,
             last_error=self.last_error,
-            details={"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {},
+            details={"health": asdict(self._health())}
+            | ({"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {}),
             holding=holding,
             busy_until=now + seconds if holding else None,
+        )
+
+    def _health(self) -> Health:
+        """What the supervisor judges it by."""
+        return Health(
+            failed_starts=self._link.failed_starts,
+            recent_done=self._settler.recent(Outcome.DONE),
+            recent_failed=self._settler.recent(Outcome.FAILED),
         )
 
     def _status(self) -> WorkerStatus:

@@ -1,5 +1,6 @@
 """The one way a worker ends a render: settle in SQL, tell who watches, let go."""
 
+from collections import deque
 from collections.abc import Sequence
 
 import stamina
@@ -10,16 +11,23 @@ from farm.connections import Connections
 from farm.lifecycle import Outcome
 from scheduler.settling import Settlement, settle
 from workers.holdings import Holding, Holdings
+from workers.log_tail import LogTail
 
 log = structlog.get_logger(__name__)
 
+RECENT = 20  # attempts by which a worker is judged
 _SETTLE_PATIENCE = 120.0  # seconds; a database that is away longer than that has let the lease run out anyway
 
 
 class Settler:
     """Settles for one worker; safe to use from every thread."""
 
-    def __init__(self, connections: Connections, holdings: Holdings, *, worker_id: str) -> None:
+    def __init__(
+        self, connections: Connections, holdings: Holdings, *, worker_id: str, log_tail: LogTail | None = None
+    ) -> None:
+        """`log_tail`: what the engine wrote last, kept with the attempts that failed."""
+        self._recent: deque[Outcome] = deque(maxlen=RECENT)
+        self._log_tail = log_tail
         self._connections = connections
         self._worker_id = worker_id
         self._holdings = holdings
@@ -50,10 +58,16 @@ class Settler:
         self._holdings.let_go(settlement.render_id for settlement in settlements)
         if void := len(settlements) - len(settled.accepted):
             log.info("settlements void: revoked meanwhile", renders=void)
+        self._recent.extend(item.outcome for item in settlements if item.render_id in set(settled.accepted))
         return set(settled.accepted)
+
+    def recent(self, outcome: Outcome) -> int:
+        """How many of the last attempts (at most RECENT) ended so."""
+        return self._recent.count(outcome)
 
     def end(self, holdings: Sequence[Holding], outcome: Outcome, reason: str) -> None:
         """End renders without an output: failed (blamed) or returned (nobody is)."""
+        log_lines = self._log_tail.lines() if self._log_tail and outcome is Outcome.FAILED else None
         self.settle(
             [
                 Settlement(
@@ -61,6 +75,7 @@ class Settler:
                     attempt=holding.render.attempt,
                     outcome=outcome,
                     reason=reason,
+                    log_lines=log_lines,
                 )
                 for holding in holdings
             ]

@@ -22,6 +22,7 @@ from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
 from farm.progress import StepProgress
+from farm.redaction import Redaction, known_secrets
 from scheduler import roster
 from scheduler.lanes import sync_catalog
 from scheduler.roster import Orders
@@ -30,6 +31,7 @@ from workers.feeder import Feeder
 from workers.finishing import Finisher
 from workers.heartbeat import Heartbeat
 from workers.holdings import Holding, Holdings
+from workers.log_tail import LogTail
 from workers.protocol import LoadFailed, Rendered, RenderFailed, Stepped
 from workers.settler import Settler
 
@@ -53,7 +55,8 @@ class Worker:
         self._model = connections.catalog.model(self._pool.model)
         self._spool = Path(tempfile.mkdtemp(prefix="latent-farm-spool-"))
         self._holdings = Holdings()
-        self._settler = Settler(connections, self._holdings, worker_id=self.id)
+        log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
+        self._settler = Settler(connections, self._holdings, worker_id=self.id, log_tail=log_tail)
         self._finisher = Finisher(connections, self._holdings, self._settler, on_done=self._count_done)
         self._link = EngineLink(
             [
@@ -63,6 +66,7 @@ class Worker:
             hang_seconds=connections.settings.engine_hang_seconds,
             on_message=self._hear,
             on_death=self._mourn,
+            log=log_tail,
         )
         self._feeder = Feeder(
             connections,
@@ -78,6 +82,7 @@ class Worker:
             worker_id=self.id,
             link=self._link,
             holdings=self._holdings,
+            settler=self._settler,
             on_orders=self._obey,
         )
         self._reported = 0.0
