@@ -14,7 +14,8 @@ def text_fault(text: str, max_chars: int, *, may_be_empty: bool = False) -> str 
     """What is wrong with a prompt, or None."""
     if len(text) > max_chars:
         return f"must be at most {max_chars:,} characters long; seen {len(text):,}"
-    for place, character in enumerate(text):
+    # Printable text has none of what is looked for: most prompts are done at once.
+    for place, character in enumerate("" if text.isprintable() else text):
         code = ord(character)
         if 0xD800 <= code <= 0xDFFF:
             return f"holds half of a character (lone surrogate U+{code:04X}) at {place}; send whole characters"
@@ -31,5 +32,5 @@ def tokens_at_most(text: str) -> int:
 
     The door has no tokenizer (it runs without torch and without weights), so it warns rather than refuses.
     """
-    wide = sum(ord(character) >= _WIDE_FROM for character in text)
+    wide = 0 if text.isascii() else sum(ord(character) >= _WIDE_FROM for character in text)
     return wide + (len(text) - wide + 2) // 3 + 2
