@@ -1,0 +1,80 @@
+"""Estimates for one model, from what all pools of its lane have learnt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from farm.catalog import ModelEntry
+from farm.params import RenderParameters, Shape
+from farm.tables import Pool, Regression
+from scheduler.estimates.pool_times import PoolTimes, Range
+from scheduler.estimates.seed import Demand, demand_of
+
+#: A pool's word weighs by its renders, up to so many.
+FULL_WEIGHT = 200
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What a render will take. Pure: made once for a submission, asked for every shape of it."""
+
+    pools: Mapping[str, PoolTimes]
+
+    def gpu_seconds(
+        self, entry: ModelEntry, shape: Shape, parameters: RenderParameters, batch_size: int | None = None
+    ) -> float:
+        """GPU-seconds of one render, with its share of the passes that it has in a batch of `batch_size`.
+
+        Without a batch size it is in the company that renders of its pools usually have; one that must run alone
+        pays its whole passes.
+        """
+        demand = demand_of(shape, parameters)
+        rows = 1 if parameters.deterministic else batch_size
+        told = self._told(entry)
+        return sum(times.seconds(entry, demand, rows) * _weight(times) for times in told) / sum(map(_weight, told))
+
+    def range(
+        self, entry: ModelEntry, shape: Shape, parameters: RenderParameters, batch_size: int | None = None
+    ) -> Range:
+        """The same with the bounds between which four fifths of such renders fall."""
+        return self.range_of(entry, demand_of(shape, parameters), 1 if parameters.deterministic else batch_size)
+
+    def range_of(self, entry: ModelEntry, demand: Demand, batch_size: float | None = None) -> Range:
+        """The range for what decides it. Several pools: their weighted mean, from the lowest to the highest."""
+        told = self._told(entry)
+        ranges = [times.range(entry, demand, batch_size) for times in told]
+        weights = [_weight(times) for times in told]
+        return Range(
+            low=min(found.low for found in ranges),
+            likely=sum(found.likely * weight for found, weight in zip(ranges, weights, strict=True)) / sum(weights),
+            high=max(found.high for found in ranges),
+        )
+
+    def _told(self, entry: ModelEntry) -> list[PoolTimes]:
+        """The pools that have measured something; where none has, the catalog."""
+        return [times for times in self.pools.values() if times.samples] or [PoolTimes.seeded(entry)]
+
+    def learnt(self) -> bool:
+        """Whether anything was measured, or only the catalog speaks."""
+        return any(times.samples for times in self.pools.values())
+
+
+def seeded(entry: ModelEntry) -> Estimator:
+    """By the catalog alone."""
+    return Estimator({"": PoolTimes.seeded(entry)})
+
+
+def load(connection: Connection, entry: ModelEntry) -> Estimator:
+    """By what the pools of its lane have learnt, else by the catalog. One statement."""
+    rows = connection.execute(
+        select(Pool.name, Regression.state)
+        .outerjoin(Regression, Regression.pool == Pool.name)
+        .where(Pool.lane == entry.lane)
+    )
+    pools = {name: PoolTimes.loaded(entry, state) for name, state in rows}
+    return Estimator(pools) if pools else seeded(entry)
+
+
+def _weight(times: PoolTimes) -> float:
+    return float(min(max(times.samples, 1), FULL_WEIGHT))

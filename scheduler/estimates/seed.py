@@ -1,0 +1,78 @@
+"""What a render costs by the catalog alone: the prior of everything that is learnt. Pure functions.
+
+    estimate = seed × megapixels × forwards × share
+
+- seed: the catalog's `seconds_per_step_megapixel`: seconds of one step for one megapixel, guided, on the
+  model's device;
+- megapixels: width × height × frames / 10⁶, as the model renders them (the bin, not the size asked for);
+- forwards: passes through the transformer: one a step, but 2n − 1 for Heun's method;
+- share: 1, or ½ where the model can be guided and this render is not: it goes without its unconditional half.
+
+Text encoding and decoding are inside the seed: both grow with the pictures, not with the steps, and are small
+beside them.
+"""
+
+from dataclasses import dataclass
+
+from farm.catalog import ModelEntry
+from farm.params import RenderParameters, Shape
+from farm.params.families import family_named
+from scheduler.observations import Observed
+
+#: Up to this scale nothing is guided: c + (scale − 1)·(c − u) needs no u at 1.
+UNGUIDED_SCALE = 1.0
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What of a render decides how long it takes."""
+
+    megapixels: float  # width × height × frames / 10⁶
+    forwards: int  # passes through the transformer
+    share: float  # of a guided row: 1, or ½ without the unconditional half
+
+
+def gpu_seconds(entry: ModelEntry, shape: Shape, parameters: RenderParameters) -> float:
+    """The seed's estimate for one render, in GPU-seconds; always positive."""
+    return seed_seconds(entry, demand_of(shape, parameters))
+
+
+def seed_seconds(entry: ModelEntry, demand: Demand) -> float:
+    """The formula above, in GPU-seconds."""
+    return entry.seconds_per_step_megapixel * demand.megapixels * demand.forwards * demand.share
+
+
+def demand_of(shape: Shape, parameters: RenderParameters) -> Demand:
+    """What a render that was asked for will need."""
+    guided = not _can_be_guided(type(parameters)) or parameters.guidance_scale > UNGUIDED_SCALE
+    return Demand(_megapixels(shape.width, shape.height, shape.frames), forwards(parameters), 1.0 if guided else 0.5)
+
+
+def demand_seen(entry: ModelEntry, observed: Observed) -> Demand:
+    """What a render that was measured needed."""
+    guided = observed.guided or not _can_be_guided(family_named(entry.family).parameters)
+    megapixels = _megapixels(observed.width, observed.height, observed.frames)
+    return Demand(megapixels, observed.forwards, 1.0 if guided else 0.5)
+
+
+def default_demand(entry: ModelEntry) -> Demand:
+    """What a render of the model by its defaults needs, guided."""
+    defaults = entry.defaults
+    megapixels = _megapixels(defaults["width"], defaults["height"], defaults.get("num_frames", 1))
+    return Demand(megapixels, defaults["num_inference_steps"], 1.0)
+
+
+def forwards(parameters: RenderParameters) -> int:
+    """Passes through the transformer that the render's sampler needs for its steps."""
+    steps = parameters.num_inference_steps
+    return 2 * steps - 1 if parameters.sampler == "heun" else steps
+
+
+def _megapixels(width: int, height: int, frames: int) -> float:
+    return width * height * frames / 1e6
+
+
+def _can_be_guided(kind: type[RenderParameters]) -> bool:
+    # A model that takes a negative prompt has an unconditional half; Sprint's guidance is an input of its one
+    # pass.
+    return "negative_prompt" in kind.model_fields
