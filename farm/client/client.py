@@ -83,10 +83,10 @@ class FarmClient:
     ) -> Job:
         """Submit one job: every prompt with every seed. What is left out, the model's defaults say.
 
-        Any parameter may be a list: every combination is rendered. `variables`, `rows` and `wildcards` (among
-        `others`) fill gaps in prompts. `width` and `height` are pixels; `seed_count` asks for that many seeds drawn by the farm; `class_name`
-        is urgent, normal or bulk; `others` are further fields of the request, such as flow_shift or
-        deterministic. The job's `notices` say what the farm wants known.
+        Any parameter may be a list: every combination is rendered. `width` and `height` are pixels; `seed_count`
+        asks for that many seeds drawn by the farm; `class_name` is urgent, normal or bulk; `others` are further
+        fields of the request, such as flow_shift, deterministic, or what fills gaps in prompts: variables, rows
+        and wildcards. The job's `notices` say what the farm wants known.
 
         However often the network breaks off, there is one job: the call sends the same Idempotency-Key each
         time. Give your own to be as safe over several calls.
