@@ -21,7 +21,7 @@ __all__ = ["Decision", "Load", "Memory", "WorkerLoad", "choose_to_drain", "decid
 #: The part of the target that work may wait in a steady flow: the rest is for its ups and downs.
 STEADY = 0.6
 #: A new worker should have work for so many times its start-up.
-WORTH = 1.5
+WORTH = 2.0
 #: So much of one more worker must be needed before it is started.
 MARGIN = 0.3
 #: The time until the next decision while it is not known.
@@ -65,7 +65,7 @@ class Memory:
                 arrivals=Arrivals(**{**seen, "ended": tuple(seen["ended"])}),
                 needs=Needs(
                     last=tuple((workers, at) for workers, at in needs["last"]),
-                    spells=tuple((seconds, levels) for seconds, levels in needs["spells"]),
+                    spells={rank: tuple(seconds) for rank, seconds in needs["spells"].items()},
                 ),
                 decided_at=document["decided_at"],  # type: ignore[index]
             )
@@ -89,9 +89,9 @@ def decide(load: Load, scaling: Scaling, memory: Memory) -> tuple[Decision, Memo
     seen = arrivals.observe(memory.arrivals, load.arriving_gpu_seconds_per_second, load.at, span)
     have = load.ready + load.starting
     need = _need(load, scaling, startup, seen.flow(), interval)
-    needs = spells.observe(memory.needs, min(need, scaling.maximum), load.at, shortest=2.5 * interval)
-    patience = scaling.cooldown_seconds if scaling.cooldown_seconds is not None else spells.patience(needs, startup)
-    wanted = max(need, min(have, spells.kept(needs, load.at - patience)))
+    needs = spells.observe(memory.needs, min(need, scaling.maximum), load.at, shortest=1.5 * interval)
+    kept = spells.kept(needs, load.at, startup, scaling.cooldown_seconds)
+    wanted = max(need, min(have, kept))
     money = affordable(
         scaling.budget_per_day,
         spent=load.spent_today,

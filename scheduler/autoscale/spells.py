@@ -1,63 +1,71 @@
 """How long a worker without work is kept. Pure functions.
 
-Each level (the first worker, the second, …) is needed, then not needed for a spell, then needed again. To keep the
-worker through a spell costs its length; to release it costs one start-up when it is needed again. Who keeps for
-exactly one start-up never pays more than twice the best (the rental of skis); who has seen the spells of this pool
-does better: of all lengths that he could keep for, he takes the one that would have cost least.
+Each worker of a pool (the first, the second, …) is needed, then not needed for a spell, then needed again. To keep
+it through a spell costs the spell's length; to release it costs one start-up when it is needed again. Who keeps it
+for exactly one start-up never pays more than twice what the best would (the rental of skis); who remembers the
+spells does better: of all lengths that he could keep it for, he takes the one that would have cost least. The
+first worker's spells say nothing about the fiftieth's, so they are remembered by ranks: 1, 2, 3–4, 5–8, …
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-#: So many spells are remembered, the newest.
-REMEMBERED = 64
-#: As many imagined spells speak for the start-up's length while little was seen.
+#: So many spells of each rank are remembered, the newest.
+REMEMBERED = 24
+#: As many imagined spells, just shorter than a start-up, speak while little was seen.
 PRIOR = 2
 
 
 @dataclass(frozen=True)
 class Needs:
-    """For each number of workers the time when so many were needed last, and the spells that have ended.
+    """For each number of workers the time when so many were needed last, and the spells that ended, by rank.
 
-    `last` holds (workers, at) with fewer workers and later times towards the end.
+    `last` holds (workers, at): towards its end fewer workers and later times.
     """
 
     last: tuple[tuple[int, float], ...] = ()
-    spells: tuple[tuple[float, int], ...] = ()  # seconds, levels
+    spells: dict[str, tuple[float, ...]] = field(default_factory=dict)  # rank (as JSON has it) → seconds
 
 
 def observe(needs: Needs, need: int, now: float, shortest: float) -> Needs:
-    """`need` workers are needed at `now`; what lasted less than `shortest` seconds was no spell."""
-    last, ended = list(needs.last), []
-    below = need
+    """`need` workers are needed at `now`; what lasted `shortest` seconds or less was no spell."""
+    ended: dict[str, tuple[float, ...]] = {}
+    last = list(needs.last)
+    lower = 0
+    for workers, at in reversed(needs.last):  # the levels lower + 1 … workers were needed last at `at`
+        if lower >= need:
+            break
+        if now - at > shortest:
+            for rank in range(_rank(lower + 1), _rank(min(workers, need)) + 1):
+                spells = ended.get(str(rank), needs.spells.get(str(rank), ()))
+                ended[str(rank)] = (*spells, now - at)[-REMEMBERED:]
+        lower = workers
     while last and last[-1][0] <= need:
-        workers, at = last.pop()
-        lower = last_lower(needs.last, workers)
-        if now - at > shortest and workers > lower:
-            ended.append((now - at, workers - lower))
-    if last and now - last[-1][1] > shortest and below > last_lower(needs.last, last[-1][0]):
-        # The levels between the next lower mark and `need` come back too, those above stay without work.
-        ended.append((now - last[-1][1], below - last_lower(needs.last, last[-1][0])))
-    return replace(needs, last=(*last, (need, now)), spells=(*needs.spells, *ended)[-REMEMBERED:])
+        last.pop()
+    return Needs(last=(*last, (need, now)), spells={**needs.spells, **ended})
 
 
-def last_lower(last: tuple[tuple[int, float], ...], workers: int) -> int:
-    """The highest mark below `workers`: the levels above it have the mark's time."""
-    return max((level for level, _ in last if level < workers), default=0)
+def kept(needs: Needs, now: float, startup: float, patience: float | None = None) -> int:
+    """How many workers are worth to be kept: each for `patience` seconds, none: as long as its rank teaches."""
+    for workers, at in needs.last:
+        if workers == 0:
+            break
+        keep = best_patience(needs.spells.get(str(_rank(workers)), ()), startup) if patience is None else patience
+        if now - at <= keep:
+            return workers
+    return 0
 
 
-def patience(needs: Needs, startup: float) -> float:
-    """For how many seconds a worker without work is kept, at most `startup`: the cheapest for the spells seen."""
-    candidates = {0.0, startup} | {length for length, _ in needs.spells if length < startup}
+def best_patience(spells: Sequence[float], startup: float) -> float:
+    """For how many seconds to keep a worker, at most `startup`: what would have been cheapest in these spells."""
+    seen = [*spells, *[startup * 0.99] * PRIOR]
 
     def cost(keep: float) -> float:
-        seen = sum(levels * (length if length <= keep else keep + startup) for length, levels in needs.spells)
-        # Imagined ones as long as makes 'keep for one start-up' the best guess: they end just before it would.
-        imagined = PRIOR * (startup * 0.99 if keep >= startup else keep + startup)
-        return seen + imagined
+        return sum(spell if spell <= keep else keep + startup for spell in seen)
 
-    return min(sorted(candidates), key=cost)
+    return min(sorted({0.0, *(spell for spell in seen if spell <= startup)}), key=cost)
 
 
-def kept(needs: Needs, since: float) -> int:
-    """The most workers that were needed at any time from `since` on."""
-    return max((workers for workers, at in needs.last if at >= since), default=0)
+def _rank(worker: int) -> int:
+    """0 for the first worker, 1 for the second, 2 for the third and fourth, 3 for the fifth to eighth, …"""
+    return (worker - 1).bit_length()
