@@ -88,7 +88,7 @@ def claim(
                 connection.execute(insert(Attempt), _attempts(batch.rows, batch_id, pool, lease))
             rested = _write_turns(connection, batch, now)
         if batch.rows:
-            if batch.unfolded >= FOLD_AT:
+            if batch.unfolded >= FOLD_AT[engine.dialect.name]:
                 fold(engine, batch.rows[0].lane, now, shares=shares)
             return Claim(batch_id, [_claimed(row) for row in batch.rows])
         if not rested:

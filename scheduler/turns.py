@@ -128,11 +128,10 @@ def _lane() -> CTE:
 
 def _charges(lane: CTE, shares: tuple[tuple[str, float], ...]) -> CTE:
     """What is not folded yet; `onward`: how far it and all later ones have moved their class. ix_charges_lane_id."""
-    # Literals: a bound value would be a parameter more for every class.
+    # Literals, and typed: bound values would be parameters more for every class, and NUMERIC is slow to add up.
     share = case(
-        {name: literal_column(repr(float(share))) for name, share in shares},
-        value=Charge.class_name,
-        else_=literal_column(repr(float(min(share for _, share in shares)))),
+        *((Charge.class_name == literal_column(f"'{name}'"), _number(share)) for name, share in shares),
+        else_=_number(min(share for _, share in shares)),
     )
     onward = func.sum(Charge.gpu_seconds / share).over(
         partition_by=Charge.class_name, order_by=Charge.id.desc(), rows=(None, 0)
@@ -152,6 +151,10 @@ def _charges(lane: CTE, shares: tuple[tuple[str, float], ...]) -> CTE:
         )
         .cte("unfolded")
     )
+
+
+def _number(value: float) -> ColumnElement[float]:
+    return literal_column(f"CAST({value!r} AS DOUBLE PRECISION)", Double)
 
 
 def _untouched(class_name: str, lane: CTE, by_flow: CTE) -> Select[Any]:
