@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, literal_column, select, update
 
@@ -10,6 +11,7 @@ from farm.database import write
 from farm.lifecycle import Outcome, Phase, RenderStatus
 from farm.progress import JobChanged
 from farm.tables import Render
+from scheduler.blame import Suspicion, suspects
 from scheduler.changes import JobChange, record
 from scheduler.claim_statements import prepare
 from scheduler.fairness import settle_cost
@@ -84,10 +86,11 @@ def set_phase(engine: Engine, held: Sequence[Held], phase: Phase) -> None:
         connection.execute(_SET_PHASE, rows)
 
 
-def reap(engine: Engine, now: float) -> list[JobChanged]:
+def reap(engine: Engine, now: float, *, max_failures: int = 3) -> list[JobChanged]:
     """Take back every render whose lease ran out before `now`: to pending, the attempt raised, nobody blamed.
 
-    In chunks, each a transaction of its own. Announce what it returns.
+    But for those that were lost with one worker after the other: see `scheduler.blame`. In chunks, each a
+    transaction of its own. Announce what it returns.
     """
     changed: dict[str, JobChanged] = {}
     while True:
@@ -96,17 +99,46 @@ def reap(engine: Engine, now: float) -> list[JobChanged]:
             if not ids:
                 return list(changed.values())
             lost = list(lock_renders(connection, ids).values())
-            changed |= {job.job_id: job for job in _take_back(connection, lost, now)}
+            changed |= {job.job_id: job for job in _take_back(connection, lost, now, max_failures)}
 
 
-def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float) -> list[JobChanged]:
+def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float, max_failures: int) -> list[JobChanged]:
     changes: defaultdict[str, JobChange] = defaultdict(JobChange)
     given_back: defaultdict[str, Due] = defaultdict(Due)
+    suspected = suspects(connection, lost)
+    back: list[LockedRender] = []
     for render in lost:
-        end_attempt(connection, render, Outcome.LOST, now=now, reason=LOST_REASON)
-        move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=LOST_REASON)
-        changes[render.job_id].told[Outcome.LOST.value].append((render.index, LOST_REASON))
+        change = changes[render.job_id]
+        suspicion = suspected.get(render.id)
+        if suspicion is None:
+            end_attempt(connection, render, Outcome.LOST, now=now, reason=LOST_REASON)
+            move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=LOST_REASON)
+            change.told[Outcome.LOST.value].append((render.index, LOST_REASON))
+            back.append(render)
+        else:
+            to = _blame(connection, render, suspicion, now, max_failures)
+            change.told["retried" if to is RenderStatus.PENDING else to.value].append((render.index, suspicion.reason))
+            if to is RenderStatus.PENDING:
+                back.append(render)
+            else:
+                change.ended[to] += 1
         given_back[render.flow_id].gpu_seconds += settle_cost(render.estimate, None, keeps_estimate=False)
     jobs = record(connection, changes, now)
-    settle_flows(connection, given_back, back=lost, now=now)
+    settle_flows(connection, given_back, back=back, now=now)
     return jobs
+
+
+def _blame(
+    connection: Connection, render: LockedRender, suspicion: Suspicion, now: float, max_failures: int
+) -> RenderStatus:
+    """As if its pass had killed the engine: less company, or failed; returns where it went."""
+    end_attempt(connection, render, Outcome.FAILED, now=now, reason=suspicion.reason)
+    blamed: dict[str, Any] = {"failures": suspicion.failures, "reason": suspicion.reason}
+    if suspicion.failures >= max_failures:
+        to = RenderStatus.FAILED
+        blamed["finished_at"] = now
+    else:
+        to = RenderStatus.PENDING
+        blamed["company"] = suspicion.company
+    move(connection, render, to, raise_attempt=True, **blamed)
+    return to

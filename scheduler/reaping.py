@@ -1,4 +1,4 @@
-"""Duty: renders whose worker let its lease run out go back to pending, unblamed, and their pools are rung."""
+"""Duty: renders whose worker let its lease run out go back to pending, and their pools are rung."""
 
 from sqlalchemy import select
 
@@ -12,7 +12,7 @@ from scheduler.leases import reap
 
 def one_pass(connections: Connections, now: float) -> int:
     """Reap what ran out by `now`; returns how many jobs had such renders."""
-    changed = reap(connections.engine, now)
+    changed = reap(connections.engine, now, max_failures=connections.settings.max_failures)
     if not changed:
         return 0
     alive_since = now - connections.settings.worker_gone_seconds

@@ -27,7 +27,10 @@ SHORTEST_LEASE_SECONDS = 5.0
 
 
 class Duty(Protocol):
-    """Something to be done again and again; right also when two supervisors do it at the same time."""
+    """Something to be done again and again; right also when two supervisors do it at the same time.
+
+    It is done in every round, or, if it has a constant EVERY_SECONDS, no sooner than so long after the last time.
+    """
 
     __name__: str
 
@@ -49,6 +52,7 @@ class Supervisor:
         seconds = max(SHORTEST_LEASE_SECONDS, LEASE_ROUNDS * connections.settings.supervise_seconds)
         holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[-12:]}"
         self._leadership = Leadership(connections.engine, LEASE, holder, seconds)
+        self._due: dict[str, float] = {}  # of the duties that wait, when they are done again
         self.acts = False  #: whether this supervisor held the lease in its last round
         self._away = False
 
@@ -64,8 +68,11 @@ class Supervisor:
         for duty in self._duties:
             if not self._take():
                 return
+            now = self._connections.clock()
+            if not self._is_due(duty, now):
+                continue
             try:
-                changes = duty.one_pass(self._connections, self._connections.clock())
+                changes = duty.one_pass(self._connections, now)
             except OperationalError as error:
                 # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
                 log.warning("duty put off", duty=_name(duty), reason=_reason(error))
@@ -75,6 +82,14 @@ class Supervisor:
             else:
                 if changes:
                     log.info("duty done", duty=_name(duty), changes=changes)
+
+    def _is_due(self, duty: Duty, now: float) -> bool:
+        """Whether its time has come; what waits between its passes waits once before the first, too."""
+        every: float = getattr(duty, "EVERY_SECONDS", 0.0)
+        if every and self._due.setdefault(_name(duty), now + every) > now:
+            return False
+        self._due[_name(duty)] = now + every
+        return True
 
     def _take(self) -> bool:
         try:
