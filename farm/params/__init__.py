@@ -6,6 +6,7 @@ from farm.params.forms import parameters_schema
 from farm.params.resolving import Resolved, batch_key, check_request, parse_parameters, resolve, shape_of
 from farm.params.sizes import Shape
 from farm.params.submission import JobRequest, parse_request
+from farm.params.timing import Timing, timing_of
 
 __all__ = [
     "MAX_SEED",
@@ -15,6 +16,7 @@ __all__ = [
     "SanaParameters",
     "Shape",
     "SprintParameters",
+    "Timing",
     "WanParameters",
     "batch_key",
     "check_request",
@@ -24,4 +26,5 @@ __all__ = [
     "parse_request",
     "resolve",
     "shape_of",
+    "timing_of",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
+from farm.clock import system_clock
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, UnknownModel
 from farm.params.base import MAX_SEED, RenderParameters
 from farm.params.door import Door
@@ -16,6 +17,7 @@ from farm.params.sizes import Shape, rendered_shape
 from farm.params.submission import JobRequest, pointer, read_request, shown
 from farm.params.sweeps import count_points, list_faults, points
 from farm.params.templates import Filled, Templates
+from farm.params.timing import timing_faults
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,17 @@ class Resolved:
     notices: list[str]
 
 
-def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_seed: Callable[[], int]) -> Resolved:
+def resolve(
+    request: JobRequest,
+    entry: ModelEntry,
+    *,
+    max_renders: int,
+    draw_seed: Callable[[], int],
+    now: float | None = None,
+) -> Resolved:
     """The renders that a request asks for: every prompt with every combination of values with every seed.
+
+    The times of the request are held against `now`, by default the machine's clock.
 
     Seeds that are drawn are drawn once and shared by all prompts, so that pictures can be compared.
 
@@ -37,6 +48,7 @@ def resolve(request: JobRequest, entry: ModelEntry, *, max_renders: int, draw_se
     family = family_named(entry.family)
     door = Door(request, entry)
     door.title()
+    door.faults += timing_faults(request, system_clock() if now is None else now)
     templates = Templates(request)
     door.faults += templates.faults
     door.notices += templates.notices
@@ -92,7 +104,7 @@ def _values(door: Door, check: Callable[[Door], dict[str, Any]]) -> list[dict[st
     return found
 
 
-def check_request(document: object, catalog: Catalog, *, max_renders: int) -> JobRequest:
+def check_request(document: object, catalog: Catalog, *, max_renders: int, now: float | None = None) -> JobRequest:
     """A request from parsed JSON, checked against its model too; `resolve` will not refuse it.
 
     Raises:
@@ -102,7 +114,7 @@ def check_request(document: object, catalog: Catalog, *, max_renders: int) -> Jo
     request, faults = read_request(document)
     if request is not None:
         try:
-            resolve(request, catalog.model(request.model), max_renders=max_renders, draw_seed=lambda: 0)
+            resolve(request, catalog.model(request.model), max_renders=max_renders, draw_seed=lambda: 0, now=now)
         except UnknownModel as unknown:
             if not faults:
                 raise

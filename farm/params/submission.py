@@ -10,6 +10,7 @@ from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED
 
 ClassName = Literal["urgent", "normal", "bulk"]
+AfterFailure = Literal["cancel", "run"]
 
 
 #: The parameters that may be lists, in the order in which they vary: the last the fastest, but for seeds.
@@ -67,6 +68,12 @@ class JobRequest(BaseModel):
     deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
     class_name: ClassName = Field("normal", alias="class", description="urgent before normal before bulk")
     title: str | None = Field(None, max_length=300)
+    not_before: float | str | None = Field(None, description="held until then: seconds from now, or ISO 8601 with zone")
+    deadline: float | str | None = Field(None, description="what has not ended by then expires: seconds, or ISO 8601")
+    after: list[str] | None = Field(None, description="ids of jobs of the project that must end first")
+    after_failure: AfterFailure | None = Field(
+        None, description="if one of them does not end as done: cancel this job (the default), or run it nevertheless"
+    )
     dry_run: bool | None = Field(None, description="only say what it would be, cost and take; nothing is accepted")
 
     @property
@@ -137,7 +144,7 @@ def _kind(value: object) -> str:
 
 
 #: Fields that take one value or several: pydantic tells the faults of each way on its own.
-_EITHER = frozenset({"prompt", "rows", *SWEPT})
+_EITHER = frozenset({"prompt", "rows", "not_before", "deadline", *SWEPT})
 _WANTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -167,10 +174,13 @@ def _faults(error: ValidationError) -> list[Fault]:
             message = f"must be a text or a list of texts; seen {_kind(seen)}"
         elif location == ["rows"]:
             message = f"must be a list of objects or the text of a CSV file; seen {_kind(seen)}"
+        elif location in (["not_before"], ["deadline"]):
+            message = f"must be a number of seconds or a text in ISO 8601; seen {_kind(seen)} {shown(seen)}"
         elif kind in _WANTED:
             message = f"{_WANTED[kind]}; seen {_kind(seen)} {shown(seen)}"
         else:
             message = f"{found['msg'].replace('Input should be', 'must be')}; seen {shown(seen)}"
-        if not (len(location) == 1 and location[0] in _EITHER and isinstance(seen, list)):
+        several = isinstance(seen, list) and location[0] not in ("not_before", "deadline")
+        if not (len(location) == 1 and location[0] in _EITHER and several):
             faults.setdefault(where, Fault(where, message))
     return list(faults.values())
