@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from farm.connections import Connections
 from farm.ids import new_id
-from scheduler import reaping, retiring, ringing
+from scheduler import learning, reaping, retiring, ringing
 from scheduler.leadership import Leadership
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class Duty(Protocol):
 
 
 #: In this order: what was reaped is rung for in the same round.
-DUTIES: Sequence[Duty] = (retiring, reaping, ringing)
+DUTIES: Sequence[Duty] = (retiring, reaping, ringing, learning)
 
 
 class Supervisor:

@@ -32,6 +32,8 @@ RECENT = 12
 CHANGED = 0.3  # of the logarithm: by about a third; and by more than they differ among themselves
 #: The share by which the usual batch moves to each new one.
 BATCH_STEP = 0.05
+#: A worker's speed is taken over so many seconds in which work waited all the time.
+SPELL_SECONDS = 20.0
 #: Samples count up to here: then one is as good as another.
 MOST_SAMPLES = 1_000_000
 
@@ -65,7 +67,8 @@ class PoolTimes:
     alone_scores: tuple[float, ...] = ()  # of estimates that knew the batch
     batch_scores: tuple[float, ...] = ()  # of estimates that did not
     stays: tuple[float, ...] = ()  # seconds from claim to settle / seconds that the device worked for its batch
-    busy: tuple[float, ...] = ()  # GPU-seconds that a worker spent in one second while work waited
+    busy: tuple[float, ...] = ()  # GPU-seconds that a worker rendered in one second while work waited
+    spell: tuple[float, float] | None = None  # since when work waits, and the GPU-seconds rendered since
 
     @classmethod
     def seeded(cls, entry: ModelEntry) -> "PoolTimes":
@@ -132,6 +135,21 @@ class PoolTimes:
             offs.append(math.log(observed.gpu_seconds / known))
             times = times._one(entry, demand, observed, known)
         return times._judged(median(offs)) if offs else times
+
+    def watched(self, now: float, gpu_seconds: float, *, workers: int, waiting: bool) -> "PoolTimes":
+        """After a look at the pool: so much was rendered since the last one, by so many workers.
+
+        While work waits, what a worker renders in a second says how much is lost between claims, uploads and
+        settles: the forecasts need it.
+        """
+        if not waiting or workers == 0:
+            return replace(self, spell=None) if self.spell else self
+        since, rendered = self.spell or (now, -gpu_seconds)  # what ends now was rendered before
+        rendered += gpu_seconds
+        if now - since < SPELL_SECONDS:
+            return replace(self, spell=(since, rendered))
+        sample = rendered / (now - since) / workers
+        return replace(self, busy=scores.added(self.busy, sample) if sample > 0 else self.busy, spell=(now, 0.0))
 
     def _one(self, entry: ModelEntry, demand: Demand, observed: Observed, known: float) -> "PoolTimes":
         rows = max(observed.batch_size, 1)
