@@ -16,8 +16,9 @@ from farm.database import read, write
 from farm.errors import BudgetSpent, NotFound, QuotaExceeded
 from farm.params import JobRequest, resolve
 from farm.progress import JobChanged
-from farm.tables import Event, Job, Lane, Project, Render
+from farm.tables import Event, Job, Lane, Project
 from scheduler import quotas
+from scheduler.bulk import insert_renders
 from scheduler.doorbell import ring, tell
 from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
 from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
@@ -27,7 +28,6 @@ __all__ = ["Submitted", "submit", "sync_catalog"]
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 1_000  # rows in one statement
 #: Drawn seeds stay short enough to be read out and typed again.
 DRAWN_SEEDS = 2**32
 
@@ -162,7 +162,7 @@ def _insert(
         "payload": payload,
     }
     connection.execute(insert(Event), event)
-    for start in range(0, len(renders), CHUNK):
-        chunk = [row | {"flow_id": flow_id} for row in renders[start : start + CHUNK]]
-        connection.execute(insert(Render), chunk)
+    for row in renders:
+        row["flow_id"] = flow_id
+    insert_renders(connection, renders)
     wake_flow(connection, flow_id, weight)

@@ -24,6 +24,7 @@ from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass,
 from scheduler.admission import Submitted, submit
 from scheduler.estimates import gpu_seconds
 from scheduler.lanes import sync_catalog
+from tests.scheduler.burning import burning_at
 from tests.scheduler.conftest import START, TestClock, connect
 
 LANE = "sana-demo@fp32"
@@ -188,19 +189,12 @@ class TestRepeated:
 
 
 class TestCutOff:
-    def test_a_failure_before_the_commit_leaves_nothing(self, connections: Connections, project: str) -> None:
-        seen = []
-
-        def fail_at_the_second_chunk(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-            if statement.startswith("INSERT INTO renders"):
-                seen.append(statement)
-                if len(seen) == 2:
-                    raise OSError("the machine is burning")
-
-        event.listen(connections.engine, "before_cursor_execute", fail_at_the_second_chunk)
-        with pytest.raises(OSError, match="burning"):
+    @pytest.mark.parametrize("chunk", [1, 2])
+    def test_a_failure_before_the_commit_leaves_nothing(
+        self, connections: Connections, project: str, chunk: int
+    ) -> None:
+        with burning_at(connections.engine, chunk), pytest.raises(OSError, match="burning"):
             ask(connections, project, key="once", seeds=list(range(2000)))
-        event.remove(connections.engine, "before_cursor_execute", fail_at_the_second_chunk)
 
         tables = (Job, Flow, Render, Event, IdempotencyKey)
         assert [count(connections, table) for table in tables] == [0, 0, 0, 0, 0]
