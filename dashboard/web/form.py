@@ -18,6 +18,7 @@ _LAID_OUT = frozenset(
     {"model", "prompt", "negative_prompt", "seed", "seeds", "seed_count", "width", "height", "title"}
     | {"variables", "rows", "wildcards", "dry_run"}
 )
+_SWEEPS = frozenset({"variables", "rows", "wildcards"})
 _CLASS_HINT = "urgent before normal before bulk"
 
 
@@ -95,9 +96,9 @@ def read_typed(typed: MultiDict[str, str], form: Form) -> dict[str, Any]:
 def _read_seeds(typed: MultiDict[str, str], request: dict[str, Any]) -> None:
     seeds = typed.get("seeds", "").replace(",", " ").split()
     if seeds:
-        request["seeds"] = [_number(seed, int) for seed in seeds]
+        request["seeds"] = [number(seed, int) for seed in seeds]
     elif count := typed.get("seed_count", "").strip():
-        request["seed_count"] = _number(count, int)
+        request["seed_count"] = number(count, int)
 
 
 def _read_size(typed: MultiDict[str, str], request: dict[str, Any]) -> None:
@@ -106,7 +107,7 @@ def _read_size(typed: MultiDict[str, str], request: dict[str, Any]) -> None:
         width, height = typed.get("width", "").strip(), typed.get("height", "").strip()
     for side, value in (("width", width), ("height", height)):
         if value:
-            request[side] = _number(value, int)
+            request[side] = number(value, int)
 
 
 def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str, Any]) -> None:
@@ -118,10 +119,11 @@ def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str
         return
     whole = field.step != "any" or (field.kind == "choice" and value.isdecimal())
     numeric = field.kind == "number" or whole
-    request[field.name] = _number(value, int if whole else float) if numeric else value
+    request[field.name] = number(value, int if whole else float) if numeric else value
 
 
-def _number(text: str, kind: Callable[[str], int | float]) -> int | float | str:
+def number(text: str, kind: Callable[[str], int | float]) -> int | float | str:
+    """What was typed as a number of this kind; as it stands if it is none."""
     if len(text) <= 40 and text.isascii():
         try:
             return kind(text)
@@ -136,9 +138,9 @@ def by_field(faults: Sequence[Fault], form: Form) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for fault in faults:
         name, _, place = fault.field.removeprefix("/").partition("/")
-        each = {"prompt": "line", "seeds": "seed"}.get(name)
-        message = f"{each} {int(place) + 1}: {fault.message}" if each and place.isdecimal() else fault.message
-        field = "seeds" if name == "seed" else name if name in fields else ""
+        each = {"prompt": "line", "seeds": "seed"}.get(name, "value")
+        message = f"{each} {int(place) + 1}: {fault.message}" if place.isdecimal() else fault.message
+        field = "seeds" if name == "seed" else "sweep" if name in _SWEEPS else name if name in fields else ""
         found.setdefault(field, []).append(message)
     return found
 

@@ -16,6 +16,7 @@ from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
 from dashboard.web.artifacts import address
 from dashboard.web.form import Typed, by_field, form_of, read_typed, typed_again
+from dashboard.web.sweeping import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
@@ -41,7 +42,9 @@ def send() -> ResponseReturnValue:
     """Submit what was typed; on faults the form again with what is wrong beside each field."""
     typed = request.form
     entry = _chosen_model(typed.get("model"))
-    document = read_typed(typed, form_of(parameters_schema(entry)))
+    form = form_of(parameters_schema(entry))
+    document = read_typed(typed, form)
+    read_sweep(typed.get("sweep", ""), form, document)
     try:
         asked = check_request(document, farm().catalog, max_renders=farm().settings.max_renders_per_job)
     except InvalidRequest as refused:

@@ -25,6 +25,7 @@ from farm.security import Role
 from farm.settings import Settings
 from farm.storage import Storage
 from scheduler.admission import sync_catalog
+from tests.dashboard.visiting import sign_in
 from tests.servers import S3
 
 
@@ -203,3 +204,8 @@ def _house(connections: Connections, ours: Tenant, theirs: Tenant) -> House:
     app = create_app(connections)
     app.testing = False  # errors become answers, as in production
     return House(app, connections, ours, theirs)
+
+
+@pytest.fixture
+def visitor(house: House) -> FlaskClient:
+    return sign_in(house)

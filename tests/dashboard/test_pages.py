@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,22 +17,14 @@ from farm.params import check_request
 from farm.params.forms import parameters_schema
 from farm.tables import Render
 from tests.dashboard.conftest import House
-from tests.dashboard.test_sign_in import PAGE, sign_in, token_of
-
-
-@pytest.fixture
-def visitor(house: House) -> FlaskClient:
-    return sign_in(house)
+from tests.dashboard.visiting import PAGE, token_of
+from tests.dashboard.visiting import typed as _typed
 
 
 def _text(client: FlaskClient, path: str) -> str:
     answer = client.get(path, headers=PAGE)
     assert answer.status_code == 200, path
     return answer.get_data(as_text=True)
-
-
-def _typed(client: FlaskClient, page: str = "/submit", **typed: Any) -> dict[str, Any]:
-    return {"csrf_token": token_of(client, page), "model": "sana-demo", "size": "128x128", **typed}
 
 
 def test_an_empty_farm_says_what_to_do(visitor: FlaskClient) -> None:

@@ -4,31 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.auth import safe_next
 from farm.accounts import sign_in_link
 from tests.dashboard.conftest import House
-
-PAGE = {"Accept": "text/html"}
-
-
-def token_of(client: FlaskClient, path: str) -> str:
-    """The token in the form of a page."""
-    text = client.get(path, headers=PAGE).get_data(as_text=True)
-    found = re.search(r'name="csrf_token" value="([^"]+)"', text)
-    assert found, text
-    return found[1]
-
-
-def sign_in(house: House) -> FlaskClient:
-    client = house.client
-    form = {"name": house.ours.user_name, "password": house.ours.password, "csrf_token": token_of(client, "/sign-in")}
-    answer = client.post("/sign-in", data=form)
-    assert answer.status_code == 303, answer.get_data(as_text=True)
-    return client
+from tests.dashboard.visiting import PAGE, sign_in, token_of
 
 
 def link_path(house: House, seconds: float = 60.0) -> str:

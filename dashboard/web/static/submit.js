@@ -5,12 +5,16 @@ const button = form.querySelector('button.main');
 function total() {
   const prompts = form.prompt.value.split('\n').filter((line) => line.trim()).length;
   const seeds = form.seeds.value.split(/[\s,]+/).filter(Boolean).length || Math.max(1, Number(form.seed_count.value) || 1);
+  const lists = form.sweep.value.split('\n').filter((line) => line.includes('=') && !line.trim().startsWith('__'));
+  const values = lists.reduce((product, line) => product * line.split('=')[1].split(',').filter((value) => value.trim()).length, 1);
   form.querySelector('[data-count]').textContent =
-    prompts * seeds > 1 ? `${prompts} ${prompts === 1 ? 'prompt' : 'prompts'} × ${seeds} = ${prompts * seeds} renders` : '';
+    values > 1 ? `up to ${prompts * seeds * values} renders`
+      : prompts * seeds > 1 ? `${prompts} ${prompts === 1 ? 'prompt' : 'prompts'} × ${seeds} = ${prompts * seeds} renders` : '';
 }
 
 function fieldOf(pointer) {
   const name = pointer.split('/')[1] ?? '';
+  if (['variables', 'rows', 'wildcards'].includes(name)) return 'sweep';
   return name === 'seed' ? 'seeds' : form.querySelector(`[data-faults="${CSS.escape(name)}"]`) ? name : '';
 }
 
@@ -23,7 +27,8 @@ function show(faults) {
     const place = Number(pointer.split('/')[2]);
     const item = document.createElement('li');
     item.textContent = name === 'prompt' && place >= 0 ? `line ${place + 1}: ${detail}`
-      : name === 'seeds' && place >= 0 ? `seed ${place + 1}: ${detail}` : detail;
+      : name === 'seeds' && place >= 0 ? `seed ${place + 1}: ${detail}`
+      : place >= 0 ? `value ${place + 1}: ${detail}` : detail;
     list.append(item);
     list.hidden = false;
     const closed = list.closest('details:not([open])');
