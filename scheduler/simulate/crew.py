@@ -9,7 +9,6 @@ from scheduler.autoscale.policy import Memory, WorkerLoad
 from scheduler.claims import Claim
 from scheduler.simulate.fleet import VirtualPool
 
-
 DAY_SECONDS = 86_400.0
 
 

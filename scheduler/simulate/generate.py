@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from scheduler.simulate.trace import Arrival, Trace
@@ -19,7 +19,7 @@ class Mix:
     projects: Sequence[str] = ("ada", "ben", "cy", "dot")
     classes: Sequence[tuple[str, float]] = (("urgent", 1.0), ("normal", 8.0), ("bulk", 1.0))
     renders: Sequence[tuple[int, float]] = ((1, 6.0), (4, 3.0), (16, 1.0))
-    job: Arrival = Arrival(0.0)  #: model, sizes and steps of every job
+    job: Arrival = field(default_factory=lambda: Arrival(0.0))  #: model, sizes and steps of every job
 
     @property
     def mean_renders(self) -> float:
@@ -45,7 +45,7 @@ def poisson(rate: float, seconds: float, *, mix: Mix | None = None, seed: int = 
 def diurnal(
     peak: float, *, trough: float | None = None, seconds: float = DAY_SECONDS, mix: Mix | None = None, seed: int = 0
 ) -> list[Arrival]:
-    """Days: from `trough` renders a second at midnight (a tenth of the peak by default) to `peak` at noon, as a cosine."""
+    """Days, as a cosine: from `trough` renders a second at midnight (none: a tenth of the peak) to `peak` at noon."""
     low = peak / 10 if trough is None else trough
     return _thinned(
         lambda at: low + (peak - low) * (1 - math.cos(2 * math.pi * at / DAY_SECONDS)) / 2,

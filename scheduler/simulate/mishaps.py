@@ -33,7 +33,7 @@ def stall(world: World, crew: Crew, worker: VirtualWorker) -> None:
 
 
 def preempt(world: World, crew: Crew, worker: VirtualWorker) -> None:
-    """The machine is taken away after a notice: the worker claims nothing more, and gives back what it cannot finish."""
+    """The machine is taken away after a notice: the worker claims no more, and gives back what it cannot finish."""
     if worker.doing is Doing.GONE:
         return
     world.counted["preemptions"] += 1

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from farm.catalog import Catalog, load_catalog
-from farm.connections import Connections
 from farm.settings import Settings
 from scheduler.simulate import mishaps, scaling, working
 from scheduler.simulate.books import JobBook, Waits
