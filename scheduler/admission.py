@@ -20,6 +20,7 @@ from farm.tables import Event, Job, Lane, Project
 from scheduler import quotas
 from scheduler.bulk import insert_renders
 from scheduler.doorbell import ring, tell
+from scheduler.holding import Holding, check_after, initial, insert_dependencies
 from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
 from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
 from scheduler.rows import Row, job_row, render_rows
@@ -78,20 +79,22 @@ def submit(
     if key is not None and (earlier := _replay(connections, key)) is not None:
         return earlier
 
+    now = connections.clock()
     entry = connections.catalog.model(request.model)
     resolved = resolve(
         request,
         entry,
         max_renders=connections.settings.max_renders_per_job,
         draw_seed=lambda: secrets.randbelow(DRAWN_SEEDS),
+        now=now,
     )
-    now = connections.clock()
     door = _look(connections, project_id, entry, now)
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
     renders = render_rows(job, entry, resolved.renders)
+    holding = initial(request, now)
     try:
         with write(connections.engine) as connection:
-            _insert(connection, job, renders, request.class_name, door.weight, resolved.notices, key)
+            held = _insert(connection, job, renders, request.class_name, door.weight, resolved.notices, key, holding)
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.
         if key is not None and (winner := _replay(connections, key)) is not None:
@@ -104,7 +107,7 @@ def submit(
 
     changed = JobChanged(job_id=job["id"], project_id=project_id, version=job["version"])
     tell(connections, lanes=[entry.lane], changed=[changed])
-    rings = ring(connections, door.bells, len(renders))
+    rings = 0 if held else ring(connections, door.bells, len(renders))
     log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders), rings=rings)
     return Submitted(job["id"], resolved.notices, [parameters.seed for parameters in resolved.renders])
 
@@ -138,8 +141,9 @@ def _insert(
     weight: float,
     notices: list[str],
     key: Key | None,
-) -> None:
-    """Flow, job, key, event, renders. The flow's row, which claims wait for, is locked last."""
+    holding: Holding,
+) -> bool:
+    """Flow, job, key, event, renders; whether they are held. The flow's row, which claims wait for, is locked last."""
     project_id, now = job["project_id"], job["created_at"]
     quotas.check_admission(
         connection,
@@ -149,8 +153,10 @@ def _insert(
         now=now,
         lane=job["lane"],
     )
+    holding = check_after(connection, project_id, holding)
     flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
-    connection.execute(insert(Job), job | {"flow_id": flow_id})
+    connection.execute(insert(Job), job | holding.job_columns | {"flow_id": flow_id})
+    insert_dependencies(connection, job["id"], holding.after)
     if key is not None and not claim_key(connection, key, job["id"], now):
         raise _SameKeyCommitted
     payload = {"renders": len(renders), "notices": notices}
@@ -163,6 +169,9 @@ def _insert(
     }
     connection.execute(insert(Event), event)
     for row in renders:
+        row |= holding.render_columns
         row["flow_id"] = flow_id
     insert_renders(connection, renders)
-    wake_flow(connection, flow_id, weight)
+    if not holding.held:
+        wake_flow(connection, flow_id, weight)
+    return holding.held

@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from farm.connections import Connections
 from farm.ids import new_id
-from scheduler import learning, reaping, retiring, ringing
+from scheduler import expiring, learning, promoting, reaping, retiring, ringing
+from scheduler.autoscale import autoscaling
 from scheduler.leadership import Leadership
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ class Duty(Protocol):
 
 
 #: In this order: what was reaped is rung for in the same round.
-DUTIES: Sequence[Duty] = (retiring, reaping, ringing, learning)
+DUTIES: Sequence[Duty] = (retiring, reaping, expiring, promoting, ringing, learning, autoscaling)
 
 
 class Supervisor:

@@ -4,7 +4,8 @@ Every function commits what it did and then tells workers and watchers. What tou
 each a transaction of its own with its own event; called again after a crash in the middle, it does the rest.
 """
 
-from scheduler.control.cancelling import cancel_job, cancel_render
+from scheduler.control.cancelling import cancel_filtered, cancel_job, cancel_render
+from scheduler.control.filters import Found, RenderFilter
 from scheduler.control.pausing import pause_job, resume_job
 from scheduler.control.retrying import retry_render
 from scheduler.control.switches import (
@@ -17,6 +18,9 @@ from scheduler.control.switches import (
 )
 
 __all__ = [
+    "Found",
+    "RenderFilter",
+    "cancel_filtered",
     "cancel_job",
     "cancel_render",
     "pause_flow",

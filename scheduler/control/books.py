@@ -30,9 +30,14 @@ def set_status(
 
 def require_status(connection: Connection, job_id: str, *allowed: JobStatus) -> None:
     """Lock the job. Raises Overtaken unless it is in one of these states."""
-    status = connection.scalar(select(Job.status).where(Job.id == job_id).with_for_update())
-    if status not in allowed:
+    if lock_status(connection, job_id) not in allowed:
         raise Overtaken(job_id)
+
+
+def lock_status(connection: Connection, job_id: str) -> JobStatus | None:
+    """Lock the job; its state, or None when there is no such job."""
+    status = connection.scalar(select(Job.status).where(Job.id == job_id).with_for_update())
+    return None if status is None else JobStatus(status)
 
 
 def enter(

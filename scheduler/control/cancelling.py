@@ -1,22 +1,20 @@
-"""Cancel: a job or a render ends, whatever it was doing; its worker hears it between two steps."""
+"""Cancel: a job, a render, or all that a filter finds ends, whatever it was doing; workers hear it between steps."""
+
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement
 
 from farm.connections import Connections
-from farm.database import read, write
+from farm.database import read
 from farm.errors import Conflict
-from farm.lifecycle import TRANSITIONS, JobStatus, Outcome, RenderStatus
+from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
-from scheduler.control.books import enter
-from scheduler.control.finding import FoundJob, find_job, find_render
-from scheduler.control.moving import end_attempts, lock_renders, move
-from scheduler.doorbell import tell
-
-CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if RenderStatus.CANCELLED in targets)
-REASON = "cancelled"
+from scheduler.control.ending import CANCELLABLE, CANCELLED, Ending, end_renders
+from scheduler.control.filters import Found, RenderFilter, count_found, find_jobs
+from scheduler.control.finding import find_job, find_render
 
 
-def cancel_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:
+def cancel_job(connections: Connections, job_id: str, project_id: str | None = None, ending: Ending = CANCELLED) -> int:
     """Cancel what has not ended of a job; returns how many renders. A cancelled job may be cancelled again.
 
     Raises:
@@ -25,9 +23,7 @@ def cancel_job(connections: Connections, job_id: str, project_id: str | None = N
     """
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, project_id)
-    cancelled = 0
-    while chunk := _cancel_chunk(connections, job, Render.job_id == job.id):
-        cancelled += chunk
+    cancelled = end_renders(connections, job.id, ending)
     if not cancelled and job.status not in (JobStatus.OPEN, JobStatus.PAUSED, JobStatus.CANCELLED):
         raise Conflict(f"Job {job.id} has ended ({job.status}); nothing of it is left to cancel.")
     return cancelled
@@ -42,7 +38,7 @@ def cancel_render(connections: Connections, render_id: str, project_id: str | No
     """
     with read(connections.engine) as connection:
         render = find_render(connection, render_id, project_id)
-    if _cancel_chunk(connections, render.job, Render.id == render.id):
+    if end_renders(connections, render.job.id, CANCELLED, Render.id == render.id):
         return
     with read(connections.engine) as connection:
         status = find_render(connection, render_id, project_id).status
@@ -50,15 +46,23 @@ def cancel_render(connections: Connections, render_id: str, project_id: str | No
         raise Conflict(f"Render {render.id} has ended ({status}); it cannot be cancelled any more.")
 
 
-def _cancel_chunk(connections: Connections, job: FoundJob, which: ColumnElement[bool]) -> int:
-    now = connections.clock()
-    with write(connections.engine) as connection:
-        renders = lock_renders(connection, which, status=CANCELLABLE)
-        if not renders:
-            return 0
-        move(connection, renders, RenderStatus.CANCELLED, finished_at=now, reason=REASON)
-        end_attempts(connection, renders, Outcome.CANCELLED, REASON, now)
-        indexes = [render.index for render in renders]
-        changed = enter(connection, job.id, "cancelled", indexes=indexes, now=now, ended=RenderStatus.CANCELLED)
-    tell(connections, lanes=[job.lane], changed=[changed])
-    return len(renders)
+def cancel_filtered(connections: Connections, chosen: RenderFilter, *, dry_run: bool = False) -> Found:
+    """Cancel what has not ended of all that the filter finds; returns how many jobs and renders that were.
+
+    With `dry_run` they are only counted. Job by job and chunk by chunk: after a crash, call it again. What is
+    submitted while it works may be found or not.
+
+    Raises:
+        InvalidRequest: the filter asks for nothing, or for a state that cannot be cancelled.
+    """
+    chosen.check(CANCELLABLE)
+    with read(connections.engine) as connection:
+        if dry_run:
+            return count_found(connection, chosen)
+        jobs = find_jobs(connection, chosen)
+    return _cancel_each(connections, jobs, chosen.of_renders())
+
+
+def _cancel_each(connections: Connections, jobs: Sequence[str], which: Sequence[ColumnElement[bool]]) -> Found:
+    counts = [end_renders(connections, job_id, CANCELLED, *which) for job_id in jobs]
+    return Found(jobs=sum(count > 0 for count in counts), renders=sum(counts))

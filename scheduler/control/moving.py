@@ -1,6 +1,6 @@
 """Move many renders of a job at once, by the table of `farm.lifecycle`, with the fence raised."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from farm.lifecycle import Outcome, RenderStatus, check_transition
 from farm.tables import Attempt, Render
+from scheduler.lanes import wake_flow
 
 CHUNK = 1_000  # renders in one transaction: SQLite's only write lock is held for about 20 ms
 
@@ -19,24 +20,57 @@ class LockedRender:
     id: str
     index: int
     status: RenderStatus
+    flow_id: str
 
 
 def lock_renders(
-    connection: Connection, *which: ColumnElement[bool], status: Collection[RenderStatus], limit: int = CHUNK
+    connection: Connection,
+    *which: ColumnElement[bool],
+    status: Collection[RenderStatus],
+    behind: int = -1,
+    limit: int = CHUNK,
 ) -> list[LockedRender]:
     """The first renders by index in one of these states, locked; on SQLite the transaction is the lock.
+
+    `behind` leaves out the indexes up to this one: chunks of a large job then read each of its rows once.
 
     Claims skip locked rows; everyone else locks in the order of ids, which is that of indexes: no deadlock.
     """
     statement = (
-        select(Render.id, Render.index, Render.status)
-        .where(*which, Render.status.in_(sorted(state.value for state in status)))
+        select(Render.id, Render.index, Render.status, Render.flow_id)
+        .where(*which, Render.index > behind, Render.status.in_(sorted(state.value for state in status)))
         .order_by(Render.index)
         .limit(limit)
         .with_for_update()
     )
     # Unpacked by place: `row.index` would be the method of tuples.
-    return [LockedRender(id_, index, RenderStatus(state)) for id_, index, state in connection.execute(statement)]
+    return [
+        LockedRender(id_, index, RenderStatus(state), flow_id)
+        for id_, index, state, flow_id in connection.execute(statement)
+    ]
+
+
+def in_chunks(step: Callable[[int], Sequence[LockedRender]]) -> int:
+    """Repeat `step`, a transaction on the first renders behind an index, until there are none; returns how many.
+
+    It begins again from the first index when it came to the end: meanwhile a worker may have given some back.
+    """
+    moved = 0
+    while True:
+        behind = -1
+        while renders := step(behind):
+            moved += len(renders)
+            if behind == -1 and len(renders) < CHUNK:
+                return moved  # it saw all there were
+            behind = renders[-1].index
+        if behind == -1:
+            return moved
+
+
+def wake_flows(connection: Connection, renders: Sequence[LockedRender]) -> None:
+    """Let the flows of renders that have become pending compete; the last rows that a transaction locks."""
+    for flow_id in sorted({render.flow_id for render in renders}):
+        wake_flow(connection, flow_id)
 
 
 def move(connection: Connection, renders: Sequence[LockedRender], to: RenderStatus, **values: Any) -> None:

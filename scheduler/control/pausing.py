@@ -1,19 +1,17 @@
 """Pause a job: its pending renders are held, the running ones end. Resume lets them be pending again."""
 
-from collections.abc import Callable
-
-from sqlalchemy import ColumnElement
+from collections.abc import Sequence
 
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
-from scheduler.control.books import Overtaken, enter, require_status, set_status
+from scheduler.control.books import Overtaken, enter, lock_status, set_status
 from scheduler.control.finding import FoundJob, find_job
-from scheduler.control.moving import lock_renders, move
-from scheduler.doorbell import ring, tell
-from scheduler.lanes import doorbells, wake_flow
+from scheduler.control.moving import LockedRender, in_chunks, lock_renders, move
+from scheduler.control.releasing import release
+from scheduler.doorbell import tell
 
 
 def pause_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:
@@ -24,7 +22,7 @@ def pause_job(connections: Connections, job_id: str, project_id: str | None = No
         Conflict: the job has ended.
     """
     job = _begin(connections, job_id, project_id, JobStatus.OPEN, JobStatus.PAUSED, "paused")
-    held = _in_chunks(lambda: _hold_chunk(connections, job))
+    held = _hold(connections, job)
     tell(connections, lanes=[job.lane])
     return held
 
@@ -37,13 +35,9 @@ def resume_job(connections: Connections, job_id: str, project_id: str | None = N
         Conflict: the job has ended.
     """
     job = _begin(connections, job_id, project_id, JobStatus.PAUSED, JobStatus.OPEN, "resumed")
-    released = _in_chunks(lambda: _release_chunk(connections, job))
-    alive_since = connections.clock() - connections.settings.worker_gone_seconds
-    with read(connections.engine) as connection:
-        bells = doorbells(connection, job.lane, alive_since)
     tell(connections, lanes=[job.lane])
-    ring(connections, bells, released)
-    return released
+    # A render with a time of its own waits for that time, a job that waits for another one waits on.
+    return release(connections, job, Render.eligible_at.is_(None))
 
 
 def _begin(
@@ -72,44 +66,16 @@ def _begin(
     return job
 
 
-def _in_chunks(chunk: Callable[[], int]) -> int:
-    moved = 0
-    try:
-        while count := chunk():
-            moved += count
-    except Overtaken:
-        pass  # somebody resumed, paused or cancelled it meanwhile: theirs is the later word
-    return moved
+def _hold(connections: Connections, job: FoundJob) -> int:
+    def step(behind: int) -> Sequence[LockedRender]:
+        with write(connections.engine) as connection:
+            renders = lock_renders(connection, Render.job_id == job.id, status=[RenderStatus.PENDING], behind=behind)
+            if not renders or lock_status(connection, job.id) is not JobStatus.PAUSED:
+                return []  # somebody resumed or cancelled it meanwhile: theirs is the later word
+            move(connection, renders, RenderStatus.HELD)
+            indexes = [render.index for render in renders]
+            changed = enter(connection, job.id, "held", indexes=indexes, now=connections.clock())
+        tell(connections, lanes=[], changed=[changed])
+        return renders
 
-
-def _hold_chunk(connections: Connections, job: FoundJob) -> int:
-    return _move_chunk(connections, job, RenderStatus.PENDING, RenderStatus.HELD, JobStatus.PAUSED)
-
-
-def _release_chunk(connections: Connections, job: FoundJob) -> int:
-    # A render with a time of its own waits for that time.
-    free = Render.eligible_at.is_(None)
-    return _move_chunk(connections, job, RenderStatus.HELD, RenderStatus.PENDING, JobStatus.OPEN, free)
-
-
-def _move_chunk(
-    connections: Connections,
-    job: FoundJob,
-    before: RenderStatus,
-    after: RenderStatus,
-    while_job_is: JobStatus,
-    *which: ColumnElement[bool],
-) -> int:
-    with write(connections.engine) as connection:
-        renders = lock_renders(connection, Render.job_id == job.id, *which, status=[before])
-        if not renders:
-            return 0
-        move(connection, renders, after)
-        require_status(connection, job.id, while_job_is)
-        event = "released" if after is RenderStatus.PENDING else "held"
-        indexes = [render.index for render in renders]
-        changed = enter(connection, job.id, event, indexes=indexes, now=connections.clock())
-        if after is RenderStatus.PENDING:
-            wake_flow(connection, job.flow_id)
-    tell(connections, lanes=[], changed=[changed])
-    return len(renders)
+    return in_chunks(step)

@@ -9,9 +9,9 @@ from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
 from scheduler.control.books import Overtaken, enter, require_status
 from scheduler.control.finding import find_render
-from scheduler.control.moving import lock_renders, move
+from scheduler.control.moving import lock_renders, move, wake_flows
 from scheduler.doorbell import ring, tell
-from scheduler.lanes import doorbells, wake_flow
+from scheduler.lanes import doorbells
 
 #: A retried render would be claimed at once: not while its job is paused.
 RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
@@ -19,6 +19,9 @@ RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
 
 def retry_render(connections: Connections, render_id: str, project_id: str | None = None) -> None:
     """Let a failed render be pending again, with no failures; its job is open again.
+
+    Jobs that waited for it and know already how it ended are not called back: what was cancelled stays so, what was
+    let go goes on. Those that have not heard yet wait for the new end.
 
     Raises:
         NotFound: the project (None: an operator) sees no such render.
@@ -45,7 +48,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
             require_status(connection, found.job.id, *RETRIED_IN)
             indexes = [render.index for render in renders]
             changed = enter(connection, found.job.id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
-            wake_flow(connection, found.job.flow_id)
+            wake_flows(connection, renders)
             alive_since = now - connections.settings.worker_gone_seconds
             bells = doorbells(connection, found.job.lane, alive_since)
     except Overtaken as paused:
