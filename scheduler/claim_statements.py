@@ -13,6 +13,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    func,
     literal_column,
     select,
     text,
@@ -65,15 +66,42 @@ class Taken:
     parameters: dict[str, Any]
     estimate: float
     failures: int
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The first pending render of a flow, as it was seen without a lock: another claimer may take it."""
+
+    id: str
+    batch_key: str
+    company: int | None
+    created_at: float
 
 
 _TAKEN = [getattr(Render, field.name) for field in fields(Taken)]
+_PLACE = tuple_(Render.rank, Render.id)
+_AT_PLACE = tuple_(bindparam("from_rank", type_=Render.rank.type), bindparam("from_id", type_=Render.id.type)) <= _PLACE
 
 
 def prepare(connection: Connection) -> None:
     """Plans by index, and a commit that does not wait for the disk, for this transaction; nothing on SQLite."""
     if connection.dialect.name == "postgresql":
         connection.execute(_POSTGRES)
+
+
+def peek(connection: Connection, flow_id: str, place: Place) -> Peeked | None:
+    """The first pending render of the flow from `place` on. Reads ix_renders_head, locks nothing."""
+    rank, from_id = place
+    row = connection.execute(_PEEK, {"flow": flow_id, "from_rank": rank, "from_id": from_id}).one_or_none()
+    return None if row is None else Peeked(*row)
+
+
+def count_waiting(connection: Connection, flow_id: str, place: Place, most: int) -> int:
+    """How many pending renders the flow has from `place` on, `most` at the most. Reads ix_renders_head only."""
+    rank, from_id = place
+    counted = connection.scalar(_count(most), {"flow": flow_id, "from_rank": rank, "from_id": from_id})
+    return int(counted or 0)
 
 
 def take_head(connection: Connection, flow_id: str, capacity: int, lease: Lease, place: Place) -> list[Taken]:
@@ -84,12 +112,15 @@ def take_head(connection: Connection, flow_id: str, capacity: int, lease: Lease,
     return _execute(connection, _take_head(capacity), lease, flow=flow_id, from_rank=rank, from_id=from_id)
 
 
-def take_fillers(connection: Connection, flow_id: str, head: Taken, seats: int, lease: Lease) -> list[Taken]:
-    """Lease up to `seats` pending renders of a flow with the head's batch key and the head's limit of company."""
-    values: dict[str, Any] = {"flow": flow_id, "of_key": head.batch_key}
-    if head.company is not None:
-        values["of_company"] = head.company
-    return _execute(connection, _take_fillers(seats, head.company is not None), lease, **values)
+def take_fillers(
+    connection: Connection, flow_id: str, batch_key: str, company: int | None, seats: int, lease: Lease, place: Place
+) -> list[Taken]:
+    """Lease up to `seats` pending renders of a flow, from `place` on, with this batch key and limit of company."""
+    rank, from_id = place
+    values: dict[str, Any] = {"flow": flow_id, "of_key": batch_key, "from_rank": rank, "from_id": from_id}
+    if company is not None:
+        values["of_company"] = company
+    return _execute(connection, _take_fillers(seats, company is not None), lease, **values)
 
 
 def _execute(connection: Connection, statement: Update, lease: Lease, **values: Any) -> list[Taken]:
@@ -101,15 +132,8 @@ def _execute(connection: Connection, statement: Update, lease: Lease, **values: 
 @cache
 def _take_head(capacity: int) -> Update:
     """Head: the first of ix_renders_head from the watermark on. Rest: ix_renders_fill right behind the head."""
-    place = tuple_(Render.rank, Render.id)
     head = (
-        select(Render.id, Render.batch_key, Render.company, Render.rank)
-        .where(
-            Render.flow_id == bindparam("flow"),
-            Render.status == _PENDING,
-            place >= tuple_(bindparam("from_rank", type_=Render.rank.type), bindparam("from_id", type_=Render.id.type)),
-        )
-        .order_by(Render.rank, Render.id)
+        _from_place(Render.id, Render.batch_key, Render.company, Render.rank)
         .limit(literal_column("1"))
         .with_for_update(skip_locked=True)
         .cte("head")
@@ -122,7 +146,7 @@ def _take_head(capacity: int) -> Update:
         Render.batch_key == of_head["batch_key"],
         Render.company.is_(None),
         of_head["company"].is_(None),
-        place > tuple_(of_head["rank"], of_head["id"]),
+        tuple_(of_head["rank"], of_head["id"]) < _PLACE,
     )
     return _lease(select(head.c.id).union_all(select(_locked(rest, "rest").c.id)))
 
@@ -136,8 +160,17 @@ def _take_fillers(seats: int, limited: bool) -> Update:
         company = and_(Render.company >= limit, Render.company <= limit)
     else:
         company = Render.company.is_(None)
-    rest = _fillers(seats).where(Render.batch_key == bindparam("of_key"), company)
+    rest = _fillers(seats).where(Render.batch_key == bindparam("of_key"), company, _AT_PLACE)
     return _lease(select(_locked(rest, "rest").c.id))
+
+
+def _from_place(*columns: Any) -> Select[Any]:
+    """The flow's pending renders in their order: ix_renders_head from the watermark on."""
+    return (
+        select(*columns)
+        .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING, _AT_PLACE)
+        .order_by(Render.rank, Render.id)
+    )
 
 
 def _fillers(seats: int) -> Select[Any]:
@@ -171,3 +204,12 @@ def _lease(ids: Any) -> Update:
         )
         .returning(*_TAKEN)
     )
+
+
+_PEEK = _from_place(Render.id, Render.batch_key, Render.company, Render.created_at).limit(literal_column("1"))
+
+
+@cache
+def _count(most: int) -> Select[Any]:
+    some = _from_place(Render.id).limit(literal_column(str(most))).subquery()
+    return select(func.count()).select_from(some)

@@ -4,7 +4,7 @@ A virtual time is what the row of a flow or class says and the charges that are 
 read by one statement, in one snapshot: a charge that is being folded is seen once, never twice and never not at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -54,11 +54,20 @@ class Order:
     unfolded: int
 
 
-def read_turns(connection: Connection, pool: str, shares: Mapping[str, float] = CLASSES) -> Order:
-    """The flows that compete for the pool now. `shares`: the classes, the most urgent first."""
+def read_turns(
+    connection: Connection,
+    pool: str,
+    shares: Mapping[str, float] = CLASSES,
+    without: Collection[str] = (),
+) -> Order:
+    """The flows that compete for the pool now, but for those `without`.
+
+    `shares`: the classes, the most urgent first.
+    """
     flows: list[FlowTime] = []
     classes: dict[str, _Class] = {}
-    for row in connection.execute(_standings(tuple(shares.items())), {"pool": pool}):
+    values: dict[str, Any] = {"pool": pool} | ({"without": sorted(without)} if without else {})
+    for row in connection.execute(_standings(tuple(shares.items()), bool(without)), values):
         id, class_name, weight, time, wakes, start, reached, count = row
         if id is not None:
             flows.append(FlowTime(id, class_name, weight, time, wakes))
@@ -95,7 +104,7 @@ class _Class:
 
 
 @cache
-def _standings(shares: tuple[tuple[str, float], ...]) -> CompoundSelect[Any]:
+def _standings(shares: tuple[tuple[str, float], ...], without: bool) -> CompoundSelect[Any]:
     """One statement for all: flows without charges, flows with some, rows of classes, charges of classes.
 
     Flows are read class by class, because a window function over 500 flows takes SQLite 1 ms, three short sorts
@@ -112,7 +121,7 @@ def _standings(shares: tuple[tuple[str, float], ...]) -> CompoundSelect[Any]:
     charged = _charged_flows(by_flow)
     parts: list[Select[Any]] = []
     for name, _ in shares:
-        parts += [_untouched(name, lane, by_flow), _charged(name, charged)]
+        parts += [_untouched(name, lane, by_flow, without), _charged(name, charged, without)]
     return union_all(*parts, _class_rows(lane), _class_charges(charges))
 
 
@@ -157,7 +166,7 @@ def _number(value: float) -> ColumnElement[float]:
     return literal_column(f"CAST({value!r} AS DOUBLE PRECISION)", Double)
 
 
-def _untouched(class_name: str, lane: CTE, by_flow: CTE) -> Select[Any]:
+def _untouched(class_name: str, lane: CTE, by_flow: CTE, without: bool) -> Select[Any]:
     """The first flows of one class that have no charges waiting. Reads ix_flows_backlogged, locks nothing."""
     first = (
         select(Flow.id, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.wakes)
@@ -167,6 +176,7 @@ def _untouched(class_name: str, lane: CTE, by_flow: CTE) -> Select[Any]:
             Flow.paused_at.is_(None),
             Flow.class_name == literal_column(f"'{class_name}'"),
             Flow.id.not_in(select(by_flow.c.flow_id)),
+            *_not_passed_over(Flow.id, without),
         )
         .order_by(Flow.virtual_time, Flow.id)
         .limit(literal_column(str(_FLOWS_READ)))
@@ -193,7 +203,7 @@ def _charged_flows(by_flow: CTE) -> CTE:
     )
 
 
-def _charged(class_name: str, charged: CTE) -> Select[Any]:
+def _charged(class_name: str, charged: CTE, without: bool) -> Select[Any]:
     """The first of them of one class."""
     first = (
         select(charged.c.id, charged.c.class_name, charged.c.weight, charged.c.virtual_time, charged.c.wakes)
@@ -201,12 +211,17 @@ def _charged(class_name: str, charged: CTE) -> Select[Any]:
             charged.c.backlogged == true(),
             charged.c.paused_at.is_(None),
             charged.c.class_name == literal_column(f"'{class_name}'"),
+            *_not_passed_over(charged.c.id, without),
         )
         .order_by(charged.c.virtual_time, charged.c.id)
         .limit(literal_column(str(_FLOWS_READ)))
         .subquery()
     )
     return _as_flow(first)
+
+
+def _not_passed_over(flow_id: ColumnElement[str], without: bool) -> list[ColumnElement[bool]]:
+    return [flow_id.not_in(bindparam("without", expanding=True))] if without else []
 
 
 def _as_flow(rows: Any) -> Select[Any]:

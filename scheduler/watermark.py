@@ -7,9 +7,15 @@ Place = tuple[int, str]
 BEGINNING: Place = (-(2**31), "00000000-0000-0000-0000-000000000000")
 
 
+#: So many marks are kept before those that are too old are thrown away.
+_MANY = 1000
+
+
 @dataclass
 class Watermark:
     """For each flow, where its head was at the last claim; the next claim looks from there on.
+
+    Those who take fillers of one batch key keep a mark for flow and key too, under a name of their own.
 
     While some transaction keeps an old snapshot, PostgreSQL cannot remove the index entries of claimed renders:
     without this, 61,000 of them slowed a claim from 2.8 to 32 ms. It hides what becomes pending below it
@@ -26,6 +32,8 @@ class Watermark:
 
     def set(self, flow_id: str, place: Place, now: float) -> None:
         """The head was here. A mark keeps the life it began with, however often it moves."""
+        if len(self._places) >= _MANY:
+            self._places = {mark: kept for mark, kept in self._places.items() if now < kept[1]}
         _, until = self._places.get(flow_id, (place, 0.0))
         self._places[flow_id] = (place, until if now < until else now + self.life)
 
