@@ -4,8 +4,9 @@ An artifact is written once, under the key of its own attempt: a late worker can
 """
 
 import hashlib
+import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,6 +62,34 @@ class StoredFile:
     content_type: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What a listing says of an object; `modified` in seconds since 1970, by the server's clock."""
+
+    key: str
+    modified: float
+
+
+@dataclass(frozen=True)
+class OpenUpload:
+    """A multipart upload that was begun and has not ended; `begun` in seconds since 1970, by the server's clock."""
+
+    key: str
+    upload_id: str
+    begun: float
+
+
+#: Under it lie all artifacts.
+ARTIFACTS = "projects/"
+_ARTIFACT_KEY = re.compile(r"projects/[^/]+/jobs/[^/]+/renders/([0-9a-f-]{36})/(\d+)/[^/]+")
+
+
+def attempt_of(key: str) -> tuple[str, int] | None:
+    """The render's id and the number of the attempt that an artifact's key names; None for any other key."""
+    named = _ARTIFACT_KEY.fullmatch(key)
+    return (named[1], int(named[2])) if named else None
 
 
 def artifact_key(project_id: str, job_id: str, render_id: str, attempt: int, filename: str) -> str:
@@ -141,6 +170,35 @@ class Storage:
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
                     yield item["Key"]
+
+    def page(self, prefix: str, after: str = "", most: int = 1000) -> Sequence[StoredObject]:
+        """At most `most` objects (1,000 at most) whose keys start with `prefix` and come after `after`, in order.
+
+        One request. Fewer than `most` means that there are no more. Raises StorageDown.
+        """
+        with self._trouble(prefix):
+            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=most)
+        return [StoredObject(item["Key"], item["LastModified"].timestamp()) for item in found.get("Contents", [])]
+
+    def open_uploads(self, prefix: str) -> Sequence[OpenUpload]:
+        """Up to 1,000 multipart uploads under `prefix` that have not ended. Raises StorageDown."""
+        with self._trouble(prefix):
+            found = self._s3.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix)
+        return [
+            OpenUpload(item["Key"], item["UploadId"], item["Initiated"].timestamp())
+            for item in found.get("Uploads", [])
+        ]
+
+    def abort(self, upload: OpenUpload) -> None:
+        """Break off a multipart upload; one that ended meanwhile is left as it is. Raises StorageDown."""
+        from botocore.exceptions import ClientError
+
+        with self._trouble(upload.key):
+            try:
+                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id)
+            except ClientError as error:
+                if _code(error) not in {"404", "NoSuchUpload"}:
+                    raise
 
     def close(self) -> None:
         """Close the connections."""

@@ -74,8 +74,6 @@ def _was_in_a_pass(attempt: Any) -> bool:
     A worker says with each beat what its renders do. What was only claimed at its last beat may have waited; what was
     claimed after it may have begun: it is the one that kills at once.
     """
-    if attempt.phase not in (Phase.CLAIMED.value, Phase.PARKED.value):
-        return attempt.phase != Phase.FINISHING.value
-    return attempt.phase == Phase.CLAIMED and (
-        attempt.heartbeat_at is None or attempt.heartbeat_at <= attempt.started_at
-    )
+    if attempt.phase == Phase.CLAIMED:
+        return attempt.heartbeat_at is None or bool(attempt.heartbeat_at <= attempt.started_at)
+    return attempt.phase in (Phase.ENCODING, Phase.STEPPING)

@@ -15,7 +15,17 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from farm.connections import Connections
 from farm.ids import new_id
-from scheduler import expiring, learning, promoting, reaping, retiring, ringing
+from scheduler import (
+    expiring,
+    learning,
+    promoting,
+    quarantining,
+    reaping,
+    retaining,
+    retiring,
+    ringing,
+    sweeping,
+)
 from scheduler.autoscale import autoscaling
 from scheduler.leadership import Leadership
 
@@ -41,7 +51,18 @@ class Duty(Protocol):
 
 
 #: In this order: what was reaped is rung for in the same round.
-DUTIES: Sequence[Duty] = (retiring, reaping, expiring, promoting, ringing, learning, autoscaling)
+DUTIES: Sequence[Duty] = (
+    retiring,
+    reaping,
+    expiring,
+    promoting,
+    ringing,
+    learning,
+    autoscaling,
+    quarantining,
+    retaining,
+    sweeping,
+)
 
 
 class Supervisor:

@@ -63,6 +63,7 @@ class Worker(Base):
     drain_asked_at: Mapped[Seconds | None]  # told to finish what it holds and to end
     quarantined_at: Mapped[Seconds | None]  # claims nothing: it fails where others succeed
     quarantine_reason: Mapped[str | None] = mapped_column(Text)
+    released_at: Mapped[Seconds | None]  # by an operator: what failed before then is forgotten
 
 
 class Lease(Base):

@@ -87,6 +87,7 @@ def _extend() -> None:
         sa.Column("drain_asked_at", sa.Double()),
         sa.Column("quarantined_at", sa.Double()),
         sa.Column("quarantine_reason", sa.Text()),
+        sa.Column("released_at", sa.Double()),
     )
     _add(
         "projects",

@@ -1,0 +1,140 @@
+"""Duty: what has been kept long enough is removed: ended jobs with their files, and rows that only tell of the past.
+
+A job goes in small transactions, files before rows: a crash at any point leaves a job with fewer renders, which the
+next pass finds again. A job that another one still waits for (`after`) stays.
+"""
+
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Delete, and_, delete, exists, func, or_, select, tuple_
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import StorageDown
+from farm.lifecycle import WorkerStatus
+from farm.security import KeyKind
+from farm.tables import (
+    Artifact,
+    Attempt,
+    Dependency,
+    Event,
+    IdempotencyKey,
+    Intake,
+    Job,
+    Key,
+    Observation,
+    Project,
+    Render,
+    ScaleDecision,
+    Worker,
+)
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 10.0
+#: Renders or rows removed in one transaction, and transactions in one pass: other duties have their turn between.
+CHUNK = 500
+CHUNKS_A_PASS = 10
+DAY = 86_400.0
+
+
+def one_pass(connections: Connections, now: float) -> int:
+    """Remove some of what is too old; returns how many chunks. Several passes remove the rest."""
+    done = 0
+    while done < CHUNKS_A_PASS:
+        with read(connections.engine) as connection:
+            job_id = connection.scalar(_oldest_job(now, connections.settings.retain_days))
+        if job_id is None:
+            break
+        try:
+            _remove_some(connections, job_id)
+        except StorageDown as error:
+            log.warning("retention put off: files cannot be removed", job_id=job_id, reason=str(error))
+            break
+        done += 1
+    before = now - connections.settings.retain_events_days * DAY
+    for statement in _old_rows(before):
+        while done < CHUNKS_A_PASS:
+            with write(connections.engine) as connection:
+                removed = connection.execute(statement).rowcount
+            done += bool(removed)
+            if removed < CHUNK:
+                break
+    return done
+
+
+def _oldest_job(now: float, default_days: float | None) -> Any:
+    """A job that ended too long ago, and that no other waits for. Reads ix_jobs_finished_at."""
+    days = func.coalesce(Project.retention_days, default_days)
+    waited_for = exists().where(Dependency.after_id == Job.id, Dependency.resolved_at.is_(None))
+    return (
+        select(Job.id)
+        .join(Project, Project.id == Job.project_id)
+        .where(Job.finished_at.is_not(None), Job.finished_at < now - days * DAY, ~waited_for)
+        .order_by(Job.finished_at)
+        .limit(1)
+    )
+
+
+def _remove_some(connections: Connections, job_id: str) -> None:
+    """Some renders of the job with their files; when there are none left its events, and then the job itself."""
+    with read(connections.engine) as connection:
+        renders = connection.scalars(
+            select(Render.id).where(Render.job_id == job_id).order_by(Render.index).limit(CHUNK)
+        ).all()
+        keys = connection.scalars(select(Artifact.key).where(Artifact.render_id.in_(renders))).all()
+    if keys:
+        connections.storage.delete(keys)
+    try:
+        with write(connections.engine) as connection:
+            if renders:
+                for table in (Artifact, Attempt):
+                    connection.execute(delete(table).where(table.render_id.in_(renders)))
+                connection.execute(delete(Render).where(Render.id.in_(renders)))
+            # Locked last, as everywhere.
+            if connection.scalar(select(Job.finished_at).where(Job.id == job_id).with_for_update()) is None:
+                raise _Reopened
+            if not renders:
+                _remove_job(connection, job_id)
+    except _Reopened:
+        log.info("job not removed: a render of it was retried", job_id=job_id)
+
+
+class _Reopened(Exception):
+    """The job goes on, by somebody's wish: what was about to be removed stays."""
+
+
+def _remove_job(connection: Connection, job_id: str) -> None:
+    """A chunk of its events; with the last of them all that refers to the job, and its row."""
+    versions = select(Event.version).where(Event.job_id == job_id).order_by(Event.version).limit(CHUNK)
+    removed = connection.execute(delete(Event).where(Event.job_id == job_id, Event.version.in_(versions)))
+    if removed.rowcount == CHUNK:
+        return
+    resolved = and_(Dependency.after_id == job_id, Dependency.resolved_at.is_not(None))
+    connection.execute(delete(Dependency).where(or_(Dependency.job_id == job_id, resolved)))
+    for table in (Intake, IdempotencyKey):
+        connection.execute(delete(table).where(table.job_id == job_id))
+    connection.execute(delete(Job).where(Job.id == job_id))
+    log.info("job removed: kept long enough", job_id=job_id)
+
+
+def _old_rows(before: float) -> list[Delete]:
+    """Rows that only tell of the past: a chunk of each kind that is older than `before`.
+
+    Where no index has the time, those with the smallest ids are looked at: ids count up as time does.
+    """
+    event = tuple_(Event.job_id, Event.version)
+    events = select(Event.job_id, Event.version).where(Event.at < before).order_by(Event.at).limit(CHUNK)
+    decisions = select(ScaleDecision.id).where(ScaleDecision.at < before).order_by(ScaleDecision.at).limit(CHUNK)
+    replays = select(IdempotencyKey.id).order_by(IdempotencyKey.id).limit(CHUNK)
+    observations = select(Observation.id).order_by(Observation.id).limit(CHUNK)
+    spent = or_(Key.used_at.is_not(None), Key.expires_at < before)
+    return [
+        delete(Event).where(event.in_(events)),
+        delete(ScaleDecision).where(ScaleDecision.id.in_(decisions)),
+        delete(IdempotencyKey).where(IdempotencyKey.id.in_(replays), IdempotencyKey.created_at < before),
+        delete(Observation).where(Observation.id.in_(observations), Observation.at < before),
+        delete(Key).where(Key.kind == KeyKind.SIGN_IN.value, spent, Key.created_at < before),
+        delete(Worker).where(Worker.status == WorkerStatus.GONE.value, Worker.heartbeat_at < before),
+    ]
