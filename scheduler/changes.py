@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
 from farm.lifecycle import JOB_ENDED, JobStatus, RenderStatus, job_status
 from farm.progress import JobChanged
@@ -19,6 +20,13 @@ _COUNTERS = {
     RenderStatus.EXPIRED: Job.renders_expired,
 }
 
+_SPENT = ("gpu_seconds", "money", "watt_hours")
+_SET_STATUS = (
+    update(Job)
+    .where(Job.id == bindparam("of_job"))
+    .values(status=bindparam("new_status"), finished_at=bindparam("ended_at", type_=Job.finished_at.type))
+)
+
 
 @dataclass
 class JobChange:
@@ -27,14 +35,20 @@ class JobChange:
     ended: defaultdict[RenderStatus, int] = field(default_factory=lambda: defaultdict(int))
     #: Kind of event → indexes of the renders, and reasons by index where there are any.
     told: defaultdict[str, list[tuple[int, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    gpu_seconds: float = 0.0  # spent since the last time, and what that costs
+    money: float = 0.0
+    watt_hours: float = 0.0
 
 
-def record(connection: Connection, changes: Mapping[str, JobChange], now: float) -> list[JobChanged]:
+def record(
+    connection: Connection, changes: Mapping[str, JobChange], now: float, *, events: bool = True
+) -> list[JobChanged]:
     """Write the changes of these jobs (by id), one event for each kind, numbered by the job's version.
 
     Jobs are locked one by one in the order of their ids (deadlocks). Announce what it returns after the commit.
+    Without `events` nothing is told, and the version stays: for those whom nobody watches.
     """
-    return [_record_one(connection, job_id, changes[job_id], now) for job_id in sorted(changes)]
+    return [_record_one(connection, job_id, changes[job_id], now, events) for job_id in sorted(changes)]
 
 
 def paused(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:
@@ -43,19 +57,13 @@ def paused(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:
     return frozenset(rows)
 
 
-def _record_one(connection: Connection, job_id: str, change: JobChange, now: float) -> JobChanged:
-    counters = {
-        column.key: column + change.ended[status] for status, column in _COUNTERS.items() if change.ended[status]
-    }
-    job = connection.execute(
-        update(Job)
-        .where(Job.id == job_id)
-        .values(version=Job.version + len(change.told), **counters)
-        .returning(
-            Job.project_id, Job.version, Job.status, Job.renders_total,
-            Job.renders_done, Job.renders_failed, Job.renders_cancelled, Job.renders_expired,
-        )
-    ).one()  # fmt: skip
+def _record_one(connection: Connection, job_id: str, change: JobChange, now: float, events: bool) -> JobChanged:
+    told = change.told if events else {}
+    ended = {status.value: count for status, count in change.ended.items() if count}
+    values = {"of_job": job_id, "versions": len(told)} | ended
+    if change.gpu_seconds:
+        values |= {name: getattr(change, name) for name in _SPENT}
+    job = connection.execute(_count(tuple(sorted(ended)), bool(change.gpu_seconds)), values).one()
     before = JobStatus(job.status)
     after = job_status(
         before,
@@ -67,16 +75,35 @@ def _record_one(connection: Connection, job_id: str, change: JobChange, now: flo
     )
     if after is not before:
         finished_at = now if after in JOB_ENDED else None
-        connection.execute(update(Job).where(Job.id == job_id).values(status=after.value, finished_at=finished_at))
-    first = job.version - len(change.told) + 1
-    connection.execute(
-        insert(Event),
-        [
-            {"job_id": job_id, "version": first + place, "kind": kind, "at": now, "payload": _payload(renders, after)}
-            for place, (kind, renders) in enumerate(change.told.items())
-        ],
-    )
+        connection.execute(_SET_STATUS, {"of_job": job_id, "new_status": after.value, "ended_at": finished_at})
+    first = job.version - len(told) + 1
+    rows = [
+        {"job_id": job_id, "version": first + place, "kind": kind, "at": now, "payload": _payload(renders, after)}
+        for place, (kind, renders) in enumerate(told.items())
+    ]
+    if rows:
+        connection.execute(insert(Event), rows)
     return JobChanged(job_id=job_id, project_id=job.project_id, version=job.version)
+
+
+@cache
+def _count(ended: tuple[str, ...], spent: bool) -> Executable:
+    """Raise the version, these counters and what was spent of one job, by primary key; made once for each kind."""
+    values: dict[str, Any] = {"version": Job.version + bindparam("versions", type_=Job.version.type)}
+    for status in ended:
+        column = _COUNTERS[RenderStatus(status)]
+        values[column.key] = column + bindparam(status, type_=column.type)
+    if spent:
+        values |= {name: getattr(Job, name) + bindparam(name, type_=Job.money.type) for name in _SPENT}
+    return (
+        update(Job)
+        .where(Job.id == bindparam("of_job"))
+        .values(values)
+        .returning(
+            Job.project_id, Job.version, Job.status, Job.renders_total,
+            Job.renders_done, Job.renders_failed, Job.renders_cancelled, Job.renders_expired,
+        )
+    )  # fmt: skip
 
 
 def _payload(renders: list[tuple[int, str | None]], status: JobStatus) -> dict[str, Any]:

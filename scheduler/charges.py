@@ -6,9 +6,9 @@ here; a flow's time is what its row says and its charges that are not folded yet
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, literal, select
 
 from farm.tables import Charge, Flow, Lane, LaneClass
 from scheduler.fairness import Turn
@@ -29,12 +29,18 @@ class Entry:
     renders: int = 0
 
 
+_COLUMNS = tuple(field.name for field in fields(Entry))
+
+
 @dataclass(frozen=True)
 class Account:
     """Where a flow is charged."""
 
     lane: str
     class_name: str
+
+
+_ACCOUNTS = select(Flow.id, Flow.lane, Flow.class_name).where(Flow.id.in_(bindparam("flows", expanding=True)))
 
 
 def claimed(lane: str, turn: Turn, gpu_seconds: float, *, is_head: bool) -> Entry:
@@ -53,14 +59,14 @@ def claimed(lane: str, turn: Turn, gpu_seconds: float, *, is_head: bool) -> Entr
 
 def charge(connection: Connection, entries: Iterable[Entry], now: float) -> None:
     """Insert these charges; reads and locks nothing. Late in a transaction: an id that is given soon commits soon."""
-    rows = [asdict(entry) | {"at": now} for entry in entries]
+    rows = [{name: getattr(entry, name) for name in _COLUMNS} | {"at": now} for entry in entries]
     if rows:
         connection.execute(insert(Charge), rows)
 
 
 def accounts(connection: Connection, flow_ids: Collection[str]) -> dict[str, Account]:
     """The accounts of these flows, by primary key."""
-    rows = connection.execute(select(Flow.id, Flow.lane, Flow.class_name).where(Flow.id.in_(flow_ids)))
+    rows = connection.execute(_ACCOUNTS, {"flows": list(flow_ids)})
     return {id: Account(lane, class_name) for id, lane, class_name in rows}
 
 

@@ -15,8 +15,9 @@ from sqlalchemy.exc import OperationalError
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
+from farm.tables import Charge, Flow, Lane, LaneClass, Usage
 from scheduler.claim_statements import prepare
+from scheduler.costs import rates
 from scheduler.fairness import CLASSES, class_time, share_of
 
 #: A claimer that has read so many charges folds them. SQLite adds up 64 in 0.15 ms, PostgreSQL 256 in 0.3; there,
@@ -123,12 +124,7 @@ def _add_usage(connection: Connection, rows: Sequence[Any]) -> None:
     projects = dict(
         connection.execute(select(Flow.id, Flow.project_id).where(Flow.id.in_({row.flow_id for row in spent}))).all()
     )
-    pools = {
-        row.name: row
-        for row in connection.execute(
-            select(Pool.name, Pool.price_per_hour, Pool.watts).where(Pool.name.in_({row.pool for row in spent}))
-        )
-    }
+    rate = rates(connection, {row.pool for row in spent})
     used: defaultdict[tuple[str, int, str], list[float]] = defaultdict(lambda: [0.0, 0])
     for row in spent:
         if row.flow_id in projects:
@@ -150,8 +146,8 @@ def _add_usage(connection: Connection, rows: Sequence[Any]) -> None:
                 "day": day,
                 "pool": pool,
                 "gpu_seconds": seconds,
-                "money": seconds / 3600 * (pools[pool].price_per_hour if pool in pools else 0.0),
-                "watt_hours": seconds / 3600 * (pools[pool].watts if pool in pools else 0.0),
+                "money": rate[pool].money(seconds),
+                "watt_hours": rate[pool].watt_hours(seconds),
                 "renders": renders,
             }
             for (project_id, day, pool), (seconds, renders) in sorted(used.items())

@@ -1,7 +1,7 @@
 """How renders really went: written at the settle, read and removed by the learning duty."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert
@@ -34,7 +34,7 @@ class Observed:
 
     def row(self, *, render_id: str, pool: str, lane: str, at: float) -> Row:
         """The row of `observations`."""
-        return asdict(self) | {"render_id": render_id, "pool": pool, "lane": lane, "at": at}
+        return vars(self) | {"render_id": render_id, "pool": pool, "lane": lane, "at": at}
 
 
 def insert_observations(connection: Connection, rows: Sequence[Row]) -> None:

@@ -1,15 +1,15 @@
 """The settle: a worker says how renders ended, for the attempts it holds; one transaction for all of them.
 
-Locks, in this order: the renders by primary key in the order of their ids; then jobs, flows and classes, each in the
-order of theirs. It reads no index but primary keys. What a revoked attempt says is void.
+Locks, in this order: the renders by primary key in the order of their ids; then jobs, and flows that have work again,
+each in the order of theirs. It reads no index but primary keys, and takes one statement of each kind for all renders.
+What a revoked attempt says is void.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, and_, insert, select
 
 from farm.database import write
 from farm.ids import new_id
@@ -18,9 +18,11 @@ from farm.progress import JobChanged
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
 from scheduler.changes import JobChange, record
+from scheduler.costs import Rates, rates
 from scheduler.fairness import settle_cost
 from scheduler.leaving import Due, settle_flows
-from scheduler.transitions import LockedRender, end_attempt, lock_renders, move
+from scheduler.observations import Observed, insert_observations
+from scheduler.transitions import LockedRender, Move, lock_renders, move_all
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class Settlement:
     attempt: int
     outcome: Outcome
     reason: str | None = None
-    gpu_seconds: float | None = None
+    gpu_seconds: float | None = None  # as the engine measured it: what it is charged in the end
     artifacts: Sequence[Output] = ()
     log_lines: str | None = None  # of a FAILED one: what its worker wrote last, without secrets
+    observation: Observed | None = None  # of one that is done
 
     def __post_init__(self) -> None:
         if self.outcome not in (Outcome.DONE, Outcome.FAILED, Outcome.RETURNED):
@@ -68,17 +71,20 @@ def settle(
     *,
     max_failures: int = 3,
     worker_id: str | None = None,
+    pool: str | None = None,
+    events: bool = True,
 ) -> Settled:
     """Settle all that still stand at their attempt (and, when it is given, with this worker).
 
     A settlement that is repeated because the answer to the first got lost is accepted again, and changes nothing.
+    `pool`: where they were rendered; found by their attempts when it is not given. Without `events` nobody is told.
     """
     if not settlements:
         return Settled()
     with write(engine) as connection:
         renders = lock_renders(connection, [settlement.render_id for settlement in settlements])
         accepted: list[str] = []
-        moved: list[tuple[LockedRender, Settlement, RenderStatus]] = []
+        standing: list[tuple[LockedRender, Settlement]] = []
         for settlement in settlements:
             render = renders.pop(settlement.render_id, None)
             if render is None or render.attempt != settlement.attempt:
@@ -87,48 +93,70 @@ def settle(
                 accepted.append(render.id)
             elif render.status == RenderStatus.RUNNING and worker_id in (None, render.worker_id):
                 accepted.append(render.id)
-                moved.append((render, settlement, _settle_one(connection, render, settlement, now, max_failures)))
-        _store_artifacts(connection, [settlement for _, settlement, _ in moved], now)
-        jobs = record(connection, _changes(moved), now)
-        if moved:
-            back = [render for render, _, to in moved if to is RenderStatus.PENDING]
-            settle_flows(connection, _dues(moved), back, now)
+                standing.append((render, settlement))
+        if not standing:
+            return Settled(accepted)
+        jobs = _settle(connection, standing, _where(connection, pool, standing[0][1]), now, max_failures, events)
     return Settled(accepted, jobs)
 
 
-def _settle_one(
-    connection: Connection, render: LockedRender, settlement: Settlement, now: float, max_failures: int
-) -> RenderStatus:
-    """Move one render and end its attempt; returns where it went."""
-    end_attempt(
-        connection,
-        render,
-        settlement.outcome,
-        now=now,
-        reason=settlement.reason,
-        gpu_seconds=settlement.gpu_seconds,
-    )
-    if settlement.outcome is Outcome.DONE:
-        move(
-            connection,
-            render,
-            RenderStatus.DONE,
-            raise_attempt=False,
-            finished_at=now,
-            gpu_seconds=settlement.gpu_seconds,
-        )
-        return RenderStatus.DONE
+@dataclass(frozen=True)
+class _Where:
+    """The pool that rendered, and what it costs."""
+
+    pool: str
+    rates: Rates
+
+
+def _where(connection: Connection, pool: str | None, settlement: Settlement) -> _Where:
+    """By primary key; renders that are settled together were claimed by one worker, which serves one pool."""
+    if pool is None:
+        attempt = and_(Attempt.render_id == settlement.render_id, Attempt.number == settlement.attempt)
+        pool = connection.scalars(select(Attempt.pool).where(attempt)).one()
+    return _Where(pool, rates(connection, [pool])[pool])
+
+
+def _settle(
+    connection: Connection,
+    standing: Sequence[tuple[LockedRender, Settlement]],
+    where: _Where,
+    now: float,
+    max_failures: int,
+    events: bool,
+) -> list[JobChanged]:
+    moves = [_move(connection, render, settlement, where, now, max_failures) for render, settlement in standing]
+    move_all(connection, moves, now)
+    _store_artifacts(connection, [settlement for _, settlement in standing], now)
+    _keep_observations(connection, standing, where, now)
+    jobs = record(connection, _changes(moves, where), now, events=events)
+    back = [move.render for move in moves if move.to is RenderStatus.PENDING]
+    settle_flows(connection, _dues(moves), back, now, pool=where.pool)
+    return jobs
+
+
+def _move(
+    connection: Connection, render: LockedRender, settlement: Settlement, where: _Where, now: float, max_failures: int
+) -> Move:
+    """Where a render goes, by how its attempt ended."""
+    move = Move(render, RenderStatus.DONE, settlement.outcome, settlement.reason, render.failures, render.company)
+    move.log_lines = settlement.log_lines
+    move.gpu_seconds, move.money, move.watt_hours = render.gpu_seconds, render.money, render.watt_hours
+    if settlement.gpu_seconds is not None:
+        move.spent = spent = max(settlement.gpu_seconds, 0.0)
+        move.gpu_seconds = (render.gpu_seconds or 0.0) + spent
+        move.money = (render.money or 0.0) + where.rates.money(spent)
+        move.watt_hours = (render.watt_hours or 0.0) + where.rates.watt_hours(spent)
     if settlement.outcome is Outcome.RETURNED:
-        move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=settlement.reason)
-        return RenderStatus.PENDING
-    failures = render.failures + 1
-    blamed: dict[str, Any] = {"failures": failures, "reason": settlement.reason}
-    if failures >= max_failures:
-        move(connection, render, RenderStatus.FAILED, raise_attempt=True, finished_at=now, **blamed)
-        return RenderStatus.FAILED
-    blamed["company"] = _less_company(connection, render)
-    move(connection, render, RenderStatus.PENDING, raise_attempt=True, **blamed)
-    return RenderStatus.PENDING
+        move.to = RenderStatus.PENDING
+    elif settlement.outcome is Outcome.FAILED:
+        move.failures += 1
+        if move.failures >= max_failures:
+            move.to = RenderStatus.FAILED
+        else:
+            move.to, move.company = RenderStatus.PENDING, _less_company(connection, render)
+    if move.to is not RenderStatus.PENDING:
+        move.finished_at = now
+    return move
 
 
 def _less_company(connection: Connection, render: LockedRender) -> int:
@@ -168,28 +196,42 @@ def _store_artifacts(connection: Connection, settlements: Sequence[Settlement], 
         connection.execute(insert(Artifact), rows)
 
 
-def _changes(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> dict[str, JobChange]:
+def _keep_observations(
+    connection: Connection, standing: Sequence[tuple[LockedRender, Settlement]], where: _Where, now: float
+) -> None:
+    rows = [
+        settlement.observation.row(render_id=render.id, pool=where.pool, lane=render.lane, at=now)
+        for render, settlement in standing
+        if settlement.observation is not None
+    ]
+    insert_observations(connection, rows)
+
+
+def _changes(moves: Sequence[Move], where: _Where) -> dict[str, JobChange]:
     """Ends are counted; what goes back is told as 'retried' (blamed) or 'returned' (not)."""
     changes: defaultdict[str, JobChange] = defaultdict(JobChange)
-    for render, settlement, to in moved:
-        change = changes[render.job_id]
-        if to is RenderStatus.PENDING:
-            kind = "retried" if settlement.outcome is Outcome.FAILED else "returned"
+    for move in moves:
+        change = changes[move.render.job_id]
+        if move.to is RenderStatus.PENDING:
+            kind = "retried" if move.outcome is Outcome.FAILED else "returned"
         else:
-            kind = to.value
-            change.ended[to] += 1
-        change.told[kind].append((render.index, settlement.reason))
+            kind = move.to.value
+            change.ended[move.to] += 1
+        change.told[kind].append((move.render.index, move.reason))
+        if move.spent:
+            change.gpu_seconds += move.spent
+            change.money += where.rates.money(move.spent)
+            change.watt_hours += where.rates.watt_hours(move.spent)
     return changes
 
 
-def _dues(moved: Sequence[tuple[LockedRender, Settlement, RenderStatus]]) -> dict[str, Due]:
+def _dues(moves: Sequence[Move]) -> dict[str, Due]:
     """By flow, the measured seconds less the estimates that were charged at the claim."""
     dues: defaultdict[str, Due] = defaultdict(Due)
-    for render, settlement, to in moved:
-        due = dues[render.flow_id]
-        due.gpu_seconds += settle_cost(
-            render.estimate, settlement.gpu_seconds, keeps_estimate=settlement.outcome is not Outcome.RETURNED
-        )
-        due.spent += max(settlement.gpu_seconds or 0.0, 0.0)
-        due.renders += to is not RenderStatus.PENDING
+    for move in moves:
+        due = dues[move.render.flow_id]
+        keeps_estimate = move.outcome is not Outcome.RETURNED
+        due.gpu_seconds += settle_cost(move.render.estimate, move.spent, keeps_estimate=keeps_estimate)
+        due.spent += move.spent or 0.0
+        due.renders += move.to is not RenderStatus.PENDING
     return dues
