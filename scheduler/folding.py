@@ -25,6 +25,8 @@ from scheduler.fairness import CLASSES, class_time, share_of
 FOLD_AT = {"sqlite": 64, "postgresql": 256}
 #: How many ids below the newest that was folded are looked at again: charges whose claims committed late.
 LATE_IDS = 64
+#: How often the duty does what claimers leave: the last charges of a lane that fell silent, and those that were late.
+EVERY_SECONDS = 5.0
 _DAY = 86400.0
 
 #: Whoever waits longer than this for a flow gives up, and leaves the charges to the next: it locks the lane first

@@ -17,6 +17,7 @@ from farm.connections import Connections
 from farm.ids import new_id
 from scheduler import (
     expiring,
+    folding,
     learning,
     promoting,
     quarantining,
@@ -57,6 +58,7 @@ DUTIES: Sequence[Duty] = (
     expiring,
     promoting,
     ringing,
+    folding,
     learning,
     autoscaling,
     quarantining,
