@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, and_, func, or_, select, update
 from farm.catalog import Catalog, PoolEntry
 from farm.database import write
 from farm.ids import new_id
-from farm.tables import Flow, Lane, Pool, Worker
+from farm.tables import Flow, Lane, Pool, Project, Worker
 from scheduler.charges import Account, newcomer_time, unfolded_of
 from scheduler.fairness import flow_charge
 from scheduler.inserts import insert_or_ignore
@@ -51,17 +51,24 @@ def _sync_pool(connection: Connection, pool: PoolEntry, lane: str) -> None:
 
 
 def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_name: str, weight: float) -> str:
-    """The id of the project's flow of this class in this lane; a new one is idle."""
+    """The id of the project's flow of this class in this lane; a new one is idle, and paused if its project is.
+
+    A new one keeps the project from being paused or resumed until the commit: that must see it.
+    """
     this = and_(Flow.lane == lane, Flow.project_id == project_id, Flow.class_name == class_name)
     found = connection.scalar(select(Flow.id).where(this))
     if found is not None:
         return found
+    paused_at = connection.scalar(
+        select(Project.paused_at).where(Project.id == project_id).with_for_update(read=True, of=Project)
+    )
     row = {
         "id": new_id(),
         "lane": lane,
         "project_id": project_id,
         "class_name": class_name,
         "weight": weight,
+        "paused_at": paused_at,
     }
     connection.execute(insert_or_ignore(connection, Flow).values(row))
     return connection.execute(select(Flow.id).where(this)).scalar_one()

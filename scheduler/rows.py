@@ -1,13 +1,15 @@
 """What a request becomes in SQL: the row of its job and the rows of its renders. Pure, but for fresh ids."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from farm.catalog import ModelEntry
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import JobRequest, RenderParameters, batch_key, shape_of
-from scheduler.estimates import gpu_seconds
+from scheduler.estimates import Estimator, seeded
 
 TITLE_CHARS = 80
 #: Parameters that batch key, shape and estimate do not depend on.
@@ -41,8 +43,19 @@ def job_row(
     }
 
 
-def render_rows(job: Row, entry: ModelEntry, renders: Sequence[RenderParameters]) -> list[Row]:
-    """The rows of `renders`, pending, in the order of their index; their flow is not known yet."""
+def render_rows(
+    job: Row,
+    entry: ModelEntry,
+    renders: Sequence[RenderParameters],
+    estimator: Estimator | None = None,
+    *,
+    first_index: int = 0,
+) -> list[Row]:
+    """The rows of `renders`, pending, in the order of their index, the first of which is `first_index`.
+
+    Their flow is not known yet. `estimator`: what the farm has learnt; none: the catalog's formula.
+    """
+    estimator = estimator or seeded(entry)
     # Sorted, so that ids are in the order of indexes also when the machine's clock stepped back.
     ids = sorted(new_id() for _ in renders)
     common = {
@@ -52,19 +65,34 @@ def render_rows(job: Row, entry: ModelEntry, renders: Sequence[RenderParameters]
         "status": RenderStatus.PENDING.value,
         "created_at": job["created_at"],
     }
-    derived: dict[str, Row] = {}
+    shared: dict[Any, Row] = {}
     rows = []
     for index, parameters in enumerate(renders):
-        document = parameters.model_dump(mode="json")
         # Renders that differ in prompt and seed only, nearly always all of a job, share what follows from the rest.
-        alike = repr([value for name, value in document.items() if name not in VARYING])
-        if parameters.deterministic or alike not in derived:
-            derived[alike] = _derived(parameters, entry)
-        rows.append(common | derived[alike] | {"id": ids[index], "index": index, "parameters": document})
+        alike = _alike(parameters)
+        derived = shared.get(alike)
+        if derived is None or parameters.deterministic:
+            derived = shared[alike] = common | derived(parameters, entry, estimator)
+        # The document as it lies in the model: a copy of ten thousand would be a tenth of all work here.
+        rows.append({**derived, "id": ids[index], "index": first_index + index, "parameters": parameters.__dict__})
     return rows
 
 
-def _derived(parameters: RenderParameters, entry: ModelEntry) -> Row:
+def _alike(parameters: RenderParameters) -> Hashable:
+    values = _others(type(parameters))(parameters.__dict__)
+    try:
+        hash(values)
+    except TypeError:  # a parameter of a plugin's family that is a list
+        return repr(values)
+    return values
+
+
+@cache
+def _others(kind: type[RenderParameters]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    return itemgetter(*(name for name in kind.model_fields if name not in VARYING))
+
+
+def derived(parameters: RenderParameters, entry: ModelEntry, estimator: Estimator) -> Row:
     """What follows from parameters other than the prompt and the seed; for deterministic renders from all."""
     shape = shape_of(parameters, entry)
     return {
@@ -72,7 +100,7 @@ def _derived(parameters: RenderParameters, entry: ModelEntry) -> Row:
         "width": shape.width,
         "height": shape.height,
         "frames": shape.frames,
-        "estimate": gpu_seconds(entry, shape, parameters),
+        "estimate": estimator.gpu_seconds(entry, shape, parameters),
         "company": 1 if parameters.deterministic else None,
     }
 

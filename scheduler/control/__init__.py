@@ -6,7 +6,10 @@ each a transaction of its own with its own event; called again after a crash in 
 
 from scheduler.control.cancelling import cancel_filtered, cancel_job, cancel_render
 from scheduler.control.filters import Found, RenderFilter
+from scheduler.control.ordering import Place, reorder_job
 from scheduler.control.pausing import pause_job, resume_job
+from scheduler.control.projects import pause_project, resume_project
+from scheduler.control.reclassing import change_class
 from scheduler.control.retrying import retry_render
 from scheduler.control.switches import (
     pause_flow,
@@ -16,20 +19,27 @@ from scheduler.control.switches import (
     resume_lane,
     resume_pool,
 )
+from scheduler.control.transferring import transfer_job
 
 __all__ = [
     "Found",
+    "Place",
     "RenderFilter",
     "cancel_filtered",
     "cancel_job",
     "cancel_render",
+    "change_class",
     "pause_flow",
     "pause_job",
     "pause_lane",
     "pause_pool",
+    "pause_project",
+    "reorder_job",
     "resume_flow",
     "resume_job",
     "resume_lane",
     "resume_pool",
+    "resume_project",
     "retry_render",
+    "transfer_job",
 ]

@@ -12,6 +12,8 @@ from scheduler.lanes import wake_flow
 
 CHUNK = 1_000  # renders in one transaction: SQLite's only write lock is held for about 20 ms
 
+QUEUED = frozenset({RenderStatus.PENDING, RenderStatus.HELD})  # of which no worker knows
+
 
 @dataclass(frozen=True)
 class LockedRender:
@@ -69,7 +71,12 @@ def in_chunks(step: Callable[[int], Sequence[LockedRender]]) -> int:
 
 def wake_flows(connection: Connection, renders: Sequence[LockedRender]) -> None:
     """Let the flows of renders that have become pending compete; the last rows that a transaction locks."""
-    for flow_id in sorted({render.flow_id for render in renders}):
+    wake_flows_of(connection, {render.flow_id for render in renders})
+
+
+def wake_flows_of(connection: Connection, flow_ids: Collection[str]) -> None:
+    """Let these flows compete; in the order of their ids."""
+    for flow_id in sorted(flow_ids):
         wake_flow(connection, flow_id)
 
 

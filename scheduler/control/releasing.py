@@ -114,3 +114,12 @@ def ring_for(connections: Connections, lane: str, renders: int) -> None:
         bells = doorbells(connection, lane, alive_since)
     tell(connections, lanes=[lane])
     ring(connections, bells, renders)
+
+
+def wake_workers(connections: Connections, lane: str) -> None:
+    """Invite every worker of a lane: it is not counted how much may run now."""
+    alive_since = connections.clock() - connections.settings.worker_gone_seconds
+    with read(connections.engine) as connection:
+        bells = doorbells(connection, lane, alive_since)
+    tell(connections, lanes=[lane])
+    ring(connections, bells, sum(bell.workers * bell.max_batch for bell in bells) or 1)

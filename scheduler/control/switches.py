@@ -5,11 +5,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from farm.connections import Connections
-from farm.database import read, write
+from farm.database import write
 from farm.errors import NotFound
 from farm.tables import Flow, Lane, Pool
-from scheduler.doorbell import ring, tell
-from scheduler.lanes import doorbells, wake_flow
+from scheduler.control.releasing import wake_workers
+from scheduler.doorbell import tell
+from scheduler.lanes import wake_flow
 
 
 def pause_flow(connections: Connections, flow_id: str) -> None:
@@ -25,7 +26,7 @@ def resume_flow(connections: Connections, flow_id: str) -> None:
     with write(connections.engine) as connection:
         lane = _switch(connection, Flow, Flow.id, flow_id, Flow.lane, None)
         wake_flow(connection, flow_id)
-    _wake_workers(connections, lane)
+    wake_workers(connections, lane)
 
 
 def pause_lane(connections: Connections, lane: str) -> None:
@@ -39,7 +40,7 @@ def resume_lane(connections: Connections, lane: str) -> None:
     """The lane is served again. Raises NotFound."""
     with write(connections.engine) as connection:
         _switch(connection, Lane, Lane.name, lane, Lane.name, None)
-    _wake_workers(connections, lane)
+    wake_workers(connections, lane)
 
 
 def pause_pool(connections: Connections, pool: str) -> None:
@@ -53,7 +54,7 @@ def resume_pool(connections: Connections, pool: str) -> None:
     """The pool's workers claim again. Raises NotFound."""
     with write(connections.engine) as connection:
         lane = _switch(connection, Pool, Pool.name, pool, Pool.lane, None)
-    _wake_workers(connections, lane)
+    wake_workers(connections, lane)
 
 
 def _switch(
@@ -73,12 +74,3 @@ def _switch(
         change = change.where(table.paused_at.is_(None))
     connection.execute(change.values(paused_at=paused_at))
     return str(found)
-
-
-def _wake_workers(connections: Connections, lane: str) -> None:
-    alive_since = connections.clock() - connections.settings.worker_gone_seconds
-    with read(connections.engine) as connection:
-        bells = doorbells(connection, lane, alive_since)
-    tell(connections, lanes=[lane])
-    # How much is pending is not counted: every worker may look.
-    ring(connections, bells, sum(bell.workers * bell.max_batch for bell in bells) or 1)

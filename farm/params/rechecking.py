@@ -1,0 +1,53 @@
+"""Parameters of a render that was admitted for one model, looked at by the door of another one of its family."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from farm.catalog.schema import ModelEntry
+from farm.errors import Fault
+from farm.params.base import RenderParameters
+from farm.params.door import Door
+from farm.params.families import family_named
+from farm.params.submission import SWEPT, JobRequest, pointer
+from farm.params.text import text_fault
+
+
+class Recheck:
+    """The door of a model, for renders one by one; what follows from all but prompt and seed is looked at once."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self._entry = entry
+        self._family = family_named(entry.family)
+        self._seen: dict[str, RenderParameters | list[Fault]] = {}
+
+    def check(self, parameters: Mapping[str, Any]) -> RenderParameters | list[Fault]:
+        """The same picture or clip as this model renders it, or everything that is against it.
+
+        Nothing is adjusted: what was a default of the old model is asked for as if it had been typed.
+        """
+        if parameters.get("family") != self._entry.family:
+            text = f"{self._entry.name} is of the family {self._entry.family}; seen {parameters.get('family')!r}"
+            return [Fault("/model", f"{text}, whose parameters mean something else")]
+        rest = {name: parameters[name] for name in SWEPT if parameters.get(name) is not None}
+        alike = repr(sorted(rest.items()))
+        if alike not in self._seen:
+            self._seen[alike] = self._check_rest(rest)
+        found = self._seen[alike]
+        if fault := text_fault(str(parameters["prompt"]), self._entry.limits.prompt_chars):
+            return [*(found if isinstance(found, list) else []), Fault(pointer("prompt"), fault)]
+        if isinstance(found, list):
+            return found
+        return found.model_copy(update={"prompt": parameters["prompt"], "seed": parameters["seed"]})
+
+    def _check_rest(self, rest: dict[str, Any]) -> RenderParameters | list[Fault]:
+        door = Door(JobRequest(model=self._entry.name, prompt="", **rest), self._entry)
+        values = self._family.check(door)
+        if door.faults:
+            return door.faults
+        values |= {
+            "prompt": "",
+            "seed": 0,
+            "max_sequence_length": self._entry.max_sequence_length,
+            "deterministic": bool(rest.get("deterministic")),
+        }
+        return self._family.parameters.model_validate(values)
