@@ -47,7 +47,7 @@ class Catalog:
         return self.pools[name]
 
     def pools_of(self, model: str) -> list[PoolEntry]:
-        """The pools that serve a model; one that none serves can be submitted to, but nothing renders it."""
+        """The pools that serve a model; nothing can be submitted to one that none serves."""
         return [pool for pool in self.pools.values() if pool.model == model]
 
     def origin(self, path: str) -> str:

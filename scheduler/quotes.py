@@ -1,0 +1,162 @@
+"""What a request would be, cost and take, before it is accepted: the answer to a dry run. Nothing is written."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from farm.catalog import ModelEntry
+from farm.connections import Connections
+from farm.database import read
+from farm.errors import NotFound
+from farm.params import JobRequest, RenderParameters, resolve, shape_of
+from farm.tables import Flow, Project
+from scheduler.estimates import Range
+from scheduler.feasibility import check_can_run
+from scheduler.forecast import FlowWork, Forecast, Wanted, forecast
+from scheduler.lanes import sync_catalog
+from scheduler.outlook import LaneSight, look
+from scheduler.spreads import last_batch, of_many
+
+#: A flow that is not there yet.
+_NEW_FLOW = "new"
+
+
+@dataclass(frozen=True)
+class QuotedShape:
+    """So many renders of one shape, as the model renders it: pixels and frames."""
+
+    width: int
+    height: int
+    frames: int
+    renders: int
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a job would be. `money` and `watt_hours` are of the likely GPU-seconds; lengths of time are seconds."""
+
+    renders: int
+    shapes: Sequence[QuotedShape]
+    gpu_seconds: Range
+    money: float
+    currency: str
+    watt_hours: float
+    starts_in: Range | None  # none: no worker is there to say
+    done_in: Range | None
+    notices: Sequence[str]
+
+
+def quote(connections: Connections, *, project_id: str, request: JobRequest) -> Quote:
+    """What this request would become, cost and take if it were submitted now. Seeds are not drawn for it.
+
+    Raises:
+        InvalidRequest: the request breaks rules, or nothing could ever render it; every fault is listed.
+        NotFound: there is no such project.
+    """
+    entry = connections.catalog.model(request.model)
+    resolved = resolve(
+        request,
+        entry,
+        max_renders=connections.settings.max_renders_per_job,
+        draw_seed=lambda: 0,
+        now=connections.clock(),
+    )
+    check_can_run(connections.catalog, entry)
+    settings, now = connections.settings, connections.clock()
+    with read(connections.engine) as connection:
+        known = _weight_and_flow(connection, project_id, entry.lane, request.class_name)
+        sight = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
+    if not sight.pools:  # the catalog grew since this farm was started
+        sync_catalog(connections.engine, connections.catalog, now)
+        with read(connections.engine) as connection:
+            sight = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
+    gpu_seconds = _estimate(entry, resolved.renders, sight)
+    rates = sight.rates()
+    told = _when(sight, gpu_seconds, len(resolved.renders), request.class_name, known, settings.class_shares)
+    return Quote(
+        renders=len(resolved.renders),
+        shapes=_shapes(entry, resolved.renders),
+        gpu_seconds=gpu_seconds,
+        money=rates.money(gpu_seconds.likely),
+        currency=settings.currency,
+        watt_hours=rates.watt_hours(gpu_seconds.likely),
+        starts_in=told.starts_in if told else None,
+        done_in=told.done_in if told else None,
+        notices=[*resolved.notices, *notices(entry, sight)],
+    )
+
+
+def notices(entry: ModelEntry, sight: LaneSight) -> list[str]:
+    """What whoever submits now should know about who is there to render it."""
+    if sight.paused:
+        return [f"The lane {sight.backlog.lane} is paused: nothing of it starts until an operator resumes it."]
+    if sight.pools and not sight.open_pools:
+        return [f"All pools that serve {entry.name} are paused: nothing starts until an operator resumes one."]
+    if any(pool.ready for pool in sight.open_pools):
+        return []
+    if any(pool.starting or pool.wanted for pool in sight.open_pools):
+        return [f"No worker for {entry.name} is ready yet; some are starting."]
+    if any(pool.scaled for pool in sight.open_pools):
+        return [f"No worker for {entry.name} is running now; one will be started for this."]
+    if any(pool.quarantined for pool in sight.open_pools):
+        return [f"Every worker for {entry.name} is quarantined: it waits until an operator looks at them."]
+    return [f"No worker for {entry.name} is running now: it waits until one is started."]
+
+
+def _weight_and_flow(connection: Connection, project_id: str, lane: str, class_name: str) -> tuple[float, str]:
+    weight = connection.scalar(select(Project.weight).where(Project.id == project_id))
+    if weight is None:
+        raise NotFound("There is no such project.")
+    flow_id = connection.scalar(
+        select(Flow.id).where(Flow.lane == lane, Flow.project_id == project_id, Flow.class_name == class_name)
+    )
+    return weight, flow_id or _NEW_FLOW
+
+
+def _estimate(entry: ModelEntry, renders: Sequence[RenderParameters], sight: LaneSight) -> Range:
+    """GPU-seconds of all renders. Those that differ in prompt and seed only are estimated once."""
+    estimator = sight.estimator()
+    counts: Counter[str] = Counter()
+    firsts: dict[str, RenderParameters] = {}
+    for parameters in renders:
+        alike = repr(parameters.model_copy(update={"prompt": "", "seed": 0}))
+        counts[alike] += 1
+        firsts.setdefault(alike, parameters)
+    whole = Range(0.0, 0.0, 0.0)
+    for alike, parameters in firsts.items():
+        one = estimator.range(entry, shape_of(parameters, entry), parameters)
+        whole += of_many(one, counts[alike], learnt=estimator.learnt())
+    return whole
+
+
+def _shapes(entry: ModelEntry, renders: Sequence[RenderParameters]) -> list[QuotedShape]:
+    found = Counter(shape_of(parameters, entry) for parameters in renders)
+    return [QuotedShape(shape.width, shape.height, shape.frames, count) for shape, count in found.items()]
+
+
+def _when(
+    sight: LaneSight,
+    gpu_seconds: Range,
+    renders: int,
+    class_name: str,
+    known: tuple[float, str],
+    shares: dict[str, float],
+) -> Forecast | None:
+    if sight.paused:
+        return None
+    weight, flow_id = known
+    flows = [flow for flow in sight.flows() if flow.flow_id != flow_id]
+    mine = next((flow for flow in sight.flows() if flow.flow_id == flow_id), FlowWork(flow_id, class_name, weight, 0.0))
+    batch, stay = last_batch(sight, gpu_seconds.likely / renders, renders)
+    wanted = Wanted(
+        flow_id=flow_id,
+        before=mine.gpu_seconds,
+        own=gpu_seconds.likely,
+        last_batch=batch,
+        stay=stay,
+        work=Range(gpu_seconds.low / gpu_seconds.likely, 1.0, gpu_seconds.high / gpu_seconds.likely),
+    )
+    mine = FlowWork(flow_id, class_name, weight, mine.gpu_seconds + gpu_seconds.likely)
+    return forecast(wanted, [*flows, mine], sight.backlog.running.gpu_seconds, sight.workers(), shares, idle=sight.idle)
