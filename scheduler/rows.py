@@ -70,11 +70,11 @@ def render_rows(
     for index, parameters in enumerate(renders):
         # Renders that differ in prompt and seed only, nearly always all of a job, share what follows from the rest.
         alike = _alike(parameters)
-        derived = shared.get(alike)
-        if derived is None or parameters.deterministic:
-            derived = shared[alike] = common | derived(parameters, entry, estimator)
+        values = shared.get(alike)
+        if values is None or parameters.deterministic:
+            values = shared[alike] = common | derived(parameters, entry, estimator)
         # The document as it lies in the model: a copy of ten thousand would be a tenth of all work here.
-        rows.append({**derived, "id": ids[index], "index": first_index + index, "parameters": parameters.__dict__})
+        rows.append({**values, "id": ids[index], "index": first_index + index, "parameters": parameters.__dict__})
     return rows
 
 
