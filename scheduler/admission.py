@@ -14,12 +14,14 @@ from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import BudgetSpent, NotFound, QuotaExceeded
-from farm.params import JobRequest, resolve
+from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
 from farm.tables import Event, Job, Lane, Project
 from scheduler import quotas
 from scheduler.bulk import insert_renders
 from scheduler.doorbell import ring, tell
+from scheduler.estimates import Estimator, load
+from scheduler.feasibility import absence, check_can_run
 from scheduler.holding import Holding, check_after, initial, insert_dependencies
 from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
 from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
@@ -49,6 +51,7 @@ class _Door:
 
     weight: float
     bells: list[Doorbell]
+    estimator: Estimator
 
 
 class _SameKeyCommitted(Exception):
@@ -63,11 +66,12 @@ def submit(
     request: JobRequest,
     idempotency_key: str | None,
     body_sha256: str,
+    resolved: Resolved | None = None,
 ) -> Submitted:
     """Accept a request: when this returns its job is committed, and its renders may be claimed.
 
     With an `idempotency_key` the same request makes one job however often it comes, also several times at
-    once.
+    once. `resolved`: the renders of the request, from a caller that had to look at them already.
 
     Raises:
         InvalidRequest: the request breaks rules; every fault is listed. UnknownModel is one kind of it.
@@ -81,20 +85,19 @@ def submit(
 
     now = connections.clock()
     entry = connections.catalog.model(request.model)
-    resolved = resolve(
-        request,
-        entry,
-        max_renders=connections.settings.max_renders_per_job,
-        draw_seed=lambda: secrets.randbelow(DRAWN_SEEDS),
-        now=now,
+    resolved = resolved or resolve(
+        request, entry, max_renders=connections.settings.max_renders_per_job, draw_seed=draw_seed, now=now
     )
+    check_can_run(connections.catalog, entry)
     door = _look(connections, project_id, entry, now)
+    notices = [*resolved.notices, *absence(entry, door.bells)]
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
-    renders = render_rows(job, entry, resolved.renders)
+    renders = render_rows(job, entry, resolved.renders, door.estimator)
+    job["estimate"] = sum(row["estimate"] for row in renders)
     holding = initial(request, now)
     try:
         with write(connections.engine) as connection:
-            held = _insert(connection, job, renders, request.class_name, door.weight, resolved.notices, key, holding)
+            held = _insert(connection, job, renders, request.class_name, door.weight, notices, key, holding)
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.
         if key is not None and (winner := _replay(connections, key)) is not None:
@@ -109,7 +112,12 @@ def submit(
     tell(connections, lanes=[entry.lane], changed=[changed])
     rings = 0 if held else ring(connections, door.bells, len(renders))
     log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders), rings=rings)
-    return Submitted(job["id"], resolved.notices, [parameters.seed for parameters in resolved.renders])
+    return Submitted(job["id"], notices, [parameters.seed for parameters in resolved.renders])
+
+
+def draw_seed() -> int:
+    """A seed for a render whose request names none."""
+    return secrets.randbelow(DRAWN_SEEDS)
 
 
 def _replay(connections: Connections, key: Key) -> Submitted | None:
@@ -126,11 +134,12 @@ def _look(connections: Connections, project_id: str, entry: ModelEntry, now: flo
         weight = connection.scalar(select(Project.weight).where(Project.id == project_id))
         known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
         bells = doorbells(connection, entry.lane, alive_since)
+        estimator = load(connection, entry)
     if weight is None:
         raise NotFound("There is no such project.")
     if not known:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, now)
-    return _Door(weight, bells)
+    return _Door(weight, bells, estimator)
 
 
 def _insert(
@@ -149,7 +158,7 @@ def _insert(
         connection,
         project_id,
         renders=len(renders),
-        gpu_seconds=sum(row["estimate"] for row in renders),
+        gpu_seconds=job["estimate"],
         now=now,
         lane=job["lane"],
     )

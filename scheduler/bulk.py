@@ -4,12 +4,12 @@ Measured for 10,000 renders with all indexes and foreign keys: COPY takes a thir
 executemany, and what SQLAlchemy does for each row (defaults, types, compiled parameters) would cost as much again.
 """
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import JSON, Connection, Dialect, insert
 from sqlalchemy.exc import DBAPIError
 
@@ -17,7 +17,11 @@ from farm.tables import Render
 from scheduler.rows import Row
 
 CHUNK = 1_000  # rows in one statement
-_as_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _as_json(document: object) -> str:
+    return to_json(document).decode()
+
 
 #: What COPY's text format escapes, and how.
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -25,32 +29,33 @@ _SPECIAL = re.compile(r"[\\\n\r\t]")
 
 
 def insert_renders(connection: Connection, rows: Sequence[Row]) -> None:
-    """Insert rows of `renders` that all have the same columns; a statement for every CHUNK of them.
+    """Insert rows of `renders` that all have the same columns.
 
     Raises:
         sqlalchemy.exc.DBAPIError: as for any other statement.
     """
-    insert_chunk = _copy if connection.dialect.name == "postgresql" else _execute_many
-    for start in range(0, len(rows), CHUNK):
-        insert_chunk(connection, rows[start : start + CHUNK])
-
-
-def _execute_many(connection: Connection, rows: Sequence[Row]) -> None:
     columns = _columns(rows)
+    insert_all = _copy if connection.dialect.name == "postgresql" else _execute_many
+    # The server takes in a part while the next one is written down.
+    parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+    insert_all(connection, columns, (_values(connection.dialect, columns, part) for part in parts))
+
+
+def _execute_many(connection: Connection, columns: Sequence[str], parts: Iterable[list[list[Any]]]) -> None:
     compiled = insert(Render).compile(dialect=connection.dialect, column_keys=columns)
-    connection.exec_driver_sql(str(compiled), list(zip(*_values(connection.dialect, columns, rows), strict=True)))
+    for values in parts:
+        connection.exec_driver_sql(str(compiled), list(zip(*values, strict=True)))
 
 
-def _copy(connection: Connection, rows: Sequence[Row]) -> None:
-    columns = _columns(rows)
+def _copy(connection: Connection, columns: Sequence[str], parts: Iterable[list[list[Any]]]) -> None:
     quote = connection.dialect.identifier_preparer.quote
     statement = f"COPY {Render.__tablename__} ({', '.join(map(quote, columns))}) FROM STDIN"
-    fields = [_fields(values) for values in _values(connection.dialect, columns, rows)]
-    lines = "\n".join(map("\t".join, zip(*fields, strict=True)))
     errors: Any = connection.dialect.loaded_dbapi
     try:
         with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(lines + "\n")
+            for values in parts:
+                fields = map(_fields, values)
+                copy.write("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n")
     except errors.Error as error:
         raise DBAPIError.instance(statement, None, error, errors.Error, dialect=connection.dialect) from error
 
@@ -83,7 +88,7 @@ def _defaults() -> Row:
     }
 
 
-def _values(dialect: Dialect, columns: tuple[str, ...], rows: Sequence[Row]) -> list[list[Any]]:
+def _values(dialect: Dialect, columns: Sequence[str], rows: Sequence[Row]) -> list[list[Any]]:
     """The columns as the driver takes them."""
     defaults = _defaults()
     found = []

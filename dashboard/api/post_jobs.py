@@ -11,7 +11,7 @@ from dashboard.context import farm
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Submitted
 from farm.database import read
-from farm.params import JobRequest, check_request
+from farm.params import JobRequest, check_and_resolve
 from scheduler import admission
 
 
@@ -40,7 +40,12 @@ def register(blueprint: APIBlueprint) -> None:
         Answers 201 with the job, or 200 with the job that the same Idempotency-Key made before.
         """
         who = principal()
-        asked = check_request(read_json(), farm().catalog, max_renders=farm().settings.max_renders_per_job)
+        asked, resolved = check_and_resolve(
+            read_json(),
+            farm().catalog,
+            max_renders=farm().settings.max_renders_per_job,
+            draw_seed=admission.draw_seed,
+        )
         made = admission.submit(
             farm(),
             project_id=who.project_id,
@@ -48,6 +53,7 @@ def register(blueprint: APIBlueprint) -> None:
             request=asked,
             idempotency_key=header.idempotency_key,
             body_sha256=body_sha256(),
+            resolved=resolved,
         )
         with read(farm().engine) as connection:
             job = find_job(connection, who.project_id, made.job_id)

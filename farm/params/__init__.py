@@ -3,7 +3,15 @@
 from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
 from farm.params.body import parse_json_body
 from farm.params.forms import parameters_schema
-from farm.params.resolving import Resolved, batch_key, check_request, parse_parameters, resolve, shape_of
+from farm.params.resolving import (
+    Resolved,
+    batch_key,
+    check_and_resolve,
+    check_request,
+    parse_parameters,
+    resolve,
+    shape_of,
+)
 from farm.params.sizes import Shape
 from farm.params.submission import JobRequest, parse_request
 from farm.params.timing import Timing, timing_of
@@ -19,6 +27,7 @@ __all__ = [
     "Timing",
     "WanParameters",
     "batch_key",
+    "check_and_resolve",
     "check_request",
     "parameters_schema",
     "parse_json_body",

@@ -111,10 +111,28 @@ def check_request(document: object, catalog: Catalog, *, max_renders: int, now: 
         InvalidRequest: every fault of type, form and model, in one answer.
         UnknownModel: if that is all that is wrong.
     """
+    return check_and_resolve(document, catalog, max_renders=max_renders, draw_seed=lambda: 0, now=now)[0]
+
+
+def check_and_resolve(
+    document: object,
+    catalog: Catalog,
+    *,
+    max_renders: int,
+    draw_seed: Callable[[], int],
+    now: float | None = None,
+) -> tuple[JobRequest, Resolved]:
+    """A request from parsed JSON with its renders, resolved once for the check and for what follows.
+
+    Raises:
+        InvalidRequest, UnknownModel: as :func:`check_request`.
+    """
     request, faults = read_request(document)
+    resolved: Resolved | None = None
     if request is not None:
         try:
-            resolve(request, catalog.model(request.model), max_renders=max_renders, draw_seed=lambda: 0, now=now)
+            entry = catalog.model(request.model)
+            resolved = resolve(request, entry, max_renders=max_renders, draw_seed=draw_seed, now=now)
         except UnknownModel as unknown:
             if not faults:
                 raise
@@ -128,9 +146,9 @@ def check_request(document: object, catalog: Catalog, *, max_renders: int, now: 
             catalog.model(name)
         except UnknownModel as unknown:
             faults += unknown.faults
-    if faults or request is None:
+    if faults or request is None or resolved is None:
         raise InvalidRequest(faults)
-    return request
+    return request, resolved
 
 
 def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:

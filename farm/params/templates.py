@@ -59,6 +59,8 @@ class Templates:
 
     def count(self) -> int:
         """How many prompts there will be, without filling any."""
+        if not self._active:
+            return len(self._prompts)
         return sum(
             prod(len(self._variables[name]) for name in gaps if name in self._variables)
             * (len(self._rows) if any(name in self._columns for name in gaps) else 1)
@@ -67,9 +69,12 @@ class Templates:
 
     def fill(self) -> Iterator[Filled]:
         """Every prompt: template by template, row by row, the last variable the fastest."""
+        if not self._active:
+            yield from (Filled(text, field) for text, field in self._prompts)
+            return
         for text, field in self._prompts:
             for values in self._fillings(self._gaps(text)):
-                yield Filled(_fill(text, values) if self._active else text, field)
+                yield Filled(_fill(text, values), field)
 
     def draw(self, prompt: str, seed: int) -> str:
         """The prompt with its wildcards drawn; the n-th of one name is a draw of its own."""
@@ -89,6 +94,8 @@ class Templates:
 
     def longest(self, prompt: str) -> str:
         """The prompt with the longest choice of each wildcard: if this one is legal, so is every draw."""
+        if not self._wildcards:
+            return prompt
         return _WILDCARD.sub(lambda gap: max(self._wildcards.get(gap[1], [gap[0]]), key=len), prompt)
 
     def change(self, prompt: Filled) -> bool:

@@ -193,7 +193,7 @@ class TestCutOff:
     def test_a_failure_before_the_commit_leaves_nothing(
         self, connections: Connections, project: str, chunk: int
     ) -> None:
-        with burning_at(connections.engine, chunk), pytest.raises(OSError, match="burning"):
+        with burning_at(chunk), pytest.raises(OSError, match="burning"):
             ask(connections, project, key="once", seeds=list(range(2000)))
 
         tables = (Job, Flow, Render, Event, IdempotencyKey)
