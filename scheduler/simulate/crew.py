@@ -56,6 +56,7 @@ class Crew:
     arrived_gpu_seconds: float = 0.0  # since the last decision, as estimated at admission
     wanted: list[tuple[float, int]] = field(default_factory=list)  # of queue-length scaling: (at, workers)
     decisions: list[tuple[float, str]] = field(default_factory=list)  # of our autoscaler: (at, reason)
+    observed: int = 0  # batches that were measured since the last round of learning
     started: int = 0
     paid_before: float = 0.0  # worker-seconds of those that are gone
     ready_before: float = 0.0

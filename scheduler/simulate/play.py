@@ -8,6 +8,7 @@ import numpy as np
 
 from farm.catalog import Catalog, load_catalog
 from farm.settings import Settings
+from scheduler import folding, learning
 from scheduler.simulate import mishaps, scaling, working
 from scheduler.simulate.books import JobBook, Waits
 from scheduler.simulate.crew import Doing
@@ -56,6 +57,7 @@ def _play(world: World, trace: Trace) -> None:
     for arrival in trace:
         world.at(arrival.at, "arrive", arrival)
     world.at(0.0, "sample")
+    world.soon(world.options.duty_seconds, "duties")
     scaling.begin(world)
     while not world.over and (happening := world.next()) is not None:
         _HAPPENS[happening.name](world, *happening.to)
@@ -94,9 +96,19 @@ def _sample(world: World) -> None:
     world.soon(world.options.sample_seconds, "sample")
 
 
+def _duties(world: World) -> None:
+    """What the supervisor does now and then, as far as it concerns what is simulated."""
+    for duty in (learning, folding):
+        duty.one_pass(world.connections, world.clock_now)
+    for crew in world.crews:
+        crew.observed = 0
+    world.soon(world.options.duty_seconds, "duties")
+
+
 _HAPPENS: dict[str, Callable[..., None]] = {
     "arrive": _arrive,
     "sample": _sample,
+    "duties": _duties,
     "hire": working.hire,
     "ready": working.start,
     "finish": working.finish,

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile
 from scheduler.claims import Claim, ClaimedRender, claim
+from scheduler.observations import Observed
 from scheduler.settling import Output, Settlement, settle
 from scheduler.simulate.crew import Crew, Doing, VirtualWorker
 from scheduler.simulate.memory import forget_ended
@@ -18,7 +20,10 @@ from scheduler.simulate.world import World
 FOR_EVER = 1e9
 #: So many renders that ended are removed from SQL at once.
 _FORGET = 500
-_FILE = {"content_type": "image/png", "size": 1, "sha256": "0" * 64}
+#: So many batches of a pool are measured between two rounds of learning.
+_OBSERVED = 64
+_DEVICE = "virtual"
+_FILE: dict[str, Any] = {"content_type": "image/png", "size": 1, "sha256": "0" * 64}
 
 
 def hire(world: World, crew: Crew, *, ready: bool = False) -> None:
@@ -115,8 +120,32 @@ def finish(world: World, crew: Crew, worker: VirtualWorker, found: Claim, passes
     worker.busy_seconds += world.now - worker.busy_since
     failed = crew.pool.faults.failed_share
     outcomes = [Outcome.FAILED if failed and world.random.random() < failed else Outcome.DONE for _ in found.renders]
-    settle_batch(world, crew, worker, found.renders, outcomes, passes.shares)
+    settle_batch(world, crew, worker, found.renders, outcomes, passes.shares, _observe(world, crew, found, passes))
     look(world, crew, worker)
+
+
+def _observe(world: World, crew: Crew, found: Claim, passes: Passes) -> Observed | None:
+    """What the worker has measured of the first render of a batch; enough for the farm to learn from, not of each."""
+    if crew.observed >= _OBSERVED:
+        return None
+    crew.observed += 1
+    head, rows = found.renders[0], len(found.renders)
+    kind = world.kinds.of(world.books.jobs[head.job_id].arrival)
+    return Observed(
+        device=_DEVICE,
+        width=head.width,
+        height=head.height,
+        frames=head.frames,
+        forwards=kind.forwards,
+        guided=kind.guided,
+        batch_size=rows,
+        steady=min(passes.shares) == max(passes.shares),
+        encode_seconds=0.0,
+        pass_seconds=passes.shares[0] * rows / kind.forwards,
+        decode_seconds=0.0,
+        gpu_seconds=passes.shares[0],
+        wall_seconds=passes.seconds,
+    )
 
 
 def settle_batch(
@@ -126,8 +155,9 @@ def settle_batch(
     renders: Sequence[ClaimedRender],
     outcomes: Sequence[Outcome],
     shares: Sequence[float | None],
+    observed: Observed | None = None,
 ) -> None:
-    """Say how the renders of a worker ended, and count what the farm accepts."""
+    """Say how the renders of a worker ended, and count what the farm accepts; `observed`: of the first of them."""
     settlements = [
         Settlement(
             render.id,
@@ -136,8 +166,9 @@ def settle_batch(
             None if outcome is Outcome.DONE else f"simulated: {outcome}",
             seconds,
             _outputs(render) if outcome is Outcome.DONE else (),
+            observation=observed if place == 0 and outcome is Outcome.DONE else None,
         )
-        for render, outcome, seconds in zip(renders, outcomes, shares, strict=True)
+        for place, (render, outcome, seconds) in enumerate(zip(renders, outcomes, shares, strict=True))
     ]
     accepted = set(
         settle(
@@ -146,6 +177,8 @@ def settle_batch(
             world.clock_now,
             max_failures=world.options.max_failures,
             worker_id=worker.id,
+            pool=crew.pool.entry.name,
+            events=False,
         ).accepted
     )
     world.counted["void"] += len(renders) - len(accepted)
