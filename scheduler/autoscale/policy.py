@@ -79,6 +79,7 @@ class Decision:
 
     desired: int
     reason: str
+    wanted: int = 0  # without any limit, budget or minimum: what is above `desired` may go to another pool
 
 
 def decide(load: Load, scaling: Scaling, memory: Memory) -> tuple[Decision, Memory]:
@@ -101,7 +102,7 @@ def decide(load: Load, scaling: Scaling, memory: Memory) -> tuple[Decision, Memo
     )
     desired = int(min(max(wanted, scaling.minimum), scaling.maximum, money))
     reason = _reason(load, scaling, startup, have=have, desired=desired, wanted=wanted, need=need, money=money)
-    return Decision(desired, reason), Memory(seen, needs, load.at)
+    return Decision(desired, reason, wanted), Memory(seen, needs, load.at)
 
 
 def _need(load: Load, scaling: Scaling, startup: float, flow: float, interval: float) -> int:

@@ -35,7 +35,7 @@ def observe(needs: Needs, need: int, now: float, shortest: float) -> Needs:
     for workers, at in reversed(needs.last):  # the levels lower + 1 … workers were needed last at `at`
         if lower >= need:
             break
-        if now - at > shortest:
+        if workers > lower and now - at > shortest:
             for rank in range(_rank(lower + 1), _rank(min(workers, need)) + 1):
                 spells = ended.get(str(rank), needs.spells.get(str(rank), ()))
                 ended[str(rank)] = (*spells, now - at)[-REMEMBERED:]
@@ -47,12 +47,13 @@ def observe(needs: Needs, need: int, now: float, shortest: float) -> Needs:
 
 def kept(needs: Needs, now: float, startup: float, patience: float | None = None) -> int:
     """How many workers are worth to be kept: each for `patience` seconds, none: as long as its rank teaches."""
-    for workers, at in needs.last:
-        if workers == 0:
-            break
-        keep = best_patience(needs.spells.get(str(_rank(workers)), ()), startup) if patience is None else patience
-        if now - at <= keep:
-            return workers
+    lower = [*(workers for workers, _ in needs.last[1:]), 0]
+    for (workers, at), below in zip(needs.last, lower, strict=True):
+        # The highest rank first: those of one mark were needed last at the same time, and differ in patience.
+        for rank in range(_rank(workers), _rank(below + 1) - 1, -1) if workers else ():
+            keep = best_patience(needs.spells.get(str(rank), ()), startup) if patience is None else patience
+            if now - at <= keep:
+                return min(workers, 2**rank)
     return 0
 
 

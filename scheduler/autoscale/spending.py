@@ -10,11 +10,13 @@ import math
 DAY = 86_400.0
 #: The part of a day's budget that is there when it begins.
 AT_ONCE = 0.25
+#: A price below this is none.
+LEAST_PRICE = 1e-9
 
 
 def affordable(budget: float | None, *, spent: float, price_per_hour: float, now: float, interval: float) -> float:
     """How many workers may run for the next `interval` seconds; infinite without a budget or a price."""
-    if budget is None or price_per_hour <= 0:
+    if budget is None or price_per_hour < LEAST_PRICE:
         return math.inf
     a_second = price_per_hour / 3600.0
     if budget - spent < a_second * interval:
