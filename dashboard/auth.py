@@ -15,11 +15,12 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from dashboard.context import farm, now
 from dashboard.problems import FormExpired
-from dashboard.reads.people import find_user
+from dashboard.reads.people import find_project, find_user
 from farm import accounts
 from farm.accounts import Principal
 from farm.database import read
-from farm.errors import Unauthorized
+from farm.errors import Forbidden, NotFound, Unauthorized
+from farm.security import Role
 from farm.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,22 @@ def principal() -> Principal:
     if found is None:
         raise Unauthorized()
     return cast(Principal, found)
+
+
+def require_operator() -> None:
+    """Raises Forbidden unless the request speaks for an operator."""
+    if principal().role is not Role.OPERATOR:
+        raise Forbidden("Only operators may do this; an artist controls jobs and the own project.")
+
+
+def project_named(name: str) -> str:
+    """The id of the project of this name: for artists their own, for operators any. Raises NotFound."""
+    who = principal()
+    with read(farm().engine) as connection:
+        found = find_project(connection, name)
+    if found is None or (found != who.project_id and who.role is not Role.OPERATOR):
+        raise NotFound(f"There is no project {name[:80]!r} that you may control.")
+    return found
 
 
 def sign_in(who: Principal) -> None:

@@ -72,6 +72,37 @@ class Submitted(Answer):
     notices: list[str] = Field(description="What the farm does differently from what one might expect, in words")
 
 
+class Range(Answer):
+    """Seconds that are not known exactly: in four of five cases the truth lies between low and high."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class QuotedShape(Answer):
+    """So many renders of one shape, as the model renders it."""
+
+    width: int
+    height: int
+    frames: int
+    renders: int
+
+
+class Quote(Answer):
+    """The answer to a dry run: what a job would be, cost and take. Nothing was accepted."""
+
+    renders: int
+    shapes: list[QuotedShape]
+    gpu_seconds: Range
+    money: float = Field(description="For the likely GPU-seconds, in the currency below")
+    currency: str
+    watt_hours: float
+    starts_in: Range | None = Field(description="Seconds from now; null while nobody is there to say")
+    done_in: Range | None
+    notices: list[str]
+
+
 class JobPage(Answer):
     """One page of jobs, newest first."""
 
@@ -209,3 +240,39 @@ class EventList(Answer):
     """Events of a job in the order of their version."""
 
     items: list[Event]
+
+
+class Switched(Answer):
+    """What was paused or resumed."""
+
+    kind: str = Field(description="project, lane or pool")
+    name: str
+    paused: bool
+
+
+class Cancelled(Answer):
+    """What a filter found."""
+
+    jobs: int
+    renders: int = Field(description="Cancelled, or with dry_run only counted")
+    dry_run: bool
+
+
+class Quota(Answer):
+    """Limits of a project (null: no limit), and what is used of each."""
+
+    max_pending: int | None
+    pending: int = Field(description="Renders that wait, held ones too")
+    max_running: int | None
+    running: int
+    gpu_seconds_per_day: float | None
+    gpu_seconds_today: float = Field(description="Used since midnight UTC")
+    gpu_seconds_admitted: float = Field(description="Of what is admitted and has not ended; estimated")
+    day_ends: str
+    budget: float | None = Field(description="Money in all; at the limit nothing more is admitted")
+    money_spent: float
+    money_admitted: float = Field(description="What admitted work will cost at the dearest pool; estimated")
+    currency: str
+    gpu_seconds: float = Field(description="Used in all")
+    watt_hours: float = Field(description="Used in all")
+    renders: int = Field(description="Ended in all")

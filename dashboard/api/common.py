@@ -1,6 +1,6 @@
 """What the endpoints share: their paths, pages of lists, answers."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -26,6 +26,16 @@ class RenderPath(BaseModel):
     """The address of a render."""
 
     render_id: str = Field(description="The render's id", json_schema_extra={"format": "uuid"})
+
+
+#: Text that goes into SQL: no database stores control characters, PostgreSQL refuses NUL.
+Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1F]*$")]
+
+
+class NamePath(BaseModel):
+    """The address of something that people named: a project, a lane, a pool."""
+
+    name: Line = Field(description="Its name")
 
 
 class PageQuery(BaseModel):

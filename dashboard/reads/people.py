@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from farm.accounts import Principal
 from farm.security import Role
-from farm.tables import User
+from farm.tables import Project, User
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,8 @@ def find_user(connection: Connection, user_id: str) -> KnownUser | None:
     if row is None:
         return None
     return KnownUser(Principal(row.project_id, row.id, Role(row.role)), row.name)
+
+
+def find_project(connection: Connection, name: str) -> str | None:
+    """The id of the project of this name, or None. One statement."""
+    return connection.scalar(select(Project.id).where(Project.name == name))

@@ -1,0 +1,74 @@
+"""POST /api/v1/cancellations: stop all that a filter finds."""
+
+from datetime import datetime
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from dashboard.api.common import JOBS, Line, json_body, reply
+from dashboard.auth import principal, project_named
+from dashboard.bodies import read_json
+from dashboard.context import farm
+from dashboard.reads.ids import known_form
+from dashboard.schemas import Cancelled
+from farm.lifecycle import RenderStatus
+from farm.security import Role
+from scheduler import control
+
+
+class Cancellation(BaseModel):
+    """What to cancel: all that is given must hold, and something must be given."""
+
+    model_config = ConfigDict(extra="forbid")
+    dry_run: bool = Field(False, description="Only count what would be cancelled")
+    jobs: list[str] = Field([], max_length=1000, description="Only of these jobs")
+    model: Line | None = None
+    lane: Line | None = None
+    class_name: Line | None = Field(None, alias="class", description="urgent, normal or bulk")
+    status: list[RenderStatus] = Field([], description="Only renders in one of these states")
+    created_before: AwareDatetime | None = Field(None, description="Only of jobs submitted before; ISO 8601 with zone")
+    created_after: AwareDatetime | None = Field(None, description="Only of jobs submitted then or later")
+    text: Line | None = Field(None, description="Only renders whose prompt holds this text")
+    project: Line | None = Field(None, description="For operators: only of this project")
+    all_projects: bool = Field(False, description="For operators: not only of their own project")
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.post(
+        "/cancellations",
+        tags=[JOBS],
+        responses={200: Cancelled},
+        openapi_extensions=json_body(blueprint, Cancellation),
+    )
+    def post_cancellations() -> Response:
+        """Cancel every render that has not ended and that the filter finds; with dry_run count them only."""
+        asked = Cancellation.model_validate(read_json())
+        chosen = control.RenderFilter(
+            project_id=_project(asked),
+            job_ids=tuple(known_form("job", job_id) for job_id in asked.jobs),
+            model=asked.model,
+            lane=asked.lane,
+            class_name=asked.class_name,
+            statuses=tuple(asked.status),
+            created_before=_seconds(asked.created_before),
+            created_after=_seconds(asked.created_after),
+            text=asked.text,
+        )
+        found = control.cancel_filtered(farm(), chosen, dry_run=asked.dry_run)
+        return reply(Cancelled(jobs=found.jobs, renders=found.renders, dry_run=asked.dry_run))
+
+
+def _project(asked: Cancellation) -> str | None:
+    """The project whose renders are meant; None: all, which only an operator may mean."""
+    if asked.project is not None:
+        return project_named(asked.project)
+    if asked.all_projects and principal().role is Role.OPERATOR:
+        return None
+    return principal().project_id
+
+
+def _seconds(when: datetime | None) -> float | None:
+    return None if when is None else when.timestamp()

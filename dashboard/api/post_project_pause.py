@@ -1,0 +1,20 @@
+"""POST /api/v1/projects/{name}/pause: claim nothing of a project any more; what runs ends."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+
+from dashboard.api.common import FARM, NamePath, reply
+from dashboard.auth import project_named
+from dashboard.context import farm
+from dashboard.schemas import Switched
+from scheduler import control
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.post("/projects/<name>/pause", tags=[FARM], responses={200: Switched})
+    def post_project_pause(path: NamePath) -> Response:
+        """Claim nothing of a project any more; what runs ends. Artists name their own project, operators any."""
+        control.pause_project(farm(), project_named(path.name))
+        return reply(Switched(kind="project", name=path.name, paused=True))
