@@ -82,7 +82,8 @@ class Regression:
     def _forgotten(self) -> Matrix:
         """The covariance, a little wider: precision = MEMORY × what is known + (1 − MEMORY) × the prior's."""
         prior = np.diag(1.0 / np.square(self.widths))
-        known = np.linalg.inv(np.asarray(self.covariance))
+        # A hair of the prior's width: where nothing ever varies (no decode at all), it would become singular.
+        known = np.linalg.inv(np.asarray(self.covariance) + 1e-9 * np.diag(np.square(self.widths)))
         return np.asarray(np.linalg.inv(MEMORY * known + (1 - MEMORY) * prior), dtype=float)
 
     def _noise_after(self, x: Sequence[float], seconds: float) -> float:
