@@ -1,0 +1,237 @@
+"""Chaos: kill -9 of everything at random under load, and then: was anything lost, was anything doubled?
+
+    python -m tests.end_to_end.chaos --seconds 300 --seed 7
+
+A whole farm as `farm up` starts it; several projects submit all the time through the API, each submission with an
+Idempotency-Key, tried again until it is answered, sometimes hung up on, sometimes sent twice. Meanwhile scheduler,
+workers, Valkey and dashboard are killed. Afterwards every accepted job must be there once, every render done once,
+its files readable, the counters right and the events without a gap.
+"""
+
+import argparse
+import hashlib
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from sqlalchemy import func, select
+
+from farm.accounts import create_key, create_project
+from farm.connections import Connections
+from farm.database import read
+from farm.lifecycle import JOB_ENDED
+from farm.local.program import StartFailed
+from farm.local.stack import LocalStack
+from farm.settings import Settings
+from farm.tables import Artifact, Attempt, Job, Render
+from tests.scheduler.invariants import Snapshot, breaches
+
+#: For what was submitted to be accepted at last, and for all to be rendered, once the killing is over.
+PATIENCE_SECONDS = 420.0
+MODEL = "sana-demo"
+COLOURS = ("red", "green", "blue", "yellow", "white")
+SHAPES = ("circle", "square", "star", "triangle")
+
+
+def chaos_settings(folder: Path) -> Settings:
+    """Leases and polls short enough that much happens; and patience with renders that are unlucky."""
+    return Settings(
+        data_dir=folder,
+        dashboard_port=0,
+        lease_seconds=6,
+        heartbeat_seconds=1,
+        idle_poll_seconds=0.5,
+        supervise_seconds=0.5,
+        worker_gone_seconds=10,
+        drain_seconds=2,
+        max_failures=10,
+    )
+
+
+@dataclass
+class Tenant:
+    """A project that submits, and what the farm has accepted from it: renders by job id."""
+
+    project_id: str
+    key: str
+    accepted: dict[str, int] = field(default_factory=dict)
+    tries: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Chaos:
+    """One run against a started farm."""
+
+    stack: LocalStack
+    connections: Connections
+    seed: int
+    tenants: list[Tenant] = field(default_factory=list)
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def run(self, seconds: float, *, projects: int = 3) -> None:
+        """Submit and kill for so long, let all come to its end, then look; `faults` says what was wrong."""
+        for number in range(projects):
+            project_id = create_project(self.connections.engine, f"chaos-{self.seed}-{number}")
+            self.tenants.append(Tenant(project_id, create_key(self.connections.engine, project_id).secret))
+        over = threading.Event()
+        submitters = [
+            threading.Thread(target=self._submit, args=[tenant, random.Random(self.seed * 1_000 + number), over])
+            for number, tenant in enumerate(self.tenants)
+        ]
+        for thread in submitters:
+            thread.start()
+        self._kill(random.Random(self.seed), seconds)
+        over.set()
+        for thread in submitters:
+            thread.join()
+        self._wait_for_all()
+        self._look()
+
+    def _kill(self, dice: random.Random, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, dice.uniform(1.0, 5.0)))
+            names = [name for name in self.stack.names() if name != "seaweed"]
+            for name in dice.sample(names, dice.choice((1, 1, 1, 2))):
+                try:
+                    self.stack.kill(name)
+                except (StartFailed, OSError):
+                    continue  # it lies already, and waits to be started again
+                self.kills[name.partition("-")[0]] += 1
+
+    def _submit(self, tenant: Tenant, dice: random.Random, over: threading.Event) -> None:
+        """One submission after the other; none is given up before the farm has said yes."""
+        while not over.wait(dice.uniform(0.2, 1.5)):
+            body = {
+                "model": MODEL,
+                "prompt": f"a {dice.choice(COLOURS)} {dice.choice(SHAPES)} on a black background",
+                "seeds": [dice.randrange(2**31) for _ in range(dice.choice((1, 1, 2, 8)))],
+                "num_inference_steps": dice.choice((4, 8, 20)),
+                "class": dice.choice(("urgent", "normal", "bulk")),
+            }
+            name = f"chaos-{dice.getrandbits(64):016x}"
+            first = self._until_accepted(tenant, body, name, dice)
+            if first is not None and dice.random() < 0.2:
+                again = self._until_accepted(tenant, body, name, dice)
+                if again not in (first, None):
+                    self.faults.append(f"the key {name} made job {first} and job {again}")
+
+    def _until_accepted(self, tenant: Tenant, body: dict[str, object], name: str, dice: random.Random) -> str | None:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        headers = {"Authorization": f"Bearer {tenant.key}", "Idempotency-Key": name}
+        while time.monotonic() < give_up:
+            # Now and then the client hangs up in the middle, and never hears what became of it.
+            timeout = dice.choice((0.02, 10.0, 10.0, 10.0))
+            try:
+                answer = httpx.post(
+                    f"{self.stack.url}/api/v1/jobs", json=body, headers=headers, timeout=timeout, trust_env=False
+                )
+            except httpx.TransportError as error:
+                tenant.tries[type(error).__name__] += 1
+            else:
+                tenant.tries[str(answer.status_code)] += 1
+                if answer.is_success:
+                    job = answer.json()["job"]
+                    tenant.accepted[job["id"]] = len(body["seeds"])  # type: ignore[arg-type]
+                    return str(job["id"])
+                if answer.status_code < 500 and answer.status_code not in (408, 429):
+                    self.faults.append(f"refused with {answer.status_code}: {answer.text[:300]}")
+                    return None
+            time.sleep(dice.uniform(0.05, 0.5))
+        self.faults.append(f"{name} was not accepted within {PATIENCE_SECONDS:.0f} s: {dict(tenant.tries)}")
+        return None
+
+    def _wait_for_all(self) -> None:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        going_on = select(func.count()).where(Job.status.not_in([status.value for status in JOB_ENDED]))
+        while time.monotonic() < give_up:
+            with read(self.connections.engine) as connection:
+                left = connection.scalar(going_on) or 0
+            if not left:
+                return
+            time.sleep(0.2)
+        self.faults.append(f"{left} jobs had not ended {PATIENCE_SECONDS:.0f} s after the last kill")
+
+    def _look(self) -> None:
+        """Everything that was promised, from the books and from the bucket."""
+        self.faults += breaches(Snapshot(self.connections.engine))
+        for tenant in self.tenants:
+            self._look_at_jobs(tenant)
+        with read(self.connections.engine) as connection:
+            artifacts = connection.execute(
+                select(Artifact.key, Artifact.sha256, Artifact.attempt, Render.attempt.label("settled"))
+                .join(Render, Render.id == Artifact.render_id)
+            ).all()  # fmt: skip
+        for artifact in artifacts:
+            if artifact.attempt != artifact.settled:
+                self.faults.append(f"{artifact.key} is of another attempt than the settled one")
+            elif hashlib.sha256(self.connections.storage.get(artifact.key)).hexdigest() != artifact.sha256:
+                self.faults.append(f"{artifact.key} holds other bytes than the row says")
+
+    def _look_at_jobs(self, tenant: Tenant) -> None:
+        with read(self.connections.engine) as connection:
+            jobs = connection.execute(
+                select(Job.id, Job.status, Job.renders_total).where(Job.project_id == tenant.project_id)
+            ).all()
+        there = {job.id: job.renders_total for job in jobs}
+        if lost := tenant.accepted.keys() - there.keys():
+            self.faults.append(f"accepted, and not there: {sorted(lost)}")
+        if more := there.keys() - tenant.accepted.keys():
+            self.faults.append(f"made without being accepted, or twice: {sorted(more)}")
+        if wrong := {id: there[id] for id, renders in tenant.accepted.items() if there.get(id, renders) != renders}:
+            self.faults.append(f"other numbers of renders than asked for: {wrong}")
+        if bad := [(job.id, job.status) for job in jobs if job.status != "done"]:
+            self.faults.append(f"not done: {bad}")
+
+    def summary(self) -> str:
+        """What was done, in a few words."""
+        with read(self.connections.engine) as connection:
+            outcomes = connection.execute(select(Attempt.outcome, func.count()).group_by(Attempt.outcome)).all()
+        tries = sum((tenant.tries for tenant in self.tenants), Counter[str]())
+        jobs, renders = (
+            sum(count(tenant.accepted) for tenant in self.tenants)
+            for count in (len, lambda accepted: sum(accepted.values()))
+        )
+        return (
+            f"seed {self.seed}: {self.kills.total()} kills {dict(self.kills)}; {jobs} jobs, {renders} renders; "
+            f"answers {dict(tries)}; attempts {dict(tuple(row) for row in outcomes)}; {len(self.faults)} faults"
+        )
+
+
+def run_chaos(folder: Path, seconds: float, seed: int, *, workers: int = 2, projects: int = 3) -> Chaos:
+    """A farm of its own in `folder`, chaos in it, and the farm is stopped; `faults` is empty if all is well."""
+    only = {"sana-demo-local": workers, "sprint-demo-local": 0, "wan-demo-local": 0}
+    with (
+        LocalStack(chaos_settings(folder), workers=only) as stack,
+        Connections.open(stack.settings) as connections,
+    ):
+        chaos = Chaos(stack, connections, seed)
+        chaos.run(seconds, projects=projects)
+        print(chaos.summary(), flush=True)
+        return chaos
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the seed, run, print what was found; 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.end_to_end.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long to kill")
+    parser.add_argument("--seed", type=int, default=None, help="of the dice; another one each time without it")
+    options = parser.parse_args(arguments)
+    seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
+    print(f"seed {seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="farm-chaos-") as folder:
+        chaos = run_chaos(Path(folder), options.seconds, seed)
+    for fault in chaos.faults:
+        print(f"FAULT {fault}", flush=True)
+    return 1 if chaos.faults else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
