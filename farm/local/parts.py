@@ -1,8 +1,10 @@
 """The farm's own processes on one machine: the scheduler, workers, the dashboard."""
 
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -38,24 +40,40 @@ def workers(
     environment: Mapping[str, str], pools: Iterable[PoolEntry], engine: Engine, pid_of: Callable[[str], int]
 ) -> list[Program]:
     """`farm worker --pool …`, as many as each pool's entry says; ready when SQL says that the model is loaded."""
-
-    def worker(pool: str, name: str) -> Program:
-        def lives() -> bool:
-            at_work = select(Worker.id).where(
-                Worker.pool == pool,
-                Worker.pid == pid_of(name),
-                Worker.status.in_([WorkerStatus.IDLE, WorkerStatus.RENDERING]),
-            )
-            with read(engine) as connection:
-                return connection.execute(at_work.limit(1)).first() is not None
-
-        return _part(name, ["worker", "--pool", pool], environment, lives, WORKER_SECONDS)
-
     return [
-        worker(pool.name, f"worker-{pool.name}" + (f"-{number}" if pool.workers > 1 else ""))
+        worker(
+            environment, pool.name, f"worker-{pool.name}" + (f"-{number}" if pool.workers > 1 else ""), engine, pid_of
+        )
         for pool in pools
         for number in range(1, pool.workers + 1)
     ]
+
+
+def worker(
+    environment: Mapping[str, str], pool: str, name: str, engine: Engine, pid_of: Callable[[str], int]
+) -> Program:
+    """One `farm worker --pool POOL`. It is meant to end when the autoscaler has asked for that in SQL."""
+
+    def lives() -> bool:
+        at_work = select(Worker.id).where(
+            Worker.pool == pool,
+            Worker.pid == pid_of(name),
+            Worker.status.in_([WorkerStatus.IDLE, WorkerStatus.RENDERING]),
+        )
+        with read(engine) as connection:
+            return connection.execute(at_work.limit(1)).first() is not None
+
+    def was_asked(pid: int) -> bool:
+        asked = select(Worker.id).where(
+            Worker.pool == pool, Worker.pid == pid, Worker.host == socket.gethostname(), Worker.drain_asked_at > 0
+        )
+        # The newest only: pids come again.
+        newest = select(Worker.id).where(Worker.pool == pool, Worker.pid == pid).order_by(Worker.started_at.desc())
+        with read(engine) as connection:
+            return connection.scalar(newest.limit(1)) in set(connection.scalars(asked))
+
+    program = _part(name, ["worker", "--pool", pool], environment, lives, WORKER_SECONDS)
+    return replace(program, meant_to_end=was_asked)
 
 
 def _part(

@@ -53,9 +53,13 @@ class Processes:
         self._thread = threading.Thread(target=self._keep, name="farm-processes", daemon=True)
         self._thread.start()
 
-    def start(self, program: Program) -> None:
-        """Start it and keep it running; return without waiting until it is ready. Raises StartFailed."""
+    def start(self, program: Program, *, keep_at_once: bool = False) -> None:
+        """Start it and keep it running; return without waiting until it is ready. Raises StartFailed.
+
+        It is started again after a fall once `wait_ready` has seen it ready, with `keep_at_once` from now on.
+        """
         kept = Kept(program)
+        kept.was_ready = keep_at_once
         with self._lock:
             self._kept[program.name] = kept
             kept.child = self._spawn(program)
@@ -158,7 +162,7 @@ class Processes:
         if self._ending.is_set() or not self._lock.acquire(blocking=False):
             return
         try:
-            for kept in self._kept.values():
+            for kept in list(self._kept.values()):
                 if kept.was_ready:
                     self._look_after(kept)
         except Exception:  # if this thread ended, so would all children
@@ -166,9 +170,23 @@ class Processes:
         finally:
             self._lock.release()
 
+    def _was_meant(self, kept: Kept, child: Child) -> bool:
+        """Whether it ended as it should: then it is forgotten."""
+        try:
+            meant = child.process.returncode == 0 and kept.program.meant_to_end(child.pid)
+        except Exception:  # any error of the database: then it is started again, and asked to end again
+            meant = False
+        if meant:
+            child.finish(0.0)
+            del self._kept[kept.program.name]
+            self._say(f"{kept.program.name} has ended, as it was told.")
+        return meant
+
     def _look_after(self, kept: Kept) -> None:
         child, now = kept.child, time.monotonic()
         if child is None or child.alive:
+            return
+        if kept.start_at is None and self._was_meant(kept, child):
             return
         if kept.start_at is None:
             kept.falls = 0 if now - child.started > STEADY_SECONDS else kept.falls

@@ -27,6 +27,10 @@ def _yes() -> bool:
     return True
 
 
+def _never(pid: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Program:
     """One process of the stack.
@@ -35,6 +39,7 @@ class Program:
     `ready` is asked again and again, for `ready_seconds` at most; what it raises means no.
     `orphan_signal` comes from the kernel when the parent dies. `leftovers` are removed after the end:
     sockets that a server leaves behind when it is killed. `user`: only root can ask for another one.
+    `meant_to_end` is asked, with its pid, when it has ended by itself with code 0: then it is not started again.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Program:
     tier: Tier = Tier.SERVER
     user: str | None = None
     leftovers: tuple[Path, ...] = field(default=())
+    meant_to_end: Callable[[int], bool] = _never
 
 
 @dataclass(frozen=True)

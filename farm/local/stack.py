@@ -7,6 +7,7 @@ variables, as they would on many machines.
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -29,7 +30,8 @@ from farm.local.own_servers import dashboard_port, own_servers
 from farm.local.ports import Ports
 from farm.local.processes import Processes
 from farm.local.program import Program
-from farm.settings import Settings, load_settings
+from farm.local.scaling import LocalScaling
+from farm.settings import CATALOG_OVERRIDE, Settings, load_settings
 from farm.storage import Storage
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -85,12 +87,15 @@ class LocalStack:
         self._programs = programs
         catalog = load_catalog(self.settings)
         wanted = {name: catalog.pool(name) for name in workers or {}}
+        # Who says how many wants just so many.
         self.pools = [
-            pool.model_copy(update={"workers": (workers or {}).get(name, pool.workers)})
+            pool.model_copy(update={"workers": workers[name], "scaling": None}) if workers and name in workers else pool
             for name, pool in (catalog.pools | wanted).items()
         ]
+        self._fixed = list(wanted)
         self._former_signals: dict[int, Any] = {}
         self._stopping = False
+        self._scaling: LocalScaling | None = None
 
     def __enter__(self) -> Self:
         """Start it all; return when the dashboard answers and every worker has its model.
@@ -143,6 +148,8 @@ class LocalStack:
         """Stop all, the dashboard first and the servers last; nothing is left but the data folder."""
         self._stopping = True
         self._say("Stopping the farm.")
+        if self._scaling is not None:
+            self._scaling.stop()
         self._processes.stop()
         if hasattr(self, "engine"):
             self.engine.dispose()
@@ -160,7 +167,12 @@ class LocalStack:
             found |= fields
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
-        self.environment = {**os.environ, **self.settings.to_variables(), "TMPDIR": str(self._folder.scratch)}
+        self.environment = {
+            **os.environ,
+            **self.settings.to_variables(),
+            **{_scaling_variable(pool): "null" for pool in self._fixed},
+            "TMPDIR": str(self._folder.scratch),
+        }
         self.url = f"http://{_reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
         self._prepare()
         self._start_farm()
@@ -195,6 +207,12 @@ class LocalStack:
             self._processes.start(program)
         names = [program.name for program in programs]
         self._processes.wait_ready(names, on_ready=lambda name: self._say(f"{name} is ready."))
+        if any(program.name.startswith("worker-") for program in programs):
+            self._scaling = LocalScaling(self.engine, self._processes, self.pools, self._worker, self._say)
+            self._scaling.start()
+
+    def _worker(self, pool: str, name: str) -> Program:
+        return parts.worker(self.environment, pool, name, self.engine, self.pid)
 
     def _take_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():  # Python knows no other way
@@ -205,6 +223,11 @@ class LocalStack:
             self._processes.kill()
         else:
             raise KeyboardInterrupt
+
+
+def _scaling_variable(pool: str) -> str:
+    """The variable that overrides the pool's `scaling` in the catalog of every process of this farm."""
+    return f"{CATALOG_OVERRIDE}POOLS__{re.sub('[^A-Z0-9]', '_', pool.upper())}__SCALING"
 
 
 def _reachable(host: str) -> str:

@@ -53,7 +53,7 @@ def kept(needs: Needs, now: float, startup: float, patience: float | None = None
         for rank in range(_rank(workers), _rank(below + 1) - 1, -1) if workers else ():
             keep = best_patience(needs.spells.get(str(rank), ()), startup) if patience is None else patience
             if now - at <= keep:
-                return min(workers, 2**rank)
+                return min(workers, 1 << rank)
     return 0
 
 
