@@ -1,6 +1,7 @@
 """Times as people and programs read them."""
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 
 def iso(seconds: float) -> str:
@@ -36,3 +37,20 @@ def duration(seconds: float | None) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.0f} h"
     return f"{seconds / 86_400:.0f} days"
+
+
+class Spread(Protocol):
+    """Seconds that are not known exactly."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def likely(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def spread(found: Spread) -> str:
+    """A span of time with its range: '4 min (3 min to 6 min)'; without one where it would say the same thrice."""
+    low, likely, high = duration(found.low), duration(found.likely), duration(found.high)
+    return likely if low == high else f"{likely} ({low} to {high})"

@@ -2,17 +2,17 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from dashboard.api.common import JOBS, json_body, reply
 from dashboard.auth import principal
 from dashboard.bodies import body_sha256, read_json
 from dashboard.context import farm
 from dashboard.reads.jobs import find_job
-from dashboard.schemas import Submitted
+from dashboard.schemas import Quote, Submitted
 from farm.database import read
 from farm.params import JobRequest, check_and_resolve
-from scheduler import admission
+from scheduler import admission, quotes
 
 
 class SubmissionHeader(BaseModel):
@@ -25,19 +25,24 @@ class SubmissionHeader(BaseModel):
     )
 
 
+class SubmittedOrQuote(RootModel[Submitted | Quote]):
+    """The job that was made before, or the answer to a dry run."""
+
+
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.post(
         "/jobs",
         tags=[JOBS],
-        responses={201: Submitted, 200: Submitted},
+        responses={201: Submitted, 200: SubmittedOrQuote},
         openapi_extensions=json_body(blueprint, JobRequest),
     )
     def post_jobs(header: SubmissionHeader) -> Response:
         """Submit a job: one or many prompts, each with one or many seeds.
 
-        Answers 201 with the job, or 200 with the job that the same Idempotency-Key made before.
+        Any parameter may be a list; every combination is rendered. Answers 201 with the job, or 200 with the job that
+        the same Idempotency-Key made before. With `dry_run` nothing is accepted, and 200 brings a quote.
         """
         who = principal()
         asked, resolved = check_and_resolve(
@@ -46,6 +51,8 @@ def register(blueprint: APIBlueprint) -> None:
             max_renders=farm().settings.max_renders_per_job,
             draw_seed=admission.draw_seed,
         )
+        if asked.dry_run:
+            return reply(quoted(quotes.quote(farm(), project_id=who.project_id, request=asked)))
         made = admission.submit(
             farm(),
             project_id=who.project_id,
@@ -59,3 +66,8 @@ def register(blueprint: APIBlueprint) -> None:
             job = find_job(connection, who.project_id, made.job_id)
         answer = Submitted(job=job, notices=list(made.notices))
         return reply(answer, 200 if made.replayed else 201, Location=job.links.self)
+
+
+def quoted(found: quotes.Quote) -> Quote:
+    """A quote as the API answers it."""
+    return Quote.model_validate(found, from_attributes=True)

@@ -22,7 +22,7 @@ from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
 from farm.params import check_request
 from farm.params.forms import parameters_schema
-from scheduler import admission
+from scheduler import admission, quotes
 
 blueprint = Blueprint("submit", __name__)
 
@@ -39,33 +39,35 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/submit")
 def send() -> ResponseReturnValue:
-    """Submit what was typed; on faults the form again with what is wrong beside each field."""
+    """Submit what was typed, or say what it would cost; on faults the form again with each beside its field."""
     typed = request.form
     entry = _chosen_model(typed.get("model"))
     form = form_of(parameters_schema(entry))
     document = read_typed(typed, form)
     read_sweep(typed.get("sweep", ""), form, document)
+    who = principal()
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     try:
         asked = check_request(document, farm().catalog, max_renders=farm().settings.max_renders_per_job)
+        if typed.get("dry_run"):
+            return _page(entry, typed, quote=quotes.quote(farm(), project_id=who.project_id, request=asked))
+        made = admission.submit(
+            farm(),
+            project_id=who.project_id,
+            user_id=who.user_id,
+            request=asked,
+            # One form sent twice makes one job; the same page sent with something else in it makes another.
+            idempotency_key=f"form-{_form_id(typed)}-{digest[:16]}",
+            body_sha256=digest,
+        )
     except InvalidRequest as refused:
         if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked
             raise
         return _page(entry, typed, refused.faults), 422
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-    who = principal()
-    made = admission.submit(
-        farm(),
-        project_id=who.project_id,
-        user_id=who.user_id,
-        request=asked,
-        # One form sent twice makes one job; the same page sent with something else in it makes another.
-        idempotency_key=f"form-{_form_id(typed)}-{digest[:16]}",
-        body_sha256=digest,
-    )
     return redirect(url_for("job.page", job_id=made.job_id), 303)
 
 
-def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = ()) -> str:
+def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = (), quote: quotes.Quote | None = None) -> str:
     pools = farm().catalog.pools.values()
     served = {pool.model for pool in pools}
     form = form_of(parameters_schema(entry))
@@ -78,6 +80,7 @@ def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = ()) -> str:
         typed=typed,
         faults=by_field(faults, form),
         form_id=_form_id(typed),
+        quote=quote,
     )
 
 

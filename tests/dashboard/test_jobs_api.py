@@ -97,7 +97,7 @@ def test_the_models_say_what_may_be_asked_of_them(house: House) -> None:
     models = {model["name"]: model for model in house.get("/api/v1/models").json["items"]}
     assert {"sana-demo", "sprint-demo", "wan-demo"} <= set(models)
     assert models["sana-demo"]["pools"] == ["sana-demo-local"]
-    assert models["wan-demo"]["parameters"]["properties"]["num_frames"]["enum"][0] == 1
+    assert models["wan-demo"]["parameters"]["properties"]["num_frames"]["anyOf"][0]["enum"][0] == 1
 
 
 def test_pools_say_what_of_ours_they_have_still_to_render(house: House) -> None:

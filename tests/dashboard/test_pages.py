@@ -127,7 +127,16 @@ def _fields(page: str) -> MultiDict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("model", ["sana-demo", "sprint-demo", "wan-demo", "sana-1600m-1024px"])
+def test_a_model_that_no_pool_serves_is_refused_with_the_reason(house: House, visitor: FlaskClient) -> None:
+    shown = _text(visitor, "/submit?model=sana-1600m-1024px")
+    assert "No pool of this farm serves this model" in shown
+    answer = visitor.post("/submit", data=_fields(shown) | {"prompt": "a red circle"}, headers=PAGE)
+    assert answer.status_code == 422
+    assert "nothing would ever render it" in answer.get_data(as_text=True)
+    assert house.get("/api/v1/jobs").json["items"] == []
+
+
+@pytest.mark.parametrize("model", ["sana-demo", "sprint-demo", "wan-demo"])
 def test_every_models_form_as_it_is_first_shown_is_accepted(house: House, visitor: FlaskClient, model: str) -> None:
     typed = _fields(_text(visitor, f"/submit?model={model}"))
     typed["prompt"] = "a red circle on a blue background"

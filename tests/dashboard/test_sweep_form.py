@@ -32,3 +32,14 @@ def test_what_is_wrong_with_a_list_stands_beside_its_field_and_the_text_stays(vi
     assert "no prompt has the gap {nobody}" in lists["sweep"]
     assert "unknown field" in lists[""]
     assert "{nobody} = x" in page
+
+
+def test_the_form_says_what_it_would_cost_and_submits_nothing(house: House, visitor: FlaskClient) -> None:
+    form = typed(visitor, prompt="a {colour} circle", sweep="{colour} = red, blue", dry_run="1")
+    answer = visitor.post("/submit", data=form, headers=PAGE)
+    assert answer.status_code == 200
+    page = answer.get_data(as_text=True)
+    assert "2 renders" in page
+    assert "GPU time" in page
+    assert "{colour} = red, blue" in page
+    assert house.get("/api/v1/jobs").json["items"] == []

@@ -42,6 +42,7 @@ function show(faults) {
 }
 
 async function send(event) {
+  if (event.submitter?.name === 'dry_run') return;  // the quote comes with the page
   event.preventDefault();
   if (button.disabled) return;
   button.disabled = true;
