@@ -7,7 +7,7 @@ comes or goes that is not known of: then the ranges hold (tests/benchmarks/estim
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.estimates import Range
 
@@ -27,6 +27,10 @@ class FlowWork:
     class_name: str
     weight: float
     gpu_seconds: float
+
+    def times(self, factor: float) -> "FlowWork":
+        """The same flow with its work multiplied."""
+        return replace(self, gpu_seconds=self.gpu_seconds * factor)
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,14 @@ def forecast(
     return Forecast(None if wanted.runs else starts, done)
 
 
+def ahead(wanted: Wanted, flows: Sequence[FlowWork], shares: Mapping[str, float]) -> float:
+    """GPU-seconds of waiting work that will be served before the wanted work begins, by the fair order."""
+    mine = next((flow for flow in flows if flow.flow_id == wanted.flow_id), None)
+    others = [flow for flow in flows if flow.flow_id != wanted.flow_id]
+    class_name, weight = (mine.class_name, mine.weight) if mine else ("", 1.0)
+    return _served_before(wanted.before, FlowWork(wanted.flow_id, class_name, weight, 0.0), others, shares)
+
+
 def _once(
     wanted: Wanted,
     flows: Sequence[FlowWork],
@@ -97,11 +109,7 @@ def _once(
     first = running * factor if which != "low" or wanted.before > 0 else 0.0
     fast = {"low": "high", "likely": "likely", "high": "low"}[which]
     speeds = sorted((group.after, group.count * getattr(group.speed, fast)) for group in workers)
-    others = [
-        FlowWork(flow.flow_id, flow.class_name, flow.weight, flow.gpu_seconds * factor)
-        for flow in flows
-        if flow.flow_id != wanted.flow_id
-    ]
+    others = [flow.times(factor) for flow in flows if flow.flow_id != wanted.flow_id]
     mine = next((flow for flow in flows if flow.flow_id == wanted.flow_id), None)
     class_name, weight = (mine.class_name, mine.weight) if mine else ("", 1.0)
 

@@ -74,7 +74,7 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest) -> 
             sight = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
     gpu_seconds = _estimate(entry, resolved.renders, sight)
     rates = sight.rates()
-    told = _when(sight, gpu_seconds, len(resolved.renders), request.class_name, known, settings.class_shares)
+    told = _when(entry, sight, gpu_seconds, len(resolved.renders), request.class_name, known, settings.class_shares)
     return Quote(
         renders=len(resolved.renders),
         shapes=_shapes(entry, resolved.renders),
@@ -137,6 +137,7 @@ def _shapes(entry: ModelEntry, renders: Sequence[RenderParameters]) -> list[Quot
 
 
 def _when(
+    entry: ModelEntry,
     sight: LaneSight,
     gpu_seconds: Range,
     renders: int,
@@ -149,7 +150,7 @@ def _when(
     weight, flow_id = known
     flows = [flow for flow in sight.flows() if flow.flow_id != flow_id]
     mine = next((flow for flow in sight.flows() if flow.flow_id == flow_id), FlowWork(flow_id, class_name, weight, 0.0))
-    batch, stay = last_batch(sight, gpu_seconds.likely / renders, renders)
+    batch, stay = last_batch(sight, entry, gpu_seconds.likely / renders, renders)
     wanted = Wanted(
         flow_id=flow_id,
         before=mine.gpu_seconds,

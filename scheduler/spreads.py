@@ -2,7 +2,8 @@
 
 import math
 
-from scheduler.estimates import Range
+from farm.catalog import ModelEntry
+from scheduler.estimates import Range, default_demand
 from scheduler.outlook import LaneSight
 
 #: What does not average out over many renders: how far off a regression is for all of them together.
@@ -19,11 +20,19 @@ def of_many(one: Range, count: int, *, learnt: bool) -> Range:
     return Range(whole * math.exp(min(low, 0.0)), whole, whole * math.exp(max(high, 0.0)))
 
 
-def last_batch(sight: LaneSight, each: float, renders: int) -> tuple[float, Range]:
-    """GPU-seconds of the last batch of so many renders that wait, and how long it stays with its worker."""
-    usual = [pool.times.usual_batch for pool in sight.open_pools if pool.times.samples]
-    rows = min(max(usual, default=1.0), max(renders, 1))
-    work = each * rows
+def last_batch(sight: LaneSight, entry: ModelEntry, each: float, renders: int) -> tuple[float, Range]:
+    """GPU-seconds of the last batch of so many renders that wait, and how long it stays with its worker.
+
+    `each`: GPU-seconds of one render in the company that renders of this lane usually have. A render that is alone
+    for lack of others pays more: its whole passes.
+    """
+    told = [pool.times for pool in sight.open_pools if pool.times.samples]
+    if not told:
+        return each, sight.stay().times(each)
+    times = max(told, key=lambda found: found.samples)
+    rows = min(times.usual_batch, max(renders, sight.backlog.renders, 1))
+    demand = default_demand(entry)
+    work = each * rows * times.seconds(entry, demand, rows) / times.seconds(entry, demand)
     return work, sight.stay().times(work)
 
 

@@ -6,6 +6,17 @@
 
 from scheduler.estimates.estimator import Estimator, load, seeded
 from scheduler.estimates.pool_times import PoolTimes, Range
-from scheduler.estimates.seed import Demand, demand_of, forwards, gpu_seconds
+from scheduler.estimates.seed import Demand, default_demand, demand_of, forwards, gpu_seconds
 
-__all__ = ["Demand", "Estimator", "PoolTimes", "Range", "demand_of", "forwards", "gpu_seconds", "load", "seeded"]
+__all__ = [
+    "Demand",
+    "Estimator",
+    "PoolTimes",
+    "Range",
+    "default_demand",
+    "demand_of",
+    "forwards",
+    "gpu_seconds",
+    "load",
+    "seeded",
+]

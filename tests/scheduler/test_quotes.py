@@ -34,7 +34,7 @@ def test_a_quote_counts_renders_and_shapes_and_admits_nothing(connections: Conne
         request=asked(seed=None, seeds=[1, 2, 3], prompt=["a red circle", "a blue square"]),
     )
 
-    assert (told.renders, [(shape.width, shape.height, shape.renders) for shape in told.shapes]) == (6, [(64, 64, 6)])
+    assert (told.renders, [(shape.width, shape.height, shape.renders) for shape in told.shapes]) == (6, [(128, 128, 6)])
     assert told.gpu_seconds.low < told.gpu_seconds.likely < told.gpu_seconds.high
     with read(connections.engine) as connection:
         assert connection.execute(Job.__table__.select()).first() is None
