@@ -76,8 +76,8 @@ def unfolded(lane: ColumnElement[str]) -> ColumnElement[bool]:
     return and_(Charge.lane == lane, Charge.id > folded_to)
 
 
-def newcomer_time(connection: Connection, account: Account) -> float:
-    """The virtual time at which a flow that becomes busy now begins: where its class was served last."""
+def served_last(connection: Connection, account: Account) -> float:
+    """The virtual time of the flow of this class that was served last: newcomers start there."""
     lane = literal(account.lane)
     folded = select(func.max(LaneClass.flow_start)).where(
         LaneClass.lane == lane, LaneClass.class_name == account.class_name

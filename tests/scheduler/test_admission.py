@@ -113,7 +113,7 @@ class TestFlows:
         ask(connections, project)
 
         with read(connections.engine) as connection:
-            assert connection.scalars(select(Flow.virtual_time)).all() == [42.0]
+            assert connection.scalars(select(Flow.virtual_time)).all() == [pytest.approx(42.0)]
 
     def test_a_busy_flow_keeps_its_place(self, connections: Connections, project: str) -> None:
         ask(connections, project)
