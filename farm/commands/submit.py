@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 import typer
 
 from farm.client import FarmClient, Job
-from farm.commands.quoting import show_quote
-from farm.commands.sweeping import read_choices, read_rows, read_sweeps
+from farm.console.quoting import show_quote
 from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
+from farm.console.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
 
 
