@@ -1,4 +1,4 @@
-"""The scheduler's verb of the `farm` command."""
+"""The scheduler's verbs of the `farm` command."""
 
 import signal
 import threading
@@ -11,15 +11,19 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import check_revision
 from farm.logs import configure_logging
+from scheduler import project_commands
 from scheduler.lanes import sync_catalog
+from scheduler.simulate.commands import register as register_simulate
 from scheduler.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the verbs."""
     app.command("scheduler")(scheduler)
+    project_commands.register(app)
+    register_simulate(app)
 
 
 def scheduler() -> None:

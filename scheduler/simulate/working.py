@@ -23,6 +23,8 @@ _FORGET = 500
 #: So many batches of a pool are measured between two rounds of learning.
 _OBSERVED = 64
 _DEVICE = "virtual"
+#: Parts of a render's seconds that are not passes.
+_ENCODE, _DECODE = 0.02, 0.05
 _FILE: dict[str, Any] = {"content_type": "image/png", "size": 1, "sha256": "0" * 64}
 
 
@@ -140,9 +142,9 @@ def _observe(world: World, crew: Crew, found: Claim, passes: Passes) -> Observed
         guided=kind.guided,
         batch_size=rows,
         steady=min(passes.shares) == max(passes.shares),
-        encode_seconds=0.0,
-        pass_seconds=passes.shares[0] * rows / kind.forwards,
-        decode_seconds=0.0,
+        encode_seconds=_ENCODE * passes.shares[0],
+        pass_seconds=(1 - _ENCODE - _DECODE) * passes.shares[0] * rows / kind.forwards,
+        decode_seconds=_DECODE * passes.shares[0],
         gpu_seconds=passes.shares[0],
         wall_seconds=passes.seconds,
     )
