@@ -12,13 +12,32 @@ with FarmClient() as farm:
 from farm.client.client import FarmClient
 from farm.client.errors import DownloadIncomplete, FarmProblem, FarmUnreachable, NoAddress, WaitTimeout
 from farm.client.live import Beat, JobChanged, LiveEvent, StepProgress
-from farm.client.replies import Artifact, Job, JobEvent, Model, Pool, Quote, Range, Render, Worker
+from farm.client.replies import (
+    Artifact,
+    Cancelled,
+    DeadLetter,
+    FailedAttempt,
+    Job,
+    JobEvent,
+    Model,
+    Pool,
+    Quota,
+    Quote,
+    Range,
+    Render,
+    Retried,
+    Switched,
+    Worker,
+)
 from farm.client.waiting import JobProgress
 
 __all__ = [
     "Artifact",
     "Beat",
+    "Cancelled",
+    "DeadLetter",
     "DownloadIncomplete",
+    "FailedAttempt",
     "FarmClient",
     "FarmProblem",
     "FarmUnreachable",
@@ -30,10 +49,13 @@ __all__ = [
     "Model",
     "NoAddress",
     "Pool",
+    "Quota",
     "Quote",
     "Range",
     "Render",
+    "Retried",
     "StepProgress",
+    "Switched",
     "WaitTimeout",
     "Worker",
 ]

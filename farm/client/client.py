@@ -9,10 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from farm.client.address import find_address
+from farm.client.controls import Controls
 from farm.client.downloading import download_renders
 from farm.client.errors import FarmProblem
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
-from farm.client.replies import Job, JobEvent, Model, Pool, Quote, Render, Worker
+from farm.client.replies import DeadLetter, Job, JobEvent, Model, Pool, Quote, Render, Retried, Worker
 from farm.client.transport import ReplyT, Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, system_clock
@@ -21,7 +22,7 @@ _PAGE = 100  # items asked for at once
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient:
+class FarmClient(Controls):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
@@ -169,6 +170,49 @@ class FarmClient:
     def retry(self, render_id: str) -> Render:
         """Let a failed render be tried anew."""
         return read_reply(Render, self._transport.post(api_path("renders", render_id, "retry"), repeatable=False))
+
+    def dead_letters(
+        self,
+        *,
+        job_id: str | None = None,
+        model: str | None = None,
+        reason: str | None = None,
+        all_projects: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[DeadLetter]:
+        """Renders that failed for good, newest first, with the last log lines of their workers.
+
+        `reason`: only with these words in it; `all_projects`: for operators.
+        """
+        params = {"job": job_id, "model": model, "reason": reason, "all_projects": all_projects or None}
+        return self._pages(DeadLetter, api_path("dead-letters"), params, limit)
+
+    def retry_dead_letters(
+        self,
+        render_ids: Sequence[str] = (),
+        *,
+        job_id: str | None = None,
+        model: str | None = None,
+        reason: str | None = None,
+        everything: bool = False,
+        all_projects: bool = False,
+    ) -> Retried:
+        """Let failed renders be tried anew: all that is given must hold; `everything` if nothing else is given."""
+        asked = {
+            "renders": list(render_ids) or None,
+            "job": job_id,
+            "model": model,
+            "reason": reason,
+            "everything": everything or None,
+            "all_projects": all_projects or None,
+        }
+        body = {name: value for name, value in asked.items() if value is not None}
+        return read_reply(Retried, self._transport.post(api_path("dead-letters", "retry"), body, repeatable=True))
+
+    def release_worker(self, worker_id: str) -> Worker:
+        """Let a quarantined worker claim again; for operators."""
+        told = self._transport.post(api_path("workers", worker_id, "release"), repeatable=False)
+        return read_reply(Worker, _items(told)[0])
 
     def workers(self) -> list[Worker]:
         """The workers that the farm knows."""

@@ -158,6 +158,48 @@ class Worker(Reply):
     renders_done: int = 0
     engine_restarts: int = 0
     last_error: str | None = None
+    holding: int = 0
+    draining: bool = False
+    quarantined: bool = False
+    quarantine_reason: str | None = None
+
+
+class FailedAttempt(Reply):
+    """One try at a render that failed or was lost."""
+
+    number: int
+    worker_id: str = ""
+    pool: str = ""
+    batch_size: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str = ""
+    reason: str | None = None
+    log_lines: str | None = None
+
+
+class DeadLetter(Reply):
+    """A render that failed for good, until somebody has it tried again."""
+
+    render_id: str
+    job_id: str
+    index: int
+    project: str = ""
+    model: str = ""
+    title: str = ""
+    prompt: str = ""
+    reason: str | None = None
+    failures: int = 0
+    failed_at: datetime | None = None
+    attempts: list[FailedAttempt] = []
+
+
+class Retried(Reply):
+    """How many failed renders are pending again; those of `paused_jobs` are not."""
+
+    renders: int
+    jobs: int = 0
+    paused_jobs: list[str] = []
 
 
 class Model(Reply):
@@ -189,3 +231,39 @@ class JobEvent(Reply):
     kind: str
     at: datetime | None = None
     payload: dict[str, Any] = {}
+
+
+class Switched(Reply):
+    """A project, lane or pool that was paused or resumed."""
+
+    kind: str
+    name: str
+    paused: bool
+
+
+class Cancelled(Reply):
+    """What a filter found: cancelled, or with `dry_run` only counted."""
+
+    jobs: int
+    renders: int
+    dry_run: bool = False
+
+
+class Quota(Reply):
+    """Limits of a project (None: no limit), and what is used of each. Money is in `currency`."""
+
+    max_pending: int | None = None
+    pending: int = 0
+    max_running: int | None = None
+    running: int = 0
+    gpu_seconds_per_day: float | None = None
+    gpu_seconds_today: float = 0.0
+    gpu_seconds_admitted: float = 0.0
+    day_ends: datetime | None = None
+    budget: float | None = None
+    money_spent: float = 0.0
+    money_admitted: float = 0.0
+    currency: str = ""
+    gpu_seconds: float = 0.0
+    watt_hours: float = 0.0
+    renders: int = 0

@@ -1,14 +1,18 @@
-"""`farm cancel`: jobs that nobody wants any more."""
+"""`farm cancel`: jobs that nobody wants any more, by their ids or by what they have in common."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from farm.console.speaking import ExitCode, exit_code_of, farm_at_hand, say
-from farm.console.watching import counts
-from farm.errors import FarmError
+from farm.client import FarmClient, Job
+from farm.console.each import for_each_job
+from farm.console.speaking import farm_at_hand, say
+from farm.lifecycle import RenderStatus
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,21 +21,49 @@ def register(app: typer.Typer) -> None:
 
 
 def cancel(
-    job_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")],
+    job_ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ids of jobs.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only what waits for this model.")] = None,
+    lane: Annotated[str | None, typer.Option(help="Only of this lane, such as sana-demo@fp32.")] = None,
+    class_name: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
+    status: Annotated[list[RenderStatus] | None, typer.Option(help="Only renders in this state.")] = None,
+    before: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Only of jobs submitted before this time (UTC).")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Only of jobs submitted then or later (UTC).")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Only renders whose prompt holds this text.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only of this project; for operators.")] = None,
+    all_projects: Annotated[bool, typer.Option("--all-projects", help="Of every project; for operators.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be cancelled.")] = False,
 ) -> None:
-    """Cancel what has not ended of these jobs; what is done stays. All ids are tried.
+    """Cancel what has not ended of these jobs, or of all that the options find; what is done stays.
 
     Exit codes: 0 all cancelled or ended before, 2 the farm refused one, 3 the farm does not answer.
     """
-    worst = ExitCode.OK
+    chosen = (model, lane, class_name, status, before, since, text, project, all_projects, dry_run)
+    if not any(chosen):
+        if not job_ids:
+            raise typer.BadParameter("give ids of jobs, or options that say which are meant", param_hint="ID…")
+        for_each_job(job_ids, _cancel_one)
+        return
     with farm_at_hand() as farm:
-        for job_id in job_ids:
-            try:
-                job = farm.cancel(job_id)
-            except FarmError as error:
-                say(f"{job_id}: {error}", "red")
-                worst = max(worst, exit_code_of(error))
-            else:
-                say(f"job {job.id} is {job.status}: {counts(job)}")
-    if worst:
-        raise typer.Exit(worst)
+        found = farm.cancel_matching(
+            jobs=job_ids or [],
+            model=model,
+            lane=lane,
+            class_name=class_name,
+            status=[state.value for state in status or []],
+            created_before=before and before.replace(tzinfo=UTC),
+            created_after=since and since.replace(tzinfo=UTC),
+            text=text,
+            project=project,
+            all_projects=all_projects,
+            dry_run=dry_run,
+        )
+        what = "would be cancelled" if dry_run else "cancelled"
+        say(f"{found.renders:,} renders of {found.jobs:,} jobs {what}")
+
+
+def _cancel_one(farm: FarmClient, job_id: str) -> Job:
+    return farm.cancel(job_id)

@@ -26,6 +26,13 @@ class ClassName(StrEnum):
     BULK = "bulk"
 
 
+class AfterFailure(StrEnum):
+    """What follows for a job when one that it waits for does not end as done."""
+
+    CANCEL = "cancel"
+    RUN = "run"
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command()(submit)
@@ -63,6 +70,19 @@ def submit(
     ] = None,
     class_name: Annotated[ClassName | None, typer.Option("--class", help="How urgent it is.")] = None,
     title: Annotated[str | None, typer.Option(help="The job's name; by default its first prompt.")] = None,
+    not_before: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Hold it until then: seconds from now, or 2030-01-31T18:00+01:00."),
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="What has not ended by then expires; written like that.")
+    ] = None,
+    after: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Run after this job; give again for more.")
+    ] = None,
+    after_failure: Annotated[
+        AfterFailure | None, typer.Option(help="If such a job does not end as done: cancel this one, or run it.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it has ended.")] = False,
     download: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Wait, then put the files into this folder.")
@@ -92,6 +112,10 @@ def submit(
         "sampler": sampler,
         "class_name": class_name,
         "title": title,
+        "not_before": read_when(not_before),
+        "deadline": read_when(deadline),
+        "after": after or None,
+        "after_failure": after_failure,
         "variables": read_choices(variable or [], "--var") or None,
         "wildcards": read_choices(wildcard or [], "--wildcard") or None,
         "rows": read_rows(rows) if rows else None,
@@ -138,6 +162,14 @@ def read_prompts(prompts: Sequence[str], stdin: TextIO) -> list[str]:
     if not found:
         raise typer.BadParameter("stdin holds no prompt", param_hint="PROMPT…")
     return found
+
+
+def read_when(text: str | None) -> float | str | None:
+    """Seconds from now as a number; anything else as it was typed: the farm reads it as ISO 8601."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
 
 
 def _download(farm: FarmClient, job: Job, folder: Path, *, quiet: bool) -> list[Path]:

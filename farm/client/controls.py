@@ -1,0 +1,113 @@
+"""What people decide about work that is on the farm already: every control of the API as a method of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from farm.client.replies import Cancelled, Job, Quota, Switched
+from farm.client.transport import Transport, api_path, read_reply
+
+
+class Controls:
+    """The controls of a farm. They act at once; all of them may be asked for again."""
+
+    _transport: Transport
+
+    def pause(self, job_id: str) -> Job:
+        """Hold what waits of a job; what runs ends."""
+        return self._control(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+        return self._control(job_id, "resume")
+
+    def change_class(self, job_id: str, class_name: str) -> Job:
+        """Move what waits of a job to another class: urgent, normal or bulk."""
+        return self._control(job_id, "class", {"class": class_name})
+
+    def to_front(self, job_id: str) -> Job:
+        """Put a job before all others of the project that wait for the same model in the same class."""
+        return self._control(job_id, "order", {"place": "front"})
+
+    def to_back(self, job_id: str) -> Job:
+        """Put a job behind all others of the project that wait for the same model in the same class."""
+        return self._control(job_id, "order", {"place": "back"})
+
+    def put_before(self, job_id: str, other_id: str) -> Job:
+        """Put a job right before another one that waits for the same model in the same class."""
+        return self._control(job_id, "order", {"before": other_id})
+
+    def move(self, job_id: str, model: str) -> Job:
+        """Let another model of the same family render what waits of a job."""
+        return self._control(job_id, "model", {"model": model})
+
+    def cancel_matching(
+        self,
+        *,
+        jobs: Sequence[str] = (),
+        model: str | None = None,
+        lane: str | None = None,
+        class_name: str | None = None,
+        status: Sequence[str] = (),
+        created_before: datetime | None = None,
+        created_after: datetime | None = None,
+        text: str | None = None,
+        project: str | None = None,
+        all_projects: bool = False,
+        dry_run: bool = False,
+    ) -> Cancelled:
+        """Cancel every render that has not ended and for which all that is given holds; with `dry_run` count them.
+
+        Times are of the submission and have a zone; `text` is looked for in the prompts. `project` and
+        `all_projects` are for operators.
+        """
+        asked = {
+            "jobs": list(jobs),
+            "model": model,
+            "lane": lane,
+            "class": class_name,
+            "status": list(status),
+            "created_before": created_before and created_before.isoformat(),
+            "created_after": created_after and created_after.isoformat(),
+            "text": text,
+            "project": project,
+            "all_projects": all_projects,
+            "dry_run": dry_run,
+        }
+        body = {name: value for name, value in asked.items() if value is not None}
+        return read_reply(Cancelled, self._transport.post(api_path("cancellations"), body, repeatable=True))
+
+    def pause_project(self, name: str) -> Switched:
+        """Let nothing of a project start any more; what runs ends. Artists name their own, operators any."""
+        return self._switch("projects", name, "pause")
+
+    def resume_project(self, name: str) -> Switched:
+        """Let a paused project go on."""
+        return self._switch("projects", name, "resume")
+
+    def pause_lane(self, name: str) -> Switched:
+        """Let nothing of a lane ('sana-demo@fp32') start any more. For operators."""
+        return self._switch("lanes", name, "pause")
+
+    def resume_lane(self, name: str) -> Switched:
+        """Let a paused lane go on. For operators."""
+        return self._switch("lanes", name, "resume")
+
+    def pause_pool(self, name: str) -> Switched:
+        """Let the workers of a pool start nothing any more. For operators."""
+        return self._switch("pools", name, "pause")
+
+    def resume_pool(self, name: str) -> Switched:
+        """Let the workers of a pool go on. For operators."""
+        return self._switch("pools", name, "resume")
+
+    def quota(self) -> Quota:
+        """What the project may have, and what it has."""
+        return read_reply(Quota, self._transport.get(api_path("quota")))
+
+    def _control(self, job_id: str, verb: str, body: dict[str, str] | None = None) -> Job:
+        return read_reply(Job, self._transport.post(api_path("jobs", job_id, verb), body, repeatable=True))
+
+    def _switch(self, kinds: str, name: str, verb: str) -> Switched:
+        return read_reply(Switched, self._transport.post(api_path(kinds, name, verb), repeatable=True))
