@@ -95,6 +95,28 @@ class BadJson(InvalidRequest):
     status = 400
 
 
+class StreamFault(InvalidRequest):
+    """A row of the stream was refused; all before it are admitted. Correct it and send the rest under the same key."""
+
+    type = "stream-fault"
+    title = "A row of the stream is refused"
+
+    def __init__(
+        self, faults: Sequence[Fault] = (), job_id: str = "", rows: int = 0, line: int = 1, byte: int = 0
+    ) -> None:
+        super().__init__(
+            faults,
+            f"A row was refused. {rows:,} rows before it are admitted; go on at line {line:,} (byte {byte:,}): "
+            "correct it, and send the corrected file, or the rest of it, under the same Idempotency-Key.",
+        )
+        self.job_id, self.rows, self.line, self.byte = job_id, rows, line, byte
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The job, how many rows it has, and where in the source to go on: a line (from 1) and a byte (from 0)."""
+        return {"job_id": self.job_id, "rows": self.rows, "next_line": self.line, "next_byte": self.byte}
+
+
 class UnknownModel(InvalidRequest):
     """The catalog has no model of this name."""
 

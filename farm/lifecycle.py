@@ -98,7 +98,7 @@ def job_status(before: JobStatus, *, total: int, done: int, failed: int, cancell
     A job that is still being admitted stays so, whatever its counters say. One whose render goes back to
     work is open again.
     """
-    if before is JobStatus.ADMITTING:
+    if before is JobStatus.ADMITTING or total == 0:
         return before
     if done + failed + cancelled + expired < total:
         return JobStatus.OPEN if before in JOB_ENDED else before
