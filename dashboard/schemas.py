@@ -43,6 +43,32 @@ class JobLinks(Answer):
     page: str
 
 
+class Range(Answer):
+    """A figure that is not known exactly: in four of five cases it is between low and high."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class Cost(Answer):
+    """Seconds of devices, and what they cost."""
+
+    gpu_seconds: float
+    money: float = Field(description="At the prices of the pools, in `currency`")
+    currency: str
+    watt_hours: float
+
+
+class Forecast(Answer):
+    """When it starts and ends if nobody submits anything more and no worker comes or goes. Seconds from now."""
+
+    starts_in: Range | None = Field(description="null: it has started")
+    done_in: Range | None
+    starts_at: str | None = Field(description="The likely time")
+    done_at: str | None
+
+
 class Job(Answer):
     """What was submitted and how far it is."""
 
@@ -62,6 +88,11 @@ class Job(Answer):
     created_at: str
     finished_at: str | None
     request: dict[str, Any] = Field(description="As it was submitted")
+    spent: Cost = Field(description="So far, failed attempts included")
+    expected: Cost = Field(description="Of all its renders, as it was estimated when it was submitted")
+    forecast: Forecast | None = Field(
+        None, description="null on lists, where nobody can say, and when it has ended; see also …/why"
+    )
     links: JobLinks
 
 
@@ -70,14 +101,6 @@ class Submitted(Answer):
 
     job: Job
     notices: list[str] = Field(description="What the farm does differently from what one might expect, in words")
-
-
-class Range(Answer):
-    """Seconds that are not known exactly: in four of five cases the truth lies between low and high."""
-
-    low: float
-    likely: float
-    high: float
 
 
 class QuotedShape(Answer):
@@ -157,6 +180,9 @@ class Render(Answer):
     started_at: str | None
     finished_at: str | None
     gpu_seconds: float | None
+    spent: Cost = Field(description="So far, failed attempts included")
+    expected: Cost = Field(description="As it was estimated when it was submitted")
+    forecast: Forecast | None = Field(None, description="null on lists, where nobody can say, and when it has ended")
     progress: Progress | None
     artifacts: list[Artifact]
 
@@ -166,6 +192,51 @@ class RenderPage(Answer):
 
     items: list[Render]
     next_cursor: str | None
+
+
+class FailedAttempt(Answer):
+    """One try at a render that failed or was lost."""
+
+    number: int
+    worker_id: str
+    pool: str
+    batch_size: int = Field(description="Renders that its claim took")
+    started_at: str
+    ended_at: str | None
+    outcome: str = Field(description="failed (its own pass raised or killed) or lost (its worker was not heard of)")
+    reason: str | None
+    log_lines: str | None = Field(description="What the worker logged last, without secrets")
+
+
+class DeadLetter(Answer):
+    """A render that failed for good, until somebody has it tried again."""
+
+    render_id: str
+    job_id: str
+    index: int
+    project: str
+    model: str
+    title: str = Field(description="Of its job")
+    prompt: str
+    reason: str | None
+    failures: int
+    failed_at: str | None
+    attempts: list[FailedAttempt]
+
+
+class DeadLetterPage(Answer):
+    """One page of failed renders, newest first."""
+
+    items: list[DeadLetter]
+    next_cursor: str | None
+
+
+class Retried(Answer):
+    """How many failed renders are pending again."""
+
+    renders: int
+    jobs: int = Field(description="Of so many jobs")
+    paused_jobs: list[str] = Field(description="Jobs that are paused: their failed renders stay as they are")
 
 
 class Model(Answer):
@@ -201,6 +272,10 @@ class Worker(Answer):
     renders_done: int
     engine_restarts: int
     last_error: str | None = Field(description="Shown to operators only")
+    holding: int = Field(description="Renders in its hands, as its last heartbeat said")
+    draining: bool = Field(description="It was told to finish what it holds and to end")
+    quarantined: bool = Field(description="It claims nothing: it fails where others succeed, or cannot start")
+    quarantine_reason: str | None = Field(description="Why; shown to operators only")
 
 
 class WorkerList(Answer):
@@ -276,3 +351,35 @@ class Quota(Answer):
     gpu_seconds: float = Field(description="Used in all")
     watt_hours: float = Field(description="Used in all")
     renders: int = Field(description="Ended in all")
+
+
+class Why(Answer):
+    """Why a job or a render is where it is."""
+
+    status: str
+    kind: str = Field(
+        description="finished, running, admitting, drafted, job_paused, project_paused, flow_paused, after, "
+        "not_before, released, lane_paused, no_model, no_pool, pool_paused, quota, pool_starting, quarantined, "
+        "draining, no_worker, next or before"
+    )
+    sentence: str = Field(description="The same for people")
+    before: int | None = Field(description="Renders that will be served first; approximate")
+    facts: dict[str, Any] = Field(description="What the sentence rests on")
+    forecast: Forecast | None
+
+
+class UsageDay(Answer):
+    """What a project used in one pool on one day."""
+
+    day: str = Field(description="UTC: '2026-11-23'")
+    pool: str
+    renders: int = Field(description="Renders that ended")
+    cost: Cost
+
+
+class Usage(Answer):
+    """What a project used."""
+
+    items: list[UsageDay]
+    renders: int
+    total: Cost

@@ -5,8 +5,9 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import JOBS, JobPath, reply
 from dashboard.auth import principal
-from dashboard.context import farm
+from dashboard.context import farm, now
 from dashboard.reads.jobs import find_job
+from dashboard.reads.outlook import job_why
 from dashboard.schemas import Job
 from farm.database import read
 
@@ -16,6 +17,9 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.get("/jobs/<job_id>", tags=[JOBS], responses={200: Job})
     def get_job(path: JobPath) -> Response:
-        """Read a job and its counts."""
+        """Read a job, its counts, what it cost, and when it will be done."""
+        project_id = principal().project_id
         with read(farm().engine) as connection:
-            return reply(find_job(connection, principal().project_id, path.job_id))
+            job = find_job(connection, project_id, path.job_id)
+            told = None if job.finished_at else job_why(connection, farm(), project_id, job.id, now())
+        return reply(job.model_copy(update={"forecast": told.forecast if told else None}))

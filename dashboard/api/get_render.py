@@ -5,7 +5,8 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import RENDERS, RenderPath, reply, signed_link
 from dashboard.auth import principal
-from dashboard.context import farm
+from dashboard.context import farm, now
+from dashboard.reads.outlook import render_why
 from dashboard.reads.renders import find_render
 from dashboard.schemas import Render
 from farm.database import read
@@ -16,8 +17,13 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.get("/renders/<render_id>", tags=[RENDERS], responses={200: Render})
     def get_render(path: RenderPath) -> Response:
-        """Read a render, how far it is, and links to its files."""
-        return reply(read_render(path.render_id))
+        """Read a render, how far it is, what it cost, when it will be done, and links to its files."""
+        render = read_render(path.render_id)
+        if render.finished_at is not None:
+            return reply(render)
+        with read(farm().engine) as connection:
+            told = render_why(connection, farm(), principal().project_id, render.id, now())
+        return reply(render.model_copy(update={"forecast": told.forecast}))
 
 
 def read_render(render_id: str) -> Render:

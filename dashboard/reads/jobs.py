@@ -1,15 +1,17 @@
 """Jobs as people see them: with counts, newest first, and with the first thumbnails."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, literal_column, select
 
 from dashboard import schemas
+from dashboard.reads.costs import expected, lane_rates, spent
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.lifecycle import JobStatus
 from farm.tables import Artifact, Event, Flow, Job, Render
+from scheduler.costs import Rates
 
 #: Thumbnails come from the first renders of a job only: then the statement costs the same for 4 renders and for 10,000.
 _FIRST_RENDERS = 8
@@ -31,18 +33,23 @@ _COLUMNS = (
     Job.renders_expired,
     Job.created_at,
     Job.finished_at,
+    Job.lane,
+    Job.estimate,
+    Job.gpu_seconds,
+    Job.money,
+    Job.watt_hours,
 )
 
 
 def find_job(connection: Connection, project_id: str, job_id: str) -> schemas.Job:
-    """One job of this project, in two statements. Raises NotFound."""
+    """One job of this project, in three statements. Raises NotFound."""
     job_id = known_form("job", job_id)
     row = connection.execute(
         select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).where(Job.id == job_id, Job.project_id == project_id)
     ).one_or_none()
     if row is None:
         raise missing("job", job_id)
-    return _job(row, running_counts(connection, [job_id]).get(job_id, 0))
+    return _job(row, running_counts(connection, [job_id]).get(job_id, 0), lane_rates(connection))
 
 
 def list_jobs(
@@ -53,7 +60,7 @@ def list_jobs(
     before: str | None = None,
     limit: int,
 ) -> tuple[list[schemas.Job], bool]:
-    """At most `limit` jobs, newest first, and whether there are more; in two statements (index project_id, id)."""
+    """At most `limit` jobs, newest first, and whether there are more; in three statements (index project_id, id)."""
     statement = (
         select(*_COLUMNS)
         .join(Flow, Flow.id == Job.flow_id)
@@ -67,7 +74,8 @@ def list_jobs(
         statement = statement.where(Job.id < before)
     rows = connection.execute(statement).all()
     running = running_counts(connection, [row.id for row in rows[:limit]])
-    return [_job(row, running.get(row.id, 0)) for row in rows[:limit]], len(rows) > limit
+    rates = lane_rates(connection)
+    return [_job(row, running.get(row.id, 0), rates) for row in rows[:limit]], len(rows) > limit
 
 
 def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
@@ -124,7 +132,7 @@ def list_events(connection: Connection, job_id: str, after: int, limit: int) -> 
     return [schemas.Event(version=row.version, kind=row.kind, at=iso(row.at), payload=row.payload) for row in rows]
 
 
-def _job(row: Any, running: int) -> schemas.Job:
+def _job(row: Any, running: int, rates: Mapping[str, Rates]) -> schemas.Job:
     ended = row.renders_done + row.renders_failed + row.renders_cancelled + row.renders_expired
     # The two counts are read one after the other: a settle between them must not show a negative number.
     running = min(running, row.renders_total - ended)
@@ -145,6 +153,8 @@ def _job(row: Any, running: int) -> schemas.Job:
         created_at=iso(row.created_at),
         finished_at=iso_or_none(row.finished_at),
         request=row.request,
+        spent=spent(row),
+        expected=expected(row, rates),
         links=schemas.JobLinks(
             self=f"/api/v1/jobs/{row.id}",
             renders=f"/api/v1/jobs/{row.id}/renders",

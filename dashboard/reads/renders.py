@@ -1,16 +1,18 @@
 """Renders as people see them, with their stored files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from dashboard import schemas
+from dashboard.reads.costs import expected, lane_rates, spent
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.progress import StepProgress
 from farm.tables import Artifact, Render
+from scheduler.costs import Rates
 
 #: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.
 AddressOf = Callable[["StoredArtifact"], str]
@@ -33,6 +35,10 @@ _COLUMNS = (
     Render.started_at,
     Render.finished_at,
     Render.gpu_seconds,
+    Render.lane,
+    Render.estimate,
+    Render.money,
+    Render.watt_hours,
 )
 
 
@@ -75,7 +81,7 @@ def list_renders(
     progress: dict[str, StepProgress],
     address_of: AddressOf,
 ) -> tuple[list[schemas.Render], bool]:
-    """At most `limit` renders with an index above `after`, and whether there are more; in two statements."""
+    """At most `limit` renders with an index above `after`, and whether there are more; in three statements."""
     rows = connection.execute(
         select(*_COLUMNS)
         .where(Render.job_id == job_id, Render.project_id == project_id, Render.index > after)
@@ -84,7 +90,8 @@ def list_renders(
     ).all()
     shown = rows[:limit]
     files = artifacts_of(connection, [row.id for row in shown])
-    renders = [_render(row, files.get(row.id, []), progress.get(row.id), address_of) for row in shown]
+    rates = lane_rates(connection)
+    renders = [_render(row, files.get(row.id, []), progress.get(row.id), address_of, rates) for row in shown]
     return renders, len(rows) > limit
 
 
@@ -96,7 +103,7 @@ def find_render(
     progress_of: Callable[[str], dict[str, StepProgress]],
     address_of: AddressOf,
 ) -> schemas.Render:
-    """One render of this project, in two statements. `progress_of` is asked for its job. Raises NotFound."""
+    """One render of this project, in three statements. `progress_of` is asked for its job. Raises NotFound."""
     render_id = known_form("render", render_id)
     row = connection.execute(
         select(*_COLUMNS).where(Render.id == render_id, Render.project_id == project_id)
@@ -104,7 +111,8 @@ def find_render(
     if row is None:
         raise missing("render", render_id)
     step = progress_of(row.job_id).get(row.id) if row.status == "running" else None
-    return _render(row, artifacts_of(connection, [row.id]).get(row.id, []), step, address_of)
+    files = artifacts_of(connection, [row.id]).get(row.id, [])
+    return _render(row, files, step, address_of, lane_rates(connection))
 
 
 def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
@@ -158,7 +166,13 @@ def _files() -> Any:
     )
 
 
-def _render(row: Any, files: list[StoredArtifact], step: StepProgress | None, address_of: AddressOf) -> schemas.Render:
+def _render(
+    row: Any,
+    files: list[StoredArtifact],
+    step: StepProgress | None,
+    address_of: AddressOf,
+    rates: Mapping[str, Rates],
+) -> schemas.Render:
     running = row.status == "running"
     return schemas.Render(
         id=row.id,
@@ -175,6 +189,8 @@ def _render(row: Any, files: list[StoredArtifact], step: StepProgress | None, ad
         started_at=iso_or_none(row.started_at),
         finished_at=iso_or_none(row.finished_at),
         gpu_seconds=row.gpu_seconds,
+        spent=spent(row),
+        expected=expected(row, rates),
         # Redis may still hold the last steps of a render that has ended.
         progress=schemas.Progress(phase=step.phase, step=step.step, steps=step.steps) if running and step else None,
         artifacts=[_artifact(file, address_of(file)) for file in files],
