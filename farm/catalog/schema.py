@@ -184,7 +184,7 @@ class ModelEntry(Entry):
 class KubernetesScale(Entry):
     """The Kubernetes Deployment (or StatefulSet) that runs a pool's workers."""
 
-    namespace: str = Field("default", pattern=NAME)
+    namespace: str = Field(default="default", pattern=NAME)
     kind: Literal["Deployment", "StatefulSet"] = "Deployment"
     name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)
 
@@ -193,21 +193,25 @@ class Scaling(Entry):
     """How many workers a pool should have; money and lengths of time are those of one worker."""
 
     driver: Literal["local", "kubernetes", "metrics"] = Field(
-        "local",
+        default="local",
         description="who starts and stops workers: `farm up` on this machine, the Kubernetes API, or somebody who "
         "asks the metrics endpoint (KEDA)",
     )
-    minimum: int = Field(0, ge=0, description="workers that always run; 0: the pool may sleep")
+    minimum: int = Field(default=0, ge=0, description="workers that always run; 0: the pool may sleep")
     maximum: int = Field(ge=1, description="workers at the most")
-    target_seconds: float = Field(60.0, gt=0, description="how long work should wait at the most")
-    startup_seconds: float = Field(60.0, ge=0, description="from the decision to the first render, until measured")
+    target_seconds: float = Field(default=60.0, gt=0, description="how long work should wait at the most")
+    startup_seconds: float = Field(
+        default=60.0, ge=0, description="from the decision to the first render, until measured"
+    )
     cooldown_seconds: float | None = Field(
-        None,
+        default=None,
         ge=0,
         description="fewer workers only after so long with too little to do; none: as long as it pays, one start-up "
         "at the most",
     )
-    budget_per_day: float | None = Field(None, gt=0, description="money for this pool's workers in one day (UTC)")
+    budget_per_day: float | None = Field(
+        default=None, gt=0, description="money for this pool's workers in one day (UTC)"
+    )
     kubernetes: KubernetesScale | None = None
 
     @model_validator(mode="after")
