@@ -1,4 +1,4 @@
-"""`farm project`: an operator's look at a project, and its weight, quotas and budget; on the machine of the database."""
+"""`farm project`: an operator's look at a project, its weight, quotas and budget; by way of the database."""
 
 from typing import Annotated, Any
 

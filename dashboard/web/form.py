@@ -16,7 +16,7 @@ Typed = Mapping[str, Any] | MultiDict[str, str]
 #: Fields that the template lays out by itself.
 _LAID_OUT = frozenset(
     {"model", "prompt", "negative_prompt", "seed", "seeds", "seed_count", "width", "height", "title"}
-    | {"variables", "rows", "wildcards", "dry_run"}
+    | {"variables", "rows", "wildcards", "dry_run", "not_before", "deadline", "after", "after_failure"}
 )
 _SWEEPS = frozenset({"variables", "rows", "wildcards"})
 _CLASS_HINT = "urgent before normal before bulk"

@@ -6,6 +6,7 @@ from farm.catalog.schema import ModelEntry
 from farm.params.base import MAX_SEED
 from farm.params.samplers import SAMPLERS
 from farm.params.submission import SWEPT
+from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
 
 
@@ -88,6 +89,7 @@ def _common(entry: ModelEntry) -> dict[str, Any]:
         },
         "class": {"title": "Class", "enum": ["urgent", "normal", "bulk"], "default": "normal"},
         "title": {"title": "Title", "type": ["string", "null"], "maxLength": 300},
+        **_timing(),
         "dry_run": {
             "title": "Dry run",
             "description": "only say what it would be, cost and take",
@@ -107,6 +109,26 @@ def _or_list(shape: dict[str, Any]) -> dict[str, Any]:
         each["type"] = next(kind for kind in one["type"] if kind != "null")
     told = {key: value for key, value in shape.items() if key in words}
     return told | {"anyOf": [one, {"type": "array", "items": each, "minItems": 1}]}
+
+
+def _timing() -> dict[str, Any]:
+    time = {"type": ["number", "string", "null"], "minimum": 0}
+    return {
+        "not_before": {"title": "Not before", "description": "held until then: seconds from now, or ISO 8601", **time},
+        "deadline": {"title": "Deadline", "description": "what has not ended by then expires", **time},
+        "after": {
+            "title": "After",
+            "description": "ids of jobs of the project that must end first",
+            "type": ["array", "null"],
+            "items": {"type": "string", "format": "uuid"},
+            "maxItems": MOST_JOBS,
+        },
+        "after_failure": {
+            "title": "If such a job fails",
+            "description": "cancel this one, or run it nevertheless",
+            "enum": ["cancel", "run", None],
+        },
+    }
 
 
 def _templates() -> dict[str, Any]:
