@@ -1,24 +1,32 @@
-"""Feeding the engine: claim what fits, hand it over, come back for more until nothing is pending."""
+"""Feeding the engine: claim what fits, hand it over, let others join, have the next ready when it ends."""
 
 import math
 import threading
 import time
+from collections.abc import Sequence
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome
-from scheduler import claims
-from scheduler.watermark import Watermark
+from scheduler.claims import ClaimedRender
+from scheduler.curves import Shape
+from workers.batch_sizes import BatchSizes
 from workers.engine_link import EngineLink
 from workers.holdings import Holdings
+from workers.leasing import Batch, Leasing
+from workers.patience import Patience
 from workers.protocol import RenderBatch, RenderOrder
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
 
 _BATCHES_HELD = 3  # stepping, being stored, and one spare: storage that lags holds up the claims, not the memory
+_LOOK_SECONDS = 0.02  # the lane's counter is read between two steps, but not more often than this
+_STEP_SECONDS = 0.25  # and this often when no step ends
+#: The next batch is claimed when the running one has so many seconds before it, or one step: early enough that the
+#: engine does not wait, late enough that others are not kept from rendering it.
+_AHEAD_SECONDS = 0.5
 
 
 class Feeder:
@@ -37,13 +45,17 @@ class Feeder:
         self.draining = threading.Event()
         self.quarantined = False  # by the supervisor: claims nothing until it is released
         self._drained_by = math.inf  # monotonic; what is in the engine then goes back
-        self._watermark = Watermark()
         self._connections = connections
         self._pool = connections.catalog.pool(pool)
-        self._worker_id = worker_id
         self._link = link
         self._holdings = holdings
         self._settler = settler
+        lane = connections.catalog.model(self._pool.model).lane
+        self._sizes = BatchSizes(connections, lane=lane, most=self._pool.max_batch)
+        self._leasing = Leasing(connections, pool=pool, lane=lane, worker_id=worker_id, sizes=self._sizes)
+        self._patience = Patience(connections.settings.fuller_batch_seconds)
+        self._ahead: Batch | None = None  # claimed for the time after what renders now
+        self._looked = 0.0
         self._turn = threading.Lock()
 
     def drain(self) -> None:
@@ -52,6 +64,10 @@ class Feeder:
             self._drained_by = time.monotonic() + self._connections.settings.drain_seconds
             self.draining.set()
 
+    def memory_fits(self, shape: Shape, renders: int) -> None:
+        """The engine ran out of memory with more than so many renders of a shape."""
+        self._sizes.memory_fits(shape, renders)
+
     def work_until_empty(self) -> int:
         """Claim and render until a claim comes back empty; how many were taken. 0 if another thread is at it."""
         if not self._turn.acquire(blocking=False):
@@ -59,62 +75,146 @@ class Feeder:
         try:
             taken = 0
             while self._may_claim():
-                try:
-                    claim = self._claim()
-                except DBAPIError as error:
-                    # The database is away or busy: what is pending stays pending, and the idle poll asks again.
-                    log.warning("claim failed", error=str(error.orig))
+                batch = self._next()
+                if batch is None:
                     return taken
-                if claim is None:
-                    return taken
-                taken += len(claim.renders)
-                self._hand_over(claim)
+                taken += self._render(batch)
             return taken
         finally:
+            self._give_back("It was given back before it had begun.")
             self._turn.release()
 
     def _may_claim(self) -> bool:
-        while not self._holdings.wait_below(self._pool.max_batch * _BATCHES_HELD, timeout=0.5):
+        while not self._holdings.wait_below(self._most_held, timeout=0.5):
             if self.draining.is_set():
                 return False
-        return self._link.ready.is_set() and not self.draining.is_set() and not self.quarantined
+        return self._link.ready.is_set() and not self._claims_nothing
 
-    def _claim(self) -> claims.Claim | None:
-        connections = self._connections
-        return claims.claim(
-            connections.engine,
-            pool=self._pool.name,
-            worker_id=self._worker_id,
-            capacity=self._pool.max_batch,
-            now=connections.clock(),
-            lease_seconds=connections.settings.lease_seconds,
-            watermark=self._watermark,
-        )
+    @property
+    def _claims_nothing(self) -> bool:
+        return self.draining.is_set() or self.quarantined
 
-    def _hand_over(self, claim: claims.Claim) -> None:
-        """Give the batch to the engine and wait until it has left it (rendered, failed, revoked, or engine dead)."""
-        log.info("batch", batch=claim.batch_id, renders=len(claim.renders))
-        self._holdings.take(claim.batch_id, claim.renders)
-        orders = [
-            RenderOrder(
-                render_id=render.id,
-                attempt=render.attempt,
-                job_id=render.job_id,
-                parameters=render.parameters,
-                width=render.width,
-                height=render.height,
-                frames=render.frames,
-            )
-            for render in claim.renders
-        ]
-        if not self._link.send(RenderBatch(claim.batch_id, orders)):
-            self._link_lost(claim)
-            return
-        while not self._holdings.wait_engine_below(1, timeout=0.5):
+    @property
+    def _most_held(self) -> int:
+        return self._pool.max_batch * _BATCHES_HELD
+
+    def _next(self) -> Batch | None:
+        batch, self._ahead = self._ahead, None
+        return batch or self._claim(in_engine=True)
+
+    def _claim(self, *, in_engine: bool) -> Batch | None:
+        self._sizes.refresh(self._link.facts.device if self._link.facts else "?")
+        batch = self._leasing.claim()
+        if batch is not None:
+            claim = batch.claim
+            self._holdings.take(claim.batch_id, claim.renders, claimed_at=batch.began, in_engine=in_engine)
+        return batch
+
+    def _render(self, batch: Batch) -> int:
+        """Give the batch to the engine and tend it until all of it, and all that joined, has left; how many."""
+        self._holdings.enter_engine(batch.claim.renders)
+        renders = self._holdings.enter_engine([*batch.claim.renders, *self._wait_for_more(batch)])
+        log.info("batch", batch=batch.claim.batch_id, renders=len(renders), seats=batch.seats)
+        rendered = self._hand_over(batch, renders)
+        moves = 0
+        while self._holdings.in_engine():
             if time.monotonic() > self._drained_by:
-                return
+                break
+            rendered += self._tend(batch)
+            moves = self._holdings.wait_moved(moves, _STEP_SECONDS)
+        return rendered
 
-    def _link_lost(self, claim: claims.Claim) -> None:
-        """The engine died between the claim and the hand-over: nobody has begun, so nobody is to blame."""
-        held = [holding for render in claim.renders if (holding := self._holdings.get(render.id, render.attempt))]
-        self._settler.end(held, Outcome.RETURNED, "The engine was not running.")
+    def _hand_over(self, batch: Batch, renders: Sequence[ClaimedRender]) -> int:
+        """Send renders to the engine; they join what it renders at the next step. How many were sent."""
+        if renders and not self._link.send(RenderBatch(batch.claim.batch_id, [_order(render) for render in renders])):
+            # It died between the claim and now: nobody has begun, so nobody is to blame.
+            self._return(renders, "The engine was not running.")
+            return 0
+        return len(renders)
+
+    def _tend(self, batch: Batch) -> int:
+        """Between two steps: let renders join, claim the next batch when this one ends soon; how many joined."""
+        if self._claims_nothing:
+            self._give_back("The worker claims nothing more.")
+            return 0
+        if time.monotonic() >= self._looked + _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._hear_news(batch)
+        if self._ahead is not None or len(self._holdings) >= self._most_held:
+            return 0  # what joined now would keep the next batch waiting, or storage lags
+        ends = not batch.nothing_ahead and self._ends_soon()
+        batch.more |= ends  # rather into this batch than into the next
+        joined = self._hand_over(batch, self._join(batch))
+        if ends and not joined:
+            self._ahead = self._claim(in_engine=False)
+            batch.nothing_ahead = self._ahead is None
+        return joined
+
+    def _hear_news(self, batch: Batch) -> None:
+        """If something changed in the lane: what could not join may do so now, what was claimed ahead may be late."""
+        if not self._leasing.has_news(batch):
+            return
+        batch.more, batch.nothing_ahead = True, False
+        if self._ahead is not None and self._leasing.is_overtaken(self._ahead):
+            self._give_back("Something more urgent came before it had begun.")
+
+    def _join(self, batch: Batch) -> list[ClaimedRender]:
+        """Lease what may join, if there is a seat."""
+        running = sum(holding.seconds_left > 0 for holding in self._holdings.in_engine())
+        seats = batch.seats - running
+        if seats < 1 or not batch.more or not batch.may_be_joined:
+            return []
+        renders = self._leasing.join(batch, seats=seats, running=running) or []
+        batch.more = len(renders) == seats
+        if renders:
+            log.info("joined", batch=batch.claim.batch_id, renders=len(renders), running=running)
+            self._patience.arrived(batch.claim.head.batch_key, time.monotonic())
+            self._holdings.take(batch.claim.batch_id, renders, claimed_at=self._connections.clock())
+        return renders
+
+    def _wait_for_more(self, batch: Batch) -> list[ClaimedRender]:
+        """Wait a moment for a fuller batch, if more is likely to come; what came."""
+        came: list[ClaimedRender] = []
+        key = batch.claim.head.batch_key
+        if not batch.may_be_joined or len(batch.claim.renders) >= batch.seats or self._patience.seconds <= 0:
+            return came
+        streaming = self._leasing.is_streaming(batch)
+        if not self._patience.expects(key, time.monotonic(), streaming=streaming):
+            return came
+        until = time.monotonic() + self._patience.seconds
+        while (
+            time.monotonic() < until and not self._claims_nothing and len(batch.claim.renders) + len(came) < batch.seats
+        ):
+            batch.more |= self._leasing.has_news(batch)
+            came += self._join(batch)
+            self.draining.wait(_LOOK_SECONDS)
+        if not came:
+            self._patience.waited_in_vain(key, time.monotonic())
+        return came
+
+    def _ends_soon(self) -> bool:
+        holdings = self._holdings.in_engine()
+        return all(holding.is_before_last_step or holding.seconds_left < _AHEAD_SECONDS for holding in holdings)
+
+    def _give_back(self, reason: str) -> None:
+        """The batch that was claimed ahead goes back; it was not begun, so nobody is to blame."""
+        batch, self._ahead = self._ahead, None
+        if batch is not None:
+            log.info("given back", batch=batch.claim.batch_id, renders=len(batch.claim.renders), reason=reason)
+            self._return(batch.claim.renders, reason)
+
+    def _return(self, renders: Sequence[ClaimedRender], reason: str) -> None:
+        held = [holding for render in renders if (holding := self._holdings.get(render.id, render.attempt))]
+        self._settler.end(held, Outcome.RETURNED, reason)
+
+
+def _order(render: ClaimedRender) -> RenderOrder:
+    return RenderOrder(
+        render_id=render.id,
+        attempt=render.attempt,
+        job_id=render.job_id,
+        parameters=render.parameters,
+        width=render.width,
+        height=render.height,
+        frames=render.frames,
+    )

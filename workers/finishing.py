@@ -16,6 +16,7 @@ from farm.manifest import summary_line
 from farm.storage import ArtifactKind, artifact_key
 from scheduler.settling import Output, Settlement
 from workers.holdings import Holding, Holdings
+from workers.measuring import observe
 from workers.outputs import EncodedFile, Pixels, encode_output, encode_thumbnail
 from workers.protocol import EngineFacts, Rendered
 from workers.receipts import make_manifest, model_facts
@@ -83,6 +84,7 @@ class Finisher:
             outcome, reason = Outcome.FAILED, f"The output could not be encoded: {error}"
         finally:
             path.unlink(missing_ok=True)
+        seen = observe(rendered, holding, device=facts.device, now=self._connections.clock())
         return Settlement(
             render_id=rendered.render_id,
             attempt=rendered.attempt,
@@ -90,6 +92,7 @@ class Finisher:
             reason=reason,
             gpu_seconds=rendered.gpu_seconds,
             artifacts=outputs,
+            observation=seen if outcome is Outcome.DONE else None,
         )
 
     def _store(self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels) -> list[Output]:

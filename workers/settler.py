@@ -23,13 +23,20 @@ class Settler:
     """Settles for one worker; safe to use from every thread."""
 
     def __init__(
-        self, connections: Connections, holdings: Holdings, *, worker_id: str, log_tail: LogTail | None = None
+        self,
+        connections: Connections,
+        holdings: Holdings,
+        *,
+        worker_id: str,
+        pool: str,
+        log_tail: LogTail | None = None,
     ) -> None:
         """`log_tail`: what the engine wrote last, kept with the attempts that failed."""
         self._recent: deque[Outcome] = deque(maxlen=RECENT)
         self._log_tail = log_tail
         self._connections = connections
         self._worker_id = worker_id
+        self._pool = pool
         self._holdings = holdings
 
     def settle(self, settlements: Sequence[Settlement]) -> set[str]:
@@ -46,6 +53,7 @@ class Settler:
                         now=connections.clock(),
                         max_failures=connections.settings.max_failures,
                         worker_id=self._worker_id,
+                        pool=self._pool,
                     )
         except DBAPIError as error:
             # The renders stay 'running' in SQL; when their lease runs out the supervisor hands them to another worker.

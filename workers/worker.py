@@ -24,6 +24,7 @@ from farm.lifecycle import Outcome, Phase
 from farm.progress import StepProgress
 from farm.redaction import Redaction, known_secrets
 from scheduler import roster
+from scheduler.curves import Shape
 from scheduler.lanes import sync_catalog
 from scheduler.roster import Orders
 from workers.engine_link import EngineLink
@@ -32,7 +33,7 @@ from workers.finishing import Finisher
 from workers.heartbeat import Heartbeat
 from workers.holdings import Holding, Holdings
 from workers.log_tail import LogTail
-from workers.protocol import LoadFailed, Rendered, RenderFailed, Stepped
+from workers.protocol import LoadFailed, MemoryFits, Rendered, RenderFailed, Stepped
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ class Worker:
         self._spool = Path(tempfile.mkdtemp(prefix="latent-farm-spool-"))
         self._holdings = Holdings()
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
-        self._settler = Settler(connections, self._holdings, worker_id=self.id, log_tail=log_tail)
+        self._settler = Settler(connections, self._holdings, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._finisher = Finisher(connections, self._holdings, self._settler, on_done=self._count_done)
         self._link = EngineLink(
             [
@@ -167,6 +168,8 @@ class Worker:
             if holding:
                 outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
                 self._settler.end([holding], outcome, message.reason)
+        elif isinstance(message, MemoryFits):
+            self._feeder.memory_fits(Shape(message.width, message.height, message.frames), message.renders)
         elif isinstance(message, LoadFailed):
             log.error("model not loaded", reason=message.reason)
             self._heartbeat.last_error = message.reason
@@ -183,9 +186,9 @@ class Worker:
     def _report(self, stepped: Stepped) -> None:
         moved: list[Holding] = []
         for step in stepped.steps:
-            if holding := self._holdings.get(step.render_id, step.attempt):
-                holding.phase, holding.step, holding.steps = Phase(step.phase), step.step, step.steps
+            if holding := self._holdings.step(step.render_id, step.attempt, Phase(step.phase), step.step, step.steps):
                 moved.append(holding)
+        self._holdings.moved()
         ended = any(holding.step == holding.steps for holding in moved)
         if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:
             return

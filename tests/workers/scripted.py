@@ -1,0 +1,90 @@
+"""A worker's feeder with a real database, and an engine that does what the test says."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import func, select
+
+from farm.connections import Connections
+from farm.database import read
+from farm.lifecycle import Phase
+from farm.tables import Render
+from workers.engine_link import EngineLink
+from workers.feeder import Feeder
+from workers.holdings import Holdings
+from workers.protocol import RenderBatch
+from workers.settler import Settler
+
+
+class ScriptedEngine(EngineLink):
+    """Takes batches, and steps and ends renders when it is told to. Nothing is started."""
+
+    def __init__(self, holdings: Holdings) -> None:
+        self.ready = threading.Event()
+        self.ready.set()
+        self.facts = None
+        self.sent: list[RenderBatch] = []
+        self._holdings = holdings
+
+    def send(self, message: object) -> bool:
+        if isinstance(message, RenderBatch):
+            self.sent.append(message)
+        return True
+
+    def ids(self, place: int) -> list[str]:
+        """The renders of one message."""
+        return [order.render_id for order in self.sent[place].renders]
+
+    def step(self, step: int, steps: int) -> None:
+        """Everything that is in the engine has done so many steps, a second each."""
+        for holding in self._holdings.in_engine():
+            phase = Phase.FINISHING if step == steps else Phase.STEPPING
+            self._holdings.step(holding.render.id, holding.render.attempt, phase, step, steps)
+            holding.stepping_since = time.monotonic() - step
+        self._holdings.moved()
+
+    def end(self, render_ids: list[str] | None = None) -> None:
+        """These renders, or all, are rendered and stored."""
+        ids = [held.render.id for held in self._holdings.in_engine()] if render_ids is None else render_ids
+        for render_id in ids:
+            self._holdings.leave_engine(render_id)
+        self._holdings.let_go(ids)
+
+
+class ScriptedWorker:
+    """One worker of a pool, without processes."""
+
+    def __init__(
+        self, connections: Connections, pool: str, worker_id: str, engine: type[ScriptedEngine] = ScriptedEngine
+    ) -> None:
+        self.holdings = Holdings()
+        self.engine = engine(self.holdings)
+        self.settler = Settler(connections, self.holdings, worker_id=worker_id, pool=pool)
+        self.connections = connections
+        self.feeder = Feeder(
+            connections,
+            pool=pool,
+            worker_id=worker_id,
+            link=self.engine,
+            holdings=self.holdings,
+            settler=self.settler,
+        )
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """It was rung once; at the end it is drained, and what it holds is let go."""
+        thread = threading.Thread(target=self.feeder.work_until_empty)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.feeder.drain()
+            self.engine.end()
+            thread.join(30)
+            assert not thread.is_alive()
+
+    def count(self, status: str) -> int:
+        with read(self.connections.engine) as connection:
+            return connection.scalar(select(func.count()).select_from(Render).where(Render.status == status)) or 0
