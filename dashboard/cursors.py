@@ -12,6 +12,7 @@ from farm.errors import Fault, InvalidRequest
 
 _JOBS = "j"
 _RENDERS = "r"
+_FAILED = "f"
 _LONGEST = 100  # characters
 
 
@@ -46,6 +47,21 @@ def read_after_render(cursor: str | None) -> int:
     if not 0 <= index < 2**31:
         raise _bad_cursor(cursor)
     return index
+
+
+def before_failed(render_id: str) -> str:
+    """The cursor of the page of failed renders that are older than this one."""
+    return _seal(_FAILED, uuid.UUID(render_id).hex)
+
+
+def read_before_failed(cursor: str | None) -> str | None:
+    """The render that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        return str(uuid.UUID(hex=_open(_FAILED, cursor)))
+    except ValueError:
+        raise _bad_cursor(cursor) from None
 
 
 def _seal(kind: str, place: str) -> str:

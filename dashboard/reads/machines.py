@@ -37,6 +37,10 @@ def list_workers(connection: Connection, now: float, *, with_errors: bool) -> li
             renders_done=row.renders_done,
             engine_restarts=row.engine_restarts,
             last_error=row.last_error if with_errors else None,
+            holding=row.holding,
+            draining=row.drain_asked_at is not None,
+            quarantined=row.quarantined_at is not None,
+            quarantine_reason=row.quarantine_reason if with_errors else None,
         )
         for row in rows
     ]
@@ -59,7 +63,7 @@ def list_pools(connection: Connection, project_id: str) -> list[schemas.Pool]:
         )
     )
     rows = connection.execute(
-        select(Pool.name, Pool.lane, Lane.model, Pool.max_batch, Pool.paused_at)
+        select(Pool.name, Pool.lane, Lane.model, Pool.max_batch, Pool.paused_at, Pool.price_per_hour)
         .join(Lane, Lane.name == Pool.lane)
         .order_by(Pool.name)
     )
@@ -72,6 +76,7 @@ def list_pools(connection: Connection, project_id: str) -> list[schemas.Pool]:
             paused=row.paused_at is not None,
             workers=workers.get(row.name, 0),
             unfinished=unfinished.get(row.lane, 0),
+            price_per_hour=row.price_per_hour,
         )
         for row in rows
     ]

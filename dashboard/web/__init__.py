@@ -4,17 +4,18 @@ from flask import Flask, g
 
 from dashboard.context import now
 from dashboard.times import ago, duration, iso, spread
-from dashboard.web import artifacts, docs, health, job, jobs, picture, sign_in, submit, words, workers
+from dashboard.web import artifacts, dead_letters, docs, health, job, jobs, picture, sign_in, submit, words, workers
 
 
 def register(app: Flask) -> None:
     """Add all pages, and what their templates use."""
-    for page in (sign_in, jobs, job, picture, submit, workers, artifacts, docs, health):
+    for page in (sign_in, jobs, job, picture, submit, workers, dead_letters, artifacts, docs, health):
         app.register_blueprint(page.blueprint)
     app.jinja_env.filters.update(
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
     )
     app.jinja_env.filters["spread"] = spread
+    app.jinja_env.filters.update(money=words.amount, energy=words.energy)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": g.get("principal") is not None})

@@ -1,13 +1,15 @@
 """The page of workers and pools."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import principal
+from dashboard.auth import principal, require_operator
 from dashboard.context import farm, now
 from dashboard.reads.machines import list_pools, list_workers
+from dashboard.reads.scaling import list_scaling, with_scaling
 from farm.database import read
 from farm.security import Role
+from scheduler.quarantining import release
 
 blueprint = Blueprint("workers", __name__)
 
@@ -17,7 +19,15 @@ def index() -> ResponseReturnValue:
     """Every pool with its workers."""
     who = principal()
     with read(farm().engine) as connection:
-        pools = list_pools(connection, who.project_id)
+        pools = with_scaling(list_pools(connection, who.project_id), list_scaling(connection))
         found = list_workers(connection, now(), with_errors=who.role == Role.OPERATOR)
     by_pool = {pool.name: [worker for worker in found if worker.pool == pool.name] for pool in pools}
-    return render_template("workers.html", pools=pools, by_pool=by_pool)
+    return render_template("workers.html", pools=pools, by_pool=by_pool, currency=farm().settings.currency, operator=who.role == Role.OPERATOR)
+
+
+@blueprint.post("/workers/<worker_id>/release")
+def release_worker(worker_id: str) -> ResponseReturnValue:
+    """Let a quarantined worker claim again."""
+    require_operator()
+    release(farm(), worker_id.lower(), now())
+    return redirect(url_for("workers.index"), 303)

@@ -19,6 +19,7 @@ _STYLES = {
     "cancelled": "dim",
     "expired": "dim",
     "gone": "dim",
+    "quarantined": "red",
     "open": "cyan",
     "running": "cyan",
     "rendering": "cyan",
@@ -88,12 +89,12 @@ def print_workers(workers: Iterable[Worker], now: float) -> None:
                 worker.id,
                 worker.pool,
                 worker.model,
-                worker.status,
+                "quarantined" if worker.quarantined else worker.status,
                 worker.device,
                 worker.host,
                 str(worker.renders_done),
                 ago(worker.heartbeat_at, now),
-                worker.last_error or "",
+                worker.quarantine_reason or worker.last_error or "",
             ]
             for worker in workers
         ),
