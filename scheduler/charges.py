@@ -8,7 +8,19 @@ here; a flow's time is what its row says and its charges that are not folded yet
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    literal_column,
+    outerjoin,
+    select,
+)
 
 from farm.tables import Charge, Flow, Lane, LaneClass
 from scheduler.fairness import Turn
@@ -76,15 +88,32 @@ def unfolded(lane: ColumnElement[str]) -> ColumnElement[bool]:
     return and_(Charge.lane == lane, Charge.id > folded_to)
 
 
-def served_last(connection: Connection, account: Account) -> float:
-    """The virtual time of the flow of this class that was served last: newcomers start there."""
-    lane = literal(account.lane)
-    folded = select(func.max(LaneClass.flow_start)).where(
-        LaneClass.lane == lane, LaneClass.class_name == account.class_name
+def level(connection: Connection, account: Account) -> tuple[float, float | None]:
+    """Where newcomers of a class start: the virtual time that was served last, and the smallest that has work.
+
+    One statement, so that what is being folded is seen once. Reads ix_charges_lane_id and ix_flows_backlogged.
+    """
+    lane, class_name = literal(account.lane), account.class_name
+    folded = select(func.max(LaneClass.flow_start)).where(LaneClass.lane == lane, LaneClass.class_name == class_name)
+    since = select(func.max(Charge.flow_start)).where(unfolded(lane), Charge.class_name == class_name)
+    by_flow = (
+        select(Charge.flow_id, func.sum(Charge.gpu_seconds).label("gpu_seconds"))
+        .where(unfolded(lane), Charge.class_name == class_name)
+        .group_by(Charge.flow_id)
+        .cte("by_flow")
     )
-    since = select(func.max(Charge.flow_start)).where(unfolded(lane), Charge.class_name == account.class_name)
-    row = connection.execute(select(folded.scalar_subquery(), since.scalar_subquery())).one()
-    return max((float(time) for time in row if time is not None), default=0.0)
+    # As the index has it: SQLAlchemy's 'backlogged = 1' would not use it on SQLite.
+    competes = and_(literal_column("flows.backlogged"), Flow.paused_at.is_(None))
+    untouched = select(func.min(Flow.virtual_time)).where(
+        Flow.lane == lane, competes, Flow.class_name == class_name, Flow.id.not_in(select(by_flow.c.flow_id))
+    )
+    time = Flow.virtual_time + by_flow.c.gpu_seconds / Flow.weight
+    charged = select(func.min(case((competes, time)))).select_from(
+        outerjoin(by_flow, Flow, Flow.id == by_flow.c.flow_id)
+    )
+    row = connection.execute(select(*(part.scalar_subquery() for part in (folded, since, untouched, charged)))).one()
+    served = max((float(time) for time in row[:2] if time is not None), default=0.0)
+    return served, min((float(time) for time in row[2:] if time is not None), default=None)
 
 
 def unfolded_of(connection: Connection, flow_id: str, account: Account) -> float:

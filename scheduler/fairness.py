@@ -17,8 +17,8 @@ CLASSES: dict[str, float] = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
 SLACK = 60.0
 #: A render is charged at least this, in GPU-seconds: who asks for nothing would be served for ever.
 LEAST_CHARGE = 0.001
-#: How far before the flow that was served last a newcomer starts, in GPU-seconds divided by weight: less than any
-#: charge, so that nothing is gained, but ahead of all who stand exactly there. 500 flows that take turns do.
+#: How far before the others a newcomer starts, in GPU-seconds divided by weight: less than any charge, so that nothing
+#: is gained, but ahead of all who stand exactly there. 500 flows that take turns do.
 _HEADSTART = 1e-6
 
 
@@ -94,9 +94,15 @@ def class_charge(gpu_seconds: float, name: str, shares: Mapping[str, float] = CL
     return gpu_seconds / share_of(name, shares)
 
 
-def newcomer_start(virtual_time: float, served_last: float) -> float:
-    """Where a flow that was idle starts: where its class was served last, unless it is ahead of that already."""
-    return max(virtual_time, served_last - _HEADSTART)
+def newcomer_start(virtual_time: float, served_last: float, poorest: float | None = None) -> float:
+    """Where a flow that was idle starts: where its class was served last, unless it is ahead of that already.
+
+    `poorest`: the smallest time of those that have work. Refunds may have put it behind the one served last, and the
+    newcomer must not wait for it; but a flow that is held back for long, by a limit to what its project runs, must
+    not pull newcomers back with it, so this goes no further than the slack.
+    """
+    level = served_last if poorest is None else max(min(served_last, poorest), served_last - SLACK)
+    return max(virtual_time, level - _HEADSTART)
 
 
 def class_time(virtual_time: float, charges: Iterable[tuple[float, float | None]], share: float) -> float:

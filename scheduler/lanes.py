@@ -8,7 +8,7 @@ from farm.catalog import Catalog, PoolEntry
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Flow, Lane, Pool, Project, Worker
-from scheduler.charges import Account, served_last, unfolded_of
+from scheduler.charges import Account, level, unfolded_of
 from scheduler.fairness import flow_charge, newcomer_start
 from scheduler.inserts import insert_or_ignore
 from scheduler.roster import may_claim
@@ -93,7 +93,7 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
     if not flow.backlogged:
         account = Account(flow.lane, flow.class_name)
         ahead = flow_charge(unfolded_of(connection, flow_id, account), weight)
-        start = newcomer_start(flow.virtual_time + ahead, served_last(connection, account))
+        start = newcomer_start(flow.virtual_time + ahead, *level(connection, account))
         values["virtual_time"] = start - ahead
     connection.execute(update(Flow).where(Flow.id == flow_id).values(values))
 

@@ -12,7 +12,7 @@ from farm.database import read, write
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
 from scheduler import folding
 from scheduler.charges import Entry, charge
-from scheduler.fairness import CLASSES
+from scheduler.fairness import CLASSES, SLACK
 from scheduler.folding import LATE_IDS, fold
 from scheduler.settling import settle
 from scheduler.turns import read_turns
@@ -223,3 +223,23 @@ def test_the_duty_folds_every_lane(connections: Connections, project: str) -> No
         charge(connection, [Entry(lane, "normal", project, 1.0) for lane in lanes], 1000.0)
     assert folding.one_pass(connections, 1000.0) == 2
     assert folding.one_pass(connections, 1001.0) == 0
+
+
+def test_a_newcomer_waits_for_nobody_who_was_given_back_what_was_estimated_too_high(farm: SmallFarm) -> None:
+    farm.submit(80, project="ada", estimate=10.0)
+    held = [farm.claim(capacity=1) for _ in range(4)]  # at once: the fourth was served at 30 s
+    settle(farm.engine, [done(render, 0.1) for claim in held if claim for render in claim.renders], farm.now)
+    _, [id] = farm.submit(1, project="bob", batch_key="b" * 64)
+    claim = farm.claim()
+    assert claim
+    assert claim.renders[0].id == id
+
+
+def test_a_newcomer_gains_no_more_than_the_slack_by_one_who_is_held_back(farm: SmallFarm) -> None:
+    far = farm.flow("far")
+    farm.submit(40, project="far")
+    farm.submit(1, project="held back", batch_key="b" * 64)
+    with write(farm.engine) as connection:
+        charge(connection, [Entry(LANE, "normal", far, 1000.0, class_start=0.0, flow_start=1000.0)], farm.now)
+    farm.submit(1, project="new", batch_key="c" * 64)
+    assert times(farm)[farm.flow("new")][0] == pytest.approx(1000.0 - SLACK)
