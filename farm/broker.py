@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 import redis
 from celery import Celery, signals
+from celery.concurrency.thread import TaskPool
 from celery.exceptions import SecurityWarning
+from kombu.asynchronous import get_event_loop
 from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
@@ -176,13 +178,33 @@ def serve_rings(
     worker = app.Worker(
         hostname=f"{worker_name}@{socket.gethostname()}",
         queues=[queue_name(pool)],
-        pool="threads",
+        pool=_Ringers,
         concurrency=1,
         without_gossip=True,
         without_mingle=True,
         quiet=True,
     )
     worker.start()
+
+
+class _Ringers(TaskPool):
+    """Celery's pool of threads, but that Celery listens again as soon as a ring is answered.
+
+    It fetches one message at a time, and looks whether it may fetch the next only when its loop turns: by itself up to
+    a second after the last one was answered.
+    """
+
+    def on_apply(self, *arguments: Any, **options: Any) -> Any:
+        """Answer one ring in a thread."""
+        answered = super().on_apply(*arguments, **options)
+        answered.f.add_done_callback(_turn_the_loop)
+        return answered
+
+
+def _turn_the_loop(_: object) -> None:
+    loop = get_event_loop()
+    if loop is not None:
+        loop.call_soon(lambda: None)
 
 
 def _hear(on_ring: Callable[[], None]) -> Callable[[str], None]:
