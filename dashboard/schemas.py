@@ -284,6 +284,27 @@ class WorkerList(Answer):
     items: list[Worker]
 
 
+class ScaleChange(Answer):
+    """One change of how many workers a pool should have."""
+
+    at: str
+    before: int
+    after: int
+    reason: str
+
+
+class Scaling(Answer):
+    """How many workers a pool should have, has, and why."""
+
+    desired: int = Field(description="Workers that there should be now")
+    decision: str = Field(description="Why, in one line")
+    decided_at: str | None
+    ready: int = Field(description="Workers that have their model and go on")
+    starting: int
+    draining: int = Field(description="Workers that finish what they hold, and end")
+    changes: list[ScaleChange] = Field(description="The last ones, the newest first")
+
+
 class Pool(Answer):
     """The workers of one kind of hardware that serve a lane."""
 
@@ -294,6 +315,8 @@ class Pool(Answer):
     paused: bool
     workers: int = Field(description="Workers that sent a heartbeat lately")
     unfinished: int = Field(description="Renders of the caller's project that this lane has still to finish")
+    price_per_hour: float = Field(default=0.0, description="Of one worker, in the farm's currency")
+    scaling: Scaling | None = Field(default=None, description="None: as many workers as somebody starts")
 
 
 class PoolList(Answer):
@@ -383,3 +406,36 @@ class Usage(Answer):
     items: list[UsageDay]
     renders: int
     total: Cost
+
+
+class Intake(Answer):
+    """How far the stream of a job is."""
+
+    format: str = Field(description="jsonl or csv")
+    source: str | None = Field(description="The object that it is read from; null: the client sends the rows")
+    rows: int = Field(description="Rows that are admitted")
+    renders: int = Field(description="Renders that they became")
+    bytes: int = Field(description="Bytes of the source that are admitted: go on at this offset")
+    next_line: int = Field(description="The line, from 1, that begins there")
+    crc32: int = Field(description="CRC-32 of the admitted bytes")
+    sealed: bool = Field(description="Nothing more comes")
+    sealed_at: str | None
+    updated_at: str
+    error: dict[str, Any] | None = Field(description="What stopped it, with faults, line and byte")
+
+
+class StreamAnswer(Answer):
+    """The job of a stream, and how far the stream is."""
+
+    job: Job
+    intake: Intake
+    notices: list[str] = Field(description="What the farm does differently from what one might expect, in words")
+
+
+class Upload(Answer):
+    """Where to send a file, and how to name it then."""
+
+    source: str = Field(description="For the field 'source' of POST /api/v1/jobs/stream")
+    url: str = Field(description="A signed link: PUT the file there, with this Content-Type")
+    content_type: str
+    seconds: int = Field(description="So long the link works")

@@ -7,6 +7,7 @@ from dashboard.api.common import FARM, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.machines import list_pools
+from dashboard.reads.scaling import list_scaling, with_scaling
 from dashboard.schemas import PoolList
 from farm.database import read
 
@@ -18,4 +19,5 @@ def register(blueprint: APIBlueprint) -> None:
     def get_pools() -> Response:
         """List the pools with their workers and the caller's unfinished renders."""
         with read(farm().engine) as connection:
-            return reply(PoolList(items=list_pools(connection, principal().project_id)))
+            pools = list_pools(connection, principal().project_id)
+            return reply(PoolList(items=with_scaling(pools, list_scaling(connection))))
