@@ -7,7 +7,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,8 @@ from farm.errors import NotFound, StorageDown
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+#: What is read at once of a stream.
+STREAM_BYTES = 64 * 1024
 #: What one DeleteObjects request may hold.
 DELETE_AT_ONCE = 1000
 #: The longest life that signature version 4 allows a link: a week.
@@ -137,6 +139,30 @@ class Storage:
         """The whole object. Raises NotFound or StorageDown."""
         with self._trouble(key):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def version(self, key: str) -> str:
+        """What names the bytes of an object as they are now: its ETag. Raises NotFound or StorageDown."""
+        with self._trouble(key):
+            return self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"]
+
+    def stream(self, key: str, start: int, version: str) -> Iterator[bytes]:
+        """The bytes of an object from number `start` on, piece by piece, as long as it is this `version`.
+
+        Raises NotFound when it is not there, StorageDown when it was changed meanwhile or cannot be read.
+        """
+        with self._trouble(key):
+            asked = self._s3.head_object(Bucket=self._bucket, Key=key, IfMatch=version)
+            if start >= asked["ContentLength"]:  # a range that begins at the end is no range
+                return
+            found = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=version, Range=f"bytes={start}-")
+            with closing(found["Body"]) as body:
+                yield from body.iter_chunks(STREAM_BYTES)
+
+    def upload_link(self, key: str, content_type: str) -> str:
+        """A link with which anybody can store this object, once or more, for `link_seconds`. Nothing is contacted."""
+        client = self._client(self._settings.s3_public_endpoint_url or self._settings.s3_endpoint_url)
+        asked = {"Bucket": self._bucket, "Key": key, "ContentType": content_type}
+        return client.generate_presigned_url("put_object", Params=asked, ExpiresIn=self._settings.link_seconds)
 
     def link(self, key: str, seconds: int | None = None, download_name: str | None = None) -> str:
         """A link with which anybody can read this object for `seconds` (default: the setting `link_seconds`).

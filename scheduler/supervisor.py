@@ -18,6 +18,7 @@ from farm.ids import new_id
 from scheduler import (
     expiring,
     folding,
+    intaking,
     learning,
     mending,
     promoting,
@@ -58,6 +59,7 @@ DUTIES: Sequence[Duty] = (
     reaping,
     expiring,
     promoting,
+    intaking,
     ringing,
     folding,
     learning,

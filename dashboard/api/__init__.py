@@ -11,6 +11,7 @@ from dashboard.api import (
     get_dead_letters,
     get_job,
     get_job_events,
+    get_job_intake,
     get_job_renders,
     get_job_why,
     get_jobs,
@@ -31,6 +32,7 @@ from dashboard.api import (
     post_job_order,
     post_job_pause,
     post_job_resume,
+    post_job_stream,
     post_jobs,
     post_lane_pause,
     post_lane_resume,
@@ -40,6 +42,7 @@ from dashboard.api import (
     post_project_resume,
     post_render_cancel,
     post_render_retry,
+    post_uploads,
     post_worker_release,
 )
 from dashboard.problems import PROBLEM_JSON
@@ -63,6 +66,9 @@ PROBLEMS = {
 }
 _ENDPOINTS = (
     post_jobs,
+    post_job_stream,
+    get_job_intake,
+    post_uploads,
     get_jobs,
     get_job,
     get_job_renders,

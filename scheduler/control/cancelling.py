@@ -12,6 +12,10 @@ from farm.tables import Render
 from scheduler.control.ending import CANCELLABLE, CANCELLED, Ending, end_renders
 from scheduler.control.filters import Found, RenderFilter, count_found, find_jobs
 from scheduler.control.finding import find_job, find_render
+from scheduler.intake.sealing import stop
+
+#: Of a job in one of these a cancel is no mistake, also when nothing was left to cancel.
+_CANCELLABLE_JOBS = (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED, JobStatus.CANCELLED)
 
 
 def cancel_job(connections: Connections, job_id: str, project_id: str | None = None, ending: Ending = CANCELLED) -> int:
@@ -23,8 +27,10 @@ def cancel_job(connections: Connections, job_id: str, project_id: str | None = N
     """
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, project_id)
+    if job.status is JobStatus.ADMITTING:  # nothing more is let in, then what is there ends
+        stop(connections, job.id, ending.reason, empty=JobStatus.CANCELLED, now=connections.clock())
     cancelled = end_renders(connections, job.id, ending)
-    if not cancelled and job.status not in (JobStatus.OPEN, JobStatus.PAUSED, JobStatus.CANCELLED):
+    if not cancelled and job.status not in _CANCELLABLE_JOBS:
         raise Conflict(f"Job {job.id} has ended ({job.status}); nothing of it is left to cancel.")
     return cancelled
 

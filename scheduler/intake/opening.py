@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, null, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
@@ -127,6 +127,15 @@ def read_position(connection: Connection, job_id: str) -> Position | None:
         sealed_at=row.sealed_at,
         error=row.error,
     )
+
+
+def resume(connections: Connections, position: Position) -> Position:
+    """Let a stream from an object that a fault has stopped go on: its owner says that the object is corrected."""
+    with write(connections.engine) as connection:
+        this = update(Intake).where(Intake.job_id == position.job_id, Intake.sealed_at.is_(None))
+        connection.execute(this.values(error=null(), updated_at=connections.clock()))
+        found = read_position(connection, position.job_id)
+    return found or position
 
 
 def _find(connections: Connections, key: Key) -> Position | None:
