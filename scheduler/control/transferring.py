@@ -23,6 +23,7 @@ from scheduler.control.moving import CHUNK, QUEUED, LockedRender, in_chunks, loc
 from scheduler.control.releasing import ring_for
 from scheduler.doorbell import tell
 from scheduler.estimates import Estimator, load
+from scheduler.feasibility import check_can_run
 from scheduler.lanes import ensure_flow, sync_catalog
 from scheduler.rows import derived
 
@@ -43,10 +44,11 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
     Raises:
         NotFound: the project (None: an operator) sees no such job.
         Conflict: the job has ended.
-        InvalidRequest: the other model would not render them as they were asked for; every fault is listed, once.
+        InvalidRequest: no pool serves the other model, or it would not render them as they were asked for; every fault is listed, once.
             UnknownModel is one kind of it.
     """
     entry = connections.catalog.model(model)
+    check_can_run(connections.catalog, entry)
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, project_id)
         known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None

@@ -6,15 +6,12 @@ import pytest
 
 from farm.accounts import create_project
 from farm.connections import Connections
-from farm.errors import Conflict, NotFound
-from farm.lifecycle import Outcome
-from scheduler.control import (
-    cancel_job,
-    cancel_render,
-    pause_job,
-)
+from farm.errors import Conflict, InvalidRequest, NotFound
+from farm.lifecycle import Outcome, RenderStatus
+from scheduler.control import Found, RenderFilter, cancel_filtered, cancel_job, cancel_render, pause_job
 from scheduler.leases import Held, extend
 from tests.scheduler.jobs import (
+    LANE,
     LEASE_SECONDS,
     assert_books_are_right,
     attempt_rows,
@@ -192,3 +189,45 @@ class TestCancelRender:
 
         with pytest.raises(NotFound):
             cancel_render(connections, render_rows(connections, job)[0]["id"], other)
+
+
+class TestCancelFiltered:
+    def test_all_that_is_given_must_hold_and_a_dry_run_only_counts(
+        self, connections: Connections, project: str, other_project: str
+    ) -> None:
+        cats = submit_job(connections, project, 2, prompt=["a red CAT", "a blue dog"])
+        bulk = submit_job(connections, project, 2, prompt="a cat", **{"class": "bulk"})
+        theirs = submit_job(connections, other_project, 2, prompt="a cat")
+        chosen = RenderFilter(project_id=project, text="cat", class_name="normal")
+
+        assert cancel_filtered(connections, chosen, dry_run=True) == Found(jobs=1, renders=2)
+        assert "cancelled" not in statuses(connections, cats)
+        assert cancel_filtered(connections, chosen) == Found(jobs=1, renders=2)
+
+        assert statuses(connections, cats) == ["cancelled", "cancelled", "pending", "pending"]
+        assert {*statuses(connections, bulk), *statuses(connections, theirs)} == {"pending"}
+        assert cancel_filtered(connections, chosen) == Found(jobs=0, renders=0)
+        assert_books_are_right(connections, cats)
+
+    def test_by_state_age_model_lane_and_job(self, connections: Connections, project: str) -> None:
+        old = submit_job(connections, project, 3)
+        claim_some(connections, 1)
+        connections.clock.forward(10)  # type: ignore[attr-defined]
+        new = submit_job(connections, project, 1)
+        now = connections.clock()
+
+        waiting = RenderFilter(statuses=(RenderStatus.PENDING,), created_before=now)
+        assert cancel_filtered(connections, waiting) == Found(1, 2)
+        assert statuses(connections, old) == ["running", "cancelled", "cancelled"]
+        assert cancel_filtered(connections, RenderFilter(created_after=now), dry_run=True) == Found(1, 1)
+        assert cancel_filtered(connections, RenderFilter(model="wan-demo")) == Found(0, 0)
+        assert cancel_filtered(connections, RenderFilter(job_ids=(new,), lane=LANE)) == Found(1, 1)
+
+    def test_a_percent_sign_is_text(self, connections: Connections, project: str) -> None:
+        submit_job(connections, project, 1)
+        assert cancel_filtered(connections, RenderFilter(text="%")) == Found(0, 0)
+
+    def test_a_filter_that_names_nothing_or_what_cannot_be_cancelled_is_refused(self, connections: Connections) -> None:
+        for chosen in (RenderFilter(project_id=NOBODY), RenderFilter(statuses=(RenderStatus.DONE,))):
+            with pytest.raises(InvalidRequest):
+                cancel_filtered(connections, chosen)

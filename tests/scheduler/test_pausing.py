@@ -16,10 +16,12 @@ from scheduler.control import (
     pause_job,
     pause_lane,
     pause_pool,
+    pause_project,
     resume_flow,
     resume_job,
     resume_lane,
     resume_pool,
+    resume_project,
 )
 from tests.scheduler.jobs import (
     LANE,
@@ -140,3 +142,53 @@ class TestSwitches:
 
         assert len(statements) == few
         assert not any("renders" in statement for statement in statements)
+
+
+class TestProject:
+    def test_nothing_of_a_paused_project_is_claimed_also_of_flows_that_come_later(
+        self, connections: Connections, project: str, other_project: str
+    ) -> None:
+        submit_job(connections, project, 1)
+        pause_project(connections, project)
+        submit_job(connections, project, 1, **{"class": "urgent"})
+        theirs = submit_job(connections, other_project, 1)
+        assert [render.job_id for render in claim_some(connections)] == [theirs]
+        assert claim_some(connections) == []
+
+        resume_project(connections, project)
+        assert len(claim_some(connections)) + len(claim_some(connections)) == 2
+
+    def test_pausing_it_again_changes_nothing_and_one_that_is_not_there_is_not_found(
+        self, connections: Connections, project: str
+    ) -> None:
+        submit_job(connections, project, 1)
+        for _ in range(2):
+            pause_project(connections, project)
+            connections.clock.forward(1)  # type: ignore[attr-defined]
+        for _ in range(2):
+            resume_project(connections, project)
+        assert len(claim_some(connections)) == 1
+        for switch in (pause_project, resume_project):
+            with pytest.raises(NotFound):
+                switch(connections, "018f0000-0000-7000-8000-000000000000")
+
+    def test_a_flow_that_was_paused_for_itself_stays_so(self, connections: Connections, project: str) -> None:
+        submit_job(connections, project, 1)
+        with read(connections.engine) as connection:
+            flow = connection.execute(select(Flow.id)).scalar_one()
+        pause_flow(connections, flow)
+        connections.clock.forward(1)  # type: ignore[attr-defined]
+        pause_project(connections, project)
+        resume_project(connections, project)
+        assert claim_some(connections) == []
+        resume_flow(connections, flow)
+        assert len(claim_some(connections)) == 1
+
+    def test_new_flows_and_the_pause_cross_without_a_gap(self, connections: Connections, project: str) -> None:
+        with ThreadPoolExecutor(4) as threads:
+            for name in ("urgent", "normal", "bulk"):
+                threads.submit(submit_job, connections, project, 1, **{"class": name})
+            threads.submit(pause_project, connections, project)
+        assert claim_some(connections) == []
+        resume_project(connections, project)
+        assert sum(len(claim_some(connections)) for _ in range(3)) == 3
