@@ -4,10 +4,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
-from dashboard.context import farm
+from dashboard.context import farm, now
 from dashboard.cursors import after_render, read_after_render
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_events
+from dashboard.reads.outlook import job_why
 from dashboard.reads.renders import list_renders
 from dashboard.web.artifacts import address
 from farm.database import read
@@ -36,9 +37,11 @@ def page(job_id: str) -> ResponseReturnValue:
             address_of=address,
         )
         submitted = list_events(connection, job.id, 0, 1)
+        why = None if job.finished_at else job_why(connection, farm(), project_id, job.id, now())
     return render_template(
         "job.html",
         job=job,
+        why=why,
         renders=renders,
         notices=submitted[0].payload.get("notices", []) if submitted else [],
         first_page=cursor is None,

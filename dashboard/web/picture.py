@@ -4,8 +4,9 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
-from dashboard.context import farm
+from dashboard.context import farm, now
 from dashboard.reads.jobs import find_job
+from dashboard.reads.outlook import render_why
 from dashboard.reads.renders import find_render, neighbours
 from dashboard.web.artifacts import address
 from farm.database import read
@@ -27,5 +28,6 @@ def page(render_id: str) -> ResponseReturnValue:
         )
         job = find_job(connection, project_id, render.job_id)
         beside = neighbours(connection, job.id, render.index)
+        why = None if render.finished_at else render_why(connection, farm(), project_id, render.id, now())
     files = {artifact.kind: artifact for artifact in render.artifacts}
-    return render_template("picture.html", render=render, job=job, beside=beside, files=files)
+    return render_template("picture.html", render=render, job=job, beside=beside, files=files, why=why)

@@ -41,3 +41,13 @@ def size_in_bytes(size: int) -> str:
     if size < 1_000_000:
         return f"{size / 1000:.0f} kB"
     return f"{size / 1_000_000:.1f} MB"
+
+
+def amount(money: float) -> str:
+    """Money with two places, or with two figures where that would be nothing: '12.30', '0.0012'."""
+    return f"{money:,.2f}" if money >= 0.1 else f"{money:.2g}"
+
+
+def energy(watt_hours: float) -> str:
+    """'0.42 Wh', '1.3 kWh'."""
+    return f"{watt_hours / 1000:,.1f} kWh" if watt_hours >= 1000 else f"{watt_hours:.3g} Wh"

@@ -13,6 +13,7 @@ from farm.client.controls import Controls
 from farm.client.downloading import download_renders
 from farm.client.errors import FarmProblem
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
+from farm.client.questions import Questions
 from farm.client.replies import DeadLetter, Job, JobEvent, Model, Pool, Quote, Render, Retried, Worker
 from farm.client.transport import ReplyT, Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
@@ -22,7 +23,7 @@ _PAGE = 100  # items asked for at once
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls):
+class FarmClient(Controls, Questions):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:

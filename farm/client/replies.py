@@ -22,6 +22,32 @@ class Reply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), populate_by_name=True)
 
 
+class Range(Reply):
+    """A length of time in seconds that is not known exactly: in four of five cases between low and high."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class Cost(Reply):
+    """Seconds of devices and what they cost: money in `currency`, energy in watt-hours."""
+
+    gpu_seconds: float = 0.0
+    money: float = 0.0
+    currency: str = ""
+    watt_hours: float = 0.0
+
+
+class Forecast(Reply):
+    """When something starts and ends, in seconds from now, if nobody submits anything more."""
+
+    starts_in: Range | None = None
+    done_in: Range | None = None
+    starts_at: datetime | None = None
+    done_at: datetime | None = None
+
+
 class Job(Reply):
     """What was submitted, and how many of its renders are where. All counts are renders."""
 
@@ -41,6 +67,9 @@ class Job(Reply):
     created_at: datetime | None = None
     finished_at: datetime | None = None
     request: dict[str, Any] = {}
+    spent: Cost = Cost()
+    expected: Cost = Cost()
+    forecast: Forecast | None = None
     links: dict[str, str] = {}
     #: What the farm wants known about an accepted submission; empty when the job is read later.
     notices: list[str] = []
@@ -54,14 +83,6 @@ class Job(Reply):
     def ended_renders(self) -> int:
         """How many renders have come to an end, good or bad."""
         return self.done + self.failed + self.cancelled + self.expired
-
-
-class Range(Reply):
-    """A length of time in seconds that is not known exactly: in four of five cases between low and high."""
-
-    low: float
-    likely: float
-    high: float
 
 
 class QuotedShape(Reply):
@@ -133,6 +154,9 @@ class Render(Reply):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     gpu_seconds: float | None = None
+    spent: Cost = Cost()
+    expected: Cost = Cost()
+    forecast: Forecast | None = None
     progress: RenderProgress | None = None
     #: None: this answer does not say; ask for the render itself.
     artifacts: list[Artifact] | None = None
@@ -267,3 +291,32 @@ class Quota(Reply):
     gpu_seconds: float = 0.0
     watt_hours: float = 0.0
     renders: int = 0
+
+
+class Why(Reply):
+    """Why a job or a render is where it is: `kind` for programs, `sentence` for people."""
+
+    status: str
+    kind: str
+    sentence: str
+    #: Renders that will be served first; approximate.
+    before: int | None = None
+    facts: dict[str, Any] = {}
+    forecast: Forecast | None = None
+
+
+class UsageDay(Reply):
+    """What the project used in one pool on one day (UTC)."""
+
+    day: str
+    pool: str
+    renders: int = 0
+    cost: Cost = Cost()
+
+
+class Usage(Reply):
+    """What the project used by day and pool, the newest day first."""
+
+    items: list[UsageDay] = []
+    renders: int = 0
+    total: Cost = Cost()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Job, JobProgress
+from farm.console.quoting import cost_in_words, in_words
 from farm.console.speaking import ExitCode, clean, farm_at_hand, out, print_json, say
 from farm.console.tables import print_renders
 from farm.console.watching import counts, exit_code_after, watch
@@ -66,4 +67,8 @@ def _print_job(farm: FarmClient, found: Job) -> None:
     console = out()
     console.print(clean(f"job {found.id}: {found.title}").replace("\n", " "))
     console.print(clean(f"{found.model}, {found.class_name}: {found.status}; {counts(found)}"))
+    if found.spent.gpu_seconds:
+        console.print(clean(f"cost so far: {cost_in_words(found.spent)}"))
+    if found.forecast is not None and found.forecast.done_in is not None:
+        console.print(clean(f"done in {in_words(found.forecast.done_in)}; why it takes so long: farm why {found.id}"))
     print_renders(farm.renders(found.id))

@@ -1,6 +1,6 @@
 """What a dry run says, in words for people."""
 
-from farm.client import Quote, Range
+from farm.client import Cost, Quote, Range
 from farm.console.speaking import print_json, say
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -39,3 +39,11 @@ def _price(quote: Quote) -> str:
     parts = [f"{quote.money:,.4g} {quote.currency}"] if quote.money else []
     parts += [f"{quote.watt_hours:,.3g} Wh"] if quote.watt_hours else []
     return f": {', '.join(parts)}" if parts else ""
+
+
+def cost_in_words(cost: Cost) -> str:
+    """'12.4 s of GPU time, 0.0034 EUR, 1.2 Wh'; what is nothing is left out."""
+    parts = [f"{_words(cost.gpu_seconds)} of GPU time"]
+    parts += [f"{cost.money:,.4g} {cost.currency}"] if cost.money else []
+    parts += [f"{cost.watt_hours:,.3g} Wh"] if cost.watt_hours else []
+    return ", ".join(parts)

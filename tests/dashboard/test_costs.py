@@ -27,10 +27,12 @@ def counted(engine: Engine) -> Iterator[list[str]]:
 
 #: page → the most statements it may cost, the one that knows the key among them
 COSTS = {
-    "/jobs": 4,  # jobs, running counts, thumbnails
-    "/api/v1/jobs?limit=200": 3,
-    "/jobs/{job}": 6,
-    "/api/v1/jobs/{job}/renders?limit=200": 5,
+    "/jobs": 5,  # jobs, running counts, prices, thumbnails
+    "/api/v1/jobs?limit=200": 4,
+    "/jobs/{job}": 24,  # half of them look at the lane: what is before it, and who is there
+    "/api/v1/jobs/{job}/renders?limit=200": 7,
+    "/api/v1/jobs/{job}": 16,
+    "/api/v1/jobs/{job}/why": 13,
     "/workers": 5,
     "/api/v1/pools": 4,
 }
