@@ -89,6 +89,8 @@ class Model:
     def claim(self, capacity: int = 1) -> list[str]:
         """The flows of the batch, the head's first."""
         order = self.order()
+        if not order:
+            return []
         head, key = order[0], self.flows[order[0].flow.id].pending[0].key
         taken: list[tuple[str, Work]] = []
         for turn in [head, *fillers(head, order[1:])]:
