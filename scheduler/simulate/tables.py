@@ -61,6 +61,11 @@ def mishaps(results: Sequence[Result]) -> list[list[str]]:
     return rows
 
 
+def turned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Columns as rows: a terminal of 80 characters is higher than wide."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def rich_table(title: str, rows: Sequence[Sequence[str]]) -> Table:
     """A table for a terminal: names to the left, figures to the right."""
     table = Table(title=title, title_justify="left")
