@@ -239,6 +239,27 @@ class Model(Reply):
     parameters: dict[str, Any] = {}
 
 
+class ScaleChange(Reply):
+    """One change of how many workers a pool should have."""
+
+    at: datetime | None = None
+    before: int
+    after: int
+    reason: str = ""
+
+
+class Scaling(Reply):
+    """How many workers a pool should have, has, and why."""
+
+    desired: int
+    decision: str = ""
+    decided_at: datetime | None = None
+    ready: int = 0
+    starting: int = 0
+    draining: int = 0
+    changes: list[ScaleChange] = []
+
+
 class Pool(Reply):
     """The workers of one kind of hardware that serve a model."""
 
@@ -246,6 +267,11 @@ class Pool(Reply):
     lane: str = ""
     model: str = ""
     max_batch: int | None = None
+    paused: bool = False
+    workers: int = 0
+    price_per_hour: float = 0.0
+    #: None: as many workers as somebody starts.
+    scaling: Scaling | None = None
 
 
 class JobEvent(Reply):

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from farm.client import Job, Render, Worker
+from farm.client import Job, Pool, Render, Worker
 from farm.console.speaking import clean, out
 
 _STYLES = {
@@ -99,6 +99,25 @@ def print_workers(workers: Iterable[Worker], now: float) -> None:
             for worker in workers
         ),
         nothing="No workers. Start one: farm worker --pool NAME, or all of a local farm: farm up",
+    )
+
+
+def print_pools(pools: Iterable[Pool]) -> None:
+    print_list(
+        ["pool", "model", "workers", "wanted", "starting", "per hour", "decision"],
+        (
+            [
+                pool.name,
+                pool.model,
+                str(pool.workers),
+                str(pool.scaling.desired) if pool.scaling else "-",
+                str(pool.scaling.starting) if pool.scaling else "-",
+                f"{pool.price_per_hour:.2f}" if pool.price_per_hour else "-",
+                "paused" if pool.paused else pool.scaling.decision if pool.scaling else "",
+            ]
+            for pool in pools
+        ),
+        nothing="No pools. They come from the catalog when the scheduler starts: farm scheduler",
     )
 
 

@@ -33,8 +33,8 @@ COSTS = {
     "/api/v1/jobs/{job}/renders?limit=200": 7,
     "/api/v1/jobs/{job}": 16,
     "/api/v1/jobs/{job}/why": 13,
-    "/workers": 5,
-    "/api/v1/pools": 4,
+    "/workers": 8,
+    "/api/v1/pools": 7,
 }
 
 

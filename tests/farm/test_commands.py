@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from farm.cli import build_app
 from farm.client import FarmClient
+from farm.database import write
 from farm.lifecycle import Outcome
+from farm.tables import Pool
 from tests.farm.dashboards import DashboardFarm
 from tests.farm.scripted_farm import scripted_farm
 from tests.waiting import eventually
@@ -178,6 +181,19 @@ class TestLooking:
     def test_workers_are_listed(self, farm: Farm, dashboard: DashboardFarm) -> None:
         assert f"{dashboard.worker_id}\tsana-demo-local\tsana-demo\tidle" in farm("workers").stdout
         assert json.loads(farm("workers", "--json").stdout)[0]["device"] == "cpu"
+
+    def test_pools_are_listed_with_the_wanted_number_of_workers_and_why(
+        self, farm: Farm, dashboard: DashboardFarm
+    ) -> None:
+        with write(dashboard.connections.engine) as connection:
+            wanted = {"desired": 1, "decision": "1: 0 GPU-s waiting", "decided_at": 1.0}
+            connection.execute(update(Pool).where(Pool.name == "wan-demo-local").values(wanted))
+        told = farm("pools").stdout
+        assert "sana-demo-local\tsana-demo\t1\t-\t-\t-\t" in told
+        assert "wan-demo-local\twan-demo\t0\t1\t0\t-\t1: 0 GPU-s waiting" in told
+        listed = {pool["name"]: pool["scaling"] for pool in json.loads(farm("pools", "--json").stdout)}
+        assert listed["wan-demo-local"]["desired"] == 1
+        assert listed["sana-demo-local"] is None
 
     def test_what_others_write_cannot_command_the_terminal(self, farm: Farm, dashboard: DashboardFarm) -> None:
         with FarmClient(dashboard.url, dashboard.key) as client:
