@@ -17,6 +17,7 @@ from farm.lifecycle import Outcome, RenderStatus
 from farm.progress import JobChanged
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
+from scheduler.blame import less_company
 from scheduler.changes import JobChange, record
 from scheduler.costs import Rates, rates
 from scheduler.fairness import settle_cost
@@ -160,16 +161,12 @@ def _move(
 
 
 def _less_company(connection: Connection, render: LockedRender) -> int:
-    """After the first blame half of the batch that it was in, after the second it renders alone.
-
-    So an innocent neighbour of a render that kills its process is alone, and done, before it runs out of failures.
-    """
-    if render.company is not None:
-        return 1
-    batch_size = connection.scalar(
-        select(Attempt.batch_size).where(Attempt.render_id == render.id, Attempt.number == render.attempt)
-    )
-    return max(1, (batch_size or 1) // 2)
+    """As `scheduler.blame` says, from the size of the claim that took it."""
+    batch_size = None
+    if render.company is None:
+        this = (Attempt.render_id == render.id, Attempt.number == render.attempt)
+        batch_size = connection.scalar(select(Attempt.batch_size).where(*this))
+    return less_company(render.company, batch_size)
 
 
 def _store_artifacts(connection: Connection, settlements: Sequence[Settlement], now: float) -> None:

@@ -246,3 +246,15 @@ def test_a_batch_waits_a_moment_while_its_job_is_still_being_taken_in(
         submit_job(connections, ada, most - 1)
         eventually(lambda: worker.engine.sent)
         assert len(worker.engine.ids(0)) == most
+
+
+def test_a_quarantined_worker_claims_nothing_until_it_is_released(
+    worker: ScriptedWorker, connections: Connections, ada: str
+) -> None:
+    submit_job(connections, ada, 1)
+    worker.feeder.quarantined = True
+    assert worker.feeder.work_until_empty() == 0
+
+    worker.feeder.quarantined = False
+    with worker.working():
+        eventually(lambda: worker.engine.sent)
