@@ -44,8 +44,8 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
     Raises:
         NotFound: the project (None: an operator) sees no such job.
         Conflict: the job has ended.
-        InvalidRequest: no pool serves the other model, or it would not render them as they were asked for; every fault is listed, once.
-            UnknownModel is one kind of it.
+        InvalidRequest: no pool serves the other model, or it would not render them as they were asked for; every
+            fault is listed, once. UnknownModel is one kind of it.
     """
     entry = connections.catalog.model(model)
     check_can_run(connections.catalog, entry)

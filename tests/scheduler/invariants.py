@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 
 from farm.database import read
 from farm.lifecycle import JOB_ENDED, TRANSITIONS, RenderStatus
-from farm.tables import Artifact, Attempt, Event, Flow, Job, Render
+from farm.tables import Artifact, Attempt, Dependency, Event, Flow, Job, Render
 
 
 class Snapshot:
@@ -16,9 +16,9 @@ class Snapshot:
 
     def __init__(self, engine: Engine) -> None:
         with read(engine) as connection:
-            self.jobs, self.renders, self.attempts, self.artifacts, self.events, self.flows = (
+            self.jobs, self.renders, self.attempts, self.artifacts, self.events, self.flows, self.dependencies = (
                 connection.execute(select(table.__table__)).all()
-                for table in (Job, Render, Attempt, Artifact, Event, Flow)
+                for table in (Job, Render, Attempt, Artifact, Event, Flow, Dependency)
             )
         self.statuses = {render.id: (RenderStatus(render.status), render.attempt) for render in self.renders}
 
@@ -32,6 +32,7 @@ def breaches(now: Snapshot, before: Snapshot | None = None) -> list[str]:
         *_attempts(now),
         *_outputs(now),
         *_flows(now),
+        *_waiting(now),
         *(_ways(now.statuses, before.statuses) if before else ()),
     ]
 
@@ -118,6 +119,16 @@ def _flows(now: Snapshot) -> Iterator[str]:
     for flow in now.flows:
         if flow.id in pending and flow.paused_at is None and not flow.backlogged:
             yield "a flow has something pending, and does not compete"
+
+
+def _waiting(now: Snapshot) -> Iterator[str]:
+    """What waits for a time or for another job is held; what may run waits for nothing."""
+    waiting = {dependency.job_id for dependency in now.dependencies if dependency.resolved_at is None}
+    for render in now.renders:
+        if render.status == "pending" and render.eligible_at is not None:
+            yield f"a render is pending, and has a time to wait for: {render.eligible_at}"
+        if render.status in ("pending", "running", "done", "failed") and render.job_id in waiting:
+            yield f"a render is {render.status}, and its job waits for another one"
 
 
 #: What one call may do: one way of the table, or back to a paused job, which is two.

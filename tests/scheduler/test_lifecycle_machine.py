@@ -1,4 +1,4 @@
-"""The life of renders under everything at once: claims, settles, cancels, reaps, pauses, retries, and zombies.
+"""The life of renders under everything at once: claims, settles, reaps, every control, waiting jobs, and zombies.
 
 A zombie is a worker that lost its lease and does not know: it wakes up at any later point of its work and says
 what it was about to say. Hypothesis chooses who does what next; after every step the database is looked at as
@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, update
 
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
-from farm.tables import Base, Render
-from scheduler import control
+from farm.tables import Base, Dependency, Flow, Job, Render
+from scheduler import control, expiring, promoting
 from scheduler.claims import ClaimedRender
 from scheduler.leases import Held, extend, reap, set_phase
 from scheduler.settling import settle
@@ -71,11 +71,39 @@ class FarmLife(RuleBasedStateMachine):
         key=st.sampled_from("ab"),
         company=st.sampled_from([None, None, 1]),
         class_name=st.sampled_from(["urgent", "normal"]),
+        seconds=st.sampled_from([None, None, 20.0]),
+        life=st.sampled_from([None, None, 40.0]),
+        after=st.sampled_from([None, "cancel", "run"]),
     )
-    def submit(self, count: int, project: str, key: str, company: int | None, class_name: str) -> None:
+    def submit(
+        self,
+        count: int,
+        project: str,
+        key: str,
+        company: int | None,
+        class_name: str,
+        seconds: float | None,
+        life: float | None,
+        after: str | None,
+    ) -> None:
+        """A job, that may have to wait for a time or for the newest job, and that may expire."""
+        eligible_at = None if seconds is None else self.clock() + seconds
+        awaited = self.jobs[-1] if after and self.jobs else None
         job_id, ids = self.farm.submit(
-            count, project=project, class_name=class_name, batch_key=key * 64, company=company
+            count,
+            project=project,
+            class_name=class_name,
+            batch_key=key * 64,
+            company=company,
+            eligible_at=eligible_at,
+            status="pending" if eligible_at is None and awaited is None else "held",
         )
+        with write(self.connections.engine) as connection:
+            deadline = None if life is None else self.clock() + life
+            waiting = {"not_before": eligible_at, "deadline": deadline, "after_failure": after if awaited else None}
+            connection.execute(update(Job).where(Job.id == job_id).values(waiting))
+            if awaited is not None:
+                connection.execute(insert(Dependency).values(job_id=job_id, after_id=awaited))
         self.jobs.append(job_id)
         self.renders.extend(ids)
 
@@ -147,6 +175,30 @@ class FarmLife(RuleBasedStateMachine):
         self.farm.now = self.clock.forward(seconds)
         reap(self.connections.engine, self.clock())
 
+    @rule(duty=st.sampled_from([promoting, promoting, expiring]))
+    def the_supervisor_promotes_and_expires(self, duty: Any) -> None:
+        duty.one_pass(self.connections, self.clock())
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), class_name=st.sampled_from(["urgent", "normal", "bulk"]))
+    def change_a_class(self, data: st.DataObject, class_name: str) -> None:
+        with suppress(Conflict):  # it has ended
+            control.change_class(self.connections, data.draw(st.sampled_from(self.jobs)), class_name)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def reorder_a_job(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(self.jobs))
+        where = data.draw(st.sampled_from([*control.Place, *self.jobs]))
+        chosen = {"place": where} if isinstance(where, control.Place) else {"before": where}
+        with suppress(Conflict):  # one has ended, or they do not stand in one line
+            control.reorder_job(self.connections, job_id, **chosen)
+
+    @rule(project=PROJECTS, verb=st.sampled_from(["pause_project", "resume_project", "resume_project"]))
+    def control_a_project(self, project: str, verb: str) -> None:
+        self.farm.flow(project)
+        getattr(control, verb)(self.connections, self.farm.projects[project])
+
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(["pause_job", "resume_job", "pause_job", "resume_job", "cancel_job"]))
     def control_a_job(self, data: st.DataObject, verb: str) -> None:
@@ -171,18 +223,27 @@ class FarmLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """In the end everything can be worked off: nothing is stuck."""
-        for flow_id in self.farm.flows.values():
-            control.resume_flow(self.connections, flow_id)
+        for project_id in self.farm.projects.values():
+            control.resume_project(self.connections, project_id)
+        for flow in self.farm.rows(Flow):
+            control.resume_flow(self.connections, flow.id)
         for job_id in self.jobs:
             with suppress(Conflict):
                 control.resume_job(self.connections, job_id)
         self.farm.now = self.clock.forward(31.0)
         reap(self.connections.engine, self.clock())
+        self.promote_all()
         while claim := self.farm.claim(capacity=8):
             settle(self.connections.engine, [done(render) for render in claim.renders], self.clock())
+            self.promote_all()
         end = Snapshot(self.connections.engine)
         assert breaches(end) == []
-        assert {render.status for render in end.renders} <= {"done", "failed", "cancelled"}
+        assert {render.status for render in end.renders} <= {"done", "failed", "cancelled", "expired"}
+
+    def promote_all(self) -> None:
+        """Chains of jobs that wait for each other go on by one with each pass."""
+        while promoting.one_pass(self.connections, self.clock()):
+            pass
 
 
 def test_no_order_of_events_loses_or_doubles_a_render(
