@@ -28,6 +28,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Render
@@ -220,7 +221,9 @@ def _charged(class_name: str, charged: CTE, without: bool) -> Select[Any]:
     return _as_flow(first)
 
 
-def _not_passed_over(flow_id: ColumnElement[str], without: bool) -> list[ColumnElement[bool]]:
+def _not_passed_over(
+    flow_id: ColumnElement[str] | InstrumentedAttribute[str], without: bool
+) -> list[ColumnElement[bool]]:
     return [flow_id.not_in(bindparam("without", expanding=True))] if without else []
 
 

@@ -144,7 +144,7 @@ def _charged(farm: RunningFarm) -> tuple[dict[str, float], int]:
             .where(Attempt.gpu_seconds.is_not(None))
             .group_by(Render.project_id)
         ).all()
-    return {project: float(seconds) for project, seconds, _ in rows}, sum(count for _, _, count in rows)
+    return {project: float(seconds or 0.0) for project, seconds, _ in rows}, sum(count for _, _, count in rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
 from scheduler import folding
-from scheduler.charges import Entry, charge
+from scheduler.charges import Entry, charge, claimed
 from scheduler.fairness import CLASSES, SLACK
 from scheduler.folding import LATE_IDS, fold
 from scheduler.settling import settle
@@ -56,8 +56,8 @@ def test_folding_changes_nothing_that_a_claim_reads(farm: SmallFarm) -> None:
     assert unfolded(farm) == 0
     after = times(farm)
     assert list(after) == list(before)
-    for flow, (own, of_class) in before.items():
-        assert after[flow] == (pytest.approx(own), pytest.approx(of_class))
+    for flow, own_and_class in before.items():
+        assert after[flow] == pytest.approx(own_and_class)
 
 
 def test_a_class_that_was_idle_is_moved_to_the_lane_once_by_two_that_saw_it_idle(farm: SmallFarm) -> None:
@@ -212,8 +212,7 @@ def test_classes_are_a_setting(farm: SmallFarm) -> None:
             head = read_turns(connection, POOL, shares).turns[0]
         heads[head.flow.class_name] += 1
         with write(farm.engine) as connection:
-            start = {"class_start": head.class_start, "flow_start": head.flow.virtual_time}
-            charge(connection, [Entry(LANE, head.flow.class_name, head.flow.id, 1.0, **start)], farm.now)
+            charge(connection, [claimed(LANE, head, 1.0, is_head=True)], farm.now)
     assert heads == {"express": 30, "slow": 10}
 
 
