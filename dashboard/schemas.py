@@ -319,6 +319,35 @@ class Pool(Answer):
     scaling: Scaling | None = Field(default=None, description="None: as many workers as somebody starts")
 
 
+class CurvePoint(Answer):
+    """One size of batch, as it was measured."""
+
+    batch_size: int = Field(description="Renders that share a pass")
+    pass_seconds: float = Field(description="One pass for all of them")
+    renders_per_second: float = Field(description="At the number of steps of the curve; passes only")
+    samples: int = Field(description="Renders that were measured")
+
+
+class BatchCurve(Answer):
+    """What batches of one shape bring on one device."""
+
+    lane: str
+    device: str
+    width: int = Field(description="As the model renders it")
+    height: int
+    frames: int
+    steps: int = Field(description="The model's default number of steps")
+    batch_size: int = Field(description="The size that is taken while others wait")
+    points: list[CurvePoint]
+    updated_at: str
+
+
+class BatchCurveList(Answer):
+    """All batch curves of a pool's lane."""
+
+    items: list[BatchCurve]
+
+
 class PoolList(Answer):
     """All pools."""
 

@@ -5,8 +5,10 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal, require_operator
 from dashboard.context import farm, now
+from dashboard.reads.curves import curves_by_pool
 from dashboard.reads.machines import list_pools, list_workers
 from dashboard.reads.scaling import list_scaling, with_scaling
+from dashboard.web.charts import draw
 from farm.database import read
 from farm.security import Role
 from scheduler.quarantining import release
@@ -21,8 +23,16 @@ def index() -> ResponseReturnValue:
     with read(farm().engine) as connection:
         pools = with_scaling(list_pools(connection, who.project_id), list_scaling(connection))
         found = list_workers(connection, now(), with_errors=who.role == Role.OPERATOR)
+        curves = curves_by_pool(connection, farm().catalog, pools)
     by_pool = {pool.name: [worker for worker in found if worker.pool == pool.name] for pool in pools}
-    return render_template("workers.html", pools=pools, by_pool=by_pool, currency=farm().settings.currency, operator=who.role == Role.OPERATOR)
+    return render_template(
+        "workers.html",
+        pools=pools,
+        by_pool=by_pool,
+        curves={name: [draw(curve) for curve in found] for name, found in curves.items()},
+        currency=farm().settings.currency,
+        operator=who.role == Role.OPERATOR,
+    )
 
 
 @blueprint.post("/workers/<worker_id>/release")
