@@ -1,6 +1,10 @@
 """A worker answers while it renders."""
 
+from sqlalchemy import select, update
+
 from farm.broker import queue_name
+from farm.database import read, write
+from farm.tables import Worker
 from tests.end_to_end.farms import RunningFarm
 from tests.waiting import eventually
 
@@ -43,3 +47,22 @@ def test_every_pool_has_a_worker_that_listens_to_its_queue(farm: RunningFarm) ->
     assert {queue_name(pool) for pool in ("sana-demo-local", "sprint-demo-local", "wan-demo-local")} <= eventually(
         served
     )
+
+
+def test_a_worker_that_is_told_to_drain_ends_by_itself_and_its_renders_come_out(farm: RunningFarm) -> None:
+    job = farm.client.submit("sana-demo", "a green circle on a red background", seed_count=8, num_inference_steps=50)
+    farm.when_stepping(job.id)
+    [worker] = farm.alive_workers("sana-demo-local")
+
+    with write(farm.connections.engine) as connection:
+        connection.execute(update(Worker).where(Worker.id == worker.id).values(drain_asked_at=1.0))
+
+    def status() -> str | None:
+        with read(farm.connections.engine) as connection:
+            return connection.scalar(select(Worker.status).where(Worker.id == worker.id))
+
+    eventually(lambda: status() == "gone", timeout=120)
+    farm.client.wait(job.id, timeout=240)
+    farm.assert_nothing_lost_or_doubled(job.id, renders=8)
+    assert {attempt.outcome for attempt in farm.attempts(job.id)} <= {"done", "returned"}
+    assert {row.failures for row in farm.renders(job.id)} == {0}
