@@ -47,6 +47,7 @@ class Told:
     done: list[bool] = field(default_factory=list)  # job: done by
     factors: list[float] = field(default_factory=list)  # how far the likely GPU-seconds were off
     done_factors: list[float] = field(default_factory=list)
+    ends: list[tuple[float, float, float, float]] = field(default_factory=list)  # low, likely, high, what it took
     widths: list[float] = field(default_factory=list)  # high / low
 
 
@@ -64,6 +65,8 @@ def main() -> None:
                 _round(farm, entry, dice, arguments.jobs, told)
     report.samples["factor of a render's likely GPU-seconds"] = told.factors
     report.samples["factor of a job's likely time"] = told.done_factors
+    for place, what in enumerate(("low", "likely", "high", "measured")):
+        report.samples[f"seconds until a job's end: {what}"] = [found[place] for found in told.ends]
     report.measure("renders held out", len(told.mixed))
     report.measure("jobs held out", len(told.done))
     report.measure("width of a render's range, high / low, median", statistics.median(told.widths))
@@ -147,6 +150,7 @@ def _round(farm: RunningFarm, entry: ModelEntry, dice: random.Random, count: int
         if job.forecast is not None and job.forecast.done_in is not None and finished_at is not None:
             took, range_ = finished_at.timestamp() - at, job.forecast.done_in
             told.done.append(range_.low <= took <= range_.high)
+            told.ends.append((range_.low, range_.likely, range_.high, took))
             told.done_factors.append(max(took, 0.05) / max(range_.likely, 0.05))
         for row in _rendered(farm, job.id):
             _judge(row, estimator, entry, told)
