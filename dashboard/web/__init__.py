@@ -4,12 +4,25 @@ from flask import Flask, g
 
 from dashboard.context import now
 from dashboard.times import ago, duration, iso, spread
-from dashboard.web import artifacts, dead_letters, docs, health, job, jobs, picture, sign_in, submit, words, workers
+from dashboard.web import (
+    artifacts,
+    dead_letters,
+    docs,
+    health,
+    job,
+    job_controls,
+    jobs,
+    picture,
+    sign_in,
+    submit,
+    words,
+    workers,
+)
 
 
 def register(app: Flask) -> None:
     """Add all pages, and what their templates use."""
-    for page in (sign_in, jobs, job, picture, submit, workers, dead_letters, artifacts, docs, health):
+    for page in (sign_in, jobs, job, job_controls, picture, submit, workers, dead_letters, artifacts, docs, health):
         app.register_blueprint(page.blueprint)
     app.jinja_env.filters.update(
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes

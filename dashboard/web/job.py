@@ -42,6 +42,7 @@ def page(job_id: str) -> ResponseReturnValue:
         "job.html",
         job=job,
         why=why,
+        classes=list(farm().settings.class_shares),
         renders=renders,
         notices=submitted[0].payload.get("notices", []) if submitted else [],
         first_page=cursor is None,

@@ -1,0 +1,45 @@
+"""The buttons of a job's page that change how it waits."""
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.ids import known_form
+from scheduler import control
+
+blueprint = Blueprint("job_controls", __name__)
+
+
+@blueprint.post("/jobs/<job_id>/pause")
+def pause(job_id: str) -> ResponseReturnValue:
+    """Hold what waits."""
+    control.pause_job(farm(), known_form("job", job_id), principal().project_id)
+    return _back_to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/resume")
+def resume(job_id: str) -> ResponseReturnValue:
+    """Go on."""
+    control.resume_job(farm(), known_form("job", job_id), principal().project_id)
+    return _back_to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/front")
+def to_front(job_id: str) -> ResponseReturnValue:
+    """Before the project's other jobs for this model and class."""
+    place = control.Place.FRONT
+    control.reorder_job(farm(), known_form("job", job_id), principal().project_id, place=place)
+    return _back_to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/class")
+def change_class(job_id: str) -> ResponseReturnValue:
+    """Another class."""
+    chosen = request.form.get("class", "")[:20]
+    control.change_class(farm(), known_form("job", job_id), chosen, principal().project_id)
+    return _back_to(job_id)
+
+
+def _back_to(job_id: str) -> ResponseReturnValue:
+    return redirect(url_for("job.page", job_id=job_id), 303)
