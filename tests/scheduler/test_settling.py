@@ -1,16 +1,19 @@
 """What a settle does, and what it refuses to, on both databases."""
 
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, event, update
 
 from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, RenderStatus
-from farm.tables import Artifact, Attempt, Event, Flow, Job, LaneClass, Render
+from farm.tables import Artifact, Attempt, Event, Flow, Job, LaneClass, Observation, Pool, Render
 from scheduler.claims import Claim
 from scheduler.leases import reap
+from scheduler.observations import Observed
 from scheduler.settling import Settlement, settle
-from tests.scheduler.farms import LANE, SmallFarm, done, failed, returned
+from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned
 
 
 @pytest.fixture
@@ -183,3 +186,52 @@ def test_a_job_still_being_admitted_does_not_end(farm: SmallFarm) -> None:
         connection.execute(update(Job).where(Job.id == job_id).values(status="admitting"))
     settle(farm.engine, [done(claimed(farm).renders[0])], now=1010.0)
     assert farm.row(Job, id=job_id).status == "admitting"
+
+
+def test_what_was_spent_is_told_in_seconds_money_and_energy_failed_attempts_too(farm: SmallFarm) -> None:
+    with write(farm.engine) as connection:
+        connection.execute(update(Pool).values(price_per_hour=3.6, watts=360.0))
+    job_id, [id] = farm.submit(1)
+    broken = replace(failed(claimed(farm).renders[0]), gpu_seconds=100.0, log_lines="CUDA error: an illegal access")
+    settle(farm.engine, [broken], 1010.0, pool=POOL)
+    settle(farm.engine, [done(claimed(farm).renders[0], 50.0)], 1020.0)  # its pool is known by its attempt
+    for row in (farm.row(Render, id=id), farm.row(Job, id=job_id)):
+        assert (row.gpu_seconds, row.money, row.watt_hours) == pytest.approx((150.0, 0.15, 15.0))
+    first, second = farm.rows(Attempt, render_id=id)
+    assert (first.gpu_seconds, first.log_lines) == (100.0, "CUDA error: an illegal access")
+    assert (second.gpu_seconds, second.log_lines) == (50.0, None)
+
+
+def test_what_was_measured_is_kept_until_it_is_learnt(farm: SmallFarm) -> None:
+    farm.submit(2)
+    first, second = claimed(farm).renders
+    observed = Observed("cpu", 64, 64, 1, 4, False, 8, True, 0.1, 0.2, 0.1, 0.3, 1.0)
+    settle(farm.engine, [replace(done(first, 0.3), observation=observed), done(second, 0.3)], 1010.0, pool=POOL)
+    [row] = farm.rows(Observation)
+    assert (row.render_id, row.pool, row.lane, row.at) == (first.id, POOL, LANE, 1010.0)
+    assert (row.device, row.batch_size, row.gpu_seconds) == ("cpu", 8, 0.3)
+
+
+def test_a_settle_that_nobody_watches_writes_no_events_and_counts_all_the_same(farm: SmallFarm) -> None:
+    job_id, _ = farm.submit(2)
+    settle(farm.engine, [done(render) for render in claimed(farm).renders], 1010.0, events=False)
+    job = farm.row(Job, id=job_id)
+    assert (job.status, job.renders_done, job.version) == ("done", 2, 1)
+    assert [event.kind for event in farm.rows(Event)] == ["submitted"]
+    assert {row.status for row in farm.rows(Render)} == {"done"}
+
+
+def test_a_settle_takes_as_many_statements_for_eight_renders_as_for_one(farm: SmallFarm) -> None:
+    counts = []
+    for renders in (1, 8):
+        farm.submit(renders)
+        settlements = [done(render, 0.5) for render in claimed(farm, capacity=renders).renders]
+        counts.append(0)
+
+        def count(*_: object) -> None:
+            counts[-1] += 1
+
+        event.listen(farm.engine, "before_cursor_execute", count)
+        settle(farm.engine, settlements, 1010.0, pool=POOL)
+        event.remove(farm.engine, "before_cursor_execute", count)
+    assert counts[0] == counts[1] <= 12
