@@ -205,6 +205,33 @@ class TestLooking:
         assert "\u202e" not in told
 
 
+class TestDeadLetters:
+    def test_failed_renders_are_listed_with_their_reason_and_tried_again(
+        self, farm: Farm, dashboard: DashboardFarm
+    ) -> None:
+        with FarmClient(dashboard.url, dashboard.key) as client:
+            job = client.submit("sana-demo", "a sad circle", seed_count=2)
+        dashboard.finish(dashboard.take(), Outcome.FAILED)
+
+        listed = farm("dead-letters", "--job", job.id, "--reason", "PAINT", "--logs")
+        assert listed.stdout.count("the paint ran out") == 2
+        assert json.loads(farm("dead-letters", "--job", job.id, "--json").stdout)[0]["prompt"] == "a sad circle"
+        assert "for --retry" in farm("dead-letters", "01a20936-152b-75ce-80a1-dcf6f4b2b4a5").stderr
+
+        retried = farm("dead-letters", "--retry", "--job", job.id)
+        assert retried.exit_code == 0
+        assert "2 renders of 1 jobs are tried again" in retried.stderr
+        dashboard.work()
+        with FarmClient(dashboard.url, dashboard.key) as client:
+            assert client.job(job.id).status == "done"
+
+    def test_only_operators_release_workers(self, farm: Farm, dashboard: DashboardFarm) -> None:
+        told = farm("workers", "release", dashboard.worker_id)
+
+        assert told.exit_code == 2
+        assert "Only operators" in told.stderr
+
+
 class TestCancelAndDownload:
     def test_all_ids_are_tried_and_one_refusal_is_exit_code_2(self, farm: Farm) -> None:
         ids = [farm("submit", "sana-demo", "x", "--seed", "1").stdout.strip() for _ in range(2)]
