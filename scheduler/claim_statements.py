@@ -104,12 +104,18 @@ def count_waiting(connection: Connection, flow_id: str, place: Place, most: int)
     return int(counted or 0)
 
 
-def take_head(connection: Connection, flow_id: str, capacity: int, lease: Lease, place: Place) -> list[Taken]:
+def take_head(
+    connection: Connection, flow_id: str, capacity: int, lease: Lease, place: Place, batch_key: str | None = None
+) -> list[Taken]:
     """Lease the first pending render of the flow from `place` on, and with it, if it may keep any company, up to
-    `capacity - 1` of the same batch key that may too. Sorted: the head is first.
+    `capacity - 1` of the same batch key that may too; if a `batch_key` is given, only if it has that one.
+    Sorted: the head is first.
     """
     rank, from_id = place
-    return _execute(connection, _take_head(capacity), lease, flow=flow_id, from_rank=rank, from_id=from_id)
+    values: dict[str, Any] = {"flow": flow_id, "from_rank": rank, "from_id": from_id}
+    if batch_key is not None and capacity > 1:
+        values["of_key"] = batch_key
+    return _execute(connection, _take_head(capacity, "of_key" in values), lease, **values)
 
 
 def take_fillers(
@@ -130,7 +136,7 @@ def _execute(connection: Connection, statement: Update, lease: Lease, **values: 
 
 
 @cache
-def _take_head(capacity: int) -> Update:
+def _take_head(capacity: int, of_key: bool) -> Update:
     """Head: the first of ix_renders_head from the watermark on. Rest: ix_renders_fill right behind the head."""
     head = (
         _from_place(Render.id, Render.batch_key, Render.company, Render.rank)
@@ -148,6 +154,8 @@ def _take_head(capacity: int) -> Update:
         of_head["company"].is_(None),
         tuple_(of_head["rank"], of_head["id"]) < _PLACE,
     )
+    if of_key:
+        rest = rest.where(of_head["batch_key"] == bindparam("of_key"))
     return _lease(select(head.c.id).union_all(select(_locked(rest, "rest").c.id)))
 
 

@@ -12,11 +12,11 @@ begins IMMEDIATE and is the only writer. Status and LIMIT are literals in every 
 partial indexes from a cached plan.
 
 The head is not looked at first and taken later: whatever one sees without a lock, another may have taken. It is
-taken alone, and then asked for its shape. With a capacity that is a number, one statement takes it and its fillers.
+taken, and then asked for its shape. If the flow's last head had the same key, its fillers come by the same statement.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
@@ -92,21 +92,42 @@ def _take_batch(taker: Taker, pool: str, capacity: Capacity, shares: Mapping[str
     """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
     order = read_turns(taker.connection, pool, shares, without=taker.allowances.used_up())
     for place, turn in enumerate(order.turns):
-        row = taker.head(turn.flow.id, capacity if isinstance(capacity, int) else 1)
+        row = taker.head(turn.flow.id, *_expected(taker, turn, capacity))
         if row is None:
             continue
-        only = len(order.turns) == 1 and not isinstance(capacity, int)
-        head = head_of(row, turn.flow.class_name, taker.lease.start, taker.waiting(row) if only else None)
+        head = head_of(row, turn.flow.class_name, taker.lease.start)
+        taker.watermark.heads[turn.flow.id] = head
         _fill(taker, head, turn, order.turns[place + 1 :], capacity)
         return _Batch(head, order.turns[place:], [passed.flow for passed in order.turns[:place]], order.unfolded)
     return _Batch(None, [], [turn.flow for turn in order.turns], order.unfolded)
+
+
+def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | None]:
+    """How many to take with the head in one statement, provided that it has this key.
+
+    Nearly always a flow's head is like the one before it: then its fillers are taken with it.
+    """
+    if isinstance(capacity, int):
+        return capacity, None
+    before = taker.watermark.heads.get(turn.flow.id)
+    return (1, None) if before is None else (max(1, capacity(before)), before.batch_key)
+
+
+def _seats(taker: Taker, head: Head, others: list[Turn], capacity: Capacity) -> int:
+    """How many renders share the batch. What waits in all is counted only where it would change the answer."""
+    if isinstance(capacity, int):
+        return capacity
+    seats = max(1, capacity(head))
+    if not others and capacity(replace(head, waiting=seats + 1)) > seats:
+        seats = max(seats, capacity(replace(head, waiting=taker.waiting())))
+    return seats
 
 
 def _fill(taker: Taker, head: Head, turn: Turn, others: list[Turn], capacity: Capacity) -> None:
     """Seats beside the head: of its own flow first, then of others. Suspects keep company with suspects only: an
     innocent neighbour would share the blame.
     """
-    wanted = capacity if isinstance(capacity, int) else max(1, capacity(head))
+    wanted = _seats(taker, head, others, capacity)
     seats = min(wanted, head.company or wanted) - len(taker.rows)
     if seats > 0 and (head.company is not None or not isinstance(capacity, int)):
         seats -= len(taker.fill(head.flow_id, head.batch_key, head.company, seats))

@@ -76,14 +76,18 @@ class Taker:
     allowances: Allowances
     rows: list[Taken] = field(default_factory=list)
 
-    def head(self, flow_id: str, capacity: int) -> Taken | None:
-        """The flow's first render; with it up to `capacity - 1` of its key, unless its company is limited."""
+    def head(self, flow_id: str, capacity: int, batch_key: str | None = None) -> Taken | None:
+        """The flow's first render; with it up to `capacity - 1` of its key, unless its company is limited.
+
+        With a `batch_key`: those only if it has that key, else alone.
+        """
         capacity = self.allowances.allow(flow_id, capacity)
         if capacity < 1:
             return None
-        rows = statements.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id))
+        rows = statements.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id), batch_key)
         if not rows and self.watermark.forget(flow_id):
-            rows = statements.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id))
+            place = self._place(flow_id)
+            rows = statements.take_head(self.connection, flow_id, capacity, self.lease, place, batch_key)
         if not rows:
             return None
         self._keep(flow_id, rows)
@@ -112,10 +116,11 @@ class Taker:
                 return
             seats -= len(self.fill(turn.flow.id, batch_key, None, seats))
 
-    def waiting(self, head: Taken) -> int | None:
-        """How many renders wait in the head's flow, itself included; None: many."""
+    def waiting(self) -> int | None:
+        """How many renders wait in the head's flow, those that were taken included; None: many."""
+        head = self.rows[0]
         more = statements.count_waiting(self.connection, head.flow_id, _place_of(head), _COUNTED)
-        return None if more >= _COUNTED else more + 1
+        return None if more >= _COUNTED else more + len(self.rows)
 
     def write(self, batch_id: str, pool: str, turns: Sequence[Turn], *, beside: int, served: Turn | None) -> None:
         """Attempts, then charges: each render to its own flow. `served`: the turn that was taken, for newcomers.

@@ -1,6 +1,7 @@
 """What a claimer remembers between two claims, so that it does not read the same dead rows again and again."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 #: A place in a flow's order: rank and id of a render.
 Place = tuple[int, str]
@@ -23,6 +24,7 @@ class Watermark:
     """
 
     life: float = 1.0
+    heads: dict[str, Any] = field(default_factory=dict)  # by flow, the last that was claimed (scheduler.taking.Head)
     _places: dict[str, tuple[Place, float]] = field(default_factory=dict)
 
     def of(self, flow_id: str, now: float) -> Place:
@@ -33,6 +35,7 @@ class Watermark:
     def set(self, flow_id: str, place: Place, now: float) -> None:
         """The head was here. A mark keeps the life it began with, however often it moves."""
         if len(self._places) >= _MANY:
+            self.heads.clear()
             self._places = {mark: kept for mark, kept in self._places.items() if now < kept[1]}
         _, until = self._places.get(flow_id, (place, 0.0))
         self._places[flow_id] = (place, until if now < until else now + self.life)

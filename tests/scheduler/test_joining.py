@@ -82,18 +82,30 @@ def test_a_render_that_opted_out_is_alone_whatever_the_curve_says(farm: SmallFar
     assert claimed.head.company == 1
 
 
-def test_the_head_knows_how_many_wait_when_nobody_else_competes(farm: SmallFarm) -> None:
-    seen: list[int | None] = []
-
-    def note(head: Head) -> int:
-        seen.append(head.waiting)
-        return 1
+def test_all_that_waits_may_be_taken_at_once_when_nobody_else_competes(farm: SmallFarm) -> None:
+    def all_of_them(head: Head) -> int:
+        return head.waiting or 1
 
     farm.submit(3)
-    claim_by(farm, note)
-    farm.submit(1, project="bob")
-    claim_by(farm, note)
-    assert seen == [3, None]
+    first = claim_by(farm, all_of_them)
+    assert first
+    assert len(first.renders) == 3
+    farm.submit(3)
+    farm.submit(1, project="bob", batch_key="b" * 64)
+    second = claim_by(farm, all_of_them)
+    assert second
+    assert len(second.renders) == 1
+
+
+def test_a_head_of_another_shape_than_the_last_gets_its_own_capacity(farm: SmallFarm) -> None:
+    for width, key in ((512, "a"), (1024, "b"), (512, "a"), (1024, "b")):
+        farm.submit(4, width=width, batch_key=key * 64, rank=0)
+    watermark, sizes = Watermark(), list[tuple[int, int]]()
+    while claimed := claim_by(farm, lambda head: 3 if head.width == 512 else 2, watermark):
+        assert {render.width for render in claimed.renders} == {claimed.head.width}
+        sizes.append((claimed.head.width, len(claimed.renders)))
+    assert all(size <= (3 if width == 512 else 2) for width, size in sizes)
+    assert sum(size for _, size in sizes) == 16
 
 
 def test_with_a_watermark_and_a_capacity_by_shape_every_render_is_taken_once(farm: SmallFarm) -> None:
