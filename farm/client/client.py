@@ -14,7 +14,8 @@ from farm.client.downloading import download_renders
 from farm.client.errors import FarmProblem
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
-from farm.client.replies import DeadLetter, Job, JobEvent, Model, Pool, Quote, Render, Retried, Worker
+from farm.client.replies import DeadLetter, FileProgress, Job, JobEvent, Model, Pool, Quote, Render, Retried, Worker
+from farm.client.streaming import key_of, submit_file
 from farm.client.transport import ReplyT, Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, system_clock
@@ -125,6 +126,30 @@ class FarmClient(Controls, Questions):
         """What a job would be, cost and take, with the fields of :meth:`submit`; nothing is accepted."""
         request = _request(model, prompt, **fields) | {"dry_run": True}
         return read_reply(Quote, self._transport.post(api_path("jobs"), request, repeatable=True))
+
+    def submit_file(
+        self,
+        model: str,
+        path: str | Path,
+        *,
+        class_name: str | None = None,
+        title: str | None = None,
+        idempotency_key: str | None = None,
+        on_progress: Callable[[FileProgress], None] | None = None,
+        **others: Any,
+    ) -> Job:
+        """Submit a job of up to a million renders from a file: a row for each, JSONL or CSV by its suffix.
+
+        `others` are fields that all rows share, such as width; a row goes before them. The file is sent part by
+        part. Whatever breaks off, call it again: without an `idempotency_key` the same file goes on where it
+        stopped, with one also a file that was corrected after the rows that are in. `on_progress` is called
+        after each part.
+        """
+        fields = {"model": model, "class": class_name, "title": title, **others}
+        given = {name: value for name, value in fields.items() if value is not None}
+        source = Path(path)
+        key = idempotency_key or key_of(source, given)
+        return submit_file(self._transport, source, given, key=key, on_progress=on_progress)
 
     def job(self, job_id: str) -> Job:
         """The job as it is now."""

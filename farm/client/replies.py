@@ -108,6 +108,18 @@ class Quote(Reply):
     notices: list[str] = []
 
 
+class FileProgress(Reply):
+    """How much of a file of rows the farm has taken in."""
+
+    job_id: str
+    rows: int
+    renders: int
+    bytes: int  # of `size`
+    size: int
+    crc32: int  # of these bytes
+    sealed: bool = False
+
+
 class Artifact(Reply):
     """A stored file of a render, with a link that works for about an hour."""
 

@@ -53,6 +53,12 @@ class Transport:
         """The JSON answer to a change; one not `repeatable` is sent again only if it never went out."""
         return self._send(lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable)
 
+    def post_bytes(self, path: str, data: bytes, *, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        """The JSON answer to bytes that may be sent again as often as needed."""
+        return self._send(
+            lambda: self._http.post(self.url + path, content=data, params=params, headers=headers), repeatable=True
+        )
+
     @contextmanager
     def stream(
         self,

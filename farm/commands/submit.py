@@ -13,6 +13,7 @@ import typer
 
 from farm.client import FarmClient, Job
 from farm.console.quoting import show_quote
+from farm.console.sending import send_file
 from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
 from farm.console.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
@@ -39,10 +40,20 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    model: Annotated[str, typer.Argument(help="A model of the farm's catalog, such as sana-demo.")],
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="A model of the farm's catalog, such as sana-demo.")
+    ] = None,
     prompts: Annotated[
-        list[str], typer.Argument(metavar="PROMPT…", help="One or more; - reads them from stdin, one a line.")
-    ],
+        list[str] | None, typer.Argument(metavar="PROMPT…", help="One or more; - reads them from stdin, one a line.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="A row for each render, .jsonl or .csv, up to a million."),
+    ] = None,
+    model_named: Annotated[str | None, typer.Option("--model", help="The model, if you like it by name.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Of --file: a corrected file goes on under the same key.")
+    ] = None,
     negative: Annotated[str | None, typer.Option("--negative", help="What the picture should not show.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds to draw for each prompt.")] = None,
     seed: Annotated[list[int] | None, typer.Option("--seed", min=0, help="A seed; give it again for more.")] = None,
@@ -97,7 +108,15 @@ def submit(
     Exit codes: 0 accepted (with --wait: done), 1 the job did not end as done, 2 wrong usage or refused by the
     farm, 3 the farm does not answer, 130 Ctrl-C (the job goes on).
     """
-    told = read_prompts(prompts, sys.stdin)
+    if model_named is not None:
+        model, prompts = model_named, [*([model] if model is not None else []), *(prompts or [])]
+    if model is None:
+        raise typer.BadParameter("name the model", param_hint="MODEL")
+    if file is None and not prompts:
+        raise typer.BadParameter("give one, or --file", param_hint="PROMPT…")
+    if file is None and key is not None:
+        raise typer.BadParameter("belongs to --file", param_hint="--key")
+    told = read_prompts(prompts, sys.stdin) if prompts else []
     fields: dict[str, Any] = {
         "negative_prompt": negative,
         "seed_count": seeds,
@@ -124,12 +143,15 @@ def submit(
         if fields.get(name) is not None:
             raise typer.BadParameter(f"{name} is given on its own too; give it once", param_hint="--sweep")
         fields[name] = values
-    prompt = told[0] if len(told) == 1 else told
+    if told:
+        fields["prompt"] = told[0] if len(told) == 1 else told
     with farm_at_hand() as farm:
+        if file is not None and dry_run:
+            raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")
         if dry_run:
-            show_quote(farm.quote(model, prompt, **fields), as_json=as_json)
+            show_quote(farm.quote(model, **fields), as_json=as_json)
             return
-        job = farm.submit(model, prompt, **fields)
+        job = send_file(farm, model, file, key, fields) if file is not None else farm.submit(model, **fields)
         for notice in job.notices:
             say(f"Note: {notice}", "yellow")
         if not as_json:
