@@ -1,6 +1,7 @@
 """Quotes: what a request would be, cost and take; what can never run is refused."""
 
 import pytest
+from sqlalchemy import update
 
 from farm.catalog import Catalog, PoolEntry
 from farm.connections import Connections
@@ -83,7 +84,7 @@ def test_a_starting_worker_is_waited_for(connections: Connections, project: str)
 def test_a_paused_pool_is_said(connections: Connections, project: str) -> None:
     sign_on(connections)
     with write(connections.engine) as connection:
-        connection.execute(Pool.__table__.update().values(paused_at=1.0))
+        connection.execute(update(Pool).values(paused_at=1.0))
 
     told = quote(connections, project_id=project, request=asked())
 
