@@ -7,7 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = ["tests.databases", "tests.servers"]
 
 #: Files whose tests all use the one running farm of their session.
-THE_RUNNING_FARM = ("test_control.py", "test_crashes.py", "test_first_light.py")
+THE_RUNNING_FARM = ("test_batching.py", "test_control.py", "test_crashes.py", "test_first_light.py")
 
 
 class FilesStayTogether(LoadScopeScheduling):
