@@ -45,11 +45,12 @@ class SmallFarm:
             if project not in self.projects:
                 self.projects[project] = new_id()
                 connection.execute(insert(Project).values(id=self.projects[project], name=project, created_at=self.now))
-            connection.execute(
-                insert(Flow).values(
-                    id=flow_id, lane=LANE, project_id=self.projects[project], class_name=class_name, weight=weight
-                )
-            )
+            row = {"lane": LANE, "project_id": self.projects[project], "class_name": class_name}
+            there = connection.scalar(select(Flow.id).filter_by(**row))  # made by a change of class
+            if there is not None:
+                self.flows[project, class_name] = there
+                return there
+            connection.execute(insert(Flow).values(id=flow_id, weight=weight, **row))
         return flow_id
 
     def submit(
