@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
+from werkzeug.exceptions import ClientDisconnected
 
 from dashboard.api.common import JOBS, reply
 from dashboard.auth import principal
@@ -145,10 +146,18 @@ def _open(
 
 
 def _pieces() -> Iterator[bytes]:
-    """The body, piece by piece; other requests have their turn between two pieces."""
+    """The body, piece by piece; other requests have their turn between two pieces.
+
+    Raises ClientDisconnected when the client hangs up: the server only says that no more comes, and half a row would
+    be taken for the last one.
+    """
+    came = 0
     while piece := request.stream.read(_PIECE):
+        came += len(piece)
         yield piece
         time.sleep(0)
+    if request.content_length is not None and came < request.content_length:
+        raise ClientDisconnected()
 
 
 def _drain() -> None:

@@ -1,12 +1,18 @@
 """Streams over HTTP: rows go in as a body of any length, and a request that broke off is simply sent again."""
 
+import http.client
 import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from scheduler import intaking
 from tests.dashboard.conftest import House
+from tests.dashboard.serving import served
+from tests.waiting import eventually
 
 
 def rows(count: int, **fields: Any) -> bytes:
@@ -147,8 +153,6 @@ def test_an_upload_has_a_plain_name(house: House, name: str) -> None:
 
 
 def test_an_uploaded_file_is_taken_in_by_the_supervisor(live_house: House) -> None:
-    from scheduler import intaking
-
     place = live_house.post("/api/v1/uploads", json={"name": "plates.jsonl"}).json
     put = httpx.put(place["url"], content=rows(40), headers={"Content-Type": place["content_type"]}, timeout=30)
     assert put.status_code == 200, put.text
@@ -162,3 +166,29 @@ def test_an_uploaded_file_is_taken_in_by_the_supervisor(live_house: House) -> No
     ended = live_house.post("/api/v1/jobs/stream", json=asked, headers={"Idempotency-Key": "k"})
     assert (ended.status_code, ended.json["job"]["total"], ended.json["intake"]["sealed"]) == (200, 40, True)
     assert intaking.one_pass(farm, farm.clock()) == 0
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_half_a_row_of_a_client_that_hung_up_is_no_row(house: House, tmp_path: Path, chunked: bool) -> None:
+    # Given the real server, and a client whose last row would be a legal one if it were whole
+    table = b"prompt\na red circle\na blue st"
+    length = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": "500"}
+    with served(house, tmp_path / "log") as (url, _):
+        # When it hangs up
+        broken = http.client.HTTPConnection(urlsplit(url).netloc)
+        broken.putrequest("POST", "/api/v1/jobs/stream?model=sana-demo")
+        headers = {**house.ours.headers, "Content-Type": "text/csv", "Idempotency-Key": "torn", **length}
+        for name, value in headers.items():
+            broken.putheader(name, value)
+        broken.endheaders()
+        broken.send(f"{len(table):x}\r\n".encode() + table + b"\r\n" if chunked else table)
+        eventually(lambda: house.get("/api/v1/jobs").json["items"])
+        broken.close()
+
+        # Then the stream is not sealed, and goes on with the whole file
+        whole = b"prompt\na red circle\na blue star\n"
+        headers = {**house.ours.headers, "Content-Type": "text/csv", "Idempotency-Key": "torn"}
+        made = httpx.post(f"{url}/api/v1/jobs/stream?model=sana-demo", content=whole, headers=headers, timeout=60)
+    assert made.status_code == 201, made.text
+    prompts = [render["parameters"]["prompt"] for render in house.renders(made.json()["job"]["id"])]
+    assert prompts == ["a red circle", "a blue star"]
