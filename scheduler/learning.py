@@ -18,7 +18,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import FarmError
 from farm.lifecycle import WorkerStatus
-from farm.tables import Observation, Pool, Regression, Worker
+from farm.tables import Observation, Pool, Regression, Render, Worker
 from scheduler import curves
 from scheduler.backlog import backlogs
 from scheduler.estimates import PoolTimes
@@ -95,8 +95,12 @@ def _learn(
 ) -> None:
     state = connection.scalar(select(Regression.state).where(Regression.pool == pool))
     times = PoolTimes.loaded(entry, state)
-    for _, settled in groupby(rows[-MOST_OF_A_POOL:], key=lambda row: row.at):
-        times = times.learn(entry, [_observed(row) for row in settled])
+    newest = rows[-MOST_OF_A_POOL:]
+    promised = _promised(connection, [row.render_id for row in newest])
+    for _, group in groupby(newest, key=lambda row: row.at):
+        settled = list(group)
+        observed = [_observed(row) for row in settled]
+        times = times.learn(entry, observed, [promised.get(row.render_id) for row in settled])
     alive = _alive(connection, pool, now - gone_seconds)
     lane = backlogs(connection, now, entry.lane).get(entry.lane)
     times = times.watched(
@@ -107,6 +111,12 @@ def _learn(
         .where(Regression.pool == pool)
         .values(state=times.state(), samples=times.samples, updated_at=now)
     )
+
+
+def _promised(connection: Connection, render_ids: Sequence[str]) -> dict[str, float]:
+    """What these renders were estimated at when they were admitted, by primary key."""
+    rows = connection.execute(select(Render.id, Render.estimate).where(Render.id.in_(render_ids)))
+    return {row.id: float(row.estimate) for row in rows}
 
 
 def _alive(connection: Connection, pool: str, since: float) -> int:

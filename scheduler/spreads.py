@@ -6,16 +6,16 @@ from farm.catalog import ModelEntry
 from scheduler.estimates import Range, default_demand
 from scheduler.outlook import LaneSight
 
-#: What does not average out over many renders: how far off a regression is for all of them together.
-LEAST_SPREAD = 0.1
+#: The part of a range that does not average out over many renders: the machine is slow or fast for all of them.
+COMMON = 0.7
 
 
 def of_many(one: Range, count: int, *, learnt: bool) -> Range:
     """GPU-seconds of `count` renders alike. Their noise averages out, a wrong seed does not."""
     if one.likely <= 0:
         return one.times(count)
-    shrink = 1 / math.sqrt(count) if learnt else 1.0
-    low, high = (_spread(math.log(bound / one.likely), shrink, learnt=learnt) for bound in (one.low, one.high))
+    shrink = max(1 / math.sqrt(count), COMMON) if learnt else 1.0
+    low, high = (math.log(bound / one.likely) * shrink for bound in (one.low, one.high))
     whole = one.likely * count
     return Range(whole * math.exp(min(low, 0.0)), whole, whole * math.exp(max(high, 0.0)))
 
@@ -34,11 +34,3 @@ def last_batch(sight: LaneSight, entry: ModelEntry, each: float, renders: int) -
     demand = default_demand(entry)
     work = each * rows * times.seconds(entry, demand, rows) / times.seconds(entry, demand)
     return work, sight.stay().times(work)
-
-
-def _spread(logarithm: float, shrink: float, *, learnt: bool) -> float:
-    """The logarithm of a bound over the likely value, for the mean of many."""
-    if not learnt:
-        return logarithm
-    least = min(abs(logarithm), LEAST_SPREAD)
-    return math.copysign(max(abs(logarithm) * shrink, least), logarithm)

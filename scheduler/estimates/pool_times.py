@@ -11,6 +11,7 @@ pass is shared by its rows: a render that runs alone pays the whole of it, in a 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from statistics import median
 from typing import Any
 
@@ -122,10 +123,16 @@ class PoolTimes:
         unsure = self._unsure(demand, batch_size or self.usual_batch, likely)
         return Range(likely * math.exp(low * unsure), likely, likely * math.exp(high * unsure))
 
-    def learn(self, entry: ModelEntry, settled: Sequence[Observed]) -> "PoolTimes":
-        """After the renders of one settle: they were neighbours, and are off together."""
+    def learn(
+        self, entry: ModelEntry, settled: Sequence[Observed], promised: Sequence[float | None] = ()
+    ) -> "PoolTimes":
+        """After the renders of one settle: they were neighbours, and are off together.
+
+        `promised`: what each was estimated at when it was admitted, as far as known. Ranges are scored by it: they are
+        told long before the render runs, and what the machine does meanwhile belongs to them.
+        """
         times, offs = self, []
-        for observed in settled:
+        for observed, estimate in zip_longest(settled, promised[: len(settled)]):
             demand = demand_seen(entry, observed)
             if not (demand.megapixels > 0 and demand.forwards > 0 and 0 < observed.gpu_seconds < math.inf):
                 continue
@@ -133,7 +140,7 @@ class PoolTimes:
                 times = times._levelled(entry, demand, observed)
             known = times.seconds(entry, demand, max(observed.batch_size, 1))
             offs.append(math.log(observed.gpu_seconds / known))
-            times = times._one(entry, demand, observed, known)
+            times = times._one(entry, demand, observed, known, estimate)
         return times._judged(median(offs)) if offs else times
 
     def watched(self, now: float, gpu_seconds: float, *, workers: int, waiting: bool) -> "PoolTimes":
@@ -151,20 +158,25 @@ class PoolTimes:
         sample = rendered / (now - since) / workers
         return replace(self, busy=scores.added(self.busy, sample) if sample > 0 else self.busy, spell=(now, 0.0))
 
-    def _one(self, entry: ModelEntry, demand: Demand, observed: Observed, known: float) -> "PoolTimes":
+    def _one(
+        self, entry: ModelEntry, demand: Demand, observed: Observed, known: float, estimate: float | None
+    ) -> "PoolTimes":
         rows = max(observed.batch_size, 1)
         guessed = self.seconds(entry, demand)
+        # How far the estimate has moved since the render was admitted; one by the catalog's seed says nothing.
+        by_seed = estimate is not None and math.isclose(estimate, seed_seconds(entry, demand))
+        moved = 0.0 if not estimate or by_seed else math.log(guessed / estimate)
         log_rows = math.log(rows)
         trusting = self.samples < TRUSTING
         stay = observed.wall_seconds / (observed.gpu_seconds * rows)
         return replace(
             self,
             alone_scores=scores.added(
-                self.alone_scores, math.log(observed.gpu_seconds / known) / self._unsure(demand, rows, known)
+                self.alone_scores, (math.log(observed.gpu_seconds / known) + moved) / self._unsure(demand, rows, known)
             ),
             batch_scores=scores.added(
                 self.batch_scores,
-                math.log(observed.gpu_seconds / guessed) / self._unsure(demand, self.usual_batch, guessed),
+                (math.log(observed.gpu_seconds / guessed) + moved) / self._unsure(demand, self.usual_batch, guessed),
             ),
             stays=scores.added(self.stays, stay) if math.isfinite(stay) and stay > 0 else self.stays,
             passes=self.passes.learn(_pass_features(demand, rows), observed.pass_seconds, trusting=trusting)
