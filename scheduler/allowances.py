@@ -1,14 +1,15 @@
 """How many renders projects with a `max_running` may still start, as a claim has to respect it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, literal_column, select
+from sqlalchemy import Connection, Select, bindparam, literal_column, select
 
 from farm.tables import Flow, Pool, Project
 from scheduler import quotas
 
 #: Nearly always nothing: a farm without such limits pays this one read of few rows.
-_ANY_LIMIT = select(literal_column("1")).where(Project.max_running.is_not(None)).limit(literal_column("1"))
+_ANY_LIMIT: Select[Any] = select(literal_column("1")).where(Project.max_running.is_not(None)).limit(literal_column("1"))
 _LANE = select(Pool.lane).where(Pool.name == bindparam("pool"))
 _FLOWS = select(Flow.id, Flow.project_id).where(
     Flow.lane == bindparam("of_lane"), Flow.project_id.in_(bindparam("projects", expanding=True))

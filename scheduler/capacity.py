@@ -86,7 +86,7 @@ def _best(known: Sequence[CurvePoint], most: int, pays: float) -> int:
 def _worth(known: Sequence[CurvePoint], size: int, pays: float) -> float:
     seconds = pass_seconds(known, size)
     assert seconds is not None, "only known sizes are compared"
-    return size / seconds / (1 + pays) ** log2(size)
+    return size / seconds / float((1 + pays) ** log2(size))
 
 
 def _explored(known: Sequence[CurvePoint], best: int, most: int) -> int:

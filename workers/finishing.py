@@ -73,9 +73,10 @@ class Finisher:
         holding = self._holdings.get(rendered.render_id, rendered.attempt)
         path = Path(rendered.pixels_path)
         outcome, reason, outputs = Outcome.DONE, None, list[Output]()
+        if holding is None:
+            path.unlink(missing_ok=True)
+            return None
         try:
-            if holding is None:
-                return None
             outputs = self._store(holding, rendered, facts, np.load(path))
         except StorageDown as error:
             outcome, reason = Outcome.RETURNED, f"The output could not be stored: {error}"

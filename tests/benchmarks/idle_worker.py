@@ -69,11 +69,15 @@ def main(kind: str, pool: str) -> None:
         return
     with Connections.open(settings) as connections:
         worker = ScriptedWorker(connections, pool, sys.argv[3], engine=SayingEngine)
+
+        def look() -> None:
+            worker.feeder.work_until_empty()
+
         serve_rings(
             settings,
             pool=pool,
             worker_name="bench",
-            on_ring=worker.feeder.work_until_empty,
+            on_ring=look,
             on_drain=worker.feeder.drain,
         )
 

@@ -5,8 +5,6 @@ from farm.client import FarmClient
 from tests.end_to_end.farms import RunningFarm
 from tests.waiting import eventually
 
-PICTURE = {"num_inference_steps": 50}
-
 
 def neighbour(farm: RunningFarm, name: str) -> FarmClient:
     """A client of another project."""
@@ -18,7 +16,7 @@ def test_a_picture_joins_the_batch_that_another_project_is_rendering(farm: Runni
     with neighbour(farm, "joins") as other:
         for _ in range(5):  # on a fast machine the batch may be over before the picture is submitted
             # Given a worker in the middle of two renders, with seats left beside them
-            running = farm.client.submit("sana-demo", "a blue square", seed_count=2, **PICTURE)
+            running = farm.client.submit("sana-demo", "a blue square", seed_count=2, num_inference_steps=50)
             farm.when_stepping(running.id)
 
             # When another project submits one of the same shape
@@ -37,7 +35,7 @@ def test_a_picture_joins_the_batch_that_another_project_is_rendering(farm: Runni
 
 def test_a_picture_behind_ten_thousand_is_in_the_next_claim_but_one(farm: RunningFarm) -> None:
     # Given a worker that renders ten thousand of one project
-    bulk = farm.client.submit("sana-demo", "a green triangle", seed_count=10_000, **PICTURE)
+    bulk = farm.client.submit("sana-demo", "a green triangle", seed_count=10_000, num_inference_steps=50)
     farm.when_stepping(bulk.id)
 
     # When another project submits one picture

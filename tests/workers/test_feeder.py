@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from farm.accounts import create_project
 from farm.catalog import Catalog
@@ -196,7 +196,7 @@ def learn(connections: Connections, shape: Shape, **seconds: float) -> None:
         for size, value in seconds.items()
     ]
     with write(connections.engine) as connection:
-        connection.execute(BatchCurve.__table__.insert(), rows)
+        connection.execute(insert(BatchCurve), rows)
 
 
 def shape_of_job(connections: Connections, job_id: str) -> Shape:
