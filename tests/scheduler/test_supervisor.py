@@ -120,6 +120,25 @@ class TestLeadership:
         assert [supervisor.acts for supervisor in supervisors].count(True) == 1
 
 
+class TestRare:
+    def test_a_duty_that_waits_between_its_passes_waits_before_the_first_too(
+        self, connections: Connections, clock: TestClock
+    ) -> None:
+        class Rare(Counted):
+            __name__ = "tests.rare"
+            EVERY_SECONDS = 60.0
+
+        rare, always = Rare(), Counted()
+        supervisor = supervise(connections, rare, always)
+        passes = []
+        for _ in range(5):
+            supervisor.one_round()
+            passes.append((rare.passes, always.passes))
+            clock.forward(30)
+
+        assert passes == [(0, 1), (0, 2), (1, 3), (1, 4), (2, 5)]
+
+
 class TestTrouble:
     def test_a_duty_that_fails_is_logged_and_the_others_go_on(self, connections: Connections) -> None:
         counted = Counted()
