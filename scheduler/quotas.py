@@ -199,18 +199,15 @@ def _unfinished() -> Select[int, float, float]:
     owed = Job.estimate * left / func.nullif(Job.renders_total, 0)
     price = select(func.max(Pool.price_per_hour)).where(Pool.lane == Job.lane).scalar_subquery()
     project = bindparam("of_project", type_=Project.id.type)
-    return (
-        select(
-            func.coalesce(func.sum(left), 0),
-            func.coalesce(func.sum(owed), 0.0),
-            func.coalesce(func.sum(owed / 3600 * func.coalesce(price, 0.0)), 0.0),
-        )
-        .where(
-            Job.finished_at.is_(None),
-            Job.lane.in_(select(Flow.lane).where(Flow.project_id == project)),
-            Job.project_id == project,
-        )
-        .with_hint(Job, "INDEXED BY ix_jobs_unfinished", "sqlite")
+    return select(
+        func.coalesce(func.sum(left), 0),
+        func.coalesce(func.sum(owed), 0.0),
+        func.coalesce(func.sum(owed / 3600 * func.coalesce(price, 0.0)), 0.0),
+    ).where(
+        Job.finished_at.is_(None),
+        Job.lane.in_(select(Flow.lane).where(Flow.project_id == project)),
+        # Not the bare column: the index of the project's jobs, which holds the ended ones too, would look better.
+        func.coalesce(Job.project_id, Job.project_id) == project,
     )
 
 
