@@ -51,8 +51,9 @@ def _copy(connection: Connection, columns: Sequence[str], parts: Iterable[list[l
     quote = connection.dialect.identifier_preparer.quote
     statement = f"COPY {Render.__tablename__} ({', '.join(map(quote, columns))}) FROM STDIN"
     errors: Any = connection.dialect.loaded_dbapi
+    driver: Any = connection.connection.driver_connection
     try:
-        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for values in parts:
                 fields = map(_fields, values)
                 copy.write("\n".join(map("\t".join, zip(*fields, strict=True))) + "\n")

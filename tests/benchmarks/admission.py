@@ -72,7 +72,7 @@ def _measure(
     settings = Settings(data_dir=folder, database_url=SecretStr(database_url), redis_url=SecretStr(redis_url))
     upgrade(settings)
     celery, wire = Celery("bench", broker=broker_url(redis_url)), connect(redis_url)
-    task = celery.task(_render, name=f"{name}.render", ignore_result=True)
+    task = celery.task(name=f"{name}.render", ignore_result=True)(_render)
     ways: dict[str, list[float]] = {"one prompt, many seeds": [], "each its own prompt": [], "apply_async": []}
     with Connections.open(settings) as connections:
         sync_catalog(connections.engine, connections.catalog, connections.clock())
