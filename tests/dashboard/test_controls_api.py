@@ -11,7 +11,7 @@ from tests.dashboard.conftest import House, Tenant
 from tests.dashboard.visiting import sign_in, token_of
 
 NOBODY = "018f0000-0000-7000-8000-000000000000"
-MANY_SEEDS = {"seeds": [1, 2, 3]}
+THREE = [1, 2, 3]
 
 
 def limit(house: House, who: Tenant, **limits: Any) -> None:
@@ -30,7 +30,7 @@ def _is_operator(house: House, who: Tenant) -> bool:
 
 
 def test_a_job_is_paused_reclassed_put_in_front_and_resumed(house: House) -> None:
-    job = house.submit(**MANY_SEEDS)
+    job = house.submit(seeds=THREE)
     address = f"/api/v1/jobs/{job['id']}"
     assert house.post(f"{address}/pause").json["status"] == "paused"
     assert house.post(f"{address}/class", json={"class": "urgent"}).json["class"] == "urgent"
@@ -102,7 +102,7 @@ def test_lanes_and_pools_are_for_operators_and_artists_pause_their_own_project(h
 
 def test_a_quota_that_is_used_up_says_which_and_how_much(house: House) -> None:
     limit(house, house.ours, max_pending=4, gpu_seconds_per_day=1e6)
-    house.submit(**MANY_SEEDS)
+    house.submit(seeds=THREE)
     answer = house.post("/api/v1/jobs", json={"model": "sana-demo", "prompt": "a circle", "seeds": [1, 2]})
 
     assert (answer.status_code, answer.json["type"]) == (429, "/problems/quota-exceeded")
@@ -123,7 +123,7 @@ def test_a_day_that_is_used_up_says_when_to_come_again(house: House) -> None:
 
 
 def test_the_buttons_of_the_page_need_its_token(house: House) -> None:
-    job = house.submit(**MANY_SEEDS)
+    job = house.submit(seeds=THREE)
     visitor, page = sign_in(house), f"/jobs/{job['id']}"
     for verb, more in (("pause", {}), ("resume", {}), ("front", {}), ("class", {"class": "bulk"})):
         assert visitor.post(f"{page}/{verb}", data=more).status_code == 403

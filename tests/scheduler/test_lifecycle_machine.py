@@ -255,7 +255,7 @@ def test_no_order_of_events_loses_or_doubles_a_render(
 
 @pytest.mark.long
 def test_no_long_order_of_events_loses_or_doubles_a_render(connections: Connections, clock: TestClock) -> None:
-    live(connections, clock, examples=150, steps=60)
+    live(connections, clock, examples=100, steps=60)
 
 
 def live(connections: Connections, clock: TestClock, *, examples: int, steps: int) -> None:

@@ -157,8 +157,11 @@ def test_every_place_is_reached_and_nobody_else_changes_places(
     ranks_now = {job.id: job.rank for job in jobs} | new_ranks(order, moved.id, place, before)
 
     expected = list(others)
-    at = {Place.FRONT: 0, Place.BACK: len(others)}.get(where) if place else others.index(str(before))
-    expected.insert(at or 0, moved.id)
+    if isinstance(where, Place):
+        at = 0 if where is Place.FRONT else len(others)
+    else:
+        at = others.index(where)
+    expected.insert(at, moved.id)
     assert sorted(ranks_now, key=lambda job_id: (ranks_now[job_id], job_id)) == expected
 
 
@@ -214,7 +217,7 @@ class TestLane:
 
         lanes = [row["lane"] for row in render_rows(wide, job)]
         assert lanes == ["sana-demo@fp32", "sana-1600m-512px@fp16", "sana-1600m-512px@fp16"]
-        assert claim_some(connections) == []
+        assert claim_some(wide) == []
         assert settle_as(wide, running, Outcome.DONE).accepted == [running[0].id]
         assert statuses(wide, job) == ["done", "pending", "pending"]
         assert_books_are_right(wide, job)
