@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 #: Over so many spans the median is taken.
-SPANS = 8
+SPANS = 24
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from scheduler.autoscale.spending import affordable
 
 __all__ = ["Decision", "Load", "Memory", "WorkerLoad", "choose_to_drain", "decide"]
 
-#: The part of the target that work may wait in a steady flow: the rest is for its ups and downs.
-STEADY = 0.6
+#: The queue that is left standing in a steady flow, in targets: batches are full only while work waits. As the queue
+#: swings between nothing and this, half of all work waits for less than one target.
+STEADY = 1.5
 #: A new worker should have work for so many times its start-up.
-WORTH = 2.0
+WORTH = 2.5
 #: So much of one more worker must be needed before it is started.
-MARGIN = 0.3
+MARGIN = 0.5
 #: The time until the next decision while it is not known.
 INTERVAL = 10.0
 

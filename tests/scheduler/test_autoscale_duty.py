@@ -109,14 +109,14 @@ def test_it_decides_once_in_autoscale_seconds_whoever_asks(farm: Connections) ->
 
 def test_the_cheapest_pool_takes_the_work_and_its_limit_leaves_the_rest_to_the_next(farm: Connections) -> None:
     decide(farm)
-    work(farm, 110.0)
+    work(farm, 280.0)
     decide(farm)
     assert (pool(farm).desired, pool(farm, DEAR).desired) == (3, 0)
-    work(farm, 200.0)
+    work(farm, 400.0)
     decide(farm)
     assert pool(farm).desired == 4
     assert "maximum 4" in pool(farm).decision
-    assert pool(farm, DEAR).desired == 4
+    assert pool(farm, DEAR).desired == 3
 
 
 def test_a_paused_pool_gets_no_workers_and_leaves_its_work_to_the_others(farm: Connections) -> None:
