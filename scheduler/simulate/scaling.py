@@ -4,6 +4,7 @@ import math
 
 from farm.catalog import Scaling
 from farm.database import read
+from scheduler.autoscale.packing import full_batches
 from scheduler.autoscale.policy import Load, choose_to_drain, decide
 from scheduler.backlog import backlog
 from scheduler.simulate.crew import Crew, Doing, VirtualWorker
@@ -40,12 +41,14 @@ def _ours(world: World, crew: Crew, scaling: Scaling) -> int:
     now, pause = world.clock_now, world.options.decide_seconds
     with read(world.connections.engine) as connection:
         waiting = backlog(connection, crew.lane, now)
+        entry = crew.pool.entry
+        packed = full_batches(connection, world.connections.catalog.model(entry.model), entry.max_batch)
     doing = [worker.doing for worker in crew.staying]
     load = Load(
         at=now,
-        backlog_gpu_seconds=waiting.gpu_seconds,
+        backlog_gpu_seconds=waiting.gpu_seconds * packed,
         oldest_wait_seconds=waiting.oldest_wait(now),
-        arriving_gpu_seconds_per_second=crew.arrived_gpu_seconds / pause,
+        arriving_gpu_seconds_per_second=crew.arrived_gpu_seconds * packed / pause,
         ready=len(doing) - doing.count(Doing.STARTING),
         starting=doing.count(Doing.STARTING),
         draining=len(crew.workers) - len(doing),
