@@ -203,7 +203,7 @@ def _after_many(report: Report, place: Place, sizes: Sizes, claimers: Crew) -> N
     """200,000 claims of one render each by eight claimers, settled, all of it while a snapshot is held; then this
     database against a fresh one: under the snapshot still, and again when it is gone and autovacuum has had its time.
     """
-    left = 2 * (sizes.blocks + 1) * sizes.claims * CAPACITY
+    left = 2 * (sizes.blocks * sizes.claims + 20) * CAPACITY
     old, fresh = place.make("old", sizes.old + left), place.make("fresh", left)
     both = {name: Claimer(url) for name, url in {"fresh": fresh, "old": old}.items()}
     with _held(old):
