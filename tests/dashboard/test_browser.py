@@ -125,7 +125,7 @@ def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
     visit = Visit(browser, house, address, 360)
     page = visit.page
     for path in ("/jobs", "/submit", "/submit?model=wan-demo", f"/jobs/{job['id']}", f"/renders/{render['id']}",
-                 "/workers", "/problems/invalid-request", "/docs"):  # fmt: skip
+                 "/workers", "/dead-letters", "/problems/invalid-request", "/docs"):  # fmt: skip
         page.goto(address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
     page.wait_for_selector("text=Latent Farm")
