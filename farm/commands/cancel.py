@@ -62,7 +62,8 @@ def cancel(
             dry_run=dry_run,
         )
         what = "would be cancelled" if dry_run else "cancelled"
-        say(f"{found.renders:,} renders of {found.jobs:,} jobs {what}")
+        renders, jobs = ("render" if found.renders == 1 else "renders"), ("job" if found.jobs == 1 else "jobs")
+        say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}")
 
 
 def _cancel_one(farm: FarmClient, job_id: str) -> Job:

@@ -157,11 +157,9 @@ def test_every_place_is_reached_and_nobody_else_changes_places(
     ranks_now = {job.id: job.rank for job in jobs} | new_ranks(order, moved.id, place, before)
 
     expected = list(others)
-    if isinstance(where, Place):
-        at = 0 if where is Place.FRONT else len(others)
-    else:
-        at = others.index(where)
-    expected.insert(at, moved.id)
+    places: dict[str, int] = {Place.FRONT: 0, Place.BACK: len(others)}
+    places |= {job_id: number for number, job_id in enumerate(others)}
+    expected.insert(places[where], moved.id)
     assert sorted(ranks_now, key=lambda job_id: (ranks_now[job_id], job_id)) == expected
 
 
