@@ -50,6 +50,7 @@ def register(blueprint: APIBlueprint) -> None:
             farm().catalog,
             max_renders=farm().settings.max_renders_per_job,
             draw_seed=admission.draw_seed,
+            classes=farm().settings.class_shares,
         )
         if asked.dry_run:
             return reply(quoted(quotes.quote(farm(), project_id=who.project_id, request=asked)))

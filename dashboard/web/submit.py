@@ -48,7 +48,10 @@ def send() -> ResponseReturnValue:
     who = principal()
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     try:
-        asked = check_request(document, farm().catalog, max_renders=farm().settings.max_renders_per_job)
+        settings = farm().settings
+        asked = check_request(
+            document, farm().catalog, max_renders=settings.max_renders_per_job, classes=settings.class_shares
+        )
         if typed.get("dry_run"):
             return _page(entry, typed, quote=quotes.quote(farm(), project_id=who.project_id, request=asked))
         made = admission.submit(

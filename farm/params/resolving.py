@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,12 @@ from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
 from farm.clock import system_clock
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, UnknownModel
+from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED, RenderParameters
 from farm.params.door import Door
 from farm.params.families import family_named
 from farm.params.sizes import Shape, rendered_shape
-from farm.params.submission import JobRequest, pointer, read_request, shown
+from farm.params.submission import CLASSES, JobRequest, pointer, read_request, shown
 from farm.params.sweeps import count_points, list_faults, points
 from farm.params.templates import Filled, Templates
 from farm.params.timing import timing_faults
@@ -104,14 +105,23 @@ def _values(door: Door, check: Callable[[Door], dict[str, Any]]) -> list[dict[st
     return found
 
 
-def check_request(document: object, catalog: Catalog, *, max_renders: int, now: float | None = None) -> JobRequest:
+def check_request(
+    document: object,
+    catalog: Catalog,
+    *,
+    max_renders: int,
+    now: float | None = None,
+    classes: Collection[str] = CLASSES,
+) -> JobRequest:
     """A request from parsed JSON, checked against its model too; `resolve` will not refuse it.
 
     Raises:
         InvalidRequest: every fault of type, form and model, in one answer.
         UnknownModel: if that is all that is wrong.
     """
-    return check_and_resolve(document, catalog, max_renders=max_renders, draw_seed=lambda: 0, now=now)[0]
+    return check_and_resolve(document, catalog, max_renders=max_renders, draw_seed=lambda: 0, now=now, classes=classes)[
+        0
+    ]
 
 
 def check_and_resolve(
@@ -121,8 +131,11 @@ def check_and_resolve(
     max_renders: int,
     draw_seed: Callable[[], int],
     now: float | None = None,
+    classes: Collection[str] = CLASSES,
 ) -> tuple[JobRequest, Resolved]:
     """A request from parsed JSON with its renders, resolved once for the check and for what follows.
+
+    `classes`: those that the farm's settings give a share.
 
     Raises:
         InvalidRequest, UnknownModel: as :func:`check_request`.
@@ -130,6 +143,8 @@ def check_and_resolve(
     request, faults = read_request(document)
     resolved: Resolved | None = None
     if request is not None:
+        if request.class_name not in classes:
+            faults.append(_unknown_class(request.class_name, classes))
         try:
             entry = catalog.model(request.model)
             resolved = resolve(request, entry, max_renders=max_renders, draw_seed=draw_seed, now=now)
@@ -149,6 +164,12 @@ def check_and_resolve(
     if faults or request is None or resolved is None:
         raise InvalidRequest(faults)
     return request, resolved
+
+
+def _unknown_class(seen: str, classes: Collection[str]) -> Fault:
+    *others, last = (repr(name) for name in classes)
+    known = f"{', '.join(others)} or {last}" if others else last
+    return Fault(pointer("class"), f"must be {known}; seen {shown(seen)}; {did_you_mean(seen, classes)}")
 
 
 def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:

@@ -9,7 +9,8 @@ from farm.errors import Fault, InvalidRequest
 from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED
 
-ClassName = Literal["urgent", "normal", "bulk"]
+#: The classes of a farm whose settings name no others.
+CLASSES = ("urgent", "normal", "bulk")
 AfterFailure = Literal["cancel", "run"]
 
 
@@ -66,7 +67,12 @@ class JobRequest(BaseModel):
         None, description="Sana's own instruction before the prompt"
     )
     deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
-    class_name: ClassName = Field("normal", alias="class", description="urgent before normal before bulk")
+    class_name: str = Field(
+        "normal",
+        alias="class",
+        description="urgent before normal before bulk, or another class of the farm's settings",
+        json_schema_extra={"examples": list(CLASSES)},
+    )
     title: str | None = Field(None, max_length=300)
     not_before: float | str | None = Field(None, description="held until then: seconds from now, or ISO 8601 with zone")
     deadline: float | str | None = Field(None, description="what has not ended by then expires: seconds, or ISO 8601")

@@ -158,6 +158,7 @@ def _check(connections: Connections, defaults: Mapping[str, Any]) -> JobRequest:
         max_renders=connections.settings.max_renders_per_job,
         draw_seed=lambda: 0,
         now=connections.clock(),
+        classes=connections.settings.class_shares,
     )
     check_can_run(connections.catalog, connections.catalog.model(request.model))
     return request

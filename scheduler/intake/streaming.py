@@ -164,6 +164,7 @@ class _Stream:
             max_renders=CHUNK,
             draw_seed=seeds_for(here.job_id, index),
             now=here.created_at,
+            classes=self.connections.settings.class_shares,
         )
         if index + len(resolved.renders) > self.most:
             raise InvalidRequest(
