@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import has_app_context
 from sqlalchemy import Connection, func, select, union_all
 
 from dashboard import schemas
@@ -23,7 +24,8 @@ def lane_rates(connection: Connection) -> dict[str, Rates]:
 
 def cost(gpu_seconds: float, money: float, watt_hours: float) -> schemas.Cost:
     """In the farm's currency."""
-    currency = farm().settings.currency
+    # The live pump reads jobs in threads without a request, for their counts only.
+    currency = farm().settings.currency if has_app_context() else ""
     return schemas.Cost(gpu_seconds=gpu_seconds, money=money, currency=currency, watt_hours=watt_hours)
 
 
