@@ -75,7 +75,7 @@ class TestRun:
         failed=st.sampled_from([0.0, 0.2]),
         policy=st.sampled_from([OURS, FIFO, FIFO_BATCHES]),
     )
-    @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def test_nothing_is_lost_or_doubled_under_mishaps(
         self, catalog: Catalog, seed: int, crashes: int, stalls: int, preemptions: int, failed: float, policy: Policy
     ) -> None:
