@@ -52,9 +52,7 @@ def _after_faults(request: JobRequest) -> list[Fault]:
         elif job_id.lower() in (earlier.lower() for earlier in after[:place]):
             faults.append(Fault(pointer("after", place), f"is given twice; leave one out; seen {shown(job_id)}"))
     if request.after_failure is not None and not after:
-        faults.append(
-            Fault(pointer("after_failure"), "says what follows when a job of 'after' fails; give that too")
-        )
+        faults.append(Fault(pointer("after_failure"), "says what follows when a job of 'after' fails; give that too"))
     return faults
 
 
