@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import literal_column, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
@@ -126,7 +126,7 @@ class Leasing:
     def is_streaming(self, batch: Batch) -> bool:
         """Whether a job of this batch is still being taken in: more of it is on its way."""
         jobs = {render.job_id for render in batch.claim.renders}
-        statement = select(literal_column("1")).where(Job.id.in_(jobs), Job.status == JobStatus.ADMITTING.value)
+        statement = select(Job.id).where(Job.id.in_(jobs), Job.status == JobStatus.ADMITTING.value).limit(1)
         try:
             with read(self._connections.engine) as connection:
                 return connection.execute(statement).first() is not None

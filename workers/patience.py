@@ -33,7 +33,7 @@ class Patience:
         """Whether more of this key is likely within `seconds`. `streaming`: a job of it is still being taken in."""
         if self.seconds <= 0 or now < self._sulks.get(batch_key, now):
             return False
-        arrivals = self._arrivals.get(batch_key, ())
+        arrivals = list(self._arrivals.get(batch_key, ()))
         return streaming or (len(arrivals) == _ARRIVALS and arrivals[0] >= now - _WINDOW * self.seconds)
 
     def waited_in_vain(self, batch_key: str, now: float) -> None:

@@ -24,7 +24,7 @@ def register(blueprint: APIBlueprint) -> None:
                 precision=entry.precision,
                 sizes=[(width, height) for width, height in entry.sizes],
                 defaults=entry.defaults,
-                parameters=parameters_schema(entry),
+                parameters=parameters_schema(entry, farm().settings.class_shares),
                 pools=[pool.name for pool in catalog.pools.values() if pool.model == entry.name],
             )
             for entry in catalog.models.values()

@@ -42,7 +42,7 @@ def send() -> ResponseReturnValue:
     """Submit what was typed, or say what it would cost; on faults the form again with each beside its field."""
     typed = request.form
     entry = _chosen_model(typed.get("model"))
-    form = form_of(parameters_schema(entry))
+    form = form_of(parameters_schema(entry, farm().settings.class_shares))
     document = read_typed(typed, form)
     read_sweep(typed.get("sweep", ""), form, document)
     who = principal()
@@ -73,7 +73,7 @@ def send() -> ResponseReturnValue:
 def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = (), quote: quotes.Quote | None = None) -> str:
     pools = farm().catalog.pools.values()
     served = {pool.model for pool in pools}
-    form = form_of(parameters_schema(entry))
+    form = form_of(parameters_schema(entry, farm().settings.class_shares))
     return render_template(
         "submit.html",
         entry=entry,

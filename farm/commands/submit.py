@@ -19,14 +19,6 @@ from farm.console.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
 
 
-class ClassName(StrEnum):
-    """How urgent a job is; each class has its share of the farm."""
-
-    URGENT = "urgent"
-    NORMAL = "normal"
-    BULK = "bulk"
-
-
 class AfterFailure(StrEnum):
     """What follows for a job when one that it waits for does not end as done."""
 
@@ -79,7 +71,9 @@ def submit(
     rows: Annotated[
         Path | None, typer.Option("--rows", metavar="CSV", help="A prompt for each row; {NAME} is its column.")
     ] = None,
-    class_name: Annotated[ClassName | None, typer.Option("--class", help="How urgent it is.")] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="How urgent it is: urgent, normal, bulk, or as the farm has them.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="The job's name; by default its first prompt.")] = None,
     not_before: Annotated[
         str | None,

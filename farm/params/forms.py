@@ -1,21 +1,24 @@
 """What a form needs to know: the fields of one model with its own limits, defaults and choices."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.params.base import MAX_SEED
 from farm.params.samplers import SAMPLERS
-from farm.params.submission import SWEPT
+from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
 
 
-def parameters_schema(entry: ModelEntry) -> dict[str, Any]:
+def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> dict[str, Any]:
     """A JSON Schema (2020-12) of the requests this model accepts; what the door lets through fits it.
+
+    `classes`: the names of the farm's classes, the most urgent first.
 
     The door is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
     """
-    properties = _common(entry) | _size(entry)
+    properties = _common(entry, list(classes)) | _size(entry)
     if entry.family in ("sana", "sprint"):
         properties["complex_human_instruction"] = {
             "title": "Model's own instruction",
@@ -38,7 +41,7 @@ def parameters_schema(entry: ModelEntry) -> dict[str, Any]:
     }
 
 
-def _common(entry: ModelEntry) -> dict[str, Any]:
+def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
     prompt = {"type": "string", "minLength": 1, "maxLength": entry.limits.prompt_chars}
     seed = {"type": "integer", "minimum": 0, "maximum": MAX_SEED}
     steps, guidance = entry.limits.steps, entry.limits.guidance
@@ -87,7 +90,7 @@ def _common(entry: ModelEntry) -> dict[str, Any]:
             "type": ["boolean", "null"],
             "default": False,
         },
-        "class": {"title": "Class", "enum": ["urgent", "normal", "bulk"], "default": "normal"},
+        "class": {"title": "Class", "enum": classes, "default": "normal"},
         "title": {"title": "Title", "type": ["string", "null"], "maxLength": 300},
         **_timing(),
         "dry_run": {
