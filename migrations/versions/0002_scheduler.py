@@ -1,9 +1,10 @@
 """The scheduler: charges as rows, measured times, quotas and budgets, streams of renders, autoscaling.
 
 Columns that may not be empty keep their default in the database, so that the rows of before have a value. Nothing is
-rewritten: every column is added at the end, and old workers go on with what they know.
+rewritten: every column is added at the end, keys are only forgotten, and old workers go on with what they know.
 """
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,9 @@ _HOT_ROWS = {
     "autovacuum_vacuum_cost_delay": 0,
 }
 
+#: In the definition of the table renders on SQLite.
+_KEY_OF_RENDERS = re.compile(r",\s*CONSTRAINT fk_renders_(?:job|flow)_id FOREIGN KEY\(\w+\) REFERENCES \w+ \(id\)")
+
 
 def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
@@ -38,10 +42,34 @@ def _number(name: str, kind: Any = None) -> sa.Column[Any]:
 
 
 def upgrade() -> None:
+    _free_renders()
     _extend()
     _create_charges()
     _create_streams()
     _create_measures()
+
+
+def _free_renders() -> None:
+    """Renders name their job and flow without foreign keys, each of which cost every new render a look-up."""
+    if op.get_bind().dialect.name == "postgresql":
+        for column in ("job_id", "flow_id"):
+            op.drop_constraint(f"fk_renders_{column}", "renders", type_="foreignkey")
+        return
+    # SQLite has no statement for it. Copying the table would mean minutes, and children without a parent meanwhile;
+    # as the key is nothing but a line of the table's definition, that line goes, in the way that
+    # https://www.sqlite.org/lang_altertable.html#otheralter describes for constraints. Rows and indexes stay.
+    connection = op.get_bind()
+    definition = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'renders'"))
+    freed, found = _KEY_OF_RENDERS.subn("", definition)
+    if found != 2:
+        raise RuntimeError(f"The table renders is not as revision 0001 made it; it has {found} foreign keys, not 2.")
+    version = connection.scalar(sa.text("PRAGMA schema_version"))
+    connection.execute(sa.text("PRAGMA writable_schema = ON"))
+    connection.execute(
+        sa.text("UPDATE sqlite_master SET sql = :freed WHERE type = 'table' AND name = 'renders'"), {"freed": freed}
+    )
+    connection.execute(sa.text(f"PRAGMA schema_version = {version + 1}"))  # others that have the file open read it anew
+    connection.execute(sa.text("PRAGMA writable_schema = RESET"))  # and so does this connection, here
 
 
 def _extend() -> None:

@@ -151,7 +151,8 @@ def test_processes_that_upgrade_at_once_do_not_hinder_each_other(empty_database_
         subprocess.Popen([sys.executable, "-c", program, empty_database_url], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    assert [(process.communicate()[0], process.returncode) for process in started] == [("0001\n", 0)] * 2
+    said = [(process.communicate()[0], process.returncode) for process in started]
+    assert said == [(f"{upgrade(empty_database_url)}\n", 0)] * 2
 
 
 def test_farm_db_upgrade_makes_the_tables_and_current_says_so(

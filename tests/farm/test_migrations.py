@@ -1,16 +1,20 @@
 """The migrations make exactly the schema that the tables describe, on both databases."""
 
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CheckConstraint
 
 from farm import database as farm_database
 from farm.database import check_revision, current_revision, make_engine, read, upgrade, write
+from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus, WorkerStatus
 from farm.tables import Base
 
@@ -94,3 +98,118 @@ def test_an_empty_database_is_refused_with_what_to_do(empty_database_url: str) -
             check_revision(engine)
     finally:
         engine.dispose()
+
+
+def test_renders_of_the_first_release_come_through_an_upgrade(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        _upgrade_to(engine, "0001")
+        with write(engine) as connection:
+            _insert_render_of_0001(connection)
+            before = connection.execute(text("SELECT * FROM renders")).mappings().one()
+            indexes = {index["name"] for index in inspect(connection).get_indexes("renders")}
+            checks = inspect(connection).get_check_constraints("renders")
+        upgrade(empty_database_url)
+        with read(engine) as connection:
+            after = connection.execute(text("SELECT * FROM renders")).mappings().one()
+            assert dict(after) == dict(before) | {"money": None, "watt_hours": None}
+            assert inspect(connection).get_foreign_keys("renders") == []
+            assert {index["name"] for index in inspect(connection).get_indexes("renders")} > indexes
+            assert inspect(connection).get_check_constraints("renders") == checks
+            assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+            if connection.dialect.name == "sqlite":
+                assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+                assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+        with pytest.raises(IntegrityError), write(engine) as connection:  # an index of its own still keeps places apart
+            connection.execute(text("INSERT INTO renders SELECT * FROM renders"))
+        with pytest.raises(IntegrityError), write(engine) as connection:  # the attempts' key to it still holds
+            connection.execute(text("DELETE FROM renders"))
+    finally:
+        engine.dispose()
+
+
+def test_an_open_connection_sees_the_upgraded_tables(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/farm.sqlite3"
+    engine = make_engine(url)
+    try:
+        _upgrade_to(engine, "0001")
+        with engine.connect() as old:  # it has read the schema before
+            assert old.scalar(text("SELECT count(*) FROM renders")) == 0
+            old.rollback()
+            upgrade(url)
+            with pytest.raises(IntegrityError, match="NOT NULL"):  # and not: no such job
+                old.execute(text("INSERT INTO renders (id, job_id, flow_id, \"index\") VALUES ('a', 'b', 'c', 0)"))
+    finally:
+        engine.dispose()
+
+
+def _upgrade_to(engine: Engine, revision: str) -> None:
+    with write(engine) as connection:
+        config = farm_database._alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def _insert_render_of_0001(connection: Connection) -> None:
+    """A render with its project, lane, flow, job and one attempt."""
+    tables = MetaData()
+    tables.reflect(connection)
+    sqlite = connection.dialect.name == "sqlite"
+    ids = {name: new_id().replace("-", "") if sqlite else new_id() for name in ("projects", "flows", "jobs", "renders")}
+    owner = {"project_id": ids["projects"], "lane": "sana-demo@fp32", "flow_id": ids["flows"], "job_id": ids["jobs"]}
+    rows = {
+        "lanes": {"name": "sana-demo@fp32", "model": "sana-demo", "precision": "fp32"},
+        "projects": {"id": ids["projects"], "name": "ada", "weight": 1.0, "created_at": 1.0},
+        "flows": {
+            "id": ids["flows"],
+            "class_name": "normal",
+            "weight": 1.0,
+            "virtual_time": 0.0,
+            "backlogged": True,
+            "wakes": 1,
+        },
+        "jobs": {
+            "id": ids["jobs"],
+            "model": "sana-demo",
+            "title": "a circle",
+            "status": "open",
+            "version": 1,
+            "request": {},
+            "renders_total": 1,
+            "renders_done": 0,
+            "renders_failed": 0,
+            "renders_cancelled": 0,
+            "renders_expired": 0,
+            "created_at": 1.0,
+        },
+        "renders": {
+            "id": ids["renders"],
+            "index": 0,
+            "status": "pending",
+            "rank": 0,
+            "batch_key": "k" * 64,
+            "width": 64,
+            "height": 64,
+            "frames": 1,
+            "parameters": {"prompt": "a circle"},
+            "estimate": 1.0,
+            "attempt": 0,
+            "failures": 0,
+            "created_at": 1.0,
+        },
+        "attempts": {
+            "render_id": ids["renders"],
+            "number": 1,
+            "worker_id": ids["jobs"],
+            "pool": "demo",
+            "batch_id": ids["jobs"],
+            "batch_size": 1,
+            "started_at": 1.0,
+        },
+    }
+    for name, row in rows.items():
+        table = tables.tables[name]
+        given = owner | row
+        connection.execute(
+            table.insert(), {column.name: given[column.name] for column in table.columns if column.name in given}
+        )

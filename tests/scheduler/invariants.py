@@ -73,8 +73,11 @@ def _events(now: Snapshot) -> Iterator[str]:
 
 
 def _renders(now: Snapshot) -> Iterator[str]:
-    """Only running renders have a worker, a lease and a phase."""
+    """Each has its job and its flow; only running renders have a worker, a lease and a phase."""
+    jobs, flows = {job.id for job in now.jobs}, {flow.id for flow in now.flows}
     for render in now.renders:
+        if render.job_id not in jobs or render.flow_id not in flows:
+            yield f"a {render.status} render has no job or no flow"
         held = [render.worker_id is not None, render.lease_until is not None, render.phase is not None]
         if held != [render.status == "running"] * 3:
             yield f"{render.status} render has worker, lease, phase: {held}"
