@@ -199,7 +199,12 @@ class Scaling(Entry):
     )
     minimum: int = Field(default=0, ge=0, description="workers that always run; 0: the pool may sleep")
     maximum: int = Field(ge=1, description="workers at the most")
-    target_seconds: float = Field(default=60.0, gt=0, description="how long work should wait at the most")
+    target_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="the waiting time that is steered by: most work waits for less, and up to about twice as long while "
+        "workers start; a queue of about three quarters of it is left standing, so that batches are full",
+    )
     startup_seconds: float = Field(
         default=60.0, ge=0, description="from the decision to the first render, until measured"
     )

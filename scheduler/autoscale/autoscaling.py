@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, delete, insert, update
 
+from farm.catalog import PoolEntry
 from farm.connections import Connections
 from farm.database import read, write
 from farm.ids import new_id
@@ -18,6 +19,7 @@ from farm.tables import Pool, ScaleDecision, Worker
 from scheduler.autoscale import startups
 from scheduler.autoscale.draining import choose_to_drain
 from scheduler.autoscale.drivers import Driver, NotScaled, Order, make_drivers
+from scheduler.autoscale.packing import full_batches
 from scheduler.autoscale.policy import Decision, Load, Memory, decide
 from scheduler.autoscale.pools import LaneWork, ScaledPool, read_pools, read_work
 from scheduler.autoscale.startups import Startups
@@ -53,7 +55,8 @@ def one_pass(connections: Connections, now: float) -> int:
         if not pools or 0 <= now - last < settings.autoscale_seconds - 0.25:
             return 0
         work = read_work(connection, sorted({pool.lane for pool in pools}), now, since=last)
-    verdicts = _decide_all(pools, work, now, since=last or now, drivers=drivers)
+        packed = {pool.entry.name: _packed(connection, connections, pool.entry) for pool in pools}
+    verdicts = _decide_all(pools, work, now, since=last or now, drivers=drivers, packed=packed)
     problems = {verdict.pool.entry.name: _apply(verdict, drivers) for verdict in verdicts}
     with write(connections.engine) as connection:
         for verdict in verdicts:
@@ -62,14 +65,28 @@ def one_pass(connections: Connections, now: float) -> int:
     return sum(verdict.desired != verdict.pool.desired for verdict in verdicts)
 
 
+def _packed(connection: Connection, connections: Connections, entry: PoolEntry) -> float:
+    return full_batches(connection, connections.catalog.model(entry.model), entry.max_batch)
+
+
 def _decide_all(
-    pools: list[ScaledPool], work: dict[str, LaneWork], now: float, *, since: float, drivers: Mapping[str, Driver]
+    pools: list[ScaledPool],
+    work: dict[str, LaneWork],
+    now: float,
+    *,
+    since: float,
+    drivers: Mapping[str, Driver],
+    packed: Mapping[str, float],
 ) -> list[Verdict]:
-    """The cheapest pool of a lane first; each takes the part of the work that those before it left over."""
+    """The cheapest pool of a lane first; each takes the part of the work that those before it left over.
+
+    `packed`: by pool, the GPU-seconds in its full batches for each one that was estimated.
+    """
     left = dict.fromkeys(work, 1.0)
     verdicts = []
     for pool in pools:
         part = 0.0 if pool.paused else left[pool.lane]
+        part *= packed[pool.entry.name]
         verdict = _decide(pool, work[pool.lane], part, now, since, drivers[pool.scaling.driver])
         verdicts.append(verdict)
         if not pool.paused and verdict.decision.wanted > 0:

@@ -109,10 +109,10 @@ def test_it_decides_once_in_autoscale_seconds_whoever_asks(farm: Connections) ->
 
 def test_the_cheapest_pool_takes_the_work_and_its_limit_leaves_the_rest_to_the_next(farm: Connections) -> None:
     decide(farm)
-    work(farm, 280.0)
+    work(farm, 150.0)
     decide(farm)
     assert (pool(farm).desired, pool(farm, DEAR).desired) == (3, 0)
-    work(farm, 400.0)
+    work(farm, 200.0)
     decide(farm)
     assert pool(farm).desired == 4
     assert "maximum 4" in pool(farm).decision

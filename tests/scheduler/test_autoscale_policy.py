@@ -80,9 +80,9 @@ def test_what_it_remembers_survives_json(load: Load, scaling: Scaling) -> None:
 
 
 def test_the_reason_is_one_line_in_the_words_of_the_farm() -> None:
-    load = Load(at=MIDNIGHT, backlog_gpu_seconds=1412, ready=3, startup_seconds=90)
+    load = Load(at=MIDNIGHT, backlog_gpu_seconds=952, ready=3, startup_seconds=90)
     decision, _ = decide(load, Scaling(maximum=16, target_seconds=60), Memory())
-    assert decision == Decision(5, "3 → 5: 1412 GPU-s waiting, target 60 s, start-up 90 s", 5)
+    assert decision == Decision(5, "3 → 5: 952 GPU-s waiting, target 60 s, start-up 90 s", 5)
 
 
 @dataclass
