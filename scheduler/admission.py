@@ -112,7 +112,7 @@ def submit(
     tell(connections, lanes=[entry.lane], changed=[changed])
     rings = 0 if held else ring(connections, door.bells, len(renders))
     log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders), rings=rings)
-    return Submitted(job["id"], notices, [parameters.seed for parameters in resolved.renders])
+    return Submitted(job["id"], notices, resolved.renders.seeds)
 
 
 def draw_seed() -> int:

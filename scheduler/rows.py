@@ -1,6 +1,6 @@
 """What a request becomes in SQL: the row of its job and the rows of its renders. Pure, but for fresh ids."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from farm.catalog import ModelEntry
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, RenderStatus
-from farm.params import JobRequest, RenderParameters, batch_key, shape_of
+from farm.params import JobRequest, RenderParameters, Renders, batch_key, drawn_from, shape_of
 from scheduler.estimates import Estimator, seeded
 
 TITLE_CHARS = 80
@@ -67,15 +67,25 @@ def render_rows(
     }
     shared: dict[Any, Row] = {}
     rows = []
-    for index, parameters in enumerate(renders):
+    for index, (alike, kind, document) in enumerate(_documents(renders)):
         # Renders that differ in prompt and seed only, nearly always all of a job, share what follows from the rest.
-        alike = _alike(parameters)
-        values = shared.get(alike)
-        if values is None or parameters.deterministic:
-            values = shared[alike] = common | derived(parameters, entry, estimator)
-        # The document as it lies in the model: a copy of ten thousand would be a tenth of all work here.
-        rows.append({**values, "id": ids[index], "index": first_index + index, "parameters": parameters.__dict__})
+        values = shared.get(kind)
+        if values is None or alike.deterministic:
+            parameters = drawn_from(alike, document["prompt"], document["seed"])
+            values = shared[kind] = common | derived(parameters, entry, estimator)
+        rows.append({**values, "id": ids[index], "index": first_index + index, "parameters": document})
     return rows
+
+
+def _documents(renders: Sequence[RenderParameters]) -> Iterator[tuple[RenderParameters, Hashable, Row]]:
+    """For each render one that is alike but for prompt and seed, what says of which kind it is, and its document."""
+    if isinstance(renders, Renders):
+        for alike, document in renders.documents():
+            yield alike, id(alike), document
+        return
+    for parameters in renders:
+        # The document as it lies in the model: a copy of ten thousand would be a tenth of all work here.
+        yield parameters, _alike(parameters), parameters.__dict__
 
 
 def _alike(parameters: RenderParameters) -> Hashable:

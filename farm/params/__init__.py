@@ -3,6 +3,7 @@
 from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
 from farm.params.body import parse_json_body
 from farm.params.forms import parameters_schema
+from farm.params.renders import Renders, drawn_from
 from farm.params.resolving import (
     Resolved,
     batch_key,
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_SEED",
     "JobRequest",
     "RenderParameters",
+    "Renders",
     "Resolved",
     "SanaParameters",
     "Shape",
@@ -29,6 +31,7 @@ __all__ = [
     "batch_key",
     "check_and_resolve",
     "check_request",
+    "drawn_from",
     "parameters_schema",
     "parse_json_body",
     "parse_parameters",

@@ -62,8 +62,8 @@ class Door:
         limit = self.entry.limits.prompt_chars
         told: set[str] = set()
         for prompt in filled:
-            text = templates.longest(prompt.text)
-            if prompt.field in told:
+            text = templates.longest(prompt.text) if templates.wild else prompt.text
+            if told and prompt.field in told:
                 continue
             if fault := text_fault(text, limit):
                 told.add(prompt.field)

@@ -14,18 +14,22 @@ from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED, RenderParameters
 from farm.params.door import Door
 from farm.params.families import family_named
+from farm.params.renders import Renders
 from farm.params.sizes import Shape, rendered_shape
 from farm.params.submission import CLASSES, JobRequest, pointer, read_request, shown
 from farm.params.sweeps import count_points, list_faults, points
 from farm.params.templates import Filled, Templates
 from farm.params.timing import timing_faults
 
+#: 128 bits of a hash; every pending render is in an index that holds its key.
+BATCH_KEY_CHARS = 32
+
 
 @dataclass(frozen=True)
 class Resolved:
     """The renders of a job in their order (prompt by prompt, value by value, seed by seed), and what to tell."""
 
-    renders: list[RenderParameters]
+    renders: Renders
     notices: list[str]
 
 
@@ -67,13 +71,13 @@ def resolve(
         raise InvalidRequest(door.faults)
     # Validated once for each combination: prompts and seeds, which the door has looked at, are only put in.
     each = [family.parameters.model_validate({**chosen, "prompt": "", "seed": 0}) for chosen in values]
-    renders = [
-        alike.model_copy(update={"prompt": templates.draw(prompt.text, seed), "seed": seed})
+    drawn = [
+        (alike, templates.draw(prompt.text, seed) if templates.wild else prompt.text, seed)
         for prompt in prompts
         for alike in each
         for seed in seeds
     ]
-    return Resolved(renders, door.notices)
+    return Resolved(Renders(drawn), door.notices)
 
 
 def _few_enough(door: Door, templates: Templates, seeds: int, max_renders: int) -> bool:
@@ -202,7 +206,7 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
     }
     if parameters.deterministic:
         sealed["alone"] = parameters.model_dump(mode="json")
-    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()[:BATCH_KEY_CHARS]
 
 
 def _top(fault: Fault) -> str:

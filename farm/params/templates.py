@@ -13,9 +13,9 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import NamedTuple
 
 from farm.errors import Fault
 from farm.nearest import did_you_mean
@@ -29,9 +29,8 @@ _LONGEST = 100_000
 _NAME = re.compile(r"\w{1,80}")
 
 
-@dataclass(frozen=True)
-class Filled:
-    """A prompt without gaps, but for wildcards; `field` is the JSON pointer of the template it came from."""
+class Filled(NamedTuple):
+    """A prompt, once filled without gaps but for wildcards; `field` is the JSON pointer of its template."""
 
     text: str
     field: str
@@ -43,15 +42,16 @@ class Templates:
     def __init__(self, request: JobRequest) -> None:
         self.faults: list[Fault] = []
         self.notices: list[str] = []
-        self._prompts = [
-            (text, pointer("prompt") if isinstance(request.prompt, str) else pointer("prompt", place))
-            for place, text in enumerate(request.prompts)
-        ]
+        if isinstance(request.prompt, str):
+            self._prompts = [Filled(request.prompt, "/prompt")]
+        else:
+            self._prompts = [Filled(text, f"/prompt/{place}") for place, text in enumerate(request.prompt)]
         self._variables = self._choices("variables", request.variables)
         self._wildcards = self._choices("wildcards", request.wildcards)
         self._rows = self._table(request.rows)
         self._columns = list(self._rows[0]) if self._rows else []
         self._active = request.variables is not None or request.rows is not None
+        self.wild = bool(self._wildcards)  # whether the same prompt may read differently with another seed
         for name in [name for name in self._columns if name in self._variables]:
             self._refuse(pointer("variables", name), "is a column of rows too; name one of them differently")
         if not self.faults:
@@ -70,7 +70,7 @@ class Templates:
     def fill(self) -> Iterator[Filled]:
         """Every prompt: template by template, row by row, the last variable the fastest."""
         if not self._active:
-            yield from (Filled(text, field) for text, field in self._prompts)
+            yield from self._prompts
             return
         for text, field in self._prompts:
             for values in self._fillings(self._gaps(text)):
@@ -158,6 +158,8 @@ class Templates:
 
     def _check_names(self) -> None:
         """Every gap has something that fills it, and everything given fills a gap."""
+        if not self._active and not self.wild:
+            return
         known, used = [*self._variables, *self._columns], set[str]()
         wild: set[str] = set()
         for text, field in self._prompts:

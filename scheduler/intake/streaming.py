@@ -5,7 +5,7 @@ up, a crash), all chunks before stay, and it goes on at `Position.bytes`.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import update
@@ -113,7 +113,7 @@ class _Stream:
 
     def take(self, record: Record) -> None:
         """One record. After a fault the next ones are only looked at, so that many faults are told at once."""
-        made: list[RenderParameters] = []
+        made: Sequence[RenderParameters] = []
         if not record.blank:
             try:
                 made = self._read(record)
@@ -148,7 +148,7 @@ class _Stream:
             connection.execute(update(Intake).where(Intake.job_id == self.position.job_id).values(error=error))
         raise StreamFault(self.faults, self.position.job_id, self.row, self.lines + 1, self.bytes)
 
-    def _read(self, record: Record) -> list[RenderParameters]:
+    def _read(self, record: Record) -> Sequence[RenderParameters]:
         here = self.position
         if here.form == CSV and self.columns is None:
             columns = read_columns(record.raw)

@@ -168,4 +168,4 @@ def test_farm_db_upgrade_makes_the_tables_and_current_says_so(
     assert "farm db upgrade" in str(before.exception)
     assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
     after = CliRunner().invoke(app, ["db", "current"])
-    assert (after.exit_code, after.output) == (0, "The database is at revision 0001.\n")
+    assert (after.exit_code, after.output) == (0, f"The database is at revision {upgrade(empty_database_url)}.\n")

@@ -21,7 +21,7 @@ def renders(prompt: str | list[str] = "a red circle", **fields: Any) -> list[Ren
     if "seeds" in document or "seed_count" in document:
         del document["seed"]
     request = check_request(document, CATALOG, max_renders=200)
-    return resolve(request, CATALOG.model("sana-demo"), max_renders=200, draw_seed=lambda: 7).renders
+    return list(resolve(request, CATALOG.model("sana-demo"), max_renders=200, draw_seed=lambda: 7).renders)
 
 
 def faults(prompt: str | list[str] = "a red circle", **fields: Any) -> dict[str, str]:
