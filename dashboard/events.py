@@ -151,7 +151,7 @@ class Pump:
             return
         try:
             with read(self._connections.engine) as connection:
-                job = jobs.find_job(connection, project_id, job_id)
+                job = jobs.find_job(connection, project_id, job_id, currency=self._connections.settings.currency)
         except NotFound:
             return
         except SQLAlchemyError as error:  # the poll will find the same version again

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.api.common import FARM, reply
 from dashboard.auth import principal
 from dashboard.context import farm, now
-from dashboard.reads.costs import cost, list_usage
+from dashboard.reads.costs import Prices, list_usage
 from dashboard.schemas import Usage
 from farm.database import read
 from scheduler.usage import day_of
@@ -29,7 +29,7 @@ def register(blueprint: APIBlueprint) -> None:
         with read(farm().engine) as connection:
             items = list_usage(connection, principal().project_id, day_of(now()) - query.days + 1)
         costs = [item.cost for item in items]
-        total = cost(
+        total = Prices(farm().settings.currency, {}).cost(
             sum(found.gpu_seconds for found in costs),
             sum(found.money for found in costs),
             sum(found.watt_hours for found in costs),

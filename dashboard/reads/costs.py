@@ -1,10 +1,10 @@
 """What jobs and renders cost, and what projects used, as people see it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import has_app_context
 from sqlalchemy import Connection, func, select, union_all
 
 from dashboard import schemas
@@ -14,30 +14,34 @@ from scheduler.costs import Rates
 from scheduler.usage import DAY_SECONDS
 
 
-def lane_rates(connection: Connection) -> dict[str, Rates]:
-    """What a GPU-second costs in each lane: the mean of its pools. One statement over all pools."""
+@dataclass(frozen=True)
+class Prices:
+    """What a GPU-second costs in each lane (the mean of its pools), and in which currency."""
+
+    currency: str
+    lanes: Mapping[str, Rates]
+
+    def cost(self, gpu_seconds: float, money: float, watt_hours: float) -> schemas.Cost:
+        """In the farm's currency."""
+        return schemas.Cost(gpu_seconds=gpu_seconds, money=money, currency=self.currency, watt_hours=watt_hours)
+
+    def expected(self, row: Any) -> schemas.Cost:
+        """What a job's or a render's estimate would cost, by the prices of its lane."""
+        price = self.lanes.get(row.lane, Rates())
+        return self.cost(row.estimate, price.money(row.estimate), price.watt_hours(row.estimate))
+
+    def spent(self, row: Any) -> schemas.Cost:
+        """What a job or a render has cost so far."""
+        return self.cost(row.gpu_seconds or 0.0, row.money or 0.0, row.watt_hours or 0.0)
+
+
+def read_prices(connection: Connection, currency: str | None = None) -> Prices:
+    """One statement over all pools. `currency`: given by threads that serve no request."""
     rows = connection.execute(
         select(Pool.lane, func.avg(Pool.price_per_hour), func.avg(Pool.watts)).group_by(Pool.lane)
     )
-    return {lane: Rates(float(price), float(watts)) for lane, price, watts in rows}
-
-
-def cost(gpu_seconds: float, money: float, watt_hours: float) -> schemas.Cost:
-    """In the farm's currency."""
-    # The live pump reads jobs in threads without a request, for their counts only.
-    currency = farm().settings.currency if has_app_context() else ""
-    return schemas.Cost(gpu_seconds=gpu_seconds, money=money, currency=currency, watt_hours=watt_hours)
-
-
-def expected(row: Any, rates: Mapping[str, Rates]) -> schemas.Cost:
-    """What a job's or a render's estimate would cost, by the prices of its lane."""
-    price = rates.get(row.lane, Rates())
-    return cost(row.estimate, price.money(row.estimate), price.watt_hours(row.estimate))
-
-
-def spent(row: Any) -> schemas.Cost:
-    """What a job or a render has cost so far."""
-    return cost(row.gpu_seconds or 0.0, row.money or 0.0, row.watt_hours or 0.0)
+    lanes = {lane: Rates(float(price), float(watts)) for lane, price, watts in rows}
+    return Prices(currency or farm().settings.currency, lanes)
 
 
 def list_usage(connection: Connection, project_id: str, since_day: int) -> list[schemas.UsageDay]:
@@ -62,6 +66,7 @@ def list_usage(connection: Connection, project_id: str, since_day: int) -> list[
         .join(Pool, Pool.name == Charge.pool)
         .where(Flow.project_id == project_id, Charge.at >= since_day * DAY_SECONDS)
     )
+    currency = farm().settings.currency
     rows = union_all(folded, fresh).subquery()
     columns = list(rows.c)
     statement = (
@@ -74,7 +79,7 @@ def list_usage(connection: Connection, project_id: str, since_day: int) -> list[
             day=datetime.fromtimestamp(int(row[0]) * DAY_SECONDS, UTC).strftime("%Y-%m-%d"),
             pool=row[1],
             renders=int(row[5]),
-            cost=cost(float(row[2]), float(row[3]), float(row[4])),
+            cost=Prices(currency, {}).cost(float(row[2]), float(row[3]), float(row[4])),
         )
         for row in connection.execute(statement)
     ]

@@ -1,17 +1,16 @@
 """Jobs as people see them: with counts, newest first, and with the first thumbnails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, literal_column, select
 
 from dashboard import schemas
-from dashboard.reads.costs import expected, lane_rates, spent
+from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.lifecycle import JobStatus
 from farm.tables import Artifact, Event, Flow, Job, Render
-from scheduler.costs import Rates
 
 #: Thumbnails come from the first renders of a job only: then the statement costs the same for 4 renders and for 10,000.
 _FIRST_RENDERS = 8
@@ -41,15 +40,15 @@ _COLUMNS = (
 )
 
 
-def find_job(connection: Connection, project_id: str, job_id: str) -> schemas.Job:
-    """One job of this project, in three statements. Raises NotFound."""
+def find_job(connection: Connection, project_id: str, job_id: str, *, currency: str | None = None) -> schemas.Job:
+    """One job of this project, in three statements. Raises NotFound. `currency`: where no request is served."""
     job_id = known_form("job", job_id)
     row = connection.execute(
         select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).where(Job.id == job_id, Job.project_id == project_id)
     ).one_or_none()
     if row is None:
         raise missing("job", job_id)
-    return _job(row, running_counts(connection, [job_id]).get(job_id, 0), lane_rates(connection))
+    return _job(row, running_counts(connection, [job_id]).get(job_id, 0), read_prices(connection, currency))
 
 
 def list_jobs(
@@ -74,8 +73,8 @@ def list_jobs(
         statement = statement.where(Job.id < before)
     rows = connection.execute(statement).all()
     running = running_counts(connection, [row.id for row in rows[:limit]])
-    rates = lane_rates(connection)
-    return [_job(row, running.get(row.id, 0), rates) for row in rows[:limit]], len(rows) > limit
+    prices = read_prices(connection)
+    return [_job(row, running.get(row.id, 0), prices) for row in rows[:limit]], len(rows) > limit
 
 
 def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
@@ -132,7 +131,7 @@ def list_events(connection: Connection, job_id: str, after: int, limit: int) -> 
     return [schemas.Event(version=row.version, kind=row.kind, at=iso(row.at), payload=row.payload) for row in rows]
 
 
-def _job(row: Any, running: int, rates: Mapping[str, Rates]) -> schemas.Job:
+def _job(row: Any, running: int, prices: Prices) -> schemas.Job:
     ended = row.renders_done + row.renders_failed + row.renders_cancelled + row.renders_expired
     # The two counts are read one after the other: a settle between them must not show a negative number.
     running = min(running, row.renders_total - ended)
@@ -153,8 +152,8 @@ def _job(row: Any, running: int, rates: Mapping[str, Rates]) -> schemas.Job:
         created_at=iso(row.created_at),
         finished_at=iso_or_none(row.finished_at),
         request=row.request,
-        spent=spent(row),
-        expected=expected(row, rates),
+        spent=prices.spent(row),
+        expected=prices.expected(row),
         links=schemas.JobLinks(
             self=f"/api/v1/jobs/{row.id}",
             renders=f"/api/v1/jobs/{row.id}/renders",

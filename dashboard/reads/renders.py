@@ -1,18 +1,17 @@
 """Renders as people see them, with their stored files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from dashboard import schemas
-from dashboard.reads.costs import expected, lane_rates, spent
+from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.progress import StepProgress
 from farm.tables import Artifact, Render
-from scheduler.costs import Rates
 
 #: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.
 AddressOf = Callable[["StoredArtifact"], str]
@@ -90,8 +89,8 @@ def list_renders(
     ).all()
     shown = rows[:limit]
     files = artifacts_of(connection, [row.id for row in shown])
-    rates = lane_rates(connection)
-    renders = [_render(row, files.get(row.id, []), progress.get(row.id), address_of, rates) for row in shown]
+    prices = read_prices(connection)
+    renders = [_render(row, files.get(row.id, []), progress.get(row.id), address_of, prices) for row in shown]
     return renders, len(rows) > limit
 
 
@@ -112,7 +111,7 @@ def find_render(
         raise missing("render", render_id)
     step = progress_of(row.job_id).get(row.id) if row.status == "running" else None
     files = artifacts_of(connection, [row.id]).get(row.id, [])
-    return _render(row, files, step, address_of, lane_rates(connection))
+    return _render(row, files, step, address_of, read_prices(connection))
 
 
 def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
@@ -171,7 +170,7 @@ def _render(
     files: list[StoredArtifact],
     step: StepProgress | None,
     address_of: AddressOf,
-    rates: Mapping[str, Rates],
+    prices: Prices,
 ) -> schemas.Render:
     running = row.status == "running"
     return schemas.Render(
@@ -189,8 +188,8 @@ def _render(
         started_at=iso_or_none(row.started_at),
         finished_at=iso_or_none(row.finished_at),
         gpu_seconds=row.gpu_seconds,
-        spent=spent(row),
-        expected=expected(row, rates),
+        spent=prices.spent(row),
+        expected=prices.expected(row),
         # Redis may still hold the last steps of a render that has ended.
         progress=schemas.Progress(phase=step.phase, step=step.step, steps=step.steps) if running and step else None,
         artifacts=[_artifact(file, address_of(file)) for file in files],

@@ -33,7 +33,7 @@ COSTS = {
     "/api/v1/jobs/{job}/renders?limit=200": 7,
     "/api/v1/jobs/{job}": 16,
     "/api/v1/jobs/{job}/why": 13,
-    "/workers": 8,
+    "/workers": 11,
     "/api/v1/pools": 7,
 }
 

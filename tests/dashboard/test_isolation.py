@@ -30,7 +30,17 @@ ADDRESSES = [
     ("GET", "/api/v1/jobs/{job}/renders"),
     ("GET", "/api/v1/jobs/{job}/events"),
     ("GET", "/api/v1/jobs/{job}/why"),
+    ("GET", "/api/v1/jobs/{job}/intake"),
     ("POST", "/api/v1/jobs/{job}/cancel"),
+    ("POST", "/api/v1/jobs/{job}/pause"),
+    ("POST", "/api/v1/jobs/{job}/resume"),
+    ("POST", "/api/v1/jobs/{job}/class"),
+    ("POST", "/api/v1/jobs/{job}/order"),
+    ("POST", "/api/v1/jobs/{job}/model"),
+    ("POST", "/jobs/{job}/pause"),
+    ("POST", "/jobs/{job}/resume"),
+    ("POST", "/jobs/{job}/front"),
+    ("POST", "/jobs/{job}/class"),
     ("GET", "/api/v1/renders/{render}"),
     ("GET", "/api/v1/renders/{render}/why"),
     ("POST", "/api/v1/renders/{render}/cancel"),
@@ -46,15 +56,24 @@ ADDRESSES = [
 ]
 
 
+#: What is sent to addresses that want something: right, so that only the id can be what is refused.
+BODIES: dict[str, dict[str, Any]] = {
+    "/api/v1/jobs/{job}/class": {"json": {"class": "bulk"}},
+    "/api/v1/jobs/{job}/order": {"json": {"place": "front"}},
+    "/api/v1/jobs/{job}/model": {"json": {"model": "sprint-demo"}},
+    "/jobs/{job}/class": {"data": {"class": "bulk"}},
+}
+
+
 @pytest.mark.parametrize(("method", "address"), ADDRESSES)
 def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], method: str, address: str) -> None:
     path = address.format(**their_ids)
     before = house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json
-    answer = house.client.open(path, method=method, headers=house.ours.headers)
+    answer = house.client.open(path, method=method, headers=house.ours.headers, **BODIES.get(address, {}))
     assert answer.status_code == 404, address
     assert house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json == before
     # The same address is there for those it belongs to.
-    if method == "GET" and "live" not in path:
+    if method == "GET" and "live" not in path and "intake" not in path:
         assert house.get(path, house.theirs).status_code in (200, 302)
 
 
