@@ -69,9 +69,9 @@ class TestRun:
 
     @given(
         seed=st.integers(0, 1000),
-        crashes=st.sampled_from([0, 200]),
-        stalls=st.sampled_from([0, 200]),
-        preemptions=st.sampled_from([0, 200]),
+        crashes=st.sampled_from([0, 60]),  # an hour, of each worker
+        stalls=st.sampled_from([0, 60]),
+        preemptions=st.sampled_from([0, 60]),
         failed=st.sampled_from([0.0, 0.2]),
         policy=st.sampled_from([OURS, FIFO, FIFO_BATCHES]),
     )
@@ -81,10 +81,12 @@ class TestRun:
     ) -> None:
         faults = Faults(crashes, stalls, preemptions, notice_seconds=2, failed_share=failed)
         trace = generate.poisson(0.5, 40.0, seed=seed)
-        fleet = one_pool(MODEL, 3, slowness=30, faults=faults, startup_seconds=3)
+        fleet = one_pool(MODEL, 3, slowness=10, faults=faults, startup_seconds=3)
         result = run(trace, fleet, policy, Options(seed=seed), catalog=catalog)
+        # A render that is lost with one worker after the other is suspected in the end, and fails.
         assert result.done + result.failed == result.submitted
-        assert failed or not result.failed
+        assert (result.lost, result.doubled) == (0, 0)
+        assert failed or crashes or stalls or preemptions or not result.failed
 
     def test_several_pools_serve_several_models(self, catalog: Catalog) -> None:
         trace = [Arrival(0.0, renders=5), Arrival(1.0, model="sprint-demo", renders=5)]
@@ -107,7 +109,7 @@ class TestPolicies:
 
     def test_shares_follow_weights_while_all_are_backlogged(self, catalog: Catalog) -> None:
         projects = {f"p{weight}": float(weight) for weight in (1, 2, 4)}
-        trace = [Arrival(0.0, name, renders=int(60 * weight)) for name, weight in projects.items()]
+        trace = [Arrival(0.0, name, renders=int(240 * weight)) for name, weight in projects.items()]
         result = run(trace, one_pool(MODEL, 2), options=Options(weights=projects), catalog=catalog)
         assert result.jain > 0.98
 
