@@ -122,6 +122,6 @@ def _svg(figure: "Figure", *, legend: bool) -> str:
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     # From the element on: the XML header and the DOCTYPE have no place inside a page.
     return text.getvalue()[text.getvalue().index("<svg") :]
