@@ -202,8 +202,8 @@ class Scaling(Entry):
     target_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="the waiting time that is steered by: most work waits for less, and up to about twice as long while "
-        "workers start; a queue of about three quarters of it is left standing, so that batches are full",
+        description="the waiting time that is steered by, no upper limit: in a steady flow a queue of three quarters "
+        "of it is left standing, so that batches are full; over a day 95 % wait for up to about twice as long",
     )
     startup_seconds: float = Field(
         default=60.0, ge=0, description="from the decision to the first render, until measured"

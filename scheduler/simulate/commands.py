@@ -38,7 +38,7 @@ def simulate(
     workers: Annotated[int, typer.Option(min=0, help="In each pool; with --autoscale, at the beginning.")] = 1,
     autoscale: Annotated[bool, typer.Option("--autoscale", help="Let the autoscaler decide how many.")] = False,
     maximum: Annotated[int, typer.Option(min=1, help="Workers at the most, where the pool has no scaling.")] = 100,
-    target: Annotated[float, typer.Option(min=0.1, help="Seconds that work should wait at the most, likewise.")] = 60.0,
+    target: Annotated[float, typer.Option(min=0.1, help="Seconds of waiting that it steers by, likewise.")] = 60.0,
     plan: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Find the fewest workers: 95 % start within this time.")
     ] = None,
