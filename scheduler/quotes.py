@@ -10,7 +10,7 @@ from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import NotFound
-from farm.params import JobRequest, RenderParameters, resolve, shape_of
+from farm.params import JobRequest, Renders, Shape, resolve, shape_of
 from farm.tables import Flow, Project
 from scheduler.estimates import Range
 from scheduler.feasibility import check_can_run
@@ -115,24 +115,20 @@ def _weight_and_flow(connection: Connection, project_id: str, lane: str, class_n
     return weight, flow_id or _NEW_FLOW
 
 
-def _estimate(entry: ModelEntry, renders: Sequence[RenderParameters], sight: LaneSight) -> Range:
+def _estimate(entry: ModelEntry, renders: Renders, sight: LaneSight) -> Range:
     """GPU-seconds of all renders. Those that differ in prompt and seed only are estimated once."""
     estimator = sight.estimator()
-    counts: Counter[str] = Counter()
-    firsts: dict[str, RenderParameters] = {}
-    for parameters in renders:
-        alike = repr(parameters.model_copy(update={"prompt": "", "seed": 0}))
-        counts[alike] += 1
-        firsts.setdefault(alike, parameters)
     whole = Range(0.0, 0.0, 0.0)
-    for alike, parameters in firsts.items():
+    for parameters, count in renders.kinds():
         one = estimator.range(entry, shape_of(parameters, entry), parameters)
-        whole += of_many(one, counts[alike], learnt=estimator.learnt())
+        whole += of_many(one, count, learnt=estimator.learnt())
     return whole
 
 
-def _shapes(entry: ModelEntry, renders: Sequence[RenderParameters]) -> list[QuotedShape]:
-    found = Counter(shape_of(parameters, entry) for parameters in renders)
+def _shapes(entry: ModelEntry, renders: Renders) -> list[QuotedShape]:
+    found: Counter[Shape] = Counter()
+    for parameters, count in renders.kinds():
+        found[shape_of(parameters, entry)] += count
     return [QuotedShape(shape.width, shape.height, shape.frames, count) for shape, count in found.items()]
 
 

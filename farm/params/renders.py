@@ -1,5 +1,6 @@
 """The renders of a request: thousands share nearly everything, and are objects only where one is looked at."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -33,6 +34,12 @@ class Renders(Sequence[RenderParameters]):
     def seeds(self) -> list[int]:
         """The seed of each render."""
         return [seed for _, _, seed in self._drawn]
+
+    def kinds(self) -> list[tuple[RenderParameters, int]]:
+        """What the renders are drawn from, each with how many: they differ in more than prompt and seed."""
+        counts = Counter(id(alike) for alike, _, _ in self._drawn)
+        firsts = {id(alike): alike for alike, _, _ in self._drawn}
+        return [(firsts[key], count) for key, count in counts.items()]
 
     def documents(self) -> Iterator[tuple[RenderParameters, dict[str, Any]]]:
         """For each render the one it is alike, and the document that `renders.parameters` holds."""
