@@ -159,7 +159,7 @@ def _crossing(p95: Mapping[int, float], within: float) -> int:
     if p95[left] >= p95[right]:
         return left
     slope = math.log(right / left) / math.log(p95[right] / p95[left])
-    return math.floor(left * (within / p95[left]) ** slope)
+    return math.floor(left * math.pow(within / p95[left], slope))
 
 
 def _cost_at(low: Result, high: Result, within: float) -> float:
