@@ -51,11 +51,12 @@ def test_the_clip_plays_and_has_the_frames_that_were_asked_for(farm: RunningFarm
     assert Image.open(io.BytesIO(farm.file(render.id, "thumbnail"))).n_frames == 9
 
 
-def test_renders_that_wait_together_are_rendered_in_one_batch(farm: RunningFarm) -> None:
+def test_renders_that_wait_together_share_batches(farm: RunningFarm) -> None:
     job = farm.submit_and_wait("sana-demo", "a green square on a white background", seed_count=8)
 
+    # How many share one, the curve says that this machine has taught the farm by now.
     sizes = [max(step["batch_size"] for step in farm.manifest(row.id)["steps"]) for row in farm.renders(job.id)]
-    assert max(sizes) == 8
+    assert max(sizes) > 1
 
 
 def test_different_steps_guidance_samplers_and_prompts_share_a_batch(farm: RunningFarm) -> None:
