@@ -8,8 +8,8 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
 from dashboard import api, auth, headers, problems, web
-from dashboard.context import CONNECTIONS, PUMP
-from dashboard.events import Pump
+from dashboard.context import CONNECTIONS
+from dashboard.events import PUMP, Pump
 from dashboard.schemas import Problem
 from dashboard.web.static_files import FOLDER, static_path
 from farm.connections import Connections

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
+from typing import cast
 
 import structlog
+from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import schemas
@@ -25,6 +27,8 @@ from farm.progress import JobChanged, StepProgress
 
 log = structlog.get_logger(__name__)
 
+#: Where an application keeps its pump.
+PUMP = "latent_farm_pump"
 #: Messages that may wait for one slow page; then it is told to start again from a snapshot.
 QUEUE = 100
 MAX_STREAMS = 800  # below the server's 1000 connections, so that the API always answers
@@ -170,3 +174,8 @@ class Pump:
             for subscription in self._subscriptions:
                 found[subscription.project_id].append(subscription)
         return found
+
+
+def pump() -> Pump:
+    """The pump of the application that serves this request."""
+    return cast(Pump, current_app.extensions[PUMP])

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import FARM
 from dashboard.auth import principal
-from dashboard.context import farm, pump
-from dashboard.events import Subscription
+from dashboard.context import farm
+from dashboard.events import Subscription, pump
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_jobs
 from dashboard.schemas import Job

@@ -18,7 +18,8 @@ from farm.ids import new_id
 from farm.tables import Pool, ScaleDecision, Worker
 from scheduler.autoscale import startups
 from scheduler.autoscale.draining import choose_to_drain
-from scheduler.autoscale.drivers import Driver, NotScaled, Order, make_drivers
+from scheduler.autoscale.drivers import make_drivers
+from scheduler.autoscale.orders import Driver, NotScaled, Order
 from scheduler.autoscale.packing import full_batches
 from scheduler.autoscale.policy import Decision, Load, Memory, decide
 from scheduler.autoscale.pools import LaneWork, ScaledPool, read_pools, read_work

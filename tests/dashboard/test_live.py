@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard import events
-from dashboard.context import PUMP
-from dashboard.events import Pump, Subscription, Told
+from dashboard.events import PUMP, Pump, Subscription, Told
 from farm.progress import JobChanged, StepProgress
 from scheduler.control import cancel_job
 from tests.dashboard.conftest import House, Tenant

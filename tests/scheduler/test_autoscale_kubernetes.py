@@ -10,8 +10,8 @@ from farm.catalog import KubernetesScale, Scaling
 from farm.connections import Connections
 from farm.lifecycle import WorkerStatus
 from scheduler.autoscale import autoscaling
-from scheduler.autoscale.drivers import NotScaled, Order
 from scheduler.autoscale.kubernetes import DELETION_COST, Kubernetes
+from scheduler.autoscale.orders import NotScaled, Order
 from tests.scheduler.jobs import sign_on
 from tests.scheduler.kubernetes_api import KubernetesApi, kubernetes_api
 from tests.scheduler.test_autoscale_duty import CHEAP, asked, decide, pool, say, work
