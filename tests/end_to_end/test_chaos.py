@@ -17,6 +17,7 @@ def test_a_quarter_of_a_minute_of_chaos_loses_nothing_and_doubles_nothing(tmp_pa
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)  # five minutes of killing, the start before it and the end of the work after it
 def test_five_minutes_of_chaos_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     print(f"seed {seed}")
