@@ -44,8 +44,8 @@ class Sizes:
     middle: int = 100_000
     large: int = 1_000_000
     blocks: int = 9
-    claims: int = 60  # of one claimer in a block
-    rush: int = 30  # of each of eight claimers in a block
+    claims: int = 40  # of one claimer in a block
+    rush: int = 8  # of each of eight claimers in a block
     old: int = 200_000  # claims of one render each
     counted: int = 100_000  # renders, claimed by eight
 
@@ -106,7 +106,7 @@ def _postgres(server: PostgresServer) -> Place:
 
 def _sizes(report: Report, place: Place, sizes: Sizes, claimers: Crew) -> None:
     """10 k, 100 k and 1 M side by side, with one claimer and with eight; then what one claim touches."""
-    taken = sizes.blocks * (sizes.claims + sizes.rush * CLAIMERS) * CAPACITY
+    taken = (sizes.blocks + 1) * (sizes.claims + sizes.rush * CLAIMERS) * CAPACITY
     urls = {}
     for name, size in {"10k": sizes.small, "100k": sizes.middle, "1m": sizes.large}.items():
         began = time.perf_counter()
@@ -203,7 +203,7 @@ def _after_many(report: Report, place: Place, sizes: Sizes, claimers: Crew) -> N
     """200,000 claims of one render each by eight claimers, settled, all of it while a snapshot is held; then this
     database against a fresh one: under the snapshot still, and again when it is gone and autovacuum has had its time.
     """
-    left = 2 * (sizes.blocks * sizes.claims + 20) * CAPACITY
+    left = 2 * (sizes.blocks * sizes.claims + 40) * CAPACITY
     old, fresh = place.make("old", sizes.old + left), place.make("fresh", left)
     both = {name: Claimer(url) for name, url in {"fresh": fresh, "old": old}.items()}
     with _held(old):
