@@ -1,0 +1,53 @@
+"""What all answers share, and what stands in several: problems, lengths of time, costs."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(populate_by_name=True, frozen=True)
+
+
+class ProblemFault(Answer):
+    """One thing that is wrong with the request."""
+
+    pointer: str = Field(description="JSON pointer into the body, or /query/… or /header/…")
+    detail: str
+
+
+class Problem(Answer):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = Field(description="Address of a page that explains this kind of problem")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ProblemFault] | None = None
+
+
+class Range(Answer):
+    """A figure that is not known exactly: in four of five cases it is between low and high."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class Cost(Answer):
+    """Seconds of devices, and what they cost."""
+
+    gpu_seconds: float
+    money: float = Field(description="At the prices of the pools, in `currency`")
+    currency: str
+    watt_hours: float
+
+
+class Forecast(Answer):
+    """When it starts and ends if nobody submits anything more and no worker comes or goes. Seconds from now."""
+
+    starts_in: Range | None = Field(description="null: it has started")
+    done_in: Range | None
+    starts_at: str | None = Field(description="The likely time")
+    done_at: str | None
