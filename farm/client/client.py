@@ -10,21 +10,22 @@ from typing import Any, Self
 
 from farm.client.address import find_address
 from farm.client.controls import Controls
+from farm.client.dead_letters import DeadLetters
 from farm.client.downloading import download_renders
 from farm.client.errors import FarmProblem
+from farm.client.lists import pages, whole_list
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
-from farm.client.replies import DeadLetter, FileProgress, Job, JobEvent, Model, Pool, Quote, Render, Retried, Worker
+from farm.client.replies import FileProgress, Job, JobEvent, Model, Pool, Quote, Render, Worker
 from farm.client.streaming import key_of, submit_file
-from farm.client.transport import ReplyT, Transport, api_path, read_reply
+from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, system_clock
 
-_PAGE = 100  # items asked for at once
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls, Questions):
+class FarmClient(Controls, DeadLetters, Questions):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
@@ -157,11 +158,11 @@ class FarmClient(Controls, Questions):
 
     def jobs(self, *, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
         """The project's jobs, newest first, at most `limit` of them."""
-        return self._pages(Job, api_path("jobs"), {"status": status}, limit)
+        return pages(self._transport, Job, api_path("jobs"), {"status": status}, limit)
 
     def renders(self, job_id: str) -> Iterator[Render]:
         """The renders of a job, in its order."""
-        return self._pages(Render, api_path("jobs", job_id, "renders"))
+        return pages(self._transport, Render, api_path("jobs", job_id, "renders"))
 
     def render(self, render_id: str) -> Render:
         """The render as it is now, with fresh links to its artifacts."""
@@ -169,7 +170,7 @@ class FarmClient(Controls, Questions):
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
         """What happened to a job after a version of it, in order."""
-        while page := self._list(JobEvent, api_path("jobs", job_id, "events"), {"after": after}):
+        while page := whole_list(self._transport, JobEvent, api_path("jobs", job_id, "events"), {"after": after}):
             yield from page
             after = page[-1].version
 
@@ -197,60 +198,17 @@ class FarmClient(Controls, Questions):
         """Let a failed render be tried anew."""
         return read_reply(Render, self._transport.post(api_path("renders", render_id, "retry"), repeatable=False))
 
-    def dead_letters(
-        self,
-        *,
-        job_id: str | None = None,
-        model: str | None = None,
-        reason: str | None = None,
-        all_projects: bool = False,
-        limit: int | None = None,
-    ) -> Iterator[DeadLetter]:
-        """Renders that failed for good, newest first, with the last log lines of their workers.
-
-        `reason`: only with these words in it; `all_projects`: for operators.
-        """
-        params = {"job": job_id, "model": model, "reason": reason, "all_projects": all_projects or None}
-        return self._pages(DeadLetter, api_path("dead-letters"), params, limit)
-
-    def retry_dead_letters(
-        self,
-        render_ids: Sequence[str] = (),
-        *,
-        job_id: str | None = None,
-        model: str | None = None,
-        reason: str | None = None,
-        everything: bool = False,
-        all_projects: bool = False,
-    ) -> Retried:
-        """Let failed renders be tried anew: all that is given must hold; `everything` if nothing else is given."""
-        asked = {
-            "renders": list(render_ids) or None,
-            "job": job_id,
-            "model": model,
-            "reason": reason,
-            "everything": everything or None,
-            "all_projects": all_projects or None,
-        }
-        body = {name: value for name, value in asked.items() if value is not None}
-        return read_reply(Retried, self._transport.post(api_path("dead-letters", "retry"), body, repeatable=True))
-
-    def release_worker(self, worker_id: str) -> Worker:
-        """Let a quarantined worker claim again; for operators."""
-        told = self._transport.post(api_path("workers", worker_id, "release"), repeatable=False)
-        return read_reply(Worker, _items(told)[0])
-
     def workers(self) -> list[Worker]:
         """The workers that the farm knows."""
-        return self._list(Worker, api_path("workers"))
+        return whole_list(self._transport, Worker, api_path("workers"))
 
     def models(self) -> list[Model]:
         """The models of the catalog, and what each accepts."""
-        return self._list(Model, api_path("models"))
+        return whole_list(self._transport, Model, api_path("models"))
 
     def pools(self) -> list[Pool]:
         """The pools, and which model each serves."""
-        return self._list(Pool, api_path("pools"))
+        return whole_list(self._transport, Pool, api_path("pools"))
 
     def live(
         self, *job_ids: str, quiet: float = QUIET_SECONDS, patience: float = 300.0
@@ -322,32 +280,6 @@ class FarmClient(Controls, Questions):
     def _job_of(self, told: Any) -> Job:
         """Answers hold a job bare, or as {"job": …} beside what else is to be said."""
         return read_reply(Job, told["job"] if isinstance(told, dict) and "job" in told else told)
-
-    def _list(self, kind: type[ReplyT], path: str, params: dict[str, Any] | None = None) -> list[ReplyT]:
-        return [read_reply(kind, item) for item in _items(self._transport.get(path, params))]
-
-    def _pages(
-        self, kind: type[ReplyT], path: str, params: dict[str, Any] | None = None, limit: int | None = None
-    ) -> Iterator[ReplyT]:
-        cursor: str | None = None
-        left = limit
-        while left is None or left > 0:
-            size = _PAGE if left is None else min(_PAGE, left)
-            told = self._transport.get(path, {**(params or {}), "limit": size, "cursor": cursor})
-            for item in _items(told):
-                yield read_reply(kind, item)
-            left = None if left is None else left - len(_items(told))
-            cursor = told.get("next_cursor")
-            if cursor is None:
-                return
-
-
-def _items(told: Any) -> list[Any]:
-    """What a list holds; raises FarmProblem when the answer is no list of a farm."""
-    items = told.get("items") if isinstance(told, dict) else None
-    if not isinstance(items, list):
-        raise FarmProblem("The answer is no list of a farm: check FARM_URL.", title="Answer not understood")
-    return items
 
 
 def _request(model: str, prompt: str | Sequence[str], **fields: Any) -> dict[str, Any]:

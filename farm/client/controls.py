@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from farm.client.replies import Cancelled, Job, Quota, Switched
+from farm.client.lists import items_of
+from farm.client.replies import Cancelled, Job, Quota, Switched, Worker
 from farm.client.transport import Transport, api_path, read_reply
 
 
@@ -105,6 +106,11 @@ class Controls:
     def quota(self) -> Quota:
         """What the project may have, and what it has."""
         return read_reply(Quota, self._transport.get(api_path("quota")))
+
+    def release_worker(self, worker_id: str) -> Worker:
+        """Let a quarantined worker claim again; for operators."""
+        told = self._transport.post(api_path("workers", worker_id, "release"), repeatable=False)
+        return read_reply(Worker, items_of(told)[0])
 
     def _control(self, job_id: str, verb: str, body: dict[str, str] | None = None) -> Job:
         return read_reply(Job, self._transport.post(api_path("jobs", job_id, verb), body, repeatable=True))

@@ -1,0 +1,48 @@
+"""What the farm answers, typed.
+
+Fields that this client does not know are ignored, so that a newer farm can say more.
+"""
+
+from farm.client.replies.base import Cost, Forecast, Range, Reply
+from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Quote, QuotedShape, Why
+from farm.client.replies.machines import Model, Pool, ScaleChange, Scaling, Switched, Worker
+from farm.client.replies.projects import Quota, Usage, UsageDay
+from farm.client.replies.renders import (
+    Artifact,
+    DeadLetter,
+    FailedAttempt,
+    Render,
+    RenderedSize,
+    RenderProgress,
+    Retried,
+)
+
+__all__ = [
+    "Artifact",
+    "Cancelled",
+    "Cost",
+    "DeadLetter",
+    "FailedAttempt",
+    "FileProgress",
+    "Forecast",
+    "Job",
+    "JobEvent",
+    "Model",
+    "Pool",
+    "Quota",
+    "Quote",
+    "QuotedShape",
+    "Range",
+    "Render",
+    "RenderProgress",
+    "RenderedSize",
+    "Reply",
+    "Retried",
+    "ScaleChange",
+    "Scaling",
+    "Switched",
+    "Usage",
+    "UsageDay",
+    "Why",
+    "Worker",
+]

@@ -1,0 +1,87 @@
+"""Who renders: models, workers, pools, scaling."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from farm.client.replies.base import Reply
+
+
+class Worker(Reply):
+    """A worker process, as its last heartbeat described it."""
+
+    id: str
+    pool: str
+    model: str = ""
+    host: str = ""
+    pid: int | None = None
+    status: str
+    device: str = ""
+    started_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    renders_done: int = 0
+    engine_restarts: int = 0
+    last_error: str | None = None
+    holding: int = 0
+    draining: bool = False
+    quarantined: bool = False
+    quarantine_reason: str | None = None
+
+
+class Model(Reply):
+    """A model of the farm's catalog, and what it accepts."""
+
+    name: str
+    title: str = ""
+    family: str = ""
+    sizes: list[tuple[int, int]] = Field(default_factory=list)
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, Any] = Field(default_factory=dict)
+    samplers: list[str] = Field(default_factory=list)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ScaleChange(Reply):
+    """One change of how many workers a pool should have."""
+
+    at: datetime | None = None
+    before: int
+    after: int
+    reason: str = ""
+
+
+class Scaling(Reply):
+    """How many workers a pool should have, has, and why."""
+
+    desired: int
+    decision: str = ""
+    decided_at: datetime | None = None
+    ready: int = 0
+    starting: int = 0
+    draining: int = 0
+    changes: list[ScaleChange] = Field(default_factory=list)
+
+
+class Pool(Reply):
+    """The workers of one kind of hardware that serve a model."""
+
+    name: str
+    lane: str = ""
+    model: str = ""
+    max_batch: int | None = None
+    paused: bool = False
+    workers: int = 0
+    price_per_hour: float = 0.0
+    #: None: as many workers as somebody starts.
+    scaling: Scaling | None = None
+
+
+class Switched(Reply):
+    """A project, lane or pool that was paused or resumed."""
+
+    kind: str
+    name: str
+    paused: bool

@@ -1,0 +1,46 @@
+"""What a project may have and what it used."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from farm.client.replies.base import Cost, Reply
+
+
+class Quota(Reply):
+    """Limits of a project (None: no limit), and what is used of each. Money is in `currency`."""
+
+    max_pending: int | None = None
+    pending: int = 0
+    max_running: int | None = None
+    running: int = 0
+    gpu_seconds_per_day: float | None = None
+    gpu_seconds_today: float = 0.0
+    gpu_seconds_admitted: float = 0.0
+    day_ends: datetime | None = None
+    budget: float | None = None
+    money_spent: float = 0.0
+    money_admitted: float = 0.0
+    currency: str = ""
+    gpu_seconds: float = 0.0
+    watt_hours: float = 0.0
+    renders: int = 0
+
+
+class UsageDay(Reply):
+    """What the project used in one pool on one day (UTC)."""
+
+    day: str
+    pool: str
+    renders: int = 0
+    cost: Cost = Cost()
+
+
+class Usage(Reply):
+    """What the project used by day and pool, the newest day first."""
+
+    items: list[UsageDay] = Field(default_factory=list)
+    renders: int = 0
+    total: Cost = Cost()
