@@ -14,8 +14,6 @@ import logging
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +26,12 @@ from farm.broker import broker_url
 from farm.connections import Connections
 from farm.database import upgrade
 from farm.ids import new_id
-from farm.local.processes import Processes
-from farm.local.valkey import valkey
 from farm.params import check_and_resolve, parse_json_body
 from farm.settings import Settings
 from farm.wire import connect
 from scheduler.admission import draw_seed, submit
 from scheduler.lanes import sync_catalog
+from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres
 
@@ -57,7 +54,7 @@ def main() -> None:
     )
     with (
         tempfile.TemporaryDirectory(prefix="farm-bench-") as folder,
-        _valkey(Path(folder)) as redis_url,
+        own_valkey(Path(folder)) as redis_url,
         running_postgres() as server,
     ):
         server.execute("CREATE DATABASE bench")
@@ -137,19 +134,6 @@ def _publish(celery: Celery, task: Any, messages: int) -> float:
         for render_id in ids:
             task.apply_async((render_id,), producer=producer, queue="bench")
         return time.perf_counter() - began
-
-
-@contextmanager
-def _valkey(folder: Path) -> Iterator[str]:
-    (folder / "logs").mkdir()
-    processes = Processes(folder / "logs", print)
-    try:
-        server = valkey(folder / "valkey", folder, password=secrets.token_hex())
-        processes.start(server.program)
-        processes.wait_ready([server.program.name])
-        yield server.url
-    finally:
-        processes.stop()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ Blocks of each, one after the other; each block gives medians and one ratio; the
 import argparse
 import logging
 import os
-import secrets
 import statistics
 import subprocess
 import sys
@@ -36,8 +35,6 @@ from farm.connections import Connections
 from farm.database import upgrade, write
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
-from farm.local.processes import Processes
-from farm.local.valkey import valkey
 from farm.params import JobRequest
 from farm.progress import ProgressBoard
 from farm.settings import Settings
@@ -45,6 +42,7 @@ from farm.tables import Lease, Worker
 from scheduler.admission import submit
 from scheduler.lanes import sync_catalog
 from tests.benchmarks.idle_worker import NOOP_QUEUE, make_noop
+from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres
 
@@ -104,7 +102,7 @@ def main() -> None:
     )
     with (
         tempfile.TemporaryDirectory(prefix="farm-bench-") as folder,
-        _valkey(Path(folder)) as redis_url,
+        own_valkey(Path(folder)) as redis_url,
         running_postgres() as server,
     ):
         server.execute("CREATE DATABASE bench")
@@ -204,19 +202,6 @@ def _process(settings: Settings, *arguments: str) -> Iterator[IO[str]]:
         finally:
             process.terminate()
             process.wait(30)
-
-
-@contextmanager
-def _valkey(folder: Path) -> Iterator[str]:
-    (folder / "logs").mkdir()
-    processes = Processes(folder / "logs", print)
-    try:
-        server = valkey(folder / "valkey", folder, password=secrets.token_hex())
-        processes.start(server.program)
-        processes.wait_ready([server.program.name])
-        yield server.url
-    finally:
-        processes.stop()
 
 
 if __name__ == "__main__":

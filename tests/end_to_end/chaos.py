@@ -30,6 +30,7 @@ from farm.local.program import StartFailed
 from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.tables import Artifact, Attempt, Job, Render
+from tests.end_to_end.farms import quick_settings
 from tests.scheduler.invariants import Snapshot, breaches
 
 #: For what was submitted to be accepted at last, and for all to be rendered, once the killing is over.
@@ -42,18 +43,8 @@ SHAPES = ("circle", "square", "star", "triangle")
 
 
 def chaos_settings(folder: Path) -> Settings:
-    """Leases and polls short enough that much happens; and patience with renders that are unlucky."""
-    return Settings(
-        data_dir=folder,
-        dashboard_port=0,
-        lease_seconds=6,
-        heartbeat_seconds=1,
-        idle_poll_seconds=0.5,
-        supervise_seconds=0.5,
-        worker_gone_seconds=10,
-        drain_seconds=2,
-        max_failures=10,
-    )
+    """Much happens in a short time; and patience with renders that are unlucky."""
+    return quick_settings(folder).model_copy(update={"max_failures": 10})
 
 
 @dataclass

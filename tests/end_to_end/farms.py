@@ -20,12 +20,19 @@ from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import ENDED, WorkerStatus
 from farm.local.stack import LocalStack
+from farm.settings import Settings
 from farm.storage import ArtifactKind
 from farm.tables import Artifact, Attempt, Event, Render, Worker
 from scheduler.control import pause_pool, resume_pool
 from tests.waiting import eventually
 
-__all__ = ["RunningFarm", "running_farm"]
+__all__ = ["RunningFarm", "quick_settings", "running_farm"]
+
+#: One worker a pool, whatever the tests before have queued; the autoscaler starts it again where it was drained.
+ONE_EACH = "".join(
+    f"  {pool}: {{scaling: {{minimum: 1, maximum: 1}}}}\n"
+    for pool in ("sana-demo-local", "sprint-demo-local", "wan-demo-local")
+)
 
 
 @dataclass
@@ -149,6 +156,24 @@ class RunningFarm:
 
     def all_ended(self, job_id: str) -> bool:
         return all(row.status in ENDED for row in self.renders(job_id))
+
+
+def quick_settings(folder: Path) -> Settings:
+    """Leases and polls short enough that a test need not wait long for what takes half a minute in production."""
+    folder.mkdir(parents=True, exist_ok=True)
+    overlay = folder.with_name(f"{folder.name}-pools.yaml")
+    overlay.write_text(f"pools:\n{ONE_EACH}")
+    return Settings(
+        data_dir=folder,
+        catalog=[overlay],
+        dashboard_port=0,
+        lease_seconds=6,
+        heartbeat_seconds=1,
+        idle_poll_seconds=0.5,
+        supervise_seconds=0.5,
+        worker_gone_seconds=10,
+        drain_seconds=2,
+    )
 
 
 def running_farm(folder: Path, settings_of: Callable[[Path], Any], **options: Any) -> Iterator[RunningFarm]:

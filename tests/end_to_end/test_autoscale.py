@@ -11,7 +11,7 @@ from farm.lifecycle import WorkerStatus
 from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.tables import Pool, ScaleDecision, Worker
-from tests.end_to_end.conftest import quick_settings
+from tests.end_to_end.farms import quick_settings
 from tests.waiting import eventually
 
 POOL = "sana-demo-local"

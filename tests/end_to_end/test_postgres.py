@@ -8,8 +8,7 @@ from pydantic import SecretStr
 
 from farm.settings import Settings
 from tests.databases import PostgresServer
-from tests.end_to_end.conftest import quick_settings
-from tests.end_to_end.farms import RunningFarm, running_farm
+from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
 
 
 @pytest.fixture(scope="module")
