@@ -106,7 +106,7 @@ class StreamFault(InvalidRequest):
     ) -> None:
         super().__init__(
             faults,
-            f"A row was refused. {rows:,} rows before it are admitted; go on at line {line:,} (byte {byte:,}): "
+            f"A row was refused. Rows before it that are admitted: {rows:,}. Go on at line {line:,} (byte {byte:,}): "
             "correct it, and send the corrected file, or the rest of it, under the same Idempotency-Key.",
         )
         self.job_id, self.rows, self.line, self.byte = job_id, rows, line, byte
