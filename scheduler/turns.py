@@ -27,7 +27,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Render
@@ -111,15 +110,9 @@ def _standings(shares: tuple[tuple[str, float], ...], without: bool) -> Compound
     three short sorts 0.4 ms.
     """
     lane = _lane()
-    competing = _competing(lane)
     charges = _charges(lane, shares)
-    by_flow = (
-        select(charges.c.flow_id, func.sum(charges.c.gpu_seconds).label("gpu_seconds"))
-        .group_by(charges.c.flow_id)
-        .cte("by_flow")
-    )
-    timed = _timed(competing, by_flow)
-    parts = [_first(name, timed, without) for name, _ in shares]
+    times = _times(lane, charges, without)
+    parts = [_first(name, times) for name, _ in shares]
     return union_all(*parts, _class_rows(lane), _class_charges(charges))
 
 
@@ -164,55 +157,48 @@ def _number(value: float) -> ColumnElement[float]:
     return literal_column(f"CAST({value!r} AS DOUBLE PRECISION)", Double)
 
 
-def _competing(lane: CTE) -> CTE:
-    """The flows that have work and are not paused. Reads ix_flows_backlogged once, locks nothing.
+def _times(lane: CTE, charges: CTE, without: bool) -> CTE:
+    """The flows that compete, each with the charges that wait added to its time. Locks nothing.
 
-    Once, because while somebody holds an old snapshot the index also leads to every version that a fold has replaced.
+    Flows and charges are grouped, not joined: a plan that was made while the tables were empty would join them as a
+    loop in a loop (500 flows: 8.6 ms instead of 1.3). Flows are read once, through ix_flows_backlogged: while somebody
+    holds an old snapshot it also leads to every version that a fold has replaced.
     """
-    return (
-        select(Flow.id, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.wakes)
-        .where(
-            Flow.lane == select(lane.c.name).scalar_subquery(),
-            literal_column("flows.backlogged"),
-            Flow.paused_at.is_(None),
-        )
-        .cte("competing")
+    passed_over = [Flow.id.not_in(bindparam("without", expanding=True))] if without else []
+    flows = select(
+        Flow.id, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.wakes, _number(0.0).label("gpu_seconds")
+    ).where(
+        Flow.lane == select(lane.c.name).scalar_subquery(),
+        literal_column("flows.backlogged"),
+        Flow.paused_at.is_(None),
+        *passed_over,
     )
-
-
-def _timed(competing: CTE, by_flow: CTE) -> CTE:
-    """The competing flows with the charges that wait added to their times."""
-    charged = func.coalesce(by_flow.c.gpu_seconds, 0.0) / competing.c.weight
+    nothing = (cast(null(), column.type) for column in (Flow.class_name, Flow.weight, Flow.virtual_time, Flow.wakes))
+    both = flows.union_all(select(charges.c.flow_id, *nothing, charges.c.gpu_seconds)).subquery()
+    weight = func.max(both.c.weight)
     return (
         select(
-            competing.c.id,
-            competing.c.class_name,
-            competing.c.weight,
-            (competing.c.virtual_time + charged).label("virtual_time"),
-            competing.c.wakes,
+            both.c.id,
+            func.max(both.c.class_name).label("class_name"),
+            weight.label("weight"),
+            (func.max(both.c.virtual_time) + func.sum(both.c.gpu_seconds) / weight).label("virtual_time"),
+            func.max(both.c.wakes).label("wakes"),
         )
-        .select_from(competing)
-        .outerjoin(by_flow, by_flow.c.flow_id == competing.c.id)
-        .cte("timed")
+        .group_by(both.c.id)
+        .cte("times")
     )
 
 
-def _first(class_name: str, timed: CTE, without: bool) -> Select[Any]:
-    """The first flows of one class."""
+def _first(class_name: str, times: CTE) -> Select[Any]:
+    """The first flows of one class. Charges of flows that do not compete have no class."""
     first = (
-        select(timed)
-        .where(timed.c.class_name == literal_column(f"'{class_name}'"), *_not_passed_over(timed.c.id, without))
-        .order_by(timed.c.virtual_time, timed.c.id)
+        select(times)
+        .where(times.c.class_name == literal_column(f"'{class_name}'"))
+        .order_by(times.c.virtual_time, times.c.id)
         .limit(literal_column(str(_FLOWS_READ)))
         .subquery()
     )
     return _as_flow(first)
-
-
-def _not_passed_over(
-    flow_id: ColumnElement[str] | InstrumentedAttribute[str], without: bool
-) -> list[ColumnElement[bool]]:
-    return [flow_id.not_in(bindparam("without", expanding=True))] if without else []
 
 
 def _as_flow(rows: Any) -> Select[Any]:
