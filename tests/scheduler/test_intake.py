@@ -1,62 +1,26 @@
 """Streams: what is accepted is neither lost nor doubled, wherever the stream breaks off, and it can be gone on with."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, QuotaExceeded, StreamFault
+from farm.errors import Conflict
 from farm.settings import Settings
-from farm.tables import Event, Intake, Job, Project, Render
-from scheduler.intake import Position, Taken, open_intake, read_position, take_in
+from farm.tables import Event, Intake, Job, Render
+from scheduler.intake import read_position, take_in
 from tests.scheduler.burning import burning_at
+from tests.scheduler.streams import begin, job, jsonl, pieces, prompts, renders, send
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-DEFAULTS = {"model": "sana-demo", "class": "bulk"}
-
-
-def jsonl(rows: int, **fields: Any) -> bytes:
-    return b"".join(json.dumps({"prompt": f"plate {row}", **fields}).encode() + b"\n" for row in range(rows))
-
-
-def pieces(data: bytes, size: int = 1_000) -> Iterator[bytes]:
-    return (data[start : start + size] for start in range(0, len(data), size))
-
-
-def begin(connections: Connections, project: str, key: str = "k", form: str = "jsonl", **defaults: Any) -> Position:
-    return open_intake(connections, project_id=project, user_id=None, defaults=DEFAULTS | defaults, form=form, key=key)[
-        0
-    ]
-
-
-def send(connections: Connections, project: str, data: bytes, form: str = "jsonl", **options: Any) -> Taken:
-    """The whole request as the API makes it of one body."""
-    position = begin(connections, project, form=form, **options.pop("defaults", {}))
-    return take_in(connections, position, pieces(data), **options)
-
-
-def renders(connections: Connections) -> Sequence[Any]:
-    with read(connections.engine) as connection:
-        return connection.execute(select(Render.__table__).order_by(Render.index)).mappings().all()
-
-
-def prompts(connections: Connections) -> list[str]:
-    return [render["parameters"]["prompt"] for render in renders(connections)]
-
-
-def job(connections: Connections) -> Any:
-    with read(connections.engine) as connection:
-        return connection.execute(select(Job.__table__)).one()
 
 
 class TestWhole:
@@ -242,104 +206,6 @@ def die(connection):
 event.listen(connections.engine, "commit", die)
 take_in(connections, position, [Path(os.environ["SOURCE"]).read_bytes()])
 """
-
-
-class TestRefused:
-    def test_a_fault_keeps_the_rows_before_it_and_says_where_to_go_on(
-        self, connections: Connections, project: str
-    ) -> None:
-        rows = jsonl(1_200).splitlines(keepends=True)
-        wrong = [b'{"prompt": "x", "width": "wide"}\n', b'{"promt": "x"}\n', b"no json\n"]
-        with pytest.raises(StreamFault) as refused:
-            send(connections, project, b"".join(rows[:1_100] + wrong + rows[1_100:]))
-
-        assert {fault.field.split("/")[2] for fault in refused.value.faults} == {"1101", "1102", "1103"}
-        assert refused.value.members["next_line"] == 1_101
-        assert refused.value.members["next_byte"] == len(b"".join(rows[:1_100]))
-        assert len(prompts(connections)) == 1_100
-        assert job(connections).status == "admitting"
-
-        send(connections, project, b"".join(rows))
-
-        assert prompts(connections) == [f"plate {row}" for row in range(1_200)]
-
-    @SQLITE
-    def test_another_file_under_the_same_key_is_refused(self, connections: Connections, project: str) -> None:
-        send(connections, project, jsonl(5), more=True)
-
-        with pytest.raises(IdempotencyMismatch):
-            send(connections, project, jsonl(5, seed=1))
-        assert len(prompts(connections)) == 5
-
-    @SQLITE
-    @pytest.mark.parametrize("other", [{"model": "wan-demo"}, {"num_inference_steps": 3}])
-    def test_other_defaults_under_the_same_key_are_refused(
-        self, connections: Connections, project: str, other: dict[str, Any]
-    ) -> None:
-        send(connections, project, jsonl(5), more=True)
-
-        with pytest.raises(IdempotencyMismatch):
-            begin(connections, project, **other)
-
-    @SQLITE
-    def test_a_gap_is_refused(self, connections: Connections, project: str) -> None:
-        with pytest.raises(Conflict):
-            take_in(connections, begin(connections, project), [jsonl(1)], offset=10)
-
-    @SQLITE
-    @pytest.mark.parametrize(
-        ("form", "data", "line"),
-        [
-            ("jsonl", b"", 1),
-            ("jsonl", b"[1]\n", 1),
-            ("jsonl", b'{"prompt": "a", "model": "wan-demo"}\n', 1),
-            ("jsonl", b'{"prompt": "\xff"}\n', 1),
-            ("jsonl", b'{"prompt": "a", "seed": NaN}\n', 1),
-            ("csv", b"", 1),
-            ("csv", b"prompt,prompt\na,b\n", 1),
-            ("csv", b"promt\na\n", 1),
-            ("csv", b"prompt,class\na,bulk\n", 1),
-            ("csv", b"prompt,seed\na,1\nb\n", 3),
-            ("csv", b'prompt\n"a\nb\n', 2),
-            ("csv", b"prompt,seed\na,one\n", 2),
-        ],
-    )
-    def test_what_cannot_be_read_is_told_with_its_line(
-        self, connections: Connections, project: str, form: str, data: bytes, line: int
-    ) -> None:
-        with pytest.raises(InvalidRequest) as refused:
-            send(connections, project, data, form=form)
-
-        assert {fault.field.split("/")[2] for fault in refused.value.faults} == {str(line)}
-
-    @SQLITE
-    def test_a_stream_stops_at_a_quota_and_goes_on_when_it_frees(self, connections: Connections, project: str) -> None:
-        with write(connections.engine) as connection:
-            connection.execute(update(Project).values(max_pending=1_500))
-        with pytest.raises(QuotaExceeded):
-            send(connections, project, jsonl(2_000))
-        assert len(prompts(connections)) == 1_000
-
-        with write(connections.engine) as connection:
-            connection.execute(update(Project).values(max_pending=None))
-        send(connections, project, jsonl(2_000))
-
-        assert len(prompts(connections)) == 2_000
-
-    @SQLITE
-    def test_nothing_is_added_to_a_job_that_was_cancelled(self, connections: Connections, project: str) -> None:
-        position = send(connections, project, jsonl(5), more=True).position
-        with write(connections.engine) as connection:
-            connection.execute(update(Job).values(status="cancelled"))
-
-        with pytest.raises(Conflict):
-            take_in(connections, position, [jsonl(6)[position.bytes :]], offset=position.bytes)
-        assert len(prompts(connections)) == 5
-
-    @SQLITE
-    def test_a_stream_needs_a_key(self, connections: Connections, project: str) -> None:
-        with pytest.raises(InvalidRequest):
-            open_intake(connections, project_id=project, user_id=None, defaults=DEFAULTS, form="jsonl", key=None)
 
 
 def test_the_position_of_a_stream_can_be_read(connections: Connections, project: str) -> None:
