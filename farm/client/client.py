@@ -160,9 +160,9 @@ class FarmClient(Controls, DeadLetters, Questions):
         """The project's jobs, newest first, at most `limit` of them."""
         return pages(self._transport, Job, api_path("jobs"), {"status": status}, limit)
 
-    def renders(self, job_id: str) -> Iterator[Render]:
-        """The renders of a job, in its order."""
-        return pages(self._transport, Render, api_path("jobs", job_id, "renders"))
+    def renders(self, job_id: str, *, limit: int | None = None) -> Iterator[Render]:
+        """The renders of a job, in its order, at most `limit`; asked for page by page as they are read."""
+        return pages(self._transport, Render, api_path("jobs", job_id, "renders"), limit=limit)
 
     def render(self, render_id: str) -> Render:
         """The render as it is now, with fresh links to its artifacts."""
@@ -177,7 +177,7 @@ class FarmClient(Controls, DeadLetters, Questions):
     def cancel(self, job_id: str) -> Job:
         """Cancel what has not ended of a job; what is done stays. A job that has ended before stays as it is."""
         try:
-            return self._job_of(self._transport.post(api_path("jobs", job_id, "cancel"), repeatable=True))
+            return self._job_of(self._transport.control(api_path("jobs", job_id, "cancel")))
         except FarmProblem as problem:
             # Also what a second try hears when the answer to the first one was lost.
             if problem.status == _CONFLICT and (job := self.job(job_id)).ended:

@@ -77,7 +77,7 @@ class Controls:
             "dry_run": dry_run,
         }
         body = {name: value for name, value in asked.items() if value is not None}
-        return read_reply(Cancelled, self._transport.post(api_path("cancellations"), body, repeatable=True))
+        return read_reply(Cancelled, self._transport.control(api_path("cancellations"), body))
 
     def pause_project(self, name: str) -> Switched:
         """Let nothing of a project start any more; what runs ends. Artists name their own, operators any."""
@@ -113,7 +113,7 @@ class Controls:
         return read_reply(Worker, items_of(told)[0])
 
     def _control(self, job_id: str, verb: str, body: dict[str, str] | None = None) -> Job:
-        return read_reply(Job, self._transport.post(api_path("jobs", job_id, verb), body, repeatable=True))
+        return read_reply(Job, self._transport.control(api_path("jobs", job_id, verb), body))
 
     def _switch(self, kinds: str, name: str, verb: str) -> Switched:
-        return read_reply(Switched, self._transport.post(api_path(kinds, name, verb), repeatable=True))
+        return read_reply(Switched, self._transport.control(api_path(kinds, name, verb)))

@@ -50,4 +50,4 @@ class DeadLetters:
             "all_projects": all_projects or None,
         }
         body = {name: value for name, value in asked.items() if value is not None}
-        return read_reply(Retried, self._transport.post(api_path("dead-letters", "retry"), body, repeatable=True))
+        return read_reply(Retried, self._transport.control(api_path("dead-letters", "retry"), body))

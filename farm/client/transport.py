@@ -22,6 +22,9 @@ T = TypeVar("T")
 _NOT_NOW = frozenset({429, 502, 503, 504})
 #: What went wrong before a byte of the request was sent.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+#: How long the answer to a control may take: it is given when all of it is done, and to cancel the 982,234 renders
+#: that were left of a job of a million took between one and two minutes.
+CONTROL_SECONDS = 900.0
 _LONGEST_PAUSE = 60.0  # seconds, whatever a Retry-After says
 
 
@@ -52,6 +55,11 @@ class Transport:
     def post(self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, repeatable: bool) -> Any:
         """The JSON answer to a change; one not `repeatable` is sent again only if it never went out."""
         return self._send(lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable)
+
+    def control(self, path: str, body: Any = None) -> Any:
+        """The JSON answer to a change of many renders, which may take its time and may be asked for again."""
+        limits = httpx.Timeout(self._timeout, read=max(self._timeout, CONTROL_SECONDS))
+        return self._send(lambda: self._http.post(self.url + path, json=body, timeout=limits), repeatable=True)
 
     def post_bytes(self, path: str, data: bytes, *, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """The JSON answer to bytes that may be sent again as often as needed."""

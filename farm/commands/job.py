@@ -20,12 +20,13 @@ def register(app: typer.Typer) -> None:
 
 def job(
     job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many of its renders, the first ones.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show it live until it has ended.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON; with --follow one line for each change of the job.")
     ] = False,
 ) -> None:
-    """Show a job and its renders.
+    """Show a job and its renders; with --json all of them, however many there are.
 
     Exit codes: 0 (with --follow: done), 1 the followed job did not end as done, 2 refused by the farm, 3 the
     farm does not answer, 130 Ctrl-C (the job goes on).
@@ -39,7 +40,7 @@ def job(
         if as_json and not follow:
             print_json({"job": found, "renders": list(farm.renders(job_id))})
         elif not as_json:
-            _print_job(farm, found)
+            _print_job(farm, found, limit)
         if code:
             say(f"The job ended as {found.status}.", "red")
             raise typer.Exit(code)
@@ -63,7 +64,7 @@ class _JsonLines:
             print_json(progress.job)
 
 
-def _print_job(farm: FarmClient, found: Job) -> None:
+def _print_job(farm: FarmClient, found: Job, limit: int) -> None:
     console = out()
     console.print(clean(f"job {found.id}: {found.title}").replace("\n", " "))
     console.print(clean(f"{found.model}, {found.class_name}: {found.status}; {counts(found)}"))
@@ -71,4 +72,6 @@ def _print_job(farm: FarmClient, found: Job) -> None:
         console.print(clean(f"cost so far: {cost_in_words(found.spent)}"))
     if found.forecast is not None and found.forecast.done_in is not None:
         console.print(clean(f"done in {in_words(found.forecast.done_in)}; why it takes so long: farm why {found.id}"))
-    print_renders(farm.renders(found.id))
+    print_renders(farm.renders(found.id, limit=limit))
+    if found.total > limit:
+        say(f"These are {limit:,} of {found.total:,} renders; for more: farm job {found.id} --limit {found.total}")

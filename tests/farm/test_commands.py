@@ -166,6 +166,19 @@ class TestLooking:
         assert shown["renders"][0]["parameters"]["seed"] == 7
         assert shown["renders"][0]["artifacts"][0]["url"].startswith("http")
 
+    def test_of_a_large_job_the_first_renders_are_shown_and_how_to_see_more(self, farm: Farm) -> None:
+        job_id = farm("submit", "sana-demo", "a red circle", "--seeds", "103").stdout.strip()
+
+        told = farm("job", job_id)
+        assert [line.split("\t")[0] for line in told.stdout.splitlines() if "\tpending\t" in line][-1] == "99"
+        assert f"100 of 103 renders; for more: farm job {job_id} --limit 103" in told.stderr
+        few = farm("job", job_id, "--limit", "2")
+        assert few.stdout.count("\tpending\t") == 2
+        every = farm("job", job_id, "--limit", "103")
+        assert every.stdout.count("\tpending\t") == 103
+        assert "for more" not in every.stderr
+        assert len(json.loads(farm("job", job_id, "--json").stdout)["renders"]) == 103
+
     def test_following_ends_with_the_job(self, farm: Farm, worker: Callable[..., threading.Thread]) -> None:
         job_id = farm("submit", "sana-demo", "a red circle", "--seed", "7").stdout.strip()
         thread = worker(Outcome.DONE)
