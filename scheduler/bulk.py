@@ -1,7 +1,7 @@
 """Rows of renders into SQL by the thousand: COPY on PostgreSQL, one executemany on SQLite.
 
-Measured for 10,000 renders with all indexes and foreign keys: COPY takes a third of the time of the driver's
-executemany, and what SQLAlchemy does for each row (defaults, types, compiled parameters) would cost as much again.
+Measured for 10,000 renders with all indexes: COPY takes a third of the time of the driver's executemany, and what
+SQLAlchemy does for each row (defaults, types, compiled parameters) would cost as much again.
 """
 
 import re

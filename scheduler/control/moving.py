@@ -10,7 +10,9 @@ from farm.lifecycle import Outcome, RenderStatus, check_transition
 from farm.tables import Attempt, Render
 from scheduler.lanes import wake_flow
 
-CHUNK = 1_000  # renders in one transaction: SQLite's only write lock is held for about 20 ms
+#: Renders in one transaction. On SQLite its only write lock is held for that long: 0.1 to 0.2 s were seen with two busy
+#: cores, in a control of 100,000 renders; claims come in between two of them.
+CHUNK = 1_000
 
 QUEUED = frozenset({RenderStatus.PENDING, RenderStatus.HELD})  # of which no worker knows
 
