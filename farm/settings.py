@@ -86,9 +86,15 @@ class Settings(BaseSettings):
     quarantine_failures: int = Field(3, ge=1)
     autoscale_seconds: Positive = 10.0
 
+    # What a render that takes minutes leaves behind on its way; 0: nothing.
+    checkpoint_seconds: float = Field(60.0, ge=0)
+    preview_seconds: float = Field(2.0, ge=0)
+
     # Who comes first, and what may wait.
     class_shares: Shares = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
     fuller_batch_seconds: float = Field(0.2, ge=0, le=2)
+    max_parked: int = Field(16, ge=0)
+    parked_seconds: Positive = 60.0
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
 
     # How long things are kept.

@@ -54,6 +54,7 @@ class ArtifactKind(StrEnum):
     OUTPUT = "output"
     THUMBNAIL = "thumbnail"
     MANIFEST = "manifest"
+    CHECKPOINT = "checkpoint"  # of a render that has not ended; not for people
 
 
 @dataclass(frozen=True)
