@@ -45,7 +45,7 @@ def rerender(
         Console(),
     )
     set_threads(receipt.environment.torch_threads)
-    loaded = load(load_catalog(settings).model(receipt.model.name), choose_device(settings.device))
+    loaded = load(load_catalog(settings).model(receipt.model.name), None, choose_device(settings.device))
     repeated = render_again(receipt, loaded)
     if to is not None:
         recipe = {"model": receipt.model.model_dump(), "parameters": receipt.parameters}

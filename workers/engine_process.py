@@ -122,7 +122,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         _set_up_torch(pool.threads or settings.torch_threads)
         spool.mkdir(parents=True, exist_ok=True)
         try:
-            loaded = load(entry, choose_device(pool.device, settings.device))
+            loaded = load(entry, pool, choose_device(pool.device, settings.device))
         except LoadingFailed as error:
             failure = str(error)
     if failure is not None:

@@ -13,7 +13,7 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from farm.catalog.schema import ModelEntry
+from farm.catalog.schema import ModelEntry, PoolEntry
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
 from workers.fetching import FetchFailed, fetch
@@ -35,8 +35,11 @@ class Loaded:
     facts: EngineFacts
 
 
-def load(entry: ModelEntry, device: torch.device) -> Loaded:
-    """Load the model of a catalog entry onto the device. Raises LoadingFailed."""
+def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loaded:
+    """Load the model of a catalog entry onto the device, as the pool says; without a pool, as a plain one would.
+
+    Raises LoadingFailed.
+    """
     for library in (diffusers_logging, transformers_logging):
         library.set_verbosity_error()
         library.disable_progress_bar()
@@ -46,7 +49,7 @@ def load(entry: ModelEntry, device: torch.device) -> Loaded:
         _check_class(folder, family, entry)
         files = weight_files(folder, entry.source.variant)
         check_whole(files)
-        pipeline = _load_pipeline(family.pipeline_class, folder, entry, device)
+        pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
     except (UnknownFamily, FetchFailed, BadWeights, Unsuitable) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
@@ -81,7 +84,9 @@ def _check_class(folder: Path, family: type[Family], entry: ModelEntry) -> None:
         )
 
 
-def _load_pipeline(pipeline_class: type[Any], folder: Path, entry: ModelEntry, device: torch.device) -> Any:
+def _load_pipeline(
+    pipeline_class: type[Any], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
+) -> Any:
     dtypes = {component: getattr(torch, name) for component, name in entry.dtype.items()}
     try:
         pipeline = pipeline_class.from_pretrained(

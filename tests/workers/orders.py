@@ -58,7 +58,7 @@ def tiny_family(name: str, **changes: Any) -> Family:
 def loaded_family(name: str, folder: Path, dtype: str) -> Family:
     """The family as a worker loads it from a folder; Wan's VAE stays in float32, as its models ask."""
     dtypes = {"default": dtype} | ({"vae": "float32"} if name == "wan" else {})
-    return load(tiny_pipelines.entry(name, folder, dtype=dtypes), CPU).family
+    return load(tiny_pipelines.entry(name, folder, dtype=dtypes), None, CPU).family
 
 
 def batch(orders: Sequence[RenderOrder], batch_id: str = "b1") -> RenderBatch:
