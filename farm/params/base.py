@@ -11,6 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_SEED = 2**53 - 1
 
 
+class InputRef(BaseModel):
+    """An uploaded picture that a render starts from, complete, so that a manifest says which bytes it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: str
+    key: str  # in the farm's bucket
+    sha256: str  # of the stored file, in hex
+
+
 class RenderParameters(BaseModel):
     """One render. Sizes in pixels as asked; what the model renders is `shape_of`."""
 
@@ -26,6 +36,10 @@ class RenderParameters(BaseModel):
     sampler: str
     max_sequence_length: int = Field(gt=0, description="tokens; the embedding is padded to it")
     deterministic: bool = Field(False, description="rendered alone, so that neighbours change no bit")
+    output_format: str | None = Field(None, description="of the stored file; none (older renders): PNG or MP4")
+    output_quality: int | None = Field(None, ge=1, le=100, description="none where the format has no such choice")
+    keep_latents: bool = Field(False, description="the last latents are stored too")
+    stop_at_step: int | None = Field(None, gt=0, description="show a draft after so many steps, and wait for a choice")
 
     @property
     def frames(self) -> int:

@@ -27,7 +27,11 @@ SWEPT = (
     "complex_human_instruction",
     "negative_prompt",
     "deterministic",
+    "output_format",
+    "output_quality",
 )
+#: All that a render keeps when it is looked at again by the door of another model.
+CARRIED = (*SWEPT, "keep_latents")
 
 
 class JobRequest(BaseModel):
@@ -67,6 +71,16 @@ class JobRequest(BaseModel):
         None, description="Sana's own instruction before the prompt"
     )
     deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
+    image: str | None = Field(None, description="the id of an uploaded picture to start from")
+    control_image: str | None = Field(None, description="the id of an uploaded picture that steers the composition")
+    stop_at_step: int | None = Field(
+        None, ge=1, description="render so many steps, show a draft, and wait for a choice of those that go on"
+    )
+    output_format: str | list[str] | None = Field(
+        None, description="png, webp, jpeg or avif; of a clip mp4, webp or gif"
+    )
+    output_quality: int | list[int] | None = Field(None, description="1 … 100; webp at 100 keeps every bit")
+    keep_latents: bool | None = Field(None, description="store what the VAE decodes too, as safetensors")
     class_name: str = Field(
         "normal",
         alias="class",
