@@ -81,6 +81,8 @@ class Track:
     gpu_seconds: float = 0.0
     pass_seconds: float = 0.0  # wall, of all its passes so far, each for all of its rows
     seconds: dict[str, float] = field(default_factory=dict)
+    #: What the model sees beside latents and prompts, made from the render's pictures; by name, on the device.
+    conditions: dict[str, Tensor] = field(default_factory=dict)
     #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
     schedule: list[tuple[float, float | None]] = field(init=False)
     _draws: bool = field(init=False)  # whether the sampler takes the generator

@@ -106,7 +106,7 @@ class SanaFamily(Family):
         return latents
 
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
-        transformer = self.pipeline.transformer
+        config = self.pipeline.transformer.config
         guided = [track for track in tracks if track.guided]
         rows = [*guided, *tracks]  # the rows without the prompt first, as the pipeline stacks them
         text = rows_of(
@@ -123,18 +123,26 @@ class SanaFamily(Family):
         )
         # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
         timestep = torch.stack([track.timesteps[track.step].float() for track in rows])
-        prediction = transformer(
-            torch.cat([track.latents for track in rows]).to(transformer.dtype),
+        prediction = self.forward(guided, tracks, timestep, text, mask).float()
+        unconditional, conditional = prediction[: len(guided)], prediction[len(guided) :]
+        predictions = guide_tracks(tracks, conditional, unconditional)
+        if config.out_channels // 2 == config.in_channels:  # learned sigma
+            return [found.chunk(2, dim=1)[0] for found in predictions]
+        return predictions
+
+    def forward(
+        self, guided: Sequence[Track], tracks: Sequence[Track], timestep: Tensor, text: Tensor, mask: Tensor
+    ) -> Tensor:
+        """The transformer over len(guided) rows without the prompt and len(tracks) with it."""
+        transformer = self.pipeline.transformer
+        prediction: Tensor = transformer(
+            torch.cat([track.latents for track in (*guided, *tracks)]).to(transformer.dtype),
             encoder_hidden_states=text.to(transformer.dtype),
             encoder_attention_mask=mask,
             timestep=timestep * transformer.config.timestep_scale,
             return_dict=False,
-        )[0].float()
-        unconditional, conditional = prediction[: len(guided)], prediction[len(guided) :]
-        predictions = guide_tracks(tracks, conditional, unconditional)
-        if transformer.config.out_channels // 2 == transformer.config.in_channels:  # learned sigma
-            return [found.chunk(2, dim=1)[0] for found in predictions]
-        return predictions
+        )[0]
+        return prediction
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
         vae, processor = self.pipeline.vae, self.pipeline.image_processor
