@@ -100,6 +100,16 @@ def artifact_key(project_id: str, job_id: str, render_id: str, attempt: int, fil
     return f"projects/{project_id}/jobs/{job_id}/renders/{render_id}/{attempt}/{filename}"
 
 
+def checkpoint_name(step: int) -> str:
+    """The file of a checkpoint that was written before this step; another for each, as nothing is written twice."""
+    return f"checkpoint-{step}.safetensors"
+
+
+def is_checkpoint(key: str) -> bool:
+    """Whether a key is that of a checkpoint."""
+    return key.rpartition("/")[2].startswith("checkpoint-")
+
+
 class Storage:
     """The farm's bucket. Threads may share it; nothing is contacted before the first call."""
 

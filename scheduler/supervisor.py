@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.ids import new_id
 from scheduler import (
+    discarding,
     expiring,
     folding,
     intaking,
@@ -67,6 +68,7 @@ DUTIES: Sequence[Duty] = (
     mending,
     quarantining,
     retaining,
+    discarding,
     sweeping,
 )
 

@@ -11,8 +11,9 @@ def observe(rendered: Rendered, holding: Holding, *, device: str, now: float) ->
     Steady is a render whose passes all had the same number of rows, as many of them guided: a guided row is twice
     the work, so only then the mean seconds of its passes belong to one size of batch.
     """
-    sizes = [step.batch_size for step in rendered.trace]
-    guided = [step.guided for step in rendered.trace]
+    steps = rendered.trace[rendered.first_step :]  # those before were another attempt's
+    sizes = [step.batch_size for step in steps]
+    guided = [step.guided for step in steps]
     return Observed(
         device=device,
         width=holding.render.width,

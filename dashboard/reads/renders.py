@@ -11,6 +11,7 @@ from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.progress import StepProgress
+from farm.storage import ArtifactKind
 from farm.tables import Artifact, Render
 
 #: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.
@@ -124,11 +125,11 @@ def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
 
 
 def artifacts_of(connection: Connection, render_ids: Sequence[str]) -> dict[str, list[StoredArtifact]]:
-    """The files of these renders' newest attempts, by render. One statement."""
+    """The files of these renders' newest attempts, by render; checkpoints are the farm's own. One statement."""
     rows = connection.execute(
         _files()
         .join(Render, (Render.id == Artifact.render_id) & (Render.attempt == Artifact.attempt))
-        .where(Artifact.render_id.in_(render_ids))
+        .where(Artifact.render_id.in_(render_ids), Artifact.kind != ArtifactKind.CHECKPOINT.value)
         .order_by(Artifact.id)
     )
     found: dict[str, list[StoredArtifact]] = {}
