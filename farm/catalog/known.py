@@ -32,6 +32,7 @@ class Ability:
     samplers: frozenset[str]
     most_steps: int | None = None
     frames_per_latent: int | None = None  # clips have 4k + 1 frames; none: pictures only
+    token_pixels: int | None = None  # edge of a token; none: diffusers has no plan to split its sequence
 
 
 _SANA_SAMPLERS = frozenset(SAMPLERS) - {"scm"}
@@ -39,7 +40,7 @@ ABILITIES = {
     "sana": Ability(32, frozenset({512, 1024, 2048, 4096}), _SANA_SAMPLERS),
     "sprint": Ability(32, frozenset({1024}), frozenset({"scm"}), most_steps=4),
     # WanPipeline gives its sampler no generator: what is drawn between steps would ignore the seed.
-    "wan": Ability(16, frozenset(), _SANA_SAMPLERS - {"dpm++-2m-sde"}, frames_per_latent=4),
+    "wan": Ability(16, frozenset(), _SANA_SAMPLERS - {"dpm++-2m-sde"}, frames_per_latent=4, token_pixels=16),
 }
 
 

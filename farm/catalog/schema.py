@@ -36,6 +36,8 @@ class Defaults(TypedDict, total=False):
     num_frames: int
     fps: int
     complex_human_instruction: bool
+    strength: float
+    controlnet_conditioning_scale: float
 
 
 class Source(Entry):
@@ -127,6 +129,9 @@ class ModelEntry(Entry):
     memory_gb: float = Field(gt=0)
     seconds_per_step_megapixel: float = Field(gt=0, description="seed of estimates, until measured")
     published: list[str] = Field(default=[], description="figures others published, with their source")
+    sequence_parts: int = Field(
+        1, ge=1, description="the tokens of a render must divide by this; pools that split the sequence raise it"
+    )
 
     @property
     def lane(self) -> str:
@@ -228,6 +233,42 @@ class Scaling(Entry):
         return self
 
 
+class Sharding(Entry):
+    """How one worker's model lies on several devices of its machine."""
+
+    by: Literal["layers", "weights", "sequence", "weights+sequence"] = Field(
+        description="layers: blocks one after the other; weights: each block in parts (FSDP2); sequence: the tokens "
+        "of a clip in parts (context parallel), weights on every device; weights+sequence: both"
+    )
+    devices: int = Field(ge=2, le=64)
+    ring: int = Field(
+        1, ge=1, description="of the sequence's parts, so many by ring attention and the others by Ulysses"
+    )
+
+    @property
+    def ranks(self) -> int:
+        """Processes that render together; layers need one that sees all devices."""
+        return 1 if self.by == "layers" else self.devices
+
+    @property
+    def splits_weights(self) -> bool:
+        """Whether each rank keeps only its part of the weights."""
+        return self.by in ("weights", "weights+sequence")
+
+    @property
+    def sequence_parts(self) -> int:
+        """Into how many equal parts the tokens are cut; 1: they are not."""
+        return self.devices if self.by in ("sequence", "weights+sequence") else 1
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.ring > 1 and self.sequence_parts == 1:
+            raise ValueError(f"'ring' splits the sequence, and by '{self.by}' it is not split; leave it out")
+        if self.devices % self.ring:
+            raise ValueError(f"devices ({self.devices}) must be a multiple of ring ({self.ring})")
+        return self
+
+
 class PoolEntry(Entry):
     """The workers of one kind of hardware that serve a model."""
 
@@ -240,6 +281,7 @@ class PoolEntry(Entry):
     memory_gb: float | None = Field(
         None, gt=0, description="of each worker's device; a model that needs more cannot run"
     )
+    sharding: Sharding | None = Field(None, description="the model on several devices; none: on one")
     price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
     scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")
