@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
 from farm.params.base import MAX_SEED
-from farm.params.samplers import SAMPLERS
+from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
@@ -18,7 +19,7 @@ def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> di
 
     The door is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
     """
-    properties = _common(entry, list(classes)) | _size(entry)
+    properties = _common(entry, list(classes)) | _size(entry) | _output(entry)
     if entry.family in ("sana", "sprint"):
         properties["complex_human_instruction"] = {
             "title": "Model's own instruction",
@@ -80,7 +81,7 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
         },
         "sampler": {
             "title": "Sampler",
-            "description": "; ".join(f"{name}: {SAMPLERS.get(name, '')}" for name in entry.samplers),
+            "description": "; ".join(f"{name}: {known_samplers().get(name, '')}" for name in entry.samplers),
             "enum": [*entry.samplers, None],
             "default": entry.defaults["sampler"],
         },
@@ -97,6 +98,31 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
             "title": "Dry run",
             "description": "only say what it would be, cost and take",
             "type": ["boolean", "null"],
+        },
+    }
+
+
+def _output(entry: ModelEntry) -> dict[str, Any]:
+    formats = formats_of(entry)
+    return {
+        "output_format": {
+            "title": "Format",
+            "description": "; ".join(f"{name}: {FORMATS[name].about}" for name in formats),
+            "enum": [*formats, None],
+            "default": formats[0],
+        },
+        "output_quality": {
+            "title": "Quality of the file",
+            "description": "left out: as fits the format",
+            "type": ["integer", "null"],
+            "minimum": QUALITY[0],
+            "maximum": QUALITY[1],
+        },
+        "keep_latents": {
+            "title": "Keep the latents",
+            "description": "also store what the VAE decodes",
+            "type": ["boolean", "null"],
+            "default": False,
         },
     }
 
