@@ -14,6 +14,8 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 Scale = Annotated[float, Field(ge=1)]  # below 1 pipelines leave guidance out without a word
 Shift = Annotated[float, Field(gt=0)]
 DType = Literal["float32", "float16", "bfloat16"]
+#: How the weights of a component are held, instead of in its dtype. What each needs: docs/precision.md.
+Quantization = Literal["int8", "int8-dynamic", "fp8", "fp8-dynamic", "fp8-cast", "nf4", "nvfp4"]
 
 
 class Entry(BaseModel):
@@ -113,6 +115,9 @@ class ModelEntry(Entry):
     source: Source
     precision: Name = Field(description="of the lane's name: 'bf16', 'fp32'")
     dtype: dict[str, DType] = Field(description="component → dtype; 'default' for the others")
+    architecture: dict[str, Name] = Field(
+        default={}, description="component → description of it that is shipped, to plan with before there are weights"
+    )
     bins: Literal[512, 1024, 2048, 4096] | None = Field(
         None, description="the table of sizes the model renders; none: the size asked for"
     )
@@ -282,6 +287,25 @@ class PoolEntry(Entry):
         None, gt=0, description="of each worker's device; a model that needs more cannot run"
     )
     sharding: Sharding | None = Field(None, description="the model on several devices; none: on one")
+    quantization: dict[Literal["transformer", "text_encoder"], Quantization] = Field(
+        default={}, description="component → how its weights are held; none: in the model's dtype"
+    )
+    text_encoder: str = Field(
+        "resident",
+        pattern=r"^(resident|host|released|cpu|cuda:\d+)$",
+        description="resident: beside the model; host: in host memory between prompts; released: read again for each "
+        "prompt that is not cached; cpu, cuda:N: on a device of its own",
+    )
+    offload: Literal["none", "blocks", "layers"] = Field(
+        "none",
+        description="where the transformer waits: none: on the device; else in host memory, brought block by "
+        "block or layer by layer",
+    )
+    compile: bool = Field(False, description="the transformer's repeated blocks through torch.compile")
+    attention: str | None = Field(
+        None, pattern=r"^[a-z0-9_]+$", description="diffusers' attention backend, such as 'flash'; none: torch's own"
+    )
+    warm_up: bool = Field(False, description="a step and a decoding of the default size before the first render")
     price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
     scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")
