@@ -54,6 +54,9 @@ class ArtifactKind(StrEnum):
     OUTPUT = "output"
     THUMBNAIL = "thumbnail"
     MANIFEST = "manifest"
+    POSTER = "poster"  # of a clip: its first frame
+    LATENTS = "latents"  # what the VAE decoded
+    DRAFT = "draft"  # the picture or clip as it was when its render stopped for a choice
     CHECKPOINT = "checkpoint"  # of a render that has not ended; not for people
 
 
@@ -73,6 +76,15 @@ class StoredObject:
 
     key: str
     modified: float
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """An object as it is now: its key, its size in bytes, and the ETag that names these bytes."""
+
+    key: str
+    size: int
+    version: str
 
 
 @dataclass(frozen=True)
@@ -113,8 +125,10 @@ def is_checkpoint(key: str) -> bool:
 class Storage:
     """The farm's bucket. Threads may share it; nothing is contacted before the first call."""
 
-    def __init__(self, settings: StorageSettings) -> None:
+    def __init__(self, settings: StorageSettings, bucket: str | None = None) -> None:
+        """With `bucket`, another one on the same server, with the same access: models may lie in one of their own."""
         self._settings = settings
+        self._bucket = bucket or settings.s3_bucket
         self._lock = threading.Lock()
         self._clients: dict[str | None, S3Client] = {}
 
@@ -208,6 +222,13 @@ class Storage:
                 for item in page.get("Contents", []):
                     yield item["Key"]
 
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """The objects whose keys start with `prefix`, in order, each as it is now. Raises StorageDown."""
+        with self._trouble(prefix):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield StoredVersion(item["Key"], item["Size"], item["ETag"])
+
     def page(self, prefix: str, after: str = "", most: int = 1000) -> Sequence[StoredObject]:
         """At most `most` objects (1,000 at most) whose keys start with `prefix` and come after `after`, in order.
 
@@ -243,10 +264,6 @@ class Storage:
             clients, self._clients = self._clients, {}
         for client in clients.values():
             client.close()
-
-    @property
-    def _bucket(self) -> str:
-        return self._settings.s3_bucket
 
     @property
     def _s3(self) -> "S3Client":

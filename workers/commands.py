@@ -31,11 +31,10 @@ def rerender(
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
     from farm.catalog import load_catalog
-    from farm.manifest import Manifest, summary_line
+    from farm.manifest import Manifest
     from farm.settings import load_settings
     from workers.loading import choose_device, load
-    from workers.outputs import encode_output
-    from workers.rerender import render_again, set_threads
+    from workers.rerender import encode_again, render_again, set_threads
 
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")
@@ -48,9 +47,7 @@ def rerender(
     loaded = load(load_catalog(settings).model(receipt.model.name), None, choose_device(settings.device))
     repeated = render_again(receipt, loaded)
     if to is not None:
-        recipe = {"model": receipt.model.model_dump(), "parameters": receipt.parameters}
-        text = summary_line(receipt.parameters, receipt.model.name)
-        to.write_bytes(encode_output(repeated.pixels, fps=receipt.parameters.get("fps"), text=text, recipe=recipe).data)
+        to.write_bytes(encode_again(receipt, repeated.pixels).data)
     for difference in repeated.differences:
         console.print(f"differs from then: {difference}")
     console.print("the same pixels" if repeated.same_pixels else "[red]other pixels than then[/red]")

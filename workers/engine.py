@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import structlog
 import torch
+from safetensors import SafetensorError
 
 from farm.errors import FarmError
 from farm.lifecycle import Phase
 from workers.batches import Batches
 from workers.companies import DeviceLost, Outcome, in_company, is_device_lost, is_out_of_memory, synchronize
 from workers.families.base import Family, Pixels, Track
+from workers.latents import save_latents
 from workers.protocol import (
     FromEngine,
     MemoryFits,
@@ -200,10 +202,14 @@ class Engine:
     def _deliver(self, track: Track, pixels: Pixels, company: int, row: int) -> FromEngine:
         order = track.order
         path = self._spool / f"{order.render_id}-{order.attempt}.npy"
+        latents = path.with_suffix(".safetensors") if track.parameters.keep_latents else None
         try:
             np.save(path, pixels, allow_pickle=False)
-        except OSError as error:
-            path.unlink(missing_ok=True)
+            if latents is not None:
+                save_latents(self._family, track, latents)
+        except (OSError, SafetensorError) as error:
+            for left in filter(None, (path, latents)):
+                left.unlink(missing_ok=True)
             return self._failed(order, "saving", None, f"the spool folder took no pixels: {error}", blame=False)
         self._batches.leave(order.render_id)
         return Rendered(
@@ -216,6 +222,7 @@ class Engine:
             decode_row=row,
             pass_seconds=track.pass_seconds / len(track.trace),
             seconds=track.seconds,
+            latents_path=None if latents is None else str(latents),
         )
 
     def _failed(

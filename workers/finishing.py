@@ -12,14 +12,13 @@ import structlog
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
-from farm.manifest import summary_line
-from farm.storage import ArtifactKind, artifact_key
+from farm.storage import artifact_key
 from scheduler.settling import Output, Settlement
+from workers.artifacts import File, make_files
 from workers.holdings import Holding, Holdings
 from workers.measuring import observe
-from workers.outputs import EncodedFile, Pixels, encode_output, encode_thumbnail
+from workers.outputs import Unusable
 from workers.protocol import EngineFacts, Rendered
-from workers.receipts import make_manifest, model_facts
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -71,20 +70,23 @@ class Finisher:
     def _finish(self, rendered: Rendered, facts: EngineFacts) -> Settlement | None:
         """Store one render; None if it was revoked while it was stepping."""
         holding = self._holdings.get(rendered.render_id, rendered.attempt)
-        path = Path(rendered.pixels_path)
         outcome, reason, outputs = Outcome.DONE, None, list[Output]()
         if holding is None:
-            path.unlink(missing_ok=True)
+            _clear(rendered)
             return None
+        now = self._connections.clock()
         try:
-            outputs = self._store(holding, rendered, facts, np.load(path))
+            pixels = np.load(rendered.pixels_path)
+            outputs = self._upload(holding, make_files(holding.render, rendered, facts, pixels, finished_at=now))
+        except Unusable as error:
+            outcome, reason = Outcome.FAILED, f"There is no output: {error}."
         except StorageDown as error:
             outcome, reason = Outcome.RETURNED, f"The output could not be stored: {error}"
         except Exception as error:  # one bad output must not end the thread that stores all others
             log.exception("finishing failed", render=rendered.render_id)
             outcome, reason = Outcome.FAILED, f"The output could not be encoded: {error}"
         finally:
-            path.unlink(missing_ok=True)
+            _clear(rendered)
         seen = observe(rendered, holding, device=facts.device, now=self._connections.clock())
         return Settlement(
             render_id=rendered.render_id,
@@ -96,24 +98,7 @@ class Finisher:
             observation=seen if outcome is Outcome.DONE else None,
         )
 
-    def _store(self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels) -> list[Output]:
-        render = holding.render
-        recipe = {"model": model_facts(facts).model_dump(), "parameters": render.parameters}
-        fps = render.parameters.get("fps")
-        output = encode_output(pixels, fps=fps, text=summary_line(render.parameters, facts.model), recipe=recipe)
-        thumbnail = encode_thumbnail(pixels, fps=fps)
-        manifest = make_manifest(render, rendered, facts, output, pixels, finished_at=self._connections.clock())
-        receipt = EncodedFile("manifest.json", "application/json", manifest.model_dump_json(indent=2).encode(), 0, 0, 0)
-        return self._upload(
-            holding,
-            [
-                (ArtifactKind.OUTPUT, output),
-                (ArtifactKind.THUMBNAIL, thumbnail),
-                (ArtifactKind.MANIFEST, receipt),
-            ],
-        )
-
-    def _upload(self, holding: Holding, files: Sequence[tuple[ArtifactKind, EncodedFile]]) -> list[Output]:
+    def _upload(self, holding: Holding, files: Sequence[File]) -> list[Output]:
         render, stored = holding.render, []
         for kind, file in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
@@ -132,3 +117,10 @@ class Finisher:
                 )
             )
         return stored
+
+
+def _clear(rendered: Rendered) -> None:
+    """Remove what the engine left in the spool folder for it."""
+    for path in (rendered.pixels_path, rendered.latents_path):
+        if path is not None:
+            Path(path).unlink(missing_ok=True)

@@ -7,6 +7,9 @@ attempt it speaks for, so that word about an attempt that has been revoked can b
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Exit status of an engine that ends because another rank of its group did.
+GROUP_LOST = 5
+
 
 @dataclass(frozen=True)
 class RenderOrder:
@@ -154,6 +157,7 @@ class Rendered:
     decode_row: int  # and which of them this one was
     pass_seconds: float = 0.0  # mean wall seconds of its passes, each for all of its rows
     seconds: dict[str, float] = field(default_factory=dict)  # wall: encode, steps, decode
+    latents_path: str | None = None  # if they were asked for: safetensors in the spool folder, removed by the reader
     first_step: int = (
         0  # of the checkpoint it went on from; seconds are of this attempt, `trace` is of the whole render
     )

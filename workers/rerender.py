@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from farm.manifest import Manifest, StepFacts
+from farm.manifest import Manifest, StepFacts, summary_line
 from workers.families.base import Family, Pixels, Track
 from workers.loading import Loaded
+from workers.outputs import EncodedFile, encode_output
 from workers.protocol import RenderOrder
+from workers.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ def render_again(manifest: Manifest, loaded: Loaded) -> Repeated:
         pixels=pixels,
         same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
         differences=_differences(manifest, loaded),
+    )
+
+
+def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
+    """Pixels as the output that the manifest's render would have."""
+    document = {"model": manifest.model.model_dump(), "parameters": manifest.parameters}
+    return encode_output(
+        pixels, manifest.parameters, Recipe(summary_line(manifest.parameters, manifest.model.name), document)
     )
 
 

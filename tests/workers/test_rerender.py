@@ -16,6 +16,7 @@ from workers.loading import Loaded, load
 from workers.outputs import encode_output
 from workers.protocol import RenderBatch, Rendered, RenderOrder
 from workers.receipts import make_manifest
+from workers.recipes import Recipe
 from workers.rerender import render_again
 
 #: Company that changes on the way: different steps, samplers, and guidance on and off.
@@ -97,5 +98,5 @@ def manifest_of(order: RenderOrder, rendered: Rendered, loaded: Loaded) -> Manif
         height=order.height,
         frames=order.frames,
     )
-    output = encode_output(pixels, fps=order.parameters.get("fps"), text="", recipe={})
+    output = encode_output(pixels, order.parameters, Recipe("", {}))
     return make_manifest(claimed, rendered, loaded.facts, output, pixels, finished_at=0.0)

@@ -1,0 +1,43 @@
+"""The files of a finished render: output, poster of a clip, thumbnail, latents if wanted, manifest."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from farm.manifest import summary_line
+from farm.storage import ArtifactKind
+from workers.outputs import EncodedFile, Pixels, check_pixels, encode_output, encode_poster, encode_thumbnail, frames_of
+from workers.protocol import EngineFacts, Rendered
+from workers.receipts import ClaimedFacts, make_manifest, model_facts
+from workers.recipes import Recipe
+
+File = tuple[ArtifactKind, EncodedFile]
+
+
+def make_files(
+    render: ClaimedFacts, rendered: Rendered, facts: EngineFacts, pixels: Pixels, *, finished_at: float
+) -> list[File]:
+    """All of them; `finished_at` in seconds since 1970.
+
+    Raises Unusable when the pixels show nothing, and OSError when the latents cannot be read.
+    """
+    check_pixels(pixels)
+    return list(_files(render, rendered, facts, pixels, finished_at))
+
+
+def _files(
+    render: ClaimedFacts, rendered: Rendered, facts: EngineFacts, pixels: Pixels, finished_at: float
+) -> Iterator[File]:
+    parameters = render.parameters
+    document = {"model": model_facts(facts).model_dump(), "parameters": parameters}
+    recipe = Recipe(summary_line(parameters, facts.model), document)
+    output = encode_output(pixels, parameters, recipe)
+    yield ArtifactKind.OUTPUT, output
+    yield ArtifactKind.THUMBNAIL, encode_thumbnail(pixels, fps=parameters.get("fps"))
+    if len(frames_of(pixels)) > 1:
+        yield ArtifactKind.POSTER, encode_poster(pixels, recipe)
+    if rendered.latents_path is not None:
+        latents = Path(rendered.latents_path).read_bytes()
+        yield ArtifactKind.LATENTS, EncodedFile("latents.safetensors", "application/octet-stream", latents, 0, 0, 0)
+    manifest = make_manifest(render, rendered, facts, output, pixels, finished_at=finished_at)
+    receipt = manifest.model_dump_json(indent=2).encode()
+    yield ArtifactKind.MANIFEST, EncodedFile("manifest.json", "application/json", receipt, 0, 0, 0)
