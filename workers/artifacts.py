@@ -37,7 +37,7 @@ def _files(
         yield ArtifactKind.POSTER, encode_poster(pixels, recipe)
     if rendered.latents_path is not None:
         latents = Path(rendered.latents_path).read_bytes()
-        yield ArtifactKind.LATENTS, EncodedFile("latents.safetensors", "application/octet-stream", latents, 0, 0, 0)
+        yield ArtifactKind.LATENTS, EncodedFile("latents.safetensors", "application/x-safetensors", latents, 0, 0, 0)
     manifest = make_manifest(render, rendered, facts, output, pixels, finished_at=finished_at)
     receipt = manifest.model_dump_json(indent=2).encode()
     yield ArtifactKind.MANIFEST, EncodedFile("manifest.json", "application/json", receipt, 0, 0, 0)

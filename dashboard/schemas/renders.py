@@ -28,7 +28,7 @@ class Artifact(Answer):
     """A stored file of a render."""
 
     id: str
-    kind: str = Field(description="output, thumbnail or manifest")
+    kind: str = Field(description="output, thumbnail, manifest; of a clip poster; if asked for latents")
     content_type: str
     size: int
     sha256: str

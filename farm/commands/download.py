@@ -17,6 +17,8 @@ class Kind(StrEnum):
     OUTPUT = "output"
     THUMBNAIL = "thumbnail"
     MANIFEST = "manifest"
+    POSTER = "poster"
+    LATENTS = "latents"
 
 
 def register(app: typer.Typer) -> None:
