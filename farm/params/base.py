@@ -3,12 +3,14 @@
 They are complete: no worker adds a default, so a render can be rendered again after the catalog changed.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 #: Seeds are exact in JSON numbers of every language, and torch takes them all.
 MAX_SEED = 2**53 - 1
+#: The parameters that name an uploaded picture; a family has those that its parameters have.
+PICTURES = ("image", "control_image")
 
 
 class InputRef(BaseModel):
@@ -46,6 +48,12 @@ class RenderParameters(BaseModel):
         """Frames of the output; 1 for a still."""
         return 1
 
+    def document(self) -> dict[str, Any]:
+        """As `renders.parameters` holds it; not to be changed, as it may be the model's own: copies cost admission."""
+        values = self.__dict__
+        pictures = {name: values[name].model_dump() for name in PICTURES if values.get(name) is not None}
+        return {**values, **pictures} if pictures else values
+
 
 class SanaParameters(RenderParameters):
     """A picture by Sana or SANA-1.5."""
@@ -62,6 +70,19 @@ class SprintParameters(RenderParameters):
     family: Literal["sprint"] = "sprint"
     num_inference_steps: int = Field(ge=1, le=4)
     complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+    image: InputRef | None = None
+    strength: float | None = Field(None, gt=0, le=1, description="how far the picture is noised first; 1: wholly")
+
+
+class SanaControlNetParameters(RenderParameters):
+    """A picture by Sana that follows a control picture."""
+
+    family: Literal["sana-controlnet"] = "sana-controlnet"
+    negative_prompt: str = ""
+    flow_shift: float | None = Field(None, gt=0)
+    complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+    control_image: InputRef
+    controlnet_conditioning_scale: float = Field(1.0, ge=0)
 
 
 class WanParameters(RenderParameters):
@@ -72,6 +93,30 @@ class WanParameters(RenderParameters):
     num_frames: int = Field(gt=0, description="4k + 1")
     fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
     flow_shift: float | None = Field(None, gt=0)
+
+    @property
+    def frames(self) -> int:
+        """Frames of the clip."""
+        return self.num_frames
+
+
+class WanImageToVideoParameters(WanParameters):
+    """A clip by Wan that begins with a picture."""
+
+    family: Literal["wan-i2v"] = "wan-i2v"  # type: ignore[assignment]  # the one field that is not Wan's
+    image: InputRef
+
+
+class SanaVideoParameters(RenderParameters):
+    """A clip by SANA-Video, from a prompt alone or beginning with a picture."""
+
+    family: Literal["sana-video"] = "sana-video"
+    negative_prompt: str = ""
+    num_frames: int = Field(gt=0, description="4k + 1")
+    fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
+    flow_shift: float | None = Field(None, gt=0)
+    complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+    image: InputRef | None = None
 
     @property
     def frames(self) -> int:

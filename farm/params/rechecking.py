@@ -5,10 +5,13 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import RenderParameters
+from farm.params.base import PICTURES, RenderParameters
+from farm.params.dividing import refuse_undivided
 from farm.params.door import Door
-from farm.params.families import family_named
-from farm.params.submission import SWEPT, JobRequest, pointer
+from farm.params.families import common_parameters, family_named
+from farm.params.outputs import output_parameters
+from farm.params.pictures import stored_pictures
+from farm.params.submission import CARRIED, JobRequest, pointer
 from farm.params.text import text_fault
 
 
@@ -28,7 +31,7 @@ class Recheck:
         if parameters.get("family") != self._entry.family:
             text = f"{self._entry.name} is of the family {self._entry.family}; seen {parameters.get('family')!r}"
             return [Fault("/model", f"{text}, whose parameters mean something else")]
-        rest = {name: parameters[name] for name in SWEPT if parameters.get(name) is not None}
+        rest = {name: parameters[name] for name in CARRIED if parameters.get(name) is not None}
         alike = repr(sorted(rest.items()))
         if alike not in self._seen:
             self._seen[alike] = self._check_rest(rest)
@@ -40,8 +43,13 @@ class Recheck:
         return found.model_copy(update={"prompt": parameters["prompt"], "seed": parameters["seed"]})
 
     def _check_rest(self, rest: dict[str, Any]) -> RenderParameters | list[Fault]:
-        door = Door(JobRequest(model=self._entry.name, prompt="", **rest), self._entry)
+        pictures = {found.id: found for found in stored_pictures(rest).values()}  # checked when they were admitted
+        asked = rest | {name: rest[name]["id"] for name in PICTURES if name in rest}
+        door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=pictures.get)
         values = self._family.check(door)
+        values |= common_parameters(door, self._family, values)
+        values |= output_parameters(door, values.get("num_frames", 1))
+        refuse_undivided(door, values)
         if door.faults:
             return door.faults
         values |= {

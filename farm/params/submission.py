@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from farm.errors import Fault, InvalidRequest
 from farm.nearest import did_you_mean
-from farm.params.base import MAX_SEED
+from farm.params.base import MAX_SEED, PICTURES
 
 #: The classes of a farm whose settings name no others.
 CLASSES = ("urgent", "normal", "bulk")
@@ -31,7 +31,7 @@ SWEPT = (
     "output_quality",
 )
 #: All that a render keeps when it is looked at again by the door of another model.
-CARRIED = (*SWEPT, "keep_latents")
+CARRIED = (*SWEPT, "keep_latents", "stop_at_step", *PICTURES)
 
 
 class JobRequest(BaseModel):
@@ -73,6 +73,12 @@ class JobRequest(BaseModel):
     deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
     image: str | None = Field(None, description="the id of an uploaded picture to start from")
     control_image: str | None = Field(None, description="the id of an uploaded picture that steers the composition")
+    strength: float | list[float] | None = Field(
+        None, description="how far `image` is noised before the first step; 1: wholly"
+    )
+    controlnet_conditioning_scale: float | list[float] | None = Field(
+        None, description="how closely `control_image` is followed"
+    )
     stop_at_step: int | None = Field(
         None, ge=1, description="render so many steps, show a draft, and wait for a choice of those that go on"
     )
