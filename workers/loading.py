@@ -16,9 +16,10 @@ from transformers.utils import logging as transformers_logging
 from farm.catalog.schema import ModelEntry, PoolEntry
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
-from workers.fetching import FetchFailed, fetch
+from workers.fetching import Fetched, FetchFailed, fetch
+from workers.models.checking import check
 from workers.protocol import EngineFacts
-from workers.weights import BadWeights, check_whole, hash_files, read_index, weight_files
+from workers.weights import BadWeights, check_whole, read_index
 
 log = structlog.get_logger(__name__)
 
@@ -45,17 +46,17 @@ def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loa
         library.disable_progress_bar()
     try:
         family = find_family(entry.family)
-        folder = fetch(entry, family.pipeline_class)
+        fetched = fetch(entry)
+        folder = fetched.folder
         _check_class(folder, family, entry)
-        files = weight_files(folder, entry.source.variant)
-        check_whole(files)
+        check_whole([folder / path for path in fetched.weights])
+        hashes = _check_hashes(fetched, entry)
         pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
     except (UnknownFamily, FetchFailed, BadWeights, Unsuitable) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
-    hashes = hash_files(folder, files)
-    log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(files))
-    return Loaded(loaded, _facts(entry, device, hashes))
+    log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(hashes))
+    return Loaded(loaded, _facts(entry, device, fetched.revision, hashes))
 
 
 def choose_device(*wishes: str) -> torch.device:
@@ -84,6 +85,22 @@ def _check_class(folder: Path, family: type[Family], entry: ModelEntry) -> None:
         )
 
 
+def _check_hashes(fetched: Fetched, entry: ModelEntry) -> dict[str, str]:
+    """sha256 of each weight file by its path, all files being what their source and the catalog's lock say.
+
+    Reads each file once, before its weights are read: what is not right is never loaded. Raises BadWeights.
+    """
+    checked = check(fetched, entry.lock)
+    if checked.wrong:
+        raise BadWeights(
+            f"{checked.reason}. `farm models pull {entry.name}` fetches again what does not agree with its source; "
+            f"`farm models lock {entry.name}` takes what is there now"
+            if entry.lock
+            else f"{checked.reason}. `farm models pull {entry.name}` fetches it again"
+        )
+    return {path: checked.sha256[path] for path in fetched.weights}
+
+
 def _load_pipeline(
     pipeline_class: type[Any], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
 ) -> Any:
@@ -93,7 +110,8 @@ def _load_pipeline(
             str(folder),
             dtype=dtypes,
             variant=entry.source.variant,
-            use_safetensors=True,
+            # None: pickled files are read where a component has no safetensors.
+            use_safetensors=None if entry.source.pickle else True,
             local_files_only=True,
         )
         pipeline.to(device)
@@ -115,12 +133,12 @@ def _load_pipeline(
     return pipeline
 
 
-def _facts(entry: ModelEntry, device: torch.device, hashes: dict[str, str]) -> EngineFacts:
+def _facts(entry: ModelEntry, device: torch.device, revision: str | None, hashes: dict[str, str]) -> EngineFacts:
     return EngineFacts(
         model=entry.name,
         family=entry.family,
         source=entry.source.repo or entry.source.path or "",
-        revision=entry.source.revision,
+        revision=revision,
         precision=entry.precision,
         device=_device_name(device),
         torch_threads=torch.get_num_threads(),

@@ -14,6 +14,7 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 Scale = Annotated[float, Field(ge=1)]  # below 1 pipelines leave guidance out without a word
 Shift = Annotated[float, Field(gt=0)]
 DType = Literal["float32", "float16", "bfloat16"]
+_S3 = "s3://"
 #: How the weights of a component are held, instead of in its dtype. What each needs: docs/precision.md.
 Quantization = Literal["int8", "int8-dynamic", "fp8", "fp8-dynamic", "fp8-cast", "nf4", "nvfp4"]
 
@@ -43,14 +44,22 @@ class Defaults(TypedDict, total=False):
 
 
 class Source(Entry):
-    """Where the weights come from: a repository on the Hub, or a folder."""
+    """Where the weights come from: a repository on the Hub, a folder, or a bucket."""
 
     repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hub id, 'owner/name'")
     revision: str | None = Field(
         None, description="branch, tag or commit; pin a commit hash for renders that can be repeated for ever"
     )
     variant: str | None = Field(None, description="file variant in the repository: 'bf16', 'fp16'")
-    path: str | None = Field(None, description="a folder, or 'package:NAME/FOLDER' for one inside an installed package")
+    path: str | None = Field(
+        None,
+        description="a folder, 'package:NAME/FOLDER' for one inside an installed package, or 's3://BUCKET/FOLDER'",
+    )
+    pickle: bool = Field(
+        False,
+        description="read pickled weights (.bin) where a component has no safetensors; such a file can run code as it "
+        "is read, so only from somebody you trust",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -58,11 +67,13 @@ class Source(Entry):
             raise ValueError("give either 'repo' (with 'revision') or 'path', not both and not neither")
         if self.repo is not None and self.revision is None:
             raise ValueError("a repository needs a 'revision': 'main' or, better, a commit hash")
+        if self.path is not None and self.path.startswith(_S3) and not all(self.bucket() or ()):
+            raise ValueError("a bucket is named as 's3://BUCKET/FOLDER', with a folder")
         return self
 
     def folder(self) -> Path | None:
-        """The local folder of the weights; None for a repository on the Hub."""
-        if self.path is None:
+        """The local folder of the weights; None for a repository on the Hub and for a bucket."""
+        if self.path is None or self.path.startswith(_S3):
             return None
         if not self.path.startswith("package:"):
             return Path(self.path).expanduser()
@@ -74,6 +85,21 @@ class Source(Entry):
         if spec is None or not spec.submodule_search_locations:
             return Path("/nonexistent") / package / inside
         return Path(spec.submodule_search_locations[0]) / inside
+
+    def bucket(self) -> tuple[str, str] | None:
+        """The bucket's name and the folder in it, without slashes at its ends; None for any other source."""
+        if self.path is None or not self.path.startswith(_S3):
+            return None
+        bucket, _, folder = self.path.removeprefix(_S3).partition("/")
+        return bucket, folder.strip("/")
+
+
+class LockedFile(Entry):
+    """A file of a model as it was when `farm models lock` looked: nothing else is loaded in its place."""
+
+    path: str = Field(min_length=1, description="inside the model's folder, with '/'")
+    size: int = Field(ge=0, description="bytes")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Limits(Entry):
@@ -134,6 +160,7 @@ class ModelEntry(Entry):
     memory_gb: float = Field(gt=0)
     seconds_per_step_megapixel: float = Field(gt=0, description="seed of estimates, until measured")
     published: list[str] = Field(default=[], description="figures others published, with their source")
+    lock: list[LockedFile] = Field(default=[], description="written by `farm models lock`; empty: not locked")
     sequence_parts: int = Field(
         1, ge=1, description="the tokens of a render must divide by this; pools that split the sequence raise it"
     )
@@ -309,3 +336,20 @@ class PoolEntry(Entry):
     price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
     scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")
+
+    @model_validator(mode="after")
+    def _whole_if_sharded(self) -> Self:
+        kept = [
+            name
+            for name, given in (
+                ("quantization.transformer", "transformer" in self.quantization),
+                ("offload", self.offload != "none"),
+                ("compile", self.compile),
+            )
+            if given
+        ]
+        if self.sharding is not None and kept:
+            raise ValueError(
+                f"sharding: a transformer on several devices is split as it is, without {' and '.join(kept)}"
+            )
+        return self
