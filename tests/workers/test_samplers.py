@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from farm.params.samplers import SAMPLERS
+from farm.catalog.known import SAMPLERS
 from workers.samplers import SAMPLER_NAMES, UnknownSampler, build_sampler, is_stochastic, takes_generator
 
 MEAN, DEVIATION = 0.7, 0.5  # of the data that the oracle knows
