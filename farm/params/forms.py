@@ -5,8 +5,11 @@ from typing import Any
 
 from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
-from farm.params.base import MAX_SEED
+from farm.params.base import MAX_SEED, PICTURES
+from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
+from farm.params.sana import CONTROL_SCALES
+from farm.params.sprint import STRENGTHS
 from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
@@ -20,24 +23,27 @@ def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> di
     The door is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
     """
     properties = _common(entry, list(classes)) | _size(entry) | _output(entry)
-    if entry.family in ("sana", "sprint"):
+    fields = family_named(entry.family).parameters.model_fields
+    if "complex_human_instruction" in fields:
         properties["complex_human_instruction"] = {
             "title": "Model's own instruction",
             "description": "puts the instruction the model was trained with before the prompt",
             "type": ["boolean", "null"],
             "default": entry.defaults.get("complex_human_instruction", True),
         }
-    if entry.family in ("sana", "wan"):
+    if "negative_prompt" in fields:
         properties |= _steering(entry)
-    if entry.family == "wan":
+    if "num_frames" in fields:
         properties |= _clip(entry)
+    properties |= {name: shape for name, shape in _pictures(entry).items() if name in fields}
+    needed = [name for name in PICTURES if name in fields and fields[name].is_required()]
     properties = {name: _or_list(shape) if name in SWEPT else shape for name, shape in properties.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": entry.title,
         "type": "object",
         "additionalProperties": False,
-        "required": ["model", "prompt"],
+        "required": ["model", "prompt", *needed],
         "properties": properties,
     }
 
@@ -209,6 +215,29 @@ def _steering(entry: ModelEntry) -> dict[str, Any]:
             "type": ["number", "null"],
             "minimum": low,
             "maximum": high,
+        },
+    }
+
+
+def _pictures(entry: ModelEntry) -> dict[str, Any]:
+    picture = {"type": ["string", "null"], "x-picture": True}  # not part of the standard: a picture can be chosen
+    return {
+        "image": {"title": "Picture", "description": "to start from: the id of an uploaded one", **picture},
+        "control_image": {"title": "Control picture", "description": "to follow: the id of an uploaded one", **picture},
+        "strength": {
+            "title": "Strength",
+            "description": "how far the picture is noised first; 1: wholly. Needs a picture",
+            "type": ["number", "null"],
+            "minimum": STRENGTHS[0],
+            "maximum": STRENGTHS[1],
+        },
+        "controlnet_conditioning_scale": {
+            "title": "Control scale",
+            "description": "how closely the control picture is followed",
+            "type": ["number", "null"],
+            "minimum": CONTROL_SCALES[0],
+            "maximum": CONTROL_SCALES[1],
+            "default": entry.defaults.get("controlnet_conditioning_scale", 1.0),
         },
     }
 
