@@ -9,11 +9,15 @@ from rich.console import Console
 from farm.connections import Connections
 from farm.errors import NotFound
 from farm.logs import configure_logging
+from workers import verify_command
+from workers.plans.command import plan
 
 
 def register(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("rerender")(rerender)
+    verify_command.register(app)
+    app.command("plan")(plan)
 
 
 def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:

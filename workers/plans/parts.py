@@ -75,6 +75,8 @@ def _build(name: str, place: Path, entry: ModelEntry) -> Part:
 def _cast(module: nn.Module, dtype: torch.dtype) -> None:
     """To the dtype it is loaded with; what the class keeps in float32 stays there, as `from_pretrained` does it."""
     kept = set(getattr(module, "_keep_in_fp32_modules", None) or ())
+    if isinstance(module, transformers.PreTrainedModel) and dtype != torch.float16:
+        kept = set(getattr(module, "_keep_in_fp32_modules_strict", None) or ())  # the others for float16 only
     for name, child in module.named_modules():
         for own, parameter in child.named_parameters(recurse=False):
             parts = {*name.split("."), own}
