@@ -1,12 +1,13 @@
-"""The files of a finished render: output, poster of a clip, thumbnail, latents if wanted, manifest."""
+"""The files of a finished render (output, poster of a clip, thumbnail, latents if wanted, manifest), and of a draft."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from farm.manifest import summary_line
-from farm.storage import ArtifactKind
+from farm.storage import ArtifactKind, checkpoint_name
 from workers.outputs import EncodedFile, Pixels, check_pixels, encode_output, encode_poster, encode_thumbnail, frames_of
-from workers.protocol import EngineFacts, Rendered
+from workers.protocol import Drafted, EngineFacts, Rendered
 from workers.receipts import ClaimedFacts, make_manifest, model_facts
 from workers.recipes import Recipe
 
@@ -22,6 +23,24 @@ def make_files(
     """
     check_pixels(pixels)
     return list(_files(render, rendered, facts, pixels, finished_at))
+
+
+def make_draft_files(render: ClaimedFacts, drafted: Drafted, facts: EngineFacts, pixels: Pixels) -> list[File]:
+    """What a draft shows, stored as its output would be; its thumbnail; and the checkpoint to go on from.
+
+    Raises OSError when the checkpoint cannot be read.
+    """
+    parameters = render.parameters
+    document = {"model": model_facts(facts).model_dump(), "parameters": parameters, "draft_of_step": drafted.step}
+    line = f"{summary_line(parameters, facts.model)}, Draft: step {drafted.step} of {drafted.steps}"
+    shown = encode_output(pixels, parameters, Recipe(line, document))
+    saved = Path(drafted.checkpoint_path).read_bytes()
+    name = checkpoint_name(drafted.step)
+    return [
+        (ArtifactKind.DRAFT, replace(shown, filename=f"draft{Path(shown.filename).suffix}")),
+        (ArtifactKind.THUMBNAIL, encode_thumbnail(pixels, fps=parameters.get("fps"))),
+        (ArtifactKind.CHECKPOINT, EncodedFile(name, "application/x-safetensors", saved, 0, 0, 0)),
+    ]
 
 
 def _files(

@@ -1,4 +1,4 @@
-"""After the last step: encode, thumbnail, hash, upload, settle; in a thread, so that the engine goes on stepping."""
+"""After the last step, or at a draft: encode, hash, upload, settle; in a thread, so that the engine steps on."""
 
 import queue
 import threading
@@ -14,11 +14,11 @@ from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from farm.storage import artifact_key
 from scheduler.settling import Output, Settlement
-from workers.artifacts import File, make_files
+from workers.artifacts import File, make_draft_files, make_files
 from workers.holdings import Holding, Holdings
 from workers.measuring import observe
 from workers.outputs import Unusable
-from workers.protocol import EngineFacts, Rendered
+from workers.protocol import Drafted, EngineFacts, Rendered
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -41,13 +41,13 @@ class Finisher:
         self._connections = connections
         self._holdings = holdings
         self._settler = settler
-        self._rendered: queue.Queue[tuple[Rendered, EngineFacts] | None] = queue.Queue()
+        self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="finishing", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, rendered: Rendered, facts: EngineFacts) -> None:
+    def put(self, rendered: Rendered | Drafted, facts: EngineFacts) -> None:
         self._rendered.put((rendered, facts))
 
     def stop(self) -> None:
@@ -67,17 +67,22 @@ class Finisher:
             if None in waiting:
                 return
 
-    def _finish(self, rendered: Rendered, facts: EngineFacts) -> Settlement | None:
+    def _finish(self, rendered: Rendered | Drafted, facts: EngineFacts) -> Settlement | None:
         """Store one render; None if it was revoked while it was stepping."""
         holding = self._holdings.get(rendered.render_id, rendered.attempt)
-        outcome, reason, outputs = Outcome.DONE, None, list[Output]()
+        outcome = Outcome.DONE if isinstance(rendered, Rendered) else Outcome.DRAFTED
+        reason, outputs = None, list[Output]()
         if holding is None:
             _clear(rendered)
             return None
         now = self._connections.clock()
         try:
             pixels = np.load(rendered.pixels_path)
-            outputs = self._upload(holding, make_files(holding.render, rendered, facts, pixels, finished_at=now))
+            if isinstance(rendered, Rendered):
+                files = make_files(holding.render, rendered, facts, pixels, finished_at=now)
+            else:
+                files = make_draft_files(holding.render, rendered, facts, pixels)
+            outputs = self._upload(holding, files)
         except Unusable as error:
             outcome, reason = Outcome.FAILED, f"There is no output: {error}."
         except StorageDown as error:
@@ -95,7 +100,7 @@ class Finisher:
             reason=reason,
             gpu_seconds=rendered.gpu_seconds,
             artifacts=outputs,
-            observation=seen if outcome is Outcome.DONE else None,
+            observation=seen if outputs else None,
         )
 
     def _upload(self, holding: Holding, files: Sequence[File]) -> list[Output]:
@@ -119,8 +124,9 @@ class Finisher:
         return stored
 
 
-def _clear(rendered: Rendered) -> None:
+def _clear(rendered: Rendered | Drafted) -> None:
     """Remove what the engine left in the spool folder for it."""
-    for path in (rendered.pixels_path, rendered.latents_path):
+    other = rendered.latents_path if isinstance(rendered, Rendered) else rendered.checkpoint_path
+    for path in (rendered.pixels_path, other):
         if path is not None:
             Path(path).unlink(missing_ok=True)
