@@ -40,10 +40,10 @@ class Urgent:
 
     @property
     def would_be_slow(self) -> bool:
-        """Whether sharing their passes costs it much. What is not known yet counts as slow, and is then measured."""
-        if self.shared_seconds is None or self.own_seconds is None:
-            return True
-        return self.shared_seconds > SLOW * self.own_seconds
+        """Whether sharing their passes costs it much. What nobody has measured is tried, so that it is."""
+        if self.shared_seconds is None:
+            return False
+        return self.own_seconds is None or self.shared_seconds > SLOW * self.own_seconds
 
 
 @dataclass(frozen=True)

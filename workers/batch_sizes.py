@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.database import read
-from scheduler.capacity import CurvePoint, batch_size
+from scheduler.capacity import CurvePoint, batch_size, pass_seconds
 from scheduler.curves import Shape, read_all
 from scheduler.taking import Head
 
@@ -44,6 +44,10 @@ class BatchSizes:
         """The engine ran out of memory with more than so many renders of a shape."""
         log.warning("memory limits the batch", width=shape.width, height=shape.height, renders=renders)
         self._fits[shape] = max(1, min(renders, self._fits.get(shape, renders)))
+
+    def pass_seconds(self, shape: Shape, renders: int) -> float | None:
+        """Seconds of one pass with so many renders of a shape; None while nobody has measured it."""
+        return pass_seconds(self._curves.get(shape, ()), renders)
 
     def __call__(self, head: Head) -> int:
         """How many renders share a batch with this head."""
