@@ -19,6 +19,7 @@ from workers.families.base import Family, Unsuitable
 from workers.fetching import Fetched, FetchFailed, fetch
 from workers.models.checking import check
 from workers.protocol import EngineFacts
+from workers.sharding import ShardingFailed
 from workers.weights import BadWeights, check_whole, read_index
 
 log = structlog.get_logger(__name__)
@@ -53,7 +54,7 @@ def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loa
         hashes = _check_hashes(fetched, entry)
         pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
-    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable) as error:
+    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
     log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(hashes))
     return Loaded(loaded, _facts(entry, device, fetched.revision, hashes))
@@ -104,6 +105,7 @@ def _check_hashes(fetched: Fetched, entry: ModelEntry) -> dict[str, str]:
 def _load_pipeline(
     pipeline_class: type[Any], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
 ) -> Any:
+    sharding = pool.sharding if pool else None
     dtypes = {component: getattr(torch, name) for component, name in entry.dtype.items()}
     try:
         pipeline = pipeline_class.from_pretrained(
@@ -114,7 +116,8 @@ def _load_pipeline(
             use_safetensors=None if entry.source.pickle else True,
             local_files_only=True,
         )
-        pipeline.to(device)
+        if sharding is None:
+            pipeline.to(device)
     except torch.OutOfMemoryError as error:
         raise LoadingFailed(
             f"{entry.name}: {device} has not enough memory for the weights (the catalog says {entry.memory_gb:g} GB)"
@@ -130,6 +133,10 @@ def _load_pipeline(
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)
+    if sharding is not None and pool is not None:
+        from workers.sharding.placing import place  # seconds of imports that a model on one device does not need
+
+        place(pipeline, folder, entry, pool, sharding, device)
     return pipeline
 
 

@@ -7,7 +7,7 @@ gives, bit for bit, what the pipeline's own `__call__` gives.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
-from farm.params import RenderParameters, parse_parameters
+from farm.params import RenderParameters, Shape, parse_parameters
+from farm.params.dividing import division_fault
 from workers.families.colours import LatentColours
 from workers.protocol import RenderOrder, StepTrace
 from workers.samplers import Sampler, build_sampler, takes_generator
@@ -85,6 +86,7 @@ class Track:
     step: int = 0  # the next to be taken
     denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
     first_step: int = 0  # where its checkpoint was; what was spent before is not counted here again
+    draft: str | None = None  # its checkpoint, where this is what is decoded of a track that stopped for a choice
     trace: list[StepTrace] = field(default_factory=list)
     gpu_seconds: float = 0.0
     pass_seconds: float = 0.0  # wall, of all its passes so far, each for all of its rows
@@ -112,6 +114,11 @@ class Track:
         return self.step >= self.steps
 
     @property
+    def solitude(self) -> str | None:
+        """What keeps a deterministic render apart from all others, whichever batch they came with."""
+        return self.order.render_id if self.parameters.deterministic else None
+
+    @property
     def stop(self) -> int | None:
         """The forward pass after which it stops for a draft, and not if it began there or beyond."""
         asked: int | None = getattr(self.parameters, "stop_at_step", None)
@@ -119,6 +126,20 @@ class Track:
             return None
         passes = asked * getattr(self.sampler, "order", 1)  # heun takes two for a step
         return passes if self.first_step < passes < self.steps else None
+
+    def remember(self) -> Callable[[], None]:
+        """What puts the track back to where it is now, whatever a step that failed half-way has changed."""
+        lists = {name: list(value) for name, value in vars(self.sampler).items() if isinstance(value, list)}
+        sampler, own = vars(self.sampler) | lists, dict(vars(self))
+        drawn = self.generator.get_state() if self._draws else None
+
+        def put_back() -> None:
+            vars(self.sampler).update(sampler)
+            vars(self).update(own)
+            if drawn is not None:
+                self.generator.set_state(drawn)
+
+        return put_back
 
     def sample(self, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
         """The sampler's step from the present latents, drawing from the render's own generator if it draws."""
@@ -150,6 +171,8 @@ class Family(ABC):
                 f"'{self.entry.family}'"
             )
         self.check_shape(prepared)
+        if fault := division_fault(self.entry, Shape(order.width, order.height, order.frames)):
+            raise Refused(fault)
         return prepared
 
     @abstractmethod
