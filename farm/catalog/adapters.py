@@ -5,10 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from farm.catalog.schema import Entry, Name
+from farm.catalog.entry import Entry, Name
 
 #: How strongly an adapter works: 0 not at all, 1 as it was trained; below 0 it pushes away.
-Weight = Annotated[float, Field(ge=-4, le=4)]
+WEIGHTS = (-4.0, 4.0)
+Weight = Annotated[float, Field(ge=WEIGHTS[0], le=WEIGHTS[1])]
 #: Adapters of one render at the most: each is added to every layer it touches, in every pass.
 MOST_ADAPTERS = 4
 
@@ -20,7 +21,7 @@ class AdapterSource(Entry):
     revision: str | None = Field(None, description="branch, tag or, better, a commit hash")
     file: str | None = Field(None, description="the file in the repository: 'pytorch_lora_weights.safetensors'")
     path: Path | None = Field(None, description="a .safetensors file on every worker's machine")
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the file; another one is not loaded")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file, in hex; another one is not loaded")
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -1,7 +1,7 @@
 """From layers to a checked catalog; every fault of every entry at once, with the line it comes from."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import lcm
 from typing import TypeVar
 
@@ -20,18 +20,11 @@ AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
 class Catalog:
-    """The models, pools and adapters of this farm."""
+    """The models and pools of this farm."""
 
-    def __init__(
-        self,
-        models: dict[str, ModelEntry],
-        pools: dict[str, PoolEntry],
-        merged: Merged,
-        adapters: dict[str, AdapterEntry] | None = None,
-    ) -> None:
+    def __init__(self, models: dict[str, ModelEntry], pools: dict[str, PoolEntry], merged: Merged) -> None:
         self.models = models
         self.pools = pools
-        self.adapters = adapters or {}
         self._merged = merged
 
     def model(self, name: str) -> ModelEntry:
@@ -58,10 +51,6 @@ class Catalog:
     def pools_of(self, model: str) -> list[PoolEntry]:
         """The pools that serve a model; nothing can be submitted to one that none serves."""
         return [pool for pool in self.pools.values() if pool.model == model]
-
-    def adapters_of(self, model: str) -> dict[str, AdapterEntry]:
-        """The adapters that were trained for a model, by name."""
-        return {name: entry for name, entry in self.adapters.items() if model in entry.models}
 
     def origin(self, path: str) -> str:
         """Where the value at 'models.NAME.KEY' came from: 'FILE:LINE', a variable, or 'default'."""
@@ -99,13 +88,17 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
         faults += _beyond_the_sharding(pool, models, merged)
     if faults:
         raise CatalogError(faults)
-    return Catalog({name: _divided(entry, pools.values()) for name, entry in models.items()}, pools, merged, adapters)
+    return Catalog({name: _whole(entry, pools, adapters) for name, entry in models.items()}, pools, merged)
 
 
-def _divided(entry: ModelEntry, pools: Iterable[PoolEntry]) -> ModelEntry:
-    """The entry with what its pools ask of a render's tokens: any of them may get it, so it divides in all."""
-    parts = [pool.sharding.sequence_parts for pool in pools if pool.model == entry.name and pool.sharding]
-    return entry.model_copy(update={"sequence_parts": lcm(entry.sequence_parts, *parts)})
+def _whole(entry: ModelEntry, pools: Mapping[str, PoolEntry], adapters: Mapping[str, AdapterEntry]) -> ModelEntry:
+    """The entry with the adapters that were trained for it, and with what its pools ask of a render's tokens.
+
+    Any of the pools may get the render, so it divides in all.
+    """
+    parts = [pool.sharding.sequence_parts for pool in pools.values() if pool.model == entry.name and pool.sharding]
+    mine = {name: adapter for name, adapter in adapters.items() if entry.name in adapter.models}
+    return entry.model_copy(update={"sequence_parts": lcm(entry.sequence_parts, *parts), "adapters": mine})
 
 
 def _beyond_the_sharding(pool: PoolEntry, models: Mapping[str, ModelEntry], merged: Merged) -> Iterator[Fault]:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Required, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
+from pydantic import ConfigDict, Field, GetPydanticSchema, model_validator
 from typing_extensions import TypedDict
 
-#: Names of models, pools and environments: they appear in URLs, queue names and variables.
-NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-Name = Annotated[str, Field(pattern=NAME, max_length=80)]
+from farm.catalog.adapters import AdapterEntry
+from farm.catalog.entry import NAME, Entry, Name
+
 Pixels = Annotated[int, Field(ge=16, le=16_384)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Scale = Annotated[float, Field(ge=1)]  # below 1 pipelines leave guidance out without a word
@@ -17,12 +17,6 @@ DType = Literal["float32", "float16", "bfloat16"]
 _S3 = "s3://"
 #: How the weights of a component are held, instead of in its dtype. What each needs: docs/precision.md.
 Quantization = Literal["int8", "int8-dynamic", "fp8", "fp8-dynamic", "fp8-cast", "nf4", "nvfp4"]
-
-
-class Entry(BaseModel):
-    """What all parts of the catalog share: frozen, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Defaults(TypedDict, total=False):
@@ -154,13 +148,16 @@ class ModelEntry(Entry):
     defaults: Annotated[dict[str, Any], GetPydanticSchema(lambda _, read: read(Defaults))]
     samplers: list[str] = Field(min_length=1)
     flow_shift: float | None = Field(None, gt=0)
-    flow_shift_by_size: list[SizeShift] = []
+    flow_shift_by_size: list[SizeShift] = Field(default=[])
     max_sequence_length: int = Field(gt=0, description="tokens of a prompt; every embedding is padded to it")
     vae_tiling: dict[str, int] | None = None
     memory_gb: float = Field(gt=0)
     seconds_per_step_megapixel: float = Field(gt=0, description="seed of estimates, until measured")
     published: list[str] = Field(default=[], description="figures others published, with their source")
     lock: list[LockedFile] = Field(default=[], description="written by `farm models lock`; empty: not locked")
+    adapters: dict[str, AdapterEntry] = Field(
+        default={}, description="what its renders may name; filled from the section of the same name"
+    )
     sequence_parts: int = Field(
         1, ge=1, description="the tokens of a render must divide by this; pools that split the sequence raise it"
     )
@@ -336,6 +333,27 @@ class PoolEntry(Entry):
     price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
     scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        """Refuse settings that diffusers cannot combine, or that nobody has tried together."""
+        held = {name: kind for name, kind in self.quantization.items() if kind != "fp8-cast"}
+        pairs = (
+            (self.sharding is not None and self.quantization, "sharding", "quantization"),
+            (self.sharding is not None and self.offload != "none", "sharding", f"offload '{self.offload}'"),
+            (self.sharding is not None and self.compile, "sharding", "compile"),
+            (self.offload != "none" and self.compile, f"offload '{self.offload}'", "compile"),
+            (self.offload != "none" and "transformer" in held, f"offload '{self.offload}'", "quantization.transformer"),
+            (
+                self.text_encoder in ("host", "released") and "text_encoder" in self.quantization,
+                f"text_encoder '{self.text_encoder}'",
+                "quantization.text_encoder",
+            ),
+        )
+        for together, one, other in pairs:
+            if together:
+                raise ValueError(f"{one} and {other} do not go together; leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _whole_if_sharded(self) -> Self:

@@ -13,14 +13,29 @@ MAX_SEED = 2**53 - 1
 PICTURES = ("image", "control_image")
 
 
+#: How the key of an uploaded adapter ends; pictures end in the name of their format.
+ADAPTER_SUFFIX = ".safetensors"
+
+
 class InputRef(BaseModel):
-    """An uploaded picture that a render starts from, complete, so that a manifest says which bytes it was."""
+    """An uploaded file that a render starts from, complete, so that a manifest says which bytes it was."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     id: str
     key: str  # in the farm's bucket
     sha256: str  # of the stored file, in hex
+
+
+class AdapterRef(BaseModel):
+    """A LoRA of a render: which file, and how strongly it works. `key`: uploaded; none: the catalog's of that name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str
+    weight: float
+    sha256: str  # of the file, in hex
+    key: str | None = None  # in the farm's bucket
 
 
 class RenderParameters(BaseModel):
@@ -43,6 +58,8 @@ class RenderParameters(BaseModel):
     keep_latents: bool = Field(False, description="the last latents are stored too")
     stop_at_step: int | None = Field(None, gt=0, description="show a draft after so many steps, and wait for a choice")
 
+    loras: tuple[AdapterRef, ...] = Field((), strict=False, description="active in its passes, in this order")
+
     @property
     def frames(self) -> int:
         """Frames of the output; 1 for a still."""
@@ -52,7 +69,9 @@ class RenderParameters(BaseModel):
         """As `renders.parameters` holds it; not to be changed, as it may be the model's own: copies cost admission."""
         values = self.__dict__
         pictures = {name: values[name].model_dump() for name in PICTURES if values.get(name) is not None}
-        return {**values, **pictures} if pictures else values
+        if not pictures and not self.loras:
+            return values
+        return {**values, **pictures, "loras": [adapter.model_dump() for adapter in self.loras]}
 
 
 class SanaParameters(RenderParameters):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import InputRef
+from farm.params.base import ADAPTER_SUFFIX, InputRef
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.samplers import sampler_fault
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
@@ -148,13 +148,17 @@ class Door:
             return self.real("flow_shift", *self.entry.limits.flow_shift)
         return self.entry.shift_for(width, height)
 
+    def uploaded(self, id: str) -> InputRef | None:
+        """The file of that id, if the project has uploaded it."""
+        return self._find_input(id)
+
     def picture(self, field: str) -> InputRef | None:
         """The uploaded picture that a field names; None where it names none, and after a fault."""
         given = getattr(self.request, field)
         if given is None:
             return None
         found = self._find_input(given)
-        if found is None:
+        if found is None or found.key.endswith(ADAPTER_SUFFIX):
             self.refuse(field, f"the project has no picture {shown(given)}; upload it first (farm inputs add FILE)")
         return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from farm.errors import UnknownFamily
 from farm.nearest import did_you_mean
+from farm.params.adapters import adapters_of
 from farm.params.base import (
     PICTURES,
     RenderParameters,
@@ -43,6 +44,7 @@ class Family:
 def common_parameters(door: Door, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same for every family, beside what its own `check` has found: pictures, and where to stop."""
     found: dict[str, Any] = {"stop_at_step": door.stop_at_step(checked["num_inference_steps"])}
+    found["loras"] = adapters_of(door)
     for name in PICTURES:
         if not takes_picture(family.parameters, name):
             door.refuse_given(name, f"{door.entry.name} takes no such picture")

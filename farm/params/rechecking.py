@@ -5,7 +5,7 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import PICTURES, RenderParameters
+from farm.params.base import PICTURES, AdapterRef, InputRef, RenderParameters
 from farm.params.dividing import refuse_undivided
 from farm.params.door import Door
 from farm.params.families import common_parameters, family_named
@@ -43,9 +43,18 @@ class Recheck:
         return found.model_copy(update={"prompt": parameters["prompt"], "seed": parameters["seed"]})
 
     def _check_rest(self, rest: dict[str, Any]) -> RenderParameters | list[Fault]:
-        pictures = {found.id: found for found in stored_pictures(rest).values()}  # checked when they were admitted
+        files = {found.id: found for found in stored_pictures(rest).values()}  # checked when they were admitted
         asked = rest | {name: rest[name]["id"] for name in PICTURES if name in rest}
-        door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=pictures.get)
+        if adapters := [AdapterRef.model_validate(stored) for stored in rest.pop("loras", [])]:
+            asked["loras"] = [{"name": adapter.name, "weight": adapter.weight} for adapter in adapters]
+            files |= {
+                adapter.name: InputRef(id=adapter.name, key=adapter.key, sha256=adapter.sha256)
+                for adapter in adapters
+                if adapter.key
+            }
+        else:
+            asked.pop("loras", None)
+        door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
         values = self._family.check(door)
         values |= common_parameters(door, self._family, values)
         values |= output_parameters(door, values.get("num_frames", 1))

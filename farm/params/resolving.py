@@ -221,7 +221,7 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
         "lane": entry.lane,
         "shape": [shape.width, shape.height, shape.frames],
         "max_sequence_length": parameters.max_sequence_length,
-        "loras": [],
+        "loras": [[adapter.sha256, adapter.weight] for adapter in parameters.loras],
     }
     if parameters.deterministic:
         sealed["alone"] = parameters.model_dump(mode="json")

@@ -31,7 +31,16 @@ SWEPT = (
     "output_quality",
 )
 #: All that a render keeps when it is looked at again by the door of another model.
-CARRIED = (*SWEPT, "keep_latents", "stop_at_step", *PICTURES)
+CARRIED = (*SWEPT, "loras", "keep_latents", "stop_at_step", *PICTURES)
+
+
+class AdapterUse(BaseModel):
+    """An adapter (LoRA) that a job asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str = Field(description="of the catalog, or the id of an uploaded one")
+    weight: float | None = Field(None, description="how strongly it works; none: as the catalog says, or 1")
 
 
 class JobRequest(BaseModel):
@@ -79,6 +88,7 @@ class JobRequest(BaseModel):
     controlnet_conditioning_scale: float | list[float] | None = Field(
         None, description="how closely `control_image` is followed"
     )
+    loras: list[AdapterUse] | None = Field(None, description="adapters of the model, or uploaded ones, with weights")
     stop_at_step: int | None = Field(
         None, ge=1, description="render so many steps, show a draft, and wait for a choice of those that go on"
     )
