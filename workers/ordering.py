@@ -27,6 +27,12 @@ class Ordering:
     def __init__(self, connections: Connections, spool: Path) -> None:
         self._connections = connections
         self._spool = spool
+        self._begun: dict[str, Path] = {}
+
+    def begun(self, render_id: str) -> None:
+        """The engine steps it: what it went on from is not needed any more."""
+        if path := self._begun.pop(render_id, None):
+            path.unlink(missing_ok=True)
 
     def orders(self, renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
         """One for each. Those that were begun before go on from their newest checkpoint, if it can be had."""
@@ -68,7 +74,7 @@ class Ordering:
         if hashlib.sha256(data).hexdigest() != saved.sha256:
             log.warning("a render begins anew: its checkpoint is not what was stored", render=render.id, key=saved.key)
             return None
-        path = self._spool / f"{render.id}-{render.attempt}.begun"
+        path = self._begun[render.id] = self._spool / f"{render.id}-{render.attempt}.begun"
         try:
             path.write_bytes(data)
         except OSError as error:

@@ -86,6 +86,7 @@ class Worker:
             on_death=self._mourn,
             log=log_tail,
         )
+        self._ordering = Ordering(connections, self._spool)
         self._feeder = Feeder(
             connections,
             pool=pool,
@@ -93,7 +94,7 @@ class Worker:
             link=self._link,
             holdings=self._holdings,
             settler=self._settler,
-            ordering=Ordering(connections, self._spool),
+            ordering=self._ordering,
         )
         self._checkpointing = Checkpointing(connections, self._holdings, self._link, worker_id=self.id)
         self._heartbeat = Heartbeat(
@@ -221,6 +222,8 @@ class Worker:
         for step in stepped.steps:
             if holding := self._holdings.step(step.render_id, step.attempt, Phase(step.phase), step.step, step.steps):
                 moved.append(holding)
+                if holding.phase != Phase.ENCODING:
+                    self._ordering.begun(step.render_id)
         self._holdings.moved()
         ended = any(holding.step == holding.steps for holding in moved)
         if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:

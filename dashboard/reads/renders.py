@@ -115,6 +115,15 @@ def find_render(
     return _render(row, files, step, address_of, read_prices(connection))
 
 
+def owned_render(connection: Connection, project_id: str, render_id: str) -> str:
+    """The id of a render of this project in its one form; by primary key. Raises NotFound."""
+    render_id = known_form("render", render_id)
+    found = connection.scalar(select(Render.id).where(Render.id == render_id, Render.project_id == project_id))
+    if found is None:
+        raise missing("render", render_id)
+    return found
+
+
 def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
     """The renders beside this one in its job. One statement (unique index job_id, index)."""
     rows = connection.execute(
