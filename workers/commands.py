@@ -10,6 +10,7 @@ from farm.connections import Connections
 from farm.errors import NotFound
 from farm.logs import configure_logging
 from workers import verify_command
+from workers.models.command import models
 from workers.plans.command import plan
 
 
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("rerender")(rerender)
     verify_command.register(app)
     app.command("plan")(plan)
+    app.add_typer(models(), name="models")
 
 
 def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:

@@ -16,9 +16,7 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
-    IncompleteSnapshotError,
     LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -39,7 +37,6 @@ _ADVICE: tuple[tuple[type[Exception], str], ...] = (
 )
 #: Where the Hub cannot be asked; `kind` of the first that fits.
 _AWAY: tuple[tuple[type[Exception], str], ...] = (
-    (IncompleteSnapshotError, "the cache holds only a part of it, and {away}: fetch the rest with `farm models pull`"),
     (
         LocalEntryNotFoundError,
         "{away}, and the cache does not hold it: fetch it with `farm models pull` when it can be",
@@ -83,6 +80,11 @@ def _fetch(source: Source, local_only: bool) -> Fetched:
     refuse_pickled(chosen, source.repo or "")
     files = [known[path] for path in chosen.paths]
     missing = [file for file in files if not (folder / file.path).exists()]
+    if missing and (local_only or constants.HF_HUB_OFFLINE):
+        raise FetchFailed(
+            f"the cache holds a part of it ({len(missing)} files are missing, as {missing[0].path}), and "
+            f"{_away(local_only)}: fetch the rest with `farm models pull`"
+        )
     if not local_only:
         check_room(folder, sum(file.size or 0 for file in missing), "let HF_HOME name a larger disk")
     snapshot_download(
@@ -133,13 +135,15 @@ def _explain(error: BaseException, local_only: bool) -> str:
         if isinstance(found, HfHubHTTPError) and found.response is not None:
             status = found.response.status_code
             return _STATUS.get(status, f"the Hub ({constants.ENDPOINT}) answers with {status}: try again later")
-    away = f"the Hub ({constants.ENDPOINT}) cannot be reached"
-    if local_only:
-        away = "nobody asked the Hub"
-    elif constants.HF_HUB_OFFLINE or any(isinstance(found, OfflineModeIsEnabled) for found in causes):
-        away = "HF_HUB_OFFLINE is set"
     for kind, advice in _AWAY:
         if any(isinstance(found, kind) for found in causes):
-            return advice.format(away=away)
+            return advice.format(away=_away(local_only))
     # The addresses that the Hub redirects to are signed.
     return re.sub(r"\?\S+", "?…", f"{type(error).__name__}: {error}")
+
+
+def _away(local_only: bool) -> str:
+    """Why the Hub says nothing."""
+    if local_only:
+        return "nobody asked the Hub"
+    return "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"the Hub ({constants.ENDPOINT}) cannot be reached"
