@@ -61,7 +61,6 @@ class SanaFamily(Family):
             asked.prompt,
             prepared.guided,
             negative_prompt=getattr(asked, "negative_prompt", None) or "",
-            num_images_per_prompt=1,
             device=self.device,
             clean_caption=False,
             max_sequence_length=prepared.parameters.max_sequence_length,
