@@ -139,7 +139,7 @@ class Promises:
             family.prepare(wrong)
 
     def test_parameters_of_another_family_are_refused(self, family: Family) -> None:
-        other = parameters("sana" if self.name == "wan" else "wan")
+        other = parameters("sana" if self.name.startswith("wan") else "wan")
         with pytest.raises(Refused, match=self.name):
             family.prepare(RenderOrder("r1", 1, "job", other, 32, 32, 1))
 
@@ -245,17 +245,6 @@ class TestWan(Promises):
         family = tiny_family("wan")
         with pytest.raises(Refused, match="4 k"):
             family.prepare(order(family, num_frames=6))
-
-    def test_a_sampler_that_draws_noise_obeys_the_seed(self, tmp_path: Path) -> None:
-        """The pipeline itself draws from the global state here."""
-        ordered = {"sampler": "dpm++-2m-sde", "seed": 3}
-        runs = []
-        for disturbance in (1, 2):
-            family = tiny_family("wan")
-            torch.manual_seed(disturbance)
-            runs.append(latents_of(family, tmp_path, order(family, **ordered))["r1"])
-        assert torch.equal(*runs)
-
 
 @pytest.mark.parametrize("scale", [1.7, 4.5, 5.3, 7.123])
 @DTYPES
