@@ -35,6 +35,7 @@ class Prospect:
     wanted: Wanted
     sight: LaneSight | None  # none: the model left the catalog
     forecast: Forecast | None
+    drafted: int = 0  # renders of the job that wait for a choice
 
 
 def job_prospect(connection: Connection, connections: Connections, job_id: str, now: float) -> Prospect | None:
@@ -92,7 +93,8 @@ def _prospect(
         runs=runs,
     )
     told = None if _held_back(job, after, sight) and not runs else _forecast(wanted, sight, factor, connections)
-    return Prospect(job, running[0], running[1], after, others.renders + inside if own else 0, wanted, sight, told)
+    before = others.renders + inside if own else 0
+    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, _drafted(connection, job))
 
 
 _ENDED = frozenset({"done", "failed", "cancelled", "expired"})
@@ -129,6 +131,12 @@ def _running(connection: Connection, job: Any) -> tuple[int, int]:
         )
     ).one()
     return row[0], row[1]
+
+
+def _drafted(connection: Connection, job: Any) -> int:
+    """Renders of the job that stopped for a choice, by ix_renders_drafted."""
+    drafted = Render.status == literal_column("'drafted'")
+    return connection.scalar(select(func.count()).where(Render.job_id == job.id, drafted)) or 0
 
 
 def _before_in_flow(connection: Connection, job: Any) -> _Others:

@@ -29,6 +29,7 @@ from scheduler import (
     retiring,
     ringing,
     sweeping,
+    undecided,
 )
 from scheduler.autoscale import autoscaling
 from scheduler.leadership import Leadership
@@ -69,6 +70,7 @@ DUTIES: Sequence[Duty] = (
     quarantining,
     retaining,
     discarding,
+    undecided,
     sweeping,
 )
 

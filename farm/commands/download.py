@@ -19,6 +19,7 @@ class Kind(StrEnum):
     MANIFEST = "manifest"
     POSTER = "poster"
     LATENTS = "latents"
+    DRAFT = "draft"
 
 
 def register(app: typer.Typer) -> None:

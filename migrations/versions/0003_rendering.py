@@ -16,6 +16,8 @@ def upgrade() -> None:
     for column in ("width", "height"):
         op.add_column("inputs", sa.Column(column, sa.Integer()))
     op.add_column("inputs", sa.Column("used_at", sa.Double()))
+    drafted = sa.text("status = 'drafted'")
+    op.create_index("ix_renders_drafted", "renders", ["job_id"], sqlite_where=drafted, postgresql_where=drafted)
     op.create_index(
         "ix_artifacts_checkpoint",
         "artifacts",
