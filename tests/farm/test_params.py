@@ -75,6 +75,7 @@ def test_what_is_left_out_takes_the_models_defaults_and_every_render_is_complete
         "output_format": "mp4",
         "output_quality": 80,
         "keep_latents": False,
+        "loras": (),
         "stop_at_step": None,
     }
     assert shape_of(render, entry).frames == 9
