@@ -356,18 +356,10 @@ class PoolEntry(Entry):
         return self
 
     @model_validator(mode="after")
-    def _whole_if_sharded(self) -> Self:
-        kept = [
-            name
-            for name, given in (
-                ("quantization.transformer", "transformer" in self.quantization),
-                ("offload", self.offload != "none"),
-                ("compile", self.compile),
-            )
-            if given
-        ]
-        if self.sharding is not None and kept:
+    def _ring(self) -> Self:
+        if self.sharding is not None and self.sharding.ring > 1 and self.attention in (None, "native"):
             raise ValueError(
-                f"sharding: a transformer on several devices is split as it is, without {' and '.join(kept)}"
+                "sharding: a ring joins parts of attention by their log-sum-exp, which torch's own attention does not "
+                "give; set 'attention' to one that does, such as 'flash' or '_native_cudnn', or leave 'ring' out"
             )
         return self

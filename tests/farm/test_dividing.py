@@ -79,6 +79,8 @@ def test_weights_and_layers_leave_every_shape_alone(tmp_path: Path) -> None:
         (MODEL, "{by: layers, devices: 4, ring: 2}", "by 'layers' it is not split"),
         (MODEL, "{by: sequence, devices: 4, ring: 3}", "devices (4) must be a multiple of ring (3)"),
         (MODEL, "{by: sequence, devices: 1}", "pools.big.sharding.devices"),
+        (MODEL, "{by: sequence, devices: 4, ring: 2}", "set 'attention' to one that does, such as 'flash'"),
+        (MODEL, "{by: weights, devices: 2}, offload: blocks", "sharding and offload 'blocks' do not go together"),
     ],
 )
 def test_what_no_worker_could_do_is_a_fault_of_the_catalog(

@@ -1,4 +1,4 @@
-"""A loaded pipeline onto the devices of its pool: the transformer split, the rest beside rank 0."""
+"""The transformer of a loaded pipeline onto the devices of its pool; the other parts lie beside rank 0 already."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def place(
     if sharding.by == "layers":
         spread(transformer, devices)
     else:
-        check_splits(transformer, sharding)
+        check_splits(transformer, sharding, device)
         dtype = getattr(torch, entry.dtype.get("transformer", entry.dtype["default"]))
         weights = Weights(
             type(transformer),
@@ -36,9 +36,6 @@ def place(
             pool.attention,
         )
         RankGroup(weights, sharding, devices).lead(transformer)
-    for part in pipeline.components.values():
-        if isinstance(part, torch.nn.Module) and part is not transformer:
-            part.to(device)
 
 
 def _devices(sharding: Sharding, first: torch.device) -> list[torch.device]:

@@ -18,7 +18,7 @@ from farm.catalog.schema import Sharding
 from workers.sharding import ShardingFailed
 
 
-def check_splits(transformer: Any, sharding: Sharding) -> None:
+def check_splits(transformer: Any, sharding: Sharding, device: torch.device) -> None:
     """Raise ShardingFailed where the transformer has no plan for this, or its heads do not divide."""
     kind = type(transformer).__name__
     if sharding.splits_weights and not blocks_of(transformer):
@@ -27,6 +27,8 @@ def check_splits(transformer: Any, sharding: Sharding) -> None:
         return
     if getattr(transformer, "_cp_plan", None) is None:
         raise ShardingFailed(f"diffusers has no plan to split the sequence of {kind}; take by: weights, or layers")
+    if sharding.ring > 1 and device.type == "cpu":
+        raise ShardingFailed("the attention that a ring needs runs on GPUs only; leave 'ring' out on the CPU")
     heads, ulysses = transformer.config.num_attention_heads, sharding.sequence_parts // sharding.ring
     if heads % ulysses:
         fits = [str(parts) for parts in range(2, heads + 1) if heads % parts == 0]
@@ -44,7 +46,7 @@ def blocks_of(transformer: torch.nn.Module) -> list[torch.nn.Module]:
 
 def split(transformer: Any, sharding: Sharding, device: torch.device) -> None:
     """Keep this rank's part, on its device. The process group of the ranks must exist. Raises ShardingFailed."""
-    check_splits(transformer, sharding)
+    check_splits(transformer, sharding, device)
     if sharding.sequence_parts > 1:
         _split_sequence(transformer, sharding, device)
     if sharding.splits_weights:
