@@ -1,8 +1,8 @@
 """Models in a bucket: a copy of the folder under the farm's data folder, file by file as the bucket has them now.
 
-Beside the copy lies `.fetched.json`: the ETag, size and sha256 of each file as it came. A file whose ETag in the bucket
-is another one is fetched again; one that was cut off goes on where it ended. A bucket that cannot be reached is no
-trouble where the copy is complete.
+Beside the copy lies `.fetched.json`: the ETag, size and sha256 of each file as it came, and whether all came. A file
+whose ETag in the bucket is another one is fetched again; one that was cut off goes on where it ended. A bucket that
+cannot be reached is no trouble where the copy is complete.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ class _Copying:
 
     def __init__(self, storage: Storage, prefix: str, copy: Path, source: Source) -> None:
         self._storage, self._prefix, self._copy, self._source = storage, prefix, copy, source
-        self._known = _read_record(copy)
+        self._known, _ = _read_record(copy)
         self._lock = threading.Lock()
 
     def bring_up_to_date(self) -> Fetched:
@@ -90,11 +90,13 @@ class _Copying:
         self._fetch(INDEX, found[INDEX])
         chosen = select(found, read_index(self._copy), self._source.variant, pickle=self._source.pickle)
         refuse_pickled(chosen, self._source.path or "")
+        self._known = {path: known for path, known in self._known.items() if path in chosen.paths}
         wanted = {path: found[path] for path in chosen.paths if not self._has(path, found[path])}
         needed = sum(item.size for item in wanted.values())
         check_room(self._copy, needed, "let FARM_DATA_DIR name a larger disk")
         with ThreadPoolExecutor(AT_ONCE) as threads:
             list(threads.map(self._fetch, wanted, wanted.values()))
+        _write_record(self._copy, self._known, complete=True)
         return _describe(self._copy, self._source, chosen.paths, chosen.weights, self._known)
 
     def _has(self, path: str, item: StoredVersion) -> bool:
@@ -123,34 +125,35 @@ class _Copying:
         os.replace(part, place)
         with self._lock:
             self._known[path] = _Known(item.version, size, digest.hexdigest())
-            _write_record(self._copy, self._known)
+            _write_record(self._copy, self._known, complete=False)
 
 
 def _as_it_is(copy: Path, source: Source) -> Fetched:
-    known = _read_record(copy)
-    if not (copy / INDEX).is_file():
-        raise FetchFailed("there is no copy on this machine: fetch it with `farm models pull`")
-    names = [path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()]
-    chosen = select(names, read_index(copy), source.variant, pickle=source.pickle)
+    known, complete = _read_record(copy)
+    missing = [path for path in known if not (copy / path).is_file()]
+    if not complete or missing:
+        state = f"a part of a copy ({missing[0]} is missing)" if missing else "no whole copy"
+        raise FetchFailed(f"there is {state} on this machine: fetch it with `farm models pull`")
+    chosen = select(known, read_index(copy), source.variant, pickle=source.pickle)
     return _describe(copy, source, chosen.paths, chosen.weights, known)
 
 
 def _describe(copy: Path, source: Source, paths: list[str], weights: list[str], known: Mapping[str, _Known]) -> Fetched:
-    files = [
-        ModelFile(path, known[path].size, known[path].sha256) if path in known else ModelFile(path) for path in paths
-    ]
+    files = [ModelFile(path, known[path].size, known[path].sha256) for path in paths]
     return Fetched(copy, files, weights, "the bucket", source.revision)
 
 
-def _read_record(copy: Path) -> dict[str, _Known]:
+def _read_record(copy: Path) -> tuple[dict[str, _Known], bool]:
+    """The files that came, and whether they are all."""
     try:
         said = json.loads((copy / RECORD).read_text(encoding="utf-8"))
-        return {path: _Known(**values) for path, values in said.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # nothing that could be trusted: all of it is fetched again
+        return {path: _Known(**values) for path, values in said["files"].items()}, said["complete"] is True
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return {}, False  # nothing that could be trusted: all of it is fetched again
 
 
-def _write_record(copy: Path, known: Mapping[str, _Known]) -> None:
+def _write_record(copy: Path, known: Mapping[str, _Known], *, complete: bool) -> None:
+    said = {"complete": complete, "files": {path: asdict(values) for path, values in sorted(known.items())}}
     new = copy / f"{RECORD}.new"
-    new.write_text(json.dumps({path: asdict(values) for path, values in sorted(known.items())}), encoding="utf-8")
+    new.write_text(json.dumps(said), encoding="utf-8")
     os.replace(new, copy / RECORD)
