@@ -14,15 +14,22 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from farm.catalog.schema import ModelEntry, PoolEntry
+from workers.compiling import CompilingFailed
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
 from workers.fetching import Fetched, FetchFailed, fetch
 from workers.models.checking import check
+from workers.offloading import OffloadingFailed
+from workers.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of
+from workers.preparing import prepare_pipeline
 from workers.protocol import EngineFacts
 from workers.sharding import ShardingFailed
 from workers.weights import BadWeights, check_whole, read_index
 
 log = structlog.get_logger(__name__)
+
+#: What the settings of a pool may ask in vain of this machine.
+_SETTINGS = (PrecisionFailed, OffloadingFailed, CompilingFailed)
 
 
 class LoadingFailed(RuntimeError):
@@ -46,6 +53,8 @@ def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loa
         library.set_verbosity_error()
         library.disable_progress_bar()
     try:
+        if pool is not None:
+            check_hardware(pool, device)
         family = find_family(entry.family)
         fetched = fetch(entry)
         folder = fetched.folder
@@ -54,10 +63,10 @@ def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loa
         hashes = _check_hashes(fetched, entry)
         pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
-    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed) as error:
+    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed, *_SETTINGS) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
     log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(hashes))
-    return Loaded(loaded, _facts(entry, device, fetched.revision, hashes))
+    return Loaded(loaded, _facts(entry, pool, device, fetched.revision, hashes))
 
 
 def choose_device(*wishes: str) -> torch.device:
@@ -115,9 +124,11 @@ def _load_pipeline(
             # None: pickled files are read where a component has no safetensors.
             use_safetensors=None if entry.source.pickle else True,
             local_files_only=True,
+            **loading_arguments(pool),
         )
-        if sharding is None:
-            pipeline.to(device)
+        prepare_pipeline(pipeline, folder, entry, pool, device)
+    except (OffloadingFailed, CompilingFailed):
+        raise
     except torch.OutOfMemoryError as error:
         raise LoadingFailed(
             f"{entry.name}: {device} has not enough memory for the weights (the catalog says {entry.memory_gb:g} GB)"
@@ -130,9 +141,6 @@ def _load_pipeline(
     pipeline.set_progress_bar_config(disable=True)
     if entry.vae_tiling is not None:
         pipeline.vae.enable_tiling(**entry.vae_tiling)
-    for part in pipeline.components.values():
-        if isinstance(part, torch.nn.Module):
-            part.eval().requires_grad_(False)
     if sharding is not None and pool is not None:
         from workers.sharding.placing import place  # seconds of imports that a model on one device does not need
 
@@ -140,13 +148,15 @@ def _load_pipeline(
     return pipeline
 
 
-def _facts(entry: ModelEntry, device: torch.device, revision: str | None, hashes: dict[str, str]) -> EngineFacts:
+def _facts(
+    entry: ModelEntry, pool: PoolEntry | None, device: torch.device, revision: str | None, hashes: dict[str, str]
+) -> EngineFacts:
     return EngineFacts(
         model=entry.name,
         family=entry.family,
         source=entry.source.repo or entry.source.path or "",
         revision=revision,
-        precision=entry.precision,
+        precision=precision_of(entry, pool),
         device=_device_name(device),
         torch_threads=torch.get_num_threads(),
         versions={name: version(name) for name in ("torch", "diffusers", "transformers", "latent-farm")},

@@ -1,8 +1,10 @@
 """How many bytes the weights of a part take, as they are and quantized."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
+from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 from torch import nn
 
 from farm.catalog.schema import Quantization
@@ -55,7 +57,11 @@ def _outermost(module: nn.Module, blocks: list[nn.Module]) -> list[nn.Module]:
 
 def _bytes(module: nn.Module, quantization: Quantization | None) -> int:
     total = 0.0
-    skipped = tuple(getattr(module, "_skip_layerwise_casting_patterns", None) or ())
+    skipped = [
+        *DEFAULT_SKIP_MODULES_PATTERN,
+        *(getattr(module, "_skip_layerwise_casting_patterns", None) or ()),
+        *(getattr(module, "_keep_in_fp32_modules", None) or ()),
+    ]
     seen: set[int] = set()
     for name, child in module.named_modules():
         for own, tensor in [*child.named_parameters(recurse=False), *child.named_buffers(recurse=False)]:
@@ -65,7 +71,7 @@ def _bytes(module: nn.Module, quantization: Quantization | None) -> int:
             if quantization is None:
                 total += tensor.nbytes
             elif quantization == "fp8-cast":
-                cast = isinstance(child, _CASTABLE) and not any(pattern in name for pattern in skipped)
+                cast = isinstance(child, _CASTABLE) and not any(re.search(pattern, name) for pattern in skipped)
                 total += tensor.numel() if cast else tensor.nbytes
             elif own == "weight" and isinstance(child, nn.Linear):
                 each, row, shared = _LINEAR[quantization]
