@@ -97,9 +97,11 @@ def _whole(entry: ModelEntry, pools: Mapping[str, PoolEntry], adapters: Mapping[
 
     Any of the pools may get the render, so it divides in all.
     """
-    parts = [pool.sharding.sequence_parts for pool in pools.values() if pool.model == entry.name and pool.sharding]
+    split = [pool.sharding for pool in pools.values() if pool.model == entry.name and pool.sharding]
     mine = {name: adapter for name, adapter in adapters.items() if entry.name in adapter.models}
-    return entry.model_copy(update={"sequence_parts": lcm(entry.sequence_parts, *parts), "adapters": mine})
+    parts = lcm(entry.sequence_parts, *(sharding.sequence_parts for sharding in split))
+    sharded = entry.sharded or bool(split)
+    return entry.model_copy(update={"sequence_parts": parts, "sharded": sharded, "adapters": mine})
 
 
 def _beyond_the_sharding(pool: PoolEntry, models: Mapping[str, ModelEntry], merged: Merged) -> Iterator[Fault]:

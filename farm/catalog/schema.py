@@ -161,6 +161,7 @@ class ModelEntry(Entry):
     sequence_parts: int = Field(
         1, ge=1, description="the tokens of a render must divide by this; pools that split the sequence raise it"
     )
+    sharded: bool = Field(False, description="whether it lies on several devices anywhere; pools that do so set it")
 
     @property
     def lane(self) -> str:

@@ -17,6 +17,9 @@ def adapters_of(door: Door) -> tuple[AdapterRef, ...]:
     if len(asked) > MOST_ADAPTERS:
         door.refuse("loras", f"a render has at most {MOST_ADAPTERS} adapters; seen {len(asked)}")
         return ()
+    if asked and door.entry.sharded:
+        door.refuse("loras", f"{door.entry.name} lies on several devices, and its parts take no adapters; leave it out")
+        return ()
     found = [_one(door, place, use) for place, use in enumerate(asked)]
     names = [use.name for use in asked]
     for place, name in enumerate(names):

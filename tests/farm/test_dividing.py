@@ -66,6 +66,13 @@ def test_pools_that_split_into_different_numbers_are_all_obeyed(tmp_path: Path) 
     assert entries.model(MODEL).sequence_parts == 12
 
 
+def test_adapters_are_refused_where_a_model_lies_on_several_devices(tmp_path: Path) -> None:
+    entries = catalog(tmp_path, "{by: weights, devices: 2}")
+    [(field, message)] = faults_of(entries, loras=[{"name": "some-style"}])
+    assert field == "/loras"
+    assert "its parts take no adapters" in message
+
+
 def test_weights_and_layers_leave_every_shape_alone(tmp_path: Path) -> None:
     for by in ("weights", "layers"):
         entry = catalog(tmp_path, f"{{by: {by}, devices: 8}}").model(MODEL)
