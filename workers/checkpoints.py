@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -67,7 +68,7 @@ class Saved:
             tensor = self.tensors[value["tensor"]]
             if isinstance(present, Tensor):
                 return tensor.to(present.device)
-            return tensor.to(latents.device) if tensor.shape == latents.shape else tensor
+            return tensor.to(latents.device) if tensor.dim() == latents.dim() else tensor
         return value
 
 
@@ -97,8 +98,16 @@ def save(track: Track, path: Path, weights: str) -> None:
         "state": state,
         "trace": [asdict(step) for step in track.trace],
     }
+    # How each lies in memory: sums may go in that order, and round otherwise in another.
+    about["layouts"] = layouts = {
+        name: sorted(range(tensor.dim()), key=lambda axis, tensor=tensor: -tensor.stride(axis))  # type: ignore[misc]
+        for name, tensor in tensors.items()
+    }
     # A copy of each: safetensors refuses tensors that share memory, as a sampler's memory and the latents may.
-    whole = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    whole = {
+        name: tensor.detach().permute(layouts[name]).clone(memory_format=torch.contiguous_format).cpu()
+        for name, tensor in tensors.items()
+    }
     draft = path.with_suffix(".part")
     try:
         save_file(whole, draft, metadata={"latent-farm": json.dumps(about)})
@@ -114,7 +123,11 @@ def load(path: Path, order: RenderOrder, weights: str) -> Saved:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             about = json.loads((file.metadata() or {})["latent-farm"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            # A copy of each: sums may also depend on how memory is aligned, and a file's is not as torch's own.
+            tensors = {
+                name: file.get_tensor(name).clone().permute([layout.index(axis) for axis in range(len(layout))])
+                for name, layout in about["layouts"].items()
+            }
         if about["format"] != FORMAT:
             raise BadCheckpoint(f"its format is {about['format']}, and this worker reads {FORMAT}")
         if about["picture"] != picture_of(order):
@@ -123,11 +136,11 @@ def load(path: Path, order: RenderOrder, weights: str) -> Saved:
             raise BadCheckpoint("it was saved with other weights, or in another precision")
         trace = [StepTrace(**step) for step in about["trace"]]
         return Saved(about["step"], about["steps"], trace, about["sampler"], about["state"], tensors)
+    except BadCheckpoint:
+        raise
     except (OSError, SafetensorError) as error:
         raise BadCheckpoint(f"it cannot be read: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, BadCheckpoint):
-            raise
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadCheckpoint(f"it is not a checkpoint of this farm: {type(error).__name__}: {error}") from error
 
 

@@ -1,6 +1,7 @@
 """Renders to order in the engine's tests, and a loop that takes them to their end."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from workers.families import find_family
 from workers.families.base import Family, Pixels, Track
 from workers.families.sana import SanaFamily
 from workers.loading import load
-from workers.protocol import BatchEnded, FromEngine, RenderBatch, Rendered, RenderOrder
+from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
 from workers.samplers import build_sampler, is_stochastic
 
 CPU = torch.device("cpu")
@@ -91,6 +92,17 @@ def render(family: Family, spool: Path, orders: Sequence[RenderOrder]) -> list[F
     said = run(engine)
     assert isinstance(said[-1], BatchEnded)
     return said
+
+
+def saved_paths(engine: Engine, render_ids: list[str] | None = None) -> dict[str, str]:
+    """The checkpoints that an engine writes now, by render id."""
+    said = engine.save_checkpoints(render_ids)
+    return {message.render_id: message.path for message in said if isinstance(message, Checkpointed)}
+
+
+def with_checkpoint(ordered: RenderOrder, path: str) -> RenderOrder:
+    """The next attempt at the same render, to go on from there."""
+    return replace(ordered, attempt=ordered.attempt + 1, checkpoint=path)
 
 
 def watch_latents(family: Family) -> dict[str, torch.Tensor]:

@@ -19,6 +19,7 @@ EVERY = [(family, sampler) for family, samplers in tiny_pipelines.SAMPLERS.items
 EVERY += [("wan", "dpm++-2m-sde")]
 
 
+@torch.no_grad()
 def begin(family: Family, **changes: Any) -> Track:
     prepared = family.prepare(order(family, **changes))
     return family.start(prepared, family.encode(prepared))
