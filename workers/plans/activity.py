@@ -8,7 +8,7 @@ from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
 from farm.params.sizes import Shape
-from workers.engine import DECODE_PIXELS
+from workers.decoding import DECODE_PIXELS
 from workers.plans.live_memory import peak_bytes
 from workers.plans.parts import Part
 
