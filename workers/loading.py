@@ -13,7 +13,7 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from farm.catalog.schema import ModelEntry, PoolEntry
+from farm.catalog.schema import ModelEntry, PoolEntry, Sharding
 from workers.compiling import CompilingFailed
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
@@ -157,15 +157,20 @@ def _facts(
         source=entry.source.repo or entry.source.path or "",
         revision=revision,
         precision=precision_of(entry, pool),
-        device=_device_name(device),
+        device=_device_name(device, pool.sharding if pool else None),
         torch_threads=torch.get_num_threads(),
         versions={name: version(name) for name in ("torch", "diffusers", "transformers", "latent-farm")},
         weight_sha256=hashes,
     )
 
 
-def _device_name(device: torch.device) -> str:
-    """'NVIDIA H100 80GB HBM3', or 'CPU: ' and the processor's name: kinds, not serial numbers."""
+def _device_name(device: torch.device, sharding: Sharding | None) -> str:
+    """'NVIDIA H100 80GB HBM3', or 'CPU: ' and the processor's name: kinds, not serial numbers.
+
+    Several are told from one, since what they take and the last bits of what they give may differ.
+    """
+    if sharding is not None:
+        return f"{sharding.devices} x {_device_name(device, None)}, by {sharding.by}"
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from farm.catalog.schema import ModelEntry, PoolEntry, Sharding
+from workers.compiling import choose_attention
 from workers.sharding import ShardingFailed
 from workers.sharding.group import RankGroup
 from workers.sharding.layers import spread
@@ -18,10 +19,11 @@ def place(
 ) -> None:
     """Split the pipeline's transformer, which is on the CPU, as the pool says, beginning at `device`.
 
-    Raises ShardingFailed.
+    Raises ShardingFailed, CompilingFailed.
     """
     devices = _devices(sharding, device)
     transformer = pipeline.transformer
+    choose_attention(transformer, pool)
     if sharding.by == "layers":
         spread(transformer, devices)
     else:
