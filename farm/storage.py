@@ -98,6 +98,8 @@ class OpenUpload:
 
 #: Under it lie all artifacts.
 ARTIFACTS = "projects/"
+#: Under it lie the pictures that people uploaded.
+INPUTS = "inputs/"
 _ARTIFACT_KEY = re.compile(r"projects/[^/]+/jobs/[^/]+/renders/([0-9a-f-]{36})/(\d+)/[^/]+")
 
 
@@ -110,6 +112,11 @@ def attempt_of(key: str) -> tuple[str, int] | None:
 def artifact_key(project_id: str, job_id: str, render_id: str, attempt: int, filename: str) -> str:
     """Where a file of one attempt lies in the bucket."""
     return f"projects/{project_id}/jobs/{job_id}/renders/{render_id}/{attempt}/{filename}"
+
+
+def input_key(project_id: str, input_id: str) -> str:
+    """Where an uploaded picture lies in the bucket."""
+    return f"{INPUTS}{project_id}/{input_id}.png"
 
 
 def checkpoint_name(step: int) -> str:

@@ -16,9 +16,11 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.ids import new_id
 from scheduler import (
+    choosing,
     discarding,
     expiring,
     folding,
+    forgetting,
     intaking,
     learning,
     mending,
@@ -69,8 +71,10 @@ DUTIES: Sequence[Duty] = (
     mending,
     quarantining,
     retaining,
+    choosing,
     discarding,
     undecided,
+    forgetting,
     sweeping,
 )
 

@@ -13,6 +13,7 @@ from farm.errors import NotFound, StorageDown
 from farm.storage import StoredFile
 from scheduler import checkpoints
 from scheduler.claims import ClaimedRender
+from workers.inputs import Pictures
 from workers.protocol import RenderOrder
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ class Ordering:
         self._connections = connections
         self._spool = spool
         self._begun: dict[str, Path] = {}
+        self._pictures = Pictures(connections.storage, spool / "pictures")
 
     def begun(self, render_id: str) -> None:
         """The engine steps it: what it went on from is not needed any more."""
@@ -50,6 +52,7 @@ class Ordering:
             height=render.height,
             frames=render.frames,
             checkpoint=str(path) if path else None,
+            inputs=self._pictures.files_for(render.parameters, render.id),
         )
 
     def _saved(self, render_ids: Sequence[str]) -> dict[str, StoredFile]:

@@ -8,7 +8,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.types import ResponseDict
 
 from dashboard.api import (
+    delete_input,
     get_dead_letters,
+    get_inputs,
     get_job,
     get_job_events,
     get_job_intake,
@@ -28,6 +30,7 @@ from dashboard.api import (
     get_workers,
     post_cancellations,
     post_dead_letters_retry,
+    post_inputs,
     post_job_cancel,
     post_job_class,
     post_job_keep,
@@ -72,6 +75,9 @@ _ENDPOINTS = (
     post_job_stream,
     get_job_intake,
     post_uploads,
+    post_inputs,
+    get_inputs,
+    delete_input,
     get_jobs,
     get_job,
     get_job_renders,

@@ -4,6 +4,7 @@ Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
 """
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Problem, ProblemFault, Range
+from dashboard.schemas.inputs import Input, InputPage
 from dashboard.schemas.jobs import (
     Cancelled,
     Event,
@@ -61,6 +62,8 @@ __all__ = [
     "EventList",
     "FailedAttempt",
     "Forecast",
+    "Input",
+    "InputPage",
     "Intake",
     "Job",
     "JobLinks",

@@ -22,7 +22,7 @@ from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
 from farm.params import check_request
 from farm.params.forms import parameters_schema
-from scheduler import admission, quotes
+from scheduler import admission, inputs, quotes
 
 blueprint = Blueprint("submit", __name__)
 
@@ -50,7 +50,11 @@ def send() -> ResponseReturnValue:
     try:
         settings = farm().settings
         asked = check_request(
-            document, farm().catalog, max_renders=settings.max_renders_per_job, classes=settings.class_shares
+            document,
+            farm().catalog,
+            max_renders=settings.max_renders_per_job,
+            classes=settings.class_shares,
+            find_input=inputs.finder(farm(), who.project_id),
         )
         if typed.get("dry_run"):
             return _page(entry, typed, quote=quotes.quote(farm(), project_id=who.project_id, request=asked))

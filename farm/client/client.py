@@ -14,6 +14,7 @@ from farm.client.dead_letters import DeadLetters
 from farm.client.downloading import download_renders
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
+from farm.client.inputs import Inputs
 from farm.client.lists import pages, whole_list
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
@@ -26,7 +27,7 @@ from farm.clock import Clock, system_clock
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls, DeadLetters, Drafts, Questions):
+class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:

@@ -6,6 +6,7 @@ from typing import Any
 from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
 from farm.params.base import MAX_SEED, PICTURES
+from farm.params.choosing import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.sana import CONTROL_SCALES
@@ -13,6 +14,7 @@ from farm.params.sprint import STRENGTHS
 from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
+from farm.plugins import PluginKind, plugin_names
 
 
 def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> dict[str, Any]:
@@ -91,6 +93,13 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
             "enum": [*entry.samplers, None],
             "default": entry.defaults["sampler"],
         },
+        "stop_at_step": {
+            "title": "Stop at step",
+            "description": "show a draft there, and wait for a choice of those that go on",
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": max(1, steps[1] - 1),
+        },
         "deterministic": {
             "title": "Render alone",
             "description": "the same bytes again on the same kind of device, but slower",
@@ -129,6 +138,24 @@ def _output(entry: ModelEntry) -> dict[str, Any]:
             "description": "also store what the VAE decodes",
             "type": ["boolean", "null"],
             "default": False,
+        },
+        "post_processors": {
+            "title": "Post-processors",
+            "description": "plugins that change each output, one after the other",
+            "type": ["array", "null"],
+            "items": {"enum": list(plugin_names(PluginKind.POST_PROCESSOR))},
+            "maxItems": MOST_POST_PROCESSORS,
+        },
+        "scorer": {
+            "title": "Scorer",
+            "description": "a plugin that says how good each output is",
+            "enum": [*plugin_names(PluginKind.SCORER), None],
+        },
+        "keep_best": {
+            "title": "Keep the best",
+            "description": "of the seeds of each prompt, so many keep their output",
+            "type": ["integer", "null"],
+            "minimum": 1,
         },
     }
 
