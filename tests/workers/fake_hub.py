@@ -4,11 +4,17 @@ import hashlib
 import json
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
 #: Files of these kinds lie in LFS, the others in git.
 LFS = (".safetensors", ".bin", ".model")
@@ -68,6 +74,22 @@ class FakeHub:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def standing_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[FakeHub]:
+    """A Hub for this process, with an empty cache in the folder, and no token."""
+    hub = FakeHub()
+    # What huggingface_hub reads from HF_ENDPOINT, HF_HOME and HF_TOKEN as it is imported.
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(folder / "no-token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    disable_progress_bars()
+    yield hub
+    enable_progress_bars()
+    hub.stop()
 
 
 def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:

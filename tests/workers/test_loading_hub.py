@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import constants
-from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
 from farm.catalog import ModelEntry
 from tests.workers import tiny_pipelines
-from tests.workers.fake_hub import FakeHub, Repository
+from tests.workers.fake_hub import FakeHub, Repository, standing_in
 from tests.workers.orders import CPU
 from workers.fetching import FetchFailed, fetch
 from workers.loading import LoadingFailed, load
@@ -24,18 +23,8 @@ WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
-    """A Hub of this test, an empty cache, and no token."""
-    hub = FakeHub()
-    # What huggingface_hub reads from HF_ENDPOINT, HF_HOME and HF_TOKEN as it is imported.
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    disable_progress_bars()
-    yield hub
-    enable_progress_bars()
-    hub.stop()
+    with standing_in(monkeypatch, tmp_path) as hub:
+        yield hub
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import torch
 import yaml
 
 from farm.catalog import load_catalog
+from farm.cli import main
 from farm.settings import Settings
 from tests.workers import tiny_pipelines
-from tests.workers.fake_hub import FakeHub
+from tests.workers.fake_hub import FakeHub, standing_in
 from tests.workers.orders import CPU
 from workers.loading import LoadingFailed, load
 
@@ -25,55 +26,52 @@ WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 class Machine:
     """A machine with a catalog of one model on the Hub and one in a folder, and the command `farm models`."""
 
-    def __init__(self, folder: Path, hub: FakeHub, model: Path) -> None:
-        self.hub, self.folder, self.lock = hub, folder, folder / "lock.yaml"
+    def __init__(
+        self, folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.hub, self.folder, self.lock, self.model = hub, folder, folder / "lock.yaml", folder / "model"
         self.catalog = folder / "catalog.yaml"
-        entries = {}
-        for name, source in (
-            ("hubbed", {"repo": REPO, "revision": "main"}),
-            ("foldered", {"path": str(model)}),
-        ):
-            values = tiny_pipelines.entry("sana", source=source).model_dump(mode="json", exclude={"name"})
-            entries[name] = values
-        self.catalog.write_text(yaml.safe_dump({"models": entries}))
-        self.environment = os.environ | {
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(folder / "hf"),
-            "FARM_CATALOG": f"{self.catalog},{self.lock}",
-            "FARM_DATA_DIR": str(folder / "data"),
+        sources = {"hubbed": {"repo": REPO, "revision": "main"}, "foldered": {"path": str(self.model)}}
+        entries = {
+            name: tiny_pipelines.entry("sana", source=source).model_dump(mode="json", exclude={"name"})
+            for name, source in sources.items()
         }
+        self.catalog.write_text(yaml.safe_dump({"models": entries}))
+        self.lock.write_text("{}\n")
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+        self.variables = {"FARM_CATALOG": f"{self.catalog},{self.lock}", "FARM_DATA_DIR": str(folder / "data")}
+        for name, value in self.variables.items():
+            monkeypatch.setenv(name, value)
 
-    def models(self, *words: str, code: int = 0, **variables: str) -> str:
+    def models(self, *words: str, code: int = 0) -> str:
         """What the command says on both streams; it must end with that code."""
-        if not self.lock.exists():
-            self.lock.write_text("{}\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "farm", "models", *words],
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
+        self._monkeypatch.setattr(sys, "argv", ["farm", "models", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = self._capsys.readouterr()
+        assert ended.value.code == code, said.out + said.err
+        return said.out + said.err
 
     def state(self, name: str) -> str:
         [line] = [line for line in self.models("list").splitlines() if line.startswith(f"{name}\t")]
         return line.split("\t")[2]
 
     def file(self, path: str) -> Path:
-        [found] = (self.folder / "hf" / "hub").rglob(path)
+        [found] = (self.folder / "hub").rglob(path)
         return found
 
 
 @pytest.fixture
-def machine(tmp_path: Path, tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    hub = FakeHub()
-    hub.repository(REPO).commit_folder(tiny_folder("sana"))
-    yield Machine(tmp_path, hub, Path(shutil.copytree(tiny_folder("sana"), tmp_path / "model")))
-    hub.stop()
+def machine(
+    tmp_path: Path,
+    tiny_folder: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Machine]:
+    with standing_in(monkeypatch, tmp_path) as hub:
+        hub.repository(REPO).commit_folder(tiny_folder("sana"))
+        shutil.copytree(tiny_folder("sana"), tmp_path / "model")
+        yield Machine(tmp_path, hub, monkeypatch, capsys)
 
 
 def damage(path: Path) -> None:
@@ -86,7 +84,7 @@ def test_a_model_is_pulled_listed_verified_and_removed(machine: Machine) -> None
     assert machine.state("hubbed") == "not here"
     assert "hubbed: is here and as it should be" in machine.models("pull", "hubbed")
     assert machine.state("hubbed") == "here"
-    assert "hubbed: is as it should be" in machine.models("verify", "hubbed", HF_HUB_OFFLINE="1")
+    assert "hubbed: is as it should be" in machine.models("verify", "hubbed")
 
     damage(machine.file(WEIGHTS))
     said = machine.models("verify", "hubbed", code=1)
@@ -95,6 +93,17 @@ def test_a_model_is_pulled_listed_verified_and_removed(machine: Machine) -> None
     assert "are free again" in machine.models("rm", "hubbed")
     assert machine.state("hubbed") == "not here"
     assert "holds no revision main" in machine.models("rm", "hubbed", code=1)
+
+
+def test_a_process_of_its_own_takes_the_hub_and_the_cache_from_the_environment(machine: Machine) -> None:
+    hub = {"HF_ENDPOINT": machine.hub.url, "HF_HOME": str(machine.folder / "home"), "HF_TOKEN": "mine"}
+    machine.hub.repository(REPO).private = True
+    machine.hub.tokens.add("mine")
+    words = [sys.executable, "-m", "farm", "models", "pull", "hubbed"]
+    done = subprocess.run(words, env=os.environ | hub, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "is here and as it should be" in done.stdout
+    assert list((machine.folder / "home" / "hub").rglob(WEIGHTS))
 
 
 def test_pulling_again_mends_what_is_damaged_and_fetches_nothing_else(machine: Machine) -> None:
@@ -131,7 +140,7 @@ def test_a_lock_pins_the_commit_and_every_file(machine: Machine) -> None:
     # when the branch moves on,
     repository.commit(repository.commits[commit] | {WEIGHTS: b"other weights"})
     # then what is locked is what is fetched, on another machine too.
-    shutil.rmtree(machine.folder / "hf")
+    shutil.rmtree(machine.folder / "hub")
     machine.models("pull", "hubbed")
     assert machine.file(WEIGHTS).read_bytes() == repository.commits[commit][WEIGHTS]
 
@@ -141,7 +150,7 @@ def test_a_folder_that_is_not_as_it_was_locked_is_not_loaded(machine: Machine) -
     entry = load_catalog(Settings(catalog=[machine.catalog, machine.lock])).model("foldered")
     assert load(entry, None, CPU).facts.weight_sha256[WEIGHTS]
 
-    damage(machine.folder / "model" / WEIGHTS)
+    damage(machine.model / WEIGHTS)
     with pytest.raises(LoadingFailed, match=r"is changed: .* where the catalog's lock says"):
         load(entry, None, CPU)
     assert f"{WEIGHTS} is changed" in machine.models("verify", "foldered", code=1)
@@ -150,8 +159,8 @@ def test_a_folder_that_is_not_as_it_was_locked_is_not_loaded(machine: Machine) -
 def test_a_file_that_is_not_in_the_lock_is_not_loaded(machine: Machine) -> None:
     machine.models("lock", "foldered", "--write", str(machine.lock))
     entry = load_catalog(Settings(catalog=[machine.catalog, machine.lock])).model("foldered")
-    added = machine.folder / "model" / "transformer" / "added.safetensors"
-    shutil.copy(machine.folder / "model" / WEIGHTS, added)
+    added = machine.model / "transformer" / "added.safetensors"
+    shutil.copy(machine.model / WEIGHTS, added)
     with pytest.raises(LoadingFailed, match=r"added\.safetensors is not in the lock"):
         load(entry, None, CPU)
 
@@ -175,7 +184,7 @@ def test_a_lock_file_keeps_what_else_it_says(machine: Machine) -> None:
 
 
 def test_pickled_weights_are_loaded_only_where_the_catalog_says_so(machine: Machine) -> None:
-    folder = machine.folder / "model"
+    folder = machine.model
     state = load(tiny_pipelines.entry("sana", folder), None, CPU).family.pipeline.transformer.state_dict()
     torch.save(state, folder / WEIGHTS.replace(".safetensors", ".bin"))
     (folder / WEIGHTS).unlink()

@@ -1,5 +1,6 @@
 """`farm models list | pull | verify | lock | rm`: the models of the catalog and their files on this machine."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -8,6 +9,7 @@ import typer
 from farm.catalog import Catalog, ModelEntry, load_catalog
 from farm.console.speaking import ExitCode, out, say
 from farm.console.tables import print_list
+from farm.errors import FarmError
 from farm.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -23,12 +25,19 @@ Model = Annotated[str, typer.Argument(help="A model of the catalog.")]
 def models() -> typer.Typer:
     """The group of verbs."""
     group = typer.Typer(no_args_is_help=True, help="The models of the catalog and their files on this machine.")
+    group.callback()(_needs)
     group.command("list")(list_models)
     group.command("pull")(pull)
     group.command("verify")(verify)
     group.command("lock")(lock)
     group.command("rm")(rm)
     return group
+
+
+def _needs() -> None:
+    """What a control node does not have."""
+    if find_spec("huggingface_hub") is None:
+        raise FarmError("Models are fetched where they are rendered: pip install 'latent-farm[worker]'.")
 
 
 def list_models() -> None:
