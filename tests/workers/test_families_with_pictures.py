@@ -1,5 +1,6 @@
 """The families that start from a picture or follow one keep the promises of all families, and are diffusers' own."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -7,9 +8,11 @@ from typing import ClassVar
 import pytest
 import torch
 
+from farm.params import JobRequest, parse_parameters, resolve, shape_of
+from farm.params.base import InputRef
 from tests.workers import tiny_pipelines
-from tests.workers.orders import loaded_family, order, render, tiny_family
-from tests.workers.pictures import picture_ref
+from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents
+from tests.workers.pictures import picture_file, picture_ref
 from tests.workers.test_families import DTYPES, GUIDANCE, Promises, latents_of
 from workers.families.base import Refused, Unsuitable
 from workers.families.wan_i2v import WanImageToVideoFamily
@@ -166,3 +169,28 @@ def test_a_picture_that_did_not_come_or_is_none_fails_that_render_alone(name: st
     assert f"without the picture '{field}'" in failed["absent"]
     assert f"the picture '{field}' cannot be read" in failed["broken"]
     assert [message.render_id for message in said if isinstance(message, Rendered)] == ["good"]
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_what_the_door_makes_of_a_short_request_is_the_pipelines_own(name: str, tmp_path: Path) -> None:
+    # Given a request that names its picture,
+    family = tiny_family(name)
+    field = "control_image" if name == "sana-controlnet" else "image"
+    request = JobRequest.model_validate({"model": f"tiny-{name}", "prompt": "a fox", "seed": 3, field: "picture-1"})
+    # when the door completes it, and it is stored and read again,
+    resolved = resolve(
+        request,
+        family.entry,
+        max_renders=1,
+        draw_seed=lambda: 0,
+        find_input=lambda _: InputRef.model_validate(picture_ref(1)),
+    )
+    stored = json.loads(json.dumps(resolved.renders[0].document()))
+    shape = shape_of(parse_parameters(stored), family.entry)
+    ordered = RenderOrder(
+        "r1", 1, "job", stored, shape.width, shape.height, shape.frames, inputs={field: picture_file(1)}
+    )
+    # then what is rendered is what the pipeline makes of the same words.
+    seen = watch_latents(family)
+    render(family, tmp_path, [ordered])
+    assert torch.equal(seen["r1"], call_pipeline(family, stored, "latent"))
