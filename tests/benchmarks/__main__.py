@@ -13,6 +13,9 @@ BENCHMARKS = {
     "autoscale": "tests.benchmarks.autoscale",
     "simulate": "tests.benchmarks.simulate",
     "estimates": "tests.benchmarks.estimates",
+    "batching": "tests.benchmarks.batching",
+    "efficiency": "tests.benchmarks.efficiency",
+    "mixed-traffic": "tests.benchmarks.mixed_traffic",
 }
 
 
