@@ -9,6 +9,7 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 | `farm:live`              | channel | a moment   | workers, and whoever changes  | dashboard (`listen`)   |
 |                          |         |            | a job (`announce`)            |                        |
 | `farm:preview:<render>`  | string  | 2 min      | workers (`show`)              | dashboard (`preview`)  |
+| `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (`embeddings`) |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
 |                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
 
@@ -82,6 +83,10 @@ def _progress_key(job_id: str) -> str:
 
 def _preview_key(render_id: str) -> str:
     return f"farm:preview:{render_id}"
+
+
+def _embedding_key(key: str) -> str:
+    return f"farm:embedding:{key}"
 
 
 def _lane_key(lane: str) -> str:
@@ -187,6 +192,16 @@ class ProgressBoard:
                     yield from _MESSAGES.validate_json(message["data"])
                 except ValidationError:
                     log.warning("unreadable message", channel=LIVE)
+
+    def keep_embeddings(self, key: str, data: bytes, seconds: int) -> None:
+        """Leave the embeddings of a prompt for other engines, for so long."""
+        text = base64.b64encode(data)
+        self._wire.ask(lambda client: client.set(_embedding_key(key), text, ex=seconds), None)
+
+    def embeddings(self, key: str) -> bytes | None:
+        """What an engine left under that key; None when nobody did, or nobody can be asked."""
+        text = self._wire.ask(lambda client: client.get(_embedding_key(key)), None)
+        return base64.b64decode(text) if text else None
 
     def raise_lane(self, lane: str) -> None:
         """Tell the lane's busy workers that something changed for them; call it only after the commit."""

@@ -23,6 +23,7 @@ import structlog
 from farm.catalog import ModelEntry, PoolEntry, load_catalog
 from farm.errors import FarmError
 from farm.logs import configure_logging
+from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
 from workers.protocol import (
     Alive,
@@ -40,6 +41,7 @@ from workers.protocol import (
 
 if TYPE_CHECKING:
     from workers.engine import Engine
+    from workers.loading import Loaded
 
 log = structlog.get_logger(__name__)
 
@@ -159,11 +161,12 @@ def _keep_embeddings(loaded: "Loaded", settings: Settings) -> None:
     from workers.embeddings import EmbeddingCache
 
     if settings.embedding_cache_mb:
-        shelf = ProgressBoard(settings.redis_url, embedding_seconds=settings.embedding_cache_seconds)
+        seconds, url = settings.embedding_cache_seconds, settings.redis_url
         loaded.family.kept = EmbeddingCache(
             loaded.facts,
             most_bytes=settings.embedding_cache_mb * 10**6,
-            shelf=shelf if settings.embedding_cache_seconds else None,
+            shelf=ProgressBoard(url.get_secret_value()) if seconds and url else None,
+            shelf_seconds=seconds,
         )
 
 

@@ -20,12 +20,14 @@ from torch import Tensor
 from farm.catalog.schema import ModelEntry
 from farm.params import RenderParameters, Shape, parse_parameters
 from farm.params.dividing import division_fault
+from workers.adapters import Adapters, adapters_of
 from workers.families.colours import LatentColours
 from workers.protocol import RenderOrder, StepTrace
 from workers.samplers import Sampler, build_sampler, takes_generator
 
 if TYPE_CHECKING:
     from workers.checkpoints import Saved
+    from workers.embeddings import EmbeddingCache
 
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
 Pixels = NDArray[np.uint8]
@@ -158,7 +160,9 @@ class Family(ABC):
         self.pipeline = pipeline
         self.entry = entry
         self.device = device
+        self.kept: EmbeddingCache | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
+        self.adapters = Adapters(pipeline)
 
     def prepare(self, order: RenderOrder) -> Prepared:
         """Type the parameters and check the shape. Raises Refused rather than render another size than
@@ -183,6 +187,10 @@ class Family(ABC):
     def encode(self, prepared: Prepared) -> Embeddings:
         """Run the text encoder over this render's prompts alone."""
 
+    def embed(self, prepared: Prepared) -> Embeddings:
+        """The embeddings of this render's prompts: those that are kept, or encoded now."""
+        return self.encode(prepared) if self.kept is None else self.kept.of(self, prepared)
+
     @abstractmethod
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         """Draw the first latents from the render's own seed and set its own sampler."""
@@ -200,6 +208,11 @@ class Family(ABC):
     def pass_key(self, track: Track) -> Hashable:
         """Tracks with equal keys can share the next transformer pass. It may change along the way."""
         return (tuple(track.latents.shape), track.embeddings.text.shape[1])
+
+    def run_pass(self, tracks: Sequence[Track]) -> list[Tensor]:
+        """`predict` with the adapters of these tracks, which have the same. Raises AdapterUnfit."""
+        self.adapters.use(adapters_of(tracks[0].order, tracks[0].parameters))
+        return self.predict(tracks)
 
     @abstractmethod
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:

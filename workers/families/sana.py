@@ -1,7 +1,7 @@
 """Sana: text to image with one transformer pass for both halves of the guidance."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -67,6 +67,14 @@ class SanaFamily(Family):
             complex_human_instruction=self.instruction(prepared),
         )
         return Embeddings(text, mask, negative, negative_mask)
+
+    def encode_key(self, prepared: Prepared) -> Hashable | None:
+        asked = prepared.parameters
+        negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
+        texts = [
+            text if text is None else self.pipeline._text_preprocessing([text])[0] for text in (asked.prompt, negative)
+        ]
+        return (*texts, prepared.guided, asked.max_sequence_length, tuple(self.instruction(prepared) or ()))
 
     def instruction(self, prepared: Prepared) -> list[str] | None:
         """The pipeline's own complex_human_instruction, or None when the render turned it off."""

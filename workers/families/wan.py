@@ -1,11 +1,12 @@
 """Wan 2.1: text to video, with one transformer pass that sees the prompt and one that does not."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
 from diffusers import WanPipeline
+from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
@@ -66,6 +67,12 @@ class WanFamily(Family):
         )
         dtype = self.pipeline.transformer.dtype
         return Embeddings(text.to(dtype), negative=None if negative is None else negative.to(dtype))
+
+    def encode_key(self, prepared: Prepared) -> Hashable | None:
+        asked = prepared.parameters
+        negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
+        texts = [text if text is None else prompt_clean(text) for text in (asked.prompt, negative)]
+        return (*texts, prepared.guided, asked.max_sequence_length)
 
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         sampler = self.new_sampler(prepared)
