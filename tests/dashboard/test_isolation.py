@@ -37,6 +37,9 @@ ADDRESSES = [
     ("POST", "/api/v1/jobs/{job}/class"),
     ("POST", "/api/v1/jobs/{job}/order"),
     ("POST", "/api/v1/jobs/{job}/model"),
+    ("POST", "/api/v1/jobs/{job}/keep"),
+    ("POST", "/jobs/{job}/keep"),
+    ("POST", "/jobs/{job}/drop"),
     ("POST", "/jobs/{job}/pause"),
     ("POST", "/jobs/{job}/resume"),
     ("POST", "/jobs/{job}/front"),
@@ -61,6 +64,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/jobs/{job}/class": {"json": {"class": "bulk"}},
     "/api/v1/jobs/{job}/order": {"json": {"place": "front"}},
     "/api/v1/jobs/{job}/model": {"json": {"model": "sprint-demo"}},
+    "/api/v1/jobs/{job}/keep": {"json": {"renders": ["018f0000-0000-7000-8000-000000000000"]}},
+    "/jobs/{job}/keep": {"data": {"render": "018f0000-0000-7000-8000-000000000000"}},
     "/jobs/{job}/class": {"data": {"class": "bulk"}},
 }
 
