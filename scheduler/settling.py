@@ -36,6 +36,8 @@ class Output:
     width: int | None = None
     height: int | None = None
     frames: int | None = None
+    score: float | None = None  # of a manifest: what a scorer said of the output
+    kept: bool | None = None  # of one with a score; none: the best are still to be chosen
 
 
 #: Ends that keep files, each with those that it needs.
@@ -58,6 +60,7 @@ class Settlement:
     gpu_seconds: float | None = None  # as the engine measured it: what it is charged in the end
     artifacts: Sequence[Output] = ()
     log_lines: str | None = None  # of a FAILED one: what its worker wrote last, without secrets
+    hopeless: bool = False  # of a FAILED one: it would fail again, so it is not tried again
     observation: Observed | None = None  # of one that is done
 
     def __post_init__(self) -> None:
@@ -166,7 +169,7 @@ def _move(
         move.watt_hours = (render.watt_hours or 0.0) + where.rates.watt_hours(spent)
     if settlement.outcome is Outcome.FAILED:
         move.failures += 1
-        if move.failures >= max_failures:
+        if move.failures >= max_failures or settlement.hopeless:
             move.to = RenderStatus.FAILED
         else:
             move.company = _less_company(connection, render)
@@ -208,6 +211,8 @@ def _store_artifacts(connection: Connection, settlements: Sequence[Settlement], 
             "width": output.width,
             "height": output.height,
             "frames": output.frames,
+            "score": output.score,
+            "kept": output.kept,
             "created_at": now,
         }
         for settlement in settlements

@@ -10,14 +10,16 @@ import stamina
 import structlog
 
 from farm.connections import Connections
-from farm.errors import StorageDown
+from farm.errors import Fault, SettingsError, StorageDown
 from farm.lifecycle import Outcome
+from farm.plugins import PluginKind, PluginMissing, missing, plugin_names
 from farm.storage import artifact_key
 from scheduler.settling import Output, Settlement
 from workers.artifacts import File, make_draft_files, make_files
 from workers.holdings import Holding, Holdings
 from workers.measuring import observe
 from workers.outputs import Unusable
+from workers.plugins import NotAllowed, PluginFailed
 from workers.protocol import Drafted, EngineFacts, Rendered
 from workers.settler import Settler
 
@@ -37,6 +39,10 @@ class Finisher:
         *,
         on_done: Callable[[int], None],
     ) -> None:
+        self._safety_checker = connections.settings.safety_checker
+        if self._safety_checker is not None and self._safety_checker not in plugin_names(PluginKind.SAFETY_CHECKER):
+            fault = Fault("FARM_SAFETY_CHECKER", missing(PluginKind.SAFETY_CHECKER, self._safety_checker))
+            raise SettingsError([fault])
         self._on_done = on_done
         self._connections = connections
         self._holdings = holdings
@@ -71,7 +77,7 @@ class Finisher:
         """Store one render; None if it was revoked while it was stepping."""
         holding = self._holdings.get(rendered.render_id, rendered.attempt)
         outcome = Outcome.DONE if isinstance(rendered, Rendered) else Outcome.DRAFTED
-        reason, outputs = None, list[Output]()
+        reason, outputs, hopeless = None, list[Output](), False
         if holding is None:
             _clear(rendered)
             return None
@@ -79,12 +85,18 @@ class Finisher:
         try:
             pixels = np.load(rendered.pixels_path)
             if isinstance(rendered, Rendered):
-                files = make_files(holding.render, rendered, facts, pixels, finished_at=now)
+                files = make_files(
+                    holding.render, rendered, facts, pixels, finished_at=now, safety_checker=self._safety_checker
+                )
             else:
-                files = make_draft_files(holding.render, rendered, facts, pixels)
+                files = make_draft_files(holding.render, rendered, facts, pixels, safety_checker=self._safety_checker)
             outputs = self._upload(holding, files)
         except Unusable as error:
             outcome, reason = Outcome.FAILED, f"There is no output: {error}."
+        except NotAllowed as error:
+            outcome, reason, hopeless = Outcome.FAILED, f"The output was not stored: {error}.", True
+        except (PluginMissing, PluginFailed) as error:
+            outcome, reason = Outcome.FAILED, f"The output could not be finished: {error}."
         except StorageDown as error:
             outcome, reason = Outcome.RETURNED, f"The output could not be stored: {error}"
         except Exception as error:  # one bad output must not end the thread that stores all others
@@ -100,6 +112,7 @@ class Finisher:
             reason=reason,
             gpu_seconds=rendered.gpu_seconds,
             artifacts=outputs,
+            hopeless=hopeless,
             observation=seen if outputs else None,
         )
 
@@ -119,6 +132,8 @@ class Finisher:
                     width=file.width or None,
                     height=file.height or None,
                     frames=file.frames or None,
+                    score=file.score,
+                    kept=True if file.score is not None and not render.parameters.get("keep_best") else None,
                 )
             )
         return stored

@@ -42,6 +42,7 @@ class EncodedFile:
     width: int
     height: int
     frames: int
+    score: float | None = None  # of a manifest: what the render's scorer said
 
 
 def check_pixels(pixels: Pixels) -> None:

@@ -14,6 +14,7 @@ from farm.manifest import Manifest, StepFacts, summary_line
 from workers.families.base import Family, Pixels, Track
 from workers.loading import Loaded
 from workers.outputs import EncodedFile, encode_output
+from workers.plugins import post_process
 from workers.protocol import RenderOrder
 from workers.recipes import Recipe
 
@@ -48,7 +49,7 @@ def render_again(
         raise ValueError(f"the manifest has {len(manifest.steps)} steps and its sampler takes {track.steps}")
     for step in manifest.steps:
         company, row = ([track], 0) if alone else (_company(track, step), step.row)
-        family.advance(track, family.predict(company)[row])
+        family.advance(track, family.run_pass(company)[row])
     pixels = _decode(family, track, *(1, 0) if alone else (manifest.decode_batch_size, manifest.decode_row))
     return Repeated(
         pixels=pixels,
@@ -60,9 +61,8 @@ def render_again(
 def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
     """Pixels as the output that the manifest's render would have."""
     document = {"model": manifest.model.model_dump(), "parameters": manifest.parameters}
-    return encode_output(
-        pixels, manifest.parameters, Recipe(summary_line(manifest.parameters, manifest.model.name), document)
-    )
+    recipe = Recipe(summary_line(manifest.parameters, manifest.model.name), document)
+    return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, recipe)
 
 
 def _order(manifest: Manifest) -> RenderOrder:

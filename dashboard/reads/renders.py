@@ -56,6 +56,8 @@ class StoredArtifact:
     width: int | None
     height: int | None
     frames: int | None
+    score: float | None
+    kept: bool | None
 
     @property
     def filename(self) -> str:
@@ -172,6 +174,8 @@ def _files() -> Any:
         Artifact.width,
         Artifact.height,
         Artifact.frames,
+        Artifact.score,
+        Artifact.kept,
     )
 
 
@@ -202,6 +206,8 @@ def _render(
         expected=prices.expected(row),
         # Redis may still hold the last steps of a render that has ended.
         progress=schemas.Progress(phase=step.phase, step=step.step, steps=step.steps) if running and step else None,
+        score=next((file.score for file in files if file.score is not None), None),
+        kept=next((file.kept for file in files if file.score is not None), None),
         artifacts=[_artifact(file, address_of(file)) for file in files],
     )
 

@@ -56,6 +56,10 @@ class RenderParameters(BaseModel):
     output_format: str | None = Field(None, description="of the stored file; none (older renders): PNG or MP4")
     output_quality: int | None = Field(None, ge=1, le=100, description="none where the format has no such choice")
     keep_latents: bool = Field(False, description="the last latents are stored too")
+    post_processors: list[str] = Field([], description="plugins that change the output, one after the other")
+    scorer: str | None = Field(None, description="a plugin that says how good the output is")
+    keep_best: int | None = Field(None, gt=0, description="so many of `best_of` keep their output")
+    best_of: int | None = Field(None, gt=0, description="the seeds of one prompt, which follow each other in the job")
     stop_at_step: int | None = Field(None, gt=0, description="show a draft after so many steps, and wait for a choice")
 
     loras: tuple[AdapterRef, ...] = Field((), strict=False, description="active in its passes, in this order")

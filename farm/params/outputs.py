@@ -6,6 +6,7 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.nearest import did_you_mean
+from farm.params.choosing import plugin_parameters
 from farm.params.door import Door
 from farm.params.submission import shown
 
@@ -46,7 +47,7 @@ def default_format(frames: int) -> str:
 
 
 def output_parameters(door: Door, frames: int) -> dict[str, Any]:
-    """`output_format`, `output_quality` and `keep_latents` of renders with that many frames."""
+    """`output_format`, `output_quality`, `keep_latents` and plugins of renders with that many frames."""
     request = door.request
     name = request.output_format if isinstance(request.output_format, str) else default_format(frames)
     quality = request.output_quality if isinstance(request.output_quality, int) else None
@@ -59,7 +60,12 @@ def output_parameters(door: Door, frames: int) -> dict[str, Any]:
             quality = None
     elif found is not None:
         quality = found.quality
-    return {"output_format": name, "output_quality": quality, "keep_latents": bool(request.keep_latents)}
+    found_by_name = plugin_parameters(door)
+    return found_by_name | {
+        "output_format": name,
+        "output_quality": quality,
+        "keep_latents": bool(request.keep_latents),
+    }
 
 
 def _checked(door: Door, name: str, frames: int) -> Format | None:

@@ -31,7 +31,7 @@ SWEPT = (
     "output_quality",
 )
 #: All that a render keeps when it is looked at again by the door of another model.
-CARRIED = (*SWEPT, "loras", "keep_latents", "stop_at_step", *PICTURES)
+CARRIED = (*SWEPT, "loras", "keep_latents", "post_processors", "stop_at_step", *PICTURES)
 
 
 class AdapterUse(BaseModel):
@@ -97,6 +97,9 @@ class JobRequest(BaseModel):
     )
     output_quality: int | list[int] | None = Field(None, description="1 … 100; webp at 100 keeps every bit")
     keep_latents: bool | None = Field(None, description="store what the VAE decodes too, as safetensors")
+    post_processors: list[str] | None = Field(None, description="plugins that change each output, one after the other")
+    scorer: str | None = Field(None, description="a plugin that says how good each output is")
+    keep_best: int | None = Field(None, ge=1, description="of the seeds of each prompt, so many keep their output")
     class_name: str = Field(
         "normal",
         alias="class",

@@ -3,7 +3,9 @@
 from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from farm.tables.base import Base, Id, Name, Seconds
+from farm.tables.base import Base, Double, Id, Name, Seconds
+
+_UNCHOSEN = text("score IS NOT NULL AND kept IS NULL")
 
 
 class Artifact(Base):
@@ -18,6 +20,7 @@ class Artifact(Base):
             sqlite_where=text("kind = 'checkpoint'"),
             postgresql_where=text("kind = 'checkpoint'"),
         ),
+        Index("ix_artifacts_unchosen", "render_id", sqlite_where=_UNCHOSEN, postgresql_where=_UNCHOSEN),
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
     render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"))
@@ -30,6 +33,8 @@ class Artifact(Base):
     width: Mapped[int | None]  # pixels
     height: Mapped[int | None]
     frames: Mapped[int | None]
+    score: Mapped[Double | None]  # of a manifest: what the render's scorer said of its output
+    kept: Mapped[bool | None]  # of one with a score; none: the best of its prompt are still to be chosen
     created_at: Mapped[Seconds]
 
 

@@ -18,6 +18,12 @@ def upgrade() -> None:
     op.add_column("inputs", sa.Column("used_at", sa.Double()))
     drafted = sa.text("status = 'drafted'")
     op.create_index("ix_renders_drafted", "renders", ["job_id"], sqlite_where=drafted, postgresql_where=drafted)
+    op.add_column("artifacts", sa.Column("score", sa.Double()))
+    op.add_column("artifacts", sa.Column("kept", sa.Boolean()))
+    unchosen = sa.text("score IS NOT NULL AND kept IS NULL")
+    op.create_index(
+        "ix_artifacts_unchosen", "artifacts", ["render_id"], sqlite_where=unchosen, postgresql_where=unchosen
+    )
     op.create_index(
         "ix_artifacts_checkpoint",
         "artifacts",
