@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -222,3 +223,13 @@ def test_kill_9_of_a_rank_inside_a_pass_ends_the_group_at_once_and_leaves_no_pro
     assert group.process.returncode == GROUP_LOST
     assert "rank 1 ended with status -9" in log
     assert not rank.is_running()
+
+
+def test_a_rank_ends_when_rank_0_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        rank = subprocess.Popen(
+            [sys.executable, "-m", "workers.sharding.rank", "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()]
+        )
+    ours.close()
+    assert rank.wait(timeout=120) == 0

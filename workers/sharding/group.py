@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -29,6 +30,9 @@ from workers.sharding.telling import send_tensors, take_apart
 from workers.sharding.words import Call, Enlist, Failed, Loaded, Meet, Weights
 
 log = structlog.get_logger(__name__)
+
+#: One that dies takes others with it: so long for them to say so too, and for the thread that hears it to speak first.
+_OTHERS_SECONDS, _LAST_WORDS_SECONDS = 0.2, 2.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class RankGroup:
             try:
                 word = member.wire.recv()
             except EOFError:
-                word = Failed(f"ended with status {member.process.wait()}")
+                word = Failed(f"it ended with status {_status(member.process)}")
             if not isinstance(word, Loaded):
                 self._dismiss()
                 reason = word.reason if isinstance(word, Failed) else repr(word)
@@ -83,6 +87,7 @@ class RankGroup:
     def _look_back(self, _module: Any, _args: Any, output: Any) -> None:
         if output is None:  # the hook is called after an error too
             error = sys.exc_info()[1]
+            time.sleep(_LAST_WORDS_SECONDS)
             self._go_down(f"rank 0 failed in a pass: {type(error).__name__}: {error}")
 
     def _tell(self, word: Any) -> None:
@@ -90,18 +95,16 @@ class RankGroup:
             try:
                 member.wire.send(word)
             except OSError:
+                time.sleep(_LAST_WORDS_SECONDS)
                 self._go_down(f"rank {member.rank} hears nothing any more")
 
     def _watch(self) -> None:
         """Wait for the first rank that says anything, since from here on they only speak of failure."""
-        wires = {member.wire: member for member in self._members}
-        for ready in wait(list(wires)):
-            member = wires[ready]  # type: ignore[index]
-            try:
-                word = member.wire.recv()
-            except (EOFError, OSError):
-                self._go_down(f"rank {member.rank} ended with status {member.process.wait()}")
-            self._go_down(f"rank {member.rank} failed: {word.reason if isinstance(word, Failed) else word!r}")
+        wires = [member.wire for member in self._members]
+        wait(wires)
+        time.sleep(_OTHERS_SECONDS)
+        silent = set(wires) - set(wait(wires, 0))
+        self._go_down("; ".join(_last_word(member) for member in self._members if member.wire not in silent))
 
     def _go_down(self, reason: str) -> None:
         """End this process, and by the closing of their wires the others; also from inside a collective."""
@@ -127,3 +130,21 @@ def _start(rank: int, enlist: Enlist) -> _Member:
     wire = Connection(ours.detach())
     wire.send(enlist)
     return _Member(rank, process, wire)
+
+
+def _last_word(member: _Member) -> str:
+    """Why a rank cannot go on, which has said so or is dead."""
+    try:
+        word = member.wire.recv()
+    except (EOFError, OSError):
+        return f"rank {member.rank} ended with status {_status(member.process)}"
+    return f"rank {member.rank} failed: {word.reason if isinstance(word, Failed) else word!r}"
+
+
+def _status(process: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process that has closed its wire, and is made to end if it lingers."""
+    try:
+        return process.wait(_LAST_WORDS_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

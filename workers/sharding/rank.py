@@ -20,6 +20,7 @@ from diffusers.utils import logging as diffusers_logging
 from farm.catalog.schema import Sharding
 from farm.logs import configure_logging
 from farm.settings import load_settings
+from workers.engine_process import belong_to_parent
 from workers.sharding.splitting import split
 from workers.sharding.telling import put_together, receive_tensors
 from workers.sharding.words import Call, Enlist, Failed, Loaded, Meet
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until rank 0 ends, which ends this process at once. Returns 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m workers.sharding.rank", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="our end of a socket pair, inherited")
+    belong_to_parent()  # as rank 0 does: Ctrl-C is for the worker
     wire = Connection(parser.parse_args(arguments).fd)
     configure_logging(load_settings())
     words: queue.Queue[Any] = queue.Queue()
@@ -90,7 +92,7 @@ def meet_others(store: str, rank: int, sharding: Sharding, device: torch.device)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        store=dist.FileStore(store, sharding.devices),
+        init_method=f"file://{store}",
         rank=rank,
         world_size=sharding.devices,
         device_id=device if device.type == "cuda" else None,
