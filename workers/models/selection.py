@@ -32,7 +32,8 @@ def component_names(index: Mapping[str, object]) -> list[str]:
     return [
         name
         for name, value in index.items()
-        if not name.startswith("_") and isinstance(value, list) and value and value[0] is not None
+        # They are names of arguments; the index comes from whoever wrote the model, and names become folders.
+        if name.isidentifier() and not name.startswith("_") and isinstance(value, list) and value and value[0]
     ]
 
 
@@ -42,14 +43,14 @@ def select(
     """Of all paths of a model, those that loading reads; of weights the `variant` where a component has it."""
     by_component: dict[str, list[str]] = {name: [] for name in component_names(index)}
     for path in sorted(paths):
-        component = path.partition("/")[0]
-        if component in by_component and "/" in path:
+        component, *inside = PurePosixPath(path).parts
+        if component in by_component and inside and ".." not in inside:
             by_component[component].append(path)
     chosen = Selection([], [INDEX], [])
-    for inside in by_component.values():
-        chosen.texts.extend(path for path in inside if path.endswith(_TEXTS))
-        safe = _of_variant([path for path in inside if path.endswith(SAFE)], variant)
-        pickled = _of_variant([path for path in inside if path.endswith(PICKLED)], variant)
+    for there in by_component.values():
+        chosen.texts.extend(path for path in there if path.endswith(_TEXTS))
+        safe = _of_variant([path for path in there if path.endswith(SAFE)], variant)
+        pickled = _of_variant([path for path in there if path.endswith(PICKLED)], variant)
         if safe or pickle:
             chosen.weights.extend(safe or pickled)
         else:
