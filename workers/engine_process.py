@@ -134,11 +134,14 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         from workers.engine import Engine
         from workers.loading import LoadingFailed, choose_device, load
         from workers.previews import Previews
+        from workers.warming import warm_up
 
         _set_up_torch(pool.threads or settings.torch_threads)
         spool.mkdir(parents=True, exist_ok=True)
         try:
             loaded = load(entry, pool, choose_device(pool.device, settings.device))
+            if pool.warm_up:
+                warm_up(loaded.family)
         except LoadingFailed as error:
             failure = str(error)
     if failure is not None:
