@@ -138,6 +138,15 @@ class TestSanaVideo(Promises):
         for each in orders:
             assert torch.allclose(together[each.render_id], self.lone(tmp_path, each), rtol=0, atol=1e-4)
 
+    def test_the_given_frame_stays_in_what_a_draft_expects_the_end_to_be(self) -> None:
+        family = tiny_family("sana-video")
+        prepared = family.prepare(order(family, image=picture_ref()))
+        track = family.start(prepared, family.encode(prepared))
+        with torch.no_grad():
+            expected = family.estimate(track, family.predict([track])[0])
+        assert torch.equal(expected[:, :, :1], track.latents[:, :, :1])
+        assert not torch.equal(expected[:, :, 1:], track.latents[:, :, 1:])
+
     def test_frames_that_the_pipeline_would_drop_are_refused(self) -> None:
         family = tiny_family("sana-video")
         with pytest.raises(Refused, match="4 k"):
