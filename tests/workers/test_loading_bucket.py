@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ from tests.workers.orders import CPU
 from workers.fetching import FetchFailed, fetch
 from workers.loading import LoadingFailed, load
 from workers.models import room
+from workers.models.presence import look
+from workers.models.pulling import pull
+from workers.models.removing import remove
 
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 BUCKET = "models"
@@ -177,3 +181,49 @@ def test_a_full_disk_is_said_before_anything_large_is_fetched(
 
 def test_a_copy_is_where_the_farm_keeps_its_data(place: str, settings: Settings) -> None:
     assert fetch(entry(place), settings).folder == settings.data_dir / "models" / BUCKET / place
+
+
+def test_workers_of_one_machine_fetch_each_file_once(
+    place: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    stream = Storage.stream
+
+    def counted(storage: Storage, key: str, start: int, version: str) -> Iterator[bytes]:
+        asked.append(key)
+        yield from stream(storage, key, start, version)
+
+    monkeypatch.setattr(Storage, "stream", counted)
+    with ThreadPoolExecutor(3) as workers:
+        copies = list(workers.map(lambda _: fetch(entry(place), settings), range(3)))
+    assert copies[0] == copies[1] == copies[2]
+    assert len(asked) == len(set(asked)) == len(copies[0].files)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_explained(
+    place: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Iterator[bytes]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Storage, "stream", full)
+    with pytest.raises(FetchFailed, match=r"the disk is full: free some space, or let FARM_DATA_DIR"):
+        fetch(entry(place), settings)
+
+
+def test_a_copy_is_looked_at_mended_and_removed(place: str, settings: Settings) -> None:
+    model = entry(place)
+    assert look(model, settings).state == "not here"
+    assert pull(model, settings).wrong == {}
+    assert look(model, settings).state == "here"
+
+    path = fetch(model, settings).folder / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1])
+    assert look(model, settings).state == "damaged"
+    assert pull(model, settings).wrong == {}
+
+    size = path.stat().st_size
+    assert remove(model, settings) > size
+    assert look(model, settings).state == "not here"
+    with pytest.raises(FetchFailed, match="no copy"):
+        remove(model, settings)
