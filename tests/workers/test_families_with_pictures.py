@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -13,7 +13,9 @@ from farm.params.base import InputRef
 from tests.workers import tiny_pipelines
 from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents
 from tests.workers.pictures import picture_file, picture_ref
+from tests.workers.test_checkpoints import begin, go, restore
 from tests.workers.test_families import DTYPES, GUIDANCE, Promises, latents_of
+from workers.checkpoints import save
 from workers.families.base import Refused, Unsuitable
 from workers.families.wan_i2v import WanImageToVideoFamily
 from workers.protocol import Rendered, RenderFailed, RenderOrder
@@ -130,10 +132,8 @@ class TestSanaVideo(Promises):
 
     def test_clips_with_and_without_a_picture_render_side_by_side_as_they_would_alone(self, tmp_path: Path) -> None:
         family = tiny_family("sana-video")
-        orders = [
-            order(family, f"r{number}", seed=number, **changes)
-            for number, changes in enumerate([{}, {"image": picture_ref(1)}, {"image": picture_ref(2)}])
-        ]
+        pictures = (None, picture_ref(1), picture_ref(2))
+        orders = [order(family, f"r{seed}", seed=seed, image=picture) for seed, picture in enumerate(pictures)]
         together = latents_of(family, tmp_path, *orders)
         for each in orders:
             assert torch.allclose(together[each.render_id], self.lone(tmp_path, each), rtol=0, atol=1e-4)
@@ -155,7 +155,7 @@ class TestSanaVideo(Promises):
             family.prepare(order(family, num_frames=1, image=picture_ref()))
 
 
-PICTURES = {
+PICTURES: dict[str, dict[str, Any]] = {
     "sprint": {"image": picture_ref(), "strength": 0.9},
     "sana-controlnet": {},
     "wan-i2v": {},
@@ -203,3 +203,18 @@ def test_what_the_door_makes_of_a_short_request_is_the_pipelines_own(name: str, 
     seen = watch_latents(family)
     render(family, tmp_path, [ordered])
     assert torch.equal(seen["r1"], call_pipeline(family, stored, "latent"))
+
+
+@pytest.mark.parametrize(("name", "changes"), [("sprint", {"num_inference_steps": 4}), ("sana-video", {})])
+def test_a_render_from_a_picture_goes_on_from_a_checkpoint_to_the_bit(
+    name: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = PICTURES[name] | changes
+    whole = go(tiny_family(name), begin(tiny_family(name), **asked), 1)
+    save(whole, tmp_path / "1.safetensors", "weights")
+    expected = go(tiny_family(name), whole, whole.steps)
+    another = tiny_family(name)  # as in another process
+    track = restore(another, tmp_path / "1.safetensors", **asked)
+    assert track.step == 1
+    found = go(another, track, track.steps)
+    assert torch.equal(another.final_latents(found), another.final_latents(expected))
