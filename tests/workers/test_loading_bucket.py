@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from farm.catalog import ModelEntry
 from farm.ids import new_id
@@ -227,3 +228,9 @@ def test_a_copy_is_looked_at_mended_and_removed(place: str, settings: Settings) 
     assert look(model, settings).state == "not here"
     with pytest.raises(FetchFailed, match="no copy"):
         remove(model, settings)
+
+
+@pytest.mark.parametrize("path", ["s3://", "s3://models", "s3://models/", "s3:///folder"])
+def test_a_bucket_without_a_folder_is_refused_in_the_catalog(path: str) -> None:
+    with pytest.raises(ValidationError, match="s3://BUCKET/FOLDER"):
+        tiny_pipelines.entry("sana", path)
