@@ -34,11 +34,16 @@ def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to se
 def rerender(
     manifest: Annotated[Path, typer.Argument(help="A manifest.json, as `farm download --kind manifest` fetches it.")],
     to: Annotated[Path | None, typer.Option(help="Write the output that came out to this file.")] = None,
+    given: Annotated[
+        list[Path] | None,
+        typer.Option("--input", metavar="FILE", help="A picture or LoRA that the render was made with."),
+    ] = None,
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
     from farm.catalog import load_catalog
     from farm.manifest import Manifest
     from farm.settings import load_settings
+    from workers.given_files import given_files
     from workers.loading import choose_device, load
     from workers.rerender import encode_again, render_again, set_threads
 
@@ -51,7 +56,8 @@ def rerender(
     )
     set_threads(receipt.environment.torch_threads)
     loaded = load(load_catalog(settings).model(receipt.model.name), None, choose_device(settings.device))
-    repeated = render_again(receipt, loaded)
+    with given_files(receipt, given or [], settings) as inputs:
+        repeated = render_again(receipt, loaded, inputs=inputs)
     if to is not None:
         to.write_bytes(encode_again(receipt, repeated.pixels).data)
     for difference in repeated.differences:

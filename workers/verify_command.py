@@ -1,6 +1,5 @@
 """`farm verify`: is a render what its receipt says?"""
 
-import hashlib
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +8,10 @@ import typer
 
 from farm.client import FarmClient
 from farm.console.speaking import ExitCode, farm_at_hand, out, print_json, say
-from farm.errors import Fault, InvalidRequest, NotFound
+from farm.errors import NotFound
 from farm.manifest import Manifest
+from farm.plugins import PluginMissing
+from workers.given_files import given_files
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +28,8 @@ def verify(
         str | None, typer.Option(help="Load the model as this pool of the catalog does (precision, offloading).")
     ] = None,
     given: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="NAME=FILE", help="A picture that the render started from: image=cat.png."),
+        list[Path] | None,
+        typer.Option("--input", metavar="FILE", help="A picture or LoRA that the render was made with."),
     ] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what came out in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as one line of JSON.")] = False,
@@ -41,22 +42,23 @@ def verify(
     from farm.catalog import load_catalog
     from farm.settings import load_settings
     from workers.loading import LoadingFailed, choose_device, load
+    from workers.plugins import PluginFailed
     from workers.rerender import set_threads
     from workers.verifying import Verdict
     from workers.verifying import verify as make_again
 
     with farm_at_hand() as farm:
         manifest, stored = fetch_receipt(farm, render_id)
-    inputs = read_inputs(manifest, given or [])
     settings = load_settings()
     catalog = load_catalog(settings)
     entry = catalog.model(manifest.model.name)
     wanted = catalog.pool(pool) if pool is not None else None
     set_threads(manifest.environment.torch_threads)
     try:
-        loaded = load(entry, wanted, choose_device(settings.device, wanted.device if wanted else "auto"))
-        found, differences = make_again(manifest, stored, loaded, tolerance=tolerance, inputs=inputs)
-    except (LoadingFailed, ValueError) as error:
+        with given_files(manifest, given or [], settings) as inputs:
+            loaded = load(entry, wanted, choose_device(settings.device, wanted.device if wanted else "auto"))
+            found, differences = make_again(manifest, stored, loaded, tolerance=tolerance, inputs=inputs)
+    except (LoadingFailed, PluginFailed, PluginMissing, ValueError) as error:
         say(f"The render cannot be made again here: {error}", "red")
         raise typer.Exit(ExitCode.REFUSED) from None
     if to is not None:
@@ -98,28 +100,3 @@ def fetch_receipt(farm: FarmClient, render_id: str) -> tuple[Manifest, bytes]:
         if not (manifests and outputs):
             raise NotFound(f"The render {render_id} has no output and manifest; only one that is done can be verified.")
         return Manifest.model_validate_json(manifests[0].read_bytes()), outputs[0].read_bytes()
-
-
-def read_inputs(manifest: Manifest, given: list[str]) -> dict[str, str]:
-    """The local files of the pictures that a render started from, by parameter; each is checked against its hash.
-
-    Raises InvalidRequest with every fault.
-    """
-    told = dict(text.partition("=")[::2] for text in given)
-    wanted = {
-        name: value["sha256"]
-        for name, value in manifest.parameters.items()
-        if isinstance(value, dict) and {"id", "sha256"} <= value.keys()
-    }
-    faults = [Fault("--input", f"this render has no picture {name!r}") for name in told.keys() - wanted.keys()]
-    for name, digest in wanted.items():
-        path = Path(told.get(name, ""))
-        if name not in told:
-            faults.append(Fault("--input", f"the render started from a picture; give {name}=FILE"))
-        elif not path.is_file():
-            faults.append(Fault("--input", f"there is no file {path}"))
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            faults.append(Fault("--input", f"{path} is not the picture that the render started from (other sha256)"))
-    if faults:
-        raise InvalidRequest(faults)
-    return told

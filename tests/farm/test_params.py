@@ -75,6 +75,10 @@ def test_what_is_left_out_takes_the_models_defaults_and_every_render_is_complete
         "output_format": "mp4",
         "output_quality": 80,
         "keep_latents": False,
+        "post_processors": [],
+        "scorer": None,
+        "keep_best": None,
+        "best_of": None,
         "loras": (),
         "stop_at_step": None,
     }
@@ -91,6 +95,24 @@ def test_every_model_renders_its_defaults_and_every_size_it_offers_without_a_not
         assert (shape.width, shape.height) == (width, height)
     default = renders_of(model=name, **needed(name)).renders[0]
     assert (default.width, default.height) == entry.sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "advice"),
+    [
+        (1, 0.3, "take 2 steps or more"),
+        (2, 0.6, "take 0.5 or less"),
+        (3, 0.7, "take 0.66 or less"),
+        (4, 1.0, "take 0.75"),
+    ],
+)
+def test_a_strength_that_leaves_nothing_of_the_picture_is_told(steps: int, strength: float, advice: str) -> None:
+    asked = {"model": "sprint-demo", "image": "a-picture", "num_inference_steps": steps}
+    (notice,) = renders_of(strength=strength, **asked).notices
+    assert notice.startswith("/strength: ")
+    assert advice in notice
+    if steps > 1:
+        assert renders_of(strength=float(advice.split()[1]), **asked).notices == []
 
 
 def test_renders_are_prompts_times_seeds_and_drawn_seeds_are_shared() -> None:

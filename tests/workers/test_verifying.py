@@ -12,15 +12,16 @@ from farm.catalog import load_catalog
 from farm.errors import InvalidRequest
 from farm.manifest import Manifest, summary_line
 from farm.params import JobRequest, resolve, shape_of
+from farm.pictures import clean_picture
 from farm.settings import Settings
 from tests.workers.test_rerender import manifest_of, render_together
 from workers.comparing import compare, decode_file
 from workers.engine import Engine
+from workers.given_files import given_files
 from workers.loading import Loaded, load
 from workers.outputs import encode_output
 from workers.protocol import RenderOrder
 from workers.rerender import encode_again, render_again
-from workers.verify_command import read_inputs
 from workers.verifying import Verdict, verify
 
 
@@ -111,23 +112,32 @@ def test_likeness_is_psnr_and_the_largest_difference() -> None:
         compare(flat, np.repeat(flat, 2, axis=2))
 
 
-def test_a_picture_that_a_render_started_from_is_asked_for_and_checked(tmp_path: Path) -> None:
-    path = tmp_path / "cat.png"
-    Image.new("RGB", (8, 8), "red").save(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    image = {"id": "i1", "key": "inputs/i1", "sha256": digest}
-    manifest = Manifest.model_construct(parameters={"prompt": "x", "image": image})
-    assert read_inputs(manifest, [f"image={path}"]) == {"image": str(path)}
+def test_files_that_a_render_was_made_with_are_asked_for_and_known_by_their_hash(tmp_path: Path) -> None:
+    settings = Settings()
+    path, lora = tmp_path / "cat.jpg", tmp_path / "style.safetensors"
+    Image.new("RGB", (64, 64), "red").save(path)
+    lora.write_bytes(b"weights")
+    stored = clean_picture(path.read_bytes(), most_bytes=10**6, most_pixels=10**6).data
+    digests = [hashlib.sha256(data).hexdigest() for data in (stored, b"weights")]
+    image = {"id": "i1", "key": "inputs/i1", "sha256": digests[0]}
+    style = {"name": "style", "weight": 1.0, "sha256": digests[1]}
+    manifest = Manifest.model_construct(parameters={"prompt": "x", "image": image, "loras": [style]})
+
+    # The picture as it was uploaded is as good as the one that the farm made of it.
+    with given_files(manifest, [lora, path], settings) as files:
+        assert Path(files["image"]).read_bytes() == stored
+        assert Path(files[f"loras/{digests[1]}"]).read_bytes() == b"weights"
+
+    other = tmp_path / "dog.png"
+    Image.new("RGB", (64, 64), "blue").save(other)
     for given, words in (
-        ([], "give image=FILE"),
-        ([f"image={path}.gone"], "there is no file"),
-        ([f"image={path}", "mask=x"], "no picture 'mask'"),
+        ([lora], r"made with a picture \(image\)"),
+        ([path], "made with the LoRA 'style'"),
+        ([path, lora, other], "dog.png is none of the files"),
+        ([path, lora, tmp_path / "gone"], "there is no file"),
     ):
-        with pytest.raises(InvalidRequest, match=words):
-            read_inputs(manifest, given)
-    path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(InvalidRequest, match="other sha256"):
-        read_inputs(manifest, [f"image={path}"])
+        with pytest.raises(InvalidRequest, match=words), given_files(manifest, given, settings):
+            pass
 
 
 def _recipe(manifest: Manifest) -> object:
