@@ -4,7 +4,6 @@ It owns the loop and lends the family's parts to it. Renders join at the next st
 carries its own sampler, seed and progress; those with equal pass keys share one transformer pass.
 """
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from copy import copy
@@ -15,14 +14,14 @@ import torch
 
 from farm.errors import FarmError
 from farm.lifecycle import Phase
-from workers import checkpoints
 from workers.batches import Batches
+from workers.beginning import begin
 from workers.companies import (
     DeviceLost,
     Outcome,
+    free_memory,
     is_device_lost,
     is_out_of_memory,
-    synchronize,
 )
 from workers.decoding import Decoded, Decoding
 from workers.families.base import Family, Track
@@ -100,7 +99,7 @@ class Engine:
         """Forget a render wherever it is; nothing more is said about it. Unknown ids are ignored."""
         self._tracks.pop(render_id, None)
         self._parked.pop(render_id, None)
-        self._waiting = deque(waiting for waiting in self._waiting if _id(waiting) != render_id)
+        self._waiting = deque(waiting for waiting in self._waiting if waiting.render_id != render_id)
         for track in self._decoding.tracks:
             if track.order.render_id == render_id:
                 self._spool.forget(track)
@@ -111,7 +110,7 @@ class Engine:
         """Keep these aside from the next step on, in host memory; not those that are finished but for the decoding."""
         parked = []
         for render_id in render_ids:
-            waiting = next((waiting for waiting in self._waiting if _id(waiting) == render_id), None)
+            waiting = next((waiting for waiting in self._waiting if waiting.render_id == render_id), None)
             if waiting is not None:
                 self._waiting.remove(waiting)
                 self._parked[render_id] = waiting
@@ -149,7 +148,7 @@ class Engine:
         Raises DeviceLost.
         """
         inside = len(self._tracks) + len(self._decoding.tracks)
-        if self._may_begin(inside):
+        if began := self._may_begin(inside):
             yield from self._begin(self._waiting.popleft(), inside)
         elif self._decoding.beside or self._decoding.flying:
             self._decoding.begin()
@@ -161,7 +160,7 @@ class Engine:
         elif self._tracks:
             self._decode_next = True
             yield from self._pass()
-        yield from self._decoded(self._decoding.ended(seconds=0 if self._tracks or self._waiting else _WAIT_SECONDS))
+        yield from self._decoded(self._decoding.ended(seconds=0 if self._tracks or began else _WAIT_SECONDS))
         yield from self._batches.pop_ended()
 
     def _may_begin(self, inside: int) -> bool:
@@ -174,43 +173,27 @@ class Engine:
     def _begin(self, first: RenderOrder | Aside, inside: int) -> Iterator[FromEngine]:
         """Make one render's track, or bring it back; without memory for it, wait until others have left."""
         order = first if isinstance(first, RenderOrder) else first.order
-        started = time.perf_counter()
         try:
             if isinstance(first, Aside):
                 track = first.back(self._family.device)
             else:
                 steps = order.parameters.get("num_inference_steps", 0)  # until the sampler says how many passes
                 yield Stepped([RenderStep(order.render_id, order.attempt, Phase.ENCODING, 0, steps)])
-                track = self._new_track(order)
-            synchronize(self._family.device)
+                track = begin(self._family, order, self._weights)
         except Exception as error:
             if inside and is_out_of_memory(error):
+                free_memory(self._family.device)
                 self._most_inside = inside
                 self._waiting.appendleft(first)
                 yield MemoryFits(order.width, order.height, order.frames, inside)
             else:
                 yield self._failed(order, "preparing it", error)
             return
-        if isinstance(first, RenderOrder):
-            track.seconds["encode"] = track.gpu_seconds = time.perf_counter() - started
-            track.seconds["steps"] = 0.0
         if track.finished:
             self._decoding.put(track)
         else:
             self._tracks[order.render_id] = track
         yield Stepped([_progress(track)])
-
-    def _new_track(self, order: RenderOrder) -> Track:
-        """Prompts encoded, and the first latents, or those of the checkpoint."""
-        prepared = self._family.prepare(order)
-        embeddings = self._family.embed(prepared)
-        if order.checkpoint is not None:
-            try:
-                saved = checkpoints.load(Path(order.checkpoint), order, self._weights)
-                return self._family.restore(prepared, embeddings, saved)
-            except checkpoints.BadCheckpoint as error:
-                log.warning("begins anew, as its checkpoint is of no use", render=order.render_id, reason=str(error))
-        return self._family.start(prepared, embeddings)
 
     def _pass(self) -> Iterator[FromEngine]:
         """One transformer pass for the pass key that waited longest, then each track's own sampler step."""
@@ -257,27 +240,27 @@ class Engine:
             self._decoding.put(likeness)
 
     def _decoded(self, outcomes: list[Decoded]) -> Iterator[FromEngine]:
-        """Deliver what has been decoded."""
+        """Deliver what has been decoded, each or its failure."""
         for outcome in outcomes:
-            track = outcome.track
+            track, pixels = outcome.track, outcome.made
             track.gpu_seconds += outcome.seconds
             track.seconds["decode"] = outcome.seconds
+            said: FromEngine
             if outcome.error is not None:
-                failure = self._failed(track.order, "decoding", outcome.error)
-            elif outcome.made is None:
-                reason = "the output holds values that are not numbers (NaN)"
-                failure = self._failed(track.order, "decoding", None, reason)
+                said = self._failed(track.order, "decoding", outcome.error)
+            elif pixels is None:
+                said = self._failed(track.order, "decoding", None, "the output holds values that are not numbers (NaN)")
             else:
+                self._previews.learn(track, pixels)
                 try:
-                    yield self._spool.deliver(track, outcome.made, len(outcome.company), outcome.row)
+                    said = self._spool.deliver(track, pixels, len(outcome.company), outcome.row)
+                    self._leave(track.order.render_id)
                 except OSError as error:
                     reason = f"the spool folder took no pixels: {error}"
-                    failure = self._failed(track.order, "saving", None, reason, blame=False)
-                else:
-                    self._leave(track.order.render_id)
-                    continue
-            self._spool.forget(track)
-            yield failure
+                    said = self._failed(track.order, "saving", None, reason, blame=False)
+            if isinstance(said, RenderFailed):
+                self._spool.forget(track)
+            yield said
 
     def _failed(
         self, order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, blame: bool = True
@@ -298,10 +281,6 @@ class Engine:
     def _leave(self, render_id: str) -> None:
         self._previews.forget(render_id)
         self._batches.leave(render_id)
-
-
-def _id(waiting: RenderOrder | Aside) -> str:
-    return waiting.render_id if isinstance(waiting, RenderOrder) else waiting.order.render_id
 
 
 def _progress(track: Track) -> RenderStep:

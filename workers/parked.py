@@ -19,6 +19,10 @@ class Aside:
     moved: frozenset[int]
 
     @property
+    def render_id(self) -> str:
+        return self.track.order.render_id
+
+    @property
     def order(self) -> RenderOrder:
         return self.track.order
 

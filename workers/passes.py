@@ -29,7 +29,7 @@ class Passes:
         limit = self._rows.get(key, len(company))
         for begin in range(0, len(company), limit):
             part = company[begin : begin + limit]
-            outcomes = in_company(self._family.predict, part, self._family.device)
+            outcomes = in_company(self._family.run_pass, part, self._family.device)
             fitted = [len(outcome.company) for outcome in outcomes if outcome.short_of_memory]
             if fitted and not crowded:  # ask for no more rows than this from now on
                 self._rows[key] = max(fitted)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import structlog
 from PIL import Image
 
-from workers.companies import is_device_lost
+from workers.companies import DeviceLost, is_device_lost, is_out_of_memory
 from workers.families.base import Family, Pixels, Track
 from workers.protocol import Previewed
 
@@ -47,12 +47,20 @@ class Previews:
             data = encode_preview(self._family.preview(track), track)
         except Exception as error:
             if is_device_lost(error):
-                raise
-            self._seconds = None  # a preview is worth no trouble
-            log.warning("no previews from here on", error=type(error).__name__, exc_info=error)
+                raise DeviceLost(f"{type(error).__name__}: {error}") from error
+            if not is_out_of_memory(error):
+                self._seconds = None  # a preview is worth no trouble
+                log.warning("no previews from here on", error=type(error).__name__, exc_info=error)
             return
         self._cost = self._clock() - began
         yield Previewed(track.order.render_id, track.order.attempt, track.step, track.steps, data)
+
+    def learn(self, track: Track, pixels: Pixels) -> None:
+        """Let the family's colours learn from what has been decoded, unless it was cut to another size."""
+        order, colours = track.order, self._family.colours
+        whole = pixels.shape[-3:-1] == (order.height, order.width)
+        if self._seconds is not None and whole and not colours.enough:
+            colours.learn(self._family.final_latents(track), pixels)
 
     def forget(self, render_id: str) -> None:
         self._shown.pop(render_id, None)
