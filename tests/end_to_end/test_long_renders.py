@@ -107,7 +107,8 @@ def test_a_bulk_clip_is_set_aside_for_an_urgent_one_and_comes_out_with_the_same_
     assert farm.file(farm.renders(bulk.id)[0].id, "output") == uninterrupted
 
 
-def test_a_running_clip_shows_what_it_looks_like_so_far(farm: RunningFarm) -> None:
+def test_a_running_clip_shows_what_it_looks_like_so_far(farm: RunningFarm, uninterrupted: bytes) -> None:
+    # The engine has learnt the colours of latents from a clip that it decoded.
     job = farm.client.submit("wan-demo", **CLIP, **LONG)
     [render] = farm.renders(job.id)
 
