@@ -26,12 +26,24 @@ def sprint_parameters(door: Door) -> dict[str, Any]:
     if request.image is None:
         door.refuse_given("strength", "it says how far a picture is noised, and there is no image")
     width, height = door.size()
+    steps = door.whole("num_inference_steps", *entry.limits.steps)
+    strength = None if request.image is None else door.real("strength", *STRENGTHS)
+    if strength is not None and steps - steps * strength < 1:
+        door.tell("strength", _nothing_left(steps, strength))
     return {
         "width": width,
         "height": height,
-        "num_inference_steps": door.whole("num_inference_steps", *entry.limits.steps),
+        "num_inference_steps": steps,
         "guidance_scale": door.real("guidance_scale", *entry.limits.guidance),
         "sampler": door.sampler(),
         "complex_human_instruction": door.instruction(),
-        "strength": None if request.image is None else door.real("strength", *STRENGTHS),
+        "strength": strength,
     }
+
+
+def _nothing_left(steps: int, strength: float) -> str:
+    """Whole steps are left out, and the first of all begins with noise alone."""
+    if steps == 1:
+        return "with one step nothing of the picture is left, whatever the strength; take 2 steps or more"
+    most = (steps - 1) / steps
+    return f"nothing of the picture is left with {steps} steps at {strength:g}; take {int(most * 100) / 100:g} or less"
