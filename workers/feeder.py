@@ -60,7 +60,7 @@ class Feeder:
         self._holdings = holdings
         self._settler = settler
         lane = connections.catalog.model(self._pool.model).lane
-        self._sizes = BatchSizes(connections, lane=lane, most=self._pool.max_batch)
+        self._sizes = BatchSizes(connections, lane=lane, pool=self._pool)
         self._leasing = Leasing(connections, pool=pool, lane=lane, worker_id=worker_id, sizes=self._sizes)
         self._ordering = ordering
         self._parking = Parking(connections.settings, link=link, holdings=holdings, sizes=self._sizes)

@@ -31,6 +31,17 @@ def upgrade() -> None:
         sqlite_where=sa.text("kind = 'checkpoint'"),
         postgresql_where=sa.text("kind = 'checkpoint'"),
     )
+    op.create_table(
+        "memory_limits",
+        sa.Column("pool", sa.String(200), nullable=False),
+        sa.Column("device", sa.String(100), nullable=False),
+        *(sa.Column(side, sa.Integer(), nullable=False) for side in ("width", "height", "frames")),
+        sa.Column("held", sa.String(64), nullable=False),
+        sa.Column("renders", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["pool"], ["pools.name"], name=op.f("fk_memory_limits_pool_pools")),
+        sa.PrimaryKeyConstraint("pool", "device", "width", "height", "frames", name=op.f("pk_memory_limits")),
+    )
 
 
 def _allow(before: str, after: str) -> None:
