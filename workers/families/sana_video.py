@@ -7,7 +7,6 @@ import torch
 from diffusers import SanaImageToVideoPipeline, SanaVideoPipeline
 from torch import Tensor
 
-from farm.catalog.schema import ModelEntry
 from workers.families.base import Embeddings, Pixels, Prepared, Refused, Track
 from workers.families.clips import decode_clips
 from workers.families.pictures import picture_of
@@ -20,10 +19,6 @@ class SanaVideoFamily(SanaFamily):
     """SANA-Video 2B. The same weights make clips from text alone and from a first picture."""
 
     pipeline_class: ClassVar[type[Any]] = SanaVideoPipeline
-
-    def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
-        super().__init__(pipeline, entry, device)
-        self._from_picture = SanaImageToVideoPipeline(**pipeline.components)
 
     def check_shape(self, prepared: Prepared) -> None:
         order, asked = prepared.order, prepared.parameters
@@ -54,10 +49,12 @@ class SanaVideoFamily(SanaFamily):
         rest = (channels, order.height, order.width, order.frames, torch.float32, self.device, generator)
         if _has_picture(prepared):
             # Scaled to the rendered size without keeping its proportions, as the pipeline does it.
-            pixels = self._from_picture.video_processor.preprocess(
+            pixels = self.pipeline.video_processor.preprocess(
                 picture_of(prepared, "image"), height=order.height, width=order.width
-            )
-            begun: Tensor = self._from_picture.prepare_latents(pixels.to(self.device, dtype=torch.float32), 1, *rest)
+            ).to(self.device, dtype=torch.float32)
+            # The other pipeline's method on this one, which has the same parts: a second pipeline would hold on to
+            # those that are to be let go of.
+            begun: Tensor = SanaImageToVideoPipeline.prepare_latents(self.pipeline, pixels, 1, *rest)
             return begun
         latents: Tensor = self.pipeline.prepare_latents(1, *rest)
         return latents
