@@ -70,7 +70,8 @@ def _prospect(
     sight = look(connection, connections.catalog, entry, now, connections.settings.worker_gone_seconds)
     factor, spread = _correction(connection, entry, sight, job.id)
     others = _before_in_flow(connection, job)
-    left = max(job.left - running[0], 0)  # renders of the job that wait
+    drafted = _drafted(connection, job)
+    left = max(job.left - running[0] - drafted, 0)  # renders of the job that wait for a worker
     own, inside = left, 0
     if render is not None:
         # The first of a job go first: those before its index that still wait.
@@ -92,9 +93,11 @@ def _prospect(
         not_before=max(0.0, (job.not_before or 0.0) - now),
         runs=runs,
     )
-    told = None if _held_back(job, after, sight) and not runs else _forecast(wanted, sight, factor, connections)
+    undecided = drafted > 0 and (left == 0 if render is None else render.status == RenderStatus.DRAFTED.value)
+    silent = (undecided or _held_back(job, after, sight)) and not runs
+    told = None if silent else _forecast(wanted, sight, factor, connections)
     before = others.renders + inside if own else 0
-    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, _drafted(connection, job))
+    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, drafted)
 
 
 _ENDED = frozenset({"done", "failed", "cancelled", "expired"})

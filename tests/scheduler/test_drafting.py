@@ -12,11 +12,15 @@ from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile, checkpoint_name
 from farm.tables import Artifact, Project
 from scheduler import undecided
+from scheduler.backlog import backlog
 from scheduler.checkpoints import Checkpoint, keep, newest
 from scheduler.claims import ClaimedRender
 from scheduler.control import Chosen, Siblings, cancel_render, keep_drafts, pause_job, resume_job
+from scheduler.prospects import job_prospect
+from scheduler.reasons import job_reason
 from scheduler.settling import Output, Settled, Settlement, settle
 from tests.scheduler.jobs import (
+    LANE,
     assert_books_are_right,
     attempt_rows,
     claim_some,
@@ -106,6 +110,22 @@ class TestDrafted:
 
         with pytest.raises(ValueError, match="checkpoint"):
             replace(whole, artifacts=whole.artifacts[:1])
+
+    def test_drafts_wait_for_people_and_so_no_worker_is_wanted_for_them(
+        self, connections: Connections, project: str
+    ) -> None:
+        job = drafted_job(connections, project, 2)
+        with read(connections.engine) as connection:
+            assert backlog(connection, LANE, connections.clock()).renders == 0
+
+            seen = job_prospect(connection, connections, job, connections.clock())
+        assert seen is not None
+        assert seen.forecast is None
+        assert job_reason(seen, {"normal": 1.0}, connections.clock()).kind == "drafted"
+
+        keep_drafts(connections, job, ids_of(connections, job)[:1], project)
+        with read(connections.engine) as connection:
+            assert backlog(connection, LANE, connections.clock()).renders == 1
 
 
 class TestKeep:
