@@ -14,6 +14,7 @@ BENCHMARKS = {
     "simulate": "tests.benchmarks.simulate",
     "estimates": "tests.benchmarks.estimates",
     "batching": "tests.benchmarks.batching",
+    "neighbours": "tests.benchmarks.neighbours",
     "efficiency": "tests.benchmarks.efficiency",
     "mixed-traffic": "tests.benchmarks.mixed_traffic",
 }

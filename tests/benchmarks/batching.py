@@ -43,9 +43,9 @@ class Sizes:
     """How much is measured."""
 
     rows: int = 8
-    renders: int = 40  # of the engine in a round
+    renders: int = 32  # of the engine in a round
     single: int = 5  # of each, one by one, in a round
-    rounds: int = 7
+    rounds: int = 5
 
 
 QUICK = Sizes(rows=4, renders=8, single=1, rounds=1)

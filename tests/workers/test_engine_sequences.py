@@ -8,10 +8,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workers.orders import batch, order, render, run, saved_paths, tiny_family, watch_latents, with_checkpoint
+from tests.workers.orders import (
+    batch,
+    order,
+    pixels_of,
+    render,
+    run,
+    saved_paths,
+    tiny_family,
+    watch_latents,
+    with_checkpoint,
+)
 from workers.engine import Engine
 from workers.families.base import Family
-from workers.protocol import FromEngine, Rendered, RenderFailed, RenderOrder
+from workers.protocol import BatchEnded, FromEngine, Rendered, RenderFailed, RenderOrder
 
 CHANGES: list[dict[str, Any]] = [
     {"num_inference_steps": 2},
@@ -34,6 +44,47 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> dict[int, torch.Tensor]:
         render(renderer, spool, [order(renderer, **changes)])
         finals[kind] = seen["r1"]
     return finals
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    joins=st.lists(
+        st.tuples(st.integers(0, len(CHANGES) - 1), st.integers(0, 12), st.none() | st.integers(0, 12)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_whatever_joins_and_leaves_each_render_is_what_it_is_alone(
+    joins: list[tuple[int, int, int | None]], lone: dict[int, torch.Tensor], tmp_path_factory: Any
+) -> None:
+    """joins: for each render its kind, the tick at which it joins, and how many ticks later it is dropped."""
+    spool = tmp_path_factory.mktemp("spool")
+    family = tiny_family("sana")
+    seen = watch_latents(family)
+    engine = Engine(family, spool)
+    said: list[FromEngine] = []
+    dropped: set[str] = set()
+    for tick in range(26):
+        for number, (kind, joined, stay) in enumerate(joins):
+            name = f"r{number}"
+            if joined == tick:
+                engine.admit(batch([order(family, name, **CHANGES[kind])], f"b{number}"))
+            if stay is not None and joined + stay == tick:
+                engine.drop(name)
+                if name not in pixels_of(said):
+                    dropped.add(name)
+        said.extend(engine.step())
+    said += run(engine)
+    names = {f"r{number}" for number in range(len(joins))}
+    assert pixels_of(said).keys() == names - dropped
+    assert not [message for message in said if isinstance(message, RenderFailed)]
+    ended = [message.batch_id for message in said if isinstance(message, BatchEnded)]
+    assert sorted(ended) == [f"b{number}" for number in range(len(joins))]
+    for number, (kind, _, _) in enumerate(joins):
+        if f"r{number}" not in dropped:
+            expected = lone[kind]
+            assert (seen[f"r{number}"] - expected).abs().max() <= 1e-5 * expected.abs().max()
+    shutil.rmtree(spool)
 
 
 class Trouble:
