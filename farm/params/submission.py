@@ -24,6 +24,8 @@ SWEPT = (
     "guidance_scale",
     "sampler",
     "flow_shift",
+    "strength",
+    "controlnet_conditioning_scale",
     "complex_human_instruction",
     "negative_prompt",
     "deterministic",

@@ -1,12 +1,13 @@
 """What people send as a picture: what is stored of it, and what is refused."""
 
 import io
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from farm.errors import FarmError, InvalidRequest, TooLarge
+from farm.errors import InvalidRequest, TooLarge
 from farm.pictures import CleanPicture, clean_picture
 
 
@@ -90,7 +91,5 @@ def test_whatever_is_cut_off_or_changed_is_a_picture_or_refused() -> None:
         data = saved(Image.effect_noise((32, 32), 50).convert("RGB"), kind)
         for place in range(0, len(data), 7):
             for broken in (data[:place], data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]):
-                try:
+                with suppress(InvalidRequest):  # and nothing else
                     clean(broken)
-                except FarmError as refused:
-                    assert "picture" in str(refused)
