@@ -62,7 +62,7 @@ class _Draft:
         """GPU-seconds from the draft to the end, as far as the first part tells."""
         parameters, stop = self.parameters, self.parameters["stop_at_step"]
         passes = passes_of(parameters["sampler"], parameters["num_inference_steps"])
-        return self.estimate * max(passes - stop, 0) / float(stop)
+        return float(self.estimate * max(passes - stop, 0) / stop)
 
 
 def keep_drafts(
