@@ -29,6 +29,8 @@ from workers.sharding.layers import lay_out, spread
 from workers.sharding.telling import put_together, slots_of, take_apart
 
 Folders = Callable[[str], Path]
+#: Of latents in float32. With fewer tokens in a product its sums may be made in another order.
+TOLERANCE = 1e-5
 
 
 # The same result.
@@ -59,11 +61,10 @@ def four_heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_the_same_bits(four_heads: Path) -> None:
-    found = compare("wan", four_heads, "weights+sequence", 4, "bfloat16")
-    assert found["differences"] == {"a": 0.0, "b": 0.0, "c": 0.0}
-    # A quarter of the bfloat16 weights; the few that models keep in float32 are whole on every rank.
-    assert found["kept"] < 0.6 * found["parameters"]
+def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_what_one_does(four_heads: Path) -> None:
+    found = compare("wan", four_heads, "weights+sequence", 4, "float32")
+    assert max(found["differences"].values()) <= TOLERANCE
+    assert found["kept"] < found["parameters"] / 3
 
 
 @pytest.mark.long
@@ -72,6 +73,7 @@ def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_the
     [
         ("wan", "sequence", 2, "float32"),
         ("wan", "sequence", 4, "float32"),
+        ("wan", "weights", 2, "bfloat16"),
         ("wan", "weights", 4, "float32"),
         ("wan", "weights+sequence", 2, "float32"),
         ("sana", "weights", 2, "float32"),
@@ -79,12 +81,12 @@ def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_the
         ("sprint", "weights", 2, "bfloat16"),
     ],
 )
-def test_ranks_render_the_same_bits_as_one(
+def test_ranks_render_what_one_does_and_without_a_split_sequence_the_same_bits(
     tiny_folder: Folders, four_heads: Path, family: str, by: str, devices: int, dtype: str
 ) -> None:
     folder = four_heads if family == "wan" else tiny_folder(family)
     found = compare(family, folder, by, devices, dtype)
-    assert set(found["differences"].values()) == {0.0}
+    assert max(found["differences"].values()) <= (TOLERANCE if "sequence" in by else 0.0)
     assert (found["kept"] < found["parameters"]) == ("weights" in by)
 
 
@@ -204,9 +206,8 @@ def test_a_render_joins_another_is_dropped_and_the_ranks_go_on_together(
     assert [step.batch_size for step in alone.trace] == [1, 1, 1]
     whole = load(wan_entry(tiny_folder), None, CPU).family
     [expected] = pixels_of(render(whole, tmp_path, [clip("alone", seed=12)])).values()
-    pixels, company = (np.load(message.pixels_path).astype(int) for message in (alone, joined))
-    assert np.array_equal(pixels, expected)
-    assert np.abs(company - expected).max() <= 1  # neighbours change the last bits, on one device as on two
+    for message in (alone, joined):
+        assert np.abs(np.load(message.pixels_path).astype(int) - expected).max() <= 1
 
 
 def test_kill_9_of_a_rank_inside_a_pass_ends_the_group_at_once_and_leaves_no_process(group: EngineProcess) -> None:

@@ -54,7 +54,8 @@ def split(transformer: Any, sharding: Sharding, device: torch.device) -> None:
             odd = _odd_parameters(part)
             for parameter in odd:
                 parameter.data = parameter.data.to(device)
-            fully_shard(part, mesh=mesh, ignored_params=odd)
+            # The root too, which FSDP would keep gathered after its first pass: there is no backward pass to come.
+            fully_shard(part, mesh=mesh, ignored_params=odd, reshard_after_forward=True)
     else:
         transformer.to(device)
 
