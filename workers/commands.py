@@ -55,7 +55,8 @@ def rerender(
         Console(),
     )
     set_threads(receipt.environment.torch_threads)
-    loaded = load(load_catalog(settings).model(receipt.model.name), None, choose_device(settings.device))
+    catalog, name = load_catalog(settings), receipt.model.name
+    loaded = load(catalog.model(name), catalog.held(name), choose_device(settings.device))
     with given_files(receipt, given or [], settings) as inputs:
         repeated = render_again(receipt, loaded, inputs=inputs)
     if to is not None:

@@ -52,7 +52,7 @@ def verify(
     settings = load_settings()
     catalog = load_catalog(settings)
     entry = catalog.model(manifest.model.name)
-    wanted = catalog.pool(pool) if pool is not None else None
+    wanted = catalog.pool(pool) if pool is not None else catalog.held(entry.name)
     set_threads(manifest.environment.torch_threads)
     try:
         with given_files(manifest, given or [], settings) as inputs:

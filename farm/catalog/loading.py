@@ -53,6 +53,11 @@ class Catalog:
         """The pools that serve a model; nothing can be submitted to one that none serves."""
         return [pool for pool in self.pools.values() if pool.model == model]
 
+    def held(self, model: str) -> PoolEntry | None:
+        """A pool that holds a model's weights as all of its pools do, and has no other settings; None: in its dtype."""
+        quantization = next((pool.quantization for pool in self.pools_of(model)), {})
+        return PoolEntry(name="held", model=model, quantization=quantization) if quantization else None
+
     def origin(self, path: str) -> str:
         """Where the value at 'models.NAME.KEY' came from: 'FILE:LINE', a variable, or 'default'."""
         return self._merged.origin(tuple(path.split(".")))

@@ -29,6 +29,7 @@ def test_the_repeated_blocks_are_compiled_and_nothing_else(tiny_folder: Folders,
 
 
 @pytest.mark.long  # the first pass compiles
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, about torch
 @pytest.mark.parametrize("family", ["sana", "wan"])
 def test_compiled_blocks_render_the_same_picture(tiny_folder: Folders, tmp_path: Path, family: str) -> None:
     pictures = []

@@ -121,6 +121,16 @@ def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], 
         pool(**settings)
 
 
+def test_a_manifest_is_rendered_again_with_weights_as_the_pools_hold_them(tmp_path: Path) -> None:
+    assert load_catalog(Settings(), {}).held("sana-demo") is None
+    place = tmp_path / "own.yaml"
+    place.write_text("pools: {sana-demo-local: {quantization: {transformer: fp8-cast}, offload: blocks}}\n")
+    held = load_catalog(Settings(catalog=[place]), {}).held("sana-demo")
+    assert held is not None
+    assert held.quantization == {"transformer": "fp8-cast"}
+    assert held.offload == "none"
+
+
 def test_two_pools_cannot_render_one_lane_with_different_weights(tmp_path: Path) -> None:
     place = tmp_path / "own.yaml"
     place.write_text("pools: {small: {model: sana-demo, quantization: {transformer: fp8-cast}}}\n")
