@@ -17,7 +17,7 @@ from tests.benchmarks.backlogs import POOL
 from tests.scheduler.farms import done
 
 #: Claims after which a claimer settles what it took, when it is to settle.
-SETTLE_EVERY = 16
+SETTLE_EVERY = 64
 
 
 @dataclass
