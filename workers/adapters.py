@@ -12,11 +12,18 @@ from warnings import catch_warnings, filterwarnings
 
 import structlog
 
+from farm.params import RenderParameters
+from workers.protocol import RenderOrder
+
 log = structlog.get_logger(__name__)
 
 
+#: So many stay loaded, if their pool says nothing else.
+MOST_LOADED = 4
+
+
 class AdapterUnfit(ValueError):
-    """An adapter is not one for this model; the message names it."""
+    """An adapter is not one for this model, or its file is not here; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,28 @@ class Adapter:
         return f"a{self.sha256[:24]}"
 
 
+def adapters_of(order: RenderOrder, parameters: RenderParameters) -> list[Adapter]:
+    """The adapters of a render, whose files came with its order. Raises AdapterUnfit."""
+    found = []
+    for adapter in parameters.loras:
+        path = order.inputs.get(adapter_file(adapter.sha256))
+        if path is None:
+            raise AdapterUnfit(f"the file of the adapter {adapter.name!r} could not be had; the worker's log says why")
+        found.append(Adapter(adapter.name, adapter.sha256, path, adapter.weight))
+    return found
+
+
+def adapter_file(sha256: str) -> str:
+    """What the file of an adapter is called among the inputs of an order."""
+    return f"loras/{sha256}"
+
+
 class Adapters:
     """The adapters of one pipeline. `most` of them stay loaded, those that were used last."""
 
-    def __init__(self, pipeline: Any, *, most: int) -> None:
+    def __init__(self, pipeline: Any, *, most: int = MOST_LOADED) -> None:
+        self.most = most
         self._pipeline = pipeline
-        self._most = most
         self._loaded: OrderedDict[str, Adapter] = OrderedDict()  # by slot, the one that was used last at the end
         self._active: tuple[tuple[str, float], ...] = ()
 
@@ -101,7 +124,7 @@ class Adapters:
     def _forget(self, needed: set[str]) -> None:
         """Unload those that were not used for longest, until no more than `most` are left."""
         for slot in [slot for slot in self._loaded if slot not in needed]:
-            if len(self._loaded) <= self._most:
+            if len(self._loaded) <= self.most:
                 return
             log.info("adapter unloaded", adapter=self._loaded.pop(slot).name)
             self._drop(slot)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -50,7 +51,12 @@ class BatchSizes:
 
     def _share_limits(self, device: str) -> None:
         """Write what memory allowed here, read what it allowed this pool's workers on such a device."""
-        place = {"pool": self._pool, "device": device, "held": self._held, "now": self._connections.clock()}
+        place: dict[str, Any] = {
+            "pool": self._pool,
+            "device": device,
+            "held": self._held,
+            "now": self._connections.clock(),
+        }
         found = {shape: self._found.pop(shape) for shape in list(self._found)}
         if found:
             try:

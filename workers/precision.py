@@ -75,7 +75,9 @@ def precision_of(entry: ModelEntry, pool: PoolEntry | None) -> str:
 
 def loading_arguments(pool: PoolEntry | None) -> dict[str, Any]:
     """What `from_pretrained` is told, so that weights are quantized as they are read."""
-    library = {name: kind for name, kind in (pool.quantization if pool else {}).items() if kind != "fp8-cast"}
+    library: dict[str, Quantization] = {
+        name: kind for name, kind in (pool.quantization if pool else {}).items() if kind != "fp8-cast"
+    }
     if not library:
         return {}
     from diffusers import PipelineQuantizationConfig

@@ -47,7 +47,7 @@ def test_an_attention_backend_is_used(tiny_folder: Folders, tmp_path: Path) -> N
         for part in chosen.pipeline.transformer.modules()
         if hasattr(part, "processor")
     }
-    assert [str(backend.value) for backend in backends] == ["_native_math"]
+    assert [getattr(backend, "value", None) for backend in backends] == ["_native_math"]
     pictures = [pixels_of(render(made, tmp_path, [order(made)]))["r1"].astype(int) for made in (plain, chosen)]
     assert np.abs(pictures[0] - pictures[1]).max() <= 2
 

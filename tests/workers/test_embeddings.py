@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def loaded(family: str, folder: Path, dtype: str = "bfloat16") -> Loaded:
     return load(tiny_pipelines.entry(family, folder, dtype={"default": dtype, "vae": "float32"}), None, CPU)
 
 
-def prepared(family: Family, **changes: object) -> Prepared:
+def prepared(family: Family, **changes: Any) -> Prepared:
     return family.prepare(order(family, **changes))
 
 

@@ -38,7 +38,7 @@ def test_what_fails_in_it_is_no_reason_not_to_start() -> None:
     def choke(_: Any) -> Any:
         raise RuntimeError("the kernel choked")
 
-    model.predict = choke  # type: ignore[method-assign]
+    model.predict = choke  # type: ignore[method-assign, assignment]
     assert warm_up(model) is None
 
 

@@ -45,7 +45,7 @@ def measure(parts: dict[str, Part], entry: ModelEntry, shape: Shape, renders: in
 
 def _latents(parts: dict[str, Part], shape: Shape) -> tuple[tuple[int, ...], int]:
     """The shape of one render's latents without the batch (channels, …), and how many tokens they are."""
-    config: Any = parts["vae"].module.config
+    config: Any = parts["vae"].config
     if type(parts["vae"].module).__name__ == "AutoencoderDC":
         factor = 2 ** (len(config.encoder_block_out_channels) - 1)
         channels, sides = config.latent_channels, (shape.height // factor, shape.width // factor)
@@ -54,7 +54,7 @@ def _latents(parts: dict[str, Part], shape: Shape) -> tuple[tuple[int, ...], int
         space, time = config.scale_factor_spatial, config.scale_factor_temporal
         sides = (shape.height // space, shape.width // space)
         latents = (config.z_dim, (shape.frames - 1) // time + 1, *sides)
-    patch = parts["transformer"].module.config.patch_size
+    patch = parts["transformer"].config.patch_size
     volume = patch**2 if isinstance(patch, int) else patch[0] * patch[1] * patch[2]
     cells = 1
     for side in latents[1:]:
@@ -63,12 +63,12 @@ def _latents(parts: dict[str, Part], shape: Shape) -> tuple[tuple[int, ...], int
 
 
 def _embeds_guidance(transformer: Part) -> bool:
-    return bool(transformer.module.config.guidance_embeds)
+    return bool(transformer.config.guidance_embeds)
 
 
 def _sana(part: Part, latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
     hidden = _empty(rows, *latents, dtype=part.dtype)
-    text = _empty(rows, prompt_tokens, part.module.config.caption_channels, dtype=part.dtype)
+    text = _empty(rows, prompt_tokens, part.config.caption_channels, dtype=part.dtype)
     mask = torch.ones(rows, prompt_tokens, device=_META, dtype=torch.long)
     extra = {"guidance": _empty(rows, dtype=part.dtype)} if _embeds_guidance(part) else {}
     given = (hidden, text, mask)
@@ -87,7 +87,7 @@ def _sana(part: Part, latents: tuple[int, ...], rows: int, prompt_tokens: int) -
 
 def _wan(part: Part, latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
     hidden = _empty(rows, *latents, dtype=part.dtype)
-    text = _empty(rows, prompt_tokens, part.module.config.text_dim, dtype=part.dtype)
+    text = _empty(rows, prompt_tokens, part.config.text_dim, dtype=part.dtype)
     time = _empty(rows, dtype=torch.float32)
     return peak_bytes(
         lambda: part.module(hidden_states=hidden, timestep=time, encoder_hidden_states=text, return_dict=False),

@@ -28,11 +28,11 @@ def peak_bytes(compute: Callable[[], Any], given: Iterable[Tensor] = ()) -> int:
     return live.peak
 
 
-class LiveMemory(TorchDispatchMode):
+class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is active, counts the bytes of all storages that operations make and that still live."""
 
     def __init__(self, given: Iterable[Tensor] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = 0
         self.peak = 0
         self._seen: dict[int, int] = {}  # address of a storage → bytes

@@ -60,7 +60,7 @@ def needs_of(entry: ModelEntry, size: tuple[int, int, int] | None = None, render
         sources={name: part.source for name, part in parts.items()},
         quantized={name: weigh(transformer, name) for name in TRIED},
         activity=activity,
-        heads=transformer.config.num_attention_heads,
+        heads=parts["transformer"].config.num_attention_heads,
         splits_sequence=getattr(transformer, "_cp_plan", None) is not None,
     )
 

@@ -28,6 +28,11 @@ class Part:
     module: nn.Module
     dtype: torch.dtype  # of most of it
 
+    @property
+    def config(self) -> Any:
+        """What its description says, by attribute."""
+        return self.module.config
+
 
 def build_parts(entry: ModelEntry) -> dict[str, Part]:
     """The parts of a model by name, without weights and without a network.
