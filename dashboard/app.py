@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
-from dashboard import api, auth, headers, problems, web
+from dashboard import api, auth, headers, limits, problems, web
 from dashboard.context import CONNECTIONS
 from dashboard.events import PUMP, Pump
 from dashboard.schemas import Problem
@@ -54,14 +54,11 @@ def create_app(connections: Connections | None = None) -> OpenAPI:
         static_url_path=static_path(),
         template_folder="web/templates",
     )
-    app.config.update(
-        MAX_CONTENT_LENGTH=connections.settings.max_body_bytes,
-        MAX_FORM_MEMORY_SIZE=connections.settings.max_body_bytes,
-        SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS,
-    )
+    app.config.update(SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS)
     app.extensions[CONNECTIONS] = connections
     app.extensions[PUMP] = Pump(connections)
     headers.register(app, connections)  # first: a wrong host learns nothing
+    limits.register(app, connections.settings)
     auth.register(app, connections.settings)
     problems.register(app)
     app.register_api(api.make_blueprint())

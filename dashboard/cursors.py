@@ -13,6 +13,7 @@ from farm.errors import Fault, InvalidRequest
 _JOBS = "j"
 _RENDERS = "r"
 _FAILED = "f"
+_INPUTS = "i"
 _LONGEST = 100  # characters
 
 
@@ -47,6 +48,21 @@ def read_after_render(cursor: str | None) -> int:
     if not 0 <= index < 2**31:
         raise _bad_cursor(cursor)
     return index
+
+
+def before_input(input_id: str) -> str:
+    """The cursor of the page of uploaded pictures that are older than this one."""
+    return _seal(_INPUTS, uuid.UUID(input_id).hex)
+
+
+def read_before_input(cursor: str | None) -> str | None:
+    """The picture that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        return str(uuid.UUID(hex=_open(_INPUTS, cursor)))
+    except ValueError:
+        raise _bad_cursor(cursor) from None
 
 
 def before_failed(render_id: str) -> str:

@@ -23,7 +23,7 @@ from dashboard.reads import jobs
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import FarmError, NotFound
-from farm.progress import JobChanged, StepProgress
+from farm.progress import JobChanged, Preview, StepProgress
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +38,10 @@ NEWEST = 100
 
 @dataclass(frozen=True)
 class Told:
-    """One thing that pages are told: a changed job, or a step of a render."""
+    """One thing that pages are told: a changed job, a step of a render, or that there is a new preview of one."""
 
     job_id: str
-    content: schemas.Job | StepProgress
+    content: schemas.Job | StepProgress | Preview
 
 
 class Subscription:

@@ -50,6 +50,7 @@ class Outcome(StrEnum):
     LOST = "lost"  # the lease ran out
     RETURNED = "returned"  # drain, preemption, a neighbour's fault: nobody is blamed
     CANCELLED = "cancelled"
+    DRAFTED = "drafted"  # it came to the step at which its render was to stop for a choice
 
 
 class WorkerStatus(StrEnum):

@@ -48,7 +48,7 @@ class Environment(_Part):
 
 
 class OutputFacts(_Part):
-    """The file that was stored: `sha256` is of its bytes, `pixels_sha256` of the uint8 array before encoding."""
+    """The file that was stored: `sha256` is of its bytes, `pixels_sha256` of the uint8 array that the model made."""
 
     filename: str
     content_type: str
@@ -76,6 +76,8 @@ class Manifest(_Part):
     decode_row: int
     environment: Environment
     output: OutputFacts
+    plugins: dict[str, str] = {}  # that made the output from the pixels or scored it → their package and its version
+    score: float | None = None
     gpu_seconds: float
     finished_at: str  # ISO 8601, UTC
 

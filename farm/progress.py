@@ -8,12 +8,15 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 |                          |         | a write    |                               |                        |
 | `farm:live`              | channel | a moment   | workers, and whoever changes  | dashboard (`listen`)   |
 |                          |         |            | a job (`announce`)            |                        |
+| `farm:preview:<render>`  | string  | 2 min      | workers (`show`)              | dashboard (`preview`)  |
+| `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (`embeddings`) |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
 |                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
 
 All of it may be lost at any moment: a page is a snapshot from SQL, then deltas; workers poll SQL anyway.
 """
 
+import base64
 import secrets
 import threading
 from collections import defaultdict
@@ -30,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 LIVE = "farm:live"
 LIFE_SECONDS = 3600
+#: A preview that no newer one has replaced for so long belongs to a render that does not run any more.
+PREVIEW_SECONDS = 120
 #: How long `listen` waits for a message before it looks at `stop` again.
 LISTEN_SECONDS = 0.5
 
@@ -47,6 +52,17 @@ class StepProgress(BaseModel):
     steps: int
 
 
+class Preview(BaseModel):
+    """There is a new small picture of what a running render looks like before this step: see :meth:`preview`."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["preview"] = "preview"
+    job_id: str
+    project_id: str
+    render_id: str
+    step: int
+
+
 class JobChanged(BaseModel):
     """A job has a new version in SQL; who shows it reads it again."""
 
@@ -57,12 +73,20 @@ class JobChanged(BaseModel):
     version: int
 
 
-Live = StepProgress | JobChanged
+Live = StepProgress | Preview | JobChanged
 _MESSAGES = TypeAdapter(list[Annotated[Live, Field(discriminator="kind")]])
 
 
 def _progress_key(job_id: str) -> str:
     return f"farm:progress:{job_id}"
+
+
+def _preview_key(render_id: str) -> str:
+    return f"farm:preview:{render_id}"
+
+
+def _embedding_key(key: str) -> str:
+    return f"farm:embedding:{key}"
 
 
 def _lane_key(lane: str) -> str:
@@ -94,11 +118,35 @@ class ProgressBoard:
 
         self._wire.ask(write, None)
 
+    def show(self, preview: Preview, picture: bytes) -> None:
+        """Keep a small WebP of what a render looks like so far, and tell who listens that it is there."""
+
+        def write(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipeline:
+                # As text: this client reads everything it gets as UTF-8.
+                pipeline.set(_preview_key(preview.render_id), base64.b64encode(picture), ex=PREVIEW_SECONDS)
+                pipeline.publish(LIVE, _MESSAGES.dump_json([preview]).decode())
+                pipeline.execute()
+
+        self._wire.ask(write, None)
+
+    def preview(self, render_id: str) -> bytes | None:
+        """The newest small WebP of a running render; None when there is none, or nobody can be asked."""
+        text = self._wire.ask(lambda client: client.get(_preview_key(render_id)), None)
+        return None if text is None else base64.b64decode(text)
+
     def clear(self, job_id: str, render_ids: Iterable[str]) -> None:
         """Forget renders that do not run any more."""
         fields = list(render_ids)
+
+        def forget(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipeline:
+                pipeline.hdel(_progress_key(job_id), *fields)
+                pipeline.delete(*map(_preview_key, fields))
+                pipeline.execute()
+
         if fields:
-            self._wire.ask(lambda client: client.hdel(_progress_key(job_id), *fields), 0)
+            self._wire.ask(forget, None)
 
     def snapshot(self, job_id: str) -> dict[str, StepProgress]:
         """Where the running renders of a job are, by render id; empty when nobody can be asked."""
@@ -144,6 +192,16 @@ class ProgressBoard:
                     yield from _MESSAGES.validate_json(message["data"])
                 except ValidationError:
                     log.warning("unreadable message", channel=LIVE)
+
+    def keep_embeddings(self, key: str, data: bytes, seconds: int) -> None:
+        """Leave the embeddings of a prompt for other engines, for so long."""
+        text = base64.b64encode(data)
+        self._wire.ask(lambda client: client.set(_embedding_key(key), text, ex=seconds), None)
+
+    def embeddings(self, key: str) -> bytes | None:
+        """What an engine left under that key; None when nobody did, or nobody can be asked."""
+        text = self._wire.ask(lambda client: client.get(_embedding_key(key)), None)
+        return base64.b64decode(text) if text else None
 
     def raise_lane(self, lane: str) -> None:
         """Tell the lane's busy workers that something changed for them; call it only after the commit."""

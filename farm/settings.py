@@ -86,16 +86,30 @@ class Settings(BaseSettings):
     quarantine_failures: int = Field(3, ge=1)
     autoscale_seconds: Positive = 10.0
 
+    # What a render that takes minutes leaves behind on its way; 0: nothing.
+    checkpoint_seconds: float = Field(60.0, ge=0)
+    preview_seconds: float = Field(2.0, ge=0)
+
+    # Embeddings of prompts that were encoded before: of each engine in memory, and in Redis for the others; 0: none.
+    embedding_cache_mb: int = Field(256, ge=0)
+    embedding_cache_seconds: int = Field(0, ge=0)
+
     # Who comes first, and what may wait.
     class_shares: Shares = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
     fuller_batch_seconds: float = Field(0.2, ge=0, le=2)
+    max_parked: int = Field(16, ge=0)
+    parked_seconds: Positive = 60.0
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
 
     # How long things are kept.
     retain_days: float | None = Field(None, gt=0)
     retain_events_days: Positive = 90.0
+    retain_draft_days: Positive = 30.0
     orphan_hours: Positive = 24.0
     intake_hours: Positive = 24.0
+
+    # Who looks at outputs before they are stored.
+    safety_checker: str | None = None
 
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
@@ -105,6 +119,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     max_body_bytes: int = Field(1_000_000, ge=1_000)
+    max_input_bytes: int = Field(20_000_000, ge=1_000)
+    max_input_pixels: int = Field(50_000_000, ge=1_000)
     max_renders_per_job: int = Field(10_000, ge=1, le=10_000)
     max_renders_per_stream: int = Field(1_000_000, ge=1, le=10_000_000)
 

@@ -54,6 +54,10 @@ class ArtifactKind(StrEnum):
     OUTPUT = "output"
     THUMBNAIL = "thumbnail"
     MANIFEST = "manifest"
+    POSTER = "poster"  # of a clip: its first frame
+    LATENTS = "latents"  # what the VAE decoded
+    DRAFT = "draft"  # the picture or clip as it was when its render stopped for a choice
+    CHECKPOINT = "checkpoint"  # of a render that has not ended; not for people
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,15 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
+class StoredVersion:
+    """An object as it is now: its key, its size in bytes, and the ETag that names these bytes."""
+
+    key: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True)
 class OpenUpload:
     """A multipart upload that was begun and has not ended; `begun` in seconds since 1970, by the server's clock."""
 
@@ -85,6 +98,8 @@ class OpenUpload:
 
 #: Under it lie all artifacts.
 ARTIFACTS = "projects/"
+#: Under it lie the pictures that people uploaded.
+INPUTS = "inputs/"
 _ARTIFACT_KEY = re.compile(r"projects/[^/]+/jobs/[^/]+/renders/([0-9a-f-]{36})/(\d+)/[^/]+")
 
 
@@ -99,11 +114,28 @@ def artifact_key(project_id: str, job_id: str, render_id: str, attempt: int, fil
     return f"projects/{project_id}/jobs/{job_id}/renders/{render_id}/{attempt}/{filename}"
 
 
+def input_key(project_id: str, input_id: str) -> str:
+    """Where an uploaded picture lies in the bucket."""
+    return f"{INPUTS}{project_id}/{input_id}.png"
+
+
+def checkpoint_name(step: int) -> str:
+    """The file of a checkpoint that was written before this step; another for each, as nothing is written twice."""
+    return f"checkpoint-{step}.safetensors"
+
+
+def is_checkpoint(key: str) -> bool:
+    """Whether a key is that of a checkpoint."""
+    return key.rpartition("/")[2].startswith("checkpoint-")
+
+
 class Storage:
     """The farm's bucket. Threads may share it; nothing is contacted before the first call."""
 
-    def __init__(self, settings: StorageSettings) -> None:
+    def __init__(self, settings: StorageSettings, bucket: str | None = None) -> None:
+        """With `bucket`, another one on the same server, with the same access: models may lie in one of their own."""
         self._settings = settings
+        self._bucket = bucket or settings.s3_bucket
         self._lock = threading.Lock()
         self._clients: dict[str | None, S3Client] = {}
 
@@ -197,6 +229,13 @@ class Storage:
                 for item in page.get("Contents", []):
                     yield item["Key"]
 
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """The objects whose keys start with `prefix`, in order, each as it is now. Raises StorageDown."""
+        with self._trouble(prefix):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield StoredVersion(item["Key"], item["Size"], item["ETag"])
+
     def page(self, prefix: str, after: str = "", most: int = 1000) -> Sequence[StoredObject]:
         """At most `most` objects (1,000 at most) whose keys start with `prefix` and come after `after`, in order.
 
@@ -232,10 +271,6 @@ class Storage:
             clients, self._clients = self._clients, {}
         for client in clients.values():
             client.close()
-
-    @property
-    def _bucket(self) -> str:
-        return self._settings.s3_bucket
 
     @property
     def _s3(self) -> "S3Client":

@@ -23,6 +23,7 @@ from scheduler.doorbell import ring, tell
 from scheduler.estimates import Estimator, load
 from scheduler.feasibility import absence, check_can_run
 from scheduler.holding import Holding, check_after, initial, insert_dependencies
+from scheduler.inputs import finder, mark_used
 from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
 from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
 from scheduler.rows import Row, job_row, render_rows
@@ -86,7 +87,12 @@ def submit(
     now = connections.clock()
     entry = connections.catalog.model(request.model)
     resolved = resolved or resolve(
-        request, entry, max_renders=connections.settings.max_renders_per_job, draw_seed=draw_seed, now=now
+        request,
+        entry,
+        max_renders=connections.settings.max_renders_per_job,
+        draw_seed=draw_seed,
+        now=now,
+        find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
     door = _look(connections, project_id, entry, now)
@@ -97,6 +103,7 @@ def submit(
     holding = initial(request, now)
     try:
         with write(connections.engine) as connection:
+            mark_used(connection, resolved.renders, now)
             held = _insert(connection, job, renders, request.class_name, door.weight, notices, key, holding)
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.

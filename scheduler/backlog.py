@@ -1,8 +1,9 @@
 """How much work waits: renders and GPU-seconds of a lane and of each of its flows, from the counters of jobs.
 
 No pending render is looked at, so it costs the same for ten thousand and for a million of them: one statement over
-the unfinished jobs of the lane (index `ix_jobs_unfinished`) and one over the running renders (index
-`ix_renders_running`). A job's GPU-seconds are spread evenly over its renders, which is exact where they are alike.
+the unfinished jobs of the lane (index `ix_jobs_unfinished`) and the drafts that wait for a choice and not for a worker
+(`ix_renders_drafted`), and one over the running renders (index `ix_renders_running`). A job's GPU-seconds are spread
+evenly over its renders, which is exact where they are alike.
 """
 
 from dataclasses import dataclass, field
@@ -75,7 +76,11 @@ def backlogs(connection: Connection, now: float, lane: str | None = None) -> dic
 
 def _unfinished(now: float, lane: str | None) -> Any:
     """Per flow: renders and GPU-seconds of its unfinished jobs that may run now, and of those that may not."""
-    left = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_cancelled - Job.renders_expired
+    # Literals, so that the partial indexes are used: what is in them is little, all other renders may be many.
+    is_drafted = Render.status == literal_column("'drafted'")
+    drafts = select(Render.job_id, func.count().label("renders")).where(is_drafted).group_by(Render.job_id).subquery()
+    unended = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_cancelled - Job.renders_expired
+    left = unended - func.coalesce(drafts.c.renders, 0)
     seconds = case((Job.renders_total > 0, Job.estimate * left / Job.renders_total), else_=0.0)
     held = _held(now)
     statement = (
@@ -93,6 +98,7 @@ def _unfinished(now: float, lane: str | None) -> Any:
         )
         .join(Flow, Flow.id == Job.flow_id)
         .join(Lane, Lane.name == Job.lane)
+        .outerjoin(drafts, drafts.c.job_id == Job.id)
         .where(Job.finished_at.is_(None))
         .group_by(Job.lane, Job.flow_id, Flow.project_id, Flow.class_name, Flow.weight)
     )
@@ -112,7 +118,6 @@ def _held(now: float) -> ColumnElement[bool]:
 
 def _running(connection: Connection, lane: str | None) -> dict[str, Work]:
     statement = select(Render.flow_id, func.count().label("renders"), func.sum(Render.estimate).label("seconds"))
-    # A literal, so that the partial index of running renders is used: they are few, pending ones may be many.
     statement = statement.where(Render.status == literal_column("'running'")).group_by(Render.flow_id)
     if lane is not None:
         statement = statement.where(Render.lane == lane)

@@ -15,7 +15,7 @@ The head is not looked at first and taken later: whatever one sees without a loc
 taken, and then asked for its shape. If the flow's last head had the same key, its fillers come by the same statement.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
@@ -49,13 +49,15 @@ def claim(
     lease_seconds: float,
     watermark: Watermark | None = None,
     shares: Mapping[str, float] = CLASSES,
+    only: Collection[str] | None = None,
 ) -> Claim | None:
     """Lease up to `capacity` renders of the pool's lane to the worker until `now + lease_seconds`.
 
     None when nothing may be claimed: nothing is pending, or the lane, the pool or the flows are paused, or their
     projects run as many as they may. A render that has a limit to its company is claimed with others of the same
     limit only. A claimer that keeps a `watermark` from claim to claim does not wade through rows that PostgreSQL
-    could not remove yet. `shares`: the classes of the farm, the most urgent first.
+    could not remove yet. `shares`: the classes of the farm, the most urgent first. `only`: nothing but renders of
+    these classes is taken, also beside the head.
     """
     watermark = watermark or Watermark()
     lease = Lease(worker_id, now, now + lease_seconds)
@@ -64,7 +66,7 @@ def claim(
         with write(engine) as connection:
             statements.prepare(connection)
             taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
-            batch = _take_batch(taker, pool, capacity, shares)
+            batch = _take_batch(taker, pool, capacity, shares, only)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
             rested = [rest(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
             if batch.head is not None:
@@ -72,7 +74,9 @@ def claim(
         if batch.head is not None:
             if batch.unfolded >= FOLD_AT[engine.dialect.name]:
                 fold(engine, batch.head.lane, now, shares=shares)
-            return Claim(batch_id, [claimed_render(row) for row in taker.rows], batch.head)
+            classes = {turn.flow.id: turn.flow.class_name for turn in batch.turns}
+            renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
+            return Claim(batch_id, renders, batch.head)
         if not any(rested):
             return None
         # Empty flows stood before others that were not read yet: look again without them.
@@ -88,18 +92,21 @@ class _Batch:
     unfolded: int  # charges that every claim has to read
 
 
-def _take_batch(taker: Taker, pool: str, capacity: Capacity, shares: Mapping[str, float]) -> _Batch:
+def _take_batch(
+    taker: Taker, pool: str, capacity: Capacity, shares: Mapping[str, float], only: Collection[str] | None
+) -> _Batch:
     """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
     order = read_turns(taker.connection, pool, shares, without=taker.allowances.used_up())
-    for place, turn in enumerate(order.turns):
+    turns = [turn for turn in order.turns if only is None or turn.flow.class_name in only]
+    for place, turn in enumerate(turns):
         row = taker.head(turn.flow.id, *_expected(taker, turn, capacity))
         if row is None:
             continue
         head = head_of(row, turn.flow.class_name, taker.lease.start)
         taker.watermark.heads[turn.flow.id] = head
-        _fill(taker, head, turn, order.turns[place + 1 :], capacity)
-        return _Batch(head, order.turns[place:], [passed.flow for passed in order.turns[:place]], order.unfolded)
-    return _Batch(None, [], [turn.flow for turn in order.turns], order.unfolded)
+        _fill(taker, head, turn, turns[place + 1 :], capacity)
+        return _Batch(head, turns[place:], [passed.flow for passed in turns[:place]], order.unfolded)
+    return _Batch(None, [], [turn.flow for turn in turns], order.unfolded)
 
 
 def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | None]:

@@ -5,7 +5,7 @@ further ahead than the slack of `scheduler.fairness`, each charged for its own r
 key has waited one quantum, nobody joins any more, so the batch ends and that head is next.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -48,12 +48,14 @@ def join(
     watermark: Watermark | None = None,
     shares: Mapping[str, float] = CLASSES,
     quantum: float = QUANTUM,
+    only: Collection[str] | None = None,
 ) -> Claim | None:
     """Lease up to `seats` renders that may share passes with the `running` ones of a batch; None: nobody may join.
 
     `began`: when that batch was claimed, seconds since 1970. A head of another key has waited since then, or since
     it was submitted if that is later; from `quantum` seconds on nobody joins. Renders whose company is
-    limited never join. The attempts carry the batch's id, and its size as it is then.
+    limited never join. The attempts carry the batch's id, and its size as it is then. `only`: renders of these classes
+    may join, and of no other.
     """
     if seats < 1:
         return None
@@ -69,13 +71,15 @@ def join(
         turn, others = order.turns[place], order.turns[place + 1 :]
         its_turn = head.batch_key == batch_key and head.company is None
         joining = who_joins(turn, others, its_turn=its_turn, waited=now - max(head.created_at, began), quantum=quantum)
+        joining = [turn for turn in joining if only is None or turn.flow.class_name in only]
         taker.fill_from(joining, batch_key, seats)
         if not taker.rows:
             return None
         taker.write(batch_id, pool, joining, beside=running, served=turn if its_turn else None)
     classes = {turn.flow.id: turn.flow.class_name for turn in joining}
     first = taker.rows[0]
-    return Claim(batch_id, [claimed_render(row) for row in taker.rows], head_of(first, classes[first.flow_id], now))
+    renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
+    return Claim(batch_id, renders, head_of(first, classes[first.flow_id], now))
 
 
 def who_joins(turn: Turn, others: Sequence[Turn], *, its_turn: bool, waited: float, quantum: float) -> list[Turn]:

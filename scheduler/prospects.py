@@ -35,6 +35,7 @@ class Prospect:
     wanted: Wanted
     sight: LaneSight | None  # none: the model left the catalog
     forecast: Forecast | None
+    drafted: int = 0  # renders of the job that wait for a choice
 
 
 def job_prospect(connection: Connection, connections: Connections, job_id: str, now: float) -> Prospect | None:
@@ -69,7 +70,8 @@ def _prospect(
     sight = look(connection, connections.catalog, entry, now, connections.settings.worker_gone_seconds)
     factor, spread = _correction(connection, entry, sight, job.id)
     others = _before_in_flow(connection, job)
-    left = max(job.left - running[0], 0)  # renders of the job that wait
+    drafted = _drafted(connection, job)
+    left = max(job.left - running[0] - drafted, 0)  # renders of the job that wait for a worker
     own, inside = left, 0
     if render is not None:
         # The first of a job go first: those before its index that still wait.
@@ -91,8 +93,11 @@ def _prospect(
         not_before=max(0.0, (job.not_before or 0.0) - now),
         runs=runs,
     )
-    told = None if _held_back(job, after, sight) and not runs else _forecast(wanted, sight, factor, connections)
-    return Prospect(job, running[0], running[1], after, others.renders + inside if own else 0, wanted, sight, told)
+    undecided = drafted > 0 and (left == 0 if render is None else render.status == RenderStatus.DRAFTED.value)
+    silent = (undecided or _held_back(job, after, sight)) and not runs
+    told = None if silent else _forecast(wanted, sight, factor, connections)
+    before = others.renders + inside if own else 0
+    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, drafted)
 
 
 _ENDED = frozenset({"done", "failed", "cancelled", "expired"})
@@ -129,6 +134,12 @@ def _running(connection: Connection, job: Any) -> tuple[int, int]:
         )
     ).one()
     return row[0], row[1]
+
+
+def _drafted(connection: Connection, job: Any) -> int:
+    """Renders of the job that stopped for a choice, by ix_renders_drafted."""
+    drafted = Render.status == literal_column("'drafted'")
+    return connection.scalar(select(func.count()).where(Render.job_id == job.id, drafted)) or 0
 
 
 def _before_in_flow(connection: Connection, job: Any) -> _Others:

@@ -15,6 +15,7 @@ from farm.tables import Flow, Project
 from scheduler.estimates import Range
 from scheduler.feasibility import check_can_run
 from scheduler.forecast import FlowWork, Forecast, Wanted, forecast
+from scheduler.inputs import finder
 from scheduler.lanes import sync_catalog
 from scheduler.outlook import LaneSight, look
 from scheduler.spreads import last_batch, of_many
@@ -62,6 +63,7 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest) -> 
         max_renders=connections.settings.max_renders_per_job,
         draw_seed=lambda: 0,
         now=connections.clock(),
+        find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
     settings, now = connections.settings, connections.clock()

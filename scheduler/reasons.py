@@ -38,8 +38,12 @@ def job_reason(prospect: Prospect, shares: dict[str, float], now: float) -> Reas
         return Reason("finished", f"It has ended: {job.status}.", {"status": job.status})
     if job.left == 0 and job.status == JobStatus.ADMITTING.value:
         return Reason("admitting", "Its renders are still coming in.")
-    waiting = job.left - prospect.running
+    waiting = job.left - prospect.running - prospect.drafted
     held = _held(prospect, now) or _closed(prospect)
+    if waiting <= 0 and prospect.drafted and not prospect.running:
+        stopped = "1 of its renders has" if prospect.drafted == 1 else f"{prospect.drafted:,} of its renders have"
+        facts = {"drafted": prospect.drafted}
+        return Reason("drafted", f"{stopped} stopped at a draft and wait for somebody's choice.", facts)
     if waiting <= 0:
         return Reason("running", f"{_renders(prospect.running)} being rendered, and nothing of it waits.")
     if prospect.running:

@@ -85,7 +85,7 @@ def _documents(renders: Sequence[RenderParameters]) -> Iterator[tuple[RenderPara
         return
     for parameters in renders:
         # The document as it lies in the model: a copy of ten thousand would be a tenth of all work here.
-        yield parameters, _alike(parameters), parameters.__dict__
+        yield parameters, _alike(parameters), parameters.document()
 
 
 def _alike(parameters: RenderParameters) -> Hashable:

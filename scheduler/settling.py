@@ -9,16 +9,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, and_, insert, select
+from sqlalchemy import Connection, Engine, and_, delete, insert, select
 
 from farm.database import write
 from farm.ids import new_id
-from farm.lifecycle import Outcome, RenderStatus
+from farm.lifecycle import ENDED, Outcome, RenderStatus
 from farm.progress import JobChanged
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
 from scheduler.blame import less_company
 from scheduler.changes import JobChange, record
+from scheduler.checkpoints import IS_CHECKPOINT
 from scheduler.costs import Rates, rates
 from scheduler.fairness import settle_cost
 from scheduler.leaving import Due, settle_flows
@@ -35,11 +36,22 @@ class Output:
     width: int | None = None
     height: int | None = None
     frames: int | None = None
+    score: float | None = None  # of a manifest: what a scorer said of the output
+    kept: bool | None = None  # of one with a score; none: the best are still to be chosen
+
+
+#: Ends that keep files, each with those that it needs.
+_WITH_FILES = {
+    Outcome.DONE: frozenset({ArtifactKind.OUTPUT}),
+    Outcome.DRAFTED: frozenset({ArtifactKind.DRAFT, ArtifactKind.CHECKPOINT}),
+}
+#: The state of a render whose attempt ended so, where nothing else is to be looked at.
+_STATES = {Outcome.DONE: RenderStatus.DONE, Outcome.DRAFTED: RenderStatus.DRAFTED}
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """How one attempt ended: DONE with its artifacts, FAILED (blamed) or RETURNED (nobody is), with a reason."""
+    """How one attempt ended: DONE or DRAFTED with its files, FAILED (blamed) or RETURNED (nobody is), with a reason."""
 
     render_id: str
     attempt: int
@@ -48,21 +60,26 @@ class Settlement:
     gpu_seconds: float | None = None  # as the engine measured it: what it is charged in the end
     artifacts: Sequence[Output] = ()
     log_lines: str | None = None  # of a FAILED one: what its worker wrote last, without secrets
+    hopeless: bool = False  # of a FAILED one: it would fail again, so it is not tried again
     observation: Observed | None = None  # of one that is done
 
     def __post_init__(self) -> None:
-        if self.outcome not in (Outcome.DONE, Outcome.FAILED, Outcome.RETURNED):
+        if self.outcome not in (*_WITH_FILES, Outcome.FAILED, Outcome.RETURNED):
             raise ValueError(f"A worker cannot settle a render as {self.outcome}.")
-        if self.outcome is Outcome.DONE and not any(file.kind is ArtifactKind.OUTPUT for file in self.artifacts):
-            raise ValueError("A render is done only with an output.")
+        if missing := _WITH_FILES.get(self.outcome, frozenset()) - {file.kind for file in self.artifacts}:
+            raise ValueError(f"A render is {self.outcome} only with its {' and '.join(sorted(missing))}.")
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Which settlements counted (render ids), and which jobs changed: announce them after the commit."""
+    """Which settlements counted (render ids), and which jobs changed: announce them after the commit.
+
+    `replaced`: the keys of files that no row names any more; remove those.
+    """
 
     accepted: list[str] = field(default_factory=list)
     jobs: list[JobChanged] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
 
 
 def settle(
@@ -90,15 +107,17 @@ def settle(
             render = renders.pop(settlement.render_id, None)
             if render is None or render.attempt != settlement.attempt:
                 continue
-            if render.status == RenderStatus.DONE and settlement.outcome is Outcome.DONE:
+            if render.status == _STATES.get(settlement.outcome):
                 accepted.append(render.id)
             elif render.status == RenderStatus.RUNNING and worker_id in (None, render.worker_id):
                 accepted.append(render.id)
                 standing.append((render, settlement))
         if not standing:
             return Settled(accepted)
-        jobs = _settle(connection, standing, _where(connection, pool, standing[0][1]), now, max_failures, events)
-    return Settled(accepted, jobs)
+        where = _where(connection, pool, standing[0][1])
+        replaced = _forget_checkpoints(connection, standing)
+        jobs = _settle(connection, standing, where, now, max_failures, events)
+    return Settled(accepted, jobs, replaced)
 
 
 @dataclass(frozen=True)
@@ -139,7 +158,8 @@ def _move(
     connection: Connection, render: LockedRender, settlement: Settlement, where: _Where, now: float, max_failures: int
 ) -> Move:
     """Where a render goes, by how its attempt ended."""
-    move = Move(render, RenderStatus.DONE, settlement.outcome, settlement.reason, render.failures, render.company)
+    to = _STATES.get(settlement.outcome, RenderStatus.PENDING)
+    move = Move(render, to, settlement.outcome, settlement.reason, render.failures, render.company)
     move.log_lines = settlement.log_lines
     move.gpu_seconds, move.money, move.watt_hours = render.gpu_seconds, render.money, render.watt_hours
     if settlement.gpu_seconds is not None:
@@ -147,15 +167,13 @@ def _move(
         move.gpu_seconds = (render.gpu_seconds or 0.0) + spent
         move.money = (render.money or 0.0) + where.rates.money(spent)
         move.watt_hours = (render.watt_hours or 0.0) + where.rates.watt_hours(spent)
-    if settlement.outcome is Outcome.RETURNED:
-        move.to = RenderStatus.PENDING
-    elif settlement.outcome is Outcome.FAILED:
+    if settlement.outcome is Outcome.FAILED:
         move.failures += 1
-        if move.failures >= max_failures:
+        if move.failures >= max_failures or settlement.hopeless:
             move.to = RenderStatus.FAILED
         else:
-            move.to, move.company = RenderStatus.PENDING, _less_company(connection, render)
-    if move.to is not RenderStatus.PENDING:
+            move.company = _less_company(connection, render)
+    if move.to in ENDED:
         move.finished_at = now
     return move
 
@@ -167,6 +185,16 @@ def _less_company(connection: Connection, render: LockedRender) -> int:
         this = (Attempt.render_id == render.id, Attempt.number == render.attempt)
         batch_size = connection.scalar(select(Attempt.batch_size).where(*this))
     return less_company(render.company, batch_size)
+
+
+def _forget_checkpoints(connection: Connection, standing: Sequence[tuple[LockedRender, Settlement]]) -> list[str]:
+    """The checkpoint of a draft takes the place of what was kept on the way to it; returns the keys of those files."""
+    drafted = [render.id for render, settlement in standing if settlement.outcome is Outcome.DRAFTED]
+    if not drafted:
+        return []
+    older = delete(Artifact).where(IS_CHECKPOINT, Artifact.render_id.in_(drafted)).returning(Artifact.key)
+    new = {output.file.key for _, settlement in standing for output in settlement.artifacts}
+    return sorted(set(connection.scalars(older)) - new)
 
 
 def _store_artifacts(connection: Connection, settlements: Sequence[Settlement], now: float) -> None:
@@ -183,10 +211,12 @@ def _store_artifacts(connection: Connection, settlements: Sequence[Settlement], 
             "width": output.width,
             "height": output.height,
             "frames": output.frames,
+            "score": output.score,
+            "kept": output.kept,
             "created_at": now,
         }
         for settlement in settlements
-        if settlement.outcome is Outcome.DONE
+        if settlement.outcome in _WITH_FILES
         for output in settlement.artifacts
     ]
     if rows:
@@ -213,7 +243,7 @@ def _changes(moves: Sequence[Move], where: _Where) -> dict[str, JobChange]:
             kind = "retried" if move.outcome is Outcome.FAILED else "returned"
         else:
             kind = move.to.value
-            change.ended[move.to] += 1
+            change.ended[move.to] += move.to in ENDED
         change.told[kind].append((move.render.index, move.reason))
         if move.spent:
             change.gpu_seconds += move.spent
@@ -230,5 +260,5 @@ def _dues(moves: Sequence[Move]) -> dict[str, Due]:
         keeps_estimate = move.outcome is not Outcome.RETURNED
         due.gpu_seconds += settle_cost(move.render.estimate, move.spent, keeps_estimate=keeps_estimate)
         due.spent += move.spent or 0.0
-        due.renders += move.to is not RenderStatus.PENDING
+        due.renders += move.to in ENDED
     return dues

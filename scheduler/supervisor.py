@@ -16,8 +16,11 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.ids import new_id
 from scheduler import (
+    choosing,
+    discarding,
     expiring,
     folding,
+    forgetting,
     intaking,
     learning,
     mending,
@@ -28,6 +31,7 @@ from scheduler import (
     retiring,
     ringing,
     sweeping,
+    undecided,
 )
 from scheduler.autoscale import autoscaling
 from scheduler.leadership import Leadership
@@ -67,6 +71,10 @@ DUTIES: Sequence[Duty] = (
     mending,
     quarantining,
     retaining,
+    choosing,
+    discarding,
+    undecided,
+    forgetting,
     sweeping,
 )
 

@@ -2,7 +2,8 @@
 
 A worker that is lost between its upload and its settle leaves files under its attempt, which no row names. A file is
 an orphan when its attempt is neither the one that its render stands at (settled, or running now) nor named by a row,
-and when it is older than anybody could still need it: `orphan_hours`, and the lease, and the life of a link.
+and when it is older than anybody could still need it: `orphan_hours`, and the lease, and the life of a link. Of
+checkpoints an attempt writes many and replaces each by the next: one that no row names is an orphan in any attempt.
 
 One page of the listing in a pass, so that a bucket of millions is walked in the background; where the last pass
 stopped is kept in the bucket itself.
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import NotFound, StorageDown
-from farm.storage import ARTIFACTS, StoredObject, attempt_of
+from farm.storage import ARTIFACTS, StoredObject, attempt_of, is_checkpoint
 from farm.tables import Artifact, Render
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,9 @@ def _orphans(connections: Connections, old: Sequence[StoredObject]) -> list[str]
         rows = connection.execute(select(Render.id, Render.attempt).where(Render.id.in_(ids)))
         current = {(row.id, row.attempt) for row in rows}
         known = set(connection.scalars(select(Artifact.key).where(Artifact.key.in_(attempts))))
-    return [key for key, attempt in attempts.items() if attempt not in current and key not in known]
+    return [
+        key for key, attempt in attempts.items() if key not in known and (attempt not in current or is_checkpoint(key))
+    ]
 
 
 def _abort_uploads(connections: Connections, before: float) -> int:

@@ -55,6 +55,7 @@ class ClaimedRender:
     parameters: dict[str, Any]
     estimate: float  # GPU-seconds
     failures: int
+    class_name: str = "normal"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def head_of(row: Taken, class_name: str, now: float, waiting: int | None = None)
     )
 
 
-def claimed_render(row: Taken) -> ClaimedRender:
+def claimed_render(row: Taken, class_name: str) -> ClaimedRender:
     """The row as its worker gets it."""
     return ClaimedRender(
         id=row.id,
@@ -190,6 +191,7 @@ def claimed_render(row: Taken) -> ClaimedRender:
         parameters=row.parameters,
         estimate=float(row.estimate),  # SQLite returns whole numbers as int
         failures=row.failures,
+        class_name=class_name,
     )
 
 

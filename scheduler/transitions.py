@@ -77,6 +77,8 @@ def move(
         raise RuntimeError(f"Render {render.id} was locked at attempt {render.attempt}, and yet it moved.")
 
 
+#: A render in one of these stands at the attempt that left its files.
+_KEEPS_FILES = frozenset({RenderStatus.DONE, RenderStatus.DRAFTED})
 _SETTLED = (
     "status", "attempt", "failures", "company", "reason", "finished_at", "gpu_seconds", "money", "watt_hours",
 )  # fmt: skip
@@ -111,7 +113,7 @@ class Move:
 def move_all(connection: Connection, moves: Sequence[Move], now: float) -> None:
     """End the attempts of locked renders and put each where it goes: two statements, by primary keys, for all.
 
-    Every move but the one to done raises the attempt. Raises NotAllowed for a way that the table does not have.
+    Every move but those to done and drafted raises the attempt. Raises NotAllowed for a way that is not in the table.
     """
     for item in moves:
         check_transition(RenderStatus(item.render.status), item.to)
@@ -137,7 +139,7 @@ def move_all(connection: Connection, moves: Sequence[Move], now: float) -> None:
                 "of_render": item.render.id,
                 "of_attempt": item.render.attempt,
                 "to_status": item.to.value,
-                "to_attempt": item.render.attempt + (item.to is not RenderStatus.DONE),
+                "to_attempt": item.render.attempt + (item.to not in _KEEPS_FILES),
                 **{f"to_{name}": getattr(item, name) for name in _SETTLED[2:]},
             }
             for item in moves

@@ -9,11 +9,17 @@ from rich.console import Console
 from farm.connections import Connections
 from farm.errors import NotFound
 from farm.logs import configure_logging
+from workers import verify_command
+from workers.models.command import models
+from workers.plans.command import plan
 
 
 def register(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("rerender")(rerender)
+    verify_command.register(app)
+    app.command("plan")(plan)
+    app.add_typer(models(), name="models")
 
 
 def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:
@@ -28,14 +34,18 @@ def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to se
 def rerender(
     manifest: Annotated[Path, typer.Argument(help="A manifest.json, as `farm download --kind manifest` fetches it.")],
     to: Annotated[Path | None, typer.Option(help="Write the output that came out to this file.")] = None,
+    given: Annotated[
+        list[Path] | None,
+        typer.Option("--input", metavar="FILE", help="A picture or LoRA that the render was made with."),
+    ] = None,
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
     from farm.catalog import load_catalog
-    from farm.manifest import Manifest, summary_line
+    from farm.manifest import Manifest
     from farm.settings import load_settings
+    from workers.given_files import given_files
     from workers.loading import choose_device, load
-    from workers.outputs import encode_output
-    from workers.rerender import render_again, set_threads
+    from workers.rerender import encode_again, render_again, set_threads
 
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")
@@ -45,12 +55,12 @@ def rerender(
         Console(),
     )
     set_threads(receipt.environment.torch_threads)
-    loaded = load(load_catalog(settings).model(receipt.model.name), choose_device(settings.device))
-    repeated = render_again(receipt, loaded)
+    catalog, name = load_catalog(settings), receipt.model.name
+    loaded = load(catalog.model(name), catalog.held(name), choose_device(settings.device))
+    with given_files(receipt, given or [], settings) as inputs:
+        repeated = render_again(receipt, loaded, inputs=inputs)
     if to is not None:
-        recipe = {"model": receipt.model.model_dump(), "parameters": receipt.parameters}
-        text = summary_line(receipt.parameters, receipt.model.name)
-        to.write_bytes(encode_output(repeated.pixels, fps=receipt.parameters.get("fps"), text=text, recipe=recipe).data)
+        to.write_bytes(encode_again(receipt, repeated.pixels).data)
     for difference in repeated.differences:
         console.print(f"differs from then: {difference}")
     console.print("the same pixels" if repeated.same_pixels else "[red]other pixels than then[/red]")

@@ -91,6 +91,6 @@ def free_memory(device: torch.device) -> None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what was asked of it, so that times and errors fall on the right one."""
+    """Wait until the device has done what this thread asked of it, so that times and errors fall on the right one."""
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        torch.cuda.current_stream(device).synchronize()

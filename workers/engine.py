@@ -4,60 +4,89 @@ It owns the loop and lends the family's parts to it. Renders join at the next st
 carries its own sampler, seed and progress; those with equal pass keys share one transformer pass.
 """
 
-import time
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
-import numpy as np
 import structlog
 import torch
 
 from farm.errors import FarmError
 from farm.lifecycle import Phase
 from workers.batches import Batches
-from workers.companies import DeviceLost, Outcome, in_company, is_device_lost, is_out_of_memory, synchronize
-from workers.families.base import Family, Pixels, Track
+from workers.beginning import begin
+from workers.companies import (
+    DeviceLost,
+    Outcome,
+    free_memory,
+    is_device_lost,
+    is_out_of_memory,
+)
+from workers.decoding import Decoded, Decoding
+from workers.families.base import Family, Track
+from workers.parked import Aside, put_aside
+from workers.passes import Passes, take_step
+from workers.previews import Previews
 from workers.protocol import (
+    Checkpointed,
+    CheckpointsSaved,
     FromEngine,
     MemoryFits,
+    ParkedRenders,
     RenderBatch,
-    Rendered,
     RenderFailed,
     RenderOrder,
     RenderStep,
+    ResumedRenders,
     Stepped,
-    StepTrace,
 )
+from workers.spool import Spool
 
 log = structlog.get_logger(__name__)
 
-#: Pixels (width x height x frames) decoded in one go, about a step's time on the hardware that fits the
-#: model.
-DECODE_PIXELS = 4 * 1024 * 1024
 _REASON_CHARS = 600
+_WAIT_SECONDS = 0.05  # for a decode, when there is nothing else to do; then the parent is heard again
 
 
 class Engine:
-    """Renders tracks of one model. Not thread-safe: one loop calls it. `spool` is where pixels are left."""
+    """Renders tracks of one model. Not thread-safe: one loop calls it.
 
-    def __init__(self, family: Family, spool: Path) -> None:
+    Parameters:
+        spool: the folder where pixels and checkpoints are left.
+        weights: of `checkpoints.weights_of`: a checkpoint of others is not gone on from.
+        previews: when renders are shown while they step; None: never.
+        decode_beside: whether a thread decodes while others step; None: where the device has streams.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        spool: Path,
+        *,
+        weights: str = "",
+        previews: Previews | None = None,
+        decode_beside: bool | None = None,
+    ) -> None:
         self._family = family
-        self._spool = spool
-        self._waiting: deque[RenderOrder] = deque()
+        self._spool = Spool(spool, family, weights)
+        self._weights = weights
+        self._waiting: deque[RenderOrder | Aside] = deque()  # to be begun, or to be taken back into memory
         self._tracks: dict[str, Track] = {}  # stepping, by render id, in the order they joined
-        self._finished: deque[Track] = deque()  # to be decoded
+        self._parked: dict[str, RenderOrder | Aside] = {}
+        self._decoding = Decoding(
+            family, beside=family.device.type == "cuda" if decode_beside is None else decode_beside
+        )
+        self._previews = previews or Previews(family, None)
         self._batches = Batches()
-        self._rows: dict[Hashable, int] = {}  # pass key → most tracks that memory allowed
-        self._turns: dict[Hashable, int] = {}  # pass key → when it last had a pass
-        self._turn = 0
+        self._passes = Passes(family)
         self._decode_next = False
         self._most_inside: int | None = None  # with so many tracks inside there was no memory to begin another
 
     @property
     def idle(self) -> bool:
-        """Whether `step` has nothing to do."""
-        return not (self._waiting or self._tracks or self._finished or self._batches.ended)
+        """Whether `step` has nothing to do. What is parked waits for the parent's word."""
+        return not (self._waiting or self._tracks or self._decoding.tracks or self._batches.ended)
 
     def admit(self, batch: RenderBatch) -> None:
         """Take renders in. They are encoded next, and share passes with what is there already."""
@@ -69,163 +98,172 @@ class Engine:
     def drop(self, render_id: str) -> None:
         """Forget a render wherever it is; nothing more is said about it. Unknown ids are ignored."""
         self._tracks.pop(render_id, None)
-        self._waiting = deque(order for order in self._waiting if order.render_id != render_id)
-        self._finished = deque(track for track in self._finished if track.order.render_id != render_id)
-        self._batches.leave(render_id)
+        self._parked.pop(render_id, None)
+        self._waiting = deque(waiting for waiting in self._waiting if waiting.render_id != render_id)
+        for track in self._decoding.tracks:
+            if track.order.render_id == render_id:
+                self._spool.forget(track)
+        self._decoding.drop(render_id)
+        self._leave(render_id)
+
+    def park(self, render_ids: list[str]) -> ParkedRenders:
+        """Keep these aside from the next step on, in host memory; not those that are finished but for the decoding."""
+        parked = []
+        for render_id in render_ids:
+            waiting = next((waiting for waiting in self._waiting if waiting.render_id == render_id), None)
+            if waiting is not None:
+                self._waiting.remove(waiting)
+                self._parked[render_id] = waiting
+            elif render_id in self._tracks:
+                self._parked[render_id] = put_aside(self._tracks.pop(render_id))
+            else:
+                continue
+            parked.append(render_id)
+        return ParkedRenders(parked)
+
+    def resume(self, render_ids: list[str]) -> ResumedRenders:
+        """Let parked renders go on, before any that has not begun."""
+        resumed = [render_id for render_id in render_ids if render_id in self._parked]
+        self._waiting.extendleft(self._parked.pop(render_id) for render_id in reversed(resumed))
+        return ResumedRenders(resumed)
+
+    def save_checkpoints(self, render_ids: list[str] | None) -> Iterator[Checkpointed | CheckpointsSaved]:
+        """Write down how far these are (None: all) that have taken a step. What cannot be written goes on without."""
+        aside = [found.track for found in (*self._parked.values(), *self._waiting) if isinstance(found, Aside)]
+        saved = []
+        for track in (*self._tracks.values(), *aside, *self._decoding.tracks):
+            wanted = render_ids is None or track.order.render_id in render_ids
+            if wanted and track.step and track.draft is None and (path := self._spool.keep_state(track)):
+                order = track.order
+                yield Checkpointed(order.render_id, order.attempt, path, track.step, track.steps)
+                saved.append(order.render_id)
+        yield CheckpointsSaved(saved)
 
     @torch.no_grad()
     def step(self) -> Iterator[FromEngine]:
-        """Do one thing: encode one render, decode a few finished ones, or make one pass for one pass key.
+        """Do one thing: begin one render, decode a few finished ones, or make one pass for one pass key.
 
-        Decoding takes turns with passes, so that neither holds the other up for longer than one of its own.
-        Yields messages as they become true; the caller consumes them all. Raises DeviceLost.
+        Decoding runs beside passes where the device can, and else takes turns with them, so that neither holds the
+        other up for longer than one of its own. Yields messages as they become true; the caller consumes them all.
+        Raises DeviceLost.
         """
-        inside = len(self._tracks) + len(self._finished)
-        if self._waiting and (self._most_inside is None or inside < self._most_inside):
+        inside = len(self._tracks) + len(self._decoding.tracks)
+        if began := self._may_begin(inside):
             yield from self._begin(self._waiting.popleft(), inside)
-        elif self._finished and (self._decode_next or not self._tracks):
+        elif self._decoding.beside or self._decoding.flying:
+            self._decoding.begin()
+            if self._tracks:
+                yield from self._pass()
+        elif self._decoding.queued and (self._decode_next or not self._tracks):
             self._decode_next = False
-            yield from self._decode()
+            yield from self._decoded(self._decoding.now())
         elif self._tracks:
             self._decode_next = True
             yield from self._pass()
+        yield from self._decoded(self._decoding.ended(seconds=0 if self._tracks or began else _WAIT_SECONDS))
         yield from self._batches.pop_ended()
 
-    def _begin(self, order: RenderOrder, inside: int) -> Iterator[FromEngine]:
-        """Encode the prompts of one render and make its track; without memory for it, wait until others left."""
-        steps = order.parameters.get("num_inference_steps", 0)  # until the sampler says how many passes that is
-        yield Stepped([RenderStep(order.render_id, order.attempt, Phase.ENCODING, 0, steps)])
-        started = time.perf_counter()
+    def _may_begin(self, inside: int) -> bool:
+        """Whether there is one to begin, memory for it, and the VAE is free if a picture has to be encoded."""
+        if not self._waiting or (self._most_inside is not None and inside >= self._most_inside):
+            return False
+        first = self._waiting[0]
+        return not (isinstance(first, RenderOrder) and first.inputs and self._decoding.flying)
+
+    def _begin(self, first: RenderOrder | Aside, inside: int) -> Iterator[FromEngine]:
+        """Make one render's track, or bring it back; without memory for it, wait until others have left."""
+        order = first if isinstance(first, RenderOrder) else first.order
         try:
-            prepared = self._family.prepare(order)
-            track = self._family.start(prepared, self._family.encode(prepared))
-            synchronize(self._family.device)
+            if isinstance(first, Aside):
+                track = first.back(self._family.device)
+            else:
+                steps = order.parameters.get("num_inference_steps", 0)  # until the sampler says how many passes
+                yield Stepped([RenderStep(order.render_id, order.attempt, Phase.ENCODING, 0, steps)])
+                track = begin(self._family, order, self._weights)
         except Exception as error:
             if inside and is_out_of_memory(error):
+                free_memory(self._family.device)
                 self._most_inside = inside
-                self._waiting.appendleft(order)
+                self._waiting.appendleft(first)
                 yield MemoryFits(order.width, order.height, order.frames, inside)
             else:
                 yield self._failed(order, "preparing it", error)
             return
-        track.seconds["encode"] = track.gpu_seconds = time.perf_counter() - started
-        track.seconds["steps"] = 0.0
-        self._tracks[order.render_id] = track
-        yield Stepped([_progress(track, Phase.STEPPING)])
+        if track.finished:
+            self._decoding.put(track)
+        else:
+            self._tracks[order.render_id] = track
+        yield Stepped([_progress(track)])
 
     def _pass(self) -> Iterator[FromEngine]:
         """One transformer pass for the pass key that waited longest, then each track's own sampler step."""
-        key, tracks = self._next_company()
-        moved: list[Track] = []
-        limit = self._rows.get(key, len(tracks))
-        for begin in range(0, len(tracks), limit):
-            part = tracks[begin : begin + limit]
-            outcomes = in_company(self._family.predict, part, self._family.device)
-            fitted = [len(outcome.company) for outcome in outcomes if outcome.short_of_memory]
-            if fitted:  # ask for no more rows than this from now on
-                self._rows[key] = max(fitted)
-                order = part[0].order
-                yield MemoryFits(order.width, order.height, order.frames, max(fitted))
-            for outcome in outcomes:
-                failure = self._advance(outcome)
-                if failure is None:
-                    moved.append(outcome.track)
-                else:
-                    yield failure
+        moved: list[RenderStep] = []
+        for found in self._passes.run(self._tracks.values(), crowded=self._decoding.flying):
+            if isinstance(found, MemoryFits):
+                yield found
+            else:
+                yield from self._advance(found, moved)
         if moved:
-            yield Stepped([_progress(track, Phase.FINISHING if track.finished else Phase.STEPPING) for track in moved])
+            yield Stepped(moved)
 
-    def _next_company(self) -> tuple[Hashable, list[Track]]:
-        """All tracks of the pass key that was served longest ago.
-
-        Guided ones first, then in the order they joined: a row's number and the number of guided rows then say
-        where in the pass a track was, and on some machines the last bits depend on that.
-        """
-        companies: dict[Hashable, list[Track]] = {}
-        for track in self._tracks.values():
-            companies.setdefault((self._family.pass_key(track), _solitude(track)), []).append(track)
-        key = min(companies, key=lambda found: self._turns.get(found, 0))
-        self._turn += 1
-        self._turns = {found: self._turns.get(found, 0) for found in companies} | {key: self._turn}
-        return key, sorted(companies[key], key=lambda track: not track.guided)
-
-    def _advance(self, outcome: Outcome[torch.Tensor]) -> RenderFailed | None:
-        """Take one track's own step with its prediction; the failure if it could not."""
-        track, company = outcome.track, outcome.company
+    def _advance(self, outcome: Outcome[torch.Tensor], moved: list[RenderStep]) -> Iterator[FromEngine]:
+        """Take one track's own step with its prediction; when it has moved, it is added to `moved`."""
+        track = outcome.track
         doing = f"step {track.step + 1} of {track.steps}"
         if outcome.made is None:
-            return self._failed(track.order, doing, outcome.error)
-        started = time.perf_counter()
+            yield self._failed(track.order, doing, outcome.error)
+            return
+        stops = track.step + 1 == track.stop
         try:
-            timestep, sigma = track.schedule[track.step]
-            self._family.advance(track, outcome.made)
+            look_ahead = stops or self._previews.due(track)
+            expected = take_step(self._family, outcome, outcome.made, look_ahead=look_ahead)
         except Exception as error:
-            return self._failed(track.order, doing, error)
-        spent = outcome.seconds + time.perf_counter() - started
-        guided = sum(member.guided for member in company)
-        track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided))
-        track.gpu_seconds += spent
-        track.pass_seconds += spent * len(company)
-        track.seconds["steps"] += spent
+            yield self._failed(track.order, doing, error)
+            return
+        moved.append(_progress(track))
         if track.finished:
             del self._tracks[track.order.render_id]
-            self._finished.append(track)
-        return None
+            self._decoding.put(track)
+        elif expected is not None:
+            likeness = copy(track)  # the track itself goes on with what its sampler made
+            likeness.latents = expected
+            yield from self._stop(likeness) if stops else self._previews.make(likeness)
 
-    def _decode(self) -> Iterator[FromEngine]:
-        """Turn the latents of a few finished tracks of one shape into pixels."""
-        tracks = self._next_decodes()
-        for outcome in in_company(self._family.decode, tracks, self._family.device):
-            track = outcome.track
+    def _stop(self, likeness: Track) -> Iterator[FromEngine]:
+        """Let go of a track that is to be looked at before it goes on: its state is kept, its likeness decoded."""
+        track = self._tracks.pop(likeness.order.render_id)
+        likeness.draft = self._spool.keep_state(track)
+        if likeness.draft is None:
+            reason = "the spool folder took no checkpoint"
+            yield self._failed(track.order, "stopping for a draft", None, reason, blame=False)
+        else:
+            self._decoding.put(likeness)
+
+    def _decoded(self, outcomes: list[Decoded]) -> Iterator[FromEngine]:
+        """Deliver what has been decoded, each or its failure."""
+        for outcome in outcomes:
+            track, pixels = outcome.track, outcome.made
             track.gpu_seconds += outcome.seconds
             track.seconds["decode"] = outcome.seconds
+            said: FromEngine
             if outcome.error is not None:
-                yield self._failed(track.order, "decoding", outcome.error)
-            elif outcome.made is None:
-                yield self._failed(track.order, "decoding", None, "the output holds values that are not numbers (NaN)")
+                said = self._failed(track.order, "decoding", outcome.error)
+            elif pixels is None:
+                said = self._failed(track.order, "decoding", None, "the output holds values that are not numbers (NaN)")
             else:
-                yield self._deliver(track, outcome.made, len(outcome.company), outcome.row)
-
-    def _next_decodes(self) -> list[Track]:
-        """The oldest finished track and those of equal latents, as many as DECODE_PIXELS allow."""
-        first = self._finished[0]
-        order = first.order
-        most = max(1, DECODE_PIXELS // (order.width * order.height * order.frames))
-        kind = (first.latents.shape, _solitude(first))
-        alike = [track for track in self._finished if (track.latents.shape, _solitude(track)) == kind][:most]
-        chosen = {id(track) for track in alike}
-        self._finished = deque(track for track in self._finished if id(track) not in chosen)
-        return alike
-
-    def _deliver(self, track: Track, pixels: Pixels, company: int, row: int) -> FromEngine:
-        order = track.order
-        path = self._spool / f"{order.render_id}-{order.attempt}.npy"
-        try:
-            np.save(path, pixels, allow_pickle=False)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            return self._failed(order, "saving", None, f"the spool folder took no pixels: {error}", blame=False)
-        self._batches.leave(order.render_id)
-        return Rendered(
-            render_id=order.render_id,
-            attempt=order.attempt,
-            pixels_path=str(path),
-            gpu_seconds=track.gpu_seconds,
-            trace=track.trace,
-            decode_batch_size=company,
-            decode_row=row,
-            pass_seconds=track.pass_seconds / len(track.trace),
-            seconds=track.seconds,
-        )
+                self._previews.learn(track, pixels)
+                try:
+                    said = self._spool.deliver(track, pixels, len(outcome.company), outcome.row)
+                    self._leave(track.order.render_id)
+                except OSError as error:
+                    reason = f"the spool folder took no pixels: {error}"
+                    said = self._failed(track.order, "saving", None, reason, blame=False)
+            if isinstance(said, RenderFailed):
+                self._spool.forget(track)
+            yield said
 
     def _failed(
-        self,
-        order: RenderOrder,
-        doing: str,
-        error: Exception | None,
-        reason: str = "",
-        *,
-        blame: bool = True,
+        self, order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, blame: bool = True
     ) -> RenderFailed:
         if error is not None and is_device_lost(error):
             raise DeviceLost(f"{type(error).__name__}: {error}") from error
@@ -234,17 +272,17 @@ class Engine:
             if is_out_of_memory(error):
                 reason = f"out of memory, though it was alone ({reason})"
         self._tracks.pop(order.render_id, None)
-        self._batches.leave(order.render_id)
+        self._leave(order.render_id)
         # These quote what the user wrote; the user is told it, the log is not.
         trace = None if isinstance(error, ValueError | FarmError) else error
         log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
         return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame)
 
+    def _leave(self, render_id: str) -> None:
+        self._previews.forget(render_id)
+        self._batches.leave(render_id)
 
-def _solitude(track: Track) -> str | None:
-    """What keeps a deterministic render apart from all others, whichever batch they came with."""
-    return track.order.render_id if track.parameters.deterministic else None
 
-
-def _progress(track: Track, phase: Phase) -> RenderStep:
+def _progress(track: Track) -> RenderStep:
+    phase = Phase.FINISHING if track.finished else Phase.STEPPING
     return RenderStep(track.order.render_id, track.order.attempt, phase, track.step, track.steps)

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from workers.log_tail import LogTail
-from workers.protocol import EngineFacts, Ready, Stop
+from workers.protocol import GROUP_LOST, EngineFacts, Ready, Stop
 
 log = structlog.get_logger(__name__)
 
@@ -150,4 +150,6 @@ class EngineLink:
 def _last_words(returncode: int) -> str:
     if returncode < 0:
         return f"The engine process was killed by signal {-returncode}."
+    if returncode == GROUP_LOST:
+        return "A rank of the engine's group died or failed, so the whole group ended; the worker's log says which."
     return f"The engine process ended by itself with exit code {returncode}; its last lines are in the worker's log."

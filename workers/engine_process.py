@@ -23,11 +23,25 @@ import structlog
 from farm.catalog import ModelEntry, PoolEntry, load_catalog
 from farm.errors import FarmError
 from farm.logs import configure_logging
+from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
-from workers.protocol import Alive, DropRender, FromEngine, LoadFailed, Ready, RenderBatch, Stop, ToEngine
+from workers.protocol import (
+    Alive,
+    DropRender,
+    FromEngine,
+    LoadFailed,
+    ParkRenders,
+    Ready,
+    RenderBatch,
+    ResumeRenders,
+    SaveCheckpoints,
+    Stop,
+    ToEngine,
+)
 
 if TYPE_CHECKING:
     from workers.engine import Engine
+    from workers.loading import Loaded
 
 log = structlog.get_logger(__name__)
 
@@ -115,27 +129,48 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
     _set_up_environment()
     with AliveMeanwhile(line):
         # Imported here: torch alone takes seconds, in which the parent should hear something.
+        from workers.checkpoints import weights_of
         from workers.companies import DeviceLost
         from workers.engine import Engine
         from workers.loading import LoadingFailed, choose_device, load
+        from workers.previews import Previews
+        from workers.warming import warm_up
 
         _set_up_torch(pool.threads or settings.torch_threads)
         spool.mkdir(parents=True, exist_ok=True)
         try:
-            loaded = load(entry, choose_device(pool.device, settings.device))
+            loaded = load(entry, pool, choose_device(pool.device, settings.device))
+            if pool.warm_up:
+                warm_up(loaded.family)
         except LoadingFailed as error:
             failure = str(error)
     if failure is not None:
         log.error("the model could not be loaded", reason=failure)
         line.say(LoadFailed(failure))
         return LOAD_FAILED
+    _keep_embeddings(loaded, settings)
     line.say(Ready(loaded.facts))
     try:
-        serve(line, Engine(loaded.family, spool))
+        previews = Previews(loaded.family, settings.preview_seconds or None)
+        serve(line, Engine(loaded.family, spool, weights=weights_of(loaded.facts), previews=previews))
     except DeviceLost:
         log.exception("the device is lost; a new engine process is needed")
         return DEVICE_LOST
     return 0
+
+
+def _keep_embeddings(loaded: "Loaded", settings: Settings) -> None:
+    """Let the family remember the embeddings of prompts, and share them with other workers if it may."""
+    from workers.embeddings import EmbeddingCache
+
+    if settings.embedding_cache_mb:
+        seconds, url = settings.embedding_cache_seconds, settings.redis_url
+        loaded.family.kept = EmbeddingCache(
+            loaded.facts,
+            most_bytes=settings.embedding_cache_mb * 10**6,
+            shelf=ProgressBoard(url.get_secret_value()) if seconds and url else None,
+            shelf_seconds=seconds,
+        )
 
 
 def serve(line: Line, engine: "Engine") -> None:
@@ -149,6 +184,13 @@ def serve(line: Line, engine: "Engine") -> None:
                 engine.admit(message)
             elif isinstance(message, DropRender):
                 engine.drop(message.render_id)
+            elif isinstance(message, ParkRenders):
+                line.say(engine.park(message.render_ids))
+            elif isinstance(message, ResumeRenders):
+                line.say(engine.resume(message.render_ids))
+            elif isinstance(message, SaveCheckpoints):
+                for said in engine.save_checkpoints(message.render_ids):
+                    line.say(said)
             message = line.hear(0)
         for said in engine.step():
             line.say(said)

@@ -1,4 +1,8 @@
-"""Feeding the engine: claim what fits, hand it over, let others join, have the next ready when it ends."""
+"""Feeding the engine: claim what fits, hand it over, let others join, have the next ready when it ends.
+
+What is more urgent than all that renders does not wait for its end where that pays: the others are set aside, and
+go on when it is done (`_let_pass`, which tends one batch inside the other).
+"""
 
 import math
 import threading
@@ -15,8 +19,10 @@ from workers.batch_sizes import BatchSizes
 from workers.engine_link import EngineLink
 from workers.holdings import Holdings
 from workers.leasing import Batch, Leasing
+from workers.ordering import Ordering
+from workers.parking import Parking
 from workers.patience import Patience
-from workers.protocol import RenderBatch, RenderOrder
+from workers.protocol import RenderBatch
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -27,6 +33,8 @@ _STEP_SECONDS = 0.25  # and this often when no step ends
 #: The next batch is claimed when the running one has so many seconds before it, or one step: early enough that the
 #: engine does not wait, late enough that others are not kept from rendering it.
 _AHEAD_SECONDS = 0.5
+#: The end of the drain time, in which checkpoints are stored: so many seconds, and this share of it at the most.
+_SAVING_SECONDS, _SAVING_SHARE = 10.0, 1 / 3
 
 
 class Feeder:
@@ -41,27 +49,31 @@ class Feeder:
         link: EngineLink,
         holdings: Holdings,
         settler: Settler,
+        ordering: Ordering,
     ) -> None:
         self.draining = threading.Event()
         self.quarantined = False  # by the supervisor: claims nothing until it is released
-        self._drained_by = math.inf  # monotonic; what is in the engine then goes back
+        self.leaves_by = math.inf  # monotonic; what is in the engine then is saved, and goes back
         self._connections = connections
         self._pool = connections.catalog.pool(pool)
         self._link = link
         self._holdings = holdings
         self._settler = settler
         lane = connections.catalog.model(self._pool.model).lane
-        self._sizes = BatchSizes(connections, lane=lane, most=self._pool.max_batch)
+        self._sizes = BatchSizes(connections, lane=lane, pool=self._pool)
         self._leasing = Leasing(connections, pool=pool, lane=lane, worker_id=worker_id, sizes=self._sizes)
+        self._ordering = ordering
+        self._parking = Parking(connections.settings, link=link, holdings=holdings, sizes=self._sizes)
         self._patience = Patience(connections.settings.fuller_batch_seconds)
         self._ahead: Batch | None = None  # claimed for the time after what renders now
         self._looked = 0.0
         self._turn = threading.Lock()
 
     def drain(self) -> None:
-        """Claim nothing more; the batch in the engine has `drain_seconds` to end."""
+        """Claim nothing more; what is in the engine may end within `drain_seconds`, less the time to save it."""
         if not self.draining.is_set():
-            self._drained_by = time.monotonic() + self._connections.settings.drain_seconds
+            seconds = self._connections.settings.drain_seconds
+            self.leaves_by = time.monotonic() + seconds - min(_SAVING_SECONDS, _SAVING_SHARE * seconds)
             self.draining.set()
 
     def memory_fits(self, shape: Shape, renders: int) -> None:
@@ -102,9 +114,9 @@ class Feeder:
         batch, self._ahead = self._ahead, None
         return batch or self._claim(in_engine=True)
 
-    def _claim(self, *, in_engine: bool) -> Batch | None:
+    def _claim(self, *, in_engine: bool, only: frozenset[str] | None = None) -> Batch | None:
         self._sizes.refresh(self._link.facts.device if self._link.facts else "?")
-        batch = self._leasing.claim()
+        batch = self._leasing.claim(only)
         if batch is not None:
             claim = batch.claim
             self._holdings.take(claim.batch_id, claim.renders, claimed_at=batch.began, in_engine=in_engine)
@@ -117,32 +129,45 @@ class Feeder:
         log.info("batch", batch=batch.claim.batch_id, renders=len(renders), seats=batch.seats)
         rendered = self._hand_over(batch, renders)
         moves = 0
-        while self._holdings.in_engine():
-            if time.monotonic() > self._drained_by:
-                break
+        while self._is_in_engine(batch) and not self._leaves():
             rendered += self._tend(batch)
             moves = self._holdings.wait_moved(moves, _STEP_SECONDS)
         return rendered
 
+    def _is_in_engine(self, batch: Batch) -> bool:
+        """Whether there is something to tend; for a batch that others let pass, until its last step is done."""
+        if batch.only is None:
+            return bool(self._holdings.in_engine())
+        return any(
+            held.batch_id == batch.claim.batch_id and held.passes_left > 0 for held in self._holdings.in_engine()
+        )
+
+    def _leaves(self) -> bool:
+        """Whether the worker drains and nothing in the engine would end in time; what is not known yet may."""
+        left = self.leaves_by - time.monotonic()
+        return left < 0 or all(left < held.seconds_left < math.inf for held in self._holdings.in_engine())
+
     def _hand_over(self, batch: Batch, renders: Sequence[ClaimedRender]) -> int:
         """Send renders to the engine; they join what it renders at the next step. How many were sent."""
-        if renders and not self._link.send(RenderBatch(batch.claim.batch_id, [_order(render) for render in renders])):
+        if renders and not self._link.send(RenderBatch(batch.claim.batch_id, self._ordering.orders(renders))):
             # It died between the claim and now: nobody has begun, so nobody is to blame.
             self._return(renders, "The engine was not running.")
             return 0
         return len(renders)
 
     def _tend(self, batch: Batch) -> int:
-        """Between two steps: let renders join, claim the next batch when this one ends soon; how many joined."""
+        """Between two steps: let others pass or join, claim the next batch when this one ends soon; how many came."""
         if self._claims_nothing:
             self._give_back("The worker claims nothing more.")
             return 0
+        self._parking.resume_overdue()
         if time.monotonic() >= self._looked + _LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._hear_news(batch)
-        if self._ahead is not None or len(self._holdings) >= self._most_held:
-            return 0  # what joined now would keep the next batch waiting, or storage lags
-        ends = not batch.nothing_ahead and self._ends_soon()
+            if self._hears_news(batch) and (passed := self._let_pass(batch)):
+                return passed
+        if self._ahead is not None or self._storage_lags:
+            return 0  # what joined now would keep the next batch waiting
+        ends = not batch.nothing_ahead and batch.only is None and self._ends_soon()
         batch.more |= ends  # rather into this batch than into the next
         joined = self._hand_over(batch, self._join(batch))
         if ends and not joined:
@@ -150,17 +175,41 @@ class Feeder:
             batch.nothing_ahead = self._ahead is None
         return joined
 
-    def _hear_news(self, batch: Batch) -> None:
+    def _hears_news(self, batch: Batch) -> bool:
         """If something changed in the lane: what could not join may do so now, what was claimed ahead may be late."""
         if not self._leasing.has_news(batch):
-            return
+            return False
         batch.more, batch.nothing_ahead = True, False
-        if self._ahead is not None and self._leasing.is_overtaken(self._ahead):
+        if self._ahead is not None and self._leasing.before(self._ahead.claim.head.class_name):
             self._give_back("Something more urgent came before it had begun.")
+        return True
+
+    def _let_pass(self, batch: Batch) -> int:
+        """Set aside what runs as long as something more urgent waits and that pays; how many of those were rendered."""
+        rendered, parked = 0, list[str]()
+        while not self._claims_nothing and not self._storage_lags and (least := self._parking.least_urgent(parked)):
+            urgent = self._leasing.before(least)
+            if urgent is None:
+                break
+            aside = self._parking.whom(batch, urgent)
+            if not aside and not any(held.render.id in parked for held in self._parking.parked):
+                break
+            first = self._claim(in_engine=True, only=self._parking.no_lower_than(urgent.class_name))
+            if first is None:
+                break
+            self._parking.park(aside)
+            parked += aside
+            rendered += self._render(first)
+        self._parking.resume(parked)
+        return rendered
+
+    @property
+    def _storage_lags(self) -> bool:
+        return len(self._holdings) - len(self._parking.parked) >= self._most_held
 
     def _join(self, batch: Batch) -> list[ClaimedRender]:
         """Lease what may join, if there is a seat."""
-        running = sum(holding.seconds_left > 0 for holding in self._holdings.in_engine())
+        running = sum(held.seconds_left > 0 and not held.is_parked for held in self._holdings.in_engine())
         seats = batch.seats - running
         if seats < 1 or not batch.more or not batch.may_be_joined:
             return []
@@ -176,6 +225,8 @@ class Feeder:
         """Wait a moment for a fuller batch, if more is likely to come; what came."""
         came: list[ClaimedRender] = []
         key = batch.claim.head.batch_key
+        if batch.only is not None:
+            return came  # others were set aside for it
         if not batch.may_be_joined or len(batch.claim.renders) >= batch.seats or self._patience.seconds <= 0:
             return came
         streaming = self._leasing.is_streaming(batch)
@@ -206,15 +257,3 @@ class Feeder:
     def _return(self, renders: Sequence[ClaimedRender], reason: str) -> None:
         held = [holding for render in renders if (holding := self._holdings.get(render.id, render.attempt))]
         self._settler.end(held, Outcome.RETURNED, reason)
-
-
-def _order(render: ClaimedRender) -> RenderOrder:
-    return RenderOrder(
-        render_id=render.id,
-        attempt=render.attempt,
-        job_id=render.job_id,
-        parameters=render.parameters,
-        width=render.width,
-        height=render.height,
-        frames=render.frames,
-    )

@@ -1,67 +1,38 @@
-"""Where a model's files are: a folder as it stands, or the Hub's cache filled at a pinned revision."""
+"""Where a model's files are: a folder as it stands, the Hub's cache at a pinned revision, or a copy of a bucket."""
 
 from pathlib import Path
-from typing import Any
-
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
 from farm.catalog.schema import ModelEntry
+from farm.settings import Settings, load_settings
+from workers.models.bucket import fetch_from_bucket
+from workers.models.files import Fetched, FetchFailed, ModelFile
+from workers.models.hub import fetch_from_hub
+from workers.weights import select_in
 
-_ADVICE: tuple[tuple[type[Exception], str], ...] = (
-    (
-        GatedRepoError,
-        "it is gated: accept its licence on the Hub and set HF_TOKEN to a token of that account",
-    ),
-    (RepositoryNotFoundError, "there is no such repository, or it is private: check 'repo', or set HF_TOKEN"),
-    (RevisionNotFoundError, "it has no such revision: check 'revision' in the catalog"),
-    (
-        OfflineModeIsEnabled,
-        "HF_HUB_OFFLINE is set and the cache does not hold it: fetch it once while online",
-    ),
-    (LocalEntryNotFoundError, "the Hub cannot be reached and the cache does not hold it: check the network"),
-    (EntryNotFoundError, "a file is missing there: check 'variant' in the catalog"),
-    (ConnectionError, "the Hub cannot be reached: check the network and HF_ENDPOINT"),
-)
+__all__ = ["FetchFailed", "Fetched", "fetch"]
 
 
-class FetchFailed(RuntimeError):
-    """The files could not be had; the message says from where, why, and what to do."""
+def fetch(entry: ModelEntry, settings: Settings | None = None, *, local_only: bool = False) -> Fetched:
+    """The model's files, fetched if they come from elsewhere and are not here.
 
+    With `local_only` nobody is asked and nothing is fetched. The settings (default: those of the environment) say how
+    to reach a bucket, and where copies lie.
 
-def fetch(entry: ModelEntry, pipeline_class: type[Any]) -> Path:
-    """The folder with the model's files, fetched into HF_HOME if it comes from the Hub. Raises FetchFailed."""
-    folder = entry.source.folder()
-    if folder is not None:
-        if not folder.is_dir():
-            raise FetchFailed(f"the folder {folder} ('{entry.source.path}' in the catalog) does not exist")
-        return folder
+    Raises:
+        FetchFailed: they cannot be had.
+        BadWeights: a folder is no model, or has pickled weights that the catalog does not allow.
+    """
     source = entry.source
-    try:
-        return Path(
-            pipeline_class.download(source.repo, revision=source.revision, variant=source.variant, use_safetensors=True)
-        )
-    except Exception as error:
-        what = f"{source.repo} at revision {source.revision}"
-        raise FetchFailed(f"{what} could not be fetched: {_explain(error)}") from error
+    if source.repo is not None:
+        return fetch_from_hub(source, local_only=local_only)
+    if source.bucket() is not None:
+        return fetch_from_bucket(source, settings or load_settings(), local_only=local_only)
+    return _folder(source.folder() or Path(), entry)
 
 
-def _explain(error: BaseException) -> str:
-    """The advice for the innermost cause that we know, or the error itself: diffusers wraps what it catches."""
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    for kind, advice in _ADVICE:
-        if any(isinstance(found, kind) for found in causes):
-            return advice
-    if any(isinstance(found, OSError) and found.errno == 28 for found in causes):
-        return "the disk is full: free some space, or let HF_HOME name a larger one"
-    return f"{type(error).__name__}: {error}"
+def _folder(folder: Path, entry: ModelEntry) -> Fetched:
+    source = entry.source
+    if not folder.is_dir():
+        raise FetchFailed(f"the folder {folder} ('{source.path}' in the catalog) does not exist")
+    chosen = select_in(folder, source.variant, pickle=source.pickle)
+    return Fetched(folder, [ModelFile(path) for path in chosen.paths], chosen.weights, revision=source.revision)

@@ -1,4 +1,4 @@
-"""After the last step: encode, thumbnail, hash, upload, settle; in a thread, so that the engine goes on stepping."""
+"""After the last step, or at a draft: encode, hash, upload, settle; in a thread, so that the engine steps on."""
 
 import queue
 import threading
@@ -10,16 +10,17 @@ import stamina
 import structlog
 
 from farm.connections import Connections
-from farm.errors import StorageDown
+from farm.errors import Fault, SettingsError, StorageDown
 from farm.lifecycle import Outcome
-from farm.manifest import summary_line
-from farm.storage import ArtifactKind, artifact_key
+from farm.plugins import PluginKind, PluginMissing, missing, plugin_names
+from farm.storage import artifact_key
 from scheduler.settling import Output, Settlement
+from workers.artifacts import File, make_draft_files, make_files
 from workers.holdings import Holding, Holdings
 from workers.measuring import observe
-from workers.outputs import EncodedFile, Pixels, encode_output, encode_thumbnail
-from workers.protocol import EngineFacts, Rendered
-from workers.receipts import make_manifest, model_facts
+from workers.outputs import Unusable
+from workers.plugins import NotAllowed, PluginFailed
+from workers.protocol import Drafted, EngineFacts, Rendered
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -38,17 +39,21 @@ class Finisher:
         *,
         on_done: Callable[[int], None],
     ) -> None:
+        self._safety_checker = connections.settings.safety_checker
+        if self._safety_checker is not None and self._safety_checker not in plugin_names(PluginKind.SAFETY_CHECKER):
+            fault = Fault("FARM_SAFETY_CHECKER", missing(PluginKind.SAFETY_CHECKER, self._safety_checker))
+            raise SettingsError([fault])
         self._on_done = on_done
         self._connections = connections
         self._holdings = holdings
         self._settler = settler
-        self._rendered: queue.Queue[tuple[Rendered, EngineFacts] | None] = queue.Queue()
+        self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="finishing", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, rendered: Rendered, facts: EngineFacts) -> None:
+    def put(self, rendered: Rendered | Drafted, facts: EngineFacts) -> None:
         self._rendered.put((rendered, facts))
 
     def stop(self) -> None:
@@ -68,23 +73,37 @@ class Finisher:
             if None in waiting:
                 return
 
-    def _finish(self, rendered: Rendered, facts: EngineFacts) -> Settlement | None:
+    def _finish(self, rendered: Rendered | Drafted, facts: EngineFacts) -> Settlement | None:
         """Store one render; None if it was revoked while it was stepping."""
         holding = self._holdings.get(rendered.render_id, rendered.attempt)
-        path = Path(rendered.pixels_path)
-        outcome, reason, outputs = Outcome.DONE, None, list[Output]()
+        outcome = Outcome.DONE if isinstance(rendered, Rendered) else Outcome.DRAFTED
+        reason, outputs, hopeless = None, list[Output](), False
         if holding is None:
-            path.unlink(missing_ok=True)
+            _clear(rendered)
             return None
+        now = self._connections.clock()
         try:
-            outputs = self._store(holding, rendered, facts, np.load(path))
+            pixels = np.load(rendered.pixels_path)
+            if isinstance(rendered, Rendered):
+                files = make_files(
+                    holding.render, rendered, facts, pixels, finished_at=now, safety_checker=self._safety_checker
+                )
+            else:
+                files = make_draft_files(holding.render, rendered, facts, pixels, safety_checker=self._safety_checker)
+            outputs = self._upload(holding, files)
+        except Unusable as error:
+            outcome, reason = Outcome.FAILED, f"There is no output: {error}."
+        except NotAllowed as error:
+            outcome, reason, hopeless = Outcome.FAILED, f"The output was not stored: {error}.", True
+        except (PluginMissing, PluginFailed) as error:
+            outcome, reason = Outcome.FAILED, f"The output could not be finished: {error}."
         except StorageDown as error:
             outcome, reason = Outcome.RETURNED, f"The output could not be stored: {error}"
         except Exception as error:  # one bad output must not end the thread that stores all others
             log.exception("finishing failed", render=rendered.render_id)
             outcome, reason = Outcome.FAILED, f"The output could not be encoded: {error}"
         finally:
-            path.unlink(missing_ok=True)
+            _clear(rendered)
         seen = observe(rendered, holding, device=facts.device, now=self._connections.clock())
         return Settlement(
             render_id=rendered.render_id,
@@ -93,27 +112,11 @@ class Finisher:
             reason=reason,
             gpu_seconds=rendered.gpu_seconds,
             artifacts=outputs,
-            observation=seen if outcome is Outcome.DONE else None,
+            hopeless=hopeless,
+            observation=seen if outputs else None,
         )
 
-    def _store(self, holding: Holding, rendered: Rendered, facts: EngineFacts, pixels: Pixels) -> list[Output]:
-        render = holding.render
-        recipe = {"model": model_facts(facts).model_dump(), "parameters": render.parameters}
-        fps = render.parameters.get("fps")
-        output = encode_output(pixels, fps=fps, text=summary_line(render.parameters, facts.model), recipe=recipe)
-        thumbnail = encode_thumbnail(pixels, fps=fps)
-        manifest = make_manifest(render, rendered, facts, output, pixels, finished_at=self._connections.clock())
-        receipt = EncodedFile("manifest.json", "application/json", manifest.model_dump_json(indent=2).encode(), 0, 0, 0)
-        return self._upload(
-            holding,
-            [
-                (ArtifactKind.OUTPUT, output),
-                (ArtifactKind.THUMBNAIL, thumbnail),
-                (ArtifactKind.MANIFEST, receipt),
-            ],
-        )
-
-    def _upload(self, holding: Holding, files: Sequence[tuple[ArtifactKind, EncodedFile]]) -> list[Output]:
+    def _upload(self, holding: Holding, files: Sequence[File]) -> list[Output]:
         render, stored = holding.render, []
         for kind, file in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
@@ -129,6 +132,16 @@ class Finisher:
                     width=file.width or None,
                     height=file.height or None,
                     frames=file.frames or None,
+                    score=file.score,
+                    kept=True if file.score is not None and not render.parameters.get("keep_best") else None,
                 )
             )
         return stored
+
+
+def _clear(rendered: Rendered | Drafted) -> None:
+    """Remove what the engine left in the spool folder for it."""
+    other = rendered.latents_path if isinstance(rendered, Rendered) else rendered.checkpoint_path
+    for path in (rendered.pixels_path, other):
+        if path is not None:
+            Path(path).unlink(missing_ok=True)

@@ -23,7 +23,10 @@ class Holding:
     in_engine: bool = True
     step: int = 0
     steps: int = 0
-    stepping_since: float | None = None  # monotonic
+    stepping_since: float | None = None  # monotonic; later by the time for which it was parked
+    parked_since: float | None = None  # monotonic, while it is set aside
+    parked_before: float = 0.0  # seconds, of the times that are over
+    saved_at: float | None = None  # monotonic: when its last checkpoint was ordered
 
     @property
     def seconds_left(self) -> float:
@@ -32,7 +35,26 @@ class Holding:
             return 0.0
         if self.stepping_since is None or self.step == 0:
             return math.inf
-        return (self.steps - self.step) * (time.monotonic() - self.stepping_since) / self.step
+        until = time.monotonic() if self.parked_since is None else self.parked_since
+        return (self.steps - self.step) * (until - self.stepping_since) / self.step
+
+    @property
+    def passes_left(self) -> float:
+        """Until its last step; endless while nobody knows."""
+        if self.phase == Phase.FINISHING:
+            return 0.0
+        return self.steps - self.step if self.steps else math.inf
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it was set aside for something more urgent, and is still."""
+        return self.parked_since is not None
+
+    @property
+    def parked_seconds(self) -> float:
+        """For how long it has been set aside in all."""
+        now = 0.0 if self.parked_since is None else time.monotonic() - self.parked_since
+        return self.parked_before + now
 
     @property
     def is_before_last_step(self) -> bool:
@@ -82,6 +104,42 @@ class Holdings:
         """Wake who waits for a step."""
         with self._changed:
             self._notify()
+
+    def park(self, render_ids: Iterable[str]) -> None:
+        """These are set aside from now on."""
+        with self._changed:
+            for holding in self._those(render_ids):
+                holding.parked_since = holding.parked_since or time.monotonic()
+
+    def resume(self, render_ids: Iterable[str]) -> None:
+        """These go on; the time for which they were set aside does not count as theirs."""
+        with self._changed:
+            for holding in self._those(render_ids):
+                if holding.parked_since is None:
+                    continue
+                away, holding.parked_since = time.monotonic() - holding.parked_since, None
+                holding.parked_before += away
+                if holding.stepping_since is not None:
+                    holding.stepping_since += away
+
+    def phase_is(self, render_ids: Iterable[str], phase: Phase) -> list[Holding]:
+        """The engine says that these are in another phase, without having moved; those that are still held."""
+        with self._changed:
+            found = [holding for holding in self._those(render_ids) if holding.in_engine]
+            for holding in found:
+                holding.phase = phase
+            return found
+
+    def to_save(self, seconds: float) -> list[str]:
+        """Those in the engine whose last checkpoint, or else their first step, is so long ago; counted as saved."""
+        now, due = time.monotonic(), list[str]()
+        with self._changed:
+            for holding in self._held.values():
+                since = holding.saved_at or holding.stepping_since
+                if holding.in_engine and holding.step and since is not None and now - since >= seconds:
+                    holding.saved_at = now
+                    due.append(holding.render.id)
+        return due
 
     def get(self, render_id: str, attempt: int | None = None) -> Holding | None:
         """The holding, if it is still ours (and, when given, still of this attempt)."""
@@ -135,6 +193,9 @@ class Holdings:
         with self._changed:
             self._changed.wait_for(lambda: self._moves != seen, timeout)
             return self._moves
+
+    def _those(self, render_ids: Iterable[str]) -> list[Holding]:
+        return [holding for render_id in render_ids if (holding := self._held.get(render_id))]
 
     def _notify(self) -> None:
         self._moves += 1

@@ -12,7 +12,7 @@ from farm.database import read
 from farm.lifecycle import JobStatus
 from farm.tables import Job
 from scheduler import claims
-from scheduler.claims import Claim, ClaimedRender
+from scheduler.claims import Claim, ClaimedRender, Waiting
 from scheduler.watermark import Watermark
 from workers.batch_sizes import BatchSizes
 
@@ -29,6 +29,7 @@ class Batch:
     counter: int | None  # the lane's, before it was claimed
     ask_at: float  # monotonic: SQL is asked then though the counter stands still
     more: bool  # something may wait that could join
+    only: frozenset[str] | None = None  # others were set aside for it: nothing but these classes may join
     nothing_ahead: bool = False  # a claim for the time after it came back empty
 
     @property
@@ -48,8 +49,8 @@ class Leasing:
         self._sizes = sizes
         self._watermark = Watermark()
 
-    def claim(self) -> Batch | None:
-        """The next batch in turn; None if there is none."""
+    def claim(self, only: frozenset[str] | None = None) -> Batch | None:
+        """The next batch in turn, or the next of these classes; None if there is none."""
         connections, settings = self._connections, self._connections.settings
         counter, now = connections.progress.lane_counter(self._lane), connections.clock()
         try:
@@ -62,6 +63,7 @@ class Leasing:
                 lease_seconds=settings.lease_seconds,
                 watermark=self._watermark,
                 shares=settings.class_shares,
+                only=only,
             )
         except DBAPIError as error:
             # The database is away or busy: what is pending stays pending, and the idle poll asks again.
@@ -71,7 +73,7 @@ class Leasing:
             return None
         seats = max(len(claim.renders), self._sizes(claim.head))
         ask_at = time.monotonic() + settings.idle_poll_seconds
-        return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats)
+        return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats, only=only)
 
     def has_news(self, batch: Batch) -> bool:
         """Whether its lane's counter was raised, or nobody has looked for a while."""
@@ -100,28 +102,28 @@ class Leasing:
                 lease_seconds=settings.lease_seconds,
                 watermark=self._watermark,
                 shares=settings.class_shares,
+                only=batch.only,
             )
         except DBAPIError as error:
             log.warning("join failed", error=str(error.orig))
             return None
         return joined.renders if joined else None
 
-    def is_overtaken(self, batch: Batch) -> bool:
-        """Whether it is the turn of a class that is more urgent than that of this batch."""
+    def before(self, class_name: str) -> Waiting | None:
+        """What waits if it is the turn of a class that is more urgent than this one."""
         connections = self._connections
         try:
-            urgent = claims.waiting(
+            return claims.waiting(
                 connections.engine,
                 pool=self._pool,
-                class_name=batch.claim.head.class_name,
+                class_name=class_name,
                 now=connections.clock(),
                 watermark=self._watermark,
                 shares=connections.settings.class_shares,
             )
         except DBAPIError as error:
             log.warning("waiting work not seen", error=str(error.orig))
-            return False
-        return urgent is not None
+            return None
 
     def is_streaming(self, batch: Batch) -> bool:
         """Whether a job of this batch is still being taken in: more of it is on its way."""

@@ -13,14 +13,23 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from farm.catalog.schema import ModelEntry
+from farm.catalog.schema import ModelEntry, PoolEntry, Sharding
+from workers.compiling import CompilingFailed
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
-from workers.fetching import FetchFailed, fetch
+from workers.fetching import Fetched, FetchFailed, fetch
+from workers.models.checking import check
+from workers.offloading import OffloadingFailed
+from workers.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of
+from workers.preparing import prepare_pipeline
 from workers.protocol import EngineFacts
-from workers.weights import BadWeights, check_whole, hash_files, read_index, weight_files
+from workers.sharding import ShardingFailed
+from workers.weights import BadWeights, check_whole, read_index
 
 log = structlog.get_logger(__name__)
+
+#: What the settings of a pool may ask in vain of this machine.
+_SETTINGS = (PrecisionFailed, OffloadingFailed, CompilingFailed)
 
 
 class LoadingFailed(RuntimeError):
@@ -35,24 +44,29 @@ class Loaded:
     facts: EngineFacts
 
 
-def load(entry: ModelEntry, device: torch.device) -> Loaded:
-    """Load the model of a catalog entry onto the device. Raises LoadingFailed."""
+def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loaded:
+    """Load the model of a catalog entry onto the device, as the pool says; without a pool, as a plain one would.
+
+    Raises LoadingFailed.
+    """
     for library in (diffusers_logging, transformers_logging):
         library.set_verbosity_error()
         library.disable_progress_bar()
     try:
+        if pool is not None:
+            check_hardware(pool, device)
         family = find_family(entry.family)
-        folder = fetch(entry, family.pipeline_class)
+        fetched = fetch(entry)
+        folder = fetched.folder
         _check_class(folder, family, entry)
-        files = weight_files(folder, entry.source.variant)
-        check_whole(files)
-        pipeline = _load_pipeline(family.pipeline_class, folder, entry, device)
+        check_whole([folder / path for path in fetched.weights])
+        hashes = _check_hashes(fetched, entry)
+        pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
-    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable) as error:
+    except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed, *_SETTINGS) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
-    hashes = hash_files(folder, files)
-    log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(files))
-    return Loaded(loaded, _facts(entry, device, hashes))
+    log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(hashes))
+    return Loaded(loaded, _facts(entry, pool, device, fetched.revision, hashes))
 
 
 def choose_device(*wishes: str) -> torch.device:
@@ -81,17 +95,40 @@ def _check_class(folder: Path, family: type[Family], entry: ModelEntry) -> None:
         )
 
 
-def _load_pipeline(pipeline_class: type[Any], folder: Path, entry: ModelEntry, device: torch.device) -> Any:
+def _check_hashes(fetched: Fetched, entry: ModelEntry) -> dict[str, str]:
+    """sha256 of each weight file by its path, all files being what their source and the catalog's lock say.
+
+    Reads each file once, before its weights are read: what is not right is never loaded. Raises BadWeights.
+    """
+    checked = check(fetched, entry.lock)
+    if checked.wrong:
+        raise BadWeights(
+            f"{checked.reason}. `farm models pull {entry.name}` fetches again what does not agree with its source; "
+            f"`farm models lock {entry.name}` takes what is there now"
+            if entry.lock
+            else f"{checked.reason}. `farm models pull {entry.name}` fetches it again"
+        )
+    return {path: checked.sha256[path] for path in fetched.weights}
+
+
+def _load_pipeline(
+    pipeline_class: type[Any], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
+) -> Any:
+    sharding = pool.sharding if pool else None
     dtypes = {component: getattr(torch, name) for component, name in entry.dtype.items()}
     try:
         pipeline = pipeline_class.from_pretrained(
             str(folder),
             dtype=dtypes,
             variant=entry.source.variant,
-            use_safetensors=True,
+            # None: pickled files are read where a component has no safetensors.
+            use_safetensors=None if entry.source.pickle else True,
             local_files_only=True,
+            **loading_arguments(pool),
         )
-        pipeline.to(device)
+        prepare_pipeline(pipeline, folder, entry, pool, device)
+    except (OffloadingFailed, CompilingFailed):
+        raise
     except torch.OutOfMemoryError as error:
         raise LoadingFailed(
             f"{entry.name}: {device} has not enough memory for the weights (the catalog says {entry.memory_gb:g} GB)"
@@ -104,28 +141,36 @@ def _load_pipeline(pipeline_class: type[Any], folder: Path, entry: ModelEntry, d
     pipeline.set_progress_bar_config(disable=True)
     if entry.vae_tiling is not None:
         pipeline.vae.enable_tiling(**entry.vae_tiling)
-    for part in pipeline.components.values():
-        if isinstance(part, torch.nn.Module):
-            part.eval().requires_grad_(False)
+    if sharding is not None and pool is not None:
+        from workers.sharding.placing import place  # seconds of imports that a model on one device does not need
+
+        place(pipeline, folder, entry, pool, sharding, device)
     return pipeline
 
 
-def _facts(entry: ModelEntry, device: torch.device, hashes: dict[str, str]) -> EngineFacts:
+def _facts(
+    entry: ModelEntry, pool: PoolEntry | None, device: torch.device, revision: str | None, hashes: dict[str, str]
+) -> EngineFacts:
     return EngineFacts(
         model=entry.name,
         family=entry.family,
         source=entry.source.repo or entry.source.path or "",
-        revision=entry.source.revision,
-        precision=entry.precision,
-        device=_device_name(device),
+        revision=revision,
+        precision=precision_of(entry, pool),
+        device=_device_name(device, pool.sharding if pool else None),
         torch_threads=torch.get_num_threads(),
         versions={name: version(name) for name in ("torch", "diffusers", "transformers", "latent-farm")},
         weight_sha256=hashes,
     )
 
 
-def _device_name(device: torch.device) -> str:
-    """'NVIDIA H100 80GB HBM3', or 'CPU: ' and the processor's name: kinds, not serial numbers."""
+def _device_name(device: torch.device, sharding: Sharding | None) -> str:
+    """'NVIDIA H100 80GB HBM3', or 'CPU: ' and the processor's name: kinds, not serial numbers.
+
+    Several are told from one, since what they take and the last bits of what they give may differ.
+    """
+    if sharding is not None:
+        return f"{sharding.devices} x {_device_name(device, None)}, by {sharding.by}"
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

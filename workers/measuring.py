@@ -1,18 +1,19 @@
-"""What a finished render teaches: its times and the company it had, for batch curves and estimates."""
+"""What a finished render or a draft teaches: its times and the company it had, for batch curves and estimates."""
 
 from scheduler.observations import Observed
 from workers.holdings import Holding
-from workers.protocol import Rendered
+from workers.protocol import Drafted, Rendered
 
 
-def observe(rendered: Rendered, holding: Holding, *, device: str, now: float) -> Observed:
+def observe(rendered: Rendered | Drafted, holding: Holding, *, device: str, now: float) -> Observed:
     """What the engine measured of a render. `now`: when it is settled, seconds since 1970.
 
     Steady is a render whose passes all had the same number of rows, as many of them guided: a guided row is twice
     the work, so only then the mean seconds of its passes belong to one size of batch.
     """
-    sizes = [step.batch_size for step in rendered.trace]
-    guided = [step.guided for step in rendered.trace]
+    steps = rendered.trace[rendered.first_step :]  # those before were another attempt's
+    sizes = [step.batch_size for step in steps]
+    guided = [step.guided for step in steps]
     return Observed(
         device=device,
         width=holding.render.width,

@@ -1,27 +1,35 @@
-"""Pixels to files: PNG with its parameters inside, MP4, WebP thumbnails.
+"""Pixels to files: the output in the format that was asked for, a clip's poster, thumbnails; and what is no output.
 
-Every encoder here writes the same bytes for the same pixels and text, so that a render can be repeated to the bit.
+Every encoder writes the same bytes for the same pixels and recipe, so that a render can be repeated to the bit.
 """
 
 import io
-import json
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+
+from farm.params.outputs import default_format
+from workers.clips import CLIPS
+from workers.recipes import Recipe
+from workers.stills import STILLS, encode_webp
 
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
 Pixels = NDArray[np.uint8]
 
 THUMBNAIL_EDGE = 320  # pixels of the longer edge
 THUMBNAIL_FRAMES = 24  # of a clip, spread over its length
-_MP4_QUALITY = 8  # imageio-ffmpeg's scale, 0 (worst) to 10 (best)
+POSTER_QUALITY = 90
+#: No level of any channel above this: nothing can be seen.
+BLACK = 3
+_SUFFIXES = {"jpeg": "jpg"}
+
+
+class Unusable(ValueError):
+    """These pixels are no picture and no clip; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -34,86 +42,57 @@ class EncodedFile:
     width: int
     height: int
     frames: int
+    score: float | None = None  # of a manifest: what the render's scorer said
 
 
-def encode_output(pixels: Pixels, *, fps: int | None, text: str, recipe: dict[str, Any]) -> EncodedFile:
-    """The output of a render: PNG for an image, MP4 for a clip.
+def check_pixels(pixels: Pixels) -> None:
+    """Raise Unusable for an output that is black all over: what a model makes of an overflow inside it."""
+    if int(pixels.max()) <= BLACK:
+        what = "every frame" if pixels.ndim == 4 and len(pixels) > 1 else "the picture"
+        raise Unusable(
+            f"{what} is black (no level above {BLACK} of 255), which is what an overflow inside the model looks like; "
+            "if it happens again, try another seed, fewer steps or a lower guidance"
+        )
 
-    text is the human-readable line of parameters and recipe our JSON; both are embedded where the format has room.
-    """
-    if pixels.ndim == 4:
-        return _encode_mp4(pixels, fps or 16, text)
-    return _encode_png(pixels, text, recipe)
+
+def encode_output(pixels: Pixels, parameters: Mapping[str, Any], recipe: Recipe) -> EncodedFile:
+    """The output of a render, as its parameters want it: `output_format`, `output_quality`, `fps`."""
+    frames = frames_of(pixels)
+    # Renders from before formats could be chosen are stored without one.
+    form = parameters.get("output_format") or ("mp4" if pixels.ndim == 4 else default_format(1))
+    quality = parameters.get("output_quality")
+    if form in CLIPS and (pixels.ndim == 4 and (len(frames) > 1 or form not in STILLS)):
+        data, kind = (
+            CLIPS[form](frames, parameters.get("fps") or 16, recipe, quality),
+            "video" if form == "mp4" else "image",
+        )
+    else:
+        data, kind = STILLS[form](Image.fromarray(frames[0]), recipe, quality), "image"
+    _, height, width, _ = frames.shape
+    return EncodedFile(f"output.{_SUFFIXES.get(form, form)}", f"{kind}/{form}", data, width, height, len(frames))
+
+
+def encode_poster(pixels: Pixels, recipe: Recipe) -> EncodedFile:
+    """The first frame of a clip at full size, to be shown until it plays."""
+    first = Image.fromarray(frames_of(pixels)[0])
+    data = encode_webp(first, recipe, POSTER_QUALITY)
+    return EncodedFile("poster.webp", "image/webp", data, first.width, first.height, 1)
 
 
 def encode_thumbnail(pixels: Pixels, *, fps: int | None) -> EncodedFile:
     """A small WebP; animated when the render is a clip."""
-    frames, rate = pixels[None] if pixels.ndim == 3 else pixels, fps or 16
+    frames, rate = frames_of(pixels), fps or 16
     stride = max(1, -(-len(frames) // THUMBNAIL_FRAMES))
     images = [Image.fromarray(frame) for frame in frames[::stride]]
     for image in images:
         image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
+    animation = {"save_all": True, "append_images": images[1:], "duration": round(1000 * stride / rate), "loop": 0}
     buffer = io.BytesIO()
-    images[0].save(
-        buffer,
-        "WEBP",
-        quality=80,
-        method=4,
-        **(
-            {
-                "save_all": True,
-                "append_images": images[1:],
-                "duration": round(1000 * stride / rate),
-                "loop": 0,
-            }
-            if len(images) > 1
-            else {}
-        ),
-    )
-    return EncodedFile(
-        "thumbnail.webp", "image/webp", buffer.getvalue(), images[0].width, images[0].height, len(images)
-    )
+    images[0].save(buffer, "WEBP", quality=80, method=4, **(animation if len(images) > 1 else {}))
+    first = images[0]
+    return EncodedFile("thumbnail.webp", "image/webp", buffer.getvalue(), first.width, first.height, len(images))
 
 
-def _encode_png(pixels: Pixels, text: str, recipe: dict[str, Any]) -> EncodedFile:
-    chunks = PngInfo()
-    chunks.add_itxt("parameters", text)
-    chunks.add_itxt("latent-farm", json.dumps(recipe, ensure_ascii=False, sort_keys=True))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=chunks, compress_level=4)
-    height, width, _ = pixels.shape
-    return EncodedFile("output.png", "image/png", buffer.getvalue(), width, height, 1)
-
-
-def _encode_mp4(pixels: Pixels, fps: int, text: str) -> EncodedFile:
-    """H.264, yuv420p, playable from the first byte; one encoder thread and no encoder tags, for equal bytes."""
-    frames, height, width, _ = pixels.shape
-    with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
-        path = Path(folder) / "output.mp4"
-        writer = imageio_ffmpeg.write_frames(
-            str(path),
-            (width, height),
-            fps=fps,
-            codec="libx264",
-            quality=_MP4_QUALITY,
-            macro_block_size=2,  # what yuv420p needs; the door lets only even sizes through
-            ffmpeg_log_level="error",
-            output_params=[
-                *(
-                    "-threads",
-                    "1",
-                    "-movflags",
-                    "+faststart",
-                    "-fflags",
-                    "+bitexact",
-                    "-flags:v",
-                    "+bitexact",
-                ),
-                *("-metadata", f"comment={text}"),
-            ],
-        )
-        writer.send(None)
-        for frame in pixels:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
-        return EncodedFile("output.mp4", "video/mp4", path.read_bytes(), width, height, frames)
+def frames_of(pixels: Pixels) -> Pixels:
+    """(frames, height, width, 3), also of a picture."""
+    return pixels if pixels.ndim == 4 else pixels[None]

@@ -7,11 +7,17 @@ attempt it speaks for, so that word about an attempt that has been revoked can b
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Exit status of an engine that ends because another rank of its group did.
+GROUP_LOST = 5
+
 
 @dataclass(frozen=True)
 class RenderOrder:
     """One render to make. `parameters` is `renders.parameters`; width, height (pixels) and frames are the
     shape as the model renders it, which for a binned model is the bin and not the size asked for.
+
+    `checkpoint` is a local file of `Checkpointed` to go on from. `inputs` maps names of parameters (`image`) to local
+    files.
     """
 
     render_id: str
@@ -21,6 +27,8 @@ class RenderOrder:
     width: int
     height: int
     frames: int
+    checkpoint: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,31 @@ class DropRender:
     """Forget this render (cancelled or revoked); nothing more is said about it, its neighbours go on."""
 
     render_id: str
+
+
+@dataclass(frozen=True)
+class ParkRenders:
+    """Keep these aside from the next step on: no pass, latents in host memory. Answered with `ParkedRenders`, which
+    names those that could be: one that is already being decoded goes on to its end.
+    """
+
+    render_ids: list[str]
+
+
+@dataclass(frozen=True)
+class ResumeRenders:
+    """Parked renders go on where they were. Answered with `ResumedRenders`."""
+
+    render_ids: list[str]
+
+
+@dataclass(frozen=True)
+class SaveCheckpoints:
+    """Write down how far these renders are, parked or not; None: all. Answered with a `Checkpointed` for each that has
+    taken a step since its last checkpoint, and then `CheckpointsSaved`.
+    """
+
+    render_ids: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +157,76 @@ class Rendered:
     decode_row: int  # and which of them this one was
     pass_seconds: float = 0.0  # mean wall seconds of its passes, each for all of its rows
     seconds: dict[str, float] = field(default_factory=dict)  # wall: encode, steps, decode
+    latents_path: str | None = None  # if they were asked for: safetensors in the spool folder, removed by the reader
+    first_step: int = (
+        0  # of the checkpoint it went on from; seconds are of this attempt, `trace` is of the whole render
+    )
+
+
+@dataclass(frozen=True)
+class ParkedRenders:
+    """These take part in no pass until they are resumed. Their batch does not end meanwhile."""
+
+    render_ids: list[str]
+
+
+@dataclass(frozen=True)
+class ResumedRenders:
+    """These take part in passes again."""
+
+    render_ids: list[str]
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    """How far a render is lies at `path` in the spool folder, as `workers.checkpoints` writes it; who reads it removes
+    it.
+    """
+
+    render_id: str
+    attempt: int
+    path: str
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class CheckpointsSaved:
+    """Every checkpoint that was asked for has been said; these were written. Comes also when there were none."""
+
+    render_ids: list[str]
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What a render looks like so far: a small WebP, animated for clips."""
+
+    render_id: str
+    attempt: int
+    step: int
+    steps: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A render has reached its `stop_at_step`: `pixels_path` as in `Rendered`, of what the model then expects the end
+    to be, and `checkpoint_path` to go on from. The engine has let go of it.
+    """
+
+    render_id: str
+    attempt: int
+    pixels_path: str
+    checkpoint_path: str
+    step: int
+    steps: int
+    gpu_seconds: float
+    trace: list[StepTrace]
+    decode_batch_size: int
+    decode_row: int
+    pass_seconds: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    first_step: int = 0
 
 
 @dataclass(frozen=True)
@@ -161,5 +264,20 @@ class Alive:
     """The engine's loop still turns. Comes every second or two, also when idle; long silence: it hangs."""
 
 
-ToEngine = RenderBatch | DropRender | Stop
-FromEngine = Ready | LoadFailed | Stepped | Rendered | RenderFailed | MemoryFits | BatchEnded | Alive
+ToEngine = RenderBatch | DropRender | ParkRenders | ResumeRenders | SaveCheckpoints | Stop
+FromEngine = (
+    Ready
+    | LoadFailed
+    | Stepped
+    | Rendered
+    | Drafted
+    | RenderFailed
+    | ParkedRenders
+    | ResumedRenders
+    | Checkpointed
+    | CheckpointsSaved
+    | Previewed
+    | MemoryFits
+    | BatchEnded
+    | Alive
+)

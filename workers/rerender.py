@@ -5,14 +5,18 @@ size and row. The neighbours' content does not matter, so the other rows hold co
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 
-from farm.manifest import Manifest, StepFacts
+from farm.manifest import Manifest, StepFacts, summary_line
 from workers.families.base import Family, Pixels, Track
 from workers.loading import Loaded
+from workers.outputs import EncodedFile, encode_output
+from workers.plugins import post_process
 from workers.protocol import RenderOrder
+from workers.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -30,25 +34,35 @@ def set_threads(threads: int) -> None:
 
 
 @torch.no_grad()
-def render_again(manifest: Manifest, loaded: Loaded) -> Repeated:
-    """Render a manifest again with a loaded model.
+def render_again(
+    manifest: Manifest, loaded: Loaded, *, alone: bool = False, inputs: Mapping[str, str] | None = None
+) -> Repeated:
+    """Render a manifest again with a loaded model, in the company that it had or `alone`.
 
-    Raises ValueError when the manifest's steps are not those that its sampler takes, or the output is not numbers.
+    `inputs`: local files of the pictures that it starts from, by parameter. Raises ValueError when the manifest's
+    steps are not those that its sampler takes, or the output is not numbers.
     """
     family = loaded.family
-    prepared = family.prepare(_order(manifest))
+    prepared = family.prepare(replace(_order(manifest), inputs=dict(inputs or {})))
     track = family.start(prepared, family.encode(prepared))
     if track.steps != len(manifest.steps):
         raise ValueError(f"the manifest has {len(manifest.steps)} steps and its sampler takes {track.steps}")
     for step in manifest.steps:
-        prediction = family.predict(_company(track, step))[step.row]
-        family.advance(track, prediction)
-    pixels = _decode(family, track, manifest)
+        company, row = ([track], 0) if alone else (_company(track, step), step.row)
+        family.advance(track, family.run_pass(company)[row])
+    pixels = _decode(family, track, *(1, 0) if alone else (manifest.decode_batch_size, manifest.decode_row))
     return Repeated(
         pixels=pixels,
         same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
         differences=_differences(manifest, loaded),
     )
+
+
+def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
+    """Pixels as the output that the manifest's render would have."""
+    document = {"model": manifest.model.model_dump(), "parameters": manifest.parameters}
+    recipe = Recipe(summary_line(manifest.parameters, manifest.model.name), document)
+    return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, recipe)
 
 
 def _order(manifest: Manifest) -> RenderOrder:
@@ -74,8 +88,8 @@ def _company(track: Track, step: StepFacts) -> list[Track]:
     ]
 
 
-def _decode(family: Family, track: Track, manifest: Manifest) -> Pixels:
-    pixels = family.decode([track] * manifest.decode_batch_size)[manifest.decode_row]
+def _decode(family: Family, track: Track, batch_size: int, row: int) -> Pixels:
+    pixels = family.decode([track] * batch_size)[row]
     if pixels is None:
         raise ValueError("the output holds values that are not numbers (NaN)")
     return pixels
@@ -93,6 +107,8 @@ def _differences(manifest: Manifest, loaded: Loaded) -> list[str]:
         found.append(f"device: {then.device} then, {now.device} now")
     if then.torch_threads != now.torch_threads:
         found.append(f"torch threads: {then.torch_threads} then, {now.torch_threads} now")
+    if manifest.model.precision != now.precision:
+        found.append(f"precision: {manifest.model.precision} then, {now.precision} now")
     if manifest.model.weight_sha256 != now.weight_sha256:
         found.append("the weights are not the same files")
     return found

@@ -2,11 +2,15 @@
 
 `Scheduler.from_config` of another family's config loses the shift, or silently falls back to a noise schedule
 that does not fit flow matching; so nothing here starts from what a model happens to ship.
+
+A package brings more of them as entry points of `latent_farm.samplers`, each a `Recipe` under the sampler's name.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 from diffusers import (
@@ -18,6 +22,8 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
+from farm.catalog.known import SAMPLER_ENTRY_POINTS
+
 #: A diffusers scheduler: stateful, so each track has its own. (The library has no common base with a useful
 #: type.)
 Sampler = Any
@@ -28,8 +34,15 @@ class UnknownSampler(ValueError):
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    build: Callable[[float], Sampler]  # from the flow shift
+class Recipe:
+    """How one sampler is built.
+
+    `build` makes a fresh diffusers scheduler from the flow shift (1: none). Its `step` takes (prediction, timestep,
+    latents, return_dict=False) and a generator if it draws noise, for a velocity ε - x0 at x = (1 - σ) x0 + σ ε. Its
+    `sigmas` end at zero.
+    """
+
+    build: Callable[[float], Sampler]
     stochastic: bool = False
 
 
@@ -49,25 +62,25 @@ def _flow_match(scheduler: Callable[..., Sampler]) -> Callable[[float], Sampler]
     return lambda flow_shift: scheduler(num_train_timesteps=1000, shift=flow_shift)
 
 
-_RECIPES: Mapping[str, _Recipe] = {
-    "euler": _Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
+_RECIPES: Mapping[str, Recipe] = {
+    "euler": Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
     # Under flow matching the deterministic DDIM update is the Euler step: with x = (1 - s) x0 + s e and v = e
     # - x0, DDIM's (1 - s') x0 + s' e equals x + (s' - s) v.
-    "ddim": _Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
-    "heun": _Recipe(_flow_match(FlowMatchHeunDiscreteScheduler)),
-    "dpm++-2m": _Recipe(_flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="dpmsolver++", solver_order=2)),
-    "dpm++-2m-sde": _Recipe(
+    "ddim": Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
+    "heun": Recipe(_flow_match(FlowMatchHeunDiscreteScheduler)),
+    "dpm++-2m": Recipe(_flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="dpmsolver++", solver_order=2)),
+    "dpm++-2m-sde": Recipe(
         _flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="sde-dpmsolver++", solver_order=2),
         stochastic=True,
     ),
     # lower_order_final: the scheduler sets it itself, with a warning, whenever sigmas end at zero.
-    "dpm++-singlestep": _Recipe(_flow_sigmas(DPMSolverSinglestepScheduler, solver_order=2, lower_order_final=True)),
-    "unipc": _Recipe(_flow_sigmas(UniPCMultistepScheduler, solver_order=2)),
+    "dpm++-singlestep": Recipe(_flow_sigmas(DPMSolverSinglestepScheduler, solver_order=2, lower_order_final=True)),
+    "unipc": Recipe(_flow_sigmas(UniPCMultistepScheduler, solver_order=2)),
     # SANA-Sprint's consistency sampler; it has no shift.
-    "scm": _Recipe(lambda _shift: SCMScheduler(prediction_type="trigflow", sigma_data=0.5), stochastic=True),
+    "scm": Recipe(lambda _shift: SCMScheduler(prediction_type="trigflow", sigma_data=0.5), stochastic=True),
 }
 
-#: Every name that `build_sampler` knows.
+#: Our own names; packages bring more.
 SAMPLER_NAMES = tuple(_RECIPES)
 
 
@@ -91,8 +104,18 @@ def takes_generator(sampler: Sampler) -> bool:
     return "generator" in inspect.signature(sampler.step).parameters
 
 
-def _recipe(name: str) -> _Recipe:
-    try:
-        return _RECIPES[name]
-    except KeyError:
-        raise UnknownSampler(f"unknown sampler '{name}'; there are: {', '.join(SAMPLER_NAMES)}") from None
+def _recipe(name: str) -> Recipe:
+    return _RECIPES[name] if name in _RECIPES else _brought(name)
+
+
+@cache
+def _brought(name: str) -> Recipe:
+    """The recipe of an installed package. Raises UnknownSampler."""
+    points = {point.name: point for point in entry_points(group=SAMPLER_ENTRY_POINTS)}
+    if name not in points:
+        known = ", ".join([*SAMPLER_NAMES, *sorted(points)])
+        raise UnknownSampler(f"unknown sampler '{name}'; there are: {known}")
+    recipe = points[name].load()
+    if not isinstance(recipe, Recipe):
+        raise UnknownSampler(f"the entry point '{name}' of {SAMPLER_ENTRY_POINTS} is no Recipe: {points[name].value}")
+    return recipe

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
+from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from scheduler.settling import Settlement, settle
 from workers.holdings import Holding, Holdings
@@ -63,6 +64,7 @@ class Settler:
         for change in settled.jobs:
             connections.progress.announce(change)
         self._forget_progress(settlements)
+        self._remove(settled.replaced)
         self._holdings.let_go(settlement.render_id for settlement in settlements)
         if void := len(settlements) - len(settled.accepted):
             log.info("settlements void: revoked meanwhile", renders=void)
@@ -88,6 +90,14 @@ class Settler:
                 for holding in holdings
             ]
         )
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        try:
+            self._connections.storage.delete(keys)
+        except StorageDown as error:  # the supervisor's sweep finds what no row names
+            log.warning("replaced files stay for now", files=len(keys), reason=str(error))
 
     def _forget_progress(self, settlements: Sequence[Settlement]) -> None:
         by_job: dict[str, list[str]] = {}

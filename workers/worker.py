@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,39 @@ from farm.broker import serve_rings
 from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
-from farm.progress import StepProgress
+from farm.progress import Preview, StepProgress
 from farm.redaction import Redaction, known_secrets
 from scheduler import roster
 from scheduler.curves import Shape
 from scheduler.lanes import sync_catalog
 from scheduler.roster import Orders
+from workers.checkpointing import Checkpointing
 from workers.engine_link import EngineLink
 from workers.feeder import Feeder
 from workers.finishing import Finisher
 from workers.heartbeat import Heartbeat
 from workers.holdings import Holding, Holdings
 from workers.log_tail import LogTail
-from workers.protocol import LoadFailed, MemoryFits, Rendered, RenderFailed, Stepped
+from workers.ordering import Ordering
+from workers.protocol import (
+    Checkpointed,
+    CheckpointsSaved,
+    Drafted,
+    LoadFailed,
+    MemoryFits,
+    ParkedRenders,
+    Previewed,
+    Rendered,
+    RenderFailed,
+    ResumedRenders,
+    Stepped,
+)
 from workers.settler import Settler
 
 log = structlog.get_logger(__name__)
 
+#: What a render that is in one of these was doing when the engine died cannot have killed it.
+_NOT_IN_A_PASS = (Phase.CLAIMED, Phase.PARKED)
 _REPORT_SECONDS = 0.5  # progress is for eyes: at most two messages a second
 
 
@@ -69,6 +86,7 @@ class Worker:
             on_death=self._mourn,
             log=log_tail,
         )
+        self._ordering = Ordering(connections, self._spool)
         self._feeder = Feeder(
             connections,
             pool=pool,
@@ -76,7 +94,9 @@ class Worker:
             link=self._link,
             holdings=self._holdings,
             settler=self._settler,
+            ordering=self._ordering,
         )
+        self._checkpointing = Checkpointing(connections, self._holdings, self._link, worker_id=self.id)
         self._heartbeat = Heartbeat(
             connections,
             lane=self._model.lane,
@@ -87,9 +107,10 @@ class Worker:
             on_orders=self._obey,
         )
         self._reported = 0.0
+        self._leaves_by = 0.0  # monotonic, once it drains
 
     def run(self) -> None:
-        """Serve the pool until SIGTERM or SIGINT, then drain: finish what was begun, hand back what was not."""
+        """Serve the pool until SIGTERM or SIGINT, then drain: what cannot end in time is saved and handed back."""
         connections = self._connections
         sync_catalog(connections.engine, connections.catalog, connections.clock())
         roster.sign_on(
@@ -104,6 +125,7 @@ class Worker:
         log.info("worker starts", worker=self.id, pool=self._pool.name, model=self._model.name)
         self._link.start()
         self._finisher.start()
+        self._checkpointing.start()
         self._heartbeat.start()
         idle_poll = threading.Thread(target=self._poll, name="idle-poll", daemon=True)
         idle_poll.start()
@@ -131,6 +153,7 @@ class Worker:
     def _drain(self) -> None:
         if not self._feeder.draining.is_set():
             log.info("worker drains", holding=len(self._holdings))
+            self._leaves_by = time.monotonic() + self._connections.settings.drain_seconds
         self._heartbeat.draining = True
         self._feeder.drain()
 
@@ -146,7 +169,9 @@ class Worker:
 
     def _close(self) -> None:
         connections = self._connections
+        self._checkpointing.save_all(until=self._leaves_by)
         self._link.stop()
+        self._checkpointing.stop()
         self._settler.end(self._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
         self._finisher.stop()
         self._heartbeat.stop()
@@ -158,7 +183,7 @@ class Worker:
         """What the engine says (in the link's thread)."""
         if isinstance(message, Stepped):
             self._report(message)
-        elif isinstance(message, Rendered):
+        elif isinstance(message, Rendered | Drafted):
             self._holdings.leave_engine(message.render_id)
             if self._link.facts:
                 self._finisher.put(message, self._link.facts)
@@ -168,6 +193,14 @@ class Worker:
             if holding:
                 outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
                 self._settler.end([holding], outcome, message.reason)
+        elif isinstance(message, Checkpointed | CheckpointsSaved):
+            self._checkpointing.hear(message)
+        elif isinstance(message, ParkedRenders):
+            self._show(self._holdings.phase_is(message.render_ids, Phase.PARKED))
+        elif isinstance(message, ResumedRenders):
+            self._show(self._holdings.phase_is(message.render_ids, Phase.STEPPING))
+        elif isinstance(message, Previewed):
+            self._preview(message)
         elif isinstance(message, MemoryFits):
             self._feeder.memory_fits(Shape(message.width, message.height, message.frames), message.renders)
         elif isinstance(message, LoadFailed):
@@ -177,9 +210,10 @@ class Worker:
     def _mourn(self, reason: str) -> None:
         """The engine died: who was in a pass is suspect and renders in less company next; the others go back."""
         self._heartbeat.last_error = reason
+        self._checkpointing.engine_died()
         lost = self._holdings.in_engine()
-        suspects = [holding for holding in lost if holding.phase != Phase.CLAIMED]
-        others = [holding for holding in lost if holding.phase == Phase.CLAIMED]
+        suspects = [holding for holding in lost if holding.phase not in _NOT_IN_A_PASS]
+        others = [holding for holding in lost if holding.phase in _NOT_IN_A_PASS]
         self._settler.end(suspects, Outcome.FAILED, reason)
         self._settler.end(others, Outcome.RETURNED, reason)
 
@@ -188,11 +222,17 @@ class Worker:
         for step in stepped.steps:
             if holding := self._holdings.step(step.render_id, step.attempt, Phase(step.phase), step.step, step.steps):
                 moved.append(holding)
+                if holding.phase != Phase.ENCODING:
+                    self._ordering.begun(step.render_id)
         self._holdings.moved()
         ended = any(holding.step == holding.steps for holding in moved)
         if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:
             return
         self._reported = time.monotonic()
+        self._show(moved)
+
+    def _show(self, holdings: Sequence[Holding]) -> None:
+        """Tell those who watch where these renders are."""
         self._connections.progress.report(
             [
                 StepProgress(
@@ -203,9 +243,17 @@ class Worker:
                     step=holding.step,
                     steps=holding.steps,
                 )
-                for holding in moved
+                for holding in holdings
             ]
         )
+
+    def _preview(self, previewed: Previewed) -> None:
+        if holding := self._holdings.get(previewed.render_id, previewed.attempt):
+            render = holding.render
+            self._connections.progress.show(
+                Preview(job_id=render.job_id, project_id=render.project_id, render_id=render.id, step=previewed.step),
+                previewed.data,
+            )
 
     def _count_done(self, renders: int) -> None:
         self._heartbeat.count_done(renders)

@@ -5,6 +5,7 @@ Events, each with JSON as data:
   again when the reader was too slow and something was dropped.
 - `job` Job: a job changed. Versions of a job only go up.
 - `step` {job_id, render_id, phase, step, steps}: a step of a running render; may be dropped.
+- `preview` {job_id, render_id, step}: there is a new /renders/{render_id}/preview; may be dropped.
 Lines that begin with ':' keep the connection alive. The server ends a stream after ten minutes; EventSource reconnects.
 """
 
@@ -28,7 +29,7 @@ from dashboard.schemas import Job
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
-from farm.progress import StepProgress
+from farm.progress import Preview, StepProgress
 
 #: Proxies drop a connection that is silent for a minute, our client one of 30 s; writing also finds who is gone.
 KEEPALIVE_SECONDS = 10.0
@@ -57,7 +58,7 @@ def register(blueprint: APIBlueprint) -> None:
     def get_live(query: LiveQuery) -> Response:
         """Hear of changed jobs and of the steps of running renders.
 
-        Server-sent events: 'snapshot' first, then 'job' and 'step'.
+        Server-sent events: 'snapshot' first, then 'job', 'step' and 'preview'.
         """
         project_id = principal().project_id
         job_ids = frozenset(known_form("job", job_id) for job_id in query.job)
@@ -90,6 +91,8 @@ def _stream(connections: Connections, subscription: Subscription, first: str) ->
             yield ": keepalive\n\n"
         elif isinstance(told.content, Job):
             yield _event("job", told.content.model_dump_json(by_alias=True))
+        elif isinstance(told.content, Preview):
+            yield _event("preview", told.content.model_dump_json(include={"job_id", "render_id", "step"}))
         else:
             yield _event("step", json.dumps(_step(told.content)))
 

@@ -12,7 +12,7 @@ from dashboard.reads.jobs import find_job
 from dashboard.schemas import Quote, Submitted
 from farm.database import read
 from farm.params import JobRequest, check_and_resolve
-from scheduler import admission, quotes
+from scheduler import admission, inputs, quotes
 
 
 class SubmissionHeader(BaseModel):
@@ -51,6 +51,7 @@ def register(blueprint: APIBlueprint) -> None:
             max_renders=farm().settings.max_renders_per_job,
             draw_seed=admission.draw_seed,
             classes=farm().settings.class_shares,
+            find_input=inputs.finder(farm(), who.project_id),
         )
         if asked.dry_run:
             return reply(quoted(quotes.quote(farm(), project_id=who.project_id, request=asked)))

@@ -11,6 +11,7 @@ from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.progress import StepProgress
+from farm.storage import ArtifactKind
 from farm.tables import Artifact, Render
 
 #: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.
@@ -55,6 +56,8 @@ class StoredArtifact:
     width: int | None
     height: int | None
     frames: int | None
+    score: float | None
+    kept: bool | None
 
     @property
     def filename(self) -> str:
@@ -114,6 +117,15 @@ def find_render(
     return _render(row, files, step, address_of, read_prices(connection))
 
 
+def owned_render(connection: Connection, project_id: str, render_id: str) -> str:
+    """The id of a render of this project in its one form; by primary key. Raises NotFound."""
+    render_id = known_form("render", render_id)
+    found = connection.scalar(select(Render.id).where(Render.id == render_id, Render.project_id == project_id))
+    if found is None:
+        raise missing("render", render_id)
+    return found
+
+
 def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
     """The renders beside this one in its job. One statement (unique index job_id, index)."""
     rows = connection.execute(
@@ -124,11 +136,11 @@ def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
 
 
 def artifacts_of(connection: Connection, render_ids: Sequence[str]) -> dict[str, list[StoredArtifact]]:
-    """The files of these renders' newest attempts, by render. One statement."""
+    """The files of these renders' newest attempts, by render; checkpoints are the farm's own. One statement."""
     rows = connection.execute(
         _files()
         .join(Render, (Render.id == Artifact.render_id) & (Render.attempt == Artifact.attempt))
-        .where(Artifact.render_id.in_(render_ids))
+        .where(Artifact.render_id.in_(render_ids), Artifact.kind != ArtifactKind.CHECKPOINT.value)
         .order_by(Artifact.id)
     )
     found: dict[str, list[StoredArtifact]] = {}
@@ -162,6 +174,8 @@ def _files() -> Any:
         Artifact.width,
         Artifact.height,
         Artifact.frames,
+        Artifact.score,
+        Artifact.kept,
     )
 
 
@@ -192,6 +206,8 @@ def _render(
         expected=prices.expected(row),
         # Redis may still hold the last steps of a render that has ended.
         progress=schemas.Progress(phase=step.phase, step=step.step, steps=step.steps) if running and step else None,
+        score=next((file.score for file in files if file.score is not None), None),
+        kept=next((file.kept for file in files if file.score is not None), None),
         artifacts=[_artifact(file, address_of(file)) for file in files],
     )
 

@@ -4,6 +4,7 @@ Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
 """
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Problem, ProblemFault, Range
+from dashboard.schemas.inputs import Input, InputPage
 from dashboard.schemas.jobs import (
     Cancelled,
     Event,
@@ -12,6 +13,7 @@ from dashboard.schemas.jobs import (
     Job,
     JobLinks,
     JobPage,
+    Kept,
     Quote,
     QuotedShape,
     StreamAnswer,
@@ -60,10 +62,13 @@ __all__ = [
     "EventList",
     "FailedAttempt",
     "Forecast",
+    "Input",
+    "InputPage",
     "Intake",
     "Job",
     "JobLinks",
     "JobPage",
+    "Kept",
     "Model",
     "ModelList",
     "Pool",

@@ -104,6 +104,13 @@ class Cancelled(Answer):
     dry_run: bool
 
 
+class Kept(Answer):
+    """What a choice among drafts did."""
+
+    kept: int = Field(description="Drafts that go on; one that went on already is not counted")
+    stopped: int = Field(description="Other renders that were cancelled")
+
+
 class Why(Answer):
     """Why a job or a render is where it is."""
 

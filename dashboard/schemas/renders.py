@@ -28,7 +28,7 @@ class Artifact(Answer):
     """A stored file of a render."""
 
     id: str
-    kind: str = Field(description="output, thumbnail or manifest")
+    kind: str = Field(description="output, thumbnail, manifest; of a clip poster; if asked for latents")
     content_type: str
     size: int
     sha256: str
@@ -59,6 +59,8 @@ class Render(Answer):
     expected: Cost = Field(description="As it was estimated when it was submitted")
     forecast: Forecast | None = Field(None, description="null on lists, where nobody can say, and when it has ended")
     progress: Progress | None
+    score: float | None = Field(description="What its scorer said of the output; larger is better")
+    kept: bool | None = Field(description="Whether it is among the best of its prompt; null until that is chosen")
     artifacts: list[Artifact]
 
 

@@ -9,6 +9,7 @@ from dashboard.web import (
     dead_letters,
     docs,
     health,
+    inputs,
     job,
     job_controls,
     jobs,
@@ -22,7 +23,20 @@ from dashboard.web import (
 
 def register(app: Flask) -> None:
     """Add all pages, and what their templates use."""
-    for page in (sign_in, jobs, job, job_controls, picture, submit, workers, dead_letters, artifacts, docs, health):
+    for page in (
+        sign_in,
+        jobs,
+        job,
+        job_controls,
+        picture,
+        submit,
+        inputs,
+        workers,
+        dead_letters,
+        artifacts,
+        docs,
+        health,
+    ):
         app.register_blueprint(page.blueprint)
     app.jinja_env.filters.update(
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes

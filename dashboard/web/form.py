@@ -10,6 +10,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from farm.errors import Fault
+from farm.params.pictures import stored_pictures
 
 Typed = Mapping[str, Any] | MultiDict[str, str]
 
@@ -18,6 +19,8 @@ _LAID_OUT = frozenset(
     {"model", "prompt", "negative_prompt", "seed", "seeds", "seed_count", "width", "height", "title"}
     | {"variables", "rows", "wildcards", "dry_run", "not_before", "deadline", "after", "after_failure"}
 )
+#: Fields for those who write requests: what can be named is up to the packages that are installed.
+_NOT_DRAWN = frozenset({"post_processors", "scorer", "keep_best"})
 _SWEEPS = frozenset({"variables", "rows", "wildcards"})
 _CLASS_HINT = "urgent before normal before bulk"
 
@@ -28,7 +31,7 @@ class FormField:
 
     name: str
     label: str
-    kind: str  # number | choice | switch
+    kind: str  # number | choice | switch | picture
     hint: str
     default: Any
     minimum: float | None = None
@@ -60,13 +63,15 @@ def form_of(schema: Mapping[str, Any]) -> Form:
         width=_field("width", properties["width"]),
         height=_field("height", properties["height"]),
         count=_field("seed_count", properties["seed_count"]),
-        options=[_field(name, shape) for name, shape in properties.items() if name not in _LAID_OUT],
+        options=[_field(name, shape) for name, shape in properties.items() if name not in _LAID_OUT | _NOT_DRAWN],
     )
 
 
 def _field(name: str, shape: Mapping[str, Any]) -> FormField:
     label, hint, default = shape.get("title", name), shape.get("description", ""), shape.get("default")
     shape = shape.get("anyOf", [shape])[0]  # one value, not a list of them
+    if shape.get("x-picture"):
+        return FormField(name, label, "picture", hint, None)
     if "enum" in shape:
         choices = tuple(str(value) for value in shape["enum"] if value is not None)
         return FormField(name, label, "choice", _CLASS_HINT if name == "class" else hint, str(default), choices=choices)
@@ -149,4 +154,5 @@ def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What to fill in so that a render's parameters are asked for once more."""
     filled = {name: value for name, value in parameters.items() if value is not None}
     filled["seeds"] = str(filled.pop("seed", ""))
+    filled |= {name: picture.id for name, picture in stored_pictures(parameters).items()}
     return filled

@@ -41,5 +41,22 @@ def change_class(job_id: str) -> ResponseReturnValue:
     return _back_to(job_id)
 
 
+@blueprint.post("/jobs/<job_id>/keep")
+def keep(job_id: str) -> ResponseReturnValue:
+    """A draft goes on; its siblings may end."""
+    chosen, stop = request.form.getlist("render"), request.form.get("stop")
+    siblings = control.Siblings(stop) if stop in list(control.Siblings) else None
+    control.keep_drafts(farm(), known_form("job", job_id), chosen, principal().project_id, stop=siblings)
+    return _back_to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/drop")
+def drop(job_id: str) -> ResponseReturnValue:
+    """A draft that nobody wants ends."""
+    render_id = request.form.get("render", "")[:40]
+    control.cancel_render(farm(), known_form("render", render_id), principal().project_id)
+    return _back_to(job_id)
+
+
 def _back_to(job_id: str) -> ResponseReturnValue:
     return redirect(url_for("job.page", job_id=job_id), 303)

@@ -15,16 +15,19 @@ from dashboard.problems import PROBLEM_JSON
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
 from dashboard.web.artifacts import address
-from dashboard.web.form import Typed, by_field, form_of, read_typed, typed_again
+from dashboard.web.form import Form, Typed, by_field, form_of, read_typed, typed_again
 from dashboard.web.sweeping import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
 from farm.params import check_request
 from farm.params.forms import parameters_schema
-from scheduler import admission, quotes
+from scheduler import admission, inputs, quotes
 
 blueprint = Blueprint("submit", __name__)
+
+#: Offered in a list; an older one is asked for over the API.
+MOST_PICTURES = 100
 
 
 @blueprint.get("/submit")
@@ -50,7 +53,11 @@ def send() -> ResponseReturnValue:
     try:
         settings = farm().settings
         asked = check_request(
-            document, farm().catalog, max_renders=settings.max_renders_per_job, classes=settings.class_shares
+            document,
+            farm().catalog,
+            max_renders=settings.max_renders_per_job,
+            classes=settings.class_shares,
+            find_input=inputs.finder(farm(), who.project_id),
         )
         if typed.get("dry_run"):
             return _page(entry, typed, quote=quotes.quote(farm(), project_id=who.project_id, request=asked))
@@ -81,10 +88,19 @@ def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = (), quote: 
         unserved=[model for model in farm().catalog.models.values() if model.name not in served],
         form=form,
         typed=typed,
+        pictures=_pictures(form),
         faults=by_field(faults, form),
         form_id=_form_id(typed),
         quote=quote,
     )
+
+
+def _pictures(form: Form) -> Sequence[Any]:
+    """The newest uploads, for models that take a picture."""
+    if all(field.kind != "picture" for field in form.options):
+        return []
+    with read(farm().engine) as connection:
+        return inputs.list_inputs(connection, principal().project_id, after=None, limit=MOST_PICTURES)
 
 
 def _form_id(typed: Typed) -> str:

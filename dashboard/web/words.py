@@ -26,6 +26,8 @@ def render_state(render: Render) -> str:
             Phase.FINISHING: "finishing",
         }
         return words.get(render.phase, "rendering") if render.phase else "rendering"
+    if render.status == RenderStatus.DRAFTED:
+        return f"draft of step {render.parameters.get('stop_at_step')}"
     return render.status.value
 
 

@@ -4,16 +4,19 @@ farm/catalog/models/*.yaml   what is shipped           settings.catalog     the 
 environments: {NAME: …}      overlays, in any file     FARM_CATALOG__…      single values
 """
 
+from farm.catalog.adapters import AdapterEntry
 from farm.catalog.loading import Catalog, load_catalog
-from farm.catalog.schema import KubernetesScale, Limits, ModelEntry, PoolEntry, Scaling, SizeShift, Source
+from farm.catalog.schema import KubernetesScale, Limits, ModelEntry, PoolEntry, Scaling, Sharding, SizeShift, Source
 
 __all__ = [
+    "AdapterEntry",
     "Catalog",
     "KubernetesScale",
     "Limits",
     "ModelEntry",
     "PoolEntry",
     "Scaling",
+    "Sharding",
     "SizeShift",
     "Source",
     "load_catalog",

@@ -3,12 +3,16 @@
 The figures are those of diffusers 0.42; tests hold them against its pipelines.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
 #: Families are found by entry point, so that a plugin brings one, and only by name: the code behind needs torch.
 FAMILY_ENTRY_POINTS = "latent_farm.families"
+
+#: Samplers too: a plugin's come by the names of their entry points.
+SAMPLER_ENTRY_POINTS = "latent_farm.samplers"
 
 #: Sampler → what it is, for forms. Workers build them by these names.
 SAMPLERS = {
@@ -32,14 +36,23 @@ class Ability:
     samplers: frozenset[str]
     most_steps: int | None = None
     frames_per_latent: int | None = None  # clips have 4k + 1 frames; none: pictures only
+    token_pixels: int | None = None  # edge of a token; none: diffusers has no plan to split its sequence
+
+    def takes(self, sampler: str) -> bool:
+        """Whether models of this family can be sampled so; a plugin's samplers are for flow matching."""
+        return sampler in self.samplers or (sampler not in SAMPLERS and self.samplers >= FLOW_SAMPLERS)
 
 
-_SANA_SAMPLERS = frozenset(SAMPLERS) - {"scm"}
+#: All that are right for models trained with flow matching, which is to say for all but Sprint's distilled ones.
+FLOW_SAMPLERS = frozenset(SAMPLERS) - {"scm"}
 ABILITIES = {
-    "sana": Ability(32, frozenset({512, 1024, 2048, 4096}), _SANA_SAMPLERS),
+    "sana": Ability(32, frozenset({512, 1024, 2048, 4096}), FLOW_SAMPLERS),
+    "sana-controlnet": Ability(32, frozenset({512, 1024, 2048, 4096}), FLOW_SAMPLERS),
+    # Its pipeline has tables of sizes too, and refuses most sizes of the smaller one: 560 is no multiple of 32.
+    "sana-video": Ability(32, frozenset(), FLOW_SAMPLERS, frames_per_latent=4),
     "sprint": Ability(32, frozenset({1024}), frozenset({"scm"}), most_steps=4),
-    # WanPipeline gives its sampler no generator: what is drawn between steps would ignore the seed.
-    "wan": Ability(16, frozenset(), _SANA_SAMPLERS - {"dpm++-2m-sde"}, frames_per_latent=4),
+    "wan": Ability(16, frozenset(), FLOW_SAMPLERS, frames_per_latent=4, token_pixels=16),
+    "wan-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, frames_per_latent=4, token_pixels=16),
 }
 
 
@@ -47,3 +60,12 @@ ABILITIES = {
 def known_families() -> frozenset[str]:
     """The names of all installed families."""
     return frozenset(entry_point.name for entry_point in entry_points(group=FAMILY_ENTRY_POINTS))
+
+
+@cache
+def known_samplers() -> Mapping[str, str]:
+    """What each sampler is, ours and those of installed packages."""
+    brought = {
+        point.name: f"from {point.value.partition(':')[0]}" for point in entry_points(group=SAMPLER_ENTRY_POINTS)
+    }
+    return brought | SAMPLERS

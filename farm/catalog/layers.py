@@ -18,7 +18,9 @@ from farm.settings import CATALOG_OVERRIDE
 from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
 
 SHIPPED = Path(__file__).with_name("models")
-SECTIONS = ("variables", "models", "pools")
+#: Sections of entries: each is checked against its schema, may extend others, and may be abstract.
+ENTRIES = ("models", "pools", "adapters")
+SECTIONS = ("variables", *ENTRIES)
 ENVIRONMENTS = "environments"
 
 
@@ -107,7 +109,7 @@ def _unknown_sections(values: Any, file: YamlFile, prefix: str, *also: str) -> l
             faults.append(Fault(place, f"unknown section; {did_you_mean(str(key), known)}"))
         elif value is not None and not isinstance(value, dict):
             faults.append(Fault(place, f"must hold names and their values; seen {value!r}"))
-        elif key in ("models", "pools"):
+        elif key in ENTRIES:
             for name, entry in (value or {}).items():
                 if not isinstance(entry, dict):
                     faults.append(Fault(f"{place}.{name}", f"must hold keys and values; seen {entry!r}"))
@@ -155,7 +157,7 @@ def _from_variables(layers: list[Layer], variables: Mapping[str, str], faults: l
 def _spell(parts: list[str], layers: list[Layer]) -> tuple[list[str], str | None]:
     """The keys that the parts of a variable's name stand for, or what is wrong with them."""
     if len(parts) < 2 or not all(parts):
-        return [], f"name a value as {CATALOG_OVERRIDE}MODELS__NAME__KEY (or POOLS, VARIABLES)"
+        return [], f"name a value as {CATALOG_OVERRIDE}MODELS__NAME__KEY (or POOLS, ADAPTERS, VARIABLES)"
     path: list[str] = []
     for depth, part in enumerate(parts):
         known = {key for layer in layers for key in _keys_at(layer.values, path)} if depth else set(SECTIONS)

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from math import lcm
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from farm.catalog.known import ABILITIES, SAMPLERS, known_families
+from farm.catalog.adapters import AdapterEntry
+from farm.catalog.entry import Entry
+from farm.catalog.known import ABILITIES, known_families, known_samplers
 from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
-from farm.catalog.schema import Defaults, Entry, ModelEntry, PoolEntry
+from farm.catalog.schema import Defaults, ModelEntry, PoolEntry
 from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool
 from farm.nearest import did_you_mean
 from farm.settings import Settings
@@ -50,6 +53,11 @@ class Catalog:
         """The pools that serve a model; nothing can be submitted to one that none serves."""
         return [pool for pool in self.pools.values() if pool.model == model]
 
+    def held(self, model: str) -> PoolEntry | None:
+        """A pool that holds a model's weights as all of its pools do, and has no other settings; None: in its dtype."""
+        quantization = next((pool.quantization for pool in self.pools_of(model)), {})
+        return PoolEntry(name="held", model=model, quantization=quantization) if quantization else None
+
     def origin(self, path: str) -> str:
         """Where the value at 'models.NAME.KEY' came from: 'FILE:LINE', a variable, or 'default'."""
         return self._merged.origin(tuple(path.split(".")))
@@ -72,11 +80,45 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
             place = merged.place(("pools", name, "model"))
             text = f"unknown model {model!r}; {did_you_mean(model, merged.values['models'])}"
             faults.append(Fault(f"{place}: pools.{name}.model", text))
+    adapters = dict(_entries(AdapterEntry, "adapters", merged, faults))
+    for name, adapter in adapters.items():
+        for model in adapter.models:
+            if model not in merged.names["models"]:
+                place = merged.place(("adapters", name, "models"))
+                text = f"unknown model {model!r}; {did_you_mean(model, merged.values['models'])}"
+                faults.append(Fault(f"{place}: adapters.{name}.models", text))
     for entry in models.values():
         faults += _beyond_the_family(entry, merged)
+    faults += _unlike_pools(pools, merged)
+    for pool in pools.values():
+        faults += _beyond_the_sharding(pool, models, merged)
     if faults:
         raise CatalogError(faults)
-    return Catalog(models, pools, merged)
+    return Catalog({name: _whole(entry, pools, adapters) for name, entry in models.items()}, pools, merged)
+
+
+def _whole(entry: ModelEntry, pools: Mapping[str, PoolEntry], adapters: Mapping[str, AdapterEntry]) -> ModelEntry:
+    """The entry with the adapters that were trained for it, and with what its pools ask of a render's tokens.
+
+    Any of the pools may get the render, so it divides in all.
+    """
+    split = [pool.sharding for pool in pools.values() if pool.model == entry.name and pool.sharding]
+    mine = {name: adapter for name, adapter in adapters.items() if entry.name in adapter.models}
+    parts = lcm(entry.sequence_parts, *(sharding.sequence_parts for sharding in split))
+    sharded = entry.sharded or bool(split)
+    return entry.model_copy(update={"sequence_parts": parts, "sharded": sharded, "adapters": mine})
+
+
+def _beyond_the_sharding(pool: PoolEntry, models: Mapping[str, ModelEntry], merged: Merged) -> Iterator[Fault]:
+    """Faults of a pool that splits the sequence of a model which cannot be split so."""
+    if pool.sharding is None or pool.sharding.sequence_parts == 1 or pool.model not in models:
+        return
+    family = models[pool.model].family
+    ability = ABILITIES.get(family)
+    if ability is None or ability.token_pixels is None:
+        path = ("pools", pool.name, "sharding", "by")
+        text = f"diffusers has no plan to split the sequence of {family} models; take 'weights' or 'layers'"
+        yield Fault(f"{merged.place(path)}: {'.'.join(path)}", text)
 
 
 def _entries(kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fault]) -> Iterator[tuple[str, AnyEntry]]:
@@ -106,9 +148,9 @@ def _beyond_the_family(entry: ModelEntry, merged: Merged) -> list[Fault]:
         said.append(("family", f"unknown {entry.family!r}; {did_you_mean(entry.family, known)}"))
     if ability is not None:
         for name in entry.samplers:
-            if name not in SAMPLERS:
+            if name not in known_samplers():
                 said.append(("samplers", f"unknown {name!r}; {did_you_mean(name, ability.samplers)}"))
-            elif name not in ability.samplers:
+            elif not ability.takes(name):
                 allowed = ", ".join(sorted(ability.samplers))
                 said.append(("samplers", f"{name!r} does not work with {entry.family}; allowed: {allowed}"))
         if entry.size_multiple % ability.multiple:
@@ -126,6 +168,22 @@ def _beyond_the_family(entry: ModelEntry, merged: Merged) -> list[Fault]:
         Fault(f"{merged.place(('models', entry.name, *key.split('.')))}: models.{entry.name}.{key}", text)
         for key, text in said
     ]
+
+
+def _unlike_pools(pools: dict[str, PoolEntry], merged: Merged) -> list[Fault]:
+    """Faults of pools that would render the same lane with other weights: who claims would decide the picture."""
+    first: dict[str, PoolEntry] = {}
+    faults = []
+    for pool in pools.values():
+        other = first.setdefault(pool.model, pool)
+        if pool.quantization != other.quantization:
+            text = (
+                f"pool '{other.name}' serves {pool.model!r} with other weights ({other.quantization or 'none'}), and "
+                "pictures differ between them; make a model for one of the two: {extends: MODEL, precision: int8}"
+            )
+            place = merged.place(("pools", pool.name, "quantization"))
+            faults.append(Fault(f"{place}: pools.{pool.name}.quantization", text))
+    return faults
 
 
 def _known_keys(kind: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

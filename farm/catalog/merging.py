@@ -11,7 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from farm.catalog.layers import Layer
+from farm.catalog.layers import ENTRIES, Layer
 from farm.errors import Fault
 from farm.nearest import did_you_mean
 from farm.settings import PREFIX, Settings
@@ -32,7 +32,7 @@ class Merged:
         #: The entries that are meant to be used (not abstract), faulty ones too.
         self.names: dict[str, set[str]] = {}
         self._families: dict[tuple[str, str], list[str]] = {}
-        self.values = self._substitute({section: self._inherit(section) for section in ("models", "pools")})
+        self.values = self._substitute({section: self._inherit(section) for section in ENTRIES})
 
     def origin(self, path: tuple[str, ...]) -> str:
         """Where the value at ('models', NAME, KEY, …) came from; 'default' when nothing says it."""

@@ -3,23 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Required, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
+from pydantic import ConfigDict, Field, GetPydanticSchema, model_validator
 from typing_extensions import TypedDict
 
-#: Names of models, pools and environments: they appear in URLs, queue names and variables.
-NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-Name = Annotated[str, Field(pattern=NAME, max_length=80)]
+from farm.catalog.adapters import AdapterEntry
+from farm.catalog.entry import NAME, Entry, Name
+
 Pixels = Annotated[int, Field(ge=16, le=16_384)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Scale = Annotated[float, Field(ge=1)]  # below 1 pipelines leave guidance out without a word
 Shift = Annotated[float, Field(gt=0)]
 DType = Literal["float32", "float16", "bfloat16"]
-
-
-class Entry(BaseModel):
-    """What all parts of the catalog share: frozen, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+_S3 = "s3://"
+#: How the weights of a component are held, instead of in its dtype. What each needs: docs/precision.md.
+Quantization = Literal["int8", "int8-dynamic", "fp8", "fp8-dynamic", "fp8-cast", "nf4", "nvfp4"]
 
 
 class Defaults(TypedDict, total=False):
@@ -36,17 +33,27 @@ class Defaults(TypedDict, total=False):
     num_frames: int
     fps: int
     complex_human_instruction: bool
+    strength: float
+    controlnet_conditioning_scale: float
 
 
 class Source(Entry):
-    """Where the weights come from: a repository on the Hub, or a folder."""
+    """Where the weights come from: a repository on the Hub, a folder, or a bucket."""
 
     repo: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hub id, 'owner/name'")
     revision: str | None = Field(
         None, description="branch, tag or commit; pin a commit hash for renders that can be repeated for ever"
     )
     variant: str | None = Field(None, description="file variant in the repository: 'bf16', 'fp16'")
-    path: str | None = Field(None, description="a folder, or 'package:NAME/FOLDER' for one inside an installed package")
+    path: str | None = Field(
+        None,
+        description="a folder, 'package:NAME/FOLDER' for one inside an installed package, or 's3://BUCKET/FOLDER'",
+    )
+    pickle: bool = Field(
+        False,
+        description="read pickled weights (.bin) where a component has no safetensors; such a file can run code as it "
+        "is read, so only from somebody you trust",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -54,11 +61,13 @@ class Source(Entry):
             raise ValueError("give either 'repo' (with 'revision') or 'path', not both and not neither")
         if self.repo is not None and self.revision is None:
             raise ValueError("a repository needs a 'revision': 'main' or, better, a commit hash")
+        if self.path is not None and self.path.startswith(_S3) and not all(self.bucket() or ()):
+            raise ValueError("a bucket is named as 's3://BUCKET/FOLDER', with a folder")
         return self
 
     def folder(self) -> Path | None:
-        """The local folder of the weights; None for a repository on the Hub."""
-        if self.path is None:
+        """The local folder of the weights; None for a repository on the Hub and for a bucket."""
+        if self.path is None or self.path.startswith(_S3):
             return None
         if not self.path.startswith("package:"):
             return Path(self.path).expanduser()
@@ -70,6 +79,21 @@ class Source(Entry):
         if spec is None or not spec.submodule_search_locations:
             return Path("/nonexistent") / package / inside
         return Path(spec.submodule_search_locations[0]) / inside
+
+    def bucket(self) -> tuple[str, str] | None:
+        """The bucket's name and the folder in it, without slashes at its ends; None for any other source."""
+        if self.path is None or not self.path.startswith(_S3):
+            return None
+        bucket, _, folder = self.path.removeprefix(_S3).partition("/")
+        return bucket, folder.strip("/")
+
+
+class LockedFile(Entry):
+    """A file of a model as it was when `farm models lock` looked: nothing else is loaded in its place."""
+
+    path: str = Field(min_length=1, description="inside the model's folder, with '/'")
+    size: int = Field(ge=0, description="bytes")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Limits(Entry):
@@ -111,6 +135,9 @@ class ModelEntry(Entry):
     source: Source
     precision: Name = Field(description="of the lane's name: 'bf16', 'fp32'")
     dtype: dict[str, DType] = Field(description="component → dtype; 'default' for the others")
+    architecture: dict[str, Name] = Field(
+        default={}, description="component → description of it that is shipped, to plan with before there are weights"
+    )
     bins: Literal[512, 1024, 2048, 4096] | None = Field(
         None, description="the table of sizes the model renders; none: the size asked for"
     )
@@ -121,12 +148,20 @@ class ModelEntry(Entry):
     defaults: Annotated[dict[str, Any], GetPydanticSchema(lambda _, read: read(Defaults))]
     samplers: list[str] = Field(min_length=1)
     flow_shift: float | None = Field(None, gt=0)
-    flow_shift_by_size: list[SizeShift] = []
+    flow_shift_by_size: list[SizeShift] = Field(default=[])
     max_sequence_length: int = Field(gt=0, description="tokens of a prompt; every embedding is padded to it")
     vae_tiling: dict[str, int] | None = None
     memory_gb: float = Field(gt=0)
     seconds_per_step_megapixel: float = Field(gt=0, description="seed of estimates, until measured")
     published: list[str] = Field(default=[], description="figures others published, with their source")
+    lock: list[LockedFile] = Field(default=[], description="written by `farm models lock`; empty: not locked")
+    adapters: dict[str, AdapterEntry] = Field(
+        default={}, description="what its renders may name; filled from the section of the same name"
+    )
+    sequence_parts: int = Field(
+        1, ge=1, description="the tokens of a render must divide by this; pools that split the sequence raise it"
+    )
+    sharded: bool = Field(False, description="whether it lies on several devices anywhere; pools that do so set it")
 
     @property
     def lane(self) -> str:
@@ -228,6 +263,42 @@ class Scaling(Entry):
         return self
 
 
+class Sharding(Entry):
+    """How one worker's model lies on several devices of its machine."""
+
+    by: Literal["layers", "weights", "sequence", "weights+sequence"] = Field(
+        description="layers: blocks one after the other; weights: each block in parts (FSDP2); sequence: the tokens "
+        "of a clip in parts (context parallel), weights on every device; weights+sequence: both"
+    )
+    devices: int = Field(ge=2, le=64)
+    ring: int = Field(
+        1, ge=1, description="of the sequence's parts, so many by ring attention and the others by Ulysses"
+    )
+
+    @property
+    def ranks(self) -> int:
+        """Processes that render together; layers need one that sees all devices."""
+        return 1 if self.by == "layers" else self.devices
+
+    @property
+    def splits_weights(self) -> bool:
+        """Whether each rank keeps only its part of the weights."""
+        return self.by in ("weights", "weights+sequence")
+
+    @property
+    def sequence_parts(self) -> int:
+        """Into how many equal parts the tokens are cut; 1: they are not."""
+        return self.devices if self.by in ("sequence", "weights+sequence") else 1
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.ring > 1 and self.sequence_parts == 1:
+            raise ValueError(f"'ring' splits the sequence, and by '{self.by}' it is not split; leave it out")
+        if self.devices % self.ring:
+            raise ValueError(f"devices ({self.devices}) must be a multiple of ring ({self.ring})")
+        return self
+
+
 class PoolEntry(Entry):
     """The workers of one kind of hardware that serve a model."""
 
@@ -240,6 +311,56 @@ class PoolEntry(Entry):
     memory_gb: float | None = Field(
         None, gt=0, description="of each worker's device; a model that needs more cannot run"
     )
+    sharding: Sharding | None = Field(None, description="the model on several devices; none: on one")
+    quantization: dict[Literal["transformer", "text_encoder"], Quantization] = Field(
+        default={}, description="component → how its weights are held; none: in the model's dtype"
+    )
+    text_encoder: str = Field(
+        "resident",
+        pattern=r"^(resident|host|released|cpu|cuda:\d+)$",
+        description="resident: beside the model; host: in host memory between prompts; released: read again for each "
+        "prompt that is not cached; cpu, cuda:N: on a device of its own",
+    )
+    offload: Literal["none", "blocks", "layers"] = Field(
+        "none",
+        description="where the transformer waits: none: on the device; else in host memory, brought block by "
+        "block or layer by layer",
+    )
+    compile: bool = Field(False, description="the transformer's repeated blocks through torch.compile")
+    attention: str | None = Field(
+        None, pattern=r"^[a-z0-9_]+$", description="diffusers' attention backend, such as 'flash'; none: torch's own"
+    )
+    warm_up: bool = Field(False, description="a step and a decoding of the default size before the first render")
     price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
     scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        """Refuse settings that diffusers cannot combine, or that nobody has tried together."""
+        held = {name: kind for name, kind in self.quantization.items() if kind != "fp8-cast"}
+        pairs = (
+            (self.sharding is not None and self.quantization, "sharding", "quantization"),
+            (self.sharding is not None and self.offload != "none", "sharding", f"offload '{self.offload}'"),
+            (self.sharding is not None and self.compile, "sharding", "compile"),
+            (self.offload != "none" and self.compile, f"offload '{self.offload}'", "compile"),
+            (self.offload != "none" and "transformer" in held, f"offload '{self.offload}'", "quantization.transformer"),
+            (
+                self.text_encoder in ("host", "released") and "text_encoder" in self.quantization,
+                f"text_encoder '{self.text_encoder}'",
+                "quantization.text_encoder",
+            ),
+        )
+        for together, one, other in pairs:
+            if together:
+                raise ValueError(f"{one} and {other} do not go together; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _ring(self) -> Self:
+        if self.sharding is not None and self.sharding.ring > 1 and self.attention in (None, "native"):
+            raise ValueError(
+                "sharding: a ring joins parts of attention by their log-sum-exp, which torch's own attention does not "
+                "give; set 'attention' to one that does, such as 'flash' or '_native_cudnn', or leave 'ring' out"
+            )
+        return self

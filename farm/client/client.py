@@ -12,7 +12,9 @@ from farm.client.address import find_address
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
 from farm.client.downloading import download_renders
+from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
+from farm.client.inputs import Inputs
 from farm.client.lists import pages, whole_list
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
@@ -25,7 +27,7 @@ from farm.clock import Clock, system_clock
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls, DeadLetters, Questions):
+class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
@@ -261,8 +263,8 @@ class FarmClient(Controls, DeadLetters, Questions):
     ) -> list[Path]:
         """Fetch what a job has made so far into `folder`; the paths, in the order of its renders.
 
-        `kinds`: output, thumbnail, manifest. Files that are there with the right sha256 are kept, half a file
-        goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
+        `kinds`: output, thumbnail, manifest, poster, latents, draft. Files that are there with the right sha256 stay,
+        half a file goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
         DownloadIncomplete when some files could not be fetched, after trying all others.
         """
         return download_renders(
@@ -271,6 +273,22 @@ class FarmClient(Controls, DeadLetters, Questions):
             Path(folder),
             frozenset(kinds),
             on_file=on_file,
+            parallel=parallel,
+            farm_url=self.url,
+            timeout=self._timeout,
+            patience=self._patience,
+        )
+
+    def download_render(
+        self, render_id: str, folder: str | Path, kinds: Sequence[str] = ("output",), parallel: int = 4
+    ) -> list[Path]:
+        """Fetch the files of one render, as :meth:`download` does those of a job."""
+        return download_renders(
+            [self.render(render_id)],
+            self.render,
+            Path(folder),
+            frozenset(kinds),
+            on_file=None,
             parallel=parallel,
             farm_url=self.url,
             timeout=self._timeout,

@@ -21,8 +21,11 @@ _SUFFIXES = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
     "image/webp": ".webp",
+    "image/avif": ".avif",
+    "image/gif": ".gif",
     "video/mp4": ".mp4",
     "application/json": ".json",
+    "application/x-safetensors": ".safetensors",
 }
 
 

@@ -67,6 +67,10 @@ class Transport:
             lambda: self._http.post(self.url + path, content=data, params=params, headers=headers), repeatable=True
         )
 
+    def delete(self, path: str) -> Any:
+        """The JSON answer to a removal; one whose answer is lost is not asked for again."""
+        return self._send(lambda: self._http.delete(self.url + path), repeatable=False)
+
     @contextmanager
     def stream(
         self,

@@ -17,6 +17,9 @@ class Kind(StrEnum):
     OUTPUT = "output"
     THUMBNAIL = "thumbnail"
     MANIFEST = "manifest"
+    POSTER = "poster"
+    LATENTS = "latents"
+    DRAFT = "draft"
 
 
 def register(app: typer.Typer) -> None:

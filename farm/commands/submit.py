@@ -13,7 +13,7 @@ import typer
 
 from farm.client import FarmClient, Job
 from farm.console.quoting import show_quote
-from farm.console.sending import send_file
+from farm.console.sending import input_of, send_file
 from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
 from farm.console.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
@@ -56,6 +56,27 @@ def submit(
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Such as euler or dpm++-2m.")] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="FILE|ID", help="A picture to start from: a file, or an id of farm inputs.")
+    ] = None,
+    control_image: Annotated[
+        str | None, typer.Option(metavar="FILE|ID", help="A picture that steers the composition, named like that.")
+    ] = None,
+    stop_at_step: Annotated[
+        int | None, typer.Option(min=1, help="Show a draft after so many steps, and wait for a choice: farm keep.")
+    ] = None,
+    output_format: Annotated[
+        str | None, typer.Option("--format", help="png, webp, jpeg or avif; of a clip mp4, webp or gif.")
+    ] = None,
+    quality: Annotated[int | None, typer.Option(help="Of the file, 1 to 100.")] = None,
+    latents: Annotated[bool, typer.Option("--latents", help="Store what the VAE decodes too.")] = False,
+    post: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A post-processor (plugin); give again for more.")
+    ] = None,
+    scorer: Annotated[str | None, typer.Option(metavar="NAME", help="A plugin that scores each output.")] = None,
+    keep_best: Annotated[
+        int | None, typer.Option("--keep-best", min=1, help="Of the seeds of each prompt, keep so many outputs.")
+    ] = None,
     sweep: Annotated[
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=V,V…", help="Render with each value: guidance_scale=1,3,5."),
@@ -123,6 +144,13 @@ def submit(
         "num_inference_steps": steps,
         "guidance_scale": guidance,
         "sampler": sampler,
+        "output_format": output_format,
+        "output_quality": quality,
+        "keep_latents": latents or None,
+        "post_processors": post or None,
+        "scorer": scorer,
+        "keep_best": keep_best,
+        "stop_at_step": stop_at_step,
         "class_name": class_name,
         "title": title,
         "not_before": read_when(not_before),
@@ -142,6 +170,8 @@ def submit(
     with farm_at_hand() as farm:
         if file is not None and dry_run:
             raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")
+        for name, given in (("image", image), ("control_image", control_image)):
+            fields[name] = given and input_of(farm, given)
         if dry_run:
             show_quote(farm.quote(model, **fields), as_json=as_json)
             return

@@ -1,4 +1,4 @@
-"""Files of rows on their way to the farm: how far they are, and how to go on."""
+"""Files on their way to the farm: pictures, and rows with how far they are and how to go on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from farm.client import FarmClient, FarmProblem, FarmUnreachable, FileProgress, Job
 from farm.console.speaking import ExitCode, err, say
+
+
+def input_of(farm: FarmClient, given: str) -> str:
+    """The id of an uploaded picture: a file is uploaded now, anything else is an id already."""
+    return farm.add_input(given).id if Path(given).is_file() else given
 
 
 def send_file(farm: FarmClient, model: str, path: Path, key: str | None, fields: Mapping[str, Any]) -> Job:

@@ -1,6 +1,6 @@
 """What may be asked of a model, checked at the door: as strict as a pipeline, adjusting nothing."""
 
-from farm.params.base import MAX_SEED, RenderParameters, SanaParameters, SprintParameters, WanParameters
+from farm.params.base import MAX_SEED, InputRef, RenderParameters, SanaParameters, SprintParameters, WanParameters
 from farm.params.body import parse_json_body
 from farm.params.forms import parameters_schema
 from farm.params.renders import Renders, drawn_from
@@ -19,6 +19,7 @@ from farm.params.timing import Timing, timing_of
 
 __all__ = [
     "MAX_SEED",
+    "InputRef",
     "JobRequest",
     "RenderParameters",
     "Renders",

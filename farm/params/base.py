@@ -3,12 +3,39 @@
 They are complete: no worker adds a default, so a render can be rendered again after the catalog changed.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 #: Seeds are exact in JSON numbers of every language, and torch takes them all.
 MAX_SEED = 2**53 - 1
+#: The parameters that name an uploaded picture; a family has those that its parameters have.
+PICTURES = ("image", "control_image")
+
+
+#: How the key of an uploaded adapter ends; pictures end in the name of their format.
+ADAPTER_SUFFIX = ".safetensors"
+
+
+class InputRef(BaseModel):
+    """An uploaded file that a render starts from, complete, so that a manifest says which bytes it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: str
+    key: str  # in the farm's bucket
+    sha256: str  # of the stored file, in hex
+
+
+class AdapterRef(BaseModel):
+    """A LoRA of a render: which file, and how strongly it works. `key`: uploaded; none: the catalog's of that name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str
+    weight: float
+    sha256: str  # of the file, in hex
+    key: str | None = None  # in the farm's bucket
 
 
 class RenderParameters(BaseModel):
@@ -26,11 +53,29 @@ class RenderParameters(BaseModel):
     sampler: str
     max_sequence_length: int = Field(gt=0, description="tokens; the embedding is padded to it")
     deterministic: bool = Field(False, description="rendered alone, so that neighbours change no bit")
+    output_format: str | None = Field(None, description="of the stored file; none (older renders): PNG or MP4")
+    output_quality: int | None = Field(None, ge=1, le=100, description="none where the format has no such choice")
+    keep_latents: bool = Field(False, description="the last latents are stored too")
+    post_processors: list[str] = Field([], description="plugins that change the output, one after the other")
+    scorer: str | None = Field(None, description="a plugin that says how good the output is")
+    keep_best: int | None = Field(None, gt=0, description="so many of `best_of` keep their output")
+    best_of: int | None = Field(None, gt=0, description="the seeds of one prompt, which follow each other in the job")
+    stop_at_step: int | None = Field(None, gt=0, description="show a draft after so many steps, and wait for a choice")
+
+    loras: tuple[AdapterRef, ...] = Field((), strict=False, description="active in its passes, in this order")
 
     @property
     def frames(self) -> int:
         """Frames of the output; 1 for a still."""
         return 1
+
+    def document(self) -> dict[str, Any]:
+        """As `renders.parameters` holds it; not to be changed, as it may be the model's own: copies cost admission."""
+        values = self.__dict__
+        pictures = {name: values[name].model_dump() for name in PICTURES if values.get(name) is not None}
+        if not pictures and not self.loras:
+            return values
+        return {**values, **pictures, "loras": [adapter.model_dump() for adapter in self.loras]}
 
 
 class SanaParameters(RenderParameters):
@@ -48,6 +93,19 @@ class SprintParameters(RenderParameters):
     family: Literal["sprint"] = "sprint"
     num_inference_steps: int = Field(ge=1, le=4)
     complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+    image: InputRef | None = None
+    strength: float | None = Field(None, gt=0, le=1, description="how far the picture is noised first; 1: wholly")
+
+
+class SanaControlNetParameters(RenderParameters):
+    """A picture by Sana that follows a control picture."""
+
+    family: Literal["sana-controlnet"] = "sana-controlnet"
+    negative_prompt: str = ""
+    flow_shift: float | None = Field(None, gt=0)
+    complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+    control_image: InputRef
+    controlnet_conditioning_scale: float = Field(1.0, ge=0)
 
 
 class WanParameters(RenderParameters):
@@ -58,6 +116,30 @@ class WanParameters(RenderParameters):
     num_frames: int = Field(gt=0, description="4k + 1")
     fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
     flow_shift: float | None = Field(None, gt=0)
+
+    @property
+    def frames(self) -> int:
+        """Frames of the clip."""
+        return self.num_frames
+
+
+class WanImageToVideoParameters(WanParameters):
+    """A clip by Wan that begins with a picture."""
+
+    family: Literal["wan-i2v"] = "wan-i2v"  # type: ignore[assignment]  # the one field that is not Wan's
+    image: InputRef
+
+
+class SanaVideoParameters(RenderParameters):
+    """A clip by SANA-Video, from a prompt alone or beginning with a picture."""
+
+    family: Literal["sana-video"] = "sana-video"
+    negative_prompt: str = ""
+    num_frames: int = Field(gt=0, description="4k + 1")
+    fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
+    flow_shift: float | None = Field(None, gt=0)
+    complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")
+    image: InputRef | None = None
 
     @property
     def frames(self) -> int:

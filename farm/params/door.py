@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.nearest import did_you_mean
-from farm.params.samplers import IMPOSSIBLE, SAMPLERS
+from farm.params.base import ADAPTER_SUFFIX, InputRef
+from farm.params.pictures import FindInput, none_uploaded
+from farm.params.samplers import sampler_fault
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
 from farm.params.submission import JobRequest, pointer, shown
 from farm.params.templates import Filled, Templates
 from farm.params.text import text_fault, tokens_at_most
+
+#: Numbers that belong to a picture → why models without one refuse them.
+_OF_PICTURES = {
+    "strength": "{name} starts from no picture that could be noised",
+    "controlnet_conditioning_scale": "{name} has no ControlNet",
+}
 
 
 class Door:
@@ -18,21 +25,43 @@ class Door:
     The request has one value for every parameter; `places` says where those that come from lists stand.
     """
 
-    def __init__(self, request: JobRequest, entry: ModelEntry, places: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        request: JobRequest,
+        entry: ModelEntry,
+        places: Mapping[str, str] | None = None,
+        find_input: FindInput = none_uploaded,
+    ) -> None:
         self.request = request
         self.entry = entry
         self.faults: list[Fault] = []
         self.notices: list[str] = []
         self._places = places or {}
+        self._find_input = find_input
 
     def refuse(self, field: str, message: str) -> None:
         """Add a fault of a field of the request."""
         self.faults.append(Fault(self._places.get(field, pointer(field)), message))
 
+    def tell(self, field: str, message: str) -> None:
+        """Add a notice about a field of the request."""
+        self.notices.append(f"{self._places.get(field, pointer(field))}: {message}")
+
     def refuse_given(self, field: str, reason: str) -> None:
         """A fault if the request gives a field that this model does not have."""
         if getattr(self.request, field) is not None:
             self.refuse(field, f"{reason}; leave it out")
+
+    def only_of_pictures(self, *taken: str) -> None:
+        """Refuse the numbers that belong to a picture, but for those that this family takes."""
+        for field, reason in _OF_PICTURES.items():
+            if field not in taken:
+                self.refuse_given(field, reason.format(name=self.entry.name))
+
+    def needs_picture(self, field: str, purpose: str) -> None:
+        """A fault unless the request names an uploaded picture."""
+        if getattr(self.request, field) is None:
+            self.refuse(field, f"{self.entry.name} {purpose}; upload one and give its id")
 
     def whole(self, field: str, low: int, high: int) -> int:
         """A whole number of the request (or the model's default) within low … high."""
@@ -96,6 +125,11 @@ class Door:
             self.notices.append(f"{place}: has no effect at guidance_scale 1; take more than 1")
         return given
 
+    def instruction(self) -> bool:
+        """Whether the model's own instruction goes before the prompt."""
+        given = self.request.complex_human_instruction
+        return bool(self.entry.defaults.get("complex_human_instruction", True) if given is None else given)
+
     def sampler(self) -> str:
         """The sampler by its name."""
         name = self.request.sampler
@@ -105,14 +139,7 @@ class Door:
         assert isinstance(name, str)
         if name in self.entry.samplers:
             return name
-        plain = name.lower().strip().replace(" ", "_")
-        if plain in IMPOSSIBLE:
-            message = f"{shown(name)} {IMPOSSIBLE[plain]}"
-        elif name in SAMPLERS:
-            message = f"{name!r} does not work with {self.entry.name}"
-        else:
-            message = f"{shown(name)} is unknown"
-        self.refuse("sampler", f"{message}; {did_you_mean(name, self.entry.samplers)}")
+        self.refuse("sampler", sampler_fault(name, self.entry.name, self.entry.samplers))
         return name
 
     def flow_shift(self, width: int, height: int) -> float | None:
@@ -120,6 +147,31 @@ class Door:
         if self.request.flow_shift is not None:
             return self.real("flow_shift", *self.entry.limits.flow_shift)
         return self.entry.shift_for(width, height)
+
+    def uploaded(self, id: str) -> InputRef | None:
+        """The file of that id, if the project has uploaded it."""
+        return self._find_input(id)
+
+    def picture(self, field: str) -> InputRef | None:
+        """The uploaded picture that a field names; None where it names none, and after a fault."""
+        given = getattr(self.request, field)
+        if given is None:
+            return None
+        found = self._find_input(given)
+        if found is None or found.key.endswith(ADAPTER_SUFFIX):
+            self.refuse(field, f"the project has no picture {shown(given)}; upload it first (farm inputs add FILE)")
+        return found
+
+    def stop_at_step(self, steps: int) -> int | None:
+        """The step after which a draft is shown, of so many."""
+        stop = self.request.stop_at_step
+        if stop is None or 1 <= stop < steps:
+            return stop
+        if steps == 1:
+            self.refuse("stop_at_step", "a render of one step has no draft; leave it out")
+        else:
+            self.refuse("stop_at_step", f"must be between 1 and {steps - 1}, before the last step; seen {shown(stop)}")
+        return None
 
     def size(self) -> tuple[int, int]:
         """Width and height as asked, which the model can render, or render in a bin and cut."""

@@ -7,11 +7,23 @@ from typing import Any
 
 from farm.errors import UnknownFamily
 from farm.nearest import did_you_mean
-from farm.params.base import RenderParameters, SanaParameters, SprintParameters, WanParameters
+from farm.params.adapters import adapters_of
+from farm.params.base import (
+    PICTURES,
+    RenderParameters,
+    SanaControlNetParameters,
+    SanaParameters,
+    SanaVideoParameters,
+    SprintParameters,
+    WanImageToVideoParameters,
+    WanParameters,
+)
 from farm.params.door import Door
-from farm.params.sana import sana_parameters
+from farm.params.pictures import takes_picture
+from farm.params.sana import controlled_parameters, sana_parameters
+from farm.params.sana_video import sana_video_parameters
 from farm.params.sprint import sprint_parameters
-from farm.params.wan import wan_parameters
+from farm.params.wan import image_to_video_parameters, wan_parameters
 
 #: A plugin's family brings its door as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"
@@ -21,18 +33,33 @@ ENTRY_POINTS = "latent_farm.parameters"
 class Family:
     """How one kind of model checks a request, and what its renders carry.
 
-    `check` gives all parameters but `family`, `prompt`, `seed`, `max_sequence_length` and `deterministic`, and adds
-    what is wrong to the door's faults.
+    `check` gives all parameters but `family`, `prompt`, `seed`, `max_sequence_length`, `deterministic` and those of
+    the output, and adds what is wrong to the door's faults.
     """
 
     parameters: type[RenderParameters]
     check: Callable[[Door], dict[str, Any]]
 
 
+def common_parameters(door: Door, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same for every family, beside what its own `check` has found: pictures, and where to stop."""
+    found: dict[str, Any] = {"stop_at_step": door.stop_at_step(checked["num_inference_steps"])}
+    found["loras"] = adapters_of(door)
+    for name in PICTURES:
+        if not takes_picture(family.parameters, name):
+            door.refuse_given(name, f"{door.entry.name} takes no such picture")
+        elif name not in checked:
+            found[name] = door.picture(name)
+    return found
+
+
 FAMILIES: Mapping[str, Family] = {
     "sana": Family(SanaParameters, sana_parameters),
+    "sana-controlnet": Family(SanaControlNetParameters, controlled_parameters),
+    "sana-video": Family(SanaVideoParameters, sana_video_parameters),
     "sprint": Family(SprintParameters, sprint_parameters),
     "wan": Family(WanParameters, wan_parameters),
+    "wan-i2v": Family(WanImageToVideoParameters, image_to_video_parameters),
 }
 
 

@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 from typing import Any
 
+from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
-from farm.params.base import MAX_SEED
-from farm.params.samplers import SAMPLERS
+from farm.params.base import MAX_SEED, PICTURES
+from farm.params.choosing import MOST_POST_PROCESSORS
+from farm.params.families import family_named
+from farm.params.outputs import FORMATS, QUALITY, formats_of
+from farm.params.sana import CONTROL_SCALES
+from farm.params.sprint import STRENGTHS
 from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
+from farm.plugins import PluginKind, plugin_names
 
 
 def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> dict[str, Any]:
@@ -18,25 +24,28 @@ def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> di
 
     The door is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
     """
-    properties = _common(entry, list(classes)) | _size(entry)
-    if entry.family in ("sana", "sprint"):
+    properties = _common(entry, list(classes)) | _size(entry) | _output(entry)
+    fields = family_named(entry.family).parameters.model_fields
+    if "complex_human_instruction" in fields:
         properties["complex_human_instruction"] = {
             "title": "Model's own instruction",
             "description": "puts the instruction the model was trained with before the prompt",
             "type": ["boolean", "null"],
             "default": entry.defaults.get("complex_human_instruction", True),
         }
-    if entry.family in ("sana", "wan"):
+    if "negative_prompt" in fields:
         properties |= _steering(entry)
-    if entry.family == "wan":
+    if "num_frames" in fields:
         properties |= _clip(entry)
+    properties |= {name: shape for name, shape in _pictures(entry).items() if name in fields}
+    needed = [name for name in PICTURES if name in fields and fields[name].is_required()]
     properties = {name: _or_list(shape) if name in SWEPT else shape for name, shape in properties.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": entry.title,
         "type": "object",
         "additionalProperties": False,
-        "required": ["model", "prompt"],
+        "required": ["model", "prompt", *needed],
         "properties": properties,
     }
 
@@ -80,9 +89,16 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
         },
         "sampler": {
             "title": "Sampler",
-            "description": "; ".join(f"{name}: {SAMPLERS.get(name, '')}" for name in entry.samplers),
+            "description": "; ".join(f"{name}: {known_samplers().get(name, '')}" for name in entry.samplers),
             "enum": [*entry.samplers, None],
             "default": entry.defaults["sampler"],
+        },
+        "stop_at_step": {
+            "title": "Stop at step",
+            "description": "show a draft there, and wait for a choice of those that go on",
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": max(1, steps[1] - 1),
         },
         "deterministic": {
             "title": "Render alone",
@@ -97,6 +113,49 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
             "title": "Dry run",
             "description": "only say what it would be, cost and take",
             "type": ["boolean", "null"],
+        },
+    }
+
+
+def _output(entry: ModelEntry) -> dict[str, Any]:
+    formats = formats_of(entry)
+    return {
+        "output_format": {
+            "title": "Format",
+            "description": "; ".join(f"{name}: {FORMATS[name].about}" for name in formats),
+            "enum": [*formats, None],
+            "default": formats[0],
+        },
+        "output_quality": {
+            "title": "Quality of the file",
+            "description": "left out: as fits the format",
+            "type": ["integer", "null"],
+            "minimum": QUALITY[0],
+            "maximum": QUALITY[1],
+        },
+        "keep_latents": {
+            "title": "Keep the latents",
+            "description": "also store what the VAE decodes",
+            "type": ["boolean", "null"],
+            "default": False,
+        },
+        "post_processors": {
+            "title": "Post-processors",
+            "description": "plugins that change each output, one after the other",
+            "type": ["array", "null"],
+            "items": {"enum": list(plugin_names(PluginKind.POST_PROCESSOR))},
+            "maxItems": MOST_POST_PROCESSORS,
+        },
+        "scorer": {
+            "title": "Scorer",
+            "description": "a plugin that says how good each output is",
+            "enum": [*plugin_names(PluginKind.SCORER), None],
+        },
+        "keep_best": {
+            "title": "Keep the best",
+            "description": "of the seeds of each prompt, so many keep their output",
+            "type": ["integer", "null"],
+            "minimum": 1,
         },
     }
 
@@ -183,6 +242,29 @@ def _steering(entry: ModelEntry) -> dict[str, Any]:
             "type": ["number", "null"],
             "minimum": low,
             "maximum": high,
+        },
+    }
+
+
+def _pictures(entry: ModelEntry) -> dict[str, Any]:
+    picture = {"type": ["string", "null"], "x-picture": True}  # not part of the standard: a picture can be chosen
+    return {
+        "image": {"title": "Picture", "description": "to start from: the id of an uploaded one", **picture},
+        "control_image": {"title": "Control picture", "description": "to follow: the id of an uploaded one", **picture},
+        "strength": {
+            "title": "Strength",
+            "description": "how far the picture is noised first; 1: wholly. Needs a picture",
+            "type": ["number", "null"],
+            "minimum": STRENGTHS[0],
+            "maximum": STRENGTHS[1],
+        },
+        "controlnet_conditioning_scale": {
+            "title": "Control scale",
+            "description": "how closely the control picture is followed",
+            "type": ["number", "null"],
+            "minimum": CONTROL_SCALES[0],
+            "maximum": CONTROL_SCALES[1],
+            "default": entry.defaults.get("controlnet_conditioning_scale", 1.0),
         },
     }
 

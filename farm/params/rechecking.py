@@ -5,10 +5,14 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import RenderParameters
+from farm.params.base import PICTURES, AdapterRef, InputRef, RenderParameters
+from farm.params.choosing import CHOICE, choice_of
+from farm.params.dividing import refuse_undivided
 from farm.params.door import Door
-from farm.params.families import family_named
-from farm.params.submission import SWEPT, JobRequest, pointer
+from farm.params.families import common_parameters, family_named
+from farm.params.outputs import output_parameters
+from farm.params.pictures import stored_pictures
+from farm.params.submission import CARRIED, JobRequest, pointer
 from farm.params.text import text_fault
 
 
@@ -28,7 +32,7 @@ class Recheck:
         if parameters.get("family") != self._entry.family:
             text = f"{self._entry.name} is of the family {self._entry.family}; seen {parameters.get('family')!r}"
             return [Fault("/model", f"{text}, whose parameters mean something else")]
-        rest = {name: parameters[name] for name in SWEPT if parameters.get(name) is not None}
+        rest = {name: parameters[name] for name in (*CARRIED, *CHOICE) if parameters.get(name) is not None}
         alike = repr(sorted(rest.items()))
         if alike not in self._seen:
             self._seen[alike] = self._check_rest(rest)
@@ -40,8 +44,23 @@ class Recheck:
         return found.model_copy(update={"prompt": parameters["prompt"], "seed": parameters["seed"]})
 
     def _check_rest(self, rest: dict[str, Any]) -> RenderParameters | list[Fault]:
-        door = Door(JobRequest(model=self._entry.name, prompt="", **rest), self._entry)
+        files = {found.id: found for found in stored_pictures(rest).values()}  # checked when they were admitted
+        asked = {name: value for name, value in rest.items() if name not in CHOICE}
+        asked |= {name: rest[name]["id"] for name in PICTURES if name in rest}
+        if adapters := [AdapterRef.model_validate(stored) for stored in rest.pop("loras", [])]:
+            asked["loras"] = [{"name": adapter.name, "weight": adapter.weight} for adapter in adapters]
+            files |= {
+                adapter.name: InputRef(id=adapter.name, key=adapter.key, sha256=adapter.sha256)
+                for adapter in adapters
+                if adapter.key
+            }
+        else:
+            asked.pop("loras", None)
+        door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
         values = self._family.check(door)
+        values |= common_parameters(door, self._family, values)
+        values |= output_parameters(door, values.get("num_frames", 1)) | choice_of(rest)
+        refuse_undivided(door, values)
         if door.faults:
             return door.faults
         values |= {

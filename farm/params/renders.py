@@ -43,8 +43,9 @@ class Renders(Sequence[RenderParameters]):
 
     def documents(self) -> Iterator[tuple[RenderParameters, dict[str, Any]]]:
         """For each render the one it is alike, and the document that `renders.parameters` holds."""
+        shared = {id(alike): alike.document() for alike, _, _ in self._drawn}
         for alike, prompt, seed in self._drawn:
-            yield alike, {**alike.__dict__, "prompt": prompt, "seed": seed}
+            yield alike, {**shared[id(alike)], "prompt": prompt, "seed": seed}
 
 
 def drawn_from(alike: RenderParameters, prompt: str, seed: int) -> RenderParameters:

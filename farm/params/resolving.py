@@ -12,8 +12,11 @@ from farm.clock import system_clock
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, UnknownModel
 from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED, RenderParameters
+from farm.params.dividing import refuse_undivided
 from farm.params.door import Door
-from farm.params.families import family_named
+from farm.params.families import Family, common_parameters, family_named
+from farm.params.outputs import output_parameters
+from farm.params.pictures import FindInput, none_uploaded
 from farm.params.renders import Renders
 from farm.params.sizes import Shape, rendered_shape
 from farm.params.submission import CLASSES, JobRequest, pointer, read_request, shown
@@ -40,10 +43,12 @@ def resolve(
     max_renders: int,
     draw_seed: Callable[[], int],
     now: float | None = None,
+    find_input: FindInput = none_uploaded,
 ) -> Resolved:
     """The renders that a request asks for: every prompt with every combination of values with every seed.
 
-    The times of the request are held against `now`, by default the machine's clock.
+    The times of the request are held against `now`, by default the machine's clock; `find_input` knows the pictures
+    that the project has uploaded.
 
     Seeds that are drawn are drawn once and shared by all prompts, so that pictures can be compared.
 
@@ -66,7 +71,7 @@ def resolve(
     if _few_enough(door, templates, len(seeds), max_renders):
         prompts = list(templates.fill()) if not templates.faults else []
         door.prompts(prompts, templates)
-        values = _values(door, family.check)
+        values = _values(door, family, find_input)
     if door.faults:
         raise InvalidRequest(door.faults)
     # Validated once for each combination: prompts and seeds, which the door has looked at, are only put in.
@@ -93,12 +98,15 @@ def _few_enough(door: Door, templates: Templates, seeds: int, max_renders: int) 
     return False
 
 
-def _values(door: Door, check: Callable[[Door], dict[str, Any]]) -> list[dict[str, Any]]:
+def _values(door: Door, family: Family, find_input: FindInput) -> list[dict[str, Any]]:
     """All parameters but prompt and seed, for each combination; each fault and notice is told once."""
     found = []
     for point in points(door.request):
-        at = Door(point.request, door.entry, point.places)
-        parameters = check(at)
+        at = Door(point.request, door.entry, point.places, find_input)
+        parameters = family.check(at)
+        refuse_undivided(at, parameters)
+        parameters |= output_parameters(at, parameters.get("num_frames", 1))
+        parameters |= common_parameters(at, family, parameters)
         parameters["max_sequence_length"] = door.entry.max_sequence_length
         parameters["deterministic"] = bool(point.request.deterministic)
         found.append(parameters)
@@ -116,6 +124,7 @@ def check_request(
     max_renders: int,
     now: float | None = None,
     classes: Collection[str] = CLASSES,
+    find_input: FindInput = none_uploaded,
 ) -> JobRequest:
     """A request from parsed JSON, checked against its model too; `resolve` will not refuse it.
 
@@ -123,9 +132,16 @@ def check_request(
         InvalidRequest: every fault of type, form and model, in one answer.
         UnknownModel: if that is all that is wrong.
     """
-    return check_and_resolve(document, catalog, max_renders=max_renders, draw_seed=lambda: 0, now=now, classes=classes)[
-        0
-    ]
+    request, _ = check_and_resolve(
+        document,
+        catalog,
+        max_renders=max_renders,
+        draw_seed=lambda: 0,
+        now=now,
+        classes=classes,
+        find_input=find_input,
+    )
+    return request
 
 
 def check_and_resolve(
@@ -136,6 +152,7 @@ def check_and_resolve(
     draw_seed: Callable[[], int],
     now: float | None = None,
     classes: Collection[str] = CLASSES,
+    find_input: FindInput = none_uploaded,
 ) -> tuple[JobRequest, Resolved]:
     """A request from parsed JSON with its renders, resolved once for the check and for what follows.
 
@@ -151,7 +168,9 @@ def check_and_resolve(
             faults.append(_unknown_class(request.class_name, classes))
         try:
             entry = catalog.model(request.model)
-            resolved = resolve(request, entry, max_renders=max_renders, draw_seed=draw_seed, now=now)
+            resolved = resolve(
+                request, entry, max_renders=max_renders, draw_seed=draw_seed, now=now, find_input=find_input
+            )
         except UnknownModel as unknown:
             if not faults:
                 raise
@@ -202,7 +221,7 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
         "lane": entry.lane,
         "shape": [shape.width, shape.height, shape.frames],
         "max_sequence_length": parameters.max_sequence_length,
-        "loras": [],
+        "loras": [[adapter.sha256, adapter.weight] for adapter in parameters.loras],
     }
     if parameters.deterministic:
         sealed["alone"] = parameters.model_dump(mode="json")

@@ -3,35 +3,57 @@
 All models here are trained with flow matching: x_t = (1 - σ) x0 + σ ε, predicted as the velocity ε - x0.
 """
 
-from farm.catalog.known import SAMPLERS
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-__all__ = ["IMPOSSIBLE", "SAMPLERS", "first_steps_collide"]
+from farm.catalog.known import known_samplers
+from farm.nearest import did_you_mean
+from farm.params.submission import shown
 
 
-_NOISE_SCHEDULE = "is made for another noise schedule; under flow matching it gives garbage or an error"
-#: What people know from other tools → why it cannot be had.
-IMPOSSIBLE = {
-    **dict.fromkeys(
-        (
-            "euler_a",
-            "euler-a",
-            "euler-ancestral",
-            "euler_ancestral",
-            "k_euler_a",
-            "k_euler",
-            "dpm2",
-            "dpm2-a",
-        ),
-        _NOISE_SCHEDULE,
-    ),
-    **dict.fromkeys(("kdpm2", "kdpm2-a", "dpm2_a", "ddpm", "pndm", "plms", "tcd", "edm"), _NOISE_SCHEDULE),
-    **dict.fromkeys(("lms", "k_lms", "dpm-sde", "dpmpp_sde", "dpm++-sde", "cosine-dpm"), _NOISE_SCHEDULE),
-    "lcm": "is made for distilled models; on this one the picture comes out with the wrong contrast",
-    "deis": "ends above zero noise under flow matching and leaves visible grain",
-    "sa-solver": "ends above zero noise under flow matching and leaves visible grain",
-    "sa_solver": "ends above zero noise under flow matching and leaves visible grain",
-    "ipndm": "gives garbage under flow matching",
-}
+@dataclass(frozen=True)
+class _Impossible:
+    """Samplers that people know from other tools and that cannot be had, and what is nearest, the best first."""
+
+    names: str
+    reason: str
+    nearest: tuple[str, ...]
+
+
+_SCHEDULE = "is made for another noise schedule; under flow matching it gives garbage or an error"
+_GRAIN = "ends above zero noise under flow matching and leaves visible grain"
+_LIST = (
+    _Impossible("euler-a euler-ancestral k-euler-a k-euler-ancestral", _SCHEDULE, ("dpm++-2m-sde", "euler")),
+    _Impossible("k-euler", _SCHEDULE, ("euler",)),
+    _Impossible("dpm2 dpm2-a kdpm2 kdpm2-a k-heun edm", _SCHEDULE, ("heun",)),
+    _Impossible("ddpm dpm-sde dpmpp-sde dpm++-sde cosine-dpm", _SCHEDULE, ("dpm++-2m-sde", "dpm++-2m")),
+    _Impossible("pndm plms lms k-lms", _SCHEDULE, ("dpm++-2m",)),
+    _Impossible("tcd", _SCHEDULE, ("euler",)),
+    _Impossible("lcm", "is made for distilled models; on this one the contrast comes out wrong", ("euler",)),
+    _Impossible("deis", _GRAIN, ("dpm++-2m",)),
+    _Impossible("sa-solver", _GRAIN, ("dpm++-2m-sde", "dpm++-2m")),
+    _Impossible("ipndm", "gives garbage under flow matching", ("dpm++-2m",)),
+)
+_IMPOSSIBLE = {name: found for found in _LIST for name in found.names.split()}
+
+
+def sampler_fault(name: str, model: str, offered: Iterable[str]) -> str:
+    """Why a model cannot be sampled so, and which of the samplers it has comes nearest."""
+    offered = list(offered)
+    found = _IMPOSSIBLE.get("-".join(name[:80].lower().replace("_", " ").replace("-", " ").split()))
+    if found is not None:
+        reason, nearest = found.reason, [each for each in found.nearest if each in offered]
+    elif name == "scm":
+        reason, nearest = f"is for the distilled weights of SANA-Sprint and does not work with {model}", ["euler"]
+    elif name in known_samplers() and "scm" in offered:
+        reason, nearest = f"does not work with {model}, whose distilled weights know the consistency sampler alone", []
+    else:
+        known = name in known_samplers()
+        text = f"does not work with {model}" if known else "is unknown"
+        return f"{shown(name)} {text}; {did_you_mean(name, offered)}"
+    best = next(iter([*(each for each in nearest if each in offered), *offered]))
+    return f"{shown(name)} {reason}; the nearest that works is {best!r}. Known: {', '.join(offered)}"
+
 
 #: The DPM-Solver kind: its timesteps are whole numbers below 1000.
 _WHOLE_TIMESTEPS = frozenset({"dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc"})

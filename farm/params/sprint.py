@@ -4,9 +4,15 @@ from typing import Any
 
 from farm.params.door import Door
 
+#: Smallest and largest strength; from 0.05 on at least one of one to four steps is left.
+STRENGTHS = (0.05, 1.0)
+
 
 def sprint_parameters(door: Door) -> dict[str, Any]:
-    """All parameters but prompt and seed. One to four steps; sizes as for Sana."""
+    """All parameters but prompt and seed. One to four steps; sizes as for Sana.
+
+    The picture to start from is looked up by admission.
+    """
     entry, request = door.entry, door.request
     door.refuse_given("num_frames", f"{entry.name} makes pictures, not clips")
     door.refuse_given("fps", f"{entry.name} makes pictures, not clips")
@@ -16,15 +22,28 @@ def sprint_parameters(door: Door) -> dict[str, Any]:
         "prediction is made that a negative prompt could steer",
     )
     door.refuse_given("flow_shift", f"the consistency sampler of {entry.name} has no timestep shift")
+    door.only_of_pictures("strength")
+    if request.image is None:
+        door.refuse_given("strength", "it says how far a picture is noised, and there is no image")
     width, height = door.size()
-    instruction = request.complex_human_instruction
-    if instruction is None:
-        instruction = entry.defaults.get("complex_human_instruction", True)
+    steps = door.whole("num_inference_steps", *entry.limits.steps)
+    strength = None if request.image is None else door.real("strength", *STRENGTHS)
+    if strength is not None and steps - steps * strength < 1:
+        door.tell("strength", _nothing_left(steps, strength))
     return {
         "width": width,
         "height": height,
-        "num_inference_steps": door.whole("num_inference_steps", *entry.limits.steps),
+        "num_inference_steps": steps,
         "guidance_scale": door.real("guidance_scale", *entry.limits.guidance),
         "sampler": door.sampler(),
-        "complex_human_instruction": instruction,
+        "complex_human_instruction": door.instruction(),
+        "strength": strength,
     }
+
+
+def _nothing_left(steps: int, strength: float) -> str:
+    """Whole steps are left out, and the first of all begins with noise alone."""
+    if steps == 1:
+        return "with one step nothing of the picture is left, whatever the strength; take 2 steps or more"
+    most = (steps - 1) / steps
+    return f"nothing of the picture is left with {steps} steps at {strength:g}; take {int(most * 100) / 100:g} or less"

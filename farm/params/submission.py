@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from farm.errors import Fault, InvalidRequest
 from farm.nearest import did_you_mean
-from farm.params.base import MAX_SEED
+from farm.params.base import MAX_SEED, PICTURES
 
 #: The classes of a farm whose settings name no others.
 CLASSES = ("urgent", "normal", "bulk")
@@ -24,10 +24,25 @@ SWEPT = (
     "guidance_scale",
     "sampler",
     "flow_shift",
+    "strength",
+    "controlnet_conditioning_scale",
     "complex_human_instruction",
     "negative_prompt",
     "deterministic",
+    "output_format",
+    "output_quality",
 )
+#: All that a render keeps when it is looked at again by the door of another model.
+CARRIED = (*SWEPT, "loras", "keep_latents", "post_processors", "stop_at_step", *PICTURES)
+
+
+class AdapterUse(BaseModel):
+    """An adapter (LoRA) that a job asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str = Field(description="of the catalog, or the id of an uploaded one")
+    weight: float | None = Field(None, description="how strongly it works; none: as the catalog says, or 1")
 
 
 class JobRequest(BaseModel):
@@ -67,6 +82,26 @@ class JobRequest(BaseModel):
         None, description="Sana's own instruction before the prompt"
     )
     deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
+    image: str | None = Field(None, description="the id of an uploaded picture to start from")
+    control_image: str | None = Field(None, description="the id of an uploaded picture that steers the composition")
+    strength: float | list[float] | None = Field(
+        None, description="how far `image` is noised before the first step; 1: wholly"
+    )
+    controlnet_conditioning_scale: float | list[float] | None = Field(
+        None, description="how closely `control_image` is followed"
+    )
+    loras: list[AdapterUse] | None = Field(None, description="adapters of the model, or uploaded ones, with weights")
+    stop_at_step: int | None = Field(
+        None, ge=1, description="render so many steps, show a draft, and wait for a choice of those that go on"
+    )
+    output_format: str | list[str] | None = Field(
+        None, description="png, webp, jpeg or avif; of a clip mp4, webp or gif"
+    )
+    output_quality: int | list[int] | None = Field(None, description="1 … 100; webp at 100 keeps every bit")
+    keep_latents: bool | None = Field(None, description="store what the VAE decodes too, as safetensors")
+    post_processors: list[str] | None = Field(None, description="plugins that change each output, one after the other")
+    scorer: str | None = Field(None, description="a plugin that says how good each output is")
+    keep_best: int | None = Field(None, ge=1, description="of the seeds of each prompt, so many keep their output")
     class_name: str = Field(
         "normal",
         alias="class",

@@ -14,6 +14,18 @@ def wan_parameters(door: Door) -> dict[str, Any]:
 
     The pipeline itself would round other frame counts (12 up to 13, 10 down to 9) with only a warning.
     """
+    door.only_of_pictures()
+    return _clip_parameters(door)
+
+
+def image_to_video_parameters(door: Door) -> dict[str, Any]:
+    """The same for models that begin with a picture, but for the picture itself, which admission looks up."""
+    door.only_of_pictures()
+    door.needs_picture("image", "makes clips that begin with a picture")
+    return _clip_parameters(door)
+
+
+def _clip_parameters(door: Door) -> dict[str, Any]:
     entry = door.entry
     door.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")
     width, height = door.size()
@@ -21,7 +33,7 @@ def wan_parameters(door: Door) -> dict[str, Any]:
     return {
         "width": width,
         "height": height,
-        "num_frames": _frames(door),
+        "num_frames": frames_asked(door),
         "fps": door.whole("fps", *entry.limits.fps),
         "num_inference_steps": door.whole("num_inference_steps", *entry.limits.steps),
         "guidance_scale": guidance,
@@ -31,7 +43,8 @@ def wan_parameters(door: Door) -> dict[str, Any]:
     }
 
 
-def _frames(door: Door) -> int:
+def frames_asked(door: Door) -> int:
+    """The frames of a clip, of which the video VAE can make just so many."""
     low, high = door.entry.limits.frames
     before = len(door.faults)
     frames = door.whole("num_frames", low, high)

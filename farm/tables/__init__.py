@@ -8,7 +8,7 @@ creation.
 from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
 from farm.tables.machines import Lease, Pool, ScaleDecision, Worker
-from farm.tables.measures import BatchCurve, Observation, Regression, Usage
+from farm.tables.measures import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.people import IdempotencyKey, Key, Project, User
 from farm.tables.work import (
     Attempt,
@@ -40,6 +40,7 @@ __all__ = [
     "Lane",
     "LaneClass",
     "Lease",
+    "MemoryLimit",
     "Observation",
     "Pool",
     "Project",

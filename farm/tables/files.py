@@ -1,20 +1,31 @@
 """What lies in object storage: artifacts of renders, and inputs that people uploaded."""
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from farm.tables.base import Base, Id, Name, Seconds
+from farm.tables.base import Base, Double, Id, Name, Seconds
+
+_UNCHOSEN = text("score IS NOT NULL AND kept IS NULL")
 
 
 class Artifact(Base):
     """A stored file of a render, written once under the key of its own attempt."""
 
     __tablename__ = "artifacts"
-    __table_args__ = (Index("ix_artifacts_render_id_attempt", "render_id", "attempt"),)
+    __table_args__ = (
+        Index("ix_artifacts_render_id_attempt", "render_id", "attempt"),
+        Index(
+            "ix_artifacts_checkpoint",
+            "render_id",
+            sqlite_where=text("kind = 'checkpoint'"),
+            postgresql_where=text("kind = 'checkpoint'"),
+        ),
+        Index("ix_artifacts_unchosen", "render_id", sqlite_where=_UNCHOSEN, postgresql_where=_UNCHOSEN),
+    )
     id: Mapped[Id] = mapped_column(primary_key=True)
     render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"))
     attempt: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(20))  # farm.storage.ArtifactKind: output | thumbnail | manifest
+    kind: Mapped[str] = mapped_column(String(20))  # a value of farm.storage.ArtifactKind
     key: Mapped[str] = mapped_column(String(500), unique=True)  # in the farm's bucket
     content_type: Mapped[str] = mapped_column(String(100))
     size: Mapped[int] = mapped_column(BigInteger)  # bytes
@@ -22,6 +33,8 @@ class Artifact(Base):
     width: Mapped[int | None]  # pixels
     height: Mapped[int | None]
     frames: Mapped[int | None]
+    score: Mapped[Double | None]  # of a manifest: what the render's scorer said of its output
+    kept: Mapped[bool | None]  # of one with a score; none: the best of its prompt are still to be chosen
     created_at: Mapped[Seconds]
 
 
@@ -37,3 +50,6 @@ class Input(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[Seconds]
+    width: Mapped[int | None]  # pixels
+    height: Mapped[int | None]
+    used_at: Mapped[Seconds | None]  # by the newest job that was admitted with it

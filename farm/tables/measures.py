@@ -48,6 +48,20 @@ class BatchCurve(Base):
     updated_at: Mapped[Seconds]
 
 
+class MemoryLimit(Base):
+    """How many renders of a shape the memory of a pool's devices held at once, when more were tried."""
+
+    __tablename__ = "memory_limits"
+    pool: Mapped[Name] = mapped_column(ForeignKey("pools.name"), primary_key=True)
+    device: Mapped[str] = mapped_column(String(100), primary_key=True)
+    width: Mapped[int] = mapped_column(primary_key=True)
+    height: Mapped[int] = mapped_column(primary_key=True)
+    frames: Mapped[int] = mapped_column(primary_key=True)
+    held: Mapped[str] = mapped_column(String(64))  # a hash of the settings that say where weights lie
+    renders: Mapped[int]
+    at: Mapped[Seconds]
+
+
 class Regression(Base):
     """What a pool has learnt about the time that renders take: the state of an online regression."""
 

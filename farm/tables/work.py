@@ -9,6 +9,7 @@ from farm.tables.base import HOT_ROWS, Base, Document, Double, Id, Name, Seconds
 _BACKLOGGED = text("backlogged")
 _PENDING = text("status = 'pending'")
 _RUNNING = text("status = 'running'")
+_DRAFTED = text("status = 'drafted'")
 _FAILED = text("status = 'failed'")
 _TIMED = text("status = 'held' AND eligible_at IS NOT NULL")
 _FAILED_ATTEMPT = text("outcome = 'failed'")
@@ -192,6 +193,7 @@ class Render(Base):
         ),
         Index("ix_renders_lease", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_renders_running", "project_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("ix_renders_drafted", "job_id", sqlite_where=_DRAFTED, postgresql_where=_DRAFTED),
         Index("ix_renders_failed", "project_id", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
         Index("ix_renders_eligible", "eligible_at", sqlite_where=_TIMED, postgresql_where=_TIMED),
         HOT_ROWS,

@@ -5,6 +5,7 @@ each a transaction of its own with its own event; called again after a crash in 
 """
 
 from scheduler.control.cancelling import cancel_filtered, cancel_job, cancel_render
+from scheduler.control.drafting import Chosen, Siblings, keep_drafts
 from scheduler.control.filters import Found, RenderFilter
 from scheduler.control.ordering import Place, reorder_job
 from scheduler.control.pausing import pause_job, resume_job
@@ -22,13 +23,16 @@ from scheduler.control.switches import (
 from scheduler.control.transferring import transfer_job
 
 __all__ = [
+    "Chosen",
     "Found",
     "Place",
     "RenderFilter",
+    "Siblings",
     "cancel_filtered",
     "cancel_job",
     "cancel_render",
     "change_class",
+    "keep_drafts",
     "pause_flow",
     "pause_job",
     "pause_lane",

@@ -63,9 +63,14 @@ def default_demand(entry: ModelEntry) -> Demand:
 
 
 def forwards(parameters: RenderParameters) -> int:
-    """Passes through the transformer that the render's sampler needs for its steps."""
-    steps = parameters.num_inference_steps
-    return 2 * steps - 1 if parameters.sampler == "heun" else steps
+    """Passes through the transformer that the render's sampler needs for its steps, or until it stops for a choice."""
+    passes = passes_of(parameters.sampler, parameters.num_inference_steps)
+    return min(passes, parameters.stop_at_step or passes)
+
+
+def passes_of(sampler: str, steps: int) -> int:
+    """Passes through the transformer that so many steps of a sampler are."""
+    return 2 * steps - 1 if sampler == "heun" else steps
 
 
 def _megapixels(width: int, height: int, frames: int) -> float:

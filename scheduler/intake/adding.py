@@ -19,6 +19,7 @@ from scheduler.bulk import insert_renders
 from scheduler.doorbell import ring, tell
 from scheduler.estimates import Estimator
 from scheduler.holding import waits
+from scheduler.inputs import mark_used
 from scheduler.intake.opening import Position
 from scheduler.lanes import Doorbell, doorbells, wake_flow
 from scheduler.rows import render_rows, shortened
@@ -51,6 +52,7 @@ def add_chunk(
     after = replace(after, renders=before.renders + len(rows), updated_at=now, error=None)
     with write(connections.engine) as connection:
         if rows:
+            mark_used(connection, renders, now)
             quotas.check_admission(
                 connection, before.project_id, renders=len(rows), gpu_seconds=estimate, now=now, lane=entry.lane
             )

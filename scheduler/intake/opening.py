@@ -20,6 +20,7 @@ from scheduler.admission import sync_catalog
 from scheduler.doorbell import tell
 from scheduler.feasibility import check_can_run
 from scheduler.holding import check_after, initial, insert_dependencies
+from scheduler.inputs import finder
 from scheduler.intake.framing import FORMATS
 from scheduler.lanes import ensure_flow
 from scheduler.replays import Key, check_key, claim_key, find_job
@@ -90,7 +91,7 @@ def open_intake(
         raise InvalidRequest([Fault("/header/Idempotency-Key", text)])
     if (found := _find(connections, named)) is not None:
         return found, False
-    request = _check(connections, defaults)
+    request = _check(connections, project_id, defaults)
     try:
         return _make(connections, request, user_id, dict(defaults), form, source, named), True
     except _SameKeyCommitted:
@@ -149,7 +150,7 @@ def _find(connections: Connections, key: Key) -> Position | None:
     return found
 
 
-def _check(connections: Connections, defaults: Mapping[str, Any]) -> JobRequest:
+def _check(connections: Connections, project_id: str, defaults: Mapping[str, Any]) -> JobRequest:
     """What can be known before the first row: types, the model, and values that are the same for all rows."""
     for_all = {name: value for name, value in defaults.items() if name not in _OF_PROMPTS}
     request, _ = check_and_resolve(
@@ -159,6 +160,7 @@ def _check(connections: Connections, defaults: Mapping[str, Any]) -> JobRequest:
         draw_seed=lambda: 0,
         now=connections.clock(),
         classes=connections.settings.class_shares,
+        find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, connections.catalog.model(request.model))
     return request

@@ -13,6 +13,7 @@ from farm.params import JobRequest, parse_json_body
 #: What is the same for all renders of a job, and so cannot stand in a row.
 OF_THE_JOB = frozenset(
     {"model", "class", "class_name", "title", "not_before", "deadline", "after", "after_failure", "dry_run"}
+    | {"scorer", "keep_best"}
 )
 _SEEDS = frozenset({"seed", "seeds", "seed_count"})
 _BOM = b"\xef\xbb\xbf"

@@ -17,6 +17,7 @@ from farm.params import RenderParameters, check_and_resolve
 from farm.tables import Intake
 from scheduler.bulk import CHUNK
 from scheduler.estimates import load
+from scheduler.inputs import finder
 from scheduler.intake.adding import add_chunk, bells_of
 from scheduler.intake.framing import CSV, Framer, Record
 from scheduler.intake.opening import Position
@@ -108,6 +109,7 @@ class _Stream:
         self.bells = bells_of(self.connections, self.entry.lane)
         with read(self.connections.engine) as connection:
             self.estimator = load(connection, self.entry)
+        self.find_input = finder(self.connections, here.project_id)
         self.since: float | None = None  # when the oldest row that is not admitted yet came
         self.looked = 0  # rows that were looked at after the first fault
 
@@ -165,6 +167,7 @@ class _Stream:
             draw_seed=seeds_for(here.job_id, index),
             now=here.created_at,
             classes=self.connections.settings.class_shares,
+            find_input=self.find_input,
         )
         if index + len(resolved.renders) > self.most:
             raise InvalidRequest(

@@ -13,6 +13,10 @@ BENCHMARKS = {
     "autoscale": "tests.benchmarks.autoscale",
     "simulate": "tests.benchmarks.simulate",
     "estimates": "tests.benchmarks.estimates",
+    "batching": "tests.benchmarks.batching",
+    "neighbours": "tests.benchmarks.neighbours",
+    "efficiency": "tests.benchmarks.efficiency",
+    "mixed-traffic": "tests.benchmarks.mixed_traffic",
 }
 
 

@@ -13,7 +13,7 @@ from farm.connections import Connections
 from farm.demo.scenes import draw_clip, draw_picture, random_scene
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
-from farm.storage import ArtifactKind, artifact_key
+from farm.storage import ArtifactKind, artifact_key, checkpoint_name
 from scheduler.claims import ClaimedRender, claim
 from scheduler.doorbell import tell
 from scheduler.roster import Pulse, beat, sign_on
@@ -52,6 +52,12 @@ class Drawer:
         assert len(settled.accepted) == len(renders)
         tell(self.connections, lanes=[], changed=settled.jobs)
 
+    def draft(self, renders: Sequence[ClaimedRender]) -> None:
+        """Settle renders as stopped at their step, each with a drawn draft."""
+        settled = settle(self.connections.engine, [self._drafted(item) for item in renders], self.connections.clock())
+        assert len(settled.accepted) == len(renders)
+        tell(self.connections, lanes=[], changed=settled.jobs)
+
     def draw_everything(self) -> None:
         """Finish all that waits for this pool."""
         while renders := self.take():
@@ -59,6 +65,18 @@ class Drawer:
 
     def _failed(self, render: ClaimedRender, reason: str) -> Settlement:
         return Settlement(render.id, render.attempt, Outcome.FAILED, reason=reason)
+
+    def _drafted(self, render: ClaimedRender) -> Settlement:
+        width, height = render.parameters["width"], render.parameters["height"]
+        picture, thumbnail = self._picture(render, width, height)
+        name, kind = ("draft.mp4", "video/mp4") if render.frames > 1 else ("draft.png", "image/png")
+        state = self._store(render, ArtifactKind.CHECKPOINT, checkpoint_name(5), b"5", "application/x-safetensors")
+        files = [
+            self._store(render, ArtifactKind.DRAFT, name, picture, kind, width, height),
+            self._store(render, ArtifactKind.THUMBNAIL, "thumbnail.webp", thumbnail, "image/webp", width, height),
+            state,
+        ]
+        return Settlement(render.id, render.attempt, Outcome.DRAFTED, gpu_seconds=0.4, artifacts=files)
 
     def _done(self, render: ClaimedRender) -> Settlement:
         width, height = render.parameters["width"], render.parameters["height"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from farm.accounts import sign_in_link
@@ -141,3 +142,63 @@ def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
     expect(page.locator("[data-faults=num_inference_steps]")).to_contain_text("seen 999")
     expect(page.get_by_label("Steps")).to_have_value("999")
     assert urlsplit(page.url).path == "/submit"
+
+
+def test_drafts_are_kept_and_dropped_with_buttons(live_house: House, browser: Browser, address: str) -> None:
+    # Given four drafts of two prompts on a job's page
+    house = live_house
+    job = house.submit(prompt=["a red circle", "a blue star"], seeds=[1, 2], stop_at_step=5)
+    drawer = Drawer(house.connections, "sana-demo-local")
+    drawer.draft(drawer.take())
+    visit = Visit(browser, house, address, 1000)
+    page = visit.page
+    page.goto(f"{address}/jobs/{job['id']}")
+    expect(page.locator(".badge.draft")).to_have_count(4)
+    expect(page.locator("#outlook")).to_contain_text("wait for somebody's choice")
+    eventually(
+        lambda: page.evaluate("[...document.querySelectorAll('.render img')].every(one => one.naturalWidth > 0)")
+    )
+
+    # When one is kept and its sibling stopped, and one of the others dropped
+    page.get_by_role("button", name="Keep only this").first.click()
+    expect(page.locator(".badge.draft")).to_have_count(2)
+    page.get_by_role("button", name="Drop").first.click()
+    expect(page.locator(".badge.draft")).to_have_count(1)
+
+    # Then that is so, and the page of the last draft shows it and can keep it too
+    assert [render["status"] for render in house.renders(job["id"])] == ["pending", "cancelled", "cancelled", "drafted"]
+    page.locator(".render a").last.click()
+    page.wait_for_url("**/renders/*")
+    eventually(lambda: page.evaluate("document.querySelector('#output img').naturalWidth > 0"))
+    page.get_by_role("button", name="Keep", exact=True).click()
+    page.wait_for_url("**/jobs/*")
+    drawer.draw_everything()
+    expect(page.locator("#state")).to_have_text("partly done", timeout=PATIENCE)
+    assert [render["status"] for render in house.renders(job["id"])] == ["done", "cancelled", "cancelled", "done"]
+    assert visit.said == []
+
+
+def test_a_picture_is_uploaded_on_its_page_and_chosen_on_the_form(
+    live_house: House, browser: Browser, address: str, tmp_path: Path
+) -> None:
+    scene = tmp_path / "scene.png"
+    Image.effect_noise((900, 900), 60).convert("RGB").save(scene)  # more than a request may have otherwise
+    visit = Visit(browser, live_house, address, 360)
+    page = visit.page
+    page.goto(address + "/submit?model=sprint-demo")
+    page.get_by_role("link", name="upload one").first.click()
+    page.wait_for_url("**/inputs")
+    page.get_by_label("Picture", exact=False).set_input_files(scene)
+    page.get_by_role("button", name="Upload").click()
+    eventually(lambda: page.evaluate("document.querySelector('#pictures img')?.naturalWidth > 0"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+    page.goto(address + "/submit?model=sprint-demo")
+    page.get_by_label("Prompts").fill("a red circle")
+    page.locator("select[name=image]").select_option(label="scene.png (900 × 900)")
+    page.get_by_role("button", name="Render", exact=True).click()
+    page.wait_for_url("**/jobs/*")
+
+    [render] = live_house.renders(urlsplit(page.url).path.rpartition("/")[2])
+    assert render["parameters"]["image"]["sha256"]
+    assert visit.said == []

@@ -7,7 +7,7 @@ from sqlalchemy import insert, update
 
 from farm.database import write
 from farm.ids import new_id
-from farm.tables import Artifact, Render
+from farm.tables import Artifact, Input, Render
 from scheduler.roster import Pulse, beat, sign_on
 from tests.dashboard.conftest import House
 
@@ -22,7 +22,10 @@ def their_ids(house: House) -> dict[str, str]:
         connection.execute(update(Render).where(Render.id == render["id"]).values(status="done"))
         row = {"id": artifact, "render_id": render["id"], "attempt": 0, "kind": "output", "key": "k", "size": 1}
         connection.execute(insert(Artifact), row | {"content_type": "image/png", "sha256": "0" * 64, "created_at": 0.0})
-    return {"job": job["id"], "render": render["id"], "artifact": artifact}
+        file = {"content_type": "image/png", "size": 1, "sha256": "0" * 64, "created_at": 0.0}
+        owner = {"id": artifact, "project_id": house.theirs.project_id, "name": "scene.png", "key": "i"}
+        connection.execute(insert(Input), file | owner)
+    return {"job": job["id"], "render": render["id"], "artifact": artifact, "input": artifact}
 
 
 ADDRESSES = [
@@ -37,6 +40,9 @@ ADDRESSES = [
     ("POST", "/api/v1/jobs/{job}/class"),
     ("POST", "/api/v1/jobs/{job}/order"),
     ("POST", "/api/v1/jobs/{job}/model"),
+    ("POST", "/api/v1/jobs/{job}/keep"),
+    ("POST", "/jobs/{job}/keep"),
+    ("POST", "/jobs/{job}/drop"),
     ("POST", "/jobs/{job}/pause"),
     ("POST", "/jobs/{job}/resume"),
     ("POST", "/jobs/{job}/front"),
@@ -49,7 +55,12 @@ ADDRESSES = [
     ("GET", "/jobs/{job}"),
     ("GET", "/renders/{render}"),
     ("GET", "/artifacts/{artifact}"),
+    ("GET", "/api/v1/renders/{render}/preview"),
+    ("GET", "/renders/{render}/preview"),
     ("GET", "/submit?again={render}"),
+    ("GET", "/inputs/{input}/file"),
+    ("POST", "/inputs/{input}/remove"),
+    ("DELETE", "/api/v1/inputs/{input}"),
     ("POST", "/jobs/{job}/cancel"),
     ("POST", "/renders/{render}/cancel"),
     ("POST", "/renders/{render}/retry"),
@@ -61,6 +72,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/jobs/{job}/class": {"json": {"class": "bulk"}},
     "/api/v1/jobs/{job}/order": {"json": {"place": "front"}},
     "/api/v1/jobs/{job}/model": {"json": {"model": "sprint-demo"}},
+    "/api/v1/jobs/{job}/keep": {"json": {"renders": ["018f0000-0000-7000-8000-000000000000"]}},
+    "/jobs/{job}/keep": {"data": {"render": "018f0000-0000-7000-8000-000000000000"}},
     "/jobs/{job}/class": {"data": {"class": "bulk"}},
 }
 
@@ -73,16 +86,16 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
     assert answer.status_code == 404, address
     assert house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json == before
     # The same address is there for those it belongs to.
-    if method == "GET" and "live" not in path and "intake" not in path:
+    if method == "GET" and not any(word in path for word in ("live", "intake", "preview")):
         assert house.get(path, house.theirs).status_code in (200, 302)
 
 
 def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
     tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
     for rule in house.app.url_map.iter_rules():
-        for name in ("job", "render", "artifact"):
+        for name in ("job", "render", "artifact", "input"):
             if f"<{name}_id>" in rule.rule:
-                for method in (rule.methods or set()) & {"GET", "POST"}:
+                for method in (rule.methods or set()) & {"GET", "POST", "DELETE"}:
                     assert (method, rule.rule.replace(f"<{name}_id>", f"{{{name}}}")) in tried, rule
 
 

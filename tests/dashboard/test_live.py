@@ -10,7 +10,7 @@ import pytest
 
 from dashboard import events
 from dashboard.events import PUMP, Pump, Subscription, Told
-from farm.progress import JobChanged, StepProgress
+from farm.progress import JobChanged, Preview, StepProgress
 from scheduler.control import cancel_job
 from tests.dashboard.conftest import House, Tenant
 from tests.waiting import eventually
@@ -174,3 +174,26 @@ def test_a_message_of_no_sense_does_not_end_the_pump(live_house: House) -> None:
         cancel_job(house.connections, job["id"], house.ours.project_id)
         assert next(heard)[1]["status"] == "cancelled"
     assert {thread.name for thread in threading.enumerate()} >= {"live_listen", "live_poll"}
+
+
+def test_a_new_preview_is_told_and_read_only_by_its_own_project(live_house: House) -> None:
+    house = live_house
+    job = house.submit()
+    render_id = house.renders(job["id"])[0]["id"]
+    address = f"/api/v1/renders/{render_id}/preview"
+    assert house.client.get(address, headers=house.ours.headers).status_code == 404, "there is none yet"
+    with stream(house) as heard:
+        assert next(heard)[0] == "snapshot"
+        _listening(house)
+        preview = Preview(job_id=job["id"], project_id=house.ours.project_id, render_id=render_id, step=7)
+        house.connections.progress.show(preview, b"RIFF\xff\x00WEBP")
+        told = next(event for event in heard if event[0] == "preview")
+    assert told == ("preview", {"job_id": job["id"], "render_id": render_id, "step": 7})
+
+    answer = house.client.get(address, headers=house.ours.headers)
+    assert (answer.data, answer.mimetype) == (b"RIFF\xff\x00WEBP", "image/webp")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert house.client.get(address, headers=house.theirs.headers).status_code == 404
+
+    house.connections.progress.clear(job["id"], [render_id])
+    assert house.client.get(address, headers=house.ours.headers).status_code == 404, "it has ended"

@@ -22,7 +22,7 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.progress import StepProgress
 from farm.settings import Settings
-from farm.storage import ArtifactKind, artifact_key
+from farm.storage import ArtifactKind, artifact_key, checkpoint_name
 from scheduler.admission import sync_catalog
 from scheduler.claims import ClaimedRender, claim
 from scheduler.roster import Pulse, beat, sign_on
@@ -94,9 +94,9 @@ class DashboardFarm:
                 render.id,
                 render.attempt,
                 outcome,
-                reason=None if outcome is Outcome.DONE else "the paint ran out",
+                reason=None if outcome in (Outcome.DONE, Outcome.DRAFTED) else "the paint ran out",
                 gpu_seconds=0.5,
-                artifacts=self._upload(render) if outcome is Outcome.DONE else [],
+                artifacts=self._upload(render, outcome),
             )
             for render in renders
         ]
@@ -109,10 +109,14 @@ class DashboardFarm:
             self.step(renders, 10)
             self.finish(renders, outcome)
 
-    def _upload(self, render: ClaimedRender) -> list[Output]:
-        picture = self.picture()
-        files = [(ArtifactKind.OUTPUT, "output.png", "image/png", picture)]
-        files.append((ArtifactKind.MANIFEST, "manifest.json", "application/json", b'{"of": "test"}'))
+    def _upload(self, render: ClaimedRender, outcome: Outcome) -> list[Output]:
+        picture, files = self.picture(), []
+        if outcome is Outcome.DONE:
+            files = [(ArtifactKind.OUTPUT, "output.png", "image/png", picture)]
+            files.append((ArtifactKind.MANIFEST, "manifest.json", "application/json", b'{"of": "test"}'))
+        elif outcome is Outcome.DRAFTED:
+            files = [(ArtifactKind.DRAFT, "draft.png", "image/png", picture)]
+            files.append((ArtifactKind.CHECKPOINT, checkpoint_name(6), "application/x-safetensors", b"state"))
         stored = []
         for kind, name, content_type, content in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, name)

@@ -40,6 +40,9 @@ SHIPPED = {
     "sprint-1600m-1024px": "Efficient-Large-Model/Sana_Sprint_1.6B_1024px_diffusers",
     "wan21-t2v-1300m": "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
     "wan21-t2v-14b": "Wan-AI/Wan2.1-T2V-14B-Diffusers",
+    "wan21-i2v-14b-480p": "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+    "wan21-i2v-14b-720p": "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
+    "sana-video-2b-480p": "Efficient-Large-Model/SANA-Video_2B_480p_diffusers",
 }
 
 
@@ -221,7 +224,7 @@ pools:
         ("models: {sana-demo: {samplers: [dpm++-2m, euler_a]}}", "samplers: unknown 'euler_a'"),
         ("models: {sana-demo: {extends: [sana, demo-picture], family: flux}}", "family: unknown 'flux'"),
         ("models: {sprint-demo: {samplers: [scm, euler]}}", "'euler' does not work with sprint; allowed: scm"),
-        ("models: {wan-demo: {samplers: [unipc, dpm++-2m-sde]}}", "'dpm++-2m-sde' does not work with wan"),
+        ("models: {wan-demo: {samplers: [unipc, scm]}}", "'scm' does not work with wan; allowed: "),
         ("models: {sana-demo: {size_multiple: 16}}", "size_multiple: must be a multiple of 32 for sana; seen 16"),
         ("models: {sprint-demo: {bins: 512}}", "bins: sprint has no table 512; allowed: 1024"),
         ("models: {sprint-demo: {limits: {steps: [1, 8]}}}", "limits.steps: sprint takes at most 4 steps; seen 8"),

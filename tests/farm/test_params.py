@@ -22,6 +22,7 @@ from farm.params import (
     resolve,
     shape_of,
 )
+from farm.params.base import PICTURES, InputRef
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})
@@ -32,10 +33,22 @@ def body(model: str = "sana-demo", **fields: Any) -> dict[str, Any]:
     return {"model": model, "prompt": "a red circle", **fields}
 
 
+def uploaded(name: str) -> InputRef:
+    """A project that has every picture."""
+    return InputRef(id=name, key=f"inputs/{name}", sha256="0" * 64)
+
+
+def needed(model: str) -> dict[str, str]:
+    """The pictures without which a model renders nothing."""
+    required = set(parameters_schema(CATALOG.model(model))["required"])
+    return dict.fromkeys(required & set(PICTURES), "a-picture")
+
+
 def renders_of(max_renders: int = 100, draw_seed: Callable[[], int] = lambda: 7, **fields: Any) -> Resolved:
     """What a body becomes."""
     request = JobRequest.model_validate(body(**fields))
-    return resolve(request, CATALOG.model(request.model), max_renders=max_renders, draw_seed=draw_seed)
+    entry = CATALOG.model(request.model)
+    return resolve(request, entry, max_renders=max_renders, draw_seed=draw_seed, find_input=uploaded)
 
 
 # What comes out.
@@ -59,6 +72,15 @@ def test_what_is_left_out_takes_the_models_defaults_and_every_render_is_complete
         "flow_shift": 5.0,
         "max_sequence_length": 512,
         "deterministic": False,
+        "output_format": "mp4",
+        "output_quality": 80,
+        "keep_latents": False,
+        "post_processors": [],
+        "scorer": None,
+        "keep_best": None,
+        "best_of": None,
+        "loras": (),
+        "stop_at_step": None,
     }
     assert shape_of(render, entry).frames == 9
 
@@ -67,12 +89,30 @@ def test_what_is_left_out_takes_the_models_defaults_and_every_render_is_complete
 def test_every_model_renders_its_defaults_and_every_size_it_offers_without_a_notice(name: str) -> None:
     entry = CATALOG.model(name)
     for width, height in entry.sizes:
-        resolved = renders_of(model=name, width=width, height=height)
+        resolved = renders_of(model=name, width=width, height=height, **needed(name))
         assert resolved.notices == []
         shape = shape_of(resolved.renders[0], entry)
         assert (shape.width, shape.height) == (width, height)
-    default = renders_of(model=name).renders[0]
+    default = renders_of(model=name, **needed(name)).renders[0]
     assert (default.width, default.height) == entry.sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "advice"),
+    [
+        (1, 0.3, "take 2 steps or more"),
+        (2, 0.6, "take 0.5 or less"),
+        (3, 0.7, "take 0.66 or less"),
+        (4, 1.0, "take 0.75"),
+    ],
+)
+def test_a_strength_that_leaves_nothing_of_the_picture_is_told(steps: int, strength: float, advice: str) -> None:
+    asked = {"model": "sprint-demo", "image": "a-picture", "num_inference_steps": steps}
+    (notice,) = renders_of(strength=strength, **asked).notices
+    assert notice.startswith("/strength: ")
+    assert advice in notice
+    if steps > 1:
+        assert renders_of(strength=float(advice.split()[1]), **asked).notices == []
 
 
 def test_renders_are_prompts_times_seeds_and_drawn_seeds_are_shared() -> None:
@@ -164,7 +204,7 @@ def test_whatever_is_sent_is_refused_with_a_place_or_rendered_just_as_it_was_ask
 ) -> None:
     document = {"model": model, "prompt": "x", **fields}
     try:
-        request = check_request(document, CATALOG, max_renders=50)
+        request = check_request(document, CATALOG, max_renders=50, find_input=uploaded)
     except InvalidRequest as invalid:
         refused = invalid
     else:
@@ -172,11 +212,11 @@ def test_whatever_is_sent_is_refused_with_a_place_or_rendered_just_as_it_was_ask
     if refused is not None:
         assert refused.faults
         for fault in refused.faults:
-            assert fault.field == "" or fault.field[1:].split("/")[0] in document
+            assert fault.field == "" or fault.field[1:].split("/")[0] in {**document, **needed(model)}
             assert fault.message.isprintable()
         return
     entry = CATALOG.model(request.model)
-    resolved = resolve(request, entry, max_renders=50, draw_seed=lambda: 7)
+    resolved = resolve(request, entry, max_renders=50, draw_seed=lambda: 7, find_input=uploaded)
     assert 1 <= len(resolved.renders) <= 50
     given_fields = {name: value for name, value in document.items() if value is not None}
     jsonschema.Draft202012Validator(parameters_schema(entry)).validate(given_fields)
@@ -184,7 +224,7 @@ def test_whatever_is_sent_is_refused_with_a_place_or_rendered_just_as_it_was_ask
         stored = render.model_dump(mode="json")
         assert parse_parameters(stored) == render
         for name in stored.keys() & document.keys() - {"prompt"}:
-            if document[name] is not None:
+            if document[name] is not None and name not in PICTURES:
                 asked = document[name]
                 assert stored[name] in asked if isinstance(asked, list) else stored[name] == asked
 
@@ -196,7 +236,8 @@ def test_the_schema_of_a_form_is_a_schema_and_its_defaults_fit_it(name: str) -> 
     defaults = {
         field: rule["default"] for field, rule in schema["properties"].items() if rule.get("default") is not None
     }
+    defaults |= needed(name)
     jsonschema.Draft202012Validator(schema).validate({"model": name, "prompt": "x", **defaults})
     defaults.pop("seed_count")
     (render,) = renders_of(model=name, **defaults).renders
-    assert render.model_dump() == renders_of(model=name).renders[0].model_dump()
+    assert render.model_dump() == renders_of(model=name, **needed(name)).renders[0].model_dump()

@@ -7,6 +7,8 @@ import pytest
 from farm.catalog import Catalog, load_catalog
 from farm.errors import InvalidRequest, UnknownModel, problem
 from farm.params import MAX_SEED, check_request, parse_request
+from farm.params.base import InputRef
+from farm.params.pictures import FindInput, none_uploaded
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})
@@ -17,10 +19,12 @@ def body(model: str = "sana-demo", **fields: Any) -> dict[str, Any]:
     return {"model": model, "prompt": "a red circle", **fields}
 
 
-def faults_of(document: object, max_renders: int = 100, catalog: Catalog = CATALOG) -> dict[str, str]:
+def faults_of(
+    document: object, max_renders: int = 100, catalog: Catalog = CATALOG, find_input: FindInput = none_uploaded
+) -> dict[str, str]:
     """Every fault of a body: pointer → message."""
     with pytest.raises(InvalidRequest) as refused:
-        check_request(document, catalog, max_renders=max_renders)
+        check_request(document, catalog, max_renders=max_renders, find_input=find_input)
     return {fault.field: fault.message for fault in refused.value.faults}
 
 
@@ -59,8 +63,20 @@ SAID = [
     (body(sampler="ddpm"), "/sampler", "under flow matching it gives garbage or an error"),
     (body(sampler="lms"), "/sampler", "'lms' is made for"),
     (body(sampler="deis"), "/sampler", "leaves visible grain"),
-    (body("wan-demo", sampler="dpm++-2m-sde"), "/sampler", "'dpm++-2m-sde' does not work with wan-demo"),
-    (body("sprint-demo", sampler="euler"), "/sampler", "'euler' does not work with sprint-demo; did you mean 'scm'"),
+    (body(sampler="euler-ancestral"), "/sampler", "the nearest that works is 'dpm++-2m-sde'. Known: "),
+    (body(sampler="K_LMS"), "/sampler", "the nearest that works is 'dpm++-2m'"),
+    (body(sampler="scm"), "/sampler", "is for the distilled weights of SANA-Sprint and does not work with sana-demo"),
+    (body("sprint-demo", sampler="euler"), "/sampler", "'euler' does not work with sprint-demo, whose distilled"),
+    (body("sprint-demo", sampler="euler_a"), "/sampler", "the nearest that works is 'scm'. Known: scm"),
+    # pictures
+    (body(image="a"), "/image", "sana-demo takes no such picture; leave it out"),
+    (body("wan-demo", image="a"), "/image", "wan-demo takes no such picture; leave it out"),
+    (body("sprint-demo", control_image="a"), "/control_image", "sprint-demo takes no such picture; leave it out"),
+    (body("sprint-demo", strength=0.5), "/strength", "there is no image; leave it out"),
+    (body("sprint-demo", image="a"), "/image", "the project has no picture 'a'; upload it first"),
+    (body("wan21-i2v-14b-480p"), "/image", "makes clips that begin with a picture; upload one and give its id"),
+    (body("sana-1600m-1024px-controlnet-hed"), "/control_image", "follows a control picture; upload one and give its"),
+    (body(controlnet_conditioning_scale=1.0), "/controlnet_conditioning_scale", "has no ControlNet; leave it out"),
     (body(sampler="x" * 10_000), "/sampler", "is unknown"),
     # prompts
     (body(prompt=""), "/prompt", "must not be empty; seen ''"),
@@ -155,3 +171,21 @@ def test_ten_thousand_faults_are_answered_with_a_hundred_and_a_count() -> None:
         parse_request(body(prompt=[1] * 10_000))
     assert len(refused.value.faults) == 101
     assert refused.value.faults[-1].message == "and 9,900 more faults of this kind"
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "message"),
+    [
+        (body("sprint-demo", image="a", strength=0.0), "/strength", "must be between 0.05 and 1 for sprint-demo"),
+        (body("sana-video-2b-480p", image="a", num_frames=1), "/num_frames", "more frames than that one; seen 1"),
+        (
+            body("sana-1600m-1024px-controlnet-hed", control_image="a", controlnet_conditioning_scale=2.5),
+            "/controlnet_conditioning_scale",
+            "must be between 0 and 2",
+        ),
+    ],
+)
+def test_what_goes_with_a_picture_is_refused_as_well(document: dict[str, Any], field: str, message: str) -> None:
+    found = faults_of(document, find_input=lambda name: InputRef(id=name, key=name, sha256="0" * 64))
+    assert list(found) == [field]
+    assert message in found[field]

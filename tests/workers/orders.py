@@ -1,21 +1,27 @@
 """Renders to order in the engine's tests, and a loop that takes them to their end."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline
+from PIL import Image
 
 from farm.params import parse_parameters, shape_of
+from farm.params.base import PICTURES
 from tests.workers import tiny_pipelines
+from tests.workers.pictures import picture_file, picture_ref
 from workers.engine import Engine
 from workers.families import find_family
 from workers.families.base import Family, Pixels, Track
 from workers.families.sana import SanaFamily
 from workers.loading import load
-from workers.protocol import BatchEnded, FromEngine, RenderBatch, Rendered, RenderOrder
-from workers.samplers import build_sampler
+from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
+from workers.samplers import build_sampler, is_stochastic
 
 CPU = torch.device("cpu")
 
@@ -28,17 +34,21 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         "seed": 11,
         "width": 32,
         "height": 32,
-        "num_inference_steps": {"sana": 4, "sprint": 2, "wan": 3}[family],
+        "num_inference_steps": tiny_pipelines.STEPS[family],
         "guidance_scale": 5.3,  # no power of two, so that rounding shows
         "sampler": tiny_pipelines.SAMPLERS[family][0],
         "max_sequence_length": tiny_pipelines.TOKENS,
     }
-    if family != "wan":
+    if not family.startswith("wan"):
         values["complex_human_instruction"] = False
     if family != "sprint":
         values |= {"negative_prompt": "grey", "flow_shift": 3.0}
-    if family == "wan":
+    if family in tiny_pipelines.CLIPS:
         values |= {"num_frames": 5, "fps": 8}
+    if family == "wan-i2v":
+        values["image"] = picture_ref()
+    if family == "sana-controlnet":
+        values |= {"control_image": picture_ref(), "controlnet_conditioning_scale": 0.7}
     return values | changes
 
 
@@ -46,7 +56,8 @@ def order(family: Family, render_id: str = "r1", attempt: int = 1, **changes: An
     """An order for that family's model, in the shape that the farm would store."""
     values = parameters(family.entry.family, **changes)
     shape = shape_of(parse_parameters(values), family.entry)
-    return RenderOrder(render_id, attempt, "job", values, shape.width, shape.height, shape.frames)
+    inputs = {name: picture_file(int(values[name]["id"].split("-")[1])) for name in PICTURES if values.get(name)}
+    return RenderOrder(render_id, attempt, "job", values, shape.width, shape.height, shape.frames, inputs=inputs)
 
 
 def tiny_family(name: str, **changes: Any) -> Family:
@@ -56,9 +67,9 @@ def tiny_family(name: str, **changes: Any) -> Family:
 
 
 def loaded_family(name: str, folder: Path, dtype: str) -> Family:
-    """The family as a worker loads it from a folder; Wan's VAE stays in float32, as its models ask."""
-    dtypes = {"default": dtype} | ({"vae": "float32"} if name == "wan" else {})
-    return load(tiny_pipelines.entry(name, folder, dtype=dtypes), CPU).family
+    """The family as a worker loads it from a folder; the VAE of clips stays in float32, as their models ask."""
+    dtypes = {"default": dtype} | ({"vae": "float32"} if name in tiny_pipelines.CLIPS else {})
+    return load(tiny_pipelines.entry(name, folder, dtype=dtypes), None, CPU).family
 
 
 def batch(orders: Sequence[RenderOrder], batch_id: str = "b1") -> RenderBatch:
@@ -83,6 +94,17 @@ def render(family: Family, spool: Path, orders: Sequence[RenderOrder]) -> list[F
     return said
 
 
+def saved_paths(engine: Engine, render_ids: list[str] | None = None) -> dict[str, str]:
+    """The checkpoints that an engine writes now, by render id."""
+    said = engine.save_checkpoints(render_ids)
+    return {message.render_id: message.path for message in said if isinstance(message, Checkpointed)}
+
+
+def with_checkpoint(ordered: RenderOrder, path: str) -> RenderOrder:
+    """The next attempt at the same render, to go on from there."""
+    return replace(ordered, attempt=ordered.attempt + 1, checkpoint=path)
+
+
 def watch_latents(family: Family) -> dict[str, torch.Tensor]:
     """From here on, what the VAE is given, by render id."""
     seen: dict[str, torch.Tensor] = {}
@@ -105,17 +127,36 @@ def pixels_of(said: Sequence[FromEngine]) -> dict[str, Pixels]:
 
 def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> Any:
     """What diffusers itself makes of the same parameters: the reference."""
-    pipeline = family.pipeline
+    pipeline = _pipeline_for(family, values)
     names = ["prompt", "width", "height", "num_inference_steps", "guidance_scale", "max_sequence_length"]
     names += ["negative_prompt"] if "negative_prompt" in values else []
-    names += ["num_frames"] if "num_frames" in values else []
+    names += ["strength"] if values.get("strength") else []
+    names += ["controlnet_conditioning_scale"] if "controlnet_conditioning_scale" in values else []
     arguments = {name: values[name] for name in names}
+    if "num_frames" in values:
+        arguments["frames" if values["family"] == "sana-video" else "num_frames"] = values["num_frames"]
+    for name in PICTURES:
+        if values.get(name):
+            arguments[name] = Image.open(picture_file(int(values[name]["id"].split("-")[1])))
     if "complex_human_instruction" in values:
         arguments["use_resolution_binning"] = family.entry.bins is not None
         if not values["complex_human_instruction"]:
             arguments["complex_human_instruction"] = None
     if values["family"] == "sprint" and values["num_inference_steps"] != 2:
         arguments["intermediate_timesteps"] = None
-    pipeline.scheduler = build_sampler(values["sampler"], flow_shift=values.get("flow_shift") or 1.0)
     generator = torch.Generator("cpu").manual_seed(values["seed"])
+    pipeline.scheduler = build_sampler(values["sampler"], flow_shift=values.get("flow_shift") or 1.0)
+    if values["family"].startswith("wan") and is_stochastic(values["sampler"]):
+        # Wan's pipelines forget to hand their generator to the sampler, which would draw from the global state.
+        pipeline.scheduler.step = partial(pipeline.scheduler.step, generator=generator)
     return pipeline(**arguments, generator=generator, output_type=output_type)[0]
+
+
+def _pipeline_for(family: Family, values: dict[str, Any]) -> Any:
+    """The pipeline that diffusers has for these parameters, around the family's own parts."""
+    if not values.get("image") or values["family"] == "wan-i2v":
+        return family.pipeline
+    kind = SanaSprintImg2ImgPipeline if values["family"] == "sprint" else SanaImageToVideoPipeline
+    pipeline = kind(**family.pipeline.components)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -14,6 +15,7 @@ from farm.tables import Render
 from workers.engine_link import EngineLink
 from workers.feeder import Feeder
 from workers.holdings import Holdings
+from workers.ordering import Ordering
 from workers.protocol import RenderBatch
 from workers.settler import Settler
 
@@ -26,9 +28,11 @@ class ScriptedEngine(EngineLink):
         self.ready.set()
         self.facts = None
         self.sent: list[RenderBatch] = []
+        self.told: list[object] = []  # everything, in its order
         self._holdings = holdings
 
     def send(self, message: object) -> bool:
+        self.told.append(message)
         if isinstance(message, RenderBatch):
             self.sent.append(message)
         return True
@@ -38,8 +42,10 @@ class ScriptedEngine(EngineLink):
         return [order.render_id for order in self.sent[place].renders]
 
     def step(self, step: int, steps: int) -> None:
-        """Everything that is in the engine has done so many steps, a second each."""
+        """Everything that is in the engine and not parked has done so many steps, a second each."""
         for holding in self._holdings.in_engine():
+            if holding.is_parked:
+                continue
             phase = Phase.FINISHING if step == steps else Phase.STEPPING
             self._holdings.step(holding.render.id, holding.render.attempt, phase, step, steps)
             holding.stepping_since = time.monotonic() - step
@@ -70,6 +76,7 @@ class ScriptedWorker:
             link=self.engine,
             holdings=self.holdings,
             settler=self.settler,
+            ordering=Ordering(connections, Path(connections.settings.data_dir)),
         )
 
     @contextmanager

@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from farm.catalog import ModelEntry, load_catalog
 from farm.errors import InvalidRequest
 from farm.params import JobRequest, RenderParameters, parse_request, resolve, shape_of
+from farm.params.base import InputRef
 from farm.params.samplers import first_steps_collide
 from farm.params.sizes import bin_table
 from farm.settings import load_settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import call_pipeline, tiny_family
+from tests.workers.pictures import picture_ref
 from workers.families.base import Family
 from workers.samplers import build_sampler
 
@@ -249,9 +251,17 @@ def test_sizes_of_binned_models_are_rendered_and_cut_as_the_door_says(entry: Mod
     assert entry.bins is not None
     width = data.draw(st.integers(*entry.limits.width))
     height = data.draw(st.integers(*entry.limits.height))
-    body = {"model": entry.name, "prompt": "x", "width": width, "height": height}
+    body: dict[str, Any] = {"model": entry.name, "prompt": "x", "width": width, "height": height}
+    if entry.family == "sana-controlnet":
+        body["control_image"] = "picture-0"
     try:
-        resolved = resolve(JobRequest.model_validate(body), entry, max_renders=1, draw_seed=lambda: 0)
+        resolved = resolve(
+            JobRequest.model_validate(body),
+            entry,
+            max_renders=1,
+            draw_seed=lambda: 0,
+            find_input=lambda _: InputRef.model_validate(picture_ref()),
+        )
     except InvalidRequest:
         assume(False)
     rendered = shape_of(resolved.renders[0], entry)

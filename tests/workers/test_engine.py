@@ -1,20 +1,18 @@
 """The step loop: who steps when, what one render's trouble costs the others, and that nothing is lost or doubled."""
 
-import shutil
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.workers.orders import batch, order, pixels_of, render, run, tiny_family, watch_latents
+from tests.workers.orders import batch, order, pixels_of, render, run, tiny_family
 from workers.companies import DeviceLost
 from workers.engine import Engine
 from workers.families.base import Family, Track
-from workers.protocol import BatchEnded, FromEngine, MemoryFits, RenderBatch, Rendered, RenderFailed, Stepped
+from workers.protocol import BatchEnded, FromEngine, RenderBatch, Rendered, RenderFailed, Stepped
 
 
 @pytest.fixture
@@ -64,35 +62,6 @@ def test_a_poison_render_fails_alone_with_its_reason(family: Family, tmp_path: P
     assert all(len(sizes) == 4 for sizes in batch_sizes(said).values())
 
 
-def test_out_of_memory_splits_the_pass_and_is_remembered(family: Family, tmp_path: Path) -> None:
-    # Given a device that holds two tracks at once,
-    tried: list[int] = []
-
-    def small(tracks: Sequence[Track]) -> Exception | None:
-        tried.append(len(tracks))
-        return torch.OutOfMemoryError("CUDA out of memory") if len(tracks) > 2 else None
-
-    trouble(family, "predict", small)
-    # when five render together,
-    orders = [order(family, f"r{number}", seed=number) for number in range(5)]
-    said = render(family, tmp_path, orders)
-    # then all come out, no pass had more than two rows,
-    assert len(pixels_of(said)) == 5
-    assert all(size <= 2 for sizes in batch_sizes(said).values() for size in sizes)
-    # and after the first step nothing larger was tried again.
-    assert max(tried[6:]) == 2
-
-
-def test_the_worker_hears_how_many_renders_memory_allows(family: Family, tmp_path: Path) -> None:
-    trouble(
-        family,
-        "predict",
-        lambda tracks: torch.OutOfMemoryError("CUDA out of memory") if len(tracks) > 2 else None,
-    )
-    said = render(family, tmp_path, [order(family, f"r{place}") for place in range(4)])
-    assert [message for message in said if isinstance(message, MemoryFits)] == [MemoryFits(32, 32, 1, 2)]
-
-
 def test_renders_that_join_under_the_same_batch_are_awaited_with_it(family: Family, tmp_path: Path) -> None:
     engine = Engine(family, tmp_path)
     engine.admit(RenderBatch("b1", [order(family, "first")]))
@@ -112,42 +81,28 @@ def test_the_seconds_of_a_pass_are_those_of_all_its_rows(family: Family, tmp_pat
             assert message.pass_seconds == pytest.approx(2 * message.seconds["steps"] / len(message.trace))
 
 
-def test_out_of_memory_while_decoding_splits_too(family: Family, tmp_path: Path) -> None:
-    trouble(family, "decode", lambda tracks: MemoryError() if len(tracks) > 1 else None)
-    said = render(family, tmp_path, [order(family, name) for name in ("a", "b", "c")])
-    assert pixels_of(said).keys() == {"a", "b", "c"}
-    assert {message.decode_batch_size for message in said if isinstance(message, Rendered)} == {1}
+def test_a_render_that_is_dropped_while_it_is_decoded_is_not_heard_of(family: Family, tmp_path: Path) -> None:
+    # Given a decode that goes on until it may end,
+    began, may_end, decode = threading.Event(), threading.Event(), family.decode
 
+    def slow(tracks: Sequence[Track]) -> Any:
+        began.set()
+        assert may_end.wait(60)
+        return decode(tracks)
 
-def test_a_render_for_which_there_is_no_memory_yet_waits_until_another_is_done(family: Family, tmp_path: Path) -> None:
-    # Given a device that can hold two renders,
-    engine = Engine(family, tmp_path)
-    encode, inside = family.encode, set()
-
-    def full(prepared: Any) -> Any:
-        if len(inside) >= 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        inside.add(prepared.order.render_id)
-        return encode(prepared)
-
-    family.encode = full  # type: ignore[method-assign]
-    # when three come,
-    engine.admit(batch([order(family, f"r{number}") for number in range(3)]))
-    said = []
-    while not engine.idle:
-        for message in engine.step():
-            said.append(message)
-            if isinstance(message, Rendered):
-                inside.discard(message.render_id)
-    # then the third begins when another has left, and nobody fails.
-    assert pixels_of(said).keys() == {"r0", "r1", "r2"}
-    assert batch_sizes(said) == {"r0": [2] * 4, "r1": [2] * 4, "r2": [1] * 4}
-
-
-def test_a_render_that_does_not_fit_even_alone_says_so(family: Family, tmp_path: Path) -> None:
-    trouble(family, "predict", lambda tracks: torch.OutOfMemoryError("CUDA out of memory"))
-    said = render(family, tmp_path, [order(family)])
-    assert "out of memory, though it was alone" in failures(said)["r1"].reason
+    family.decode = slow  # type: ignore[method-assign]
+    engine = Engine(family, tmp_path, decode_beside=True)
+    engine.admit(batch([order(family, "dropped", num_inference_steps=1), order(family, "other")]))
+    said = run(engine, steps=4)
+    assert began.wait(60)
+    # when its render is dropped and the other has stepped on,
+    engine.drop("dropped")
+    said += run(engine, steps=2)
+    may_end.set()
+    # then only the other is rendered.
+    said += run(engine)
+    assert pixels_of(said).keys() == {"other"}
+    assert not failures(said)
 
 
 def test_a_render_that_cannot_begin_fails_alone(family: Family, tmp_path: Path) -> None:
@@ -225,66 +180,3 @@ def test_gpu_seconds_are_shared_out_and_not_counted_twice(family: Family, tmp_pa
     ended = next(message for message in said if isinstance(message, BatchEnded))
     assert all(part > 0 for part in parts)
     assert sum(parts) <= ended.seconds
-
-
-CHANGES: list[dict[str, Any]] = [
-    {"num_inference_steps": 1},
-    {"sampler": "heun", "num_inference_steps": 3},
-    {"sampler": "dpm++-2m-sde", "guidance_scale": 1.0},
-    {"sampler": "unipc", "num_inference_steps": 5, "prompt": "a boat"},
-    {"width": 64, "num_inference_steps": 2},
-]
-
-
-@pytest.fixture(scope="module")
-def lone(tmp_path_factory: pytest.TempPathFactory) -> dict[int, torch.Tensor]:
-    """Final latents of each kind of CHANGES, rendered alone."""
-    spool = tmp_path_factory.mktemp("lone")
-    finals = {}
-    for kind, changes in enumerate(CHANGES):
-        renderer = tiny_family("sana")
-        seen = watch_latents(renderer)
-        render(renderer, spool, [order(renderer, **changes)])
-        finals[kind] = seen["r1"]
-    return finals
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    joins=st.lists(
-        st.tuples(st.integers(0, len(CHANGES) - 1), st.integers(0, 12), st.none() | st.integers(0, 12)),
-        min_size=1,
-        max_size=5,
-    )
-)
-def test_whatever_joins_and_leaves_each_render_is_what_it_is_alone(
-    joins: list[tuple[int, int, int | None]], lone: dict[int, torch.Tensor], tmp_path_factory: Any
-) -> None:
-    """joins: for each render its kind, the tick at which it joins, and how many ticks later it is dropped."""
-    spool = tmp_path_factory.mktemp("spool")
-    family = tiny_family("sana")
-    seen = watch_latents(family)
-    engine = Engine(family, spool)
-    said: list[FromEngine] = []
-    dropped: set[str] = set()
-    for tick in range(26):
-        for number, (kind, joined, stay) in enumerate(joins):
-            name = f"r{number}"
-            if joined == tick:
-                engine.admit(batch([order(family, name, **CHANGES[kind])], f"b{number}"))
-            if stay is not None and joined + stay == tick:
-                engine.drop(name)
-                if name not in pixels_of(said):
-                    dropped.add(name)
-        said.extend(engine.step())
-    said += run(engine)
-    names = {f"r{number}" for number in range(len(joins))}
-    assert pixels_of(said).keys() == names - dropped
-    assert not failures(said)
-    ended = [message.batch_id for message in said if isinstance(message, BatchEnded)]
-    assert sorted(ended) == [f"b{number}" for number in range(len(joins))]
-    for number, (kind, _, _) in enumerate(joins):
-        if f"r{number}" not in dropped:
-            expected = lone[kind]
-            assert (seen[f"r{number}"] - expected).abs().max() <= 1e-5 * expected.abs().max()
-    shutil.rmtree(spool)

@@ -16,6 +16,7 @@ from workers.loading import Loaded, load
 from workers.outputs import encode_output
 from workers.protocol import RenderBatch, Rendered, RenderOrder
 from workers.receipts import make_manifest
+from workers.recipes import Recipe
 from workers.rerender import render_again
 
 #: Company that changes on the way: different steps, samplers, and guidance on and off.
@@ -36,7 +37,7 @@ def wishes_of(model: str) -> list[dict[str, object]]:
 def test_a_manifest_renders_the_same_pixels_again_at_the_same_batch_sizes(model: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     entry = load_catalog(Settings()).model(model)
-    loaded = load(entry, torch.device("cpu"))
+    loaded = load(entry, None, torch.device("cpu"))
     parameters = [
         resolve(JobRequest(model=model, seed=7, **wish), entry, max_renders=10, draw_seed=lambda: 1).renders[0]
         for wish in wishes_of(model)
@@ -57,7 +58,7 @@ def test_a_manifest_renders_the_same_pixels_again_at_the_same_batch_sizes(model:
 
 def test_a_changed_manifest_is_told_from_the_true_one(tmp_path: Path) -> None:
     entry = load_catalog(Settings()).model("sprint-demo")
-    loaded = load(entry, torch.device("cpu"))
+    loaded = load(entry, None, torch.device("cpu"))
     request = JobRequest(model="sprint-demo", prompt="a red circle", seed=7)
     [found] = resolve(request, entry, max_renders=1, draw_seed=lambda: 1).renders
     order = RenderOrder("render", 1, "job", found.model_dump(), *_shape(found, entry))
@@ -97,5 +98,5 @@ def manifest_of(order: RenderOrder, rendered: Rendered, loaded: Loaded) -> Manif
         height=order.height,
         frames=order.frames,
     )
-    output = encode_output(pixels, fps=order.parameters.get("fps"), text="", recipe={})
+    output = encode_output(pixels, order.parameters, Recipe("", {}))
     return make_manifest(claimed, rendered, loaded.facts, output, pixels, finished_at=0.0)

@@ -1,12 +1,17 @@
 """A sampler that runs is not yet one that works: each is asked to bring noise to a distribution that is known."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
-from farm.params.samplers import SAMPLERS
+from farm.catalog import load_catalog
+from farm.catalog.known import SAMPLERS, known_samplers
+from farm.errors import CatalogError
+from farm.params import JobRequest, parameters_schema, resolve
+from farm.settings import Settings
 from workers.samplers import SAMPLER_NAMES, UnknownSampler, build_sampler, is_stochastic, takes_generator
 
 MEAN, DEVIATION = 0.7, 0.5  # of the data that the oracle knows
@@ -127,3 +132,49 @@ def test_an_unknown_name_is_refused_with_those_that_exist(ask: Callable[[str], o
 
 def test_the_door_and_the_engine_know_the_same_names() -> None:
     assert set(SAMPLERS) == set(SAMPLER_NAMES)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed package that brings the sampler `midpoint`, and something that is none."""
+    (tmp_path / "extra_samplers.py").write_text(
+        "from diffusers import FlowMatchHeunDiscreteScheduler\n"
+        "from workers.samplers import Recipe\n"
+        "MIDPOINT = Recipe(lambda shift: FlowMatchHeunDiscreteScheduler(shift=shift))\n"
+        "NONE = 3\n"
+    )
+    about = tmp_path / "extra_samplers-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: extra-samplers\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[latent_farm.samplers]\nmidpoint = extra_samplers:MIDPOINT\nnone = extra_samplers:NONE\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    known_samplers.cache_clear()
+    yield
+    monkeypatch.undo()
+    known_samplers.cache_clear()
+
+
+def test_a_sampler_of_an_installed_package_is_offered_by_its_name(package: None, tmp_path: Path) -> None:
+    # Given a model of a catalog file that lists it,
+    (tmp_path / "own.yaml").write_text("models: {sana-demo: {samplers: [dpm++-2m, midpoint]}}\n")
+    catalog = load_catalog(Settings(catalog=[tmp_path / "own.yaml"]), {})
+    # then a render may ask for it, a form shows where it is from, and a worker builds it.
+    request = JobRequest(model="sana-demo", prompt="a", sampler="midpoint", seed=1)
+    (render,) = resolve(request, catalog.model("sana-demo"), max_renders=1, draw_seed=lambda: 0).renders
+    assert render.sampler == "midpoint"
+    assert "midpoint: from extra_samplers" in str(parameters_schema(catalog.model("sana-demo")))
+    assert type(build_sampler("midpoint", flow_shift=3.0)).__name__ == "FlowMatchHeunDiscreteScheduler"
+    assert not is_stochastic("midpoint")
+
+
+def test_an_entry_point_that_is_no_sampler_is_named(package: None) -> None:
+    with pytest.raises(UnknownSampler, match=r"'none' of latent_farm\.samplers is no Recipe: extra_samplers:NONE"):
+        build_sampler("none", flow_shift=1.0)
+
+
+def test_distilled_models_take_no_sampler_of_a_package(package: None, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("models: {sprint-demo: {samplers: [scm, midpoint]}}\n")
+    with pytest.raises(CatalogError, match="'midpoint' does not work with sprint; allowed: scm"):
+        load_catalog(Settings(catalog=[tmp_path / "own.yaml"]), {})

@@ -11,32 +11,60 @@ import torch
 from diffusers import (
     AutoencoderDC,
     AutoencoderKLWan,
+    SanaControlNetModel,
+    SanaControlNetPipeline,
     SanaPipeline,
     SanaSprintPipeline,
     SanaTransformer2DModel,
+    SanaVideoPipeline,
+    SanaVideoTransformer3DModel,
+    WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
 )
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-from transformers import Gemma2Config, Gemma2Model, PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+from transformers import (
+    CLIPImageProcessor,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    Gemma2Config,
+    Gemma2Model,
+    PreTrainedTokenizerFast,
+    UMT5Config,
+    UMT5EncoderModel,
+)
 
 from farm.catalog import ModelEntry
 from workers.samplers import build_sampler
 
 WIDTH = 16  # of text embeddings
 TOKENS = 24  # max_sequence_length of the tiny models
-PIPELINES = {"sana": SanaPipeline, "sprint": SanaSprintPipeline, "wan": WanPipeline}
+FLOW = ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim")
+#: Of each family, its own default first.
 SAMPLERS = {
-    "sana": ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim"),
+    "sana": FLOW,
+    "sana-controlnet": FLOW,
+    "sana-video": FLOW,
     "sprint": ("scm",),
-    "wan": ("unipc", "dpm++-2m", "dpm++-singlestep", "euler", "heun", "ddim"),
+    "wan": ("unipc", *(name for name in FLOW if name != "unipc")),
+    "wan-i2v": ("unipc", *(name for name in FLOW if name != "unipc")),
 }
+STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2, "wan": 3, "wan-i2v": 3}
+CLIPS = ("sana-video", "wan", "wan-i2v")
 
 
 def build(family: str, *, sample_size: int = 2) -> Any:
     """A pipeline of that family with random weights that are the same each time, float32, on the CPU."""
     torch.manual_seed(7)
-    pipeline = {"sana": _sana, "sprint": _sprint, "wan": _wan}[family](sample_size)
+    makers = {
+        "sana": _sana,
+        "sana-controlnet": _sana_controlnet,
+        "sana-video": _sana_video,
+        "sprint": _sprint,
+        "wan": _wan,
+        "wan-i2v": _wan_i2v,
+    }
+    pipeline = makers[family](sample_size)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -50,8 +78,7 @@ def save(family: str, folder: Path, **sizes: int) -> Path:
 def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> ModelEntry:
     """The catalog entry of a tiny model."""
     size = (32, 32)
-    steps = {"sana": 4, "sprint": 2, "wan": 3}[family]
-    clip = {"num_frames": 5, "fps": 8} if family == "wan" else {}
+    clip = {"num_frames": 5, "fps": 8} if family in CLIPS else {}
     values: dict[str, Any] = {
         "name": f"tiny-{family}",
         "title": "Tiny",
@@ -59,13 +86,13 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
         "source": {"path": str(folder)},
         "precision": "fp32",
         "dtype": {"default": "float32"},
-        "size_multiple": 16 if family == "wan" else 32,
+        "size_multiple": 16 if family.startswith("wan") else 32,
         "sizes": [size],
         "limits": {
             "width": (16, 1024),
             "height": (16, 1024),
             "max_pixels": 1024 * 1024,
-            **({"frames": (1, 17)} if family == "wan" else {}),
+            **({"frames": (1, 17)} if clip else {}),
             "steps": (1, 4) if family == "sprint" else (1, 60),
             "guidance": (1.0, 20.0),
             "prompt_chars": 300,
@@ -73,7 +100,7 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
         "defaults": {
             "width": size[0],
             "height": size[1],
-            "num_inference_steps": steps,
+            "num_inference_steps": STEPS[family],
             "guidance_scale": 4.5,
             "sampler": SAMPLERS[family][0],
             **clip,
@@ -188,42 +215,124 @@ def _sprint(sample_size: int) -> SanaSprintPipeline:
     )
 
 
+def _sana_controlnet(sample_size: int) -> SanaControlNetPipeline:
+    controlnet = SanaControlNetModel(
+        in_channels=4,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=1,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=8,
+        cross_attention_dim=16,
+        caption_channels=WIDTH,
+        sample_size=sample_size,
+    )
+    for blocks in (controlnet.controlnet_blocks, controlnet.input_block):  # they start at zero, and would add nothing
+        for weights in blocks.parameters():
+            torch.nn.init.normal_(weights, std=0.3)
+    return SanaControlNetPipeline(
+        tokenizer=_tokenizer(ends_with_eos=False),
+        text_encoder=_gemma().eval(),
+        vae=_sana_vae().eval(),
+        transformer=_sana_transformer(sample_size).eval(),
+        controlnet=controlnet.eval(),
+        scheduler=build_sampler("dpm++-2m", flow_shift=3.0),
+    )
+
+
+def _sana_video(_sample_size: int) -> SanaVideoPipeline:
+    return SanaVideoPipeline(
+        tokenizer=_tokenizer(ends_with_eos=False),
+        text_encoder=_gemma().eval(),
+        vae=_wan_vae().eval(),
+        transformer=SanaVideoTransformer3DModel(
+            in_channels=16,
+            out_channels=16,
+            num_attention_heads=2,
+            attention_head_dim=12,
+            num_layers=2,
+            num_cross_attention_heads=2,
+            cross_attention_head_dim=12,
+            cross_attention_dim=24,
+            caption_channels=WIDTH,
+            rope_max_seq_len=32,
+        ).eval(),
+        scheduler=build_sampler("dpm++-2m", flow_shift=8.0),
+    )
+
+
 def _wan(_sample_size: int) -> WanPipeline:
     return WanPipeline(
         tokenizer=_tokenizer(ends_with_eos=True),
-        text_encoder=UMT5EncoderModel(
-            UMT5Config(
-                vocab_size=300,
-                d_model=WIDTH,
-                d_kv=8,
-                d_ff=32,
-                num_layers=1,
-                num_heads=2,
-                dropout_rate=0.0,
-                pad_token_id=0,
-                eos_token_id=2,
-            )
-        ).eval(),
-        vae=AutoencoderKLWan(
-            base_dim=4,
-            z_dim=16,
-            dim_mult=[1, 1, 1, 1],
-            num_res_blocks=1,
-            temperal_downsample=[False, True, True],
-        ).eval(),
-        transformer=WanTransformer3DModel(
-            patch_size=(1, 2, 2),
-            num_attention_heads=2,
-            attention_head_dim=12,
-            in_channels=16,
-            out_channels=16,
-            text_dim=WIDTH,
-            freq_dim=16,
-            ffn_dim=32,
-            num_layers=2,
-            cross_attn_norm=True,
-            qk_norm="rms_norm_across_heads",
-            rope_max_seq_len=32,
-        ).eval(),
+        text_encoder=_umt5().eval(),
+        vae=_wan_vae().eval(),
+        transformer=_wan_transformer().eval(),
         scheduler=build_sampler("unipc", flow_shift=3.0),
     )
+
+
+def _wan_i2v(_sample_size: int) -> WanImageToVideoPipeline:
+    return WanImageToVideoPipeline(
+        tokenizer=_tokenizer(ends_with_eos=True),
+        text_encoder=_umt5().eval(),
+        vae=_wan_vae().eval(),
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+        image_encoder=CLIPVisionModel(
+            CLIPVisionConfig(
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                image_size=32,
+                patch_size=16,
+            )
+        ).eval(),
+        # Beside the noise: 4 channels that say which frames are given, and the latents of the picture.
+        transformer=_wan_transformer(in_channels=16 + 4 + 16, image_dim=16, added_kv_proj_dim=24).eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+    )
+
+
+def _umt5() -> UMT5EncoderModel:
+    return UMT5EncoderModel(
+        UMT5Config(
+            vocab_size=300,
+            d_model=WIDTH,
+            d_kv=8,
+            d_ff=32,
+            num_layers=1,
+            num_heads=2,
+            dropout_rate=0.0,
+            pad_token_id=0,
+            eos_token_id=2,
+        )
+    )
+
+
+def _wan_vae() -> AutoencoderKLWan:
+    return AutoencoderKLWan(
+        base_dim=4,
+        z_dim=16,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    )
+
+
+def _wan_transformer(**changes: Any) -> WanTransformer3DModel:
+    values: dict[str, Any] = {
+        "patch_size": (1, 2, 2),
+        "num_attention_heads": 2,
+        "attention_head_dim": 12,
+        "in_channels": 16,
+        "out_channels": 16,
+        "text_dim": WIDTH,
+        "freq_dim": 16,
+        "ffn_dim": 32,
+        "num_layers": 2,
+        "cross_attn_norm": True,
+        "qk_norm": "rms_norm_across_heads",
+        "rope_max_seq_len": 32,
+    }
+    return WanTransformer3DModel(**values | changes)

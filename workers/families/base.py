@@ -7,9 +7,10 @@ gives, bit for bit, what the pipeline's own `__call__` gives.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,12 +18,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
-from farm.params import RenderParameters, parse_parameters
+from farm.params import RenderParameters, Shape, parse_parameters
+from farm.params.dividing import division_fault
+from workers.adapters import Adapters, adapters_of
+from workers.families.colours import LatentColours
 from workers.protocol import RenderOrder, StepTrace
 from workers.samplers import Sampler, build_sampler, takes_generator
 
+if TYPE_CHECKING:
+    from workers.checkpoints import Saved
+    from workers.embeddings import EmbeddingCache
+
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
 Pixels = NDArray[np.uint8]
+#: Latent positions, and latent frames, from which colours are learnt where nothing has been decoded yet.
+_CORNER, _CORNER_FRAMES = 16, 2
 
 
 class Refused(ValueError):
@@ -77,10 +87,14 @@ class Track:
     latents: Tensor  # (1, channels, …), float32
     step: int = 0  # the next to be taken
     denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
+    first_step: int = 0  # where its checkpoint was; what was spent before is not counted here again
+    draft: str | None = None  # its checkpoint, where this is what is decoded of a track that stopped for a choice
     trace: list[StepTrace] = field(default_factory=list)
     gpu_seconds: float = 0.0
     pass_seconds: float = 0.0  # wall, of all its passes so far, each for all of its rows
     seconds: dict[str, float] = field(default_factory=dict)
+    #: What the model sees beside latents and prompts, made from the render's pictures; by name, on the device.
+    conditions: dict[str, Tensor] = field(default_factory=dict)
     #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
     schedule: list[tuple[float, float | None]] = field(init=False)
     _draws: bool = field(init=False)  # whether the sampler takes the generator
@@ -101,6 +115,34 @@ class Track:
         """Whether only decoding is left."""
         return self.step >= self.steps
 
+    @property
+    def solitude(self) -> str | None:
+        """What keeps a deterministic render apart from all others, whichever batch they came with."""
+        return self.order.render_id if self.parameters.deterministic else None
+
+    @property
+    def stop(self) -> int | None:
+        """The forward pass after which it stops for a draft, and not if it began there or beyond."""
+        asked: int | None = getattr(self.parameters, "stop_at_step", None)
+        if asked is None:
+            return None
+        passes = asked * getattr(self.sampler, "order", 1)  # heun takes two for a step
+        return passes if self.first_step < passes < self.steps else None
+
+    def remember(self) -> Callable[[], None]:
+        """What puts the track back to where it is now, whatever a step that failed half-way has changed."""
+        lists = {name: list(value) for name, value in vars(self.sampler).items() if isinstance(value, list)}
+        sampler, own = vars(self.sampler) | lists, dict(vars(self))
+        drawn = self.generator.get_state() if self._draws else None
+
+        def put_back() -> None:
+            vars(self.sampler).update(sampler)
+            vars(self).update(own)
+            if drawn is not None:
+                self.generator.set_state(drawn)
+
+        return put_back
+
     def sample(self, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
         """The sampler's step from the present latents, drawing from the render's own generator if it draws."""
         extra = {"generator": self.generator} if self._draws else {}
@@ -118,6 +160,9 @@ class Family(ABC):
         self.pipeline = pipeline
         self.entry = entry
         self.device = device
+        self.kept: EmbeddingCache | None = None  # embeddings of prompts that were encoded before
+        self.colours = LatentColours()
+        self.adapters = Adapters(pipeline)
 
     def prepare(self, order: RenderOrder) -> Prepared:
         """Type the parameters and check the shape. Raises Refused rather than render another size than
@@ -130,6 +175,8 @@ class Family(ABC):
                 f"'{self.entry.family}'"
             )
         self.check_shape(prepared)
+        if fault := division_fault(self.entry, Shape(order.width, order.height, order.frames)):
+            raise Refused(fault)
         return prepared
 
     @abstractmethod
@@ -140,13 +187,32 @@ class Family(ABC):
     def encode(self, prepared: Prepared) -> Embeddings:
         """Run the text encoder over this render's prompts alone."""
 
+    def embed(self, prepared: Prepared) -> Embeddings:
+        """The embeddings of this render's prompts: those that are kept, or encoded now."""
+        return self.encode(prepared) if self.kept is None else self.kept.of(self, prepared)
+
     @abstractmethod
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         """Draw the first latents from the render's own seed and set its own sampler."""
 
+    def restore(self, prepared: Prepared, embeddings: Embeddings, saved: "Saved") -> Track:
+        """A track that goes on where the saved one was, to the bit. Raises BadCheckpoint."""
+        track = self.start(prepared, embeddings)
+        saved.put_into(track)
+        return track
+
+    def encode_key(self, prepared: Prepared) -> Hashable | None:
+        """Renders with equal keys have equal embeddings; None: they are not to be kept for others."""
+        return None
+
     def pass_key(self, track: Track) -> Hashable:
         """Tracks with equal keys can share the next transformer pass. It may change along the way."""
         return (tuple(track.latents.shape), track.embeddings.text.shape[1])
+
+    def run_pass(self, tracks: Sequence[Track]) -> list[Tensor]:
+        """`predict` with the adapters of these tracks, which have the same. Raises AdapterUnfit."""
+        self.adapters.use(adapters_of(tracks[0].order, tracks[0].parameters))
+        return self.predict(tracks)
 
     @abstractmethod
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
@@ -161,11 +227,46 @@ class Family(ABC):
         track.latents = track.sample(prediction, track.timesteps[track.step])[0]
         track.step += 1
 
+    def estimate(self, track: Track, prediction: Tensor) -> Tensor:
+        """The latents at which a straight path along this prediction would end, before the track advances.
+
+        Flow matching: x = (1 - s) x0 + s e and v = e - x0, so x0 = x - s v.
+        """
+        sigma = track.schedule[track.step][1]
+        return track.latents if sigma is None else track.latents - sigma * prediction
+
+    def final_latents(self, track: Track) -> Tensor:
+        """What the VAE decodes, before the scaling of the VAE."""
+        return track.latents
+
     @abstractmethod
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
         """Latents of equal shape to pixels in the size each render asked for; None where they are not
         numbers.
         """
+
+    def preview(self, track: Track) -> Pixels:
+        """A rough picture of the track's latents, a pixel for each latent position, without the VAE."""
+        latents = self.final_latents(track)
+        if not self.colours.known:
+            self.colours.learn(*self._specimen(track))
+        return self.colours.show(latents)
+
+    def _specimen(self, track: Track) -> tuple[Tensor, Pixels]:
+        """A corner of a track's latents and what the VAE makes of it."""
+        corner = copy(track)
+        height, width = (min(edge, _CORNER) for edge in track.latents.shape[-2:])
+        corner.latents = track.latents[..., :height, :width]
+        if track.latents.dim() == 5:
+            corner.latents = corner.latents[:, :, :_CORNER_FRAMES]
+        if track.denoised is not None:
+            corner.denoised = track.denoised[..., :height, :width]
+        scale = track.order.width // track.latents.shape[-1]
+        corner.parameters = track.parameters.model_copy(update={"width": width * scale, "height": height * scale})
+        pixels = self.decode([corner])[0]
+        if pixels is None:
+            raise ValueError("the latents are not numbers")
+        return self.final_latents(corner), pixels
 
     def new_sampler(self, prepared: Prepared) -> Sampler:
         """The sampler the render asked for, with the shift it asked for or the catalog's for its size."""

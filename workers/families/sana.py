@@ -1,7 +1,7 @@
 """Sana: text to image with one transformer pass for both halves of the guidance."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -61,13 +61,20 @@ class SanaFamily(Family):
             asked.prompt,
             prepared.guided,
             negative_prompt=getattr(asked, "negative_prompt", None) or "",
-            num_images_per_prompt=1,
             device=self.device,
             clean_caption=False,
             max_sequence_length=prepared.parameters.max_sequence_length,
             complex_human_instruction=self.instruction(prepared),
         )
         return Embeddings(text, mask, negative, negative_mask)
+
+    def encode_key(self, prepared: Prepared) -> Hashable | None:
+        asked = prepared.parameters
+        negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
+        texts = [
+            text if text is None else self.pipeline._text_preprocessing([text])[0] for text in (asked.prompt, negative)
+        ]
+        return (*texts, prepared.guided, asked.max_sequence_length, tuple(self.instruction(prepared) or ()))
 
     def instruction(self, prepared: Prepared) -> list[str] | None:
         """The pipeline's own complex_human_instruction, or None when the render turned it off."""
@@ -106,7 +113,7 @@ class SanaFamily(Family):
         return latents
 
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
-        transformer = self.pipeline.transformer
+        config = self.pipeline.transformer.config
         guided = [track for track in tracks if track.guided]
         rows = [*guided, *tracks]  # the rows without the prompt first, as the pipeline stacks them
         text = rows_of(
@@ -123,18 +130,26 @@ class SanaFamily(Family):
         )
         # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
         timestep = torch.stack([track.timesteps[track.step].float() for track in rows])
-        prediction = transformer(
-            torch.cat([track.latents for track in rows]).to(transformer.dtype),
+        prediction = self.forward(guided, tracks, timestep, text, mask).float()
+        unconditional, conditional = prediction[: len(guided)], prediction[len(guided) :]
+        predictions = guide_tracks(tracks, conditional, unconditional)
+        if config.out_channels // 2 == config.in_channels:  # learned sigma
+            return [found.chunk(2, dim=1)[0] for found in predictions]
+        return predictions
+
+    def forward(
+        self, guided: Sequence[Track], tracks: Sequence[Track], timestep: Tensor, text: Tensor, mask: Tensor
+    ) -> Tensor:
+        """The transformer over len(guided) rows without the prompt and len(tracks) with it."""
+        transformer = self.pipeline.transformer
+        prediction: Tensor = transformer(
+            torch.cat([track.latents for track in (*guided, *tracks)]).to(transformer.dtype),
             encoder_hidden_states=text.to(transformer.dtype),
             encoder_attention_mask=mask,
             timestep=timestep * transformer.config.timestep_scale,
             return_dict=False,
-        )[0].float()
-        unconditional, conditional = prediction[: len(guided)], prediction[len(guided) :]
-        predictions = guide_tracks(tracks, conditional, unconditional)
-        if transformer.config.out_channels // 2 == transformer.config.in_channels:  # learned sigma
-            return [found.chunk(2, dim=1)[0] for found in predictions]
-        return predictions
+        )[0]
+        return prediction
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
         vae, processor = self.pipeline.vae, self.pipeline.image_processor

@@ -1,4 +1,7 @@
-"""SANA-Sprint: one to four steps of a consistency sampler; the guidance scale is an input of the model."""
+"""SANA-Sprint: one to four steps of a consistency sampler; the guidance scale is an input of the model.
+
+A render may start from a picture: the picture is noised as far as `strength` says and the first steps are left out.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -7,15 +10,17 @@ import torch
 from diffusers import SanaSprintPipeline
 from torch import Tensor
 
-from workers.families.base import Embeddings, Prepared, Track, rows_of
+from workers.families.base import Embeddings, Prepared, Refused, Track, rows_of
+from workers.families.pictures import picture_of
 from workers.families.sana import SanaFamily
+from workers.samplers import Sampler
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
 _INTERMEDIATE_TIMESTEP = 1.3  # exists for two steps only: the scheduler refuses it for any other number
 
 
 class SprintFamily(SanaFamily):
-    """SANA-Sprint text to image."""
+    """SANA-Sprint: text to image, and picture to picture as SanaSprintImg2ImgPipeline makes it."""
 
     pipeline_class: ClassVar[type[Any]] = SanaSprintPipeline
 
@@ -39,8 +44,13 @@ class SprintFamily(SanaFamily):
             max_timesteps=_MAX_TIMESTEP,
             intermediate_timesteps=_INTERMEDIATE_TIMESTEP if steps == 2 else None,
         )
-        sampler.set_begin_index(0)
+        begin = _left_out(prepared)
+        if begin >= steps:
+            raise Refused(f"strength is so small that none of {steps} steps is left; take more")
+        sampler.set_begin_index(begin)
         generator = self.new_generator(prepared)
+        timesteps = sampler.timesteps[begin:]
+        noise = self.first_latents(prepared, generator) * sampler.config.sigma_data
         return Track(
             order=prepared.order,
             parameters=prepared.parameters,
@@ -48,9 +58,22 @@ class SprintFamily(SanaFamily):
             embeddings=embeddings,
             sampler=sampler,
             generator=generator,
-            timesteps=sampler.timesteps[:-1],
-            latents=self.first_latents(prepared, generator) * sampler.config.sigma_data,
+            timesteps=timesteps[:-1],
+            latents=self._noised_picture(prepared, sampler, timesteps[:1], noise) if _has_picture(prepared) else noise,
         )
+
+    def _noised_picture(self, prepared: Prepared, sampler: Sampler, angle: Tensor, noise: Tensor) -> Tensor:
+        """The picture's latents turned towards noise by an angle, (1, channels, height / f, width / f), float32.
+
+        It is scaled to the rendered size without keeping its proportions, as the pipeline does it.
+        """
+        vae, order = self.pipeline.vae, prepared.order
+        picture = self.pipeline.image_processor.preprocess(
+            picture_of(prepared, "image"), height=order.height, width=order.width
+        ).to(device=self.device, dtype=vae.dtype)
+        clean = vae.encode(picture).latent * vae.config.scaling_factor * sampler.config.sigma_data
+        noised: Tensor = torch.cos(angle) * clean + torch.sin(angle) * noise
+        return noised
 
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
         transformer = self.pipeline.transformer
@@ -93,3 +116,16 @@ class SprintFamily(SanaFamily):
             raise RuntimeError("a track that has taken no step cannot be decoded")
         denoised: Tensor = track.denoised / track.sampler.config.sigma_data
         return denoised
+
+
+def _has_picture(prepared: Prepared) -> bool:
+    return getattr(prepared.parameters, "image", None) is not None
+
+
+def _left_out(prepared: Prepared) -> int:
+    """How many of the first steps a picture saves: `get_timesteps` of SanaSprintImg2ImgPipeline, to the bit."""
+    if not _has_picture(prepared):
+        return 0
+    steps = prepared.parameters.num_inference_steps
+    strength: float = getattr(prepared.parameters, "strength", None) or 1.0
+    return int(max(steps - min(steps * strength, steps), 0))

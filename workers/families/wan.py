@@ -1,11 +1,12 @@
 """Wan 2.1: text to video, with one transformer pass that sees the prompt and one that does not."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
 from diffusers import WanPipeline
+from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
@@ -19,8 +20,8 @@ from workers.families.base import (
     Unsuitable,
     guide_tracks,
     rows_of,
-    to_uint8,
 )
+from workers.families.clips import decode_clips
 
 
 class WanFamily(Family):
@@ -67,21 +68,18 @@ class WanFamily(Family):
         dtype = self.pipeline.transformer.dtype
         return Embeddings(text.to(dtype), negative=None if negative is None else negative.to(dtype))
 
+    def encode_key(self, prepared: Prepared) -> Hashable | None:
+        asked = prepared.parameters
+        negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
+        texts = [text if text is None else prompt_clean(text) for text in (asked.prompt, negative)]
+        return (*texts, prepared.guided, asked.max_sequence_length)
+
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         sampler = self.new_sampler(prepared)
         sampler.set_timesteps(prepared.parameters.num_inference_steps, device=self.device)
         sampler.set_begin_index(0)
         generator = self.new_generator(prepared)
-        latents = self.pipeline.prepare_latents(
-            1,
-            self.pipeline.transformer.config.in_channels,
-            prepared.order.height,
-            prepared.order.width,
-            prepared.order.frames,
-            torch.float32,
-            self.device,
-            generator,
-        )
+        latents, conditions = self.first_latents(prepared, generator)
         return Track(
             order=prepared.order,
             parameters=prepared.parameters,
@@ -91,7 +89,23 @@ class WanFamily(Family):
             generator=generator,
             timesteps=sampler.timesteps,
             latents=latents,
+            conditions=conditions,
         )
+
+    def first_latents(self, prepared: Prepared, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Noise of (1, channels, (frames - 1) / 4 + 1, height / 8, width / 8), float32; and conditions: none here."""
+        order = prepared.order
+        latents = self.pipeline.prepare_latents(
+            1,
+            self.pipeline.transformer.config.in_channels,
+            order.height,
+            order.width,
+            order.frames,
+            torch.float32,
+            self.device,
+            generator,
+        )
+        return latents, {}
 
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
         guided = [track for track in tracks if track.guided]
@@ -110,21 +124,21 @@ class WanFamily(Family):
         cached = getattr(transformer, "is_cache_enabled", False)
         with transformer.cache_context(name) if cached else nullcontext():
             prediction: Tensor = transformer(
-                hidden_states=torch.cat([track.latents for track in tracks]).to(transformer.dtype),
+                hidden_states=torch.cat([self.seen(track) for track in tracks]).to(transformer.dtype),
                 timestep=timestep,
                 encoder_hidden_states=text,
                 return_dict=False,
+                **self.beside(tracks),
             )[0]
         return prediction
 
+    def seen(self, track: Track) -> Tensor:
+        """What the transformer sees of a track, (1, channels, frames, height, width)."""
+        return track.latents
+
+    def beside(self, tracks: Sequence[Track]) -> dict[str, Tensor]:
+        """What else it is given."""
+        return {}
+
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
-        vae = self.pipeline.vae
-        latents = torch.cat([track.latents for track in tracks]).to(vae.dtype)
-        mean, deviation = (
-            torch.tensor(values).view(1, vae.config.z_dim, 1, 1, 1)
-            for values in (vae.config.latents_mean, vae.config.latents_std)
-        )
-        # Divided by the reciprocal, as the pipeline does: multiplying rounds differently.
-        latents = latents / (1.0 / deviation).to(latents.device, latents.dtype) + mean.to(latents.device, latents.dtype)
-        clips = vae.decode(latents, return_dict=False)[0]
-        return [to_uint8(clip) for clip in self.pipeline.video_processor.postprocess_video(clips, output_type="np")]
+        return decode_clips(self.pipeline, torch.cat([track.latents for track in tracks]))

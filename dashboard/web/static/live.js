@@ -4,7 +4,7 @@
 // <main data-reread="5">                 reads itself again every five seconds while it is seen
 // [data-part] with an id                 is replaced when the server's version of it differs
 // [data-list] with an id                 gets new children and loses gone ones; children have ids
-// [data-render]                          shows the steps of a render
+// [data-render]                          shows the steps of a render, and its previews in place of its empty frame
 const main = document.querySelector('main');
 const SOONEST = 600; // milliseconds between two readings
 
@@ -93,6 +93,19 @@ function showStep(step) {
   if (job?.dataset.state === 'waiting' || card?.dataset.status === 'pending') rereadSoon();
 }
 
+function showPreview(preview) {
+  const frame = document.querySelector(`[data-render="${CSS.escape(preview.render_id)}"] .frame`);
+  if (!frame) return;
+  let picture = frame.parentElement.querySelector('.preview');
+  if (!picture) {
+    picture = document.createElement('img');
+    picture.className = 'preview';
+    picture.alt = '';
+    frame.after(picture);
+  }
+  picture.src = `/api/v1/renders/${preview.render_id}/preview?step=${preview.step}`;
+}
+
 function listen(address) {
   const source = new EventSource(address);
   source.addEventListener('snapshot', (event) => {
@@ -101,6 +114,7 @@ function listen(address) {
   });
   source.addEventListener('job', rereadSoon);
   source.addEventListener('step', (event) => showStep(JSON.parse(event.data)));
+  source.addEventListener('preview', (event) => showPreview(JSON.parse(event.data)));
   addEventListener('pagehide', () => source.close());
 }
 

@@ -95,6 +95,13 @@ class JobEvent(Reply):
     payload: dict[str, Any] = Field(default_factory=dict)
 
 
+class Kept(Reply):
+    """How many drafts go on, and how many other renders were cancelled."""
+
+    kept: int
+    stopped: int = 0
+
+
 class Cancelled(Reply):
     """What a filter found: cancelled, or with `dry_run` only counted."""
 

@@ -61,6 +61,8 @@ class Render(Reply):
     expected: Cost = Cost()
     forecast: Forecast | None = None
     progress: RenderProgress | None = None
+    score: float | None = None
+    kept: bool | None = None
     #: None: this answer does not say; ask for the render itself.
     artifacts: list[Artifact] | None = None
 

@@ -1,0 +1,38 @@
+"""POST /api/v1/inputs: upload a picture for renders to start from."""
+
+from typing import Any
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.api.common import INPUTS, reply
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.inputs import shown_input
+from dashboard.schemas import Input
+from scheduler import inputs
+
+
+class InputQuery(BaseModel):
+    """How the picture is called."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field("picture", max_length=300, description="Its file's name, to tell it from others")
+
+
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {"requestBody": {"required": True, "content": {f"image/{kind}": _BINARY for kind in ("png", "jpeg", "webp")}}}
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.post("/inputs", tags=[INPUTS], responses={201: Input, 200: Input}, openapi_extensions=_BODY)
+    def post_inputs(query: InputQuery) -> Response:
+        """Upload a picture; then name its id as `image` of a job. The body is the file: PNG, JPEG or WebP.
+
+        It is stored upright, as RGB, without metadata. Answers 201, or 200 when the project has these pixels already.
+        """
+        row, new = inputs.add_input(farm(), principal().project_id, query.name, request.get_data(cache=False))
+        return reply(shown_input(row), 201 if new else 200)

@@ -1,0 +1,35 @@
+"""Uploaded pictures as people see them."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dashboard.context import farm
+from dashboard.cursors import before_input, read_before_input
+from dashboard.schemas import Input, InputPage
+from dashboard.times import iso, iso_or_none
+from scheduler import inputs
+
+
+def shown_input(row: Any) -> Input:
+    """A row of `inputs`, with a link that works for a limited time."""
+    return Input(
+        id=row.id,
+        name=row.name,
+        content_type=row.content_type,
+        size=row.size,
+        sha256=row.sha256,
+        width=row.width,
+        height=row.height,
+        created_at=iso(row.created_at),
+        used_at=iso_or_none(row.used_at),
+        url=farm().storage.link(row.key),
+    )
+
+
+def page_of_inputs(connection: Connection, project_id: str, cursor: str | None, limit: int) -> InputPage:
+    """One page, newest first. Raises InvalidRequest for a cursor that is none."""
+    rows = inputs.list_inputs(connection, project_id, after=read_before_input(cursor), limit=limit + 1)
+    shown = rows[:limit]
+    behind = before_input(shown[-1].id) if len(rows) > limit else None
+    return InputPage(items=[shown_input(row) for row in shown], next_cursor=behind)

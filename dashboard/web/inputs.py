@@ -1,0 +1,65 @@
+"""The page of uploaded pictures."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.ids import known_form
+from dashboard.reads.inputs import page_of_inputs
+from farm.database import read
+from farm.errors import FarmError, InvalidRequest, TooLarge
+from scheduler import inputs
+
+blueprint = Blueprint("inputs", __name__)
+
+PAGE = 60
+
+
+@blueprint.get("/inputs")
+def index() -> ResponseReturnValue:
+    """One page of the project's pictures, newest first, and a form for one more."""
+    return _page()
+
+
+@blueprint.post("/inputs")
+def add() -> ResponseReturnValue:
+    """Store what was chosen; what is wrong with it stands above the list."""
+    chosen = request.files.get("picture")
+    if chosen is None or not chosen.filename:
+        return _page("Choose a picture first."), 422
+    try:
+        inputs.add_input(farm(), principal().project_id, chosen.filename, chosen.read())
+    except InvalidRequest as refused:
+        return _page(". ".join(fault.message for fault in refused.faults)), refused.status
+    except TooLarge as refused:
+        return _page(refused.detail), refused.status
+    return redirect(url_for("inputs.index"), 303)
+
+
+@blueprint.post("/inputs/<input_id>/remove")
+def remove(input_id: str) -> ResponseReturnValue:
+    """Remove one."""
+    try:
+        inputs.remove_input(farm(), principal().project_id, known_form("input", input_id))
+    except FarmError as refused:
+        if refused.status != 409:
+            raise
+        return _page(refused.detail), refused.status
+    return redirect(url_for("inputs.index"), 303)
+
+
+@blueprint.get("/inputs/<input_id>/file")
+def fetch(input_id: str) -> ResponseReturnValue:
+    """Lead to the picture."""
+    with read(farm().engine) as connection:
+        row = inputs.find_input(connection, principal().project_id, known_form("input", input_id))
+    answer = redirect(farm().storage.link(row.key), 302)
+    answer.headers["Cache-Control"] = f"private, max-age={farm().settings.link_seconds // 2}"
+    return answer
+
+
+def _page(fault: str | None = None) -> str:
+    with read(farm().engine) as connection:
+        page = page_of_inputs(connection, principal().project_id, request.args.get("cursor"), PAGE)
+    return render_template("inputs.html", page=page, fault=fault, most_bytes=farm().settings.max_input_bytes)

@@ -1,0 +1,35 @@
+"""Pictures that renders start from: uploaded, listed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from farm.client.lists import pages
+from farm.client.replies import Input
+from farm.client.transport import Transport, api_path, read_reply
+
+
+class Inputs:
+    """Uploaded pictures of the project."""
+
+    _transport: Transport
+
+    def add_input(self, picture: str | Path | bytes, *, name: str | None = None) -> Input:
+        """Upload a picture (PNG, JPEG or WebP; a path, or the bytes); give its `id` as `image` of a job.
+
+        The same pixels are stored once, however often they are sent. Raises OSError when the file cannot be read.
+        """
+        data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+        called = name or ("picture" if isinstance(picture, bytes) else Path(picture).name)
+        headers = {"Content-Type": "application/octet-stream"}
+        told = self._transport.post_bytes(api_path("inputs"), data, params={"name": called[:300]}, headers=headers)
+        return read_reply(Input, told)
+
+    def inputs(self) -> Iterator[Input]:
+        """The uploaded pictures, newest first."""
+        return pages(self._transport, Input, api_path("inputs"))
+
+    def remove_input(self, input_id: str) -> Input:
+        """Remove an uploaded picture; refused while a render that has not ended starts from it."""
+        return read_reply(Input, self._transport.delete(api_path("inputs", input_id)))

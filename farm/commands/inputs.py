@@ -1,0 +1,74 @@
+"""`farm inputs`: pictures for renders to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.clock import system_clock
+from farm.console.speaking import ExitCode, exit_code_of, farm_at_hand, out, say
+from farm.console.tables import ago, print_list
+from farm.errors import FarmError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Pictures for renders to start from.")
+    group.command()(add)
+    group.command("list")(list_)
+    group.command()(rm)
+    app.add_typer(group, name="inputs")
+
+
+def add(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP.")
+    ],
+) -> None:
+    """Upload pictures and print their ids, a line each; a job takes one with `image`.
+
+    Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
+    """
+    worst = ExitCode.OK
+    with farm_at_hand() as farm:
+        for file in files:
+            try:
+                out().print(farm.add_input(file).id)
+            except FarmError as error:
+                say(f"{file}: {error}", "red")
+                worst = max(worst, exit_code_of(error))
+    if worst:
+        raise typer.Exit(worst)
+
+
+def list_() -> None:
+    """List the uploaded pictures, newest first.
+
+    Exit codes: 0, 3 the farm does not answer.
+    """
+    now = system_clock()
+    with farm_at_hand() as farm:
+        rows = (
+            [found.id, f"{found.width}x{found.height}", str(found.size), ago(found.created_at, now), found.name]
+            for found in farm.inputs()
+        )
+        print_list(["input", "pixels", "bytes", "age", "name"], rows, nothing="No picture is uploaded.")
+
+
+def rm(input_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of uploaded pictures.")]) -> None:
+    """Remove uploaded pictures; one that a render still needs stays.
+
+    Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
+    """
+    worst = ExitCode.OK
+    with farm_at_hand() as farm:
+        for input_id in input_ids:
+            try:
+                say(f"input {farm.remove_input(input_id).id} is removed")
+            except FarmError as error:
+                say(f"{input_id}: {error}", "red")
+                worst = max(worst, exit_code_of(error))
+    if worst:
+        raise typer.Exit(worst)

@@ -1,0 +1,74 @@
+"""Many pictures on one, in rows, each with a line below it; made smaller to fit, never larger."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+#: Pictures of one sheet.
+MOST_CELLS = 400
+#: By the suffix of the file: Pillow's name of the format, and how it is written.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".avif": "AVIF"}
+_GAP, _LINE = 12, 20  # pixels between cells; height of the line below a picture
+_PAPER, _INK = (24, 24, 27), (212, 212, 216)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture (of an animation its first frame) and what stands below it."""
+
+    picture: Path
+    line: str
+
+
+def contact_sheet(cells: Sequence[Cell], *, edge: int, columns: int | None = None) -> Image.Image:
+    """The sheet: cells as large as the largest picture, at most `edge` pixels wide and high, from left to right.
+
+    Raises ValueError for none or more than MOST_CELLS.
+    """
+    if not 0 < len(cells) <= MOST_CELLS:
+        raise ValueError(f"a sheet holds 1 to {MOST_CELLS} pictures; seen {len(cells)}")
+    pictures = [_shrunk(cell.picture, edge) for cell in cells]
+    width = max(picture.width for picture in pictures)
+    height = max(picture.height for picture in pictures)
+    columns = min(columns or _columns(len(cells), width, height), len(cells))
+    rows = -(-len(cells) // columns)
+    size = (columns * (width + _GAP) + _GAP, rows * (height + _LINE + _GAP) + _GAP)
+    sheet = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    for place, (picture, cell) in enumerate(zip(pictures, cells, strict=True)):
+        left = _GAP + place % columns * (width + _GAP)
+        top = _GAP + place // columns * (height + _LINE + _GAP)
+        sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
+        draw.text((left, top + height + 4), _fitting(cell.line, width, font), _INK, font=font)
+    return sheet
+
+
+def encode_sheet(sheet: Image.Image, suffix: str) -> bytes:
+    """The bytes of a file with this suffix, one of FORMATS."""
+    buffer = io.BytesIO()
+    sheet.save(buffer, FORMATS[suffix.lower()], quality=90)
+    return buffer.getvalue()
+
+
+def _shrunk(path: Path, edge: int) -> Image.Image:
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _columns(count: int, width: int, height: int) -> int:
+    """So many that the sheet is about as wide as it is high."""
+    return max(1, round(math.sqrt(count * (height + _LINE) / width)))
+
+
+def _fitting(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    if font.getlength(line) <= width:
+        return line
+    while line and font.getlength(line + "…") > width:
+        line = line[:-1]
+    return line + "…"

@@ -1,0 +1,77 @@
+"""Pictures that people send: decoded and looked at, so that what is stored is a picture and nothing else.
+
+What comes out is upright RGB without metadata: the orientation that a camera noted is applied, transparency lies on
+white, and where the picture was taken stays with whoever took it.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from farm.errors import Fault, InvalidRequest, TooLarge
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+CONTENT_TYPE = "image/png"
+_WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class CleanPicture:
+    """A picture as PNG; width and height in pixels. The same pixels give the same bytes."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPicture:
+    """What was sent, as it will be stored.
+
+    Raises:
+        TooLarge: more than `most_bytes`.
+        InvalidRequest: no PNG, JPEG or WebP, broken, animated, or more than `most_pixels`.
+    """
+    if len(data) > most_bytes:
+        raise TooLarge(f"the picture has {len(data):,} bytes and this farm accepts {most_bytes:,}; send a smaller one")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its size is looked at here
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                _check(picture, most_pixels)
+                picture.load()
+                upright = _flat(ImageOps.exif_transpose(picture))
+    except InvalidRequest:
+        raise
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise _refused("is no picture that is taken here; send PNG, JPEG or WebP") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise for broken files
+        raise _refused("is broken; save it again and send that") from error
+    buffer = io.BytesIO()
+    upright.save(buffer, "PNG", compress_level=4)
+    return CleanPicture(buffer.getvalue(), upright.width, upright.height)
+
+
+def _check(picture: Image.Image, most_pixels: int) -> None:
+    """From the header alone, before anything is decoded."""
+    if picture.width * picture.height > most_pixels:
+        seen = f"{picture.width}x{picture.height}"
+        raise _refused(f"has {seen} pixels and this farm takes {most_pixels:,} in all; send a smaller one")
+    if getattr(picture, "n_frames", 1) > 1:
+        raise _refused("is animated; send one frame of it")
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16") or picture.mode == "I":  # 16 bits a pixel: Pillow would cut them off at 255
+        picture = picture.convert("I").point([value / 257 for value in range(65536)], "L")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layers = picture.convert("RGBA")
+    flat = Image.new("RGB", picture.size, _WHITE)
+    flat.paste(layers, mask=layers.getchannel("A"))
+    return flat
+
+
+def _refused(rule: str) -> InvalidRequest:
+    return InvalidRequest([Fault("", f"the picture {rule}")])

@@ -1,0 +1,135 @@
+"""Pictures that a project uploaded for its renders to start from: stored, listed, looked up, removed.
+
+Only what `farm.pictures` made of them is stored. The file is stored before its row, and removed before it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import Conflict, NotFound
+from farm.ids import is_id, new_id
+from farm.lifecycle import ENDED
+from farm.params import InputRef, RenderParameters, Renders
+from farm.params.base import PICTURES
+from farm.params.pictures import FindInput
+from farm.pictures import CONTENT_TYPE, clean_picture
+from farm.storage import input_key
+from farm.tables import Input, Job, Render
+
+_NAME_CHARS = 200
+
+
+def add_input(connections: Connections, project_id: str, name: str, data: bytes) -> tuple[Any, bool]:
+    """Store a picture; its row, and whether it is new: the same pixels of a project are stored once.
+
+    Raises TooLarge or InvalidRequest for what is no picture for this farm, StorageDown.
+    """
+    settings = connections.settings
+    picture = clean_picture(data, most_bytes=settings.max_input_bytes, most_pixels=settings.max_input_pixels)
+    digest = hashlib.sha256(picture.data).hexdigest()
+    with read(connections.engine) as connection:
+        known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == digest)
+        found = connection.execute(known.order_by(Input.id).limit(1)).one_or_none()
+    if found is not None:
+        return found, False
+    input_id = new_id()
+    stored = connections.storage.put(input_key(project_id, input_id), picture.data, CONTENT_TYPE)
+    row = {
+        "id": input_id,
+        "project_id": project_id,
+        "name": _plain(name),
+        "key": stored.key,
+        "content_type": stored.content_type,
+        "size": stored.size,
+        "sha256": stored.sha256,
+        "created_at": connections.clock(),
+        "width": picture.width,
+        "height": picture.height,
+    }
+    with write(connections.engine) as connection:
+        connection.execute(insert(Input), row)
+    with read(connections.engine) as connection:
+        return find_input(connection, project_id, input_id), True
+
+
+def list_inputs(connection: Connection, project_id: str, *, after: str | None, limit: int) -> Sequence[Any]:
+    """At most `limit` rows of the project, newest first, behind the id `after`."""
+    behind = [] if after is None else [Input.id < after]
+    statement = select(*Input.__table__.c).where(Input.project_id == project_id, *behind)
+    return connection.execute(statement.order_by(Input.id.desc()).limit(limit)).all()
+
+
+def find_input(connection: Connection, project_id: str, input_id: str) -> Any:
+    """The row of a picture of this project. Raises NotFound."""
+    row = _look_up(connection, project_id, input_id)
+    if row is None:
+        raise NotFound(f"There is no input {input_id[:40]!r} that you may see.")
+    return row
+
+
+def remove_input(connections: Connections, project_id: str, input_id: str) -> None:
+    """Remove a picture and its file.
+
+    Raises NotFound, StorageDown, and Conflict while a render that has not ended starts from it.
+    """
+    with read(connections.engine) as connection:
+        row = find_input(connection, project_id, input_id)
+        waiting = count_users(connection, row.id, project_id) if row.used_at is not None else 0
+    if waiting:
+        renders = "1 render" if waiting == 1 else f"{waiting:,} renders"
+        raise Conflict(f"{renders} that have not ended start from input {row.id}; cancel them or wait for their end.")
+    connections.storage.delete([row.key])
+    with write(connections.engine) as connection:
+        connection.execute(delete(Input).where(Input.id == row.id))
+
+
+def count_users(connection: Connection, input_id: str, project_id: str) -> int:
+    """Renders of the project that have not ended and have this picture; reads those of its unfinished jobs."""
+    jobs = select(Job.id).where(Job.project_id == project_id, Job.finished_at.is_(None))
+    waiting = Render.status.not_in([status.value for status in ENDED])
+    counted = select(func.count()).where(Render.job_id.in_(jobs), waiting, _has_picture(input_id))
+    return connection.scalar(counted) or 0
+
+
+def finder(connections: Connections, project_id: str) -> FindInput:
+    """How the door looks up the pictures of a project; each is read once."""
+    known: dict[str, InputRef | None] = {}
+
+    def find(input_id: str) -> InputRef | None:
+        if input_id not in known:
+            with read(connections.engine) as connection:
+                row = _look_up(connection, project_id, input_id)
+            known[input_id] = None if row is None else InputRef(id=row.id, key=row.key, sha256=row.sha256)
+        return known[input_id]
+
+    return find
+
+
+def mark_used(connection: Connection, renders: Iterable[RenderParameters], now: float) -> None:
+    """Note which pictures the renders that are being admitted start from."""
+    each = (alike for alike, _ in renders.kinds()) if isinstance(renders, Renders) else renders
+    used = {picture.id for render in each for name in PICTURES if (picture := getattr(render, name, None)) is not None}
+    if used:
+        connection.execute(update(Input).where(Input.id.in_(used)).values(used_at=now))
+
+
+def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
+    if not is_id(input_id):
+        return None
+    statement = select(*Input.__table__.c).where(Input.id == input_id.lower(), Input.project_id == project_id)
+    return connection.execute(statement).one_or_none()
+
+
+def _has_picture(input_id: str) -> ColumnElement[bool]:
+    return or_(*(Render.parameters[name]["id"].as_string() == input_id for name in PICTURES))
+
+
+def _plain(name: str) -> str:
+    """A file's name without folders and control characters."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(sign for sign in last if sign.isprintable()).strip()[:_NAME_CHARS] or "picture"

@@ -1,0 +1,146 @@
+"""A process with one pipeline and no farm: what `efficiency` and `mixed_traffic` compare a worker with.
+
+    python -m tests.benchmarks.bare_diffusers MODEL
+
+It loads the catalog's model, then answers each line of JSON with one: {"render": [[parameters …] …]} makes these
+batches, one after the other, each as the worker's own would be (pixels, output file, thumbnail), and says the seconds;
+{"serve": {…}} plays a server that fills fixed batches (see `Serving`).
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+Parameters = dict[str, Any]
+
+
+class Bare:
+    """The other end of such a process."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Its answer, when it has done what it was asked."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return cast(dict[str, Any], json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def bare_process(model: str) -> Iterator[Bare]:
+    """Started, with its model loaded."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.bare_diffusers", model],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        bare = Bare(process)
+        bare.ask({"render": []})
+        yield bare
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Pictures:
+    """Calls the pipeline for Sana pictures of equal size, steps and guidance."""
+
+    def __init__(self, model: str) -> None:
+        import torch
+
+        from farm.catalog import load_catalog
+        from farm.settings import load_settings
+        from workers.loading import load
+
+        torch.set_num_threads(1)  # as the pools of this machine
+        loaded = load(load_catalog(load_settings()).model(model), None, torch.device("cpu"))
+        self._name = loaded.facts.model
+        self._pipeline = loaded.family.pipeline
+
+    def make(self, batch: Sequence[Parameters], on_step: Callable[[], None] = lambda: None) -> None:
+        """One batch from prompts to encoded files."""
+        import numpy as np
+        import torch
+
+        from farm.manifest import summary_line
+        from workers.outputs import encode_output, encode_thumbnail
+        from workers.recipes import Recipe
+
+        def stepped(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
+            on_step()
+            return values
+
+        first = batch[0]
+        images = self._pipeline(
+            prompt=[parameters["prompt"] for parameters in batch],
+            generator=[torch.Generator("cpu").manual_seed(parameters["seed"]) for parameters in batch],
+            **{name: first[name] for name in ("width", "height", "num_inference_steps", "guidance_scale")},
+            use_resolution_binning=False,
+            output_type="np",
+            callback_on_step_end=stepped,
+        )[0]
+        for parameters, image in zip(batch, images, strict=True):
+            pixels = (image * 255).round().astype(np.uint8)
+            encode_output(pixels, parameters, Recipe(summary_line(parameters, self._name), {"parameters": parameters}))
+            encode_thumbnail(pixels, fps=None)
+
+
+class Serving:
+    """A server that takes up to `size` pictures and makes them from first to last step; who comes later waits.
+
+    Urgent ones, which come at `arrivals` (seconds after the start), go before all others, and as many as wait share a
+    batch. The others are endless. It takes what is there for `seconds`.
+    """
+
+    def __init__(self, pictures: Pictures, bulk: Parameters, urgent: Parameters, size: int) -> None:
+        self._pictures, self._bulk, self._urgent, self._size = pictures, bulk, urgent, size
+
+    def play(self, arrivals: Sequence[float], seconds: float) -> dict[str, Any]:
+        """What the urgent ones waited for, until their last step, and how many steps of pictures were made."""
+        waiting, started = list(arrivals), time.monotonic()
+        waited: list[float] = []
+        work = 0.0
+        while (now := time.monotonic() - started) < seconds or waiting:
+            due = [arrival for arrival in waiting if arrival <= now][: self._size]
+            if now >= seconds and not due:
+                break
+            waiting = waiting[len(due) :]
+            one = self._urgent if due else self._bulk
+            batch = [one | {"seed": place} for place in range(len(due) or self._size)]
+            last = [0.0]
+            self._pictures.make(batch, lambda last=last: last.__setitem__(0, time.monotonic() - started))
+            waited += [last[0] - arrival for arrival in due]
+            work += len(batch) * one["num_inference_steps"] * one["width"] * one["height"]
+        return {"waited": waited, "step_pixels_per_second": work / (time.monotonic() - started)}
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # what is logged or printed is no answer
+    pictures = Pictures(sys.argv[1])
+    for line in sys.stdin:
+        question = json.loads(line)
+        if "serve" in question:
+            asked = question["serve"]
+            serving = Serving(pictures, asked["bulk"], asked["urgent"], asked["size"])
+            answer = serving.play(asked["arrivals"], asked["seconds"])
+        else:
+            began = time.monotonic()
+            for batch in question["render"]:
+                pictures.make(batch)
+            answer = {"seconds": time.monotonic() - began}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

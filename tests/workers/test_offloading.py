@@ -1,0 +1,95 @@
+"""Offloading: weights may wait elsewhere, and what comes out is the same to the bit."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from farm.catalog.schema import PoolEntry
+from tests.workers import tiny_pipelines
+from tests.workers.orders import CPU, order, pixels_of, render
+from workers.families.base import Family
+from workers.loading import LoadingFailed, load
+
+Folders = Callable[[str], Path]
+
+
+def pool(**settings: Any) -> PoolEntry:
+    return PoolEntry.model_validate({"name": "tiny", "model": "tiny", **settings})
+
+
+def loaded(family: str, folder: Path, settings: PoolEntry | None) -> Family:
+    dtype = {"default": "bfloat16", "vae": "float32"}
+    return load(tiny_pipelines.entry(family, folder, dtype=dtype), settings, CPU).family
+
+
+def picture(family: Family, spool: Path) -> Any:
+    """Two renders, one after the other: what was put away has to come back."""
+    said = [pixels_of(render(family, spool, [order(family, name, seed=seed)])) for name, seed in (("a", 1), ("b", 2))]
+    return np.stack([said[0]["a"], said[1]["b"]])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"offload": "blocks"},
+        {"offload": "layers"},
+        {"text_encoder": "host"},
+        {"text_encoder": "released"},
+        {"text_encoder": "cpu"},
+        {"offload": "blocks", "text_encoder": "released"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("family", ["sana", "sprint", "wan"])
+def test_the_pixels_are_those_of_the_resident_model(
+    tiny_folder: Folders, tmp_path: Path, family: str, settings: dict[str, Any]
+) -> None:
+    folder = tiny_folder(family)
+    plain = picture(loaded(family, folder, None), tmp_path)
+    placed = picture(loaded(family, folder, pool(**settings)), tmp_path)
+    assert np.array_equal(plain, placed)
+
+
+def test_a_released_text_encoder_holds_no_weights_between_prompts(tiny_folder: Folders, tmp_path: Path) -> None:
+    family = loaded("wan", tiny_folder("wan"), pool(text_encoder="released"))
+    encoder = family.pipeline.text_encoder
+
+    def held() -> int:
+        return sum(parameter.numel() for parameter in encoder.parameters())
+
+    during: list[int] = []
+    encoder.encoder.register_forward_hook(lambda *_: during.append(held()))
+    assert held() == 0
+    render(family, tmp_path, [order(family)])
+    assert held() == 0
+    assert min(during) > 1000
+
+
+def test_a_released_text_encoder_is_put_away_also_when_encoding_fails(tiny_folder: Folders, tmp_path: Path) -> None:
+    family = loaded("sana", tiny_folder("sana"), pool(text_encoder="released"))
+    encoder = family.pipeline.text_encoder
+
+    def choke(*_: Any) -> None:
+        raise RuntimeError("the kernel choked")
+
+    hook = encoder.layers[0].register_forward_pre_hook(choke)
+    render(family, tmp_path, [order(family)])
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == 0
+    hook.remove()
+    assert pixels_of(render(family, tmp_path, [order(family)])).keys() == {"r1"}
+
+
+def test_a_device_for_the_text_encoder_that_is_not_there_is_explained(tiny_folder: Folders) -> None:
+    if torch.cuda.device_count() < 8:
+        with pytest.raises(LoadingFailed, match=r"text encoder on cuda:7, and torch sees .* CUDA devices"):
+            loaded("sana", tiny_folder("sana"), pool(text_encoder="cuda:7"))
+
+
+def test_a_place_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="text_encoder"):
+        pool(text_encoder="attic")

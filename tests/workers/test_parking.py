@@ -1,0 +1,221 @@
+"""Renders that are set aside, saved, stopped for a choice or shown, and what comes of them in the end: the same."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.workers.orders import (
+    batch,
+    order,
+    pixels_of,
+    render,
+    run,
+    saved_paths,
+    tiny_family,
+    watch_latents,
+    with_checkpoint,
+)
+from workers.engine import Engine
+from workers.families.base import Family
+from workers.protocol import (
+    BatchEnded,
+    Checkpointed,
+    CheckpointsSaved,
+    Drafted,
+    FromEngine,
+    Rendered,
+    RenderFailed,
+    RenderOrder,
+    Stepped,
+)
+
+FAMILIES = ["sana", "sprint", "wan"]
+
+
+@pytest.fixture
+def family() -> Family:
+    return tiny_family("sana")
+
+
+def traces(said: list[FromEngine]) -> dict[str, list[int]]:
+    return {m.render_id: [step.batch_size for step in m.trace] for m in said if isinstance(m, Rendered | Drafted)}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_parked_renders_take_no_part_and_then_go_on_to_the_bit(name: str, tmp_path: Path) -> None:
+    # Given what two renders become together, never interrupted,
+    steps = {"num_inference_steps": 4}
+    undisturbed = tiny_family(name)
+    expected = watch_latents(undisturbed)
+    render(undisturbed, tmp_path, [order(undisturbed, each, seed=seed, **steps) for seed, each in enumerate("ab")])
+    # when they are parked after their second step while an urgent one is rendered, and then resumed,
+    family = tiny_family(name)
+    seen = watch_latents(family)
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, each, seed=seed, **steps) for seed, each in enumerate("ab")]))
+    said = run(engine, steps=4)
+    assert engine.park(["a", "b", "unknown"]).render_ids == ["a", "b"]
+    assert engine.idle
+    engine.admit(batch([order(family, "urgent", **steps)], "b2"))
+    while not engine.idle:
+        said += engine.step()
+    assert pixels_of(said).keys() == {"urgent"}
+    assert engine.resume(["a", "b", "unknown"]).render_ids == ["a", "b"]
+    said += run(engine)
+    # then all passes had the sizes that they would have had, and the results are the same to the bit.
+    passes = len(traces(said)["a"])
+    assert traces(said) == {"urgent": [1] * passes, "a": [2] * passes, "b": [2] * passes}
+    assert all(torch.equal(seen[each], expected[each]) for each in "ab")
+    assert [m.batch_id for m in said if isinstance(m, BatchEnded)] == ["b2", "b1"]
+
+
+def test_one_that_has_not_begun_can_be_parked_and_one_that_is_finished_cannot(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, "short", num_inference_steps=1), order(family, "waits")]))
+    list(engine.step())
+    assert engine.park(["waits"]).render_ids == ["waits"]
+    list(engine.step())  # its only pass
+    assert engine.park(["short"]).render_ids == []
+    said = run(engine)
+    assert pixels_of(said).keys() == {"short"}
+    engine.resume(["waits"])
+    assert pixels_of(run(engine)).keys() == {"waits"}
+
+
+def test_a_parked_render_can_be_dropped_and_its_batch_ends(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family)]))
+    run(engine, steps=2)
+    engine.park(["r1"])
+    engine.drop("r1")
+    assert [type(message) for message in run(engine)] == [BatchEnded]
+    assert engine.resume(["r1"]).render_ids == []
+
+
+@pytest.mark.parametrize("parked", [False, True])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_another_engine_goes_on_from_checkpoints_to_the_bit_in_company(name: str, parked: bool, tmp_path: Path) -> None:
+    # Given what three renders become together,
+    changes: list[dict[str, Any]] = [
+        {"num_inference_steps": 4},
+        {"num_inference_steps": 4, "guidance_scale": 1.0},
+        {"num_inference_steps": 4, "sampler": "scm" if name == "sprint" else "dpm++-2m-sde"},
+    ]
+
+    def orders(family: Family) -> list[RenderOrder]:
+        return [order(family, f"r{number}", seed=number, **change) for number, change in enumerate(changes)]
+
+    undisturbed = tiny_family(name)
+    expected = watch_latents(undisturbed)
+    render(undisturbed, tmp_path, orders(undisturbed))
+    # when an engine saves them after two steps and is gone,
+    first = tiny_family(name)
+    engine = Engine(first, tmp_path, weights="w")
+    engine.admit(batch(orders(first)))
+    run(engine, steps=5)
+    if parked:
+        engine.park(["r0", "r1", "r2"])
+    paths = saved_paths(engine)
+    # and another is given the checkpoints,
+    second = tiny_family(name)
+    seen = watch_latents(second)
+    engine = Engine(second, tmp_path, weights="w")
+    engine.admit(batch([with_checkpoint(ordered, paths[ordered.render_id]) for ordered in orders(second)]))
+    said = run(engine)
+    # then it goes on from there, and the results are the same to the bit.
+    rendered = [message for message in said if isinstance(message, Rendered)]
+    assert {(message.attempt, message.first_step, len(message.trace)) for message in rendered} == {(2, 2, 4)}
+    assert all(torch.equal(seen[each], expected[each]) for each in expected)
+
+
+def test_a_checkpoint_is_said_for_each_that_has_taken_a_step_and_then_that_it_is_all(
+    family: Family, tmp_path: Path
+) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, "a"), order(family, "b")]))
+    run(engine, steps=3)  # both are begun and have taken a step
+    engine.admit(batch([order(family, "new")], "b2"))
+    said = list(engine.save_checkpoints(None))
+    assert [(m.render_id, m.step, m.steps) for m in said if isinstance(m, Checkpointed)] == [("a", 1, 4), ("b", 1, 4)]
+    assert said[-1] == CheckpointsSaved(["a", "b"])
+    assert list(saved_paths(engine, ["b", "unknown"])) == ["b"]
+    shutil.rmtree(tmp_path)
+    assert list(engine.save_checkpoints(None)) == [CheckpointsSaved([])]
+
+
+def test_a_checkpoint_of_a_render_that_only_has_to_be_decoded_saves_its_steps(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family)]))
+    run(engine, steps=5)
+    path = saved_paths(engine)["r1"]
+    expected = pixels_of(run(engine))["r1"]
+    another = Engine(family, tmp_path)
+    another.admit(batch([with_checkpoint(order(family), path)]))
+    said = run(another)
+    assert not any(step.phase == "stepping" for m in said if isinstance(m, Stepped) for step in m.steps)
+    assert np.array_equal(pixels_of(said)["r1"], expected)
+
+
+def test_with_a_checkpoint_of_something_else_it_begins_anew(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, seed=5)]))
+    run(engine, steps=3)
+    path = saved_paths(engine)["r1"]
+    expected = render(family, tmp_path, [order(family)])
+    said = render(family, tmp_path, [with_checkpoint(order(family), path)])
+    assert np.array_equal(pixels_of(said)["r1"], pixels_of(expected)["r1"])
+    assert [message.first_step for message in said if isinstance(message, Rendered)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler"), [("sana", "dpm++-2m"), ("sana", "heun"), ("sprint", "scm"), ("wan", "unipc")]
+)
+def test_a_draft_is_shown_and_going_on_from_it_gives_the_undivided_render(
+    name: str, sampler: str, tmp_path: Path
+) -> None:
+    # Given a render that was never divided,
+    family = tiny_family(name)
+    steps = {"num_inference_steps": 4, "sampler": sampler}
+    expected = pixels_of(render(family, tmp_path, [order(family, **steps)]))["r1"]
+    # when it stops at its second step, a neighbour not,
+    orders = [order(family, stop_at_step=2, **steps), order(family, "neighbour", **steps)]
+    said = render(family, tmp_path, orders)
+    # then the neighbour is rendered and the draft is a picture of its own,
+    assert pixels_of(said).keys() == {"neighbour"}
+    draft = next(message for message in said if isinstance(message, Drafted))
+    assert (draft.step, draft.steps) == ((4, 7) if sampler == "heun" else (2, 4))
+    assert len(draft.trace) == draft.step
+    picture = np.load(draft.pixels_path)
+    assert picture.shape == expected.shape
+    assert not np.array_equal(picture, expected)
+    # and going on from it, in passes of the same sizes, gives what was never divided.
+    alone = render(family, tmp_path, [order(family, stop_at_step=2, **steps)])
+    draft = next(message for message in alone if isinstance(message, Drafted))
+    said = render(tiny_family(name), tmp_path, [with_checkpoint(orders[0], draft.checkpoint_path)])
+    assert np.array_equal(pixels_of(said)["r1"], expected)
+    assert [message.first_step for message in said if isinstance(message, Rendered)] == [draft.step]
+
+
+def test_a_draft_that_is_dropped_leaves_no_file(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, stop_at_step=1)]))
+    run(engine, steps=2)
+    assert list(tmp_path.iterdir())
+    engine.drop("r1")
+    run(engine)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_draft_whose_state_cannot_be_kept_is_no_fault_of_the_render(family: Family, tmp_path: Path) -> None:
+    said = render_in(tmp_path / "gone", family, stop_at_step=1)
+    assert [message.blame for message in said if isinstance(message, RenderFailed)] == [False]
+
+
+def render_in(spool: Path, family: Family, **changes: Any) -> list[FromEngine]:
+    engine = Engine(family, spool)
+    engine.admit(batch([order(family, **changes)]))
+    return run(engine)

@@ -1,0 +1,61 @@
+"""What a file says of how it was made: A1111's text and our JSON, in the place that each format has for them.
+
+PNG has text chunks. WebP, AVIF and JPEG have EXIF, whose UserComment is where other tools look for the text, and XMP,
+where our JSON goes. GIF has a comment, MP4 a comment and a description.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+import farm
+
+#: What one segment of a JPEG may hold, its header taken off.
+JPEG_EXIF_BYTES = 65_527
+JPEG_XMP_BYTES = 65_504
+_EXIF_IFD, _USER_COMMENT, _SOFTWARE = 0x8769, 0x9286, 0x0131  # tags of EXIF 2.3
+_NAMESPACE = "urn:latent-farm:recipe:1"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The text for people and other tools, and the whole of it as a JSON document."""
+
+    text: str
+    document: dict[str, Any]
+
+    @property
+    def json(self) -> str:
+        """The document, always in the same order."""
+        return json.dumps(self.document, ensure_ascii=False, sort_keys=True)
+
+    def png_chunks(self) -> PngInfo:
+        """iTXt chunks: `parameters`, as A1111 names it, and `latent-farm`."""
+        chunks = PngInfo()
+        chunks.add_itxt("parameters", self.text)
+        chunks.add_itxt("latent-farm", self.json)
+        return chunks
+
+    def exif(self) -> bytes:
+        """EXIF with the text as UserComment in UTF-16, in the order of bytes that readers of A1111's files take."""
+        exif = Image.Exif()
+        exif.endian = ">"
+        exif[_SOFTWARE] = f"latent-farm {farm.__version__}"
+        exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + self.text.encode("utf-16-be")
+        return exif.tobytes()
+
+    def xmp(self) -> bytes:
+        """An XMP packet: the text as dc:description, the JSON as recipe in a namespace of ours."""
+        return (
+            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+            '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            f'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:farm="{_NAMESPACE}">'
+            f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(self.text)}</rdf:li></rdf:Alt>'
+            f"</dc:description><farm:recipe>{escape(self.json)}</farm:recipe>"
+            '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+        ).encode()

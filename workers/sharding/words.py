@@ -1,0 +1,66 @@
+"""What rank 0 and the other ranks of a group say to each other, pickled over a socket pair."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from farm.catalog.schema import Sharding
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where every rank finds the transformer, whose files rank 0 has checked."""
+
+    transformer: type[Any]  # its class in diffusers
+    folder: str  # of the pipeline
+    variant: str | None
+    dtype: torch.dtype
+    use_safetensors: bool | None  # as `from_pretrained` takes it
+    attention: str | None  # diffusers' backend; none: torch's own
+
+
+@dataclass(frozen=True)
+class Enlist:
+    """The first word of rank 0."""
+
+    rank: int
+    weights: Weights
+    sharding: Sharding
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The transformer is in memory; the rank can meet the others."""
+
+
+@dataclass(frozen=True)
+class Meet:
+    """All have loaded: make the process group, through a file that only this user can see."""
+
+    store: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The rank ends, because of this."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a tensor in a call."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Call:
+    """Arguments of the transformer, with a Slot wherever a tensor stands."""
+
+    args: Any
+    kwargs: Any
