@@ -36,7 +36,11 @@ class Decoding:
         self._dropped: set[int] = set()  # of these nobody wants to hear any more; by id()
         self._future: Future[list[Decoded]] | None = None
         self._thread = ThreadPoolExecutor(1, "decoding")
-        self._stream = torch.cuda.Stream(family.device) if beside and family.device.type == "cuda" else None
+        self._stream = (
+            torch.cuda.Stream(family.device)  # type: ignore[no-untyped-call]
+            if beside and family.device.type == "cuda"
+            else None
+        )
 
     @property
     def tracks(self) -> list[Track]:
@@ -69,7 +73,7 @@ class Decoding:
         """Let the thread decode the next few, if it has nothing to do and something waits."""
         if self._future is None and self._queue:
             self._flying = self._next()
-            ready = torch.cuda.Event() if self._stream is not None else None
+            ready = torch.cuda.Event() if self._stream is not None else None  # type: ignore[no-untyped-call]
             if ready is not None:
                 ready.record(torch.cuda.current_stream(self._family.device))
             self._future = self._thread.submit(self._decode, list(self._flying), ready)

@@ -189,8 +189,8 @@ def serve(line: Line, engine: "Engine") -> None:
             elif isinstance(message, ResumeRenders):
                 line.say(engine.resume(message.render_ids))
             elif isinstance(message, SaveCheckpoints):
-                for said in engine.save_checkpoints(message.render_ids):
-                    line.say(said)
+                for saved in engine.save_checkpoints(message.render_ids):
+                    line.say(saved)
             message = line.hear(0)
         for said in engine.step():
             line.say(said)

@@ -53,8 +53,8 @@ def _each(track: Track, move: Callable[[Tensor], Tensor]) -> None:
     """
     sampler = {name: _moved(value, move) for name, value in vars(track.sampler).items()}
     values = {name: _moved(value, move) for name, value in vars(track).items() if name != "sampler"}
-    vars(track.sampler).update(sampler)
-    vars(track).update(values)
+    track.sampler.__dict__.update(sampler)
+    track.__dict__.update(values)
 
 
 def _moved(value: Any, move: Callable[[Tensor], Tensor]) -> Any:

@@ -43,6 +43,7 @@ class Previews:
         """Show a track whose latents are what the render is expected to become; nothing if that cannot be."""
         began = self._clock()
         self._shown[track.order.render_id] = began
+        learnt = self._family.colours.known  # the first time it learns, which takes many times as long
         try:
             data = encode_preview(self._family.preview(track), track)
         except Exception as error:
@@ -52,7 +53,8 @@ class Previews:
                 self._seconds = None  # a preview is worth no trouble
                 log.warning("no previews from here on", error=type(error).__name__, exc_info=error)
             return
-        self._cost = self._clock() - began
+        if learnt:
+            self._cost = self._clock() - began
         yield Previewed(track.order.render_id, track.order.attempt, track.step, track.steps, data)
 
     def learn(self, track: Track, pixels: Pixels) -> None:

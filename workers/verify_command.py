@@ -9,6 +9,7 @@ import typer
 from farm.client import FarmClient
 from farm.console.speaking import ExitCode, farm_at_hand, out, print_json, say
 from farm.errors import NotFound
+from farm.logs import configure_logging
 from farm.manifest import Manifest
 from farm.plugins import PluginMissing
 from workers.given_files import given_files
@@ -50,6 +51,7 @@ def verify(
     with farm_at_hand() as farm:
         manifest, stored = fetch_receipt(farm, render_id)
     settings = load_settings()
+    configure_logging(settings)  # to stderr: stdout is for the verdicts
     catalog = load_catalog(settings)
     entry = catalog.model(manifest.model.name)
     wanted = catalog.pool(pool) if pool is not None else catalog.held(entry.name)

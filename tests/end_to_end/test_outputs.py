@@ -56,7 +56,8 @@ def test_a_receipt_is_verified_and_a_job_is_shown_on_one_sheet(farm: RunningFarm
 
     sheet = tmp_path / "sheet.png"
     assert told_by(farm, "sheet", job.id, "--to", str(sheet), "--cell", "96").stdout.strip() == str(sheet)
-    width, height = Image.open(sheet).size
+    with Image.open(sheet) as picture:
+        width, height = picture.size
     assert width > 2 * 96
     assert height > 2 * 96
 

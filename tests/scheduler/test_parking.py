@@ -43,7 +43,14 @@ def test_nobody_is_set_aside_who_ends_with_the_next_pass_and_somebody_who_has_no
 
 @pytest.mark.parametrize(
     ("shared", "own", "parked"),
-    [(1.1, 1.0, False), (1.49, 1.0, False), (4.0, 1.0, True), (None, 1.0, False), (None, None, False), (1.0, None, True)],
+    [
+        (1.1, 1.0, False),
+        (1.49, 1.0, False),
+        (4.0, 1.0, True),
+        (None, 1.0, False),
+        (None, None, False),
+        (1.0, None, True),
+    ],
 )
 def test_who_can_join_does_so_unless_shared_passes_are_slow(
     shared: float | None, own: float | None, parked: bool

@@ -136,8 +136,8 @@ class Track:
         drawn = self.generator.get_state() if self._draws else None
 
         def put_back() -> None:
-            vars(self.sampler).update(sampler)
-            vars(self).update(own)
+            self.sampler.__dict__.update(sampler)
+            self.__dict__.update(own)
             if drawn is not None:
                 self.generator.set_state(drawn)
 
