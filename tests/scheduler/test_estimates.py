@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.catalog import Catalog, ModelEntry, load_catalog
-from farm.params import JobRequest, RenderParameters, Shape, resolve, shape_of
+from farm.params import JobRequest, RenderParameters, Shape, parameters_schema, resolve, shape_of
+from farm.params.base import PICTURES, InputRef
 from farm.settings import Settings
 from scheduler.estimates import forwards, gpu_seconds
 
@@ -14,9 +15,16 @@ MODELS = sorted(CATALOG.models)
 
 
 def parameters(entry: ModelEntry, **fields: object) -> RenderParameters:
-    """One render of the model, by its defaults but for `fields`."""
-    request = JobRequest.model_validate({"model": entry.name, "prompt": "a red circle", "seed": 1} | fields)
-    return resolve(request, entry, max_renders=1, draw_seed=lambda: 1).renders[0]
+    """One render of the model, by its defaults but for `fields`; from some picture where it needs one."""
+    pictures = dict.fromkeys(set(parameters_schema(entry)["required"]) & set(PICTURES), "a-picture")
+    body = {"model": entry.name, "prompt": "a red circle", "seed": 1} | pictures | fields
+    request = JobRequest.model_validate(body)
+    return resolve(request, entry, max_renders=1, draw_seed=lambda: 1, find_input=uploaded).renders[0]
+
+
+def uploaded(name: str) -> InputRef:
+    """A project that has every picture."""
+    return InputRef(id=name, key=f"inputs/{name}", sha256="0" * 64)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -2,7 +2,7 @@
 
 import shutil
 
-from huggingface_hub import scan_cache_dir
+from huggingface_hub import constants, scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
 
 from farm.catalog import ModelEntry
@@ -29,7 +29,7 @@ def remove(entry: ModelEntry, settings: Settings) -> int:
 def _remove_revision(repo: str, revision: str) -> int:
     """Blobs that another revision of the repository uses stay."""
     try:
-        cache = scan_cache_dir()
+        cache = scan_cache_dir(constants.HF_HUB_CACHE)
     except CacheNotFound:
         raise FetchFailed("there is no cache of the Hub on this machine (HF_HOME)") from None
     commits = [
