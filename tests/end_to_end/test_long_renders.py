@@ -12,21 +12,23 @@ from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
 from tests.waiting import eventually
 
 POOL = "wan-demo-local"
-ONLY_CLIPS = f"""pools:
+ONLY_CLIPS = f"""models:
+  wan-demo: {{limits: {{steps: [1, 200]}}}}
+pools:
   sana-demo-local: {{workers: 0, scaling: null}}
   sprint-demo-local: {{workers: 0, scaling: null}}
   {POOL}: {{scaling: {{minimum: 1, maximum: 1}}}}
 """
 CLIP = {"prompt": "a red circle moves right on a blue background", "seed": 7}
 #: Long enough on any machine to be caught in the middle.
-LONG = {"num_inference_steps": 50, "width": 128, "height": 128, "num_frames": 17, "sampler": "unipc"}
+LONG = {"num_inference_steps": 120, "width": 128, "height": 128, "num_frames": 17, "sampler": "unipc"}
 
 
 def settings_of(folder: Path) -> Settings:
     """Checkpoints come quickly, and there is time to store them before a worker leaves; one worker, of clips."""
     settings = quick_settings(folder)
     settings.catalog[0].write_text(ONLY_CLIPS)
-    return settings.model_copy(update={"checkpoint_seconds": 1.0, "preview_seconds": 0.3, "drain_seconds": 6.0})
+    return settings.model_copy(update={"checkpoint_seconds": 1.0, "preview_seconds": 0.3, "drain_seconds": 4.5})
 
 
 @pytest.fixture(scope="module")
