@@ -82,7 +82,10 @@ def test_a_clip_whose_worker_is_killed_goes_on_from_its_last_checkpoint(
 
     farm.client.wait(job.id, timeout=240)
     farm.assert_nothing_lost_or_doubled(job.id, renders=1)
-    assert [attempt.outcome for attempt in farm.attempts(job.id)] == ["lost", "done"]
+    # The autoscaler may have started another in the meantime, and then hands the clip over once more.
+    first, *between, last = [attempt.outcome for attempt in farm.attempts(job.id)]
+    assert (first, last) == ("lost", "done")
+    assert set(between) <= {"returned"}
     assert farm.file(farm.renders(job.id)[0].id, "output") == uninterrupted
 
 
