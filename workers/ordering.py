@@ -1,18 +1,21 @@
 """From a claimed render to what the engine is told, with the files that it needs fetched from storage."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import stamina
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from farm.catalog.adapters import AdapterEntry
 from farm.connections import Connections
 from farm.errors import NotFound, StorageDown
 from farm.storage import StoredFile
 from scheduler import checkpoints
 from scheduler.claims import ClaimedRender
+from workers.adapter_files import AdapterFiles
 from workers.inputs import Pictures
 from workers.protocol import RenderOrder
 
@@ -23,13 +26,16 @@ _FETCH_PATIENCE = 20.0
 
 
 class Ordering:
-    """Makes the orders of one worker. `spool`: the folder that it shares with its engine."""
+    """Makes the orders of one worker. `spool`: the folder that it shares with its engine; `adapters`: of its model."""
 
-    def __init__(self, connections: Connections, spool: Path) -> None:
+    def __init__(
+        self, connections: Connections, spool: Path, adapters: Mapping[str, AdapterEntry] = MappingProxyType({})
+    ) -> None:
         self._connections = connections
         self._spool = spool
         self._begun: dict[str, Path] = {}
         self._pictures = Pictures(connections.storage, spool / "pictures")
+        self._adapters = AdapterFiles(connections.storage, spool / "adapters", adapters)
 
     def begun(self, render_id: str) -> None:
         """The engine steps it: what it went on from is not needed any more."""
@@ -52,7 +58,8 @@ class Ordering:
             height=render.height,
             frames=render.frames,
             checkpoint=str(path) if path else None,
-            inputs=self._pictures.files_for(render.parameters, render.id),
+            inputs=self._pictures.files_for(render.parameters, render.id)
+            | self._adapters.files_for(render.parameters, render.id),
         )
 
     def _saved(self, render_ids: Sequence[str]) -> dict[str, StoredFile]:

@@ -86,7 +86,7 @@ class Worker:
             on_death=self._mourn,
             log=log_tail,
         )
-        self._ordering = Ordering(connections, self._spool)
+        self._ordering = Ordering(connections, self._spool, connections.catalog.model(self._pool.model).adapters)
         self._feeder = Feeder(
             connections,
             pool=pool,

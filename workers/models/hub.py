@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from huggingface_hub import constants, get_cached_repo_tree, snapshot_download
+from huggingface_hub import constants, get_cached_repo_tree, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
     CachedRepoTreeNotFoundError,
     EntryNotFoundError,
@@ -64,6 +64,15 @@ def fetch_from_hub(source: Source, *, local_only: bool = False) -> Fetched:
     except Exception as error:
         reason, cause = _explain(error, local_only), error
     raise FetchFailed(f"{source.repo} at revision {source.revision} could not be fetched: {reason}") from cause
+
+
+def fetch_file_from_hub(repo: str, revision: str, path: str) -> Path:
+    """One file of the revision, from the cache where it is there. Raises FetchFailed."""
+    try:
+        return Path(hf_hub_download(repo, path, revision=revision))
+    except Exception as error:
+        reason = _explain(error, local_only=False)
+        raise FetchFailed(f"{path} of {repo} at revision {revision} could not be fetched: {reason}") from error
 
 
 def _fetch(source: Source, local_only: bool) -> Fetched:

@@ -1,0 +1,58 @@
+"""LoRA files on the worker: uploaded ones from the bucket, the catalog's from a folder or the Hub, each checked."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farm.catalog.adapters import AdapterEntry
+from tests.workers.fake_hub import standing_in
+from tests.workers.test_inputs import Bucket
+from workers.adapter_files import AdapterFiles
+from workers.adapters import adapter_file
+
+WEIGHTS = b"a tiny LoRA"
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+
+
+def entry(sha256: str = SHA256, **source: Any) -> dict[str, AdapterEntry]:
+    body = {"name": "ink", "title": "Ink", "models": ["sana-demo"], "source": {**source, "sha256": sha256}}
+    return {"ink": AdapterEntry.model_validate(body)}
+
+
+def files(
+    folder: Path, entries: Mapping[str, AdapterEntry], bucket: Any = None, key: str | None = None
+) -> dict[str, str]:
+    adapter = {"name": "ink", "weight": 0.5, "sha256": SHA256, "key": key}
+    return AdapterFiles(bucket or Bucket(), folder / "adapters", entries).files_for({"loras": [adapter]}, "render")
+
+
+def test_an_uploaded_adapter_is_fetched_from_the_bucket(tmp_path: Path) -> None:
+    found = files(tmp_path, {}, Bucket(one=WEIGHTS), key="one")
+    assert Path(found[adapter_file(SHA256)]).read_bytes() == WEIGHTS
+    assert found[adapter_file(SHA256)].endswith(".safetensors")
+
+
+def test_an_adapter_of_the_catalog_is_read_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "ink.safetensors"
+    path.write_bytes(WEIGHTS)
+    assert files(tmp_path, entry(path=str(path))) == {adapter_file(SHA256): str(path)}
+
+
+def test_an_adapter_of_the_catalog_is_fetched_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with standing_in(monkeypatch, tmp_path) as hub:
+        hub.repository("someone/ink").commit({"ink.safetensors": WEIGHTS})
+        found = files(tmp_path, entry(repo="someone/ink", revision="main", file="ink.safetensors"))
+        assert Path(found[adapter_file(SHA256)]).read_bytes() == WEIGHTS
+        assert files(tmp_path, entry(repo="someone/none", revision="main", file="ink.safetensors")) == {}
+
+
+def test_what_is_gone_or_has_other_bytes_than_the_render_asks_for_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "ink.safetensors"
+    assert files(tmp_path, entry(path=str(path))) == {}
+    path.write_bytes(b"another LoRA")
+    assert files(tmp_path, entry(path=str(path))) == {}
+    assert files(tmp_path, {}) == {}
+    assert files(tmp_path, {}, Bucket(one=b"another LoRA"), key="one") == {}

@@ -1,0 +1,72 @@
+"""The LoRA files of renders, on this machine: the catalog's from the Hub or a folder, a project's from the bucket."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from farm.catalog.adapters import AdapterEntry, AdapterSource
+from farm.errors import NotFound, StorageDown
+from farm.params.base import ADAPTER_SUFFIX, AdapterRef
+from farm.storage import Storage
+from workers.adapters import adapter_file
+from workers.kept_files import KeptFiles
+from workers.models.files import FetchFailed
+
+log = structlog.get_logger(__name__)
+
+#: Uploaded ones in the folder: each has up to some hundred megabytes.
+MOST_KEPT = 50
+
+
+class AdapterFiles:
+    """The adapters of one worker. `entries`: the catalog's for its model; `folder` is its own, and is made here."""
+
+    def __init__(self, storage: Storage, folder: Path, entries: Mapping[str, AdapterEntry]) -> None:
+        self._kept = KeptFiles(storage, folder, suffix=ADAPTER_SUFFIX, most=MOST_KEPT)
+        self._entries = entries
+        self._checked: dict[str, Path] = {}  # sha256 → a file of the catalog that had it
+
+    def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
+        """Local files by `adapter_file`.
+
+        One that cannot be had whole is left out: the engine then refuses the render, and says which it lacks.
+        """
+        files: dict[str, str] = {}
+        for stored in parameters.get("loras") or []:
+            adapter = AdapterRef.model_validate(stored)
+            try:
+                files[adapter_file(adapter.sha256)] = str(self._file(adapter))
+            except (NotFound, StorageDown, FetchFailed, OSError, ValueError) as error:
+                log.warning("an adapter cannot be had", render=render_id, adapter=adapter.name, reason=str(error))
+        return files
+
+    def _file(self, adapter: AdapterRef) -> Path:
+        if adapter.key is not None:
+            return self._kept.file(adapter.key, adapter.sha256)
+        known = self._checked.get(adapter.sha256)
+        if known is not None and known.is_file():
+            return known
+        entry = self._entries.get(adapter.name)
+        if entry is None:
+            raise ValueError("the catalog of this worker does not hold it (any more)")
+        path = _fetch(entry.source)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != adapter.sha256:
+            raise ValueError(f"{path} has the sha256 {digest}, and the render asks for {adapter.sha256}")
+        self._checked[adapter.sha256] = path
+        return path
+
+
+def _fetch(source: AdapterSource) -> Path:
+    """The file of a catalog's adapter, fetched if it is not here. Raises FetchFailed."""
+    if source.path is not None:
+        if not source.path.is_file():
+            raise FetchFailed(f"there is no file {source.path} on this machine")
+        return source.path
+    from workers.models.hub import fetch_file_from_hub  # brings libraries that only few workers need
+
+    return fetch_file_from_hub(str(source.repo), str(source.revision), str(source.file))
