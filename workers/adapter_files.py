@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from farm.catalog.adapters import AdapterEntry, AdapterSource
-from farm.errors import NotFound, StorageDown
+from farm.errors import NotFound
 from farm.params.base import ADAPTER_SUFFIX, AdapterRef
 from farm.storage import Storage
 from workers.adapters import adapter_file
@@ -33,13 +33,14 @@ class AdapterFiles:
         """Local files by `adapter_file`.
 
         One that cannot be had whole is left out: the engine then refuses the render, and says which it lacks.
+        Raises StorageDown: that is not the render's fault.
         """
         files: dict[str, str] = {}
         for stored in parameters.get("loras") or []:
             adapter = AdapterRef.model_validate(stored)
             try:
                 files[adapter_file(adapter.sha256)] = str(self._file(adapter))
-            except (NotFound, StorageDown, FetchFailed, OSError, ValueError) as error:
+            except (NotFound, FetchFailed, OSError, ValueError) as error:
                 log.warning("an adapter cannot be had", render=render_id, adapter=adapter.name, reason=str(error))
         return files
 

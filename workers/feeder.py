@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import structlog
 
 from farm.connections import Connections
+from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from scheduler.claims import ClaimedRender
 from scheduler.curves import Shape
@@ -149,7 +150,14 @@ class Feeder:
 
     def _hand_over(self, batch: Batch, renders: Sequence[ClaimedRender]) -> int:
         """Send renders to the engine; they join what it renders at the next step. How many were sent."""
-        if renders and not self._link.send(RenderBatch(batch.claim.batch_id, self._ordering.orders(renders))):
+        if not renders:
+            return 0
+        try:
+            orders = self._ordering.orders(renders)
+        except StorageDown as error:
+            self._return(renders, f"What it starts from could not be fetched: {error}")
+            return 0
+        if not self._link.send(RenderBatch(batch.claim.batch_id, orders)):
             # It died between the claim and now: nobody has begun, so nobody is to blame.
             self._return(renders, "The engine was not running.")
             return 0

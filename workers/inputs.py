@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from farm.errors import NotFound, StorageDown
+from farm.errors import NotFound
 from farm.params.pictures import stored_pictures
 from farm.storage import Storage
 from workers.kept_files import KeptFiles
@@ -26,12 +26,13 @@ class Pictures:
     def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
         """Local files by the name of the parameter.
 
-        One that cannot be had whole is left out: the family then refuses the render, and says which it lacks.
+        One that is gone or not what was uploaded is left out: the family then refuses the render, and says which it
+        lacks. Raises StorageDown: that is not the render's fault.
         """
         files: dict[str, str] = {}
         for name, picture in stored_pictures(parameters).items():
             try:
                 files[name] = str(self._kept.file(picture.key, picture.sha256))
-            except (NotFound, StorageDown, OSError, ValueError) as error:
+            except (NotFound, OSError, ValueError) as error:
                 log.warning("a picture cannot be had", render=render_id, parameter=name, reason=str(error))
         return files

@@ -43,7 +43,10 @@ class Ordering:
             path.unlink(missing_ok=True)
 
     def orders(self, renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
-        """One for each. Those that were begun before go on from their newest checkpoint, if it can be had."""
+        """One for each. Those that were begun before go on from their newest checkpoint, if it can be had.
+
+        Raises StorageDown while a picture or an adapter that they need cannot be fetched.
+        """
         saved = self._saved([render.id for render in renders if render.attempt > 1])
         return [self._order(render, saved.get(render.id)) for render in renders]
 

@@ -1,6 +1,6 @@
 """What a worker feeds its engine: batches, joins, the next batch in time; with a scripted engine and real SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -9,14 +9,18 @@ from farm.accounts import create_project
 from farm.catalog import Catalog
 from farm.connections import Connections
 from farm.database import read, write
+from farm.errors import StorageDown
 from farm.settings import Settings
 from farm.tables import Attempt, BatchCurve, Job, Render
+from scheduler.claims import ClaimedRender
 from scheduler.curves import Shape
 from scheduler.lanes import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LANE, POOL, sign_on, submit_job
 from tests.waiting import eventually
 from tests.workers.scripted import ScriptedWorker
+from workers.ordering import Ordering
+from workers.protocol import RenderOrder
 
 __all__ = ["catalog", "clock"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -144,6 +148,27 @@ def test_what_was_claimed_ahead_goes_back_unblamed_when_something_more_urgent_co
         back = connection.execute(select(Attempt.outcome).where(Attempt.outcome.is_not(None))).scalars().all()
         blamed = connection.execute(select(Render.failures).where(Render.failures > 0)).all()
     assert set(back) == {"returned"}
+    assert blamed == []
+
+
+def test_renders_whose_pictures_cannot_be_fetched_now_go_back_unblamed_and_are_rendered_later(
+    worker: ScriptedWorker, connections: Connections, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordering, away = worker.feeder._ordering, [StorageDown("the store does not answer")]
+
+    def orders(renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
+        if away:
+            raise away.pop()
+        return Ordering.orders(ordering, renders)
+
+    monkeypatch.setattr(ordering, "orders", orders)
+    submit_job(connections, ada, 2)
+    with worker.working():
+        eventually(lambda: worker.engine.sent)
+    with read(connections.engine) as connection:
+        [first, *_] = connection.scalars(select(Attempt.reason).where(Attempt.outcome == "returned"))
+        blamed = connection.execute(select(Render.failures).where(Render.failures > 0)).all()
+    assert "the store does not answer" in first
     assert blamed == []
 
 
