@@ -26,7 +26,8 @@ def files(
     folder: Path, entries: Mapping[str, AdapterEntry], bucket: Any = None, key: str | None = None
 ) -> dict[str, str]:
     adapter = {"name": "ink", "weight": 0.5, "sha256": SHA256, "key": key}
-    return AdapterFiles(bucket or Bucket(), folder / "adapters", entries).files_for({"loras": [adapter]}, "render")
+    store: Any = bucket or Bucket()
+    return AdapterFiles(store, folder / "adapters", entries).files_for({"loras": [adapter]}, "render")
 
 
 def test_an_uploaded_adapter_is_fetched_from_the_bucket(tmp_path: Path) -> None:

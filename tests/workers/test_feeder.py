@@ -168,7 +168,7 @@ def test_renders_whose_pictures_cannot_be_fetched_now_go_back_unblamed_and_are_r
     with read(connections.engine) as connection:
         [first, *_] = connection.scalars(select(Attempt.reason).where(Attempt.outcome == "returned"))
         blamed = connection.execute(select(Render.failures).where(Render.failures > 0)).all()
-    assert "the store does not answer" in first
+    assert "the store does not answer" in str(first)
     assert blamed == []
 
 
