@@ -57,6 +57,11 @@ class Saved:
             setattr(track.sampler, name, self._unfold(value, getattr(track.sampler, name, None), track.latents))
         track.step = track.first_step = self.step
         track.trace = list(self.trace)
+        if track.stop is not None and track.step >= track.stop:
+            # Nobody has seen the draft yet, or the order would not ask for it any more.
+            if track.step > track.stop or "expected" not in self.tensors:
+                raise BadCheckpoint(f"the render stops after {track.stop} passes, and it holds no draft of that place")
+            track.expected = self.tensors["expected"].to(track.latents.device)
 
     def _unfold(self, value: Any, present: Any, latents: Tensor) -> Any:
         """An attribute of the sampler. What it remembers of former steps lies where the latents are; what it had from
@@ -79,8 +84,9 @@ def save(track: Track, path: Path, weights: str) -> None:
     no file can hold.
     """
     tensors = {"latents": track.latents, "generator": track.generator.get_state()}
-    if track.denoised is not None:
-        tensors["denoised"] = track.denoised
+    for name in ("denoised", "expected"):
+        if (tensor := getattr(track, name)) is not None:
+            tensors[name] = tensor
     state = {
         name: _fold(value, f"sampler.{name}", tensors)
         for name, value in vars(track.sampler).items()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 import torch
+from torch import Tensor
 
 from farm.errors import FarmError
 from farm.lifecycle import Phase
@@ -133,7 +134,7 @@ class Engine:
         saved = []
         for track in (*self._tracks.values(), *aside, *self._decoding.tracks):
             wanted = render_ids is None or track.order.render_id in render_ids
-            if wanted and track.step and track.draft is None and (path := self._spool.keep_state(track)):
+            if wanted and track.step and (path := self._spool.keep_state(track)):
                 order = track.order
                 yield Checkpointed(order.render_id, order.attempt, path, track.step, track.steps)
                 saved.append(order.render_id)
@@ -189,11 +190,13 @@ class Engine:
             else:
                 yield self._failed(order, "preparing it", error)
             return
+        yield Stepped([_progress(track)])
         if track.finished:
             self._decoding.put(track)
+        elif track.expected is not None:  # its worker went before its draft was settled
+            yield from self._stop(track, track.expected)
         else:
             self._tracks[order.render_id] = track
-        yield Stepped([_progress(track)])
 
     def _pass(self) -> Iterator[FromEngine]:
         """One transformer pass for the pass key that waited longest, then each track's own sampler step."""
@@ -224,15 +227,17 @@ class Engine:
         if track.finished:
             del self._tracks[track.order.render_id]
             self._decoding.put(track)
+        elif stops and expected is not None:
+            del self._tracks[track.order.render_id]
+            yield from self._stop(track, expected)
         elif expected is not None:
-            likeness = copy(track)  # the track itself goes on with what its sampler made
-            likeness.latents = expected
-            yield from self._stop(likeness) if stops else self._previews.make(likeness)
+            yield from self._previews.make(_likeness(track, expected))
 
-    def _stop(self, likeness: Track) -> Iterator[FromEngine]:
+    def _stop(self, track: Track, expected: Tensor) -> Iterator[FromEngine]:
         """Let go of a track that is to be looked at before it goes on: its state is kept, its likeness decoded."""
-        track = self._tracks.pop(likeness.order.render_id)
-        likeness.draft = self._spool.keep_state(track)
+        track.expected = expected  # kept too, for a worker that has to show it once more
+        likeness = _likeness(track, expected)
+        likeness.draft = self._spool.keep_draft(track)
         if likeness.draft is None:
             reason = "the spool folder took no checkpoint"
             yield self._failed(track.order, "stopping for a draft", None, reason, blame=False)
@@ -281,6 +286,13 @@ class Engine:
     def _leave(self, render_id: str) -> None:
         self._previews.forget(render_id)
         self._batches.leave(render_id)
+
+
+def _likeness(track: Track, expected: Tensor) -> Track:
+    """What is shown of a track; it goes on itself with what its sampler made."""
+    likeness = copy(track)
+    likeness.latents = expected
+    return likeness
 
 
 def _progress(track: Track) -> RenderStep:

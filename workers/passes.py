@@ -58,20 +58,25 @@ def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, l
     track, company = outcome.track, outcome.company
     started = time.perf_counter()
     timestep, sigma = track.schedule[track.step]
-    expected = family.estimate(track, prediction) if look_ahead else None
     put_back = track.remember()
     try:
-        family.advance(track, prediction)
+        expected = _advance(family, track, prediction, look_ahead)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         put_back()  # the sampler may have changed half of what it remembers
         free_memory(family.device)
-        family.advance(track, prediction)
+        expected = _advance(family, track, prediction, look_ahead)
     spent = outcome.seconds + time.perf_counter() - started
     guided = sum(member.guided for member in company)
     track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided))
     track.gpu_seconds += spent
     track.pass_seconds += spent * len(company)
     track.seconds["steps"] += spent
+    return expected
+
+
+def _advance(family: Family, track: Track, prediction: Tensor, look_ahead: bool) -> Tensor | None:
+    expected = family.estimate(track, prediction) if look_ahead else None
+    family.advance(track, prediction)
     return expected

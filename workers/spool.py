@@ -1,5 +1,6 @@
 """What the engine leaves in the spool folder for its parent: pixels, latents, checkpoints."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,19 @@ class Spool:
 
     def keep_state(self, track: Track) -> str | None:
         """Write the track's checkpoint; its path, or None where it could not be written (the log says why)."""
-        path = self._folder / f"{_name(track)}-{track.step}.checkpoint"
+        return self._keep(track, "checkpoint")
+
+    def keep_draft(self, track: Track) -> str | None:
+        """The same for a track that stops: a file of its own, which leaves with the draft."""
+        return self._keep(track, "draft")
+
+    def _keep(self, track: Track, suffix: str) -> str | None:
+        path = self._folder / f"{_name(track)}-{track.step}.{suffix}"
         try:
-            checkpoints.save(track, path, self._weights)
+            if track.draft is None:
+                checkpoints.save(track, path, self._weights)
+            else:  # the track holds what is decoded, and the file what goes on
+                shutil.copyfile(track.draft, path)
         except (OSError, TypeError) as error:
             log.warning("no checkpoint", render=track.order.render_id, error=type(error).__name__, reason=str(error))
             return None

@@ -24,7 +24,7 @@ from scheduler.control.finding import FoundJob, find_job
 from scheduler.control.moving import LockedRender, lock_renders, move, wake_flows
 from scheduler.control.releasing import ring_for
 from scheduler.doorbell import tell
-from scheduler.estimates.seed import passes_of
+from scheduler.estimates.seed import passes_of, passes_until
 
 #: Renders in one call: each is locked until all are written.
 MOST_KEPT = 500
@@ -60,9 +60,9 @@ class _Draft:
     @property
     def rest(self) -> float:
         """GPU-seconds from the draft to the end, as far as the first part tells."""
-        parameters, stop = self.parameters, self.parameters["stop_at_step"]
-        passes = passes_of(parameters["sampler"], parameters["num_inference_steps"])
-        return float(self.estimate * max(passes - stop, 0) / stop)
+        sampler = self.parameters["sampler"]
+        taken = passes_until(sampler, self.parameters["stop_at_step"])
+        return float(self.estimate * max(passes_of(sampler, self.parameters["num_inference_steps"]) - taken, 0) / taken)
 
 
 def keep_drafts(

@@ -64,13 +64,19 @@ def default_demand(entry: ModelEntry) -> Demand:
 
 def forwards(parameters: RenderParameters) -> int:
     """Passes through the transformer that the render's sampler needs for its steps, or until it stops for a choice."""
-    passes = passes_of(parameters.sampler, parameters.num_inference_steps)
-    return min(passes, parameters.stop_at_step or passes)
+    if parameters.stop_at_step is not None:
+        return passes_until(parameters.sampler, parameters.stop_at_step)
+    return passes_of(parameters.sampler, parameters.num_inference_steps)
 
 
 def passes_of(sampler: str, steps: int) -> int:
     """Passes through the transformer that so many steps of a sampler are."""
     return 2 * steps - 1 if sampler == "heun" else steps
+
+
+def passes_until(sampler: str, step: int) -> int:
+    """Passes through the transformer before a render stops after a step that is not its last."""
+    return 2 * step if sampler == "heun" else step
 
 
 def _megapixels(width: int, height: int, frames: int) -> float:

@@ -71,18 +71,20 @@ class TestDrafted:
         assert claim_some(connections) == []
         assert_books_are_right(connections, job)
 
+    @pytest.mark.parametrize(("sampler", "part"), [("dpm++-2m", 5 / 20), ("heun", 10 / 39)])
     def test_a_draft_costs_the_passes_up_to_its_step_and_what_is_kept_the_rest(
-        self, connections: Connections, project: str
+        self, connections: Connections, project: str, sampler: str, part: float
     ) -> None:
-        whole = job_row(connections, submit_job(connections, project, 2, num_inference_steps=20))["estimate"]
+        asked = {"num_inference_steps": 20, "sampler": sampler}
+        whole = job_row(connections, submit_job(connections, project, 2, **asked))["estimate"]
         settle_as(connections, claim_some(connections), Outcome.DONE)
-        job = drafted_job(connections, project, 2)
-        assert job_row(connections, job)["estimate"] == pytest.approx(whole * 5 / 20)
+        job = drafted_job(connections, project, 2, sampler=sampler)
+        assert job_row(connections, job)["estimate"] == pytest.approx(whole * part)
 
         keep_drafts(connections, job, ids_of(connections, job), project)
 
         assert job_row(connections, job)["estimate"] == pytest.approx(whole)
-        assert render_rows(connections, job)[0]["estimate"] == pytest.approx(whole / 2 * 15 / 20)
+        assert render_rows(connections, job)[0]["estimate"] == pytest.approx(whole / 2 * (1 - part))
 
     def test_a_worker_that_says_it_twice_is_heard_once(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1, stop_at_step=5)

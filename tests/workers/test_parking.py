@@ -195,9 +195,48 @@ def test_a_draft_is_shown_and_going_on_from_it_gives_the_undivided_render(
     # and going on from it, in passes of the same sizes, gives what was never divided.
     alone = render(family, tmp_path, [order(family, stop_at_step=2, **steps)])
     draft = next(message for message in alone if isinstance(message, Drafted))
-    said = render(tiny_family(name), tmp_path, [with_checkpoint(orders[0], draft.checkpoint_path)])
+    kept = order(family, **steps)  # who is kept is asked no more to stop
+    said = render(tiny_family(name), tmp_path, [with_checkpoint(kept, draft.checkpoint_path)])
     assert np.array_equal(pixels_of(said)["r1"], expected)
     assert [message.first_step for message in said if isinstance(message, Rendered)] == [draft.step]
+
+
+@pytest.mark.parametrize("name", ["sana", "sprint", "wan"])
+def test_a_draft_whose_worker_went_before_it_was_settled_is_shown_by_the_next_and_waits_for_the_choice(
+    name: str, tmp_path: Path
+) -> None:
+    # Given a render that has stopped, and whose draft waits for the VAE as its worker saves all it has,
+    steps = {"num_inference_steps": 4}
+    family = tiny_family(name)
+    whole = pixels_of(render(family, tmp_path, [order(family, **steps)]))["r1"]
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, stop_at_step=2, **steps)]))
+    run(engine, steps=3)
+    path = saved_paths(engine)["r1"]
+    [shown] = [np.load(message.pixels_path) for message in run(engine) if isinstance(message, Drafted)]
+    # when another worker is given what was saved, with the choice still to come,
+    second = tiny_family(name)
+    said = render(second, tmp_path, [with_checkpoint(order(second, stop_at_step=2, **steps), path)])
+    # then it takes no step, and shows what the first would have shown;
+    assert not [message for message in said if isinstance(message, Rendered)]
+    [draft] = [message for message in said if isinstance(message, Drafted)]
+    assert (draft.attempt, draft.step, draft.first_step, len(draft.trace)) == (2, 2, 2, 2)
+    assert np.array_equal(np.load(draft.pixels_path), shown)
+    # and going on from there gives the undivided render.
+    said = render(second, tmp_path, [with_checkpoint(order(second, **steps), draft.checkpoint_path)])
+    assert np.array_equal(pixels_of(said)["r1"], whole)
+
+
+def test_with_a_checkpoint_beyond_its_draft_it_begins_anew_rather_than_pass_the_choice(
+    family: Family, tmp_path: Path
+) -> None:
+    for taken in (2, 3):
+        engine = Engine(family, tmp_path)
+        engine.admit(batch([order(family)]))
+        run(engine, steps=1 + taken)
+        path = saved_paths(engine)["r1"]
+        said = render(family, tmp_path, [with_checkpoint(order(family, stop_at_step=2), path)])
+        assert [(m.step, m.first_step) for m in said if isinstance(m, Drafted)] == [(2, 0)]
 
 
 def test_a_draft_that_is_dropped_leaves_no_file(family: Family, tmp_path: Path) -> None:

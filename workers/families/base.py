@@ -88,6 +88,7 @@ class Track:
     step: int = 0  # the next to be taken
     denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
     first_step: int = 0  # where its checkpoint was; what was spent before is not counted here again
+    expected: Tensor | None = None  # where it stopped for a choice: the latents that the end was expected to have
     draft: str | None = None  # its checkpoint, where this is what is decoded of a track that stopped for a choice
     trace: list[StepTrace] = field(default_factory=list)
     gpu_seconds: float = 0.0
@@ -122,12 +123,12 @@ class Track:
 
     @property
     def stop(self) -> int | None:
-        """The forward pass after which it stops for a draft, and not if it began there or beyond."""
+        """The forward pass after which it stops for a draft; none once the choice is made, which the order says."""
         asked: int | None = getattr(self.parameters, "stop_at_step", None)
         if asked is None:
             return None
         passes = asked * getattr(self.sampler, "order", 1)  # heun takes two for a step
-        return passes if self.first_step < passes < self.steps else None
+        return passes if passes < self.steps else None
 
     def remember(self) -> Callable[[], None]:
         """What puts the track back to where it is now, whatever a step that failed half-way has changed."""
