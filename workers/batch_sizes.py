@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from farm.catalog.schema import PoolEntry
+from farm.catalog.pool import PoolEntry
 from farm.connections import Connections
 from farm.database import read, write
 from scheduler.capacity import CurvePoint, batch_size, pass_seconds

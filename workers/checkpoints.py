@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from workers.families.base import Track
+from workers.families.track import Track
 from workers.protocol import EngineFacts, RenderOrder, StepTrace
 
 FORMAT = 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from farm.catalog.schema import PoolEntry
+from farm.catalog.pool import PoolEntry
 
 #: Class of a transformer → of its repeated blocks, where diffusers does not say itself.
 _BLOCKS = {"SanaTransformer2DModel": ["SanaTransformerBlock"]}

@@ -12,7 +12,8 @@ from contextlib import nullcontext
 import torch
 
 from workers.companies import Outcome, in_company, is_out_of_memory
-from workers.families.base import Family, Pixels, Track
+from workers.families.base import Family
+from workers.families.track import Pixels, Track
 
 #: Pixels (width x height x frames) decoded in one go, about a step's time on the hardware that fits the
 #: model.

@@ -17,7 +17,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from workers.families.base import Embeddings, Family, Prepared
+from workers.families.base import Family, Prepared
+from workers.families.track import Embeddings
 from workers.protocol import EngineFacts
 
 log = structlog.get_logger(__name__)

@@ -25,7 +25,8 @@ from workers.companies import (
     is_out_of_memory,
 )
 from workers.decoding import Decoded, Decoding
-from workers.families.base import Family, Track
+from workers.families.base import Family
+from workers.families.track import Track
 from workers.parked import Aside, put_aside
 from workers.passes import Passes, take_step
 from workers.previews import Previews

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from workers.families.base import Family, Track
+from workers.families.base import Family
+from workers.families.track import Track
 
 
 def save_latents(family: Family, track: Track, path: Path) -> None:

@@ -13,7 +13,8 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from farm.catalog.schema import ModelEntry, PoolEntry, Sharding
+from farm.catalog.pool import PoolEntry, Sharding
+from farm.catalog.schema import ModelEntry
 from workers.compiling import CompilingFailed
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable

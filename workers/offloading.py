@@ -10,7 +10,8 @@ import torch
 from accelerate.utils import send_to_device
 from torch import nn
 
-from farm.catalog.schema import ModelEntry, PoolEntry
+from farm.catalog.pool import PoolEntry
+from farm.catalog.schema import ModelEntry
 
 _HOST = torch.device("cpu")
 

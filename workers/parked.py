@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workers.families.base import Track
+from workers.families.track import Track
 from workers.protocol import RenderOrder
 
 

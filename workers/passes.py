@@ -6,7 +6,8 @@ from collections.abc import Collection, Hashable, Iterator
 from torch import Tensor
 
 from workers.companies import Outcome, free_memory, in_company, is_out_of_memory
-from workers.families.base import Family, Track
+from workers.families.base import Family
+from workers.families.track import Track
 from workers.protocol import MemoryFits, StepTrace
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from farm.catalog.schema import ModelEntry, PoolEntry, Quantization
+from farm.catalog.pool import PoolEntry, Quantization
+from farm.catalog.schema import ModelEntry
 
 
 class PrecisionFailed(ValueError):

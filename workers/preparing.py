@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from farm.catalog.schema import ModelEntry, PoolEntry
+from farm.catalog.pool import PoolEntry
+from farm.catalog.schema import ModelEntry
 from workers.compiling import choose_attention, compile_blocks
 from workers.offloading import place_rest, place_text_encoder, place_transformer
 from workers.precision import cast_layers

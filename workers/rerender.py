@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from farm.manifest import Manifest, StepFacts, summary_line
-from workers.families.base import Family, Pixels, Track
+from workers.families.base import Family
+from workers.families.track import Pixels, Track
 from workers.loading import Loaded
 from workers.outputs import EncodedFile, encode_output
 from workers.plugins import post_process

@@ -8,7 +8,8 @@ import structlog
 from safetensors import SafetensorError
 
 from workers import checkpoints
-from workers.families.base import Family, Pixels, Track
+from workers.families.base import Family
+from workers.families.track import Pixels, Track
 from workers.latents import save_latents
 from workers.protocol import Drafted, Rendered
 

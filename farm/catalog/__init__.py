@@ -6,7 +6,9 @@ environments: {NAME: …}      overlays, in any file     FARM_CATALOG__…      
 
 from farm.catalog.adapters import AdapterEntry
 from farm.catalog.loading import Catalog, load_catalog
-from farm.catalog.schema import KubernetesScale, Limits, ModelEntry, PoolEntry, Scaling, Sharding, SizeShift, Source
+from farm.catalog.pool import KubernetesScale, PoolEntry, Scaling, Sharding
+from farm.catalog.schema import Limits, ModelEntry, SizeShift
+from farm.catalog.source import Source
 
 __all__ = [
     "AdapterEntry",

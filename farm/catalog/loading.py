@@ -12,7 +12,8 @@ from farm.catalog.entry import Entry
 from farm.catalog.known import ABILITIES, known_families, known_samplers
 from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
-from farm.catalog.schema import Defaults, ModelEntry, PoolEntry
+from farm.catalog.pool import PoolEntry
+from farm.catalog.schema import Defaults, ModelEntry
 from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool
 from farm.nearest import did_you_mean
 from farm.settings import Settings

@@ -21,7 +21,8 @@ from farm.params import JobRequest, resolve, shape_of
 from farm.settings import load_settings
 from tests.benchmarks.report import Report
 from workers.engine import Engine
-from workers.families.base import Family, Pixels, Track
+from workers.families.base import Family
+from workers.families.track import Pixels, Track
 from workers.loading import load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
 

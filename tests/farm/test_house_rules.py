@@ -7,7 +7,8 @@ import pytest
 
 from farm.catalog import load_catalog
 from farm.catalog.known import known_families
-from farm.catalog.schema import KubernetesScale, Limits, ModelEntry, PoolEntry, Scaling
+from farm.catalog.pool import KubernetesScale, PoolEntry, Scaling
+from farm.catalog.schema import Limits, ModelEntry
 from farm.commands.config import MASK, _plain
 from farm.errors import FarmError, every_error
 from farm.params.families import FAMILIES

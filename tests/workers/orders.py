@@ -17,8 +17,9 @@ from tests.workers import tiny_pipelines
 from tests.workers.pictures import picture_file, picture_ref
 from workers.engine import Engine
 from workers.families import find_family
-from workers.families.base import Family, Pixels, Track
+from workers.families.base import Family
 from workers.families.sana import SanaFamily
+from workers.families.track import Pixels, Track
 from workers.loading import load
 from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
 from workers.samplers import build_sampler, is_stochastic

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from farm.catalog import Catalog
-from farm.catalog.schema import PoolEntry
+from farm.catalog.pool import PoolEntry
 from farm.connections import Connections
 from farm.settings import Settings
 from scheduler.curves import Shape

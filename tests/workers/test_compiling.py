@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from farm.catalog.schema import PoolEntry
+from farm.catalog.pool import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.families.base import Family

@@ -12,7 +12,8 @@ import torch
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.embeddings import EmbeddingCache
-from workers.families.base import Embeddings, Family, Prepared
+from workers.families.base import Family, Prepared
+from workers.families.track import Embeddings
 from workers.loading import Loaded, load
 
 Folders = Callable[[str], Path]

@@ -1,7 +1,7 @@
 """Memory that runs out: while a render begins, in a pass, in a sampler's own step, while decoding. No step is lost."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,38 +9,16 @@ import pytest
 import torch
 
 from tests.workers.orders import batch, order, pixels_of, render, run, tiny_family
+from tests.workers.trouble import batch_sizes, failures, trouble
 from workers.engine import Engine
-from workers.families.base import Family, Track
-from workers.protocol import FromEngine, MemoryFits, Rendered, RenderFailed
+from workers.families.base import Family
+from workers.families.track import Track
+from workers.protocol import MemoryFits, Rendered
 
 
 @pytest.fixture
 def family() -> Family:
     return tiny_family("sana")
-
-
-def trouble(family: Family, part: str, raised: Callable[[Sequence[Track]], Exception | None]) -> None:
-    """Make one part of the family raise where `raised` gives an error for the tracks it is called with."""
-    real = getattr(family, part)
-
-    def troubled(tracks: Sequence[Track]) -> Any:
-        if error := raised(tracks):
-            raise error
-        return real(tracks)
-
-    setattr(family, part, troubled)
-
-
-def failures(said: Sequence[FromEngine]) -> dict[str, RenderFailed]:
-    return {message.render_id: message for message in said if isinstance(message, RenderFailed)}
-
-
-def batch_sizes(said: Sequence[FromEngine]) -> dict[str, list[int]]:
-    return {
-        message.render_id: [step.batch_size for step in message.trace]
-        for message in said
-        if isinstance(message, Rendered)
-    }
 
 
 def test_out_of_memory_splits_the_pass_and_is_remembered(family: Family, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from tests.workers.orders import (
     watch_latents,
 )
 from workers.engine import Engine
-from workers.families.base import Family, Refused, guide
+from workers.families.base import Family, Refused
+from workers.families.rows import guide
 from workers.loading import load
 from workers.protocol import Rendered, RenderFailed, RenderOrder, Stepped
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from farm.catalog.schema import PoolEntry
+from farm.catalog.pool import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.families.base import Family

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from farm.catalog import load_catalog
-from farm.catalog.schema import PoolEntry
+from farm.catalog.pool import PoolEntry
 from farm.errors import CatalogError
 from farm.settings import Settings
 from tests.workers import tiny_pipelines

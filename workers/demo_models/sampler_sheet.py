@@ -18,7 +18,8 @@ from PIL import Image
 from farm.catalog import load_catalog
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import Settings
-from workers.families.base import Family, Pixels
+from workers.families.base import Family
+from workers.families.track import Pixels
 from workers.loading import load
 from workers.protocol import RenderOrder
 

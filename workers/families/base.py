@@ -7,14 +7,12 @@ gives, bit for bit, what the pipeline's own `__call__` gives.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
@@ -22,15 +20,14 @@ from farm.params import RenderParameters, Shape, parse_parameters
 from farm.params.dividing import division_fault
 from workers.adapters import Adapters, adapters_of
 from workers.families.colours import LatentColours
-from workers.protocol import RenderOrder, StepTrace
-from workers.samplers import Sampler, build_sampler, takes_generator
+from workers.families.track import Embeddings, Pixels, Track
+from workers.protocol import RenderOrder
+from workers.samplers import Sampler, build_sampler
 
 if TYPE_CHECKING:
     from workers.checkpoints import Saved
     from workers.embeddings import EmbeddingCache
 
-#: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
-Pixels = NDArray[np.uint8]
 #: Latent positions, and latent frames, from which colours are learnt where nothing has been decoded yet.
 _CORNER, _CORNER_FRAMES = 16, 2
 
@@ -54,101 +51,6 @@ class Prepared:
     def guided(self) -> bool:
         """Whether classifier-free guidance runs the transformer a second time, as diffusers decides it."""
         return self.parameters.guidance_scale > 1.0
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """What the text encoder made of one render's prompts, each encoded alone and padded to the model's
-    constant.
-
-    text and negative are (1, tokens, width); the masks (1, tokens) or None; negative is None without
-    guidance.
-    """
-
-    text: Tensor
-    mask: Tensor | None = None
-    negative: Tensor | None = None
-    negative_mask: Tensor | None = None
-
-
-@dataclass
-class Track:
-    """A render inside the engine: everything that belongs to it alone, so that tracks can join, leave and
-    wait.
-    """
-
-    order: RenderOrder
-    parameters: RenderParameters
-    guided: bool
-    embeddings: Embeddings
-    sampler: Sampler  # its own: samplers remember former steps
-    generator: torch.Generator
-    timesteps: Tensor  # (steps,), on the device
-    latents: Tensor  # (1, channels, …), float32
-    step: int = 0  # the next to be taken
-    denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
-    first_step: int = 0  # where its checkpoint was; what was spent before is not counted here again
-    expected: Tensor | None = None  # where it stopped for a choice: the latents that the end was expected to have
-    draft: str | None = None  # its checkpoint, where this is what is decoded of a track that stopped for a choice
-    trace: list[StepTrace] = field(default_factory=list)
-    gpu_seconds: float = 0.0
-    pass_seconds: float = 0.0  # wall, of all its passes so far, each for all of its rows
-    seconds: dict[str, float] = field(default_factory=dict)
-    #: What the model sees beside latents and prompts, made from the render's pictures; by name, on the device.
-    conditions: dict[str, Tensor] = field(default_factory=dict)
-    #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
-    schedule: list[tuple[float, float | None]] = field(init=False)
-    _draws: bool = field(init=False)  # whether the sampler takes the generator
-
-    def __post_init__(self) -> None:
-        self._draws = takes_generator(self.sampler)
-        times = self.timesteps.tolist()
-        sigmas = getattr(self.sampler, "sigmas", None)
-        self.schedule = list(zip(times, [None] * len(times) if sigmas is None else sigmas.tolist(), strict=False))
-
-    @property
-    def steps(self) -> int:
-        """Forward passes in all; second-order samplers (heun) take more than `num_inference_steps`."""
-        return len(self.schedule)
-
-    @property
-    def finished(self) -> bool:
-        """Whether only decoding is left."""
-        return self.step >= self.steps
-
-    @property
-    def solitude(self) -> str | None:
-        """What keeps a deterministic render apart from all others, whichever batch they came with."""
-        return self.order.render_id if self.parameters.deterministic else None
-
-    @property
-    def stop(self) -> int | None:
-        """The forward pass after which it stops for a draft; none once the choice is made, which the order says."""
-        asked: int | None = getattr(self.parameters, "stop_at_step", None)
-        if asked is None:
-            return None
-        passes = asked * getattr(self.sampler, "order", 1)  # heun takes two for a step
-        return passes if passes < self.steps else None
-
-    def remember(self) -> Callable[[], None]:
-        """What puts the track back to where it is now, whatever a step that failed half-way has changed."""
-        lists = {name: list(value) for name, value in vars(self.sampler).items() if isinstance(value, list)}
-        sampler, own = vars(self.sampler) | lists, dict(vars(self))
-        drawn = self.generator.get_state() if self._draws else None
-
-        def put_back() -> None:
-            self.sampler.__dict__.update(sampler)
-            self.__dict__.update(own)
-            if drawn is not None:
-                self.generator.set_state(drawn)
-
-        return put_back
-
-    def sample(self, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
-        """The sampler's step from the present latents, drawing from the render's own generator if it draws."""
-        extra = {"generator": self.generator} if self._draws else {}
-        sampled: tuple[Tensor, ...] = self.sampler.step(prediction, timestep, self.latents, return_dict=False, **extra)
-        return sampled
 
 
 class Family(ABC):
@@ -279,46 +181,3 @@ class Family(ABC):
     def new_generator(self, prepared: Prepared) -> torch.Generator:
         """On the CPU, whatever the device: the same seed then draws the same latents everywhere."""
         return torch.Generator("cpu").manual_seed(prepared.parameters.seed)
-
-
-def guide(unguided: Tensor, guided: Tensor, scales: Sequence[float]) -> Tensor:
-    """Classifier-free guidance with a scale for each row of (rows, channels, …).
-
-    Rounds as the pipelines do: they multiply by a Python number, which keeps float32 precision inside a
-    bfloat16 product, while a float32 vector would promote the sum and a bfloat16 one would round the scale
-    itself.
-    """
-    factors = torch.tensor(list(scales), dtype=torch.float32, device=guided.device)
-    difference = (guided - unguided).float()
-    return unguided + (factors.view(-1, *[1] * (guided.dim() - 1)) * difference).to(guided.dtype)
-
-
-def guide_tracks(tracks: Sequence[Track], conditional: Tensor, unconditional: Tensor | None) -> list[Tensor]:
-    """Apply guidance to those tracks that have it, which come first.
-
-    conditional holds a row for each track, unconditional one for each guided track.
-    """
-    scales = [track.parameters.guidance_scale for track in tracks if track.guided]
-    predictions = conditional
-    if unconditional is not None and scales:
-        guided = guide(unconditional, conditional[: len(scales)], scales)
-        rest = conditional[len(scales) :]
-        predictions = torch.cat([guided, rest]) if len(rest) else guided
-    return list(torch.split(predictions, 1))
-
-
-def rows_of(parts: Iterable[Tensor | None]) -> Tensor:
-    """One tensor of all rows. Raises ValueError where a track lacks what the pass needs."""
-    rows = []
-    for part in parts:
-        if part is None:
-            raise ValueError("a track lacks an embedding or mask that this pass needs")
-        rows.append(part)
-    return torch.cat(rows)
-
-
-def to_uint8(values: NDArray[np.float32]) -> Pixels | None:
-    """Floats in 0…1 to bytes, rounded as diffusers' `numpy_to_pil` does; None where any is not a number."""
-    if not np.isfinite(values).all():
-        return None
-    return (values * 255).round().astype(np.uint8)

@@ -6,7 +6,8 @@ import torch
 from diffusers import AutoencoderKLLTX2Video, AutoencoderKLWan
 from torch import Tensor
 
-from workers.families.base import Pixels, to_uint8
+from workers.families.rows import to_uint8
+from workers.families.track import Pixels
 
 
 def decode_clips(pipeline: Any, latents: Tensor) -> list[Pixels | None]:

@@ -14,17 +14,9 @@ from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import ASPECT_RATIO_
 from diffusers.pipelines.sana.pipeline_sana import ASPECT_RATIO_4096_BIN
 from torch import Tensor
 
-from workers.families.base import (
-    Embeddings,
-    Family,
-    Pixels,
-    Prepared,
-    Refused,
-    Track,
-    guide_tracks,
-    rows_of,
-    to_uint8,
-)
+from workers.families.base import Family, Prepared, Refused
+from workers.families.rows import guide_tracks, rows_of, to_uint8
+from workers.families.track import Embeddings, Pixels, Track
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
 _BIN_TABLES = {

@@ -7,9 +7,10 @@ import torch
 from diffusers import SanaControlNetPipeline
 from torch import Tensor
 
-from workers.families.base import Embeddings, Prepared, Track
+from workers.families.base import Prepared
 from workers.families.pictures import picture_of
 from workers.families.sana import SanaFamily
+from workers.families.track import Embeddings, Track
 
 
 class SanaControlNetFamily(SanaFamily):

@@ -7,10 +7,11 @@ import torch
 from diffusers import SanaImageToVideoPipeline, SanaVideoPipeline
 from torch import Tensor
 
-from workers.families.base import Embeddings, Pixels, Prepared, Refused, Track
+from workers.families.base import Prepared, Refused
 from workers.families.clips import decode_clips
 from workers.families.pictures import picture_of
 from workers.families.sana import SanaFamily
+from workers.families.track import Embeddings, Pixels, Track
 
 _SIZE_MULTIPLE = 32  # the pipeline's own check
 

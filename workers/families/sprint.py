@@ -10,9 +10,11 @@ import torch
 from diffusers import SanaSprintPipeline
 from torch import Tensor
 
-from workers.families.base import Embeddings, Prepared, Refused, Track, rows_of
+from workers.families.base import Prepared, Refused
 from workers.families.pictures import picture_of
+from workers.families.rows import rows_of
 from workers.families.sana import SanaFamily
+from workers.families.track import Embeddings, Track
 from workers.samplers import Sampler
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__

@@ -10,18 +10,10 @@ from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
-from workers.families.base import (
-    Embeddings,
-    Family,
-    Pixels,
-    Prepared,
-    Refused,
-    Track,
-    Unsuitable,
-    guide_tracks,
-    rows_of,
-)
+from workers.families.base import Family, Prepared, Refused, Unsuitable
 from workers.families.clips import decode_clips
+from workers.families.rows import guide_tracks, rows_of
+from workers.families.track import Embeddings, Pixels, Track
 
 
 class WanFamily(Family):

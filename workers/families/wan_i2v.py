@@ -8,8 +8,10 @@ from diffusers import WanImageToVideoPipeline
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
-from workers.families.base import Prepared, Track, Unsuitable, rows_of
+from workers.families.base import Prepared, Unsuitable
 from workers.families.pictures import picture_of
+from workers.families.rows import rows_of
+from workers.families.track import Track
 from workers.families.wan import WanFamily
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from filelock import FileLock
 
-from farm.catalog.schema import Source
+from farm.catalog.source import Source
 from farm.errors import NotFound, StorageDown
 from farm.settings import Settings
 from farm.storage import Storage, StoredVersion

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.catalog.schema import LockedFile
+from farm.catalog.source import LockedFile
 from workers.models.files import Fetched, ModelFile
 from workers.weights import hash_files
 

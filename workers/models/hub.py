@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from farm.catalog.schema import Source
+from farm.catalog.source import Source
 from workers.models.files import Fetched, FetchFailed, ModelFile
 from workers.models.room import check_room
 from workers.models.selection import INDEX, component_names, select

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from farm.catalog.schema import ModelEntry, Quantization
+from farm.catalog.pool import Quantization
+from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest
 from farm.params.sizes import Shape, rendered_shape
 from workers.plans.activity import Activity, measure

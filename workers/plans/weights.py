@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 from torch import nn
 
-from farm.catalog.schema import Quantization
+from farm.catalog.pool import Quantization
 
 #: Quantization → (bytes of a weight, bytes of scales for each output row, weights that share one more scale of so
 #: many bytes). nf4: one float32 for each 64 weights; nvfp4: one float8 for each 16.

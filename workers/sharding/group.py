@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 import torch
 
-from farm.catalog.schema import Sharding
+from farm.catalog.pool import Sharding
 from workers.protocol import GROUP_LOST
 from workers.sharding import ShardingFailed
 from workers.sharding.rank import meet_others

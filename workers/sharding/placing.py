@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from farm.catalog.schema import ModelEntry, PoolEntry, Sharding
+from farm.catalog.pool import PoolEntry, Sharding
+from farm.catalog.schema import ModelEntry
 from workers.compiling import choose_attention
 from workers.sharding import ShardingFailed
 from workers.sharding.group import RankGroup

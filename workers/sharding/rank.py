@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from diffusers.utils import logging as diffusers_logging
 
-from farm.catalog.schema import Sharding
+from farm.catalog.pool import Sharding
 from farm.logs import configure_logging
 from farm.settings import load_settings
 from workers.engine_process import belong_to_parent

@@ -13,7 +13,7 @@ from diffusers import ContextParallelConfig
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
-from farm.catalog.schema import Sharding
+from farm.catalog.pool import Sharding
 from workers.sharding import ShardingFailed
 
 

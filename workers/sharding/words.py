@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from farm.catalog.schema import Sharding
+from farm.catalog.pool import Sharding
 
 
 @dataclass(frozen=True)
