@@ -84,7 +84,8 @@ class Manifest(_Part):
 
 def summary_line(parameters: dict[str, Any], model: str) -> str:
     """The parameters as people paste them into other tools: the three-line text that A1111 writes into a PNG."""
-    lines = [str(parameters["prompt"])]
+    adapters = [f"<lora:{adapter['name']}:{adapter['weight']:g}>" for adapter in parameters.get("loras") or []]
+    lines = [" ".join([str(parameters["prompt"]), *adapters])]
     if parameters.get("negative_prompt"):
         lines.append(f"Negative prompt: {parameters['negative_prompt']}")
     fields = {

@@ -45,7 +45,9 @@ def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPic
     except InvalidRequest:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise _refused("is no picture that is taken here; send PNG, JPEG or WebP") from error
+        raise _refused(
+            "is no picture that is taken here; send PNG, JPEG or WebP (a LoRA: its .safetensors file)"
+        ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise for broken files
         raise _refused("is broken; save it again and send that") from error
     buffer = io.BytesIO()

@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     max_input_bytes: int = Field(20_000_000, ge=1_000)
+    max_adapter_bytes: int = Field(400_000_000, ge=1_000)
     max_input_pixels: int = Field(50_000_000, ge=1_000)
     max_renders_per_job: int = Field(10_000, ge=1, le=10_000)
     max_renders_per_stream: int = Field(1_000_000, ge=1, le=10_000_000)

@@ -114,9 +114,9 @@ def artifact_key(project_id: str, job_id: str, render_id: str, attempt: int, fil
     return f"projects/{project_id}/jobs/{job_id}/renders/{render_id}/{attempt}/{filename}"
 
 
-def input_key(project_id: str, input_id: str) -> str:
-    """Where an uploaded picture lies in the bucket."""
-    return f"{INPUTS}{project_id}/{input_id}.png"
+def input_key(project_id: str, input_id: str, suffix: str) -> str:
+    """Where an uploaded file lies in the bucket."""
+    return f"{INPUTS}{project_id}/{input_id}{suffix}"
 
 
 def checkpoint_name(step: int) -> str:

@@ -1,6 +1,6 @@
-"""Pictures that a project uploaded for its renders to start from: stored, listed, looked up, removed.
+"""Files that a project uploaded for its renders, pictures and adapters: stored, listed, looked up, removed.
 
-Only what `farm.pictures` made of them is stored. The file is stored before its row, and removed before it.
+Only what `farm.uploads` made of them is stored. The file is stored before its row, and removed before it.
 """
 
 import hashlib
@@ -17,28 +17,28 @@ from farm.lifecycle import ENDED
 from farm.params import InputRef, RenderParameters, Renders
 from farm.params.base import PICTURES
 from farm.params.pictures import FindInput
-from farm.pictures import CONTENT_TYPE, clean_picture
 from farm.storage import input_key
 from farm.tables import Input, Job, Render
+from farm.uploads import read_upload
 
 _NAME_CHARS = 200
 
 
 def add_input(connections: Connections, project_id: str, name: str, data: bytes) -> tuple[Any, bool]:
-    """Store a picture; its row, and whether it is new: the same pixels of a project are stored once.
+    """Store a picture or an adapter; its row, and whether it is new: what a project has already is stored once.
 
-    Raises TooLarge or InvalidRequest for what is no picture for this farm, StorageDown.
+    Raises TooLarge or InvalidRequest for what is neither for this farm, StorageDown.
     """
-    settings = connections.settings
-    picture = clean_picture(data, most_bytes=settings.max_input_bytes, most_pixels=settings.max_input_pixels)
-    digest = hashlib.sha256(picture.data).hexdigest()
+    upload = read_upload(name, data, connections.settings)
+    digest = hashlib.sha256(upload.data).hexdigest()
     with read(connections.engine) as connection:
         known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == digest)
         found = connection.execute(known.order_by(Input.id).limit(1)).one_or_none()
     if found is not None:
         return found, False
     input_id = new_id()
-    stored = connections.storage.put(input_key(project_id, input_id), picture.data, CONTENT_TYPE)
+    key = input_key(project_id, input_id, upload.suffix)
+    stored = connections.storage.put(key, upload.data, upload.content_type)
     row = {
         "id": input_id,
         "project_id": project_id,
@@ -48,8 +48,8 @@ def add_input(connections: Connections, project_id: str, name: str, data: bytes)
         "size": stored.size,
         "sha256": stored.sha256,
         "created_at": connections.clock(),
-        "width": picture.width,
-        "height": picture.height,
+        "width": upload.width,
+        "height": upload.height,
     }
     with write(connections.engine) as connection:
         connection.execute(insert(Input), row)
@@ -57,15 +57,19 @@ def add_input(connections: Connections, project_id: str, name: str, data: bytes)
         return find_input(connection, project_id, input_id), True
 
 
-def list_inputs(connection: Connection, project_id: str, *, after: str | None, limit: int) -> Sequence[Any]:
+def list_inputs(
+    connection: Connection, project_id: str, *, after: str | None, limit: int, only_pictures: bool = False
+) -> Sequence[Any]:
     """At most `limit` rows of the project, newest first, behind the id `after`."""
     behind = [] if after is None else [Input.id < after]
+    if only_pictures:
+        behind.append(Input.width.is_not(None))
     statement = select(*Input.__table__.c).where(Input.project_id == project_id, *behind)
     return connection.execute(statement.order_by(Input.id.desc()).limit(limit)).all()
 
 
 def find_input(connection: Connection, project_id: str, input_id: str) -> Any:
-    """The row of a picture of this project. Raises NotFound."""
+    """The row of a file of this project. Raises NotFound."""
     row = _look_up(connection, project_id, input_id)
     if row is None:
         raise NotFound(f"There is no input {input_id[:40]!r} that you may see.")
@@ -73,31 +77,31 @@ def find_input(connection: Connection, project_id: str, input_id: str) -> Any:
 
 
 def remove_input(connections: Connections, project_id: str, input_id: str) -> None:
-    """Remove a picture and its file.
+    """Remove an uploaded file.
 
-    Raises NotFound, StorageDown, and Conflict while a render that has not ended starts from it.
+    Raises NotFound, StorageDown, and Conflict while a render that has not ended needs it.
     """
     with read(connections.engine) as connection:
         row = find_input(connection, project_id, input_id)
-        waiting = count_users(connection, row.id, project_id) if row.used_at is not None else 0
+        waiting = count_users(connection, row, project_id) if row.used_at is not None else 0
     if waiting:
         renders = "1 render" if waiting == 1 else f"{waiting:,} renders"
-        raise Conflict(f"{renders} that have not ended start from input {row.id}; cancel them or wait for their end.")
+        raise Conflict(f"{renders} that have not ended need input {row.id}; cancel them or wait for their end.")
     connections.storage.delete([row.key])
     with write(connections.engine) as connection:
         connection.execute(delete(Input).where(Input.id == row.id))
 
 
-def count_users(connection: Connection, input_id: str, project_id: str) -> int:
-    """Renders of the project that have not ended and have this picture; reads those of its unfinished jobs."""
+def count_users(connection: Connection, row: Any, project_id: str) -> int:
+    """Renders of the project that have not ended and have this file; reads those of its unfinished jobs."""
     jobs = select(Job.id).where(Job.project_id == project_id, Job.finished_at.is_(None))
     waiting = Render.status.not_in([status.value for status in ENDED])
-    counted = select(func.count()).where(Render.job_id.in_(jobs), waiting, _has_picture(input_id))
+    counted = select(func.count()).where(Render.job_id.in_(jobs), waiting, _has_file(row))
     return connection.scalar(counted) or 0
 
 
 def finder(connections: Connections, project_id: str) -> FindInput:
-    """How the door looks up the pictures of a project; each is read once."""
+    """How the door looks up the files of a project; each is read once."""
     known: dict[str, InputRef | None] = {}
 
     def find(input_id: str) -> InputRef | None:
@@ -111,11 +115,11 @@ def finder(connections: Connections, project_id: str) -> FindInput:
 
 
 def mark_used(connection: Connection, renders: Iterable[RenderParameters], now: float) -> None:
-    """Note which pictures the renders that are being admitted start from."""
+    """Note which files the renders that are being admitted need."""
     each = (alike for alike, _ in renders.kinds()) if isinstance(renders, Renders) else renders
-    used = {picture.id for render in each for name in PICTURES if (picture := getattr(render, name, None)) is not None}
+    used = {key for render in each for key in _keys(render)}
     if used:
-        connection.execute(update(Input).where(Input.id.in_(used)).values(used_at=now))
+        connection.execute(update(Input).where(Input.key.in_(used)).values(used_at=now))
 
 
 def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
@@ -125,8 +129,14 @@ def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
     return connection.execute(statement).one_or_none()
 
 
-def _has_picture(input_id: str) -> ColumnElement[bool]:
-    return or_(*(Render.parameters[name]["id"].as_string() == input_id for name in PICTURES))
+def _keys(render: RenderParameters) -> list[str]:
+    pictures = [picture.key for name in PICTURES if (picture := getattr(render, name, None)) is not None]
+    return pictures + [adapter.key for adapter in render.loras if adapter.key is not None]
+
+
+def _has_file(row: Any) -> ColumnElement[bool]:
+    pictures = [Render.parameters[name]["id"].as_string() == row.id for name in PICTURES]
+    return or_(*pictures, Render.parameters["loras"].as_string().contains(row.key, autoescape=True))
 
 
 def _plain(name: str) -> str:

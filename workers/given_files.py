@@ -33,7 +33,7 @@ def given_files(manifest: Manifest, paths: Sequence[Path], settings: Settings) -
             if key is None:
                 faults.append(Fault("--input", f"{path} is none of the files that the render was made with (sha256)"))
             else:
-                copy = Path(folder) / str(place)
+                copy = Path(folder) / f"{place}{path.suffix}"  # what reads it goes by the suffix
                 copy.write_bytes(data)
                 found[key] = str(copy)
         faults += [

@@ -1,4 +1,4 @@
-"""POST /api/v1/inputs: upload a picture for renders to start from."""
+"""POST /api/v1/inputs: upload a picture for renders to start from, or an adapter."""
 
 from typing import Any
 
@@ -15,14 +15,20 @@ from scheduler import inputs
 
 
 class InputQuery(BaseModel):
-    """How the picture is called."""
+    """How the file is called."""
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field("picture", max_length=300, description="Its file's name, to tell it from others")
 
 
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {"requestBody": {"required": True, "content": {f"image/{kind}": _BINARY for kind in ("png", "jpeg", "webp")}}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {f"image/{kind}": _BINARY for kind in ("png", "jpeg", "webp")}
+        | {"application/octet-stream": _BINARY},
+    }
+}
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -30,9 +36,10 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/inputs", tags=[INPUTS], responses={201: Input, 200: Input}, openapi_extensions=_BODY)
     def post_inputs(query: InputQuery) -> Response:
-        """Upload a picture; then name its id as `image` of a job. The body is the file: PNG, JPEG or WebP.
+        """Upload a picture or an adapter; the body is the file: PNG, JPEG, WebP, or a LoRA as .safetensors.
 
-        It is stored upright, as RGB, without metadata. Answers 201, or 200 when the project has these pixels already.
+        Then name its id as `image` of a job, or in its `loras`. Pictures are stored upright, as RGB, without metadata;
+        adapters as they are. Answers 201, or 200 when the project has it already.
         """
         row, new = inputs.add_input(farm(), principal().project_id, query.name, request.get_data(cache=False))
         return reply(shown_input(row), 201 if new else 200)

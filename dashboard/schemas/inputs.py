@@ -1,4 +1,4 @@
-"""Pictures that people uploaded for renders to start from."""
+"""Files that people uploaded for their renders."""
 
 from pydantic import Field
 
@@ -6,9 +6,9 @@ from dashboard.schemas.base import Answer
 
 
 class Input(Answer):
-    """An uploaded picture, as it is stored: upright, RGB, without metadata."""
+    """An uploaded file as it is stored: a picture (upright, RGB, without metadata), or an adapter (without a size)."""
 
-    id: str = Field(description="What a job names as its `image` or `control_image`")
+    id: str = Field(description="What a job names as its `image` or `control_image`, or in its `loras`")
     name: str
     content_type: str
     size: int
@@ -21,7 +21,7 @@ class Input(Answer):
 
 
 class InputPage(Answer):
-    """One page of uploaded pictures, newest first."""
+    """One page of uploaded files, newest first."""
 
     items: list[Input]
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""The page of uploaded pictures."""
+"""The page of uploaded pictures and adapters."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +18,7 @@ PAGE = 60
 
 @blueprint.get("/inputs")
 def index() -> ResponseReturnValue:
-    """One page of the project's pictures, newest first, and a form for one more."""
+    """One page of the project's files, newest first, and a form for one more."""
     return _page()
 
 
@@ -27,7 +27,7 @@ def add() -> ResponseReturnValue:
     """Store what was chosen; what is wrong with it stands above the list."""
     chosen = request.files.get("picture")
     if chosen is None or not chosen.filename:
-        return _page("Choose a picture first."), 422
+        return _page("Choose a file first."), 422
     try:
         inputs.add_input(farm(), principal().project_id, chosen.filename, chosen.read())
     except InvalidRequest as refused:
@@ -51,7 +51,7 @@ def remove(input_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/inputs/<input_id>/file")
 def fetch(input_id: str) -> ResponseReturnValue:
-    """Lead to the picture."""
+    """Lead to the file."""
     with read(farm().engine) as connection:
         row = inputs.find_input(connection, principal().project_id, known_form("input", input_id))
     answer = redirect(farm().storage.link(row.key), 302)
@@ -62,4 +62,4 @@ def fetch(input_id: str) -> ResponseReturnValue:
 def _page(fault: str | None = None) -> str:
     with read(farm().engine) as connection:
         page = page_of_inputs(connection, principal().project_id, request.args.get("cursor"), PAGE)
-    return render_template("inputs.html", page=page, fault=fault, most_bytes=farm().settings.max_input_bytes)
+    return render_template("inputs.html", page=page, fault=fault, settings=farm().settings)

@@ -100,7 +100,9 @@ def _pictures(form: Form) -> Sequence[Any]:
     if all(field.kind != "picture" for field in form.options):
         return []
     with read(farm().engine) as connection:
-        return inputs.list_inputs(connection, principal().project_id, after=None, limit=MOST_PICTURES)
+        return inputs.list_inputs(
+            connection, principal().project_id, after=None, limit=MOST_PICTURES, only_pictures=True
+        )
 
 
 def _form_id(typed: Typed) -> str:

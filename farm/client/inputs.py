@@ -16,9 +16,10 @@ class Inputs:
     _transport: Transport
 
     def add_input(self, picture: str | Path | bytes, *, name: str | None = None) -> Input:
-        """Upload a picture (PNG, JPEG or WebP; a path, or the bytes); give its `id` as `image` of a job.
+        """Upload a picture (PNG, JPEG or WebP) or an adapter (.safetensors); a path, or the bytes.
 
-        The same pixels are stored once, however often they are sent. Raises OSError when the file cannot be read.
+        Give its `id` as `image` of a job, or as the name of one of its `loras`. The same file is stored once, however
+        often it is sent. Raises OSError when the file cannot be read.
         """
         data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
         called = name or ("picture" if isinstance(picture, bytes) else Path(picture).name)
@@ -27,9 +28,9 @@ class Inputs:
         return read_reply(Input, told)
 
     def inputs(self) -> Iterator[Input]:
-        """The uploaded pictures, newest first."""
+        """The uploaded files, newest first."""
         return pages(self._transport, Input, api_path("inputs"))
 
     def remove_input(self, input_id: str) -> Input:
-        """Remove an uploaded picture; refused while a render that has not ended starts from it."""
+        """Remove an uploaded file; refused while a render that has not ended needs it."""
         return read_reply(Input, self._transport.delete(api_path("inputs", input_id)))

@@ -1,4 +1,4 @@
-"""`farm inputs`: pictures for renders to start from."""
+"""`farm inputs`: pictures for renders to start from, and adapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from farm.errors import FarmError
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Pictures for renders to start from.")
+    group = typer.Typer(no_args_is_help=True, help="Pictures for renders to start from, and adapters (LoRA).")
     group.command()(add)
     group.command("list")(list_)
     group.command()(rm)
@@ -24,10 +24,11 @@ def register(app: typer.Typer) -> None:
 
 def add(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP.")
+        list[Path],
+        typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, or a LoRA."),
     ],
 ) -> None:
-    """Upload pictures and print their ids, a line each; a job takes one with `image`.
+    """Upload pictures or LoRAs (.safetensors) and print their ids, a line each: for `--image` and `--lora`.
 
     Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
     """
@@ -44,21 +45,27 @@ def add(
 
 
 def list_() -> None:
-    """List the uploaded pictures, newest first.
+    """List the uploaded files, newest first.
 
     Exit codes: 0, 3 the farm does not answer.
     """
     now = system_clock()
     with farm_at_hand() as farm:
         rows = (
-            [found.id, f"{found.width}x{found.height}", str(found.size), ago(found.created_at, now), found.name]
+            [
+                found.id,
+                f"{found.width}x{found.height}" if found.width else "adapter",
+                str(found.size),
+                ago(found.created_at, now),
+                found.name,
+            ]
             for found in farm.inputs()
         )
-        print_list(["input", "pixels", "bytes", "age", "name"], rows, nothing="No picture is uploaded.")
+        print_list(["input", "what", "bytes", "age", "name"], rows, nothing="Nothing is uploaded.")
 
 
-def rm(input_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of uploaded pictures.")]) -> None:
-    """Remove uploaded pictures; one that a render still needs stays.
+def rm(input_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of uploaded files.")]) -> None:
+    """Remove uploaded files; one that a render still needs stays.
 
     Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
     """

@@ -13,7 +13,7 @@ import typer
 
 from farm.client import FarmClient, Job
 from farm.console.quoting import show_quote
-from farm.console.sending import input_of, send_file
+from farm.console.sending import adapter_of, input_of, send_file
 from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
 from farm.console.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
@@ -61,6 +61,10 @@ def submit(
     ] = None,
     control_image: Annotated[
         str | None, typer.Option(metavar="FILE|ID", help="A picture that steers the composition, named like that.")
+    ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:WEIGHT", help="An adapter of the catalog, an id, or a file; give again for more."),
     ] = None,
     stop_at_step: Annotated[
         int | None, typer.Option(min=1, help="Show a draft after so many steps, and wait for a choice: farm keep.")
@@ -172,6 +176,7 @@ def submit(
             raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")
         for name, given in (("image", image), ("control_image", control_image)):
             fields[name] = given and input_of(farm, given)
+        fields["loras"] = [adapter_of(farm, given) for given in lora or []] or None
         if dry_run:
             show_quote(farm.quote(model, **fields), as_json=as_json)
             return

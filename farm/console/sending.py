@@ -14,8 +14,19 @@ from farm.console.speaking import ExitCode, err, say
 
 
 def input_of(farm: FarmClient, given: str) -> str:
-    """The id of an uploaded picture: a file is uploaded now, anything else is an id already."""
+    """The id of an uploaded file: a file is uploaded now, anything else is an id (or a name) already."""
     return farm.add_input(given).id if Path(given).is_file() else given
+
+
+def adapter_of(farm: FarmClient, given: str) -> dict[str, Any]:
+    """An adapter as NAME, ID or FILE, with :WEIGHT behind it or without. Raises BadParameter."""
+    name, colon, weight = given.rpartition(":")
+    if not colon:
+        return {"name": input_of(farm, given)}
+    try:
+        return {"name": input_of(farm, name), "weight": float(weight)}
+    except ValueError:
+        raise typer.BadParameter(f"{weight!r} is no weight; write NAME:0.8", param_hint="--lora") from None
 
 
 def send_file(farm: FarmClient, model: str, path: Path, key: str | None, fields: Mapping[str, Any]) -> Job:

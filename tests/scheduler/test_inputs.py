@@ -65,7 +65,7 @@ def test_what_a_render_that_has_not_ended_starts_from_stays(farm: Connections, p
     assert render["parameters"]["image"] == {"id": row.id, "key": row.key, "sha256": row.sha256}
     with read(farm.engine) as connection:
         assert find_input(connection, project, row.id).used_at == farm.clock()
-        assert (count_users(connection, row.id, project), count_users(connection, other.id, project)) == (2, 0)
+        assert (count_users(connection, row, project), count_users(connection, other, project)) == (2, 0)
     with pytest.raises(Conflict, match="2 renders"):
         remove_input(farm, project, row.id)
     cancel_job(farm, job, project)
