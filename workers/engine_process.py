@@ -200,8 +200,6 @@ def serve(line: Line, engine: "Engine") -> None:
 def _set_up_environment() -> None:
     """What libraries read from the environment as they are imported or as CUDA starts."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the deterministic one
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
