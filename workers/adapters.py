@@ -4,6 +4,7 @@ A set is exchanged between two passes: weights of an adapter that is loaded alre
 adapter the transformer gives, to the bit, what it gave before the first one was loaded.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,8 +110,8 @@ class Adapters:
                 )
         except Exception as error:  # peft, diffusers and safetensors have each their own
             self._drop(adapter.slot)
-            # What they say lists every layer of the model.
-            reason = str(error).partition("{")[0].strip()[:200] or type(error).__name__
+            # What they say lists every layer of the model, between braces.
+            reason = re.sub(r"\{.*?\}", "…", str(error), flags=re.DOTALL).strip()[:200] or type(error).__name__
             raise AdapterUnfit(f"the adapter {adapter.name!r} does not fit this model: {reason}") from error
         finally:
             # A new adapter is switched on by loading it.
