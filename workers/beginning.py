@@ -8,8 +8,8 @@ import structlog
 from workers import checkpoints
 from workers.companies import synchronize
 from workers.families.base import Family
-from workers.families.track import Track
 from workers.protocol import RenderOrder
+from workers.track import Track
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from workers.families.track import Track
 from workers.protocol import EngineFacts, RenderOrder, StepTrace
+from workers.track import Track
 
 FORMAT = 1
 #: Parameters that change nothing of what has been rendered so far.

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from workers.families.track import Track
+from workers.track import Track
 
 Made = TypeVar("Made")
 #: From several tracks to one result for each, in their order.

@@ -13,7 +13,7 @@ import torch
 
 from workers.companies import Outcome, in_company, is_out_of_memory
 from workers.families.base import Family
-from workers.families.track import Pixels, Track
+from workers.track import Pixels, Track
 
 #: Pixels (width x height x frames) decoded in one go, about a step's time on the hardware that fits the
 #: model.

@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from workers.families.base import Family, Prepared
-from workers.families.track import Embeddings
 from workers.protocol import EngineFacts
+from workers.track import Embeddings
 
 log = structlog.get_logger(__name__)
 

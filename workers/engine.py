@@ -6,7 +6,6 @@ carries its own sampler, seed and progress; those with equal pass keys share one
 
 from collections import deque
 from collections.abc import Iterator
-from copy import copy
 from pathlib import Path
 
 import structlog
@@ -26,7 +25,6 @@ from workers.companies import (
 )
 from workers.decoding import Decoded, Decoding
 from workers.families.base import Family
-from workers.families.track import Track
 from workers.parked import Aside, put_aside
 from workers.passes import Passes, take_step
 from workers.previews import Previews
@@ -44,6 +42,7 @@ from workers.protocol import (
     Stepped,
 )
 from workers.spool import Spool
+from workers.track import Track
 
 log = structlog.get_logger(__name__)
 
@@ -232,12 +231,12 @@ class Engine:
             del self._tracks[track.order.render_id]
             yield from self._stop(track, expected)
         elif expected is not None:
-            yield from self._previews.make(_likeness(track, expected))
+            yield from self._previews.make(track.likeness(expected))
 
     def _stop(self, track: Track, expected: Tensor) -> Iterator[FromEngine]:
         """Let go of a track that is to be looked at before it goes on: its state is kept, its likeness decoded."""
         track.expected = expected  # kept too, for a worker that has to show it once more
-        likeness = _likeness(track, expected)
+        likeness = track.likeness(expected)
         likeness.draft = self._spool.keep_draft(track)
         if likeness.draft is None:
             reason = "the spool folder took no checkpoint"
@@ -287,13 +286,6 @@ class Engine:
     def _leave(self, render_id: str) -> None:
         self._previews.forget(render_id)
         self._batches.leave(render_id)
-
-
-def _likeness(track: Track, expected: Tensor) -> Track:
-    """What is shown of a track; it goes on itself with what its sampler made."""
-    likeness = copy(track)
-    likeness.latents = expected
-    return likeness
 
 
 def _progress(track: Track) -> RenderStep:

@@ -6,10 +6,7 @@ is the engine.
 """
 
 import argparse
-import ctypes
 import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -25,6 +22,7 @@ from farm.errors import FarmError
 from farm.logs import configure_logging
 from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
+from workers.belonging import belong_to_parent
 from workers.protocol import (
     Alive,
     DropRender,
@@ -49,7 +47,6 @@ log = structlog.get_logger(__name__)
 ALIVE_SECONDS = 1.0
 #: Exit status when the model cannot be loaded, and when the device is lost.
 LOAD_FAILED, DEVICE_LOST = 3, 4
-_PR_SET_PDEATHSIG = 1
 
 
 class Line:
@@ -211,14 +208,6 @@ def _set_up_torch(threads: int | None) -> None:
         torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False  # or the algorithm depends on what ran before
     torch.backends.cudnn.deterministic = True
-
-
-def belong_to_parent() -> None:
-    """Ignore signals meant for the parent (Ctrl-C reaches both), and die with it even in a long pass."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

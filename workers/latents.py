@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from workers.families.base import Family
-from workers.families.track import Track
+from workers.track import Track
 
 
 def save_latents(family: Family, track: Track, path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workers.families.track import Track
 from workers.protocol import RenderOrder
+from workers.track import Track
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from workers.companies import Outcome, free_memory, in_company, is_out_of_memory
 from workers.families.base import Family
-from workers.families.track import Track
 from workers.protocol import MemoryFits, StepTrace
+from workers.track import Track
 
 
 class Passes:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from workers.companies import DeviceLost, is_device_lost, is_out_of_memory
 from workers.families.base import Family
-from workers.families.track import Pixels, Track
 from workers.protocol import Previewed
+from workers.track import Pixels, Track
 
 log = structlog.get_logger(__name__)
 

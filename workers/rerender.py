@@ -12,12 +12,12 @@ import torch
 
 from farm.manifest import Manifest, StepFacts, summary_line
 from workers.families.base import Family
-from workers.families.track import Pixels, Track
 from workers.loading import Loaded
 from workers.outputs import EncodedFile, encode_output
 from workers.plugins import post_process
 from workers.protocol import RenderOrder
 from workers.recipes import Recipe
+from workers.track import Pixels, Track
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from safetensors import SafetensorError
 
 from workers import checkpoints
 from workers.families.base import Family
-from workers.families.track import Pixels, Track
 from workers.latents import save_latents
 from workers.protocol import Drafted, Rendered
+from workers.track import Pixels, Track
 
 log = structlog.get_logger(__name__)
 

@@ -22,9 +22,9 @@ from farm.settings import load_settings
 from tests.benchmarks.report import Report
 from workers.engine import Engine
 from workers.families.base import Family
-from workers.families.track import Pixels, Track
 from workers.loading import load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
+from workers.track import Pixels, Track
 
 MODELS = ("sana-demo", "sprint-demo", "wan-demo")
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}

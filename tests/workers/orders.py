@@ -19,10 +19,10 @@ from workers.engine import Engine
 from workers.families import find_family
 from workers.families.base import Family
 from workers.families.sana import SanaFamily
-from workers.families.track import Pixels, Track
 from workers.loading import load
 from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
 from workers.samplers import build_sampler, is_stochastic
+from workers.track import Pixels, Track
 
 CPU = torch.device("cpu")
 

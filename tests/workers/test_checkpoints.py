@@ -13,7 +13,7 @@ from tests.workers.orders import order, tiny_family
 from workers import checkpoints
 from workers.checkpoints import BadCheckpoint
 from workers.families.base import Family
-from workers.families.track import Track
+from workers.track import Track
 
 EVERY = [(family, sampler) for family, samplers in tiny_pipelines.SAMPLERS.items() for sampler in samplers]
 #: Samplers of other families that draw noise, too.

@@ -13,8 +13,8 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.embeddings import EmbeddingCache
 from workers.families.base import Family, Prepared
-from workers.families.track import Embeddings
 from workers.loading import Loaded, load
+from workers.track import Embeddings
 
 Folders = Callable[[str], Path]
 MUCH = 10**8

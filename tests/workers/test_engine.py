@@ -13,8 +13,8 @@ from tests.workers.trouble import batch_sizes, failures, trouble
 from workers.companies import DeviceLost
 from workers.engine import Engine
 from workers.families.base import Family
-from workers.families.track import Track
 from workers.protocol import BatchEnded, RenderBatch, Rendered, Stepped
+from workers.track import Track
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from tests.workers.orders import batch, order, pixels_of, render, run, tiny_fami
 from tests.workers.trouble import batch_sizes, failures, trouble
 from workers.engine import Engine
 from workers.families.base import Family
-from workers.families.track import Track
 from workers.protocol import MemoryFits, Rendered
+from workers.track import Track
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from farm.catalog import load_catalog
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import Settings
 from workers.families.base import Family
-from workers.families.track import Pixels
 from workers.loading import load
 from workers.protocol import RenderOrder
+from workers.track import Pixels
 
 BEGIN, END = "<!-- made by workers.demo_models.sampler_sheet: begin -->", "<!-- end -->"
 SEED = 5

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -19,14 +19,11 @@ from farm.catalog.schema import ModelEntry
 from farm.params import RenderParameters, Shape, parse_parameters
 from farm.params.dividing import division_fault
 from workers.adapters import Adapters, adapters_of
+from workers.checkpoints import Saved
 from workers.families.colours import LatentColours
-from workers.families.track import Embeddings, Pixels, Track
 from workers.protocol import RenderOrder
 from workers.samplers import Sampler, build_sampler
-
-if TYPE_CHECKING:
-    from workers.checkpoints import Saved
-    from workers.embeddings import EmbeddingCache
+from workers.track import Embeddings, Pixels, Track
 
 #: Latent positions, and latent frames, from which colours are learnt where nothing has been decoded yet.
 _CORNER, _CORNER_FRAMES = 16, 2
@@ -53,6 +50,13 @@ class Prepared:
         return self.parameters.guidance_scale > 1.0
 
 
+class KeptEmbeddings(Protocol):
+    """What gives embeddings that were made before."""
+
+    def of(self, family: "Family", prepared: Prepared) -> Embeddings:
+        """Kept ones, or encoded now, on the family's device."""
+
+
 class Family(ABC):
     """One kind of model. A new one is a new file, an entry point and an entry in the catalog."""
 
@@ -63,7 +67,7 @@ class Family(ABC):
         self.pipeline = pipeline
         self.entry = entry
         self.device = device
-        self.kept: EmbeddingCache | None = None  # embeddings of prompts that were encoded before
+        self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
         self.adapters = Adapters(pipeline)
 
@@ -98,7 +102,7 @@ class Family(ABC):
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         """Draw the first latents from the render's own seed and set its own sampler."""
 
-    def restore(self, prepared: Prepared, embeddings: Embeddings, saved: "Saved") -> Track:
+    def restore(self, prepared: Prepared, embeddings: Embeddings, saved: Saved) -> Track:
         """A track that goes on where the saved one was, to the bit. Raises BadCheckpoint."""
         track = self.start(prepared, embeddings)
         saved.put_into(track)

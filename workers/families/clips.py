@@ -7,7 +7,7 @@ from diffusers import AutoencoderKLLTX2Video, AutoencoderKLWan
 from torch import Tensor
 
 from workers.families.rows import to_uint8
-from workers.families.track import Pixels
+from workers.track import Pixels
 
 
 def decode_clips(pipeline: Any, latents: Tensor) -> list[Pixels | None]:

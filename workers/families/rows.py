@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.families.track import Pixels, Track
+from workers.track import Pixels, Track
 
 
 def guide(unguided: Tensor, guided: Tensor, scales: Sequence[float]) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from workers.families.base import Family, Prepared, Refused
 from workers.families.rows import guide_tracks, rows_of, to_uint8
-from workers.families.track import Embeddings, Pixels, Track
+from workers.track import Embeddings, Pixels, Track
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
 _BIN_TABLES = {

@@ -10,7 +10,7 @@ from torch import Tensor
 from workers.families.base import Prepared
 from workers.families.pictures import picture_of
 from workers.families.sana import SanaFamily
-from workers.families.track import Embeddings, Track
+from workers.track import Embeddings, Track
 
 
 class SanaControlNetFamily(SanaFamily):

@@ -11,7 +11,7 @@ from workers.families.base import Prepared, Refused
 from workers.families.clips import decode_clips
 from workers.families.pictures import picture_of
 from workers.families.sana import SanaFamily
-from workers.families.track import Embeddings, Pixels, Track
+from workers.track import Embeddings, Pixels, Track
 
 _SIZE_MULTIPLE = 32  # the pipeline's own check
 

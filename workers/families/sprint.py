@@ -14,8 +14,8 @@ from workers.families.base import Prepared, Refused
 from workers.families.pictures import picture_of
 from workers.families.rows import rows_of
 from workers.families.sana import SanaFamily
-from workers.families.track import Embeddings, Track
 from workers.samplers import Sampler
+from workers.track import Embeddings, Track
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
 _INTERMEDIATE_TIMESTEP = 1.3  # exists for two steps only: the scheduler refuses it for any other number

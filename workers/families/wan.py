@@ -13,7 +13,7 @@ from farm.catalog.schema import ModelEntry
 from workers.families.base import Family, Prepared, Refused, Unsuitable
 from workers.families.clips import decode_clips
 from workers.families.rows import guide_tracks, rows_of
-from workers.families.track import Embeddings, Pixels, Track
+from workers.track import Embeddings, Pixels, Track
 
 
 class WanFamily(Family):

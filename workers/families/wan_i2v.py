@@ -11,8 +11,8 @@ from farm.catalog.schema import ModelEntry
 from workers.families.base import Prepared, Unsuitable
 from workers.families.pictures import picture_of
 from workers.families.rows import rows_of
-from workers.families.track import Track
 from workers.families.wan import WanFamily
+from workers.track import Track
 
 
 class WanImageToVideoFamily(WanFamily):

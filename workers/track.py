@@ -1,6 +1,7 @@
 """A render inside the engine: everything that belongs to it alone, so that tracks can join, leave and wait."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,6 +102,12 @@ class Track:
                 self.generator.set_state(drawn)
 
         return put_back
+
+    def likeness(self, latents: Tensor) -> "Track":
+        """What is shown of it; it goes on itself with what its sampler made."""
+        shown = copy(self)
+        shown.latents = latents
+        return shown
 
     def sample(self, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, ...]:
         """The sampler's step from the present latents, drawing from the render's own generator if it draws."""
