@@ -29,7 +29,8 @@ class ModelFacts(_Part):
 class StepFacts(_Part):
     """One pass through the transformer: the track's timestep, and who was in it by number, never by name.
 
-    `guided` of the `batch_size` tracks had classifier-free guidance; this one was the `row`-th of them all.
+    `guided` of the `batch_size` tracks had classifier-free guidance; this one was the `row`-th of them all. In a pass
+    that is `left_out` the step cache of a `fast` render spared some of the transformer's blocks.
     """
 
     timestep: float
@@ -37,6 +38,7 @@ class StepFacts(_Part):
     batch_size: int
     row: int
     guided: int
+    left_out: bool = False
 
 
 class Environment(_Part):
@@ -95,8 +97,13 @@ def summary_line(parameters: dict[str, Any], model: str) -> str:
         "Seed": parameters["seed"],
         "Size": f"{parameters['width']}x{parameters['height']}",
         "Frames": parameters.get("num_frames"),
+        "Step cache": _told(parameters.get("step_cache")),
         "Model": model,
         "Version": f"latent-farm {farm.__version__}",
     }
     lines.append(", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None))
     return "\n".join(lines)
+
+
+def _told(step_cache: dict[str, Any] | None) -> str | None:
+    return f"{step_cache['kind']} {step_cache['threshold']:g}" if step_cache else None

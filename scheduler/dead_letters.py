@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, case, literal_column, null, select
+from sqlalchemy import ColumnElement, Select, literal_column, select
 
 from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import RenderStatus
 from farm.tables import Job, Render
+from scheduler.company import first_company_of_row
 from scheduler.control.books import Overtaken, enter, require_status
 from scheduler.control.finding import find_job
 from scheduler.control.moving import LockedRender, in_chunks, lock_renders, move, wake_flows
@@ -82,7 +83,7 @@ def _retry_in_job(connections: Connections, job_id: str, chosen: LetterFilter) -
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, None)
     meant = select(Render.id).join(Job, Job.id == Render.job_id).where(Render.job_id == job_id, *chosen.conditions())
-    alone = case((Render.parameters["deterministic"].as_boolean(), 1), else_=null())
+    company = first_company_of_row()
 
     def step(behind: int) -> Sequence[LockedRender]:
         with write(connections.engine) as connection:
@@ -91,7 +92,7 @@ def _retry_in_job(connections: Connections, job_id: str, chosen: LetterFilter) -
             )
             if not renders:
                 return []
-            move(connection, renders, RenderStatus.PENDING, failures=0, company=alone, reason=None, finished_at=None)
+            move(connection, renders, RenderStatus.PENDING, failures=0, company=company, reason=None, finished_at=None)
             require_status(connection, job_id, *RETRIED_IN)
             indexes = [render.index for render in renders]
             now = connections.clock()

@@ -9,6 +9,7 @@ from farm.catalog import ModelEntry
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import JobRequest, RenderParameters, Renders, batch_key, drawn_from, shape_of
+from scheduler.company import first_company
 from scheduler.estimates import Estimator, seeded
 
 TITLE_CHARS = 80
@@ -111,7 +112,7 @@ def derived(parameters: RenderParameters, entry: ModelEntry, estimator: Estimato
         "height": shape.height,
         "frames": shape.frames,
         "estimate": estimator.gpu_seconds(entry, shape, parameters),
-        "company": 1 if parameters.deterministic else None,
+        "company": first_company(parameters.__dict__),
     }
 
 

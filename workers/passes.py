@@ -8,6 +8,7 @@ from torch import Tensor
 from workers.companies import Outcome, free_memory, in_company, is_out_of_memory
 from workers.families.base import Family
 from workers.protocol import MemoryFits, StepTrace
+from workers.step_caches import position
 from workers.track import Track
 
 
@@ -42,16 +43,20 @@ class Passes:
         """All tracks of the pass key that was served longest ago.
 
         Guided ones first, then in the order they joined: a row's number and the number of guided rows then say
-        where in the pass a track was, and on some machines the last bits depend on that.
+        where in the pass a track was, and on some machines the last bits depend on that. Of those with a step cache
+        the ones that joined first go to their end before others of their key, as it remembers one company.
         """
         companies: dict[Hashable, list[Track]] = {}
         for track in tracks:
-            key = (self._family.pass_key(track), track.parameters.loras, track.solitude)
+            asked = track.parameters
+            key = (self._family.pass_key(track), asked.loras, asked.step_cache, track.solitude)
             companies.setdefault(key, []).append(track)
         first = min(companies, key=lambda found: self._turns.get(found, 0))
         self._turn += 1
         self._turns = {found: self._turns.get(found, 0) for found in companies} | {first: self._turn}
-        return first, sorted(companies[first], key=lambda track: not track.guided)
+        place = position(companies[first][0])
+        company = [track for track in companies[first] if position(track) == place]
+        return first, sorted(company, key=lambda track: not track.guided)
 
 
 def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, look_ahead: bool) -> Tensor | None:
@@ -70,7 +75,8 @@ def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, l
         expected = _advance(family, track, prediction, look_ahead)
     spent = outcome.seconds + time.perf_counter() - started
     guided = sum(member.guided for member in company)
-    track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided))
+    left_out = track.parameters.step_cache is not None and family.step_caches.left_out
+    track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided, left_out))
     track.gpu_seconds += spent
     track.pass_seconds += spent * len(company)
     track.seconds["steps"] += spent

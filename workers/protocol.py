@@ -139,6 +139,7 @@ class StepTrace:
     batch_size: int
     row: int
     guided: int
+    left_out: bool = False  # a step cache left out some of the transformer's blocks
 
 
 @dataclass(frozen=True)

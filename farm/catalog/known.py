@@ -37,6 +37,7 @@ class Ability:
     most_steps: int | None = None
     frames_per_latent: int | None = None  # clips have 4k + 1 frames; none: pictures only
     token_pixels: int | None = None  # edge of a token; none: diffusers has no plan to split its sequence
+    step_caches: tuple[str, ...] = ()  # that give something right; others of diffusers do nothing here, or raise
 
     def takes(self, sampler: str) -> bool:
         """Whether models of this family can be sampled so; a plugin's samplers are for flow matching."""
@@ -46,13 +47,14 @@ class Ability:
 #: All that are right for models trained with flow matching, which is to say for all but Sprint's distilled ones.
 FLOW_SAMPLERS = frozenset(SAMPLERS) - {"scm"}
 ABILITIES = {
-    "sana": Ability(32, frozenset({512, 1024, 2048, 4096}), FLOW_SAMPLERS),
+    "sana": Ability(32, frozenset({512, 1024, 2048, 4096}), FLOW_SAMPLERS, step_caches=("first-block",)),
+    # No step cache: the ControlNet adds something behind each block, also behind those that were left out.
     "sana-controlnet": Ability(32, frozenset({512, 1024, 2048, 4096}), FLOW_SAMPLERS),
     # Its pipeline has tables of sizes too, and refuses most sizes of the smaller one: 560 is no multiple of 32.
-    "sana-video": Ability(32, frozenset(), FLOW_SAMPLERS, frames_per_latent=4),
+    "sana-video": Ability(32, frozenset(), FLOW_SAMPLERS, frames_per_latent=4, step_caches=("first-block",)),
     "sprint": Ability(32, frozenset({1024}), frozenset({"scm"}), most_steps=4),
-    "wan": Ability(16, frozenset(), FLOW_SAMPLERS, frames_per_latent=4, token_pixels=16),
-    "wan-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, frames_per_latent=4, token_pixels=16),
+    "wan": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea", "mag")),
+    "wan-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
 }
 
 

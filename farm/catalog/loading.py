@@ -165,6 +165,10 @@ def _beyond_the_family(entry: ModelEntry, merged: Merged) -> list[Fault]:
             said.append(("limits.steps", text))
         if ability.frames_per_latent is None and entry.limits.frames != (1, 1):
             said.append(("limits.frames", f"{entry.family} makes pictures, not clips; leave it out"))
+    cache, works = entry.step_cache, ability.step_caches if ability else ()
+    if cache is not None and cache.kind not in works:
+        allowed = ", ".join(works) or "none"
+        said.append(("step_cache.kind", f"{cache.kind!r} does not work with {entry.family}; allowed: {allowed}"))
     return [
         Fault(f"{merged.place(('models', entry.name, *key.split('.')))}: models.{entry.name}.{key}", text)
         for key, text in said

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from farm.catalog.adapters import AdapterEntry
 from farm.catalog.entry import Entry, Name
 from farm.catalog.source import LockedFile, Source
+from farm.catalog.step_cache import StepCache
 
 Pixels = Annotated[int, Field(ge=16, le=16_384)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -89,6 +90,7 @@ class ModelEntry(Entry):
     flow_shift_by_size: list[SizeShift] = Field(default=[])
     max_sequence_length: int = Field(gt=0, description="tokens of a prompt; every embedding is padded to it")
     vae_tiling: dict[str, int] | None = None
+    step_cache: StepCache | None = Field(None, description="what `fast` renders leave out; none: there are none")
     memory_gb: float = Field(gt=0)
     seconds_per_step_megapixel: float = Field(gt=0, description="seed of estimates, until measured")
     published: list[str] = Field(default=[], description="figures others published, with their source")

@@ -19,6 +19,13 @@ from farm.console.sweeping import read_choices, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
 
 
+class Speed(StrEnum):
+    """Whether all of the model runs in every pass."""
+
+    QUALITY = "quality"
+    FAST = "fast"
+
+
 class AfterFailure(StrEnum):
     """What follows for a job when one that it waits for does not end as done."""
 
@@ -56,6 +63,9 @@ def submit(
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Such as euler or dpm++-2m.")] = None,
+    speed: Annotated[
+        Speed | None, typer.Option(help="fast leaves out of passes what hardly changes, where the model has a way.")
+    ] = None,
     image: Annotated[
         str | None, typer.Option(metavar="FILE|ID", help="A picture to start from: a file, or an id of farm inputs.")
     ] = None,
@@ -148,6 +158,7 @@ def submit(
         "num_inference_steps": steps,
         "guidance_scale": guidance,
         "sampler": sampler,
+        "speed": speed,
         "output_format": output_format,
         "output_quality": quality,
         "keep_latents": latents or None,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from farm.catalog.step_cache import StepCache
+
 #: Seeds are exact in JSON numbers of every language, and torch takes them all.
 MAX_SEED = 2**53 - 1
 #: The parameters that name an uploaded picture; a family has those that its parameters have.
@@ -15,6 +17,8 @@ PICTURES = ("image", "control_image")
 
 #: How the key of an uploaded adapter ends; pictures end in the name of their format.
 ADAPTER_SUFFIX = ".safetensors"
+#: Whether a render runs all of the model in every pass.
+Speed = Literal["quality", "fast"]
 
 
 class InputRef(BaseModel):
@@ -62,6 +66,8 @@ class RenderParameters(BaseModel):
     best_of: int | None = Field(None, gt=0, description="the seeds of one prompt, which follow each other in the job")
     stop_at_step: int | None = Field(None, gt=0, description="show a draft after so many steps, and wait for a choice")
 
+    speed: Speed = Field("quality", description="fast: blocks that hardly change are left out of passes")
+    step_cache: StepCache | None = Field(None, strict=False, description="of `fast`, as the catalog had it")
     loras: tuple[AdapterRef, ...] = Field((), strict=False, description="active in its passes, in this order")
 
     @property
@@ -73,9 +79,10 @@ class RenderParameters(BaseModel):
         """As `renders.parameters` holds it; not to be changed, as it may be the model's own: copies cost admission."""
         values = self.__dict__
         pictures = {name: values[name].model_dump() for name in PICTURES if values.get(name) is not None}
-        if not pictures and not self.loras:
+        if not pictures and not self.loras and self.step_cache is None:
             return values
-        return {**values, **pictures, "loras": [adapter.model_dump() for adapter in self.loras]}
+        cache = self.step_cache.model_dump(mode="json") if self.step_cache else None
+        return {**values, **pictures, "loras": [adapter.model_dump() for adapter in self.loras], "step_cache": cache}
 
 
 class SanaParameters(RenderParameters):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import ADAPTER_SUFFIX, InputRef
+from farm.params.base import ADAPTER_SUFFIX, InputRef, Speed
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.samplers import sampler_fault
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
@@ -172,6 +172,20 @@ class Door:
         else:
             self.refuse("stop_at_step", f"must be between 1 and {steps - 1}, before the last step; seen {shown(stop)}")
         return None
+
+    def speed(self) -> Speed:
+        """Whether all of the model runs in every pass; `fast` where the model has a way that works."""
+        speed: Speed = self.request.speed or "quality"  # type: ignore[assignment]  # one value, as said above
+        if speed == "quality":
+            return speed
+        name = self.entry.name
+        if self.entry.step_cache is None:
+            self.refuse("speed", f"{name} has no step cache that would make it fast; leave it out, or take fewer steps")
+        elif self.entry.sharded:
+            self.refuse("speed", f"{name} lies on several devices, where a step cache does not work; leave it out")
+        elif self.request.stop_at_step is not None:
+            self.refuse("speed", "a fast render cannot stop for a draft and go on the same; leave one of them out")
+        return speed
 
     def size(self) -> tuple[int, int]:
         """Width and height as asked, which the model can render, or render in a bin and cut."""

@@ -42,9 +42,11 @@ class Family:
 
 
 def common_parameters(door: Door, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
-    """What is the same for every family, beside what its own `check` has found: pictures, and where to stop."""
+    """What is the same for every family, beside what its own `check` has found."""
     found: dict[str, Any] = {"stop_at_step": door.stop_at_step(checked["num_inference_steps"])}
     found["loras"] = adapters_of(door)
+    found["speed"] = door.speed()
+    found["step_cache"] = door.entry.step_cache if found["speed"] == "fast" else None
     for name in PICTURES:
         if not takes_picture(family.parameters, name):
             door.refuse_given(name, f"{door.entry.name} takes no such picture")

@@ -106,6 +106,7 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
             "type": ["boolean", "null"],
             "default": False,
         },
+        **_speed(entry),
         "class": {"title": "Class", "enum": classes, "default": "normal"},
         "title": {"title": "Title", "type": ["string", "null"], "maxLength": 300},
         **_timing(),
@@ -115,6 +116,13 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
             "type": ["boolean", "null"],
         },
     }
+
+
+def _speed(entry: ModelEntry) -> dict[str, Any]:
+    if entry.step_cache is None or entry.sharded:
+        return {}
+    about = "fast: what hardly changes from one pass to the next is left out; close to the picture of quality, not it"
+    return {"speed": {"title": "Speed", "description": about, "enum": ["quality", "fast", None], "default": "quality"}}
 
 
 def _output(entry: ModelEntry) -> dict[str, Any]:

@@ -213,8 +213,9 @@ def shape_of(parameters: RenderParameters, entry: ModelEntry) -> Shape:
 def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
     """Hash of all that must be equal for renders to share passes: lane, shape, sealed options.
 
-    Prompt, seed, steps, guidance and sampler belong to each track and are not part of it. A deterministic
-    render has a key of its own; admission also gives it company=1.
+    Prompt, seed, steps, guidance and sampler belong to each track and are not part of it, but for renders with a
+    step cache: it decides for all rows of a pass, which must be at the same place. A deterministic render
+    has a key of its own. Admission also limits the company of both.
     """
     shape = shape_of(parameters, entry)
     sealed: dict[str, Any] = {
@@ -223,6 +224,11 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
         "max_sequence_length": parameters.max_sequence_length,
         "loras": [[adapter.sha256, adapter.weight] for adapter in parameters.loras],
     }
+    if parameters.step_cache is not None:
+        course = {"num_inference_steps", "sampler", "flow_shift", "step_cache"}
+        sealed["cached"] = parameters.model_dump(mode="json", include=course) | {
+            "guided": parameters.guidance_scale > 1
+        }
     if parameters.deterministic:
         sealed["alone"] = parameters.model_dump(mode="json")
     return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()[:BATCH_KEY_CHARS]

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from farm.errors import Fault, InvalidRequest
 from farm.nearest import did_you_mean
-from farm.params.base import MAX_SEED, PICTURES
+from farm.params.base import MAX_SEED, PICTURES, Speed
 
 #: The classes of a farm whose settings name no others.
 CLASSES = ("urgent", "normal", "bulk")
@@ -29,6 +29,7 @@ SWEPT = (
     "complex_human_instruction",
     "negative_prompt",
     "deterministic",
+    "speed",
     "output_format",
     "output_quality",
 )
@@ -82,6 +83,9 @@ class JobRequest(BaseModel):
         None, description="Sana's own instruction before the prompt"
     )
     deterministic: bool | list[bool] | None = Field(None, description="render alone: the same bytes again, but slower")
+    speed: Speed | list[Speed] | None = Field(
+        None, description="fast: leave out of passes what hardly changes, where the model has a way"
+    )
     image: str | None = Field(None, description="the id of an uploaded picture to start from")
     control_image: str | None = Field(None, description="the id of an uploaded picture that steers the composition")
     strength: float | list[float] | None = Field(

@@ -7,6 +7,7 @@ from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
+from scheduler.company import first_company
 from scheduler.control.books import Overtaken, enter, require_status
 from scheduler.control.finding import find_render
 from scheduler.control.moving import lock_renders, move, wake_flows
@@ -41,7 +42,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
                 renders,
                 RenderStatus.PENDING,
                 failures=0,
-                company=1 if parameters.get("deterministic") else None,
+                company=first_company(parameters),
                 reason=None,
                 finished_at=None,
             )

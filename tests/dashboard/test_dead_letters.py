@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from farm.database import read, write
 from farm.ids import new_id
 from farm.tables import Attempt, Job, Render, Worker
+from scheduler.company import SEALED
 from scheduler.roster import sign_on
 from tests.dashboard.conftest import House, Tenant
 from tests.dashboard.visiting import sign_in, token_of
@@ -53,6 +54,15 @@ def test_a_failed_render_is_listed_with_its_reason_and_its_attempts(house: House
     [attempt] = newest["attempts"]
     assert (attempt["outcome"], attempt["batch_size"]) == ("failed", 4)
     assert attempt["log_lines"].endswith("CUDA error")
+
+
+def test_tried_again_each_keeps_the_company_that_its_parameters_ask_for(house: House) -> None:
+    asked = ({}, {"speed": "fast"}, {"deterministic": True})
+    jobs = [fail(house, **more)["id"] for more in asked]
+    assert house.post("/api/v1/dead-letters/retry", json={"everything": True}).json["renders"] == 6
+    with read(house.connections.engine) as connection:
+        rows = connection.execute(select(Render.job_id, Render.company)).all()
+    assert [{row.company for row in rows if row.job_id == job} for job in jobs] == [{None}, {SEALED}, {1}]
 
 
 def test_an_artist_reads_log_lines_only_of_the_own_project_and_none_that_name_others(house: House) -> None:

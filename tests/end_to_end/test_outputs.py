@@ -67,3 +67,14 @@ def told_by(farm: RunningFarm, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*farm.command, *words], env=farm.user_environment, capture_output=True, text=True, timeout=240, check=False
     )
+
+
+def test_a_fast_render_leaves_out_passes_and_its_receipt_repeats_it(farm: RunningFarm) -> None:
+    asked = {"prompt": "a red circle on a blue background", "seed": 7, "width": 96, "height": 160}
+    job = farm.submit_and_wait("sana-demo", **asked, speed=["quality", "fast"], deterministic=True)
+    whole, fast = (farm.manifest(render.id) for render in farm.renders(job.id))
+    assert not any(step["left_out"] for step in whole["steps"])
+    assert 0 < sum(step["left_out"] for step in fast["steps"]) < len(fast["steps"])
+    assert fast["parameters"]["step_cache"]["kind"] == "first-block"
+    verified = told_by(farm, "verify", fast["render_id"])
+    assert "same bytes" in verified.stdout, verified

@@ -22,6 +22,7 @@ from farm.params import JobRequest, batch_key, parse_parameters, shape_of
 from farm.settings import Settings
 from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass, Pool, Render
 from scheduler.admission import Submitted, submit
+from scheduler.company import SEALED
 from scheduler.estimates import gpu_seconds
 from scheduler.lanes import sync_catalog
 from tests.scheduler.burning import burning_at
@@ -78,6 +79,12 @@ class TestAccepted:
 
         with read(connections.engine) as connection:
             assert connection.scalars(select(Render.company)).all() == [1]
+
+    def test_a_fast_render_is_in_a_sealed_batch(self, connections: Connections, project: str) -> None:
+        ask(connections, project, speed="fast")
+
+        with read(connections.engine) as connection:
+            assert connection.scalars(select(Render.company)).all() == [SEALED]
 
     def test_ten_thousand_renders_are_one_job(self, connections: Connections, project: str) -> None:
         made = ask(connections, project, seeds=list(range(10_000)))

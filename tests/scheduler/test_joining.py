@@ -9,6 +9,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.tables import Attempt, Flow, Project
 from scheduler.claims import Claim, Head, claim, join, waiting
+from scheduler.company import SEALED
 from scheduler.fairness import ClassTime, FlowTime, turns
 from scheduler.joining import QUANTUM, who_joins
 from scheduler.settling import settle
@@ -232,3 +233,13 @@ def test_who_joins(its_turn: bool, waited: float, joiners: int) -> None:
 
 def test_the_key_of_the_running_batch_is_that_of_its_head(farm: SmallFarm) -> None:
     assert running_batch(farm).head.batch_key == KEY
+
+
+def test_a_sealed_batch_is_filled_by_its_own_flow_and_joined_by_nobody(farm: SmallFarm) -> None:
+    _, ids = farm.submit(3, company=SEALED)
+    farm.submit(2, project="bob", company=SEALED)
+    batch = claim_by(farm, 8)
+    assert batch
+    assert [render.id for render in batch.renders] == ids
+    farm.submit(1, company=SEALED)
+    assert join_by(farm, batch) == []

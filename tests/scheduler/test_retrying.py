@@ -7,6 +7,7 @@ import pytest
 from farm.connections import Connections
 from farm.errors import Conflict
 from farm.lifecycle import Outcome
+from scheduler.company import SEALED
 from scheduler.control import (
     pause_job,
     retry_render,
@@ -68,6 +69,14 @@ class TestRetry:
         with pytest.raises(Conflict, match="paused"):
             retry_render(connections, render_rows(connections, job)[0]["id"], project)
         assert statuses(connections, job) == ["failed", "held"]
+
+    def test_a_fast_render_stays_in_a_sealed_batch(self, connections: Connections, project: str) -> None:
+        job = submit_job(connections, project, 1, speed="fast")
+        settle_as(connections, claim_some(connections), Outcome.FAILED)
+
+        retry_render(connections, render_rows(connections, job)[0]["id"], project)
+
+        assert render_rows(connections, job)[0]["company"] == SEALED
 
     def test_a_deterministic_render_stays_alone(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1, deterministic=True)

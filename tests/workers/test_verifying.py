@@ -144,3 +144,16 @@ def _recipe(manifest: Manifest) -> object:
     from workers.recipes import Recipe
 
     return Recipe(summary_line(manifest.parameters, manifest.model.name), {})
+
+
+def test_the_receipt_of_a_fast_render_tells_its_passes_and_repeats_it_if_it_was_alone(tmp_path: Path) -> None:
+    [(manifest, _), _], loaded = receipts("sana-demo", tmp_path, speed="fast", num_inference_steps=12)
+    assert any(step.left_out for step in manifest.steps)
+    assert verify(manifest, b"", loaded)[1][1] == (
+        "a step cache decided by what its neighbours contained too, which no receipt keeps"
+    )
+    [(lone, stored), _], loaded = receipts(
+        "sana-demo", tmp_path, speed="fast", num_inference_steps=12, deterministic=True
+    )
+    found, differences = verify(lone, stored, loaded)
+    assert (found[0].verdict, differences) == (Verdict.SAME_BYTES, [])

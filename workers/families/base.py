@@ -23,6 +23,7 @@ from workers.checkpoints import Saved
 from workers.families.colours import LatentColours
 from workers.protocol import RenderOrder
 from workers.samplers import Sampler, build_sampler
+from workers.step_caches import StepCaches
 from workers.track import Embeddings, Pixels, Track
 
 #: Latent positions, and latent frames, from which colours are learnt where nothing has been decoded yet.
@@ -70,6 +71,7 @@ class Family(ABC):
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
         self.adapters = Adapters(pipeline)
+        self.step_caches = StepCaches(pipeline)
 
     def prepare(self, order: RenderOrder) -> Prepared:
         """Type the parameters and check the shape. Raises Refused rather than render another size than
@@ -117,8 +119,9 @@ class Family(ABC):
         return (tuple(track.latents.shape), track.embeddings.text.shape[1])
 
     def run_pass(self, tracks: Sequence[Track]) -> list[Tensor]:
-        """`predict` with the adapters of these tracks, which have the same. Raises AdapterUnfit."""
+        """`predict` with the adapters and the step cache of these tracks, which have the same. Raises AdapterUnfit."""
         self.adapters.use(adapters_of(tracks[0].order, tracks[0].parameters))
+        self.step_caches.use(tracks)
         return self.predict(tracks)
 
     @abstractmethod

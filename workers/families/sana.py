@@ -134,13 +134,14 @@ class SanaFamily(Family):
     ) -> Tensor:
         """The transformer over len(guided) rows without the prompt and len(tracks) with it."""
         transformer = self.pipeline.transformer
-        prediction: Tensor = transformer(
-            torch.cat([track.latents for track in (*guided, *tracks)]).to(transformer.dtype),
-            encoder_hidden_states=text.to(transformer.dtype),
-            encoder_attention_mask=mask,
-            timestep=timestep * transformer.config.timestep_scale,
-            return_dict=False,
-        )[0]
+        with self.step_caches.call("both"):
+            prediction: Tensor = transformer(
+                torch.cat([track.latents for track in (*guided, *tracks)]).to(transformer.dtype),
+                encoder_hidden_states=text.to(transformer.dtype),
+                encoder_attention_mask=mask,
+                timestep=timestep * transformer.config.timestep_scale,
+                return_dict=False,
+            )[0]
         return prediction
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:

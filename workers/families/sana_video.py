@@ -79,13 +79,14 @@ class SanaVideoFamily(SanaFamily):
         if "given" in tracks[0].conditions:
             given = torch.cat([track.conditions["given"] for track in rows])
             timestep = timestep.view(-1, 1, 1, 1, 1).expand(given.shape) * (1 - given)
-        prediction: Tensor = transformer(
-            torch.cat([track.latents for track in rows]).to(transformer.dtype),
-            encoder_hidden_states=text.to(transformer.dtype),
-            encoder_attention_mask=mask,
-            timestep=timestep,
-            return_dict=False,
-        )[0]
+        with self.step_caches.call("both"):
+            prediction: Tensor = transformer(
+                torch.cat([track.latents for track in rows]).to(transformer.dtype),
+                encoder_hidden_states=text.to(transformer.dtype),
+                encoder_attention_mask=mask,
+                timestep=timestep,
+                return_dict=False,
+            )[0]
         return prediction
 
     def advance(self, track: Track, prediction: Tensor) -> None:

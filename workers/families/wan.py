@@ -1,7 +1,6 @@
 """Wan 2.1: text to video, with one transformer pass that sees the prompt and one that does not."""
 
 from collections.abc import Hashable, Sequence
-from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -113,8 +112,7 @@ class WanFamily(Family):
         transformer = self.pipeline.transformer
         # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
         timestep = torch.stack([track.timesteps[track.step].float() for track in tracks])
-        cached = getattr(transformer, "is_cache_enabled", False)
-        with transformer.cache_context(name) if cached else nullcontext():
+        with self.step_caches.call(name):
             prediction: Tensor = transformer(
                 hidden_states=torch.cat([self.seen(track) for track in tracks]).to(transformer.dtype),
                 timestep=timestep,

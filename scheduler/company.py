@@ -1,0 +1,31 @@
+"""How much company a render may have before anybody has suspected it: any, none, or that of its own batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, null
+
+from farm.tables import Render
+
+#: A limit that no batch reaches. A render that has any limit is claimed with others of its flow that have the same, and
+#: nobody joins it later: its batch is sealed.
+SEALED = 1000
+
+
+def first_company(parameters: Mapping[str, Any]) -> int | None:
+    """`renders.company` of a render with these parameters; None: any number, also of those that join later.
+
+    A deterministic one is alone. A step cache (`fast`) decides for all rows of a pass, so its batch stays as it began.
+    """
+    if parameters.get("deterministic"):
+        return 1
+    return SEALED if parameters.get("speed") == "fast" else None
+
+
+def first_company_of_row() -> ColumnElement[int | None]:
+    """The same in SQL, of the row of a render."""
+    return case(
+        (Render.parameters["deterministic"].as_boolean(), 1),
+        (Render.parameters["speed"].as_string() == "fast", SEALED),
+        else_=null(),
+    )
