@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
 
-.PHONY: help setup demo test test-long lint format bench demo-models screenshot lock clean
+.PHONY: help setup demo test test-long lint format bench bench-gpu demo-models screenshot lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: setup ## Put the code into its one format
 
 bench: setup ## Print ratios measured here (NAME=claim-by-flow for one)
 	@$(BIN)/python -m tests.benchmarks $(NAME)
+
+bench-gpu: setup ## The same of real models on a GPU, printed as ratios (ARGS="--models NAME …")
+	@$(BIN)/python -m tests.benchmarks.speed --device cuda $(ARGS)
 
 demo-models: setup ## Train the demo models anew (about two hours on two cores)
 	@$(BIN)/python -m workers.demo_models all $(ARGS)

@@ -15,6 +15,7 @@ BENCHMARKS = {
     "estimates": "tests.benchmarks.estimates",
     "batching": "tests.benchmarks.batching",
     "neighbours": "tests.benchmarks.neighbours",
+    "speed": "tests.benchmarks.speed",
     "efficiency": "tests.benchmarks.efficiency",
     "mixed-traffic": "tests.benchmarks.mixed_traffic",
 }
