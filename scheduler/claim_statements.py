@@ -97,6 +97,12 @@ def peek(connection: Connection, flow_id: str, place: Place) -> Peeked | None:
     return None if row is None else Peeked(*row)
 
 
+def read_parameters(connection: Connection, render_id: str) -> dict[str, Any]:
+    """What a render is asked for; empty if it is gone."""
+    found: dict[str, Any] | None = connection.scalar(select(Render.parameters).where(Render.id == render_id))
+    return found or {}
+
+
 def count_waiting(connection: Connection, flow_id: str, place: Place, most: int) -> int:
     """How many pending renders the flow has from `place` on, `most` at the most. Reads ix_renders_head only."""
     rank, from_id = place

@@ -28,7 +28,8 @@ from scheduler.claim_statements import Lease
 from scheduler.fairness import CLASSES, FlowTime, Turn, fillers
 from scheduler.folding import FOLD_AT, fold
 from scheduler.joining import Waiting, join, waiting
-from scheduler.taking import Claim, ClaimedRender, Head, Taker, claimed_render, head_of
+from scheduler.preferring import Loaded
+from scheduler.taking import NEIGHBOURS, Claim, ClaimedRender, Head, Taker, claimed_render, head_of
 from scheduler.turns import read_turns, rest
 from scheduler.watermark import Watermark
 
@@ -50,6 +51,7 @@ def claim(
     watermark: Watermark | None = None,
     shares: Mapping[str, float] = CLASSES,
     only: Collection[str] | None = None,
+    loaded: Loaded | None = None,
 ) -> Claim | None:
     """Lease up to `capacity` renders of the pool's lane to the worker until `now + lease_seconds`.
 
@@ -57,7 +59,8 @@ def claim(
     projects run as many as they may. A render that has a limit to its company is claimed with others of the same
     limit only. A claimer that keeps a `watermark` from claim to claim does not wade through rows that PostgreSQL
     could not remove yet. `shares`: the classes of the farm, the most urgent first. `only`: nothing but renders of
-    these classes is taken, also beside the head.
+    these classes is taken, also beside the head. `loaded`: the adapters that the worker has; a head that wants others
+    may be passed by.
     """
     watermark = watermark or Watermark()
     lease = Lease(worker_id, now, now + lease_seconds)
@@ -66,17 +69,17 @@ def claim(
         with write(engine) as connection:
             statements.prepare(connection)
             taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
-            batch = _take_batch(taker, pool, capacity, shares, only)
+            batch = _take_batch(taker, pool, capacity, shares, only, loaded)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
             rested = [rest(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
             if batch.head is not None:
-                taker.write(batch_id, pool, batch.turns, beside=0, served=batch.turns[0])
+                taker.write(batch_id, pool, batch.turns, beside=0, served=batch.served)
         if batch.head is not None:
             if batch.unfolded >= FOLD_AT[engine.dialect.name]:
                 fold(engine, batch.head.lane, now, shares=shares)
             classes = {turn.flow.id: turn.flow.class_name for turn in batch.turns}
             renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
-            return Claim(batch_id, renders, batch.head)
+            return Claim(batch_id, renders, batch.head, batch.passed_by)
         if not any(rested):
             return None
         # Empty flows stood before others that were not read yet: look again without them.
@@ -90,23 +93,63 @@ class _Batch:
     turns: list[Turn]  # of the flows that the renders may be from, the head's first
     empty: list[FlowTime]
     unfolded: int  # charges that every claim has to read
+    served: Turn | None = None  # whose turn it was and who was taken first
+    passed_by: str | None = None  # the render whose turn it was, if another was taken for its adapters
 
 
 def _take_batch(
-    taker: Taker, pool: str, capacity: Capacity, shares: Mapping[str, float], only: Collection[str] | None
+    taker: Taker,
+    pool: str,
+    capacity: Capacity,
+    shares: Mapping[str, float],
+    only: Collection[str] | None,
+    loaded: Loaded | None,
 ) -> _Batch:
     """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
     order = read_turns(taker.connection, pool, shares, without=taker.allowances.used_up())
     turns = [turn for turn in order.turns if only is None or turn.flow.class_name in only]
     for place, turn in enumerate(turns):
+        empty = [passed.flow for passed in turns[:place]]
+        if loaded is not None and (passed_by := _take_loaded(taker, turns[place:], capacity, loaded)):
+            return _around_loaded(taker, turns[place:], capacity, empty, order.unfolded, passed_by)
         row = taker.head(turn.flow.id, *_expected(taker, turn, capacity))
         if row is None:
             continue
         head = head_of(row, turn.flow.class_name, taker.lease.start)
         taker.watermark.heads[turn.flow.id] = head
         _fill(taker, head, turn, turns[place + 1 :], capacity)
-        return _Batch(head, turns[place:], [passed.flow for passed in turns[:place]], order.unfolded)
+        return _Batch(head, turns[place:], empty, order.unfolded, served=turn)
     return _Batch(None, [], [turn.flow for turn in turns], order.unfolded)
+
+
+def _take_loaded(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Loaded) -> str | None:
+    """If the first of these wants adapters that are not loaded, take a render that does not, near its turn.
+
+    The id of the head that was passed by; None if nothing was taken.
+    """
+    turn, others = turns[0], turns[1:]
+    head = taker.peek(turn.flow.id)
+    if head is None or head.batch_key in loaded.batch_keys:
+        return None
+    if loaded.has_all(statements.read_parameters(taker.connection, head.id)):
+        return None
+    equals = [other for other in fillers(turn, others) if other.flow.class_name == turn.flow.class_name]
+    for candidate in [turn, *equals][:NEIGHBOURS]:
+        for key in loaded.batch_keys:
+            if taker.fill(candidate.flow.id, key, None, capacity if isinstance(capacity, int) else 1):
+                return head.id
+    return None
+
+
+def _around_loaded(
+    taker: Taker, turns: list[Turn], capacity: Capacity, empty: list[FlowTime], unfolded: int, passed_by: str
+) -> _Batch:
+    """Fill the batch of what was taken in place of the first head."""
+    row = taker.rows[0]
+    mine = next(turn for turn in turns if turn.flow.id == row.flow_id)
+    head = head_of(row, mine.flow.class_name, taker.lease.start)
+    _fill(taker, head, mine, [turn for turn in turns if turn is not mine], capacity)
+    return _Batch(head, turns, empty, unfolded, turns[0] if mine is turns[0] else None, passed_by)
 
 
 def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | None]:

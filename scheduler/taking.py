@@ -11,7 +11,7 @@ from farm.tables import Attempt
 from scheduler import claim_statements as statements
 from scheduler.allowances import Allowances
 from scheduler.charges import charge, claimed
-from scheduler.claim_statements import Lease, Taken
+from scheduler.claim_statements import Lease, Peeked, Taken
 from scheduler.fairness import Turn, claim_cost
 from scheduler.watermark import Place, Watermark
 
@@ -65,6 +65,7 @@ class Claim:
     batch_id: str
     renders: list[ClaimedRender]
     head: Head
+    passed_by: str | None = None  # whose turn it was, if it wanted adapters that are not loaded
 
 
 @dataclass
@@ -94,6 +95,15 @@ class Taker:
         self._keep(flow_id, rows)
         self.watermark.set(flow_id, _place_of(rows[0]), self.lease.start)
         return rows[0]
+
+    def peek(self, flow_id: str) -> Peeked | None:
+        """The flow's first render as it is seen without a lock; None also if its project may start no more."""
+        if self.allowances.allow(flow_id, 1) < 1:
+            return None
+        head = statements.peek(self.connection, flow_id, self._place(flow_id))
+        if head is None and self.watermark.forget(flow_id):
+            head = statements.peek(self.connection, flow_id, self._place(flow_id))
+        return head
 
     def fill(self, flow_id: str, batch_key: str, company: int | None, seats: int) -> list[Taken]:
         """Up to so many renders of a flow with this batch key and this limit of company."""

@@ -19,10 +19,6 @@ from workers.protocol import RenderOrder
 log = structlog.get_logger(__name__)
 
 
-#: So many stay loaded, if their pool says nothing else.
-MOST_LOADED = 4
-
-
 class AdapterUnfit(ValueError):
     """An adapter is not one for this model, or its file is not here; the message names it."""
 
@@ -61,7 +57,7 @@ def adapter_file(sha256: str) -> str:
 class Adapters:
     """The adapters of one pipeline. `most` of them stay loaded, those that were used last."""
 
-    def __init__(self, pipeline: Any, *, most: int = MOST_LOADED) -> None:
+    def __init__(self, pipeline: Any, *, most: int) -> None:
         self.most = most
         self._pipeline = pipeline
         self._loaded: OrderedDict[str, Adapter] = OrderedDict()  # by slot, the one that was used last at the end

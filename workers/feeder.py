@@ -81,6 +81,10 @@ class Feeder:
         """The engine ran out of memory with more than so many renders of a shape."""
         self._sizes.memory_fits(shape, renders)
 
+    def engine_died(self) -> None:
+        """The next one has none of the adapters that this one had loaded."""
+        self._leasing.adapters.forget()
+
     def work_until_empty(self) -> int:
         """Claim and render until a claim comes back empty; how many were taken. 0 if another thread is at it."""
         if not self._turn.acquire(blocking=False):

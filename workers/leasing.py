@@ -13,6 +13,7 @@ from farm.lifecycle import JobStatus
 from farm.tables import Job
 from scheduler import claims
 from scheduler.claims import Claim, ClaimedRender, Waiting
+from scheduler.preferring import LoadedAdapters
 from scheduler.watermark import Watermark
 from workers.batch_sizes import BatchSizes
 
@@ -48,6 +49,7 @@ class Leasing:
         self._worker_id = worker_id
         self._sizes = sizes
         self._watermark = Watermark()
+        self.adapters = LoadedAdapters(connections.catalog.pool(pool).loaded_adapters)
 
     def claim(self, only: frozenset[str] | None = None) -> Batch | None:
         """The next batch in turn, or the next of these classes; None if there is none."""
@@ -64,6 +66,7 @@ class Leasing:
                 watermark=self._watermark,
                 shares=settings.class_shares,
                 only=only,
+                loaded=self.adapters.at_hand(now),
             )
         except DBAPIError as error:
             # The database is away or busy: what is pending stays pending, and the idle poll asks again.
@@ -71,6 +74,8 @@ class Leasing:
             return None
         if claim is None:
             return None
+        first, passed_by = claim.renders[0], claim.passed_by is not None
+        self.adapters.claimed(first.batch_key, first.parameters, passed_by=passed_by, now=now)
         seats = max(len(claim.renders), self._sizes(claim.head))
         ask_at = time.monotonic() + settings.idle_poll_seconds
         return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats, only=only)

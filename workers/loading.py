@@ -64,6 +64,8 @@ def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loa
         hashes = _check_hashes(fetched, entry)
         pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
+        if pool is not None:
+            loaded.adapters.most = pool.loaded_adapters
     except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed, *_SETTINGS) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
     log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(hashes))

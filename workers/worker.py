@@ -211,6 +211,7 @@ class Worker:
         """The engine died: who was in a pass is suspect and renders in less company next; the others go back."""
         self._heartbeat.last_error = reason
         self._checkpointing.engine_died()
+        self._feeder.engine_died()
         lost = self._holdings.in_engine()
         suspects = [holding for holding in lost if holding.phase not in _NOT_IN_A_PASS]
         others = [holding for holding in lost if holding.phase in _NOT_IN_A_PASS]

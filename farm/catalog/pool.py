@@ -124,6 +124,9 @@ class PoolEntry(Entry):
     attention: str | None = Field(
         None, pattern=r"^[a-z0-9_]+$", description="diffusers' attention backend, such as 'flash'; none: torch's own"
     )
+    loaded_adapters: int = Field(
+        4, ge=1, le=64, description="LoRAs that stay loaded beside those in use, those used last; each takes memory"
+    )
     warm_up: bool = Field(False, description="a step and a decoding of the default size before the first render")
     price_per_hour: float = Field(0.0, ge=0, description="of one worker, in the farm's currency")
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import ModelEntry
 from farm.params import RenderParameters, Shape, parse_parameters
 from farm.params.dividing import division_fault
@@ -28,6 +29,7 @@ from workers.track import Embeddings, Pixels, Track
 
 #: Latent positions, and latent frames, from which colours are learnt where nothing has been decoded yet.
 _CORNER, _CORNER_FRAMES = 16, 2
+_LOADED_ADAPTERS: int = PoolEntry.model_fields["loaded_adapters"].default  # until its pool says otherwise
 
 
 class Refused(ValueError):
@@ -70,7 +72,7 @@ class Family(ABC):
         self.device = device
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
-        self.adapters = Adapters(pipeline)
+        self.adapters = Adapters(pipeline, most=_LOADED_ADAPTERS)
         self.step_caches = StepCaches(pipeline)
 
     def prepare(self, order: RenderOrder) -> Prepared:

@@ -1,0 +1,74 @@
+"""Work whose adapters a worker has loaded goes first, for a while: loading one takes as long as many passes.
+
+A claim whose head wants adapters that are not loaded may take renders of a batch key that the worker has just rendered
+instead: of the same flow, or of flows of the same class within the slack of `scheduler.fairness`, each charged for its
+own. Once a worker has passed by heads for PATIENCE seconds, the next head is taken whatever it wants.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Seconds for which a worker may pass by heads whose adapters it would have to load, at the most.
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a worker has at hand: adapters by sha256, and the batch keys that it rendered with them, the last first."""
+
+    adapters: frozenset[str]
+    batch_keys: tuple[str, ...]
+
+    def has_all(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether nothing has to be loaded for a render with these parameters."""
+        return wanted(parameters) <= self.adapters
+
+
+def wanted(parameters: Mapping[str, Any]) -> frozenset[str]:
+    """The sha256 of each adapter of a render."""
+    return frozenset(adapter["sha256"] for adapter in parameters.get("loras") or ())
+
+
+class LoadedAdapters:
+    """What one worker has loaded, told from what it was given: an engine keeps the `most` that it used last.
+
+    One thread uses it, but any may call `forget`. It is a guess where renders were dropped before they began; a wrong
+    one costs a loading.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._used: list[tuple[str, frozenset[str]]] = []  # batch key, its adapters; the last first
+        self._passing_by: float | None = None  # since when heads are passed by, seconds since 1970
+
+    def at_hand(self, now: float) -> Loaded | None:
+        """What a claim may prefer now; None: it is to take the next head, whatever that wants."""
+        if not self._used or (self._passing_by is not None and now - self._passing_by >= PATIENCE):
+            return None
+        return Loaded(self._loaded(), tuple(key for key, _ in self._used))
+
+    def claimed(self, batch_key: str, parameters: Mapping[str, Any], *, passed_by: bool, now: float) -> None:
+        """A batch was claimed. `passed_by`: another head, whose turn it was, was not."""
+        self._passing_by = (self._passing_by or now) if passed_by else None
+        if adapters := wanted(parameters):
+            others = [(key, used) for key, used in self._used if key != batch_key]
+            self._used = self._first_that_fit([(batch_key, adapters), *others])
+
+    def forget(self) -> None:
+        """The engine is another one."""
+        self._used = []
+
+    def _loaded(self) -> frozenset[str]:
+        return frozenset[str]().union(*(adapters for _, adapters in self._used))
+
+    def _first_that_fit(self, used: Sequence[tuple[str, frozenset[str]]]) -> list[tuple[str, frozenset[str]]]:
+        """The keys whose adapters are still there, beside those that were used after them."""
+        kept: list[tuple[str, frozenset[str]]] = []
+        loaded = frozenset[str]()
+        for key, adapters in used:
+            loaded |= adapters
+            if kept and len(loaded) > self._most:
+                break
+            kept.append((key, adapters))
+        return kept
