@@ -3,12 +3,14 @@
 What was typed is never corrected here: a word in a number's place goes on to the door, which says what is wrong.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from dashboard.web.adapters import read_adapters, write_adapters
+from dashboard.web.numbers import number
 from farm.errors import Fault
 from farm.params.pictures import stored_pictures
 
@@ -31,7 +33,7 @@ class FormField:
 
     name: str
     label: str
-    kind: str  # number | choice | switch | picture
+    kind: str  # number | choice | switch | picture | adapters
     hint: str
     default: Any
     minimum: float | None = None
@@ -72,6 +74,8 @@ def _field(name: str, shape: Mapping[str, Any]) -> FormField:
     shape = shape.get("anyOf", [shape])[0]  # one value, not a list of them
     if shape.get("x-picture"):
         return FormField(name, label, "picture", hint, None)
+    if "x-adapters" in shape:
+        return FormField(name, label, "adapters", hint, None, choices=tuple(shape["x-adapters"]))
     if "enum" in shape:
         choices = tuple(str(value) for value in shape["enum"] if value is not None)
         return FormField(name, label, "choice", _CLASS_HINT if name == "class" else hint, str(default), choices=choices)
@@ -122,19 +126,12 @@ def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str
     value = typed.get(field.name, "").strip()
     if not value:
         return
+    if field.kind == "adapters":
+        request[field.name] = read_adapters(value)
+        return
     whole = field.step != "any" or (field.kind == "choice" and value.isdecimal())
     numeric = field.kind == "number" or whole
     request[field.name] = number(value, int if whole else float) if numeric else value
-
-
-def number(text: str, kind: Callable[[str], int | float]) -> int | float | str:
-    """What was typed as a number of this kind; as it stands if it is none."""
-    if len(text) <= 40 and text.isascii():
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
 
 
 def by_field(faults: Sequence[Fault], form: Form) -> dict[str, list[str]]:
@@ -154,5 +151,6 @@ def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What to fill in so that a render's parameters are asked for once more."""
     filled = {name: value for name, value in parameters.items() if value is not None}
     filled["seeds"] = str(filled.pop("seed", ""))
+    filled["loras"] = write_adapters(parameters.get("loras") or ())
     filled |= {name: picture.id for name, picture in stored_pictures(parameters).items()}
     return filled

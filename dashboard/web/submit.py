@@ -27,7 +27,7 @@ from scheduler import admission, inputs, quotes
 blueprint = Blueprint("submit", __name__)
 
 #: Offered in a list; an older one is asked for over the API.
-MOST_PICTURES = 100
+MOST_UPLOADS = 100
 
 
 @blueprint.get("/submit")
@@ -88,20 +88,21 @@ def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = (), quote: 
         unserved=[model for model in farm().catalog.models.values() if model.name not in served],
         form=form,
         typed=typed,
-        pictures=_pictures(form),
+        pictures=_uploads(form, "picture"),
+        uploaded_adapters=[upload for upload in _uploads(form, "adapters") if upload.width is None],
         faults=by_field(faults, form),
         form_id=_form_id(typed),
         quote=quote,
     )
 
 
-def _pictures(form: Form) -> Sequence[Any]:
-    """The newest uploads, for models that take a picture."""
-    if all(field.kind != "picture" for field in form.options):
+def _uploads(form: Form, kind: str) -> Sequence[Any]:
+    """The newest uploads, of which nothing but pictures where these are meant; none if no field is of this kind."""
+    if all(field.kind != kind for field in form.options):
         return []
     with read(farm().engine) as connection:
         return inputs.list_inputs(
-            connection, principal().project_id, after=None, limit=MOST_PICTURES, only_pictures=True
+            connection, principal().project_id, after=None, limit=MOST_UPLOADS, only_pictures=kind == "picture"
         )
 
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.web.form import Form, number
+from dashboard.web.form import Form
+from dashboard.web.numbers import number
 
 _VARIABLE = re.compile(r"\{(.*)\}")
 _WILDCARD = re.compile(r"__(.*)__")

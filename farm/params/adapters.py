@@ -1,6 +1,9 @@
 """Adapters (LoRA) of a request: those of the catalog by name, those that the project uploaded by id."""
 
+from typing import Any
+
 from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
+from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.nearest import did_you_mean
 from farm.params.base import ADAPTER_SUFFIX, AdapterRef
@@ -29,6 +32,31 @@ def adapters_of(door: Door) -> tuple[AdapterRef, ...]:
             )
     known = [adapter for adapter in found if adapter is not None and adapter.weight]
     return tuple(sorted(known, key=lambda adapter: adapter.name))
+
+
+def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
+    """The field of a request in JSON Schema, where the model takes adapters; `x-adapters`: those of the catalog."""
+    if entry.sharded:
+        return {}
+    one = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name"],
+        "properties": {
+            "name": {"type": "string"},
+            "weight": {"type": ["number", "null"], "minimum": WEIGHTS[0], "maximum": WEIGHTS[1]},
+        },
+    }
+    return {
+        "loras": {
+            "title": "Adapters",
+            "description": "LoRAs of the model, or ids of uploaded ones, with weights",
+            "type": ["array", "null"],
+            "items": one,
+            "maxItems": MOST_ADAPTERS,
+            "x-adapters": sorted(entry.adapters),
+        }
+    }
 
 
 def _one(door: Door, place: int, use: AdapterUse) -> AdapterRef | None:

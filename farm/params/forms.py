@@ -5,6 +5,7 @@ from typing import Any
 
 from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
+from farm.params.adapters import adapters_schema
 from farm.params.base import MAX_SEED, PICTURES
 from farm.params.choosing import MOST_POST_PROCESSORS
 from farm.params.families import family_named
@@ -37,6 +38,7 @@ def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> di
         properties |= _steering(entry)
     if "num_frames" in fields:
         properties |= _clip(entry)
+    properties |= adapters_schema(entry)
     properties |= {name: shape for name, shape in _pictures(entry).items() if name in fields}
     needed = [name for name in PICTURES if name in fields and fields[name].is_required()]
     properties = {name: _or_list(shape) if name in SWEPT else shape for name, shape in properties.items()}

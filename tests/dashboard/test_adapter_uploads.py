@@ -80,10 +80,12 @@ def test_what_is_no_good_adapter_is_refused_with_the_reason(house: House, data: 
     assert reason in answer.json["errors"][0]["detail"]
 
 
-def test_the_page_takes_an_adapter_and_no_form_offers_it_as_a_picture(stored: House) -> None:
+def test_the_page_takes_an_adapter_and_the_form_offers_it_as_one_and_not_as_a_picture(stored: House) -> None:
     visitor = sign_in(stored)
     form = {"csrf_token": token_of(visitor, "/inputs"), "picture": (io.BytesIO(lora()), "ink.safetensors")}
     assert visitor.post("/inputs", data=form).status_code == 303
     [item] = stored.get("/api/v1/inputs").json["items"]
     assert "ink.safetensors" in visitor.get("/inputs").get_data(as_text=True)
-    assert item["id"] not in visitor.get("/submit?model=sprint-demo").get_data(as_text=True)
+    page = visitor.get("/submit?model=sprint-demo").get_data(as_text=True)
+    assert f'<option value="{item["id"]}"' not in page
+    assert f'<option value="{item["id"]}:1">ink.safetensors' in page
