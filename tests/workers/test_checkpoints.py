@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import KINDS, family_in, order, tiny_family
+from tests.workers.pictures import picture_ref
 from workers import checkpoints
 from workers.checkpoints import BadCheckpoint
 from workers.families.base import Family
@@ -100,6 +101,13 @@ def test_one_of_another_render_or_model_is_refused(
 ) -> None:
     with pytest.raises(BadCheckpoint, match=reason):
         checkpoints.load(path, order(tiny_family("sana"), **changes), weights)
+
+
+def test_one_of_a_clip_that_begins_with_another_picture_is_refused(tmp_path: Path) -> None:
+    family = tiny_family("sana-video")
+    checkpoints.save(begin(family, image=picture_ref(1)), tmp_path / "a.safetensors", "weights")
+    with pytest.raises(BadCheckpoint, match="other parameters"):
+        checkpoints.load(tmp_path / "a.safetensors", order(family, image=picture_ref(2)), "weights")
 
 
 def test_a_file_that_is_cut_off_missing_or_something_else_is_refused(path: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Renders that are set aside, saved, stopped for a choice or shown, and what comes of them in the end: the same."""
 
+import io
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +25,11 @@ from tests.workers.orders import (
     watch_latents,
     with_checkpoint,
 )
+from tests.workers.test_checkpoints import begin, go
 from tests.workers.test_families import DTYPES
 from workers.engine import Engine
 from workers.families.base import Family
+from workers.parked import each_tensor
 from workers.protocol import (
     BatchEnded,
     Checkpointed,
@@ -38,6 +42,7 @@ from workers.protocol import (
     Stepped,
 )
 from workers.samplers import is_stochastic
+from workers.track import Track
 
 Folders = Callable[[str], Path]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
@@ -100,6 +105,37 @@ def test_parked_renders_take_no_part_and_then_go_on_to_the_bit(
     assert traces(said) == {"urgent": [1] * passes, "a": [2] * passes, "b": [2] * passes}
     assert all(torch.equal(seen[each], expected[each]) for each in "ab")
     assert [m.batch_id for m in said if isinstance(m, BatchEnded)] == ["b2", "b1"]
+
+
+@torch.no_grad()
+@EVERY_KIND
+def test_no_tensor_of_a_parked_render_stays_behind(kind: str) -> None:
+    # Given a render in the midst of its steps, with all that its sampler and its picture have it remember,
+    name, asked = KINDS[kind]
+    family = tiny_family(name)
+    sampler = {} if name == "sprint" else {"sampler": "heun"}
+    track = go(family, begin(family, **asked, num_inference_steps=4, **sampler), 1)
+    before = tensors_of(track)
+    # when each tensor that parking finds is replaced by a copy,
+    each_tensor(track, torch.clone)
+    # then it holds as many as before, and none that it held.
+    after = tensors_of(track)
+    assert len(after) == len(before) > 3
+    assert not {id(tensor) for tensor in after} & {id(tensor) for tensor in before}
+
+
+def tensors_of(track: Track) -> list[torch.Tensor]:
+    """All that can be reached from a track, wherever it keeps them."""
+    found: list[torch.Tensor] = []
+
+    class Walk(pickle.Pickler):
+        def persistent_id(self, reached: Any) -> str | None:
+            if isinstance(reached, torch.Tensor):
+                found.append(reached)
+            return "left out" if isinstance(reached, torch.Tensor | torch.Generator) else None
+
+    Walk(io.BytesIO()).dump(track)
+    return found
 
 
 def test_one_that_has_not_begun_can_be_parked_and_one_that_is_finished_cannot(family: Family, tmp_path: Path) -> None:
