@@ -28,7 +28,7 @@ class Aside:
 
     def back(self, device: torch.device) -> Track:
         """The track as it was. What does not fit raises, and may be tried again."""
-        _each(self.track, lambda tensor: tensor.to(device) if id(tensor) in self.moved else tensor)
+        each_tensor(self.track, lambda tensor: tensor.to(device) if id(tensor) in self.moved else tensor)
         return self.track
 
 
@@ -43,11 +43,11 @@ def put_aside(track: Track) -> Aside:
         moved.append(id(there))
         return there
 
-    _each(track, to_host)
+    each_tensor(track, to_host)
     return Aside(track, frozenset(moved))
 
 
-def _each(track: Track, move: Callable[[Tensor], Tensor]) -> None:
+def each_tensor(track: Track, move: Callable[[Tensor], Tensor]) -> None:
     """Replace each tensor of the track and of its sampler's memory by `move(tensor)`; all of them or, when that
     raises, none.
     """

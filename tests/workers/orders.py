@@ -1,6 +1,6 @@
 """Renders to order in the engine's tests, and a loop that takes them to their end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,18 @@ from workers.samplers import build_sampler, is_stochastic
 from workers.track import Pixels, Track
 
 CPU = torch.device("cpu")
+
+#: Every kind of render: its family, and what it asks for beside the family's defaults.
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sana": ("sana", {}),
+    "sana-controlnet": ("sana-controlnet", {}),
+    "sana-video": ("sana-video", {}),
+    "sana-video from a picture": ("sana-video", {"image": picture_ref()}),
+    "sprint": ("sprint", {}),
+    "sprint from a picture": ("sprint", {"image": picture_ref(), "strength": 0.6}),  # leaves out one step of four
+    "wan": ("wan", {}),
+    "wan-i2v": ("wan-i2v", {}),
+}
 
 
 def parameters(family: str, **changes: Any) -> dict[str, Any]:
@@ -71,6 +83,11 @@ def loaded_family(name: str, folder: Path, dtype: str) -> Family:
     """The family as a worker loads it from a folder; the VAE of clips stays in float32, as their models ask."""
     dtypes = {"default": dtype} | ({"vae": "float32"} if name in tiny_pipelines.CLIPS else {})
     return load(tiny_pipelines.entry(name, folder, dtype=dtypes), None, CPU).family
+
+
+def family_in(dtype: str, name: str, tiny_folder: Callable[[str], Path]) -> Family:
+    """A fresh family in that dtype; in float32 as it is built, which is quicker than loading the same from a folder."""
+    return tiny_family(name) if dtype == "float32" else loaded_family(name, tiny_folder(name), dtype)
 
 
 def batch(orders: Sequence[RenderOrder], batch_id: str = "b1") -> RenderBatch:

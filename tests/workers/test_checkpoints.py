@@ -1,6 +1,7 @@
 """A checkpoint: one file from which a render goes on as if nothing had happened."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,23 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.workers import tiny_pipelines
-from tests.workers.orders import order, tiny_family
+from tests.workers.orders import KINDS, family_in, order, tiny_family
+from tests.workers.pictures import picture_ref
 from workers import checkpoints
 from workers.checkpoints import BadCheckpoint
 from workers.families.base import Family
 from workers.track import Track
 
-EVERY = [(family, sampler) for family, samplers in tiny_pipelines.SAMPLERS.items() for sampler in samplers]
-#: Samplers of other families that draw noise, too.
-EVERY += [("wan", "dpm++-2m-sde")]
+Folders = Callable[[str], Path]
+
+#: All kinds of renders with all their samplers; in bfloat16 with those that keep most, or draw noise.
+EVERY = [
+    pytest.param(kind, sampler, dtype, id=f"{kind}, {sampler}, {dtype}")
+    for kind, (name, _) in KINDS.items()
+    for sampler in tiny_pipelines.SAMPLERS[name]
+    for dtype in ("float32", "bfloat16")
+    if dtype == "float32" or sampler in ("heun", "dpm++-2m-sde", "scm")
+]
 
 
 @torch.no_grad()
@@ -40,21 +49,24 @@ def restore(family: Family, path: Path, **changes: Any) -> Track:
     return family.restore(prepared, family.encode(prepared), checkpoints.load(path, ordered, "weights"))
 
 
-@pytest.mark.parametrize(("name", "sampler"), EVERY)
-def test_after_every_step_of_every_sampler_it_goes_on_to_the_bit(name: str, sampler: str, tmp_path: Path) -> None:
-    steps = {"num_inference_steps": 4, "sampler": sampler}
-    family = tiny_family(name)
-    whole = begin(family, **steps)
+@pytest.mark.parametrize(("kind", "sampler", "dtype"), EVERY)
+def test_after_every_step_of_every_sampler_it_goes_on_to_the_bit(
+    kind: str, sampler: str, dtype: str, tiny_folder: Folders, tmp_path: Path
+) -> None:
+    name, asked = KINDS[kind]
+    changes = asked | {"num_inference_steps": 4, "sampler": sampler}
+    family = family_in(dtype, name, tiny_folder)
+    whole = begin(family, **changes)
     paths = []
     while not whole.finished:
         go(family, whole, whole.step + 1)
         paths.append(tmp_path / f"{whole.step}.safetensors")
         checkpoints.save(whole, paths[-1], "weights")
     expected = family.final_latents(whole)
-    another = tiny_family(name)  # as in another process
+    another = family_in(dtype, name, tiny_folder)  # as in another process
     for step, path in enumerate(paths, 1):
         torch.manual_seed(step)
-        track = restore(another, path, **steps)
+        track = restore(another, path, **changes)
         assert (track.step, track.first_step, track.steps) == (step, step, whole.steps)
         go(another, track, track.steps)
         assert torch.equal(another.final_latents(track), expected), step
@@ -89,6 +101,13 @@ def test_one_of_another_render_or_model_is_refused(
 ) -> None:
     with pytest.raises(BadCheckpoint, match=reason):
         checkpoints.load(path, order(tiny_family("sana"), **changes), weights)
+
+
+def test_one_of_a_clip_that_begins_with_another_picture_is_refused(tmp_path: Path) -> None:
+    family = tiny_family("sana-video")
+    checkpoints.save(begin(family, image=picture_ref(1)), tmp_path / "a.safetensors", "weights")
+    with pytest.raises(BadCheckpoint, match="other parameters"):
+        checkpoints.load(tmp_path / "a.safetensors", order(family, image=picture_ref(2)), "weights")
 
 
 def test_a_file_that_is_cut_off_missing_or_something_else_is_refused(path: Path, tmp_path: Path) -> None:

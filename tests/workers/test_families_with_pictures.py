@@ -13,9 +13,7 @@ from farm.params.base import InputRef
 from tests.workers import tiny_pipelines
 from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents
 from tests.workers.pictures import picture_file, picture_ref
-from tests.workers.test_checkpoints import begin, go, restore
 from tests.workers.test_families import DTYPES, GUIDANCE, Promises, latents_of
-from workers.checkpoints import save
 from workers.families.base import Refused, Unsuitable
 from workers.families.wan_i2v import WanImageToVideoFamily
 from workers.protocol import Rendered, RenderFailed, RenderOrder
@@ -203,18 +201,3 @@ def test_what_the_door_makes_of_a_short_request_is_the_pipelines_own(name: str, 
     seen = watch_latents(family)
     render(family, tmp_path, [ordered])
     assert torch.equal(seen["r1"], call_pipeline(family, stored, "latent"))
-
-
-@pytest.mark.parametrize(("name", "changes"), [("sprint", {"num_inference_steps": 4}), ("sana-video", {})])
-def test_a_render_from_a_picture_goes_on_from_a_checkpoint_to_the_bit(
-    name: str, changes: dict[str, Any], tmp_path: Path
-) -> None:
-    asked = PICTURES[name] | changes
-    whole = go(tiny_family(name), begin(tiny_family(name), **asked), 1)
-    save(whole, tmp_path / "1.safetensors", "weights")
-    expected = go(tiny_family(name), whole, whole.steps)
-    another = tiny_family(name)  # as in another process
-    track = restore(another, tmp_path / "1.safetensors", **asked)
-    assert track.step == 1
-    found = go(another, track, track.steps)
-    assert torch.equal(another.final_latents(found), another.final_latents(expected))

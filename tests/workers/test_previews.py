@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.workers.orders import batch, order, pixels_of, run, tiny_family, watch_latents
+from tests.workers import tiny_pipelines
+from tests.workers.orders import KINDS, batch, order, pixels_of, run, tiny_family, watch_latents
 from workers.engine import Engine
 from workers.families.base import Family
 from workers.previews import Previews
@@ -21,25 +22,26 @@ def family() -> Family:
     return tiny_family("sana")
 
 
-@pytest.mark.parametrize("name", ["sana", "sprint", "wan"])
-def test_a_preview_is_a_small_picture_and_changes_no_bit(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_preview_is_a_small_picture_and_changes_no_bit(kind: str, tmp_path: Path) -> None:
+    name, asked = KINDS[kind]
     shown, unseen = tiny_family(name), tiny_family(name)
     found = []
     for family, seconds in ((shown, 0.0), (unseen, None)):
         seen = watch_latents(family)
         clock = itertools.count(step=1000)
         engine = Engine(family, tmp_path, previews=Previews(family, seconds, lambda clock=clock: next(clock)))
-        engine.admit(batch([order(family, num_inference_steps=4)]))
+        engine.admit(batch([order(family, num_inference_steps=4, **asked)]))
         said = run(engine)
         found.append((said, seen["r1"]))
     assert torch.equal(found[0][1], found[1][1])
     assert not [message for message in found[1][0] if isinstance(message, Previewed)]
     previews = [message for message in found[0][0] if isinstance(message, Previewed)]
     assert previews
-    assert previews[0].steps == 4
+    assert previews[0].steps == (3 if "strength" in asked else 4)
     picture = Image.open(io.BytesIO(previews[0].data))
     assert (picture.format, picture.size) == ("WEBP", (256, 256))
-    assert getattr(picture, "n_frames", 1) == (2 if name == "wan" else 1)
+    assert getattr(picture, "n_frames", 1) == (2 if name in tiny_pipelines.CLIPS else 1)
 
 
 def test_previews_are_shown_now_and_then_and_never_at_much_cost(family: Family, tmp_path: Path) -> None:
