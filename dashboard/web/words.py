@@ -31,6 +31,22 @@ def render_state(render: Render) -> str:
     return render.status.value
 
 
+def standing(render: Render) -> str:
+    """Whether a render is one of the best of its prompt: 'not among the best 2 of 4'; '' where nobody chooses."""
+    asked = render.parameters
+    if render.score is None or not asked.get("keep_best"):
+        return ""
+    best = f"the best {asked['keep_best']} of {asked['best_of']}"
+    if render.kept is None:
+        return f"{best} are chosen when the job has ended"
+    return f"among {best}" if render.kept else f"not among {best}"
+
+
+def figures(score: float) -> str:
+    """A score with four figures: '12.35', '0.3142', '12,346'."""
+    return f"{score:,.0f}" if abs(score) >= 10_000 else f"{score:.4g}"
+
+
 def percent(part: int, whole: int) -> float:
     """How much of the whole a part is, 0 … 100."""
     return round(100 * part / whole, 2) if whole else 0.0

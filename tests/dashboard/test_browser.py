@@ -104,6 +104,12 @@ def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: B
     )
     assert page.evaluate("window.same") is True
 
+    # And all of them are on one sheet
+    page.get_by_role("link", name="Contact sheet").click()
+    page.wait_for_url("**/sheet")
+    assert page.evaluate("document.images[0].naturalWidth") > 128
+    page.go_back()
+
     # And each picture has its page, with a way to the next by the keyboard, and one to submit it again
     page.locator(".render a").first.click()
     page.wait_for_url("**/renders/*")

@@ -1,0 +1,132 @@
+"""The contact sheet of a job, and what its pages say of scores and of the best."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from farm.contact_sheet import line_below
+from farm.storage import ArtifactKind
+from scheduler import choosing
+from tests.dashboard.conftest import House
+from tests.dashboard.drawing import Drawer
+from tests.dashboard.visiting import PAGE, sign_in
+
+POOL = "sana-demo-local"
+
+
+def sheet_of(house: House, job_id: str, query: str = "") -> Image.Image:
+    answer = house.get(f"/api/v1/jobs/{job_id}/sheet{query}")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert answer.content_type == "image/webp"
+    return Image.open(io.BytesIO(answer.data)).convert("RGB")
+
+
+def thumbnail_keys(house: House, job_id: str) -> list[str]:
+    return sorted(
+        key
+        for key in house.connections.storage.list(f"projects/{house.ours.project_id}/jobs/{job_id}/")
+        if key.endswith("thumbnail.webp")
+    )
+
+
+def test_a_sheet_shows_the_thumbnails_of_what_is_done_in_the_order_of_the_job(live_house: House) -> None:
+    # Given a job of three renders of which two are done
+    house, drawer = live_house, Drawer(live_house.connections, POOL)
+    job = house.submit(seeds=[1, 2, 3], width=128, height=128)
+    drawer.finish(drawer.take(2))
+
+    # Then their thumbnails stand side by side, a line below each,
+    sheet = sheet_of(house, job["id"])
+    assert sheet.size == (2 * 128 + 3 * 12, 128 + 20 + 2 * 12)
+    for place, key in enumerate(thumbnail_keys(house, job["id"])):
+        left = 12 + place * (128 + 12)
+        shown = sheet.crop((left, 12, left + 128, 12 + 128))
+        stored = Image.open(io.BytesIO(house.connections.storage.get(key))).convert("RGB")
+        assert max(ImageStat.Stat(ImageChops.difference(shown, stored)).mean) < 8
+        line = sheet.crop((left, 12 + 128, left + 128, 12 + 128 + 20)).convert("L")
+        assert line.getextrema()[1] > 150
+    # and a part of them where that was asked for, or where a file is gone.
+    assert sheet_of(house, job["id"], "?limit=1").width == 128 + 2 * 12
+    assert sheet_of(house, job["id"], "?after=0").width == 128 + 2 * 12
+    house.connections.storage.delete(thumbnail_keys(house, job["id"])[:1])
+    assert sheet_of(house, job["id"]).width == 128 + 2 * 12
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("", 409, "Nothing of this job is done, so there is no sheet of it"),
+        ("?after=3", 409, "Nothing of this job is done behind index 3"),
+        ("?limit=101", 422, "less than or equal to 100"),
+        ("?limit=0", 422, "greater than or equal to 1"),
+        ("?after=9999999999", 422, "less than or equal to"),
+        ("?edge=9", 422, "is not known here"),
+    ],
+)
+def test_where_there_is_no_sheet_a_problem_document_says_why(house: House, query: str, status: int, words: str) -> None:
+    job = house.submit()
+    answer = house.get(f"/api/v1/jobs/{job['id']}/sheet{query}")
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert words in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"seed": 7}, "12  seed 7"),
+        ({"seed": 7, "score": 0.31416, "kept": True}, "12  seed 7  score 0.314"),
+        ({"score": -3.0, "kept": False}, "12  score -3 (not kept)"),
+    ],
+)
+def test_below_a_picture_stand_its_place_and_what_its_scorer_said(said: dict[str, Any], line: str) -> None:
+    assert line_below(11, **said) == line
+
+
+def test_a_job_of_which_nothing_is_done_offers_no_sheet(live_house: House) -> None:
+    house, drawer = live_house, Drawer(live_house.connections, POOL)
+    visitor, job = sign_in(house), house.submit(seeds=[1, 2])
+    page = f"/jobs/{job['id']}"
+    assert "Contact sheet" not in visitor.get(page, headers=PAGE).get_data(as_text=True)
+    drawer.finish(drawer.take(1))
+    [address] = re.findall(r'href="([^"]+/sheet)"', visitor.get(page, headers=PAGE).get_data(as_text=True))
+    assert visitor.get(address).content_type == "image/webp"
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_pages_show_scores_and_which_renders_are_among_the_best(live_house: House) -> None:
+    # Given four seeds of which the best two are to be kept
+    house, drawer = live_house, Drawer(live_house.connections, POOL)
+    visitor = sign_in(house)
+    job = house.submit(seeds=[1, 2, 3, 4], scorer="sharpness", keep_best=2)
+
+    def text(path: str) -> str:
+        return re.sub(r"\s+", " ", str(visitor.get(path, headers=PAGE).get_data(as_text=True)))
+
+    # When they are done, then each has its score, and the page reads itself until the best are chosen;
+    drawer.finish(drawer.take(), scores=[0.25, 12.3456, 34567.8, -1.5])
+    page = text(f"/jobs/{job['id']}")
+    assert re.findall(r'badge score"[^>]*>([^<]+)<', page) == ["0.25", "12.35", "34,568", "-1.5"]
+    assert "sharpness; the best 2 of 4 seeds keep their output" in page
+    assert 'data-reread="5"' in page
+    first, second, *_ = house.renders(job["id"])
+    assert "the best 2 of 4 are chosen when the job has ended" in text(f"/renders/{first['id']}")
+
+    # and when these are chosen, all pages say which they are, and show what is left of the others.
+    assert choosing.one_pass(house.connections, house.connections.clock()) == 2
+    page = text(f"/jobs/{job['id']}")
+    assert page.count("· among the best 2 of 4") == page.count("· not among the best 2 of 4") == 2
+    assert 'data-reread="5"' not in page
+    of_first, of_second = text(f"/renders/{first['id']}"), text(f"/renders/{second['id']}")
+    assert "0.25 by sharpness" in of_first
+    assert "Only this thumbnail is kept: it is not among the best 2 of 4" in of_first
+    [thumbnail] = [file for file in house.renders(job["id"])[0]["artifacts"] if file["kind"] == ArtifactKind.THUMBNAIL]
+    assert f'<img src="/artifacts/{thumbnail["id"]}"' in of_first
+    assert "Download" not in of_first
+    assert "12.35 by sharpness" in of_second
+    assert "among the best 2 of 4" in of_second
+    assert "not among" not in of_second
+    assert "Download" in of_second
+    assert sheet_of(house, job["id"]).width > 2 * 128, "thumbnails of all four are kept"
