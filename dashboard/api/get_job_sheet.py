@@ -14,14 +14,13 @@ from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.jobs import find_job
-from dashboard.reads.sheets import Tile, list_tiles
+from dashboard.reads.sheets import MOST_TILES, Tile, list_tiles
 from farm.contact_sheet import Cell, contact_sheet, encode_sheet, line_below, shrunk
 from farm.database import read
 from farm.errors import Conflict, NotFound
 from farm.storage import Storage
 
-#: Pictures of one sheet. All sheets have the same room: few pictures are as large as thumbnails, many half as large.
-MOST_TILES = 100
+#: All sheets have about the same room: few pictures are as large as thumbnails are, many half as large.
 _FEW = 25
 _EDGE_OF_FEW, _EDGE_OF_MANY = 320, 160  # pixels
 _AT_ONCE = 8  # thumbnails that are fetched side by side
@@ -51,8 +50,7 @@ def register(blueprint: APIBlueprint) -> None:
         """
         with read(farm().engine) as connection:
             job = find_job(connection, principal().project_id, path.job_id)
-            limit = min(query.limit, job.done)
-            tiles = list_tiles(connection, job.id, after=query.after, limit=limit) if limit else []
+            tiles = list_tiles(connection, job.id, after=query.after, limit=min(query.limit, job.done))
         cells = _cells(farm().storage, tiles)
         if not cells:
             behind = f" behind index {query.after}" if query.after >= 0 else ""

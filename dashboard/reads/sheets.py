@@ -8,6 +8,9 @@ from dashboard.reads.renders import artifacts_of
 from farm.storage import ArtifactKind
 from farm.tables import Render
 
+#: Pictures of one sheet.
+MOST_TILES = 100
+
 
 @dataclass(frozen=True)
 class Tile:

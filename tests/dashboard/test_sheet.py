@@ -2,6 +2,7 @@
 
 import io
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -85,14 +86,26 @@ def test_below_a_picture_stand_its_place_and_what_its_scorer_said(said: dict[str
     assert line_below(11, **said) == line
 
 
-def test_a_job_of_which_nothing_is_done_offers_no_sheet(live_house: House) -> None:
+def test_the_page_of_a_job_leads_to_its_sheets_page_by_page(live_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a job of which nothing is done: it offers no sheet
+    monkeypatch.setattr("dashboard.web.sheet.MOST_TILES", 2)
     house, drawer = live_house, Drawer(live_house.connections, POOL)
-    visitor, job = sign_in(house), house.submit(seeds=[1, 2])
-    page = f"/jobs/{job['id']}"
-    assert "Contact sheet" not in visitor.get(page, headers=PAGE).get_data(as_text=True)
-    drawer.finish(drawer.take(1))
-    [address] = re.findall(r'href="([^"]+/sheet)"', visitor.get(page, headers=PAGE).get_data(as_text=True))
-    assert visitor.get(address).content_type == "image/webp"
+    visitor, job = sign_in(house), house.submit(seeds=[1, 2, 3])
+
+    def links(path: str, pattern: str) -> list[str]:
+        return re.findall(pattern, visitor.get(path, headers=PAGE).get_data(as_text=True))
+
+    assert links(f"/jobs/{job['id']}", r'href="([^"]+/sheet)"') == []
+    assert "Nothing more of this job is done" in str(visitor.get(f"/jobs/{job['id']}/sheet", headers=PAGE).data)
+
+    # When all of it is done, then its page has a link to a page with a sheet, and that one to the next.
+    drawer.finish(drawer.take())
+    [first] = links(f"/jobs/{job['id']}", r'href="([^"]+/sheet)"')
+    [second] = links(first, r'href="([^"]+)" rel="next"')
+    assert links(second, r'rel="next"') == []
+    sheets = [links(page, r'<img class="sheet" src="([^"]+)"')[0] for page in (first, second)]
+    shown = [Image.open(io.BytesIO(visitor.get(unescape(address)).data)).width for address in sheets]
+    assert shown == [2 * 128 + 3 * 12, 128 + 2 * 12]
 
 
 @pytest.mark.usefixtures("installed")
