@@ -42,21 +42,31 @@ def line_below(index: int, *, seed: int | None = None, score: float | None = Non
     if seed is not None:
         words.append(f"seed {seed}")
     if score is not None:
-        words.append(f"score {score:.3g}" + (" (not kept)" if kept is False else ""))
+        words.append(f"score {figures(score)}" + (" (not kept)" if kept is False else ""))
     return "  ".join(words)
 
 
-def contact_sheet(cells: Sequence[Cell], *, columns: int | None = None) -> Image.Image:
+def figures(score: float) -> str:
+    """A score as people read it, with four figures: '12.35', '0.3142', '12,346'."""
+    return f"{score:,.0f}" if abs(score) >= 1000 else f"{score:.4g}"
+
+
+def contact_sheet(
+    cells: Sequence[Cell], *, columns: int | None = None, least_cell: int = 0, most_width: int | None = None
+) -> Image.Image:
     """The sheet: cells as large as the largest picture, from left to right.
 
-    Raises ValueError for none or more than MOST_CELLS.
+    In pixels, `least_cell` is how wide cells are at least, so that their lines fit, and `most_width` how wide a sheet
+    of several columns may be. Raises ValueError for none or more than MOST_CELLS.
     """
     if not 0 < len(cells) <= MOST_CELLS:
         raise ValueError(f"a sheet holds 1 to {MOST_CELLS} pictures; seen {len(cells)}")
     pictures = [cell.picture for cell in cells]
-    width = max(picture.width for picture in pictures)
+    width = max(least_cell, *(picture.width for picture in pictures))
     height = max(picture.height for picture in pictures)
     columns = min(columns or _columns(len(cells), width, height), len(cells))
+    if most_width is not None:
+        columns = max(1, min(columns, (most_width - _GAP) // (width + _GAP)))
     rows = -(-len(cells) // columns)
     size = (columns * (width + _GAP) + _GAP, rows * (height + _LINE + _GAP) + _GAP)
     sheet = Image.new("RGB", size, _PAPER)

@@ -23,6 +23,8 @@ from farm.storage import Storage
 #: All sheets have about the same room: few pictures are as large as thumbnails are, many half as large.
 _FEW = 25
 _EDGE_OF_FEW, _EDGE_OF_MANY = 320, 160  # pixels
+_LEAST_CELL = 160  # pixels: in less, place and score have no room
+_MOST_WIDTH = 1100  # pixels: what a page shows without making it smaller
 _AT_ONCE = 8  # thumbnails that are fetched side by side
 
 
@@ -37,7 +39,7 @@ class SheetQuery(BaseModel):
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
     picture: dict[str, Any] = {
-        "description": "A picture of at most 1,904 × 1,932 pixels",
+        "description": "A picture of at most 1,100 × 3,300 pixels",
         "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}},
     }
 
@@ -55,8 +57,9 @@ def register(blueprint: APIBlueprint) -> None:
         if not cells:
             behind = f" behind index {query.after}" if query.after >= 0 else ""
             raise Conflict(f"Nothing of this job is done{behind}, so there is no sheet of it (yet).")
+        sheet = contact_sheet(cells, least_cell=_LEAST_CELL, most_width=_MOST_WIDTH)
         # Quick, since all requests wait meanwhile: they run in one thread.
-        return Response(encode_sheet(contact_sheet(cells), ".webp", quick=True), content_type="image/webp")
+        return Response(encode_sheet(sheet, ".webp", quick=True), content_type="image/webp")
 
 
 def _cells(storage: Storage, tiles: Sequence[Tile]) -> list[Cell]:

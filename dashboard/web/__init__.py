@@ -20,6 +20,7 @@ from dashboard.web import (
     words,
     workers,
 )
+from farm.contact_sheet import figures
 
 
 def register(app: Flask) -> None:
@@ -44,8 +45,8 @@ def register(app: Flask) -> None:
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
     )
     app.jinja_env.filters["spread"] = spread
-    app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=words.figures)
+    app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
-    app.jinja_env.globals.update(standing=words.standing)
+    app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": g.get("principal") is not None})

@@ -1,5 +1,8 @@
 """How states and amounts are called on the pages."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from dashboard.schemas import Job, Render
 from farm.lifecycle import JobStatus, Phase, RenderStatus
 
@@ -31,20 +34,23 @@ def render_state(render: Render) -> str:
     return render.status.value
 
 
+def best_of(parameters: Mapping[str, Any]) -> str:
+    """Which renders of a prompt keep their output: 'the best of 4', 'the best 2 of 4'; '' where nobody chooses."""
+    keep = parameters.get("keep_best")
+    if not keep:
+        return ""
+    return f"the best{'' if keep == 1 else f' {keep}'} of {parameters['best_of']}"
+
+
 def standing(render: Render) -> str:
     """Whether a render is one of the best of its prompt: 'not among the best 2 of 4'; '' where nobody chooses."""
-    asked = render.parameters
-    if render.score is None or not asked.get("keep_best"):
+    best = best_of(render.parameters)
+    if render.score is None or not best:
         return ""
-    best = f"the best {asked['keep_best']} of {asked['best_of']}"
     if render.kept is None:
-        return f"{best} are chosen when the job has ended"
-    return f"among {best}" if render.kept else f"not among {best}"
-
-
-def figures(score: float) -> str:
-    """A score with four figures: '12.35', '0.3142', '12,346'."""
-    return f"{score:,.0f}" if abs(score) >= 10_000 else f"{score:.4g}"
+        return f"{best} to be chosen when the job has ended"
+    among = best if render.parameters["keep_best"] == 1 else f"among {best}"
+    return among if render.kept else f"not {among}"
 
 
 def percent(part: int, whole: int) -> float:
