@@ -48,7 +48,7 @@ def line_below(index: int, *, seed: int | None = None, score: float | None = Non
 
 def figures(score: float) -> str:
     """A score as people read it, with four figures: '12.35', '0.3142', '12,346'."""
-    return f"{score:,.0f}" if abs(score) >= 1000 else f"{score:.4g}"
+    return f"{score:,.0f}" if 1000 <= abs(score) < 1e9 else f"{score:.4g}"
 
 
 def contact_sheet(
@@ -74,8 +74,12 @@ def contact_sheet(
     for place, (picture, cell) in enumerate(zip(pictures, cells, strict=True)):
         left = _GAP + place % columns * (width + _GAP)
         top = _GAP + place // columns * (height + _LINE + _GAP)
-        sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
-        draw.text((left, top + height + 4), _fitting(cell.line, width, font), _INK, font=font)
+        beside = (width - picture.width) // 2
+        sheet.paste(picture, (left + beside, top + (height - picture.height) // 2))
+        line = _fitting(cell.line, width, font)
+        # Below the left edge of its picture, if it has room there.
+        line_left = left + max(0, min(beside, width - math.ceil(font.getlength(line))))
+        draw.text((line_left, top + height + 4), line, _INK, font=font)
     return sheet
 
 

@@ -134,7 +134,9 @@ def test_the_page_of_a_job_leads_to_its_sheets_page_by_page(live_house: House, m
         (True, None, ""),
     ],
 )
-def test_words_for_the_best(kept: bool | None, keep_best: int | None, words: str) -> None:
+def test_a_render_is_said_to_be_among_the_best_or_not_once_that_is_chosen(
+    kept: bool | None, keep_best: int | None, words: str
+) -> None:
     parameters = {"keep_best": keep_best, "best_of": 4 if keep_best else None}
     render: Any = SimpleNamespace(parameters=parameters, score=0.5, kept=kept)
     assert standing(render) == words
