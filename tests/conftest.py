@@ -4,7 +4,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.databases", "tests.servers"]
+pytest_plugins = ["tests.databases", "tests.example_plugin", "tests.servers"]
 
 #: Files whose tests all use the one running farm of their session.
 THE_RUNNING_FARM = ("test_batching.py", "test_control.py", "test_crashes.py", "test_first_light.py")

@@ -14,11 +14,13 @@ from dashboard.web import (
     job_controls,
     jobs,
     picture,
+    sheet,
     sign_in,
     submit,
     words,
     workers,
 )
+from farm.contact_sheet import figures
 
 
 def register(app: Flask) -> None:
@@ -28,6 +30,7 @@ def register(app: Flask) -> None:
         jobs,
         job,
         job_controls,
+        sheet,
         picture,
         submit,
         inputs,
@@ -42,7 +45,8 @@ def register(app: Flask) -> None:
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
     )
     app.jinja_env.filters["spread"] = spread
-    app.jinja_env.filters.update(money=words.amount, energy=words.energy)
+    app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
+    app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": g.get("principal") is not None})

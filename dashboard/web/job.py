@@ -46,6 +46,7 @@ def page(job_id: str) -> ResponseReturnValue:
         renders=renders,
         notices=submitted[0].payload.get("notices", []) if submitted else [],
         first_page=cursor is None,
+        cursor=cursor,
         behind=after_render(renders[-1].index) if more else None,
     )
 

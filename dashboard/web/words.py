@@ -1,5 +1,8 @@
 """How states and amounts are called on the pages."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from dashboard.schemas import Job, Render
 from farm.lifecycle import JobStatus, Phase, RenderStatus
 
@@ -29,6 +32,25 @@ def render_state(render: Render) -> str:
     if render.status == RenderStatus.DRAFTED:
         return f"draft of step {render.parameters.get('stop_at_step')}"
     return render.status.value
+
+
+def best_of(parameters: Mapping[str, Any]) -> str:
+    """Which renders of a prompt keep their output: 'the best of 4', 'the best 2 of 4'; '' where nobody chooses."""
+    keep = parameters.get("keep_best")
+    if not keep:
+        return ""
+    return f"the best{'' if keep == 1 else f' {keep}'} of {parameters['best_of']}"
+
+
+def standing(render: Render) -> str:
+    """Whether a render is one of the best of its prompt: 'not among the best 2 of 4'; '' where nobody chooses."""
+    best = best_of(render.parameters)
+    if render.score is None or not best:
+        return ""
+    if render.kept is None:
+        return f"{best} to be chosen when the job has ended"
+    among = best if render.parameters["keep_best"] == 1 else f"among {best}"
+    return among if render.kept else f"not {among}"
 
 
 def percent(part: int, whole: int) -> float:

@@ -11,7 +11,7 @@ import typer
 
 from farm.client import FarmClient, Render
 from farm.console.speaking import farm_at_hand, say
-from farm.contact_sheet import FORMATS, MOST_CELLS, Cell, contact_sheet, encode_sheet
+from farm.contact_sheet import FORMATS, MOST_CELLS, Cell, contact_sheet, encode_sheet, line_below, shrunk
 from farm.errors import NotFound
 
 #: Thumbnails are as large as this; larger cells are made from the outputs themselves.
@@ -47,7 +47,7 @@ def sheet(
         if len(shown) > MOST_CELLS:
             say(f"Only the first {MOST_CELLS} outputs fit.", "yellow")
         cells = [_cell(farm, render, Path(folder), cell) for render in shown[:MOST_CELLS]]
-        path.write_bytes(encode_sheet(contact_sheet(cells, edge=cell, columns=columns), path.suffix))
+        path.write_bytes(encode_sheet(contact_sheet(cells, columns=columns), path.suffix))
     print(path)
 
 
@@ -56,7 +56,5 @@ def _cell(farm: FarmClient, render: Render, folder: Path, edge: int) -> Cell:
     large = "poster" if "poster" in kinds else "output"
     kind = large if edge > _THUMBNAIL_EDGE and large in kinds else "thumbnail"
     [picture] = farm.download_render(render.id, folder, (kind,))
-    line = f"{render.index + 1}  seed {render.parameters.get('seed')}"
-    if render.score is not None:
-        line += f"  score {render.score:.3g}" + (" (not kept)" if render.kept is False else "")
-    return Cell(picture, line)
+    seed = render.parameters.get("seed")
+    return Cell(shrunk(picture, edge), line_below(render.index, seed=seed, score=render.score, kept=render.kept))

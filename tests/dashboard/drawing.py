@@ -4,6 +4,7 @@ import io
 import random
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imageio_ffmpeg import write_frames
@@ -45,9 +46,14 @@ class Drawer:
         )
         return found.renders if found else []
 
-    def finish(self, renders: Sequence[ClaimedRender], reason: str | None = None) -> None:
-        """Settle renders as done with drawn files, or as failed for this reason."""
-        settlements = [self._failed(render, reason) if reason else self._done(render) for render in renders]
+    def finish(
+        self, renders: Sequence[ClaimedRender], reason: str | None = None, scores: Sequence[float | None] = ()
+    ) -> None:
+        """Settle renders as done with drawn files and these scores, or as failed for this reason."""
+        scored = zip(renders, scores or [None] * len(renders), strict=True)
+        settlements = [
+            self._failed(render, reason) if reason else self._done(render, score) for render, score in scored
+        ]
         settled = settle(self.connections.engine, settlements, self.connections.clock(), max_failures=1)
         assert len(settled.accepted) == len(renders)
         tell(self.connections, lanes=[], changed=settled.jobs)
@@ -78,14 +84,15 @@ class Drawer:
         ]
         return Settlement(render.id, render.attempt, Outcome.DRAFTED, gpu_seconds=0.4, artifacts=files)
 
-    def _done(self, render: ClaimedRender) -> Settlement:
+    def _done(self, render: ClaimedRender, score: float | None) -> Settlement:
         width, height = render.parameters["width"], render.parameters["height"]
         picture, thumbnail = self._picture(render, width, height)
         name, kind = ("output.mp4", "video/mp4") if render.frames > 1 else ("output.png", "image/png")
+        manifest = self._store(render, ArtifactKind.MANIFEST, "manifest.json", b"{}\n", "application/json")
         files = [
             self._store(render, ArtifactKind.OUTPUT, name, picture, kind, width, height),
             self._store(render, ArtifactKind.THUMBNAIL, "thumbnail.webp", thumbnail, "image/webp", width, height),
-            self._store(render, ArtifactKind.MANIFEST, "manifest.json", b"{}\n", "application/json"),
+            replace(manifest, score=score),
         ]
         return Settlement(render.id, render.attempt, Outcome.DONE, gpu_seconds=0.8, artifacts=files)
 

@@ -104,6 +104,12 @@ def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: B
     )
     assert page.evaluate("window.same") is True
 
+    # And all of them are on one sheet
+    page.get_by_role("link", name="Contact sheet").click()
+    page.wait_for_url("**/sheet")
+    eventually(lambda: page.evaluate("document.querySelector('.sheet').naturalWidth > 128"))
+    page.go_back()
+
     # And each picture has its page, with a way to the next by the keyboard, and one to submit it again
     page.locator(".render a").first.click()
     page.wait_for_url("**/renders/*")
@@ -125,8 +131,9 @@ def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
     render = house.renders(job["id"])[0]
     visit = Visit(browser, house, address, 360)
     page = visit.page
-    for path in ("/jobs", "/submit", "/submit?model=wan-demo", f"/jobs/{job['id']}", f"/renders/{render['id']}",
-                 "/workers", "/dead-letters", "/problems/invalid-request", "/docs"):  # fmt: skip
+    for path in ("/jobs", "/submit", "/submit?model=wan-demo", f"/jobs/{job['id']}", f"/jobs/{job['id']}/sheet",
+                 f"/renders/{render['id']}", "/workers", "/dead-letters", "/problems/invalid-request",
+                 "/docs"):  # fmt: skip
         page.goto(address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
     page.wait_for_selector("text=Latent Farm")

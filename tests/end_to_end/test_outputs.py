@@ -5,12 +5,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load as load_safetensors
 
+from farm.client import Render
 from tests.end_to_end.farms import RunningFarm
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,40 @@ def test_a_receipt_is_verified_and_a_job_is_shown_on_one_sheet(farm: RunningFarm
         width, height = picture.size
     assert width > 2 * 96
     assert height > 2 * 96
+
+
+def test_of_several_seeds_the_best_keep_their_output_and_all_are_on_the_sheet(farm: RunningFarm) -> None:
+    # Given two prompts with three seeds each, of which two are to be kept by their sharpness
+    asked = {"scorer": "sharpness", "keep_best": 2, "seeds": [1, 2, 3]}
+    job = farm.submit_and_wait("sprint-demo", ["a red circle", "a blue star"], **asked)
+    renders = eventually(lambda: chosen(farm, job.id), timeout=60)
+
+    # Then of each prompt just the two with the highest scores have their output, and the third what shows it
+    for group in (renders[:3], renders[3:]):
+        *kept, lost = sorted(group, key=lambda render: render.score or 0, reverse=True)
+        assert [render.kept for render in (*kept, lost)] == [True, True, False]
+        for render in kept:
+            assert {file.kind for file in render.artifacts or []} == {"output", "thumbnail", "manifest"}
+            assert farm.picture(render.id).size == (render.parameters["width"], render.parameters["height"])
+        assert {file.kind for file in lost.artifacts or []} == {"thumbnail", "manifest"}
+    scores = [render.score for render in renders]
+    assert len(set(scores)) == 6
+    assert [farm.manifest(render.id)["score"] for render in renders] == scores
+    assert farm.manifest(renders[0].id)["plugins"] == {"sharpness": "latent-farm-example 1.0"}
+    stored = farm.connections.storage.list(f"projects/{farm.renders(job.id)[0].project_id}/jobs/{job.id}/")
+    assert sum("/output." in key for key in stored) == 4
+
+    # And all six are on the sheet that the job's page links to
+    key = {"Authorization": f"Bearer {farm.stack.key}"}
+    answer = httpx.get(f"{farm.stack.url}/api/v1/jobs/{job.id}/sheet", headers=key, timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/webp"), answer.text
+    assert Image.open(io.BytesIO(answer.content)).width > 2 * 128
+
+
+def chosen(farm: RunningFarm, job_id: str) -> list[Render]:
+    """The renders of a job once it is chosen which are kept; nothing before."""
+    renders = list(farm.client.renders(job_id))
+    return renders if all(render.kept is not None for render in renders) else []
 
 
 def told_by(farm: RunningFarm, *words: str) -> subprocess.CompletedProcess[str]:

@@ -3,9 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +18,7 @@ from farm.catalog import Catalog
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import InvalidRequest, SettingsError
-from farm.plugins import PluginKind, PluginMissing, load_plugin, plugin_names
+from farm.plugins import PluginKind, PluginMissing, plugin_names
 from farm.settings import Settings
 from farm.storage import StoredFile
 from farm.tables import Artifact, Render
@@ -37,29 +34,7 @@ from workers.protocol import EngineFacts, Rendered, StepTrace
 from workers.settler import Settler
 
 __all__ = ["catalog", "clock"]
-EXAMPLE = Path(__file__).parents[1] / "plugins" / "latent-farm-example"
 FACTS = EngineFacts("sana-demo", "sana", "here", None, "fp32", "CPU: any", 1, {"torch": "2"}, {"a": "0" * 64})
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which the example package is installed, as a wheel."""
-    folder = tmp_path_factory.mktemp("example")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=EXAMPLE, check=True, capture_output=True)
-    [wheel] = folder.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(folder / "installed")
-    return folder / "installed"
-
-
-@pytest.fixture
-def installed(built: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(built)
-    for cached in (plugin_names, load_plugin):
-        cached.cache_clear()
-    yield
-    for cached in (plugin_names, load_plugin):
-        cached.cache_clear()
 
 
 def flat(level: tuple[int, int, int] = (90, 120, 140)) -> Pixels:

@@ -1,0 +1,79 @@
+"""GET /api/v1/jobs/{job_id}/sheet: what a job has made, small, on one picture."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.api.common import JOBS, JobPath
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.reads.jobs import find_job
+from dashboard.reads.sheets import MOST_TILES, Tile, list_tiles
+from farm.contact_sheet import Cell, contact_sheet, encode_sheet, line_below, shrunk
+from farm.database import read
+from farm.errors import Conflict, NotFound
+from farm.storage import Storage
+
+#: All sheets have about the same room: few pictures are as large as thumbnails are, many half as large.
+_FEW = 25
+_EDGE_OF_FEW, _EDGE_OF_MANY = 320, 160  # pixels
+_LEAST_CELL = 160  # pixels: in less, place and score have no room
+_MOST_WIDTH = 1100  # pixels: what a page shows without making it smaller
+_AT_ONCE = 8  # thumbnails that are fetched side by side
+
+
+class SheetQuery(BaseModel):
+    """Which renders."""
+
+    model_config = ConfigDict(extra="forbid")
+    after: int = Field(-1, ge=-1, le=2**31 - 1, description="Only renders with an index above this one")
+    limit: int = Field(MOST_TILES, ge=1, le=MOST_TILES, description="Most pictures on the sheet")
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+    picture: dict[str, Any] = {
+        "description": "A picture of at most 1,100 × 3,300 pixels",
+        "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}},
+    }
+
+    @blueprint.get("/jobs/<job_id>/sheet", tags=[JOBS], responses={200: picture})
+    def get_job_sheet(path: JobPath, query: SheetQuery) -> Response:
+        """Read one picture (WebP) with the thumbnails of the job's first renders that are done, in its order.
+
+        Below each stands its place in the job, counted from 1, and its seed, or its score where it has one. 409 while
+        nothing is done.
+        """
+        with read(farm().engine) as connection:
+            job = find_job(connection, principal().project_id, path.job_id)
+            tiles = list_tiles(connection, job.id, after=query.after, limit=min(query.limit, job.done))
+        cells = _cells(farm().storage, tiles)
+        if not cells:
+            behind = f" behind index {query.after}" if query.after >= 0 else ""
+            raise Conflict(f"Nothing of this job is done{behind}, so there is no sheet of it (yet).")
+        sheet = contact_sheet(cells, least_cell=_LEAST_CELL, most_width=_MOST_WIDTH)
+        # Quick, since all requests wait meanwhile: they run in one thread.
+        return Response(encode_sheet(sheet, ".webp", quick=True), content_type="image/webp")
+
+
+def _cells(storage: Storage, tiles: Sequence[Tile]) -> list[Cell]:
+    """The thumbnails with their lines, without those that are gone meanwhile. Raises StorageDown."""
+    edge = _EDGE_OF_FEW if len(tiles) <= _FEW else _EDGE_OF_MANY
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return [cell for cell in threads.map(partial(_cell, storage, edge), tiles) if cell is not None]
+
+
+def _cell(storage: Storage, edge: int, tile: Tile) -> Cell | None:
+    try:
+        thumbnail = storage.get(tile.thumbnail)
+    except NotFound:  # the job was just removed: files go before rows
+        return None
+    seed = tile.seed if tile.score is None else None  # both would not fit below a small picture
+    line = line_below(tile.index, seed=seed, score=tile.score, kept=tile.kept)
+    return Cell(shrunk(io.BytesIO(thumbnail), edge), line)
