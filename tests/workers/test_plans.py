@@ -72,6 +72,9 @@ def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
         ("sana-1600m-1024px", "transformer"): 1.6,
         ("sana15-4800m-1024px", "transformer"): 4.72,
         ("sana-1600m-1024px", "text_encoder"): 2.61,
+        ("wan21-i2v-14b-720p", "transformer"): 16.4,
+        ("wan21-i2v-14b-720p", "image_encoder"): 0.632,  # CLIP ViT-H/14
+        ("sana-video-2b-480p", "transformer"): 2.06,
     }
     for (model, name), billions in published.items():
         found = weigh(build_parts(catalog.model(model))[name].module).parameters / GB
@@ -79,7 +82,7 @@ def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-@pytest.mark.parametrize("family", ["sana", "sprint", "wan"])
+@pytest.mark.parametrize("family", sorted(tiny_pipelines.STEPS))
 def test_a_planned_model_weighs_what_the_loaded_one_does(tiny_folder: Folders, family: str, dtype: str) -> None:
     entry = tiny_pipelines.entry(family, tiny_folder(family), dtype={"default": dtype, "vae": "float32"})
     pipeline = load(entry, None, CPU).family.pipeline
@@ -135,6 +138,16 @@ def test_wan_14b_fits_on_one_large_gpu_and_needs_help_on_small_ones(catalog: Cat
     # and on four, weights and sequence are split.
     four = arrangements(needs, parse_gpus("4x24GB"))
     assert next(way for way in four if way.fits).pool["sharding"] == {"by": "weights+sequence", "devices": 4}
+
+
+def test_a_model_that_starts_from_a_picture_has_room_for_what_reads_it(catalog: Catalog) -> None:
+    for model, part in (("wan21-i2v-14b-480p", "image encoder"), ("sana-1600m-1024px-controlnet-hed", "controlnet")):
+        needs = needs_of(catalog.model(model))
+        assert needs.parts[part.replace(" ", "_")].size > GB
+        for way in arrangements(needs, [80 * GB]):
+            assert any(term.what == f"VAE and {part}" for term in way.terms), way
+    plain, controlled = (needs_of(catalog.model(name)) for name in ("sana-1600m-1024px", model))
+    assert controlled.activity.step > plain.activity.step
 
 
 def test_what_cannot_be_split_is_said(catalog: Catalog) -> None:

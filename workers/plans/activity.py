@@ -17,8 +17,9 @@ _META = torch.device("meta")
 
 @dataclass(frozen=True)
 class Activity:
-    """Peak bytes beside the weights. `step` and `decode`: for the renders that were asked; `one_more`: what one
-    more render adds to a step; `tokens`: of one render in the transformer.
+    """Peak bytes beside the weights. `step` and `decode`: for the renders that were asked (`decode` also of the picture
+    that each must start from, if encoding that needs more); `one_more`: what one more render adds to a step; `tokens`:
+    of one render in the transformer.
     """
 
     step: int
@@ -35,12 +36,13 @@ def measure(parts: dict[str, Part], entry: ModelEntry, shape: Shape, renders: in
         return None
     latents, tokens = _latents(parts, shape)
     call, rows = _CALLS[kind], renders
-    if kind == "SanaTransformer2DModel" and not _embeds_guidance(transformer):
+    if kind.startswith("Sana") and not _embeds_guidance(transformer):
         rows = 2 * renders if entry.defaults["guidance_scale"] > 1 else renders  # with and without the prompt
-    step = call(transformer, latents, rows, entry.max_sequence_length)
-    more = call(transformer, latents, rows + rows // renders, entry.max_sequence_length)
+    step = call(parts, latents, rows, entry.max_sequence_length)
+    more = call(parts, latents, rows + rows // renders, entry.max_sequence_length)
     together = max(1, min(renders, DECODE_PIXELS // (shape.width * shape.height * shape.frames)))
-    return Activity(step, _decode(vae, latents, together, entry.vae_tiling), more - step, tokens)
+    decode = max(_decode(vae, latents, together, entry.vae_tiling), _encode(vae, entry, shape))
+    return Activity(step, decode, more - step, tokens)
 
 
 def _latents(parts: dict[str, Part], shape: Shape) -> tuple[tuple[int, ...], int]:
@@ -66,36 +68,50 @@ def _embeds_guidance(transformer: Part) -> bool:
     return bool(transformer.config.guidance_embeds)
 
 
-def _sana(part: Part, latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
+def _sana(parts: dict[str, Part], latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
+    part, controlnet = parts["transformer"], parts.get("controlnet")
     hidden = _empty(rows, *latents, dtype=part.dtype)
     text = _empty(rows, prompt_tokens, part.config.caption_channels, dtype=part.dtype)
     mask = torch.ones(rows, prompt_tokens, device=_META, dtype=torch.long)
     extra = {"guidance": _empty(rows, dtype=part.dtype)} if _embeds_guidance(part) else {}
-    given = (hidden, text, mask)
-    return peak_bytes(
-        lambda: part.module(
-            hidden,
-            encoder_hidden_states=text,
-            encoder_attention_mask=mask,
-            timestep=_empty(rows, dtype=torch.float32),
-            return_dict=False,
-            **extra,
-        ),
-        given,
-    )
+    time = _empty(rows, dtype=torch.float32)
+    seen = {"encoder_hidden_states": text, "encoder_attention_mask": mask, "timestep": time, "return_dict": False}
+
+    def step() -> None:
+        if controlnet is not None:
+            extra["controlnet_block_samples"] = controlnet.module(hidden, controlnet_cond=hidden, **seen)[0]
+        part.module(hidden, **seen, **extra)
+
+    return peak_bytes(step, (hidden, text, mask))
 
 
-def _wan(part: Part, latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
-    hidden = _empty(rows, *latents, dtype=part.dtype)
+def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
+    part = parts["transformer"]
+    channels = part.config.in_channels  # with a picture more than the latents have: it is stacked upon them
+    hidden = _empty(rows, channels, *latents[1:], dtype=part.dtype)
     text = _empty(rows, prompt_tokens, part.config.text_dim, dtype=part.dtype)
     time = _empty(rows, dtype=torch.float32)
-    return peak_bytes(
-        lambda: part.module(hidden_states=hidden, timestep=time, encoder_hidden_states=text, return_dict=False),
-        (hidden, text),
-    )
+    seen = {"hidden_states": hidden, "timestep": time, "encoder_hidden_states": text}
+    if "image_encoder" in parts:
+        vision = parts["image_encoder"].config
+        patches = (vision.image_size // vision.patch_size) ** 2 + 1
+        seen["encoder_hidden_states_image"] = _empty(rows, patches, vision.hidden_size, dtype=part.dtype)
+    return peak_bytes(lambda: part.module(**seen, return_dict=False), seen.values())
 
 
-_CALLS = {"SanaTransformer2DModel": _sana, "WanTransformer3DModel": _wan}
+_CALLS = {"SanaTransformer2DModel": _sana, "SanaVideoTransformer3DModel": _sana, "WanTransformer3DModel": _wan}
+#: Families whose renders all start from a picture.
+_FROM_PICTURES = ("wan-i2v", "sana-controlnet")
+
+
+def _encode(vae: Part, entry: ModelEntry, shape: Shape) -> int:
+    """Encoding the picture of one render: a clip's is as long as the clip, grey after its first frame."""
+    if entry.family not in _FROM_PICTURES:
+        return 0
+    module: Any = vae.module
+    frames = (shape.frames,) if shape.frames > 1 else ()
+    given = _empty(1, 3, *frames, shape.height, shape.width, dtype=vae.dtype)
+    return peak_bytes(lambda: module.encode(given, return_dict=False), (given,))
 
 
 def _decode(vae: Part, latents: tuple[int, ...], renders: int, tiling: dict[str, int] | None) -> int:

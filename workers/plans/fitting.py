@@ -69,7 +69,7 @@ class _Base:
 
 def _bases(needs: Needs, gpus: Sequence[int]) -> Iterator[_Base]:
     largest, several = gpus[0], len(gpus)
-    transformer, vae = needs.parts["transformer"], Term(needs.parts["vae"].size, "VAE")
+    transformer, vae = needs.parts["transformer"], _beside(needs)
     work = _work(needs)
     yield _Base("on one GPU", [Term(transformer.size, "transformer"), vae], work, largest, spare=several - 1)
     if several > 1:
@@ -90,6 +90,13 @@ def _bases(needs: Needs, gpus: Sequence[int]) -> Iterator[_Base]:
         None,
         several - 1,
     )
+
+
+def _beside(needs: Needs) -> Term:
+    """The VAE, and what else lies on each GPU that has a transformer."""
+    others = [name for name in needs.parts if name not in ("transformer", "text_encoder", "vae")]
+    what = " and ".join(["VAE", *(name.replace("_", " ") for name in others)])
+    return Term(sum(needs.parts[name].size for name in ("vae", *others)), what)
 
 
 def _sharded(needs: Needs, gpus: Sequence[int], vae: Term) -> Iterator[_Base]:

@@ -16,6 +16,8 @@ from farm.errors import Fault, InvalidRequest
 
 #: What is planned for; tokenizers and samplers need no memory to speak of.
 PARTS = ("transformer", "text_encoder", "vae")
+#: Beside them, by family; they stay where the transformer is.
+MORE_PARTS = {"wan-i2v": ("image_encoder",), "sana-controlnet": ("controlnet",)}
 _SHIPPED = Path(__file__).parent.parent / "architectures"
 
 
@@ -46,7 +48,7 @@ def _places(entry: ModelEntry) -> Iterator[tuple[str, Path]]:
     """Each part with the file that describes it: that of the model's folder, else one that is shipped."""
     folder = entry.source.folder()
     missing = []
-    for name in PARTS:
+    for name in (*PARTS, *MORE_PARTS.get(entry.family, ())):
         beside = folder / name / "config.json" if folder is not None else None
         shipped = _SHIPPED / f"{entry.architecture.get(name)}.json"
         if beside is not None and beside.is_file():
