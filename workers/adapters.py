@@ -20,7 +20,11 @@ log = structlog.get_logger(__name__)
 
 
 class AdapterUnfit(ValueError):
-    """An adapter is not one for this model, or its file is not here; the message names it."""
+    """An adapter is not one for this model; the message names it."""
+
+
+class AdapterMissing(ValueError):
+    """The file of an adapter is not on this machine; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,14 @@ class Adapter:
 
 
 def adapters_of(order: RenderOrder, parameters: RenderParameters) -> list[Adapter]:
-    """The adapters of a render, whose files came with its order. Raises AdapterUnfit."""
+    """The adapters of a render, whose files came with its order. Raises AdapterMissing."""
     found = []
     for adapter in parameters.loras:
         path = order.inputs.get(adapter_file(adapter.sha256))
         if path is None:
-            raise AdapterUnfit(f"the file of the adapter {adapter.name!r} could not be had; the worker's log says why")
+            raise AdapterMissing(
+                f"the file of the adapter {adapter.name!r} could not be had; the worker's log says why"
+            )
         found.append(Adapter(adapter.name, adapter.sha256, path, adapter.weight))
     return found
 

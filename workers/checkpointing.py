@@ -107,6 +107,9 @@ class Checkpointing:
             # Files that no row names are swept up; a row that was written stays right.
             log.warning("checkpoints not kept", renders=len(stored), reason=type(error).__name__)
         else:
+            for item in saved:
+                if item.render_id in kept.accepted:
+                    self._holdings.saved(item.render_id, item.attempt, item.gpu_seconds)
             log.info("checkpoints stored", renders=len(kept.accepted), bytes=sum(item.file.size for item in stored))
 
     def _upload(self, saved: Checkpointed) -> Checkpoint | None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from farm.errors import FarmError
 from farm.lifecycle import Phase
+from workers.adapters import AdapterUnfit
 from workers.batches import Batches
 from workers.beginning import begin
 from workers.companies import (
@@ -24,7 +25,7 @@ from workers.companies import (
     is_out_of_memory,
 )
 from workers.decoding import Decoded, Decoding
-from workers.families.base import Family
+from workers.families.base import Family, Refused
 from workers.parked import Aside, put_aside
 from workers.passes import Passes, take_step
 from workers.previews import Previews
@@ -136,7 +137,7 @@ class Engine:
             wanted = render_ids is None or track.order.render_id in render_ids
             if wanted and track.step and (path := self._spool.keep_state(track)):
                 order = track.order
-                yield Checkpointed(order.render_id, order.attempt, path, track.step, track.steps)
+                yield Checkpointed(order.render_id, order.attempt, path, track.step, track.steps, track.gpu_seconds)
                 saved.append(order.render_id)
         yield CheckpointsSaved(saved)
 
@@ -281,7 +282,8 @@ class Engine:
         # These quote what the user wrote; the user is told it, the log is not.
         trace = None if isinstance(error, ValueError | FarmError) else error
         log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
-        return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame)
+        hopeless = isinstance(error, Refused | AdapterUnfit)
+        return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame, hopeless)
 
     def _leave(self, render_id: str) -> None:
         self._previews.forget(render_id)

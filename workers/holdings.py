@@ -27,6 +27,7 @@ class Holding:
     parked_since: float | None = None  # monotonic, while it is set aside
     parked_before: float = 0.0  # seconds, of the times that are over
     saved_at: float | None = None  # monotonic: when its last checkpoint was ordered
+    saved_gpu_seconds: float = 0.0  # of this attempt, up to its last checkpoint that is stored
 
     @property
     def seconds_left(self) -> float:
@@ -129,6 +130,13 @@ class Holdings:
             for holding in found:
                 holding.phase = phase
             return found
+
+    def saved(self, render_id: str, attempt: int, gpu_seconds: float) -> None:
+        """A checkpoint is stored, and so much of the device's time with it."""
+        with self._changed:
+            held = self._held.get(render_id)
+            if held is not None and held.render.attempt == attempt:
+                held.saved_gpu_seconds = gpu_seconds
 
     def to_save(self, seconds: float) -> list[str]:
         """Those in the engine whose last checkpoint, or else their first step, is so long ago; counted as saved."""

@@ -189,6 +189,7 @@ class Checkpointed:
     path: str
     step: int
     steps: int
+    gpu_seconds: float = 0.0  # of this attempt, so far
 
 
 @dataclass(frozen=True)
@@ -233,13 +234,14 @@ class Drafted:
 @dataclass(frozen=True)
 class RenderFailed:
     """A render could not be made. `blame` is true when its own work raised; false when the machine is at
-    fault.
+    fault. `hopeless`: it is not one that this model can make, so that another try would end the same.
     """
 
     render_id: str
     attempt: int
     reason: str
     blame: bool
+    hopeless: bool = False
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,11 @@ class Settler:
         """How many of the last attempts (at most RECENT) ended so."""
         return self._recent.count(outcome)
 
-    def end(self, holdings: Sequence[Holding], outcome: Outcome, reason: str) -> None:
-        """End renders without an output: failed (blamed) or returned (nobody is)."""
+    def end(self, holdings: Sequence[Holding], outcome: Outcome, reason: str, *, hopeless: bool = False) -> None:
+        """End renders without an output: failed (blamed) or returned (nobody is).
+
+        Whose steps are kept in a checkpoint is charged for them: the next attempt is not, and does not take them again.
+        """
         log_lines = self._log_tail.lines() if self._log_tail and outcome is Outcome.FAILED else None
         self.settle(
             [
@@ -86,6 +89,8 @@ class Settler:
                     outcome=outcome,
                     reason=reason,
                     log_lines=log_lines,
+                    hopeless=hopeless,
+                    gpu_seconds=holding.saved_gpu_seconds or None,
                 )
                 for holding in holdings
             ]

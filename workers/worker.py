@@ -192,7 +192,7 @@ class Worker:
             log.warning("render failed", render=message.render_id, reason=message.reason, blame=message.blame)
             if holding:
                 outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
-                self._settler.end([holding], outcome, message.reason)
+                self._settler.end([holding], outcome, message.reason, hopeless=message.hopeless)
         elif isinstance(message, Checkpointed | CheckpointsSaved):
             self._checkpointing.hear(message)
         elif isinstance(message, ParkedRenders):

@@ -1,6 +1,7 @@
 """Adapters: exchanged between passes, exact, and gone without a trace."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
 from tests.workers import tiny_pipelines
-from workers.adapters import Adapter, Adapters, AdapterUnfit
+from tests.workers.orders import order, pixels_of, render, tiny_family
+from tests.workers.trouble import failures
+from workers.adapters import Adapter, Adapters, AdapterUnfit, adapter_file
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
@@ -89,3 +92,18 @@ def test_an_adapter_of_another_model_is_refused_and_leaves_no_trace(tmp_path: Pa
     assert torch.equal(picture(pipeline), plain)
     adapters.use([])
     assert torch.equal(picture(pipeline), plain)
+
+
+def test_a_render_whose_adapter_does_not_fit_fails_alone_and_is_not_tried_again(tmp_path: Path) -> None:
+    family = tiny_family("sana")
+    wrong = make(tmp_path, "of-wan", "wan")
+    lora = {"name": wrong.name, "weight": 1.0, "sha256": wrong.sha256}
+    unfit = order(family, "unfit", loras=[lora])
+    missing = order(family, "missing", loras=[lora])
+    unfit = replace(unfit, inputs={adapter_file(wrong.sha256): wrong.path})
+    said = render(family, tmp_path, [order(family, "plain"), unfit, missing])
+    assert set(pixels_of(said)) == {"plain"}
+    failed = failures(said)
+    assert (failed["unfit"].blame, failed["unfit"].hopeless) == (True, True)
+    assert "does not fit this model" in failed["unfit"].reason
+    assert not failed["missing"].hopeless, "another worker may have the file"

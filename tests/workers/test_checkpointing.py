@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from farm.accounts import create_project
 from farm.connections import Connections
+from farm.database import read
 from farm.lifecycle import Outcome, Phase
 from farm.settings import Settings
 from farm.storage import ARTIFACTS, Storage
+from farm.tables import Render
 from scheduler.checkpoints import newest
 from scheduler.claims import ClaimedRender
 from scheduler.settling import Settlement, settle
@@ -27,6 +30,7 @@ from workers.checkpointing import Checkpointing
 from workers.holdings import Holdings
 from workers.ordering import Ordering
 from workers.protocol import Checkpointed, CheckpointsSaved, SaveCheckpoints
+from workers.settler import Settler
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -48,7 +52,7 @@ class SavingEngine(ScriptedEngine):
                     path = self.spool / f"{held.render.id}-{held.step}"
                     path.write_bytes(f"{held.render.id} at {held.step}".encode())
                     self.checkpointing.hear(
-                        Checkpointed(held.render.id, held.render.attempt, str(path), held.step, held.steps)
+                        Checkpointed(held.render.id, held.render.attempt, str(path), held.step, held.steps, 1.5)
                     )
             self.checkpointing.hear(CheckpointsSaved([]))
         return True
@@ -132,6 +136,15 @@ def test_before_a_worker_leaves_all_is_saved_and_the_next_one_goes_on_from_it(
     assert Path(str(orders[0].checkpoint)).read_text() == f"{first.id} at 3"
     ordering.begun(first.id)
     assert not Path(str(orders[0].checkpoint)).exists()
+
+
+def test_who_is_handed_back_pays_for_the_steps_that_are_kept(farm: Connections, engine: SavingEngine) -> None:
+    engine.checkpointing.save_all(until=time.monotonic() + 60)
+    settler = Settler(farm, worker_id=WORKER, pool="sana-demo-local", holdings=engine._holdings)
+    settler.end(engine._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
+    with read(farm.engine) as connection:
+        spent = connection.scalars(select(Render.gpu_seconds).order_by(Render.index)).all()
+    assert spent == [1.5, None], "the second has not begun"
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone"])

@@ -121,7 +121,10 @@ class Family(ABC):
         return (tuple(track.latents.shape), track.embeddings.text.shape[1])
 
     def run_pass(self, tracks: Sequence[Track]) -> list[Tensor]:
-        """`predict` with the adapters and the step cache of these tracks, which have the same. Raises AdapterUnfit."""
+        """`predict` with the adapters and the step cache of these tracks, which have the same.
+
+        Raises AdapterUnfit, AdapterMissing.
+        """
         self.adapters.use(adapters_of(tracks[0].order, tracks[0].parameters))
         self.step_caches.use(tracks)
         return self.predict(tracks)
