@@ -23,7 +23,7 @@ from workers.loading import load
 def main() -> None:
     family, folder, by, devices, dtype = sys.argv[1:]
     torch.set_num_threads(1)
-    dtypes = {"default": dtype} | ({"vae": "float32"} if family == "wan" else {})
+    dtypes = {"default": dtype} | ({"vae": "float32"} if family in tiny_pipelines.CLIPS else {})
     entry = tiny_pipelines.entry(family, folder, dtype=dtypes)
     pool = PoolEntry.model_validate(
         {"name": "p", "model": entry.name, "sharding": {"by": by, "devices": int(devices)}, "device": "cpu"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,21 @@ from tests.workers.orders import CPU, order, parameters, pixels_of, render, tiny
 from tests.workers.test_engine_process import EngineProcess
 from workers.families.base import Refused
 from workers.loading import LoadingFailed, load
-from workers.protocol import GROUP_LOST, BatchEnded, DropRender, Ready, RenderBatch, Rendered, RenderOrder, Stepped
+from workers.protocol import (
+    GROUP_LOST,
+    BatchEnded,
+    Checkpointed,
+    DropRender,
+    ParkedRenders,
+    ParkRenders,
+    Ready,
+    RenderBatch,
+    Rendered,
+    RenderOrder,
+    ResumeRenders,
+    SaveCheckpoints,
+    Stepped,
+)
 from workers.sharding.layers import lay_out, spread
 from workers.sharding.telling import put_together, slots_of, take_apart
 
@@ -79,6 +94,10 @@ def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_wha
         ("sana", "weights", 2, "float32"),
         ("sana", "weights", 4, "bfloat16"),
         ("sprint", "weights", 2, "bfloat16"),
+        ("wan-i2v", "sequence", 2, "float32"),
+        ("wan-i2v", "weights", 2, "bfloat16"),
+        ("sana-controlnet", "weights", 2, "float32"),
+        ("sana-video", "weights", 2, "float32"),
     ],
 )
 def test_ranks_render_what_one_does_and_without_a_split_sequence_the_same_bits(
@@ -208,6 +227,32 @@ def test_a_render_joins_another_is_dropped_and_the_ranks_go_on_together(
     [expected] = pixels_of(render(whole, tmp_path, [clip("alone", seed=12)])).values()
     for message in (alone, joined):
         assert np.abs(np.load(message.pixels_path).astype(int) - expected).max() <= 1
+
+
+def test_a_render_on_two_ranks_is_parked_and_saved_and_goes_on_as_on_one_device(
+    group: EngineProcess, tiny_folder: Folders, tmp_path: Path
+) -> None:
+    # Given a long render that steps on two ranks,
+    long = clip("long", sampler="euler", num_inference_steps=40)
+    group.wire.send(RenderBatch("b5", [long]))
+    until_it_steps(group, "long")
+    # when it is parked while another renders, goes on, is saved, and goes on once more from what was saved,
+    group.wire.send(ParkRenders(["long"]))
+    assert group.hear(ParkedRenders).render_ids == ["long"]
+    group.wire.send(RenderBatch("b6", [clip("urgent")]))
+    assert [step.batch_size for step in group.hear(Rendered).trace] == [1, 1, 1]
+    group.wire.send(ResumeRenders(["long"]))
+    group.wire.send(SaveCheckpoints(["long"]))
+    saved = group.hear(Checkpointed)
+    group.wire.send(DropRender("long"))
+    group.wire.send(RenderBatch("b7", [replace(long, attempt=2, checkpoint=saved.path)]))
+    rendered = group.hear(Rendered)
+    # then it took the steps that were left, and is what one device makes of it.
+    assert (rendered.render_id, rendered.attempt, rendered.first_step) == ("long", 2, saved.step)
+    assert 0 < saved.step < 40
+    whole = load(wan_entry(tiny_folder), None, CPU).family
+    [expected] = pixels_of(render(whole, tmp_path, [long])).values()
+    assert np.abs(np.load(rendered.pixels_path).astype(int) - expected).max() <= 1
 
 
 def test_kill_9_of_a_rank_inside_a_pass_ends_the_group_at_once_and_leaves_no_process(group: EngineProcess) -> None:
