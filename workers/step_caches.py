@@ -6,10 +6,12 @@ member, or come from a checkpoint, begin anew with a whole pass; that costs time
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
+import torch
 from diffusers.hooks import (
     FirstBlockCacheConfig,
     HookRegistry,
@@ -94,8 +96,8 @@ class StepCaches:
 
 
 class _Worn:
-    """The cache of one company. Modules keep their hooks in two attributes, which are exchanged as a whole: so what it
-    remembers outlives the passes of others, and hooks of other purposes stay as they are.
+    """The cache of one company. Modules keep their hooks in a few attributes, which are exchanged as a whole: so what
+    it remembers outlives the passes of others, and hooks of other purposes stay as they are.
     """
 
     def __init__(self, transformer: nn.Module, cache: StepCache, steps: int) -> None:
@@ -110,11 +112,14 @@ class _Worn:
         bare = self._attributes()
         for module in self._modules:
             module._diffusers_hook = HookRegistry(module)
+            if vars(module).get("_compiled_call_impl") is not None:
+                # Hooks decide in Python, which no compiled graph holds: they go around what is compiled.
+                module.forward = torch.compile(module.forward, fullgraph=True)
+                del module._compiled_call_impl
+        blocks[-1].forward = self._counted(blocks[-1].forward)
         _apply(transformer, cache, steps)
         self._exchanged = self._attributes()
         self._set(bare)
-        self._probed = next(blocks[-1].children())
-        self._probe: Any = None
 
     @property
     def over(self) -> bool:
@@ -123,11 +128,9 @@ class _Worn:
 
     def put_on(self) -> None:
         self._exchange()
-        self._probe = self._probed.register_forward_hook(self._seen)
 
     def take_off(self) -> None:
         self._exchange()
-        self._probe.remove()
 
     def begin(self, first: Track) -> None:
         """A pass for `first` and others at the same step."""
@@ -135,9 +138,15 @@ class _Worn:
         sigma = first.schedule[first.step][1]
         self.where = {"step_index": first.step, "num_inference_steps": first.steps, "sigma": sigma}
 
-    def _seen(self, *_: object) -> None:
-        """A part of the last block ran, so this call left out nothing."""
-        self.whole += 1
+    def _counted(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """The last block's own work; where it is done, the call left out nothing."""
+
+        @wraps(forward)
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self.whole += 1
+            return forward(*arguments, **named)
+
+        return counted
 
     def _exchange(self) -> None:
         now = self._attributes()
@@ -145,7 +154,7 @@ class _Worn:
         self._exchanged = now
 
     def _attributes(self) -> list[dict[str, Any]]:
-        names = ("_diffusers_hook", "forward")
+        names = ("_diffusers_hook", "forward", "_compiled_call_impl")
         return [{name: vars(module).get(name) for name in names} for module in self._modules]
 
     def _set(self, attributes: list[dict[str, Any]]) -> None:

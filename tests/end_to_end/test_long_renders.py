@@ -71,6 +71,7 @@ def test_a_clip_whose_worker_is_told_to_end_goes_on_with_the_next_one_and_has_th
     eventually(lambda: not checkpoints(farm, job.id), timeout=60)
 
 
+@pytest.mark.long
 def test_a_clip_whose_worker_is_killed_goes_on_from_its_last_checkpoint(
     farm: RunningFarm, uninterrupted: bytes
 ) -> None:

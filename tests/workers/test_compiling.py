@@ -12,6 +12,7 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.families.base import Family
 from workers.loading import LoadingFailed, load
+from workers.protocol import Rendered
 
 Folders = Callable[[str], Path]
 
@@ -61,3 +62,20 @@ def test_a_backend_that_is_not_here_is_named_with_what_is_missing(tiny_folder: F
 def test_sana_refuses_a_backend_that_diffusers_would_not_use(tiny_folder: Folders) -> None:
     with pytest.raises(LoadingFailed, match=r"computes its attention itself: .*Leave 'attention' out"):
         loaded("sana", tiny_folder("sana"), attention="native")
+
+
+@pytest.mark.long  # the first pass compiles
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, about torch
+@pytest.mark.parametrize("family", ["sana", "wan"])
+def test_compiled_blocks_are_left_out_as_plain_ones_are(tiny_folder: Folders, tmp_path: Path, family: str) -> None:
+    made = loaded(family, tiny_folder(family), compile=True)
+    plain = loaded(family, tiny_folder(family))
+    cache = {"kind": "first-block", "threshold": 9.0}  # all but the first pass
+    fast = {"num_inference_steps": 8, "speed": "fast", "step_cache": cache}
+    said, expected = (render(each, tmp_path, [order(each, **fast)]) for each in (made, plain))
+    told = [message for message in [*said, *expected] if isinstance(message, Rendered)]
+    assert [[step.left_out for step in message.trace] for message in told] == [[False] + 7 * [True]] * 2
+    differences = pixels_of(said)["r1"].astype(int) - pixels_of(expected)["r1"].astype(int)
+    assert np.abs(differences).max() <= 2
+    whole = pixels_of(render(made, tmp_path, [order(made)]))["r1"].astype(int)
+    assert np.abs(whole - pixels_of(render(plain, tmp_path, [order(plain)]))["r1"].astype(int)).max() <= 2
