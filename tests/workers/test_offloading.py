@@ -93,3 +93,19 @@ def test_a_device_for_the_text_encoder_that_is_not_there_is_explained(tiny_folde
 def test_a_place_that_is_none_is_refused() -> None:
     with pytest.raises(ValidationError, match="text_encoder"):
         pool(text_encoder="attic")
+
+
+@pytest.mark.parametrize("offload", ["blocks", "layers"])
+@pytest.mark.parametrize("family", ["sana", "wan"])
+def test_blocks_that_wait_elsewhere_are_left_out_as_resident_ones_are(
+    tiny_folder: Folders, tmp_path: Path, family: str, offload: str
+) -> None:
+    cache = {"kind": "first-block", "threshold": 0.6}
+    fast = {"num_inference_steps": 8, "speed": "fast", "step_cache": cache}
+    found = []
+    for settings in (None, pool(offload=offload)):
+        made = loaded(family, tiny_folder(family), settings)
+        found.append(pixels_of(render(made, tmp_path, [order(made, **fast)]))["r1"])
+        found.append(pixels_of(render(made, tmp_path, [order(made)]))["r1"])
+    assert np.array_equal(found[0], found[2])
+    assert np.array_equal(found[1], found[3])
