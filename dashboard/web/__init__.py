@@ -47,6 +47,6 @@ def register(app: Flask) -> None:
     app.jinja_env.filters["spread"] = spread
     app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
-    app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing)
+    app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing, varied=words.varied)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": g.get("principal") is not None})

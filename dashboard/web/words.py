@@ -5,6 +5,7 @@ from typing import Any
 
 from dashboard.schemas import Job, Render
 from farm.lifecycle import JobStatus, Phase, RenderStatus
+from farm.params.submission import SWEPT
 
 
 def job_state(job: Job) -> str:
@@ -51,6 +52,12 @@ def standing(render: Render) -> str:
         return f"{best} to be chosen when the job has ended"
     among = best if render.parameters["keep_best"] == 1 else f"among {best}"
     return among if render.kept else f"not {among}"
+
+
+def varied(render: Render, request: Mapping[str, Any]) -> str:
+    """What tells a render from the others of a sweep: 'guidance scale 3.5 · speed fast'; '' where nothing varies."""
+    lists = (name for name in SWEPT if isinstance(request.get(name), list) and len(request[name]) > 1)
+    return " · ".join(f"{name.replace('_', ' ')} {render.parameters.get(name)}" for name in lists)
 
 
 def percent(part: int, whole: int) -> float:
