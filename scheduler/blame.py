@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from farm.lifecycle import Outcome, Phase
 from farm.tables import Attempt, Render, Worker
+from scheduler.company import is_unsuspected
 from scheduler.transitions import LockedRender
 
 #: Workers that a render may be lost with before it is suspected.
@@ -65,7 +66,7 @@ def suspects(connection: Connection, lost: Sequence[LockedRender]) -> dict[str, 
 
 def less_company(company: int | None, batch_size: int | None) -> int:
     """How many may render beside each other from now on: after the first blame half of its batch, then it is alone."""
-    return 1 if company is not None else max(1, (batch_size or 1) // 2)
+    return max(1, (batch_size or 1) // 2) if is_unsuspected(company) else 1
 
 
 def _was_in_a_pass(attempt: Any) -> bool:

@@ -22,6 +22,11 @@ def first_company(parameters: Mapping[str, Any]) -> int | None:
     return SEALED if parameters.get("speed") == "fast" else None
 
 
+def is_unsuspected(company: int | None) -> bool:
+    """Whether a limit is none, or that of a sealed batch: not one that a blame has set, nor that of a lone render."""
+    return company is None or company == SEALED
+
+
 def first_company_of_row() -> ColumnElement[int | None]:
     """The same in SQL, of the row of a render."""
     return case(

@@ -2,12 +2,15 @@
 
 A claim whose head wants adapters that are not loaded may take renders of a batch key that the worker has just rendered
 instead: of the same flow, or of flows of the same class within the slack of `scheduler.fairness`, each charged for its
-own. Once a worker has passed by heads for PATIENCE seconds, the next head is taken whatever it wants.
+own. Once a worker has passed by heads for PATIENCE seconds, the next head is taken whatever it wants; and nobody is
+passed by for batches that are estimated to take longer than that, beside which a loading is nothing.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from scheduler.taking import Claim
 
 #: Seconds for which a worker may pass by heads whose adapters it would have to load, at the most.
 PATIENCE = 10.0
@@ -30,6 +33,15 @@ def wanted(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(adapter["sha256"] for adapter in parameters.get("loras") or ())
 
 
+@dataclass(frozen=True)
+class _Used:
+    """A batch that was claimed: its key, its adapters, and how long all of it was estimated to take."""
+
+    batch_key: str
+    adapters: frozenset[str]
+    seconds: float  # of the device
+
+
 class LoadedAdapters:
     """What one worker has loaded, told from what it was given: an engine keeps the `most` that it used last.
 
@@ -39,36 +51,36 @@ class LoadedAdapters:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._used: list[tuple[str, frozenset[str]]] = []  # batch key, its adapters; the last first
+        self._used: list[_Used] = []  # the last first
         self._passing_by: float | None = None  # since when heads are passed by, seconds since 1970
 
     def at_hand(self, now: float) -> Loaded | None:
         """What a claim may prefer now; None: it is to take the next head, whatever that wants."""
         if not self._used or (self._passing_by is not None and now - self._passing_by >= PATIENCE):
             return None
-        return Loaded(self._loaded(), tuple(key for key, _ in self._used))
+        adapters = frozenset[str]().union(*(used.adapters for used in self._used))
+        return Loaded(adapters, tuple(used.batch_key for used in self._used if used.seconds <= PATIENCE))
 
-    def claimed(self, batch_key: str, parameters: Mapping[str, Any], *, passed_by: bool, now: float) -> None:
-        """A batch was claimed. `passed_by`: another head, whose turn it was, was not."""
-        self._passing_by = (self._passing_by or now) if passed_by else None
-        if adapters := wanted(parameters):
-            others = [(key, used) for key, used in self._used if key != batch_key]
-            self._used = self._first_that_fit([(batch_key, adapters), *others])
+    def claimed(self, claim: Claim, now: float) -> None:
+        """A batch was claimed, whose turn it was or, if it says so, by passing by a head."""
+        self._passing_by = (self._passing_by or now) if claim.passed_by else None
+        first = claim.renders[0]
+        if adapters := wanted(first.parameters):
+            others = [used for used in self._used if used.batch_key != first.batch_key]
+            seconds = sum(render.estimate for render in claim.renders)
+            self._used = self._first_that_fit([_Used(first.batch_key, adapters, seconds), *others])
 
     def forget(self) -> None:
         """The engine is another one."""
         self._used = []
 
-    def _loaded(self) -> frozenset[str]:
-        return frozenset[str]().union(*(adapters for _, adapters in self._used))
-
-    def _first_that_fit(self, used: Sequence[tuple[str, frozenset[str]]]) -> list[tuple[str, frozenset[str]]]:
-        """The keys whose adapters are still there, beside those that were used after them."""
-        kept: list[tuple[str, frozenset[str]]] = []
+    def _first_that_fit(self, used: Sequence[_Used]) -> list[_Used]:
+        """Those whose adapters are still there, beside those that were used after them."""
+        kept: list[_Used] = []
         loaded = frozenset[str]()
-        for key, adapters in used:
-            loaded |= adapters
+        for one in used:
+            loaded |= one.adapters
             if kept and len(loaded) > self._most:
                 break
-            kept.append((key, adapters))
+            kept.append(one)
         return kept

@@ -20,6 +20,7 @@ from farm.tables import Artifact, Attempt
 from scheduler.blame import less_company
 from scheduler.changes import JobChange, record
 from scheduler.checkpoints import IS_CHECKPOINT
+from scheduler.company import is_unsuspected
 from scheduler.costs import Rates, rates
 from scheduler.fairness import settle_cost
 from scheduler.leaving import Due, settle_flows
@@ -181,7 +182,7 @@ def _move(
 def _less_company(connection: Connection, render: LockedRender) -> int:
     """As `scheduler.blame` says, from the size of the claim that took it."""
     batch_size = None
-    if render.company is None:
+    if is_unsuspected(render.company):
         this = (Attempt.render_id == render.id, Attempt.number == render.attempt)
         batch_size = connection.scalar(select(Attempt.batch_size).where(*this))
     return less_company(render.company, batch_size)

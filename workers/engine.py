@@ -286,6 +286,7 @@ class Engine:
         return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame, hopeless)
 
     def _leave(self, render_id: str) -> None:
+        self._family.step_caches.forget(render_id)
         self._previews.forget(render_id)
         self._batches.leave(render_id)
 

@@ -74,8 +74,7 @@ class Leasing:
             return None
         if claim is None:
             return None
-        first, passed_by = claim.renders[0], claim.passed_by is not None
-        self.adapters.claimed(first.batch_key, first.parameters, passed_by=passed_by, now=now)
+        self.adapters.claimed(claim, now)
         seats = max(len(claim.renders), self._sizes(claim.head))
         ask_at = time.monotonic() + settings.idle_poll_seconds
         return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats, only=only)

@@ -90,7 +90,7 @@ class Settler:
                     reason=reason,
                     log_lines=log_lines,
                     hopeless=hopeless,
-                    gpu_seconds=holding.saved_gpu_seconds or None,
+                    gpu_seconds=(holding.saved_gpu_seconds or None) if outcome is Outcome.RETURNED else None,
                 )
                 for holding in holdings
             ]

@@ -6,7 +6,7 @@ member, or come from a checkpoint, begin anew with a whole pass; that costs time
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -70,6 +70,14 @@ class StepCaches:
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
+    def forget(self, render_id: str) -> None:
+        """A render has left: what its companies were remembered for takes memory, and nobody goes on with it."""
+        self._let_go(company for company in self._kept if render_id in company)
+
+    def clear(self) -> None:
+        """There is no memory: whoever goes on begins anew."""
+        self._let_go(self._kept)
+
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
         """One call of the transformer in a pass; `name` tells it from the others."""
@@ -80,6 +88,13 @@ class StepCaches:
         # As a function, since Sana's transformers have no such method.
         with CacheMixin.cache_context(self._pipeline.transformer, name, **self._worn.where):
             yield
+
+    def _let_go(self, companies: Iterable[tuple[str, ...]]) -> None:
+        for company in list(companies):
+            gone = self._kept.pop(company)
+            if gone is self._worn:
+                gone.take_off()
+                self._worn = None
 
     def _going_on(self, company: tuple[str, ...], first: Track) -> "_Worn | None":
         """The cache of this company, if this is the pass after its last."""

@@ -76,4 +76,7 @@ def _cell(storage: Storage, edge: int, tile: Tile) -> Cell | None:
         return None
     seed = tile.seed if tile.score is None else None  # both would not fit below a small picture
     line = line_below(tile.index, seed=seed, score=tile.score, kept=tile.kept)
-    return Cell(shrunk(io.BytesIO(thumbnail), edge), line)
+    try:
+        return Cell(shrunk(io.BytesIO(thumbnail), edge), line)
+    except OSError:  # not a whole picture: its tile is missing, as if it were gone
+        return None

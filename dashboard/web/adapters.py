@@ -20,4 +20,4 @@ def read_adapters(text: str) -> list[dict[str, Any]]:
 
 def write_adapters(adapters: Iterable[Mapping[str, Any]]) -> str:
     """The same text for the adapters that a render has."""
-    return ", ".join(f"{adapter['name']}:{adapter['weight']:g}" for adapter in adapters)
+    return ", ".join(f"{adapter['name']}:{adapter['weight']!r}" for adapter in adapters)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.ids import new_id
-from scheduler.claims import Claim, claim
+from scheduler.claims import Claim, ClaimedRender, Head, claim
 from scheduler.folding import fold
 from scheduler.preferring import PATIENCE, LoadedAdapters, wanted
 from tests.scheduler.farms import LANE, POOL, SmallFarm
@@ -40,8 +40,7 @@ class Worker:
             loaded=self.adapters.at_hand(self._farm.now),
         )
         if found is not None:
-            first, passed_by = found.renders[0], found.passed_by is not None
-            self.adapters.claimed(first.batch_key, first.parameters, passed_by=passed_by, now=self._farm.now)
+            self.adapters.claimed(found, self._farm.now)
         return found
 
     def given(self, claims: int) -> str:
@@ -93,12 +92,21 @@ def test_a_head_is_passed_by_for_no_longer_than_the_patience(farm: SmallFarm) ->
     assert worker.given(1) == "a", "its turn, and b is nobody's any more"
 
 
+def test_nobody_is_passed_by_for_a_batch_that_takes_longer_than_a_loading(farm: SmallFarm) -> None:
+    worker = Worker(farm)
+    farm.submit(1, **using("a"), estimate=PATIENCE + 1)
+    assert worker.given(1) == "a"
+    farm.submit(1, **using("b"))
+    farm.submit(2, **using("a"), estimate=PATIENCE + 1)
+    assert worker.given(2) == "ba"
+
+
 def test_another_project_goes_first_only_within_the_slack_and_pays_for_itself(farm: SmallFarm) -> None:
     worker = Worker(farm)
     farm.submit(1, project="ada", **using("a"))
     assert worker.given(1) == "a"
-    farm.submit(200, project="ada", **using("b"), estimate=20.0)
-    farm.submit(200, project="bob", **using("a"), estimate=20.0)
+    farm.submit(200, project="ada", **using("b"), estimate=4.0)
+    farm.submit(200, project="bob", **using("a"), estimate=4.0)
     projects = []
     for _ in range(40):
         found = worker.claim()
@@ -145,12 +153,18 @@ def test_a_new_engine_has_nothing_loaded(farm: SmallFarm) -> None:
 def test_it_counts_on_no_more_adapters_than_stay_loaded(used: Sequence[set[str]], most: int) -> None:
     adapters = LoadedAdapters(most)
     for names in used:
-        columns = using(*sorted(names))
-        adapters.claimed(columns["batch_key"], columns["parameters"], passed_by=False, now=0.0)
+        adapters.claimed(claim_of(**using(*sorted(names))), now=0.0)
     at_hand = adapters.at_hand(0.0)
     assert at_hand
     assert len(at_hand.adapters) <= max(most, len(used[-1]))
     assert at_hand.batch_keys[0] == using(*sorted(used[-1]))["batch_key"]
+
+
+def claim_of(batch_key: str, parameters: dict[str, Any]) -> Claim:
+    """A batch of one such render."""
+    render = ClaimedRender("r", "j", "p", 0, 1, LANE, batch_key, 64, 64, 1, parameters, 1.0, 0)
+    head = Head("r", LANE, "f", "normal", batch_key, 64, 64, 1, None, 0.0)
+    return Claim("b", [render], head)
 
 
 def test_every_render_is_claimed_once_whatever_is_preferred(farm: SmallFarm) -> None:

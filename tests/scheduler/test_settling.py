@@ -10,6 +10,7 @@ from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, RenderStatus
 from farm.tables import Artifact, Attempt, Event, Flow, Job, LaneClass, Observation, Pool, Render
 from scheduler.claims import Claim
+from scheduler.company import SEALED
 from scheduler.leases import reap
 from scheduler.observations import Observed
 from scheduler.settling import Settlement, settle
@@ -109,8 +110,11 @@ def test_a_repeated_settlement_is_accepted_and_changes_nothing(farm: SmallFarm) 
     assert (farm.row(Job, id=job_id), farm.rows(Artifact), farm.rows(Flow)) == before
 
 
-def test_a_failure_is_blamed_halves_the_company_then_leaves_it_alone_then_fails(farm: SmallFarm) -> None:
-    job_id, _ = farm.submit(8)
+@pytest.mark.parametrize("company_at_first", [None, SEALED], ids=["any", "sealed"])
+def test_a_failure_is_blamed_halves_the_company_then_leaves_it_alone_then_fails(
+    farm: SmallFarm, company_at_first: int | None
+) -> None:
+    job_id, _ = farm.submit(8, company=company_at_first)
     for expected_size, company in [(8, 4), (4, 1)]:
         claim = claimed(farm)
         assert len(claim.renders) == expected_size

@@ -27,6 +27,7 @@ from tests.workers.trouble import trouble
 from workers.engine import Engine
 from workers.families.base import Family
 from workers.protocol import FromEngine, Rendered, RenderOrder, StepTrace
+from workers.track import Track
 
 STEPS = 8
 RATIOS = [1.0] * STEPS
@@ -124,6 +125,7 @@ def test_when_one_of_a_batch_is_cancelled_the_others_go_on_from_a_whole_pass(tmp
     engine.admit(batch([fast(family, "a"), fast(family, "b", seed=3)]))
     run(engine, steps=6)
     engine.drop("b")
+    assert not family.step_caches._kept, "what was remembered for both takes no memory any more"
     trace = traces(run(engine))["a"]
     assert [step.batch_size for step in trace] == [2] * 4 + [1] * 4
     assert not trace[4].left_out
@@ -146,9 +148,16 @@ def test_a_fast_render_that_was_parked_for_others_has_the_same_bits(tmp_path: Pa
 
 def test_without_memory_for_all_of_a_batch_its_parts_go_on(tmp_path: Path) -> None:
     family = tiny_family("sana")
-    trouble(family, "predict", lambda tracks: torch.OutOfMemoryError("full") if len(tracks) > 1 else None)
+    kept: list[set[tuple[str, ...]]] = []
+
+    def short(tracks: Sequence[Track]) -> Exception | None:
+        kept.append(set(family.step_caches._kept))
+        return torch.OutOfMemoryError("full") if len(tracks) > 1 else None
+
+    trouble(family, "predict", short)
     said = render(family, tmp_path, [fast(family, "a"), fast(family, "b", seed=3)])
     assert set(pixels_of(said)) == {"a", "b"}
+    assert kept[:2] == [{("a", "b")}, {("a",)}], "the cache of both is gone before the halves are tried"
 
 
 @pytest.mark.parametrize("cache", [FIRST, MAG], ids=["first-block", "mag"])

@@ -21,6 +21,7 @@ from farm.params import RenderParameters, Shape, parse_parameters
 from farm.params.dividing import division_fault
 from workers.adapters import Adapters, adapters_of
 from workers.checkpoints import Saved
+from workers.companies import is_out_of_memory
 from workers.families.colours import LatentColours
 from workers.protocol import RenderOrder
 from workers.samplers import Sampler, build_sampler
@@ -127,7 +128,12 @@ class Family(ABC):
         """
         self.adapters.use(adapters_of(tracks[0].order, tracks[0].parameters))
         self.step_caches.use(tracks)
-        return self.predict(tracks)
+        try:
+            return self.predict(tracks)
+        except Exception as error:
+            if is_out_of_memory(error):
+                self.step_caches.clear()
+            raise
 
     @abstractmethod
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:

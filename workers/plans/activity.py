@@ -37,7 +37,7 @@ def measure(parts: dict[str, Part], entry: ModelEntry, shape: Shape, renders: in
     latents, tokens = _latents(parts, shape)
     call, rows = _CALLS[kind], renders
     if kind.startswith("Sana") and not _embeds_guidance(transformer):
-        rows = 2 * renders if entry.defaults["guidance_scale"] > 1 else renders  # with and without the prompt
+        rows = 2 * renders if entry.limits.guidance[1] > 1 else renders  # with and without the prompt
     step = call(parts, latents, rows, entry.max_sequence_length)
     more = call(parts, latents, rows + rows // renders, entry.max_sequence_length)
     together = max(1, min(renders, DECODE_PIXELS // (shape.width * shape.height * shape.frames)))
