@@ -44,7 +44,7 @@ class Passes:
 
         Guided ones first, then in the order they joined: a row's number and the number of guided rows then say
         where in the pass a track was, and on some machines the last bits depend on that. Of those with a step cache
-        the ones that joined first go to their end before others of their key, as it remembers one company.
+        the ones that joined first go to their end before others of their key: a cache belongs to one company.
         """
         companies: dict[Hashable, list[Track]] = {}
         for track in tracks:
