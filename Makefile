@@ -21,7 +21,7 @@ demo: setup ## Start the whole farm on this machine and render pictures and a cl
 	@$(BIN)/farm demo $(ARGS)
 
 test: setup lint ## Check style, types and imports, then run the tests
-	@$(BIN)/pytest -n 2 --no-loadscope-reorder --durations 15 $(ARGS)
+	@$(BIN)/pytest -n 3 --no-loadscope-reorder --durations 15 $(ARGS)
 
 test-long: setup ## Run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)

@@ -7,7 +7,15 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = ["tests.databases", "tests.example_plugin", "tests.servers"]
 
 #: Files whose tests all use the one running farm of their session.
-THE_RUNNING_FARM = ("test_batching.py", "test_control.py", "test_crashes.py", "test_first_light.py")
+THE_RUNNING_FARM = (
+    "end_to_end/test_adapters.py",
+    "end_to_end/test_batching.py",
+    "end_to_end/test_control.py",
+    "end_to_end/test_crashes.py",
+    "end_to_end/test_drafts.py",
+    "end_to_end/test_first_light.py",
+    "end_to_end/test_outputs.py",
+)
 
 
 class FilesStayTogether(LoadScopeScheduling):

@@ -8,6 +8,7 @@ import pytest
 from tests.end_to_end.chaos import run_chaos
 
 
+@pytest.mark.long
 def test_a_quarter_of_a_minute_of_chaos_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     chaos = run_chaos(tmp_path, seconds=12, seed=4, workers=1, projects=2)
 

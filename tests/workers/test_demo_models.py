@@ -57,6 +57,7 @@ def pictures(name: str, prompts: list[str], seed: int = 7, **call: Any) -> list[
     return render_pictures(model(name), prompts, seed, **(USUAL[name] | call))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "captions"), [("sana-demo", 24), ("sprint-demo", 32)])
 def test_pictures_show_what_was_asked_at_the_rate_that_the_card_states(name: str, captions: int) -> None:
     stated = read_rates(WEIGHTS / name)
@@ -64,6 +65,7 @@ def test_pictures_show_what_was_asked_at_the_rate_that_the_card_states(name: str
     assert rates(name, captions).all_right >= stated.least_right(captions)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attribute", ["background", "colour", "motion"])
 def test_clips_show_what_was_asked_at_the_rate_that_the_card_states(attribute: str) -> None:
     stated = read_rates(WEIGHTS / "wan-demo")
@@ -103,6 +105,7 @@ def test_the_seed_chooses_what_the_prompt_leaves_open() -> None:
     assert not np.array_equal(np.asarray(first), np.asarray(other))
 
 
+@pytest.mark.long
 def test_a_negative_prompt_keeps_away_what_it_names() -> None:
     prompts = ["a large circle in the centre"] * 8
     free = [check_picture(i, Scene(None, None, "blue")) for i in pictures("sana-demo", prompts)]

@@ -76,6 +76,7 @@ def four_heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long  # four processes on few cores
 def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_what_one_does(four_heads: Path) -> None:
     found = compare("wan", four_heads, "weights+sequence", 4, "float32")
     assert max(found["differences"].values()) <= TOLERANCE
