@@ -1,27 +1,27 @@
-"""Celery's only home in `farm`: queues, the app, and rings.
+"""Celery's home in `farm`: queues, the app, and rings. `farm.hearing` is the other half: a worker that hears them.
 
 A message carries no work. It is an invitation to a pool to come and look into SQL, so a lost, doubled or late
 one is harmless, and a queue never needs more rings than the pool has workers.
 """
 
 import re
-import socket
-import warnings
-from collections.abc import Callable
+import threading
+from pathlib import Path
 from typing import Any, Protocol
 
 import redis
-from celery import Celery, signals
-from celery.concurrency.thread import TaskPool
-from celery.exceptions import SecurityWarning
-from kombu.asynchronous import get_event_loop
+from celery import Celery
 from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
-from farm.wire import Wire, on_socket
+from farm.trust import causes
+from farm.wire import Wire, on_socket, tls_options
 
 #: The one task: "come and look". Its only argument is the name of the pool.
 RING_TASK = "farm.ring"
+#: For Celery's own connections. It waits for a message for a second at a time: an answer takes longer than that.
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
 
 
 class BrokerSettings(Protocol):
@@ -29,6 +29,8 @@ class BrokerSettings(Protocol):
 
     @property
     def redis_url(self) -> SecretStr | None: ...
+    @property
+    def redis_ca_file(self) -> Path | None: ...
 
 
 def queue_name(pool: str) -> str:
@@ -54,6 +56,9 @@ def make_app(settings: BrokerSettings) -> Celery:
     """The Celery application of this farm; it contacts nobody until it is used."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     app = Celery("farm", broker=broker_url(url), set_as_current=False)
+    if url and (checks := tls_options(url, _ca_file(settings))):
+        # Celery by itself would take any certificate.
+        app.conf.broker_use_ssl = checks
     app.conf.update(
         # Only plain data on the wire, and no results: SQL knows what became of the work.
         task_serializer="json",
@@ -67,10 +72,11 @@ def make_app(settings: BrokerSettings) -> Celery:
         task_default_queue="farm",
         task_queues=None,
         task_create_missing_queues=True,
-        # A worker outlives any outage of the broker.
+        # A worker outlives any outage of the broker, and whatever it answers.
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_transport_options=_transport_options(url),
         enable_utc=True,
@@ -84,9 +90,11 @@ def make_app(settings: BrokerSettings) -> Celery:
 def _transport_options(redis_url: str | None) -> dict[str, Any]:
     if not redis_url:
         return {}
-    reach = {} if on_socket(redis_url) else {"socket_connect_timeout": 5, "socket_keepalive": True}
+    reach = {} if on_socket(redis_url) else {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
     return {
         **reach,
+        # A worker that leaves while Redis is frozen would wait for it for ever.
+        "socket_timeout": ANSWER_SECONDS,
         "health_check_interval": 30,
         # Publishing gives up at once: the poll of SQL heals a ring that was not heard.
         "max_retries": 0,
@@ -101,8 +109,11 @@ class Broker:
 
     def __init__(self, settings: BrokerSettings) -> None:
         self._settings = settings
-        self._wire = Wire(settings.redis_url.get_secret_value() if settings.redis_url else None, "broker")
+        url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        self._wire = Wire(url, "broker", _ca_file(settings))
         self._celery: Celery | None = None
+        self._lock = threading.Lock()
+        self._owed: dict[str, tuple[int, int]] = {}  # rings that wait to be sent, and workers, by pool
 
     @property
     def app(self) -> Celery:
@@ -112,7 +123,7 @@ class Broker:
         return self._celery
 
     def ring(self, pool: str, workers: int) -> bool:
-        """Invite the pool's workers to look for work; call it only after the commit.
+        """Invite a worker of the pool to look for work, now; call it only after the commit.
 
         False when nobody could be reached or when `max(1, workers)` rings wait already: whoever takes one of
         those looks into SQL later than now, and sees what was just committed.
@@ -127,14 +138,37 @@ class Broker:
             client.ltrim(queue, -most, -1)
             return True
 
-        return self._wire.ask(press, False)
+        return self._wire.ask(press, False, "ring")
+
+    def ring_soon(self, pool: str, workers: int, rings: int = 1) -> None:
+        """Invite up to so many workers of the pool, beside: nobody waits for Redis. Call it only after the commit.
+
+        Rings of a pool that still wait to be sent are sent together. The supervisor and the workers' own looking into
+        SQL heal what is lost.
+        """
+        with self._lock:
+            owed, _ = self._owed.get(pool, (0, 0))
+            self._owed[pool] = (min(owed + rings, max(1, workers)), workers)
+        self._wire.tell(pool, lambda _: self._ring_owed(pool), "ring")
+
+    def _ring_owed(self, pool: str) -> None:
+        with self._lock:
+            rings, workers = self._owed.pop(pool, (0, 0))
+        for _ in range(rings):
+            if not self.ring(pool, workers):
+                break
 
     def waiting_rings(self, pool: str) -> int:
-        """How many rings wait in the pool's queue; 0 when nobody can be asked."""
-        return self._wire.ask(lambda client: int(client.llen(queue_name(pool))), 0)
+        """How many rings wait in the pool's queue, once what was rung before has arrived; 0 when nobody answers."""
+        self.flush()
+        return self._wire.ask(lambda client: int(client.llen(queue_name(pool))), 0, "waiting_rings")
+
+    def flush(self) -> bool:
+        """Wait until what was rung has arrived; False when it does not."""
+        return self._wire.flush()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Send what waits, and close the connections."""
         self._wire.close()
         if self._celery is not None:
             self._celery.close()
@@ -151,75 +185,12 @@ class Broker:
                     ignore_result=True,
                 )
         except KombuError as error:
+            # It hides what Redis said, or that it said nothing.
+            for cause in causes(error):
+                if isinstance(cause, redis.RedisError):
+                    raise cause from error
             raise redis.ConnectionError(type(error).__name__) from error
 
 
-def serve_rings(
-    settings: BrokerSettings,
-    *,
-    pool: str,
-    worker_name: str,
-    on_ring: Callable[[], None],
-    on_drain: Callable[[], None],
-) -> None:
-    """Be a Celery worker of the pool's queue until SIGTERM or SIGINT; call it in the main thread.
-
-    `on_ring` runs in a thread of its own, one at a time, so that ping, inspect and other remote control are answered
-    meanwhile. `on_drain` runs as soon as the signal has come; this returns when `on_ring` has returned after that.
-    Celery's own name of the worker is `<worker_name>@<host>`. With the broker away it waits for it, for ever.
-    """
-    app = make_app(settings)
-    app.task(name=RING_TASK)(_hear(on_ring))
-    # Strong references: Celery forgets a handler that nobody else holds.
-    signals.setup_logging.connect(_leave_logging_alone, weak=False)
-    signals.worker_shutting_down.connect(_hear_signal(on_drain), weak=False)
-    # It warns root of pickled messages, which this app does not accept.
-    warnings.simplefilter("ignore", SecurityWarning)
-    worker = app.Worker(
-        hostname=f"{worker_name}@{socket.gethostname()}",
-        queues=[queue_name(pool)],
-        pool=_Ringers,
-        concurrency=1,
-        without_gossip=True,
-        without_mingle=True,
-        quiet=True,
-    )
-    worker.start()
-
-
-class _Ringers(TaskPool):
-    """Celery's pool of threads, but that Celery listens again as soon as a ring is answered.
-
-    It fetches one message at a time, and looks whether it may fetch the next only when its loop turns: by itself up to
-    a second after the last one was answered.
-    """
-
-    def on_apply(self, *arguments: Any, **options: Any) -> Any:
-        """Answer one ring in a thread."""
-        answered = super().on_apply(*arguments, **options)
-        answered.f.add_done_callback(_turn_the_loop)
-        return answered
-
-
-def _turn_the_loop(_: object) -> None:
-    loop = get_event_loop()
-    if loop is not None:
-        loop.call_soon(lambda: None)
-
-
-def _hear(on_ring: Callable[[], None]) -> Callable[[str], None]:
-    def ring(pool: str) -> None:
-        on_ring()
-
-    return ring
-
-
-def _hear_signal(on_drain: Callable[[], None]) -> Callable[..., None]:
-    def drain(**_: Any) -> None:
-        on_drain()
-
-    return drain
-
-
-def _leave_logging_alone(**_: Any) -> None:
-    """Its presence keeps Celery from setting up a logging of its own."""
+def _ca_file(settings: BrokerSettings) -> str | None:
+    return str(settings.redis_ca_file) if settings.redis_ca_file else None

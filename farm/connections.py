@@ -41,7 +41,9 @@ class Connections:
             catalog=load_catalog(settings),
             engine=make_engine(settings),
             broker=Broker(settings),
-            progress=ProgressBoard(settings.redis_url.get_secret_value() if settings.redis_url else None),
+            progress=ProgressBoard(
+                settings.redis_url.get_secret_value() if settings.redis_url else None, settings.redis_ca_file
+            ),
             storage=Storage(settings),
             clock=clock,
         )

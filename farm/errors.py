@@ -272,6 +272,20 @@ class StorageDown(FarmError):
     status = 503
 
 
+class StorageRefused(StorageDown):
+    """The object storage answered with an error of its own; its code says which.
+
+    `code` is the server's: 'AccessDenied', 'NoSuchBucket', 'QuotaExceeded', …, or its HTTP status.
+    """
+
+    type = "storage-refused"
+    title = "Object storage refused"
+
+    def __init__(self, detail: str | None = None, code: str = "unknown") -> None:
+        super().__init__(detail)
+        self.code = code
+
+
 class DatabaseBusy(FarmError):
     """The database is busy or unreachable; try again in a moment."""
 

@@ -21,6 +21,7 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import redis
@@ -94,11 +95,15 @@ def _lane_key(lane: str) -> str:
 
 
 class ProgressBoard:
-    """Progress in Redis. Without Redis, or while it is away, it shows nothing and raises nothing."""
+    """Progress in Redis. Without Redis, or while it is away, it shows nothing and raises nothing.
 
-    def __init__(self, redis_url: str | None) -> None:
-        self._url = redis_url
-        self._wire = Wire(redis_url, "progress")
+    What is written goes beside, in a thread, in order: nobody's render or request waits for Redis.
+    """
+
+    def __init__(self, redis_url: str | None, ca_file: Path | None = None) -> None:
+        """`ca_file` holds the certificates that a `rediss://` server is checked by, instead of the system's."""
+        self._url, self._ca_file = redis_url, str(ca_file) if ca_file else None
+        self._wire = Wire(redis_url, "progress", self._ca_file)
 
     def report(self, steps: Sequence[StepProgress]) -> None:
         """Write where these renders are, and tell who listens. At most two calls a second for a pass."""
@@ -116,7 +121,7 @@ class ProgressBoard:
                 pipeline.publish(LIVE, _MESSAGES.dump_json(list(steps)).decode())
                 pipeline.execute()
 
-        self._wire.ask(write, None)
+        self._wire.tell(object(), write, "report")
 
     def show(self, preview: Preview, picture: bytes) -> None:
         """Keep a small WebP of what a render looks like so far, and tell who listens that it is there."""
@@ -128,11 +133,11 @@ class ProgressBoard:
                 pipeline.publish(LIVE, _MESSAGES.dump_json([preview]).decode())
                 pipeline.execute()
 
-        self._wire.ask(write, None)
+        self._wire.tell(("preview", preview.render_id), write, "show")
 
     def preview(self, render_id: str) -> bytes | None:
         """The newest small WebP of a running render; None when there is none, or nobody can be asked."""
-        text = self._wire.ask(lambda client: client.get(_preview_key(render_id)), None)
+        text = self._wire.ask(lambda client: client.get(_preview_key(render_id)), None, "preview")
         return None if text is None else base64.b64decode(text)
 
     def clear(self, job_id: str, render_ids: Iterable[str]) -> None:
@@ -146,12 +151,12 @@ class ProgressBoard:
                 pipeline.execute()
 
         if fields:
-            self._wire.ask(forget, None)
+            self._wire.tell(object(), forget, "clear")
 
     def snapshot(self, job_id: str) -> dict[str, StepProgress]:
         """Where the running renders of a job are, by render id; empty when nobody can be asked."""
         nothing: dict[str | bytes, str | bytes] = {}
-        rows = self._wire.ask(lambda client: client.hgetall(_progress_key(job_id)), nothing)
+        rows = self._wire.ask(lambda client: client.hgetall(_progress_key(job_id)), nothing, "snapshot")
         found: dict[str, StepProgress] = {}
         for render_id, text in rows.items():
             try:
@@ -164,7 +169,8 @@ class ProgressBoard:
         """Tell who listens that jobs have new versions; call it only after the commit."""
         if changes:
             message = _MESSAGES.dump_json(list(changes)).decode()
-            self._wire.ask(lambda client: client.publish(LIVE, message), 0)
+            newest = ("jobs", *(change.job_id for change in changes))
+            self._wire.tell(newest, lambda client: client.publish(LIVE, message), "announce")
 
     def listen(self, stop: threading.Event) -> Iterator[Live]:
         """What is reported and announced from now on, until `stop` is set; ends at once without Redis.
@@ -172,11 +178,11 @@ class ProgressBoard:
         It reconnects by itself; what is told while it is not connected is missed.
         """
         while self._url and not stop.is_set():
-            client = connect(self._url)
+            client = connect(self._url, self._ca_file)
             try:
                 yield from self._hear(client, stop)
             except LOST as error:
-                self._wire.lost(error)
+                self._wire.failed(error, "listen")
                 stop.wait(1.0)
             finally:
                 client.close()
@@ -184,6 +190,7 @@ class ProgressBoard:
     def _hear(self, client: redis.Redis, stop: threading.Event) -> Iterator[Live]:
         with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(LIVE)
+            self._wire.worked("listen")
             while not stop.is_set():
                 message = channel.get_message(timeout=LISTEN_SECONDS)
                 if message is None:
@@ -196,11 +203,11 @@ class ProgressBoard:
     def keep_embeddings(self, key: str, data: bytes, seconds: int) -> None:
         """Leave the embeddings of a prompt for other engines, for so long."""
         text = base64.b64encode(data)
-        self._wire.ask(lambda client: client.set(_embedding_key(key), text, ex=seconds), None)
+        self._wire.ask(lambda client: client.set(_embedding_key(key), text, ex=seconds), None, "keep_embeddings")
 
     def embeddings(self, key: str) -> bytes | None:
         """What an engine left under that key; None when nobody did, or nobody can be asked."""
-        text = self._wire.ask(lambda client: client.get(_embedding_key(key)), None)
+        text = self._wire.ask(lambda client: client.get(_embedding_key(key)), None, "embeddings")
         return base64.b64decode(text) if text else None
 
     def raise_lane(self, lane: str) -> None:
@@ -213,13 +220,17 @@ class ProgressBoard:
                 pipeline.incr(_lane_key(lane))
                 pipeline.execute()
 
-        self._wire.ask(step_up, None)
+        self._wire.tell(("lane", lane), step_up, "raise_lane")
 
     def lane_counter(self, lane: str) -> int | None:
         """Differs from the number seen before when the lane changed; None when nobody can be asked."""
-        value = self._wire.ask(lambda client: client.get(_lane_key(lane)) or "0", None)
+        value = self._wire.ask(lambda client: client.get(_lane_key(lane)) or "0", None, "lane_counter")
         return None if value is None else int(value)
 
+    def flush(self) -> bool:
+        """Wait until what was told has arrived; False when it does not."""
+        return self._wire.flush()
+
     def close(self) -> None:
-        """Close the connections; listeners end by their own `stop`."""
+        """Send what waits and close the connections; listeners end by their own `stop`."""
         self._wire.close()

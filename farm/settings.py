@@ -54,13 +54,17 @@ class Settings(BaseSettings):
     # Where things are.
     data_dir: Path = Field(Path("farm-data"), validate_default=True)
     database_url: SecretStr = Field(default_factory=_default_database)
+    database_ca_file: Path | None = None
     redis_url: SecretStr | None = None
+    redis_ca_file: Path | None = None
     s3_endpoint_url: str | None = None
     s3_public_endpoint_url: str | None = None
     s3_bucket: str = Field("latent-farm", min_length=3, max_length=63)
     s3_region: str = "us-east-1"
     s3_access_key_id: SecretStr | None = None
     s3_secret_access_key: SecretStr | None = None
+    s3_ca_file: Path | None = None
+    s3_checksums: Literal["when_supported", "when_required"] = "when_supported"
     link_seconds: int = Field(3600, ge=1, le=604_800)  # S3 signs links for seven days at most
 
     # What is rendered.
@@ -135,6 +139,16 @@ class Settings(BaseSettings):
     def _absolute(cls, folder: Path) -> Path:
         # Children of `farm up` may run in another working directory.
         return folder.expanduser().absolute()
+
+    @field_validator("database_ca_file", "redis_ca_file", "s3_ca_file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file is None:
+            return None
+        path = file.expanduser().absolute()
+        if not (path.is_file() and os.access(path, os.R_OK)):
+            raise ValueError("must be a file that can be read, with certificates as PEM")
+        return path
 
     @field_validator("catalog", "allowed_hosts", mode="before")
     @classmethod

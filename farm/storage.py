@@ -7,16 +7,15 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from pydantic import SecretStr
-
-from farm.errors import NotFound, StorageDown
+from farm.errors import StorageRefused
+from farm.storage_access import AccessSettings, code_of, connect, trouble
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,21 +28,13 @@ DELETE_AT_ONCE = 1000
 LONGEST_LINK_SECONDS = 7 * 24 * 3600
 
 
-class StorageSettings(Protocol):
+class StorageSettings(AccessSettings, Protocol):
     """What the storage needs to know of :class:`farm.settings.Settings`."""
 
-    @property
-    def s3_endpoint_url(self) -> str | None: ...
     @property
     def s3_public_endpoint_url(self) -> str | None: ...
     @property
     def s3_bucket(self) -> str: ...
-    @property
-    def s3_region(self) -> str: ...
-    @property
-    def s3_access_key_id(self) -> SecretStr | None: ...
-    @property
-    def s3_secret_access_key(self) -> SecretStr | None: ...
     @property
     def link_seconds(self) -> int: ...
 
@@ -142,7 +133,7 @@ class Storage:
     def ensure_bucket(self) -> None:
         """Make the bucket if it is not there.
 
-        Raises StorageDown when it cannot be made or looked at.
+        Raises StorageDown, or its kind StorageRefused, when it cannot be made or looked at.
         """
         from botocore.exceptions import ClientError
 
@@ -150,7 +141,7 @@ class Storage:
             try:
                 self._s3.head_bucket(Bucket=self._bucket)
             except ClientError as error:
-                if _code(error) not in {"404", "NoSuchBucket"}:
+                if code_of(error) not in {"404", "NoSuchBucket"}:
                     raise
                 self._make_bucket()
 
@@ -220,7 +211,8 @@ class Storage:
                     Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
                 if refused := answer.get("Errors"):
-                    raise StorageDown(f"{len(refused)} objects could not be deleted: {refused[0].get('Code')}")
+                    code, said = refused[0].get("Code", "unknown"), refused[0].get("Message", "")
+                    raise StorageRefused(f"{len(refused)} objects could not be deleted: {code} ({said})", code)
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that start with `prefix`, in order, page by page. Raises StorageDown."""
@@ -262,7 +254,7 @@ class Storage:
             try:
                 self._s3.abort_multipart_upload(Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id)
             except ClientError as error:
-                if _code(error) not in {"404", "NoSuchUpload"}:
+                if code_of(error) not in {"404", "NoSuchUpload"}:
                     raise
 
     def close(self) -> None:
@@ -280,7 +272,7 @@ class Storage:
         # Making one reads the service's description (0.1 s), and is not safe in two threads at once.
         with self._lock:
             if endpoint not in self._clients:
-                self._clients[endpoint] = _connect(self._settings, endpoint)
+                self._clients[endpoint] = connect(self._settings, endpoint)
             return self._clients[endpoint]
 
     def _make_bucket(self) -> None:
@@ -296,48 +288,8 @@ class Storage:
                     CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
                 )
         except ClientError as error:
-            if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+            if code_of(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
 
-    @contextmanager
-    def _trouble(self, what: str) -> Iterator[None]:
-        """Turn what boto3 raises into the farm's errors; never with an address that holds a signature."""
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        place = f"{self._settings.s3_endpoint_url or 'AWS S3'}, bucket {self._bucket!r}"
-        try:
-            yield
-        except ClientError as error:
-            if _code(error) in {"404", "NoSuchKey"}:
-                raise NotFound(f"The bucket {self._bucket!r} has no object {what!r}.") from error
-            raise StorageDown(f"The object storage ({place}) refused {what!r}: {_code(error)}.") from error
-        except (BotoCoreError, Boto3Error, OSError) as error:
-            raise StorageDown(f"The object storage ({place}) cannot be reached: {type(error).__name__}.") from error
-
-
-def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", "unknown"))
-
-
-def _connect(settings: StorageSettings, endpoint: str | None) -> "S3Client":
-    import boto3
-    from botocore.config import Config
-
-    key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=settings.s3_region,
-        # None: the ways of boto3 (environment, profile, the machine's role).
-        aws_access_key_id=key.get_secret_value() if key else None,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
-            max_pool_connections=16,
-        ),
-    )
+    def _trouble(self, what: str) -> AbstractContextManager[None]:
+        return trouble(self._settings, self._bucket, what)

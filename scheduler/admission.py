@@ -117,8 +117,9 @@ def submit(
 
     changed = JobChanged(job_id=job["id"], project_id=project_id, version=job["version"])
     tell(connections, lanes=[entry.lane], changed=[changed])
-    rings = 0 if held else ring(connections, door.bells, len(renders))
-    log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders), rings=rings)
+    if not held:
+        ring(connections, door.bells, len(renders))
+    log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders))
     return Submitted(job["id"], notices, resolved.renders.seeds)
 
 

@@ -1,4 +1,4 @@
-"""After the commit: tell busy workers, wake idle ones, tell who watches. Nothing here raises."""
+"""After the commit: tell busy workers, wake idle ones, tell who watches. Nothing here raises or waits for Redis."""
 
 import math
 from collections.abc import Iterable
@@ -15,15 +15,11 @@ def tell(connections: Connections, *, lanes: Iterable[str], changed: Iterable[Jo
     connections.progress.announce(*changed)
 
 
-def ring(connections: Connections, doors: Iterable[Doorbell], renders: int) -> int:
-    """Invite as many workers of each pool as `renders` need and as live; returns how many rings were sent.
+def ring(connections: Connections, doors: Iterable[Doorbell], renders: int) -> None:
+    """Invite as many workers of each pool as `renders` need and as live.
 
     A pool without a living worker gets one ring, for the first that comes.
     """
-    rung = 0
     for door in doors:
-        for _ in range(min(max(1, door.workers), math.ceil(renders / door.max_batch))):
-            if not connections.broker.ring(door.pool, door.workers):
-                break
-            rung += 1
-    return rung
+        wanted = min(max(1, door.workers), math.ceil(renders / door.max_batch))
+        connections.broker.ring_soon(door.pool, door.workers, wanted)

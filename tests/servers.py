@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import SecretStr
@@ -29,6 +30,8 @@ class S3:
     s3_region: str = "us-east-1"
     s3_public_endpoint_url: str | None = None
     link_seconds: int = 3600
+    s3_ca_file: Path | None = None
+    s3_checksums: Literal["when_supported", "when_required"] = "when_supported"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -165,7 +165,7 @@ def _keep_embeddings(loaded: "Loaded", settings: Settings) -> None:
         loaded.family.kept = EmbeddingCache(
             loaded.facts,
             most_bytes=settings.embedding_cache_mb * 10**6,
-            shelf=ProgressBoard(url.get_secret_value()) if seconds and url else None,
+            shelf=ProgressBoard(url.get_secret_value(), settings.redis_ca_file) if seconds and url else None,
             shelf_seconds=seconds,
         )
 

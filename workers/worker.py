@@ -18,8 +18,8 @@ from typing import Any
 
 import structlog
 
-from farm.broker import serve_rings
 from farm.connections import Connections
+from farm.hearing import serve_rings
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
 from farm.progress import Preview, StepProgress

@@ -11,6 +11,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -40,6 +41,8 @@ class _Client:
     s3_region: str = "us-east-1"
     s3_public_endpoint_url: str | None = None
     link_seconds: int = 3600
+    s3_ca_file: Path | None = None
+    s3_checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
 def find_binary() -> Path:

@@ -1,6 +1,6 @@
 """A process that serves the rings of the pool 'test': `python ring_worker.py REDIS_URL`. It says what happens.
 
-A ring lasts until a line comes on stdin.
+A ring lasts until a line comes on stdin. The log goes to stderr.
 """
 
 import sys
@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 from pydantic import SecretStr
 
-from farm.broker import serve_rings
+from farm.hearing import serve_rings
+from farm.logs import configure_logging
+from farm.settings import Settings
 
 
 def say(word: str) -> None:
@@ -22,7 +24,8 @@ def on_ring() -> None:
 
 
 if __name__ == "__main__":
-    settings = SimpleNamespace(redis_url=SecretStr(sys.argv[1]))
+    configure_logging(Settings(log_level="INFO"))
+    settings = SimpleNamespace(redis_url=SecretStr(sys.argv[1]), redis_ca_file=None)
     say("starting")
     serve_rings(settings, pool="test", worker_name="test", on_ring=on_ring, on_drain=lambda: say("drain"))
     say("ended")

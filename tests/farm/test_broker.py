@@ -24,6 +24,7 @@ class OfBroker:
     """The settings that a broker needs."""
 
     redis_url: SecretStr | None
+    redis_ca_file: Path | None = None
 
 
 def broker_at(url: str | None) -> Broker:

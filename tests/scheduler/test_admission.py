@@ -253,6 +253,7 @@ class TestBells:
         before = belled.progress.lane_counter(LANE)
 
         ask(belled, project)
+        belled.progress.flush()
 
         assert belled.progress.lane_counter(LANE) != before
         assert belled.progress.lane_counter("wan-demo@fp32") == 0

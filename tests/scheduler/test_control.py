@@ -30,9 +30,11 @@ class TestTold:
             announce(*changes)
 
         monkeypatch.setattr(belled.progress, "announce", listen)
+        belled.progress.flush()
         before = belled.progress.lane_counter(LANE)
 
         cancel_job(belled, job, project)
+        belled.progress.flush()
 
         assert belled.progress.lane_counter(LANE) != before
         assert heard == [(JobChanged(job_id=job, project_id=project, version=2), "cancelled")]

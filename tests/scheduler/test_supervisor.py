@@ -216,12 +216,15 @@ class TestReaping:
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
         submit_job(belled, project, 1)
+        belled.broker.flush()
         claim_some(belled, 1)
         wipe(valkey_url)
         clock.forward(LEASE_SECONDS + 1)
+        belled.progress.flush()
         before = belled.progress.lane_counter(LANE)
 
         reaping.one_pass(belled, clock())
+        belled.progress.flush()
 
         assert belled.progress.lane_counter(LANE) != before
         assert belled.broker.waiting_rings(POOL) == 1
@@ -244,6 +247,7 @@ class TestRinging:
         for _ in range(3):
             sign_on(belled)
         submit_job(belled, project, 5)
+        belled.broker.flush()
         wipe(valkey_url)
         assert belled.broker.waiting_rings(POOL) == 0
 

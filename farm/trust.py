@@ -1,0 +1,33 @@
+"""Certificates of servers: whose are trusted, and the words for one that is not."""
+
+import ssl
+from collections.abc import Iterator
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that led to it, the outermost first."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def distrusted(error: BaseException, setting: str) -> str | None:
+    """Words for an error because of a server's certificate; None for any other.
+
+    `setting` is the name of the setting that names a file with the certificates of an authority of one's own.
+    """
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"certificate not trusted ({cause.verify_message.rstrip('.')}){_what_to_do(setting)}"
+        # libpq and urllib3's wrappers only have text.
+        if "certificate verify failed" in str(cause):
+            return f"certificate not trusted{_what_to_do(setting)}"
+    return None
+
+
+def _what_to_do(setting: str) -> str:
+    return (
+        f"; if an authority of your own signed it, name the file with the authority's certificate in {setting}, "
+        "and use an address that the certificate names"
+    )

@@ -1,0 +1,116 @@
+"""A Redis that answers with an error, as in a failover, ends no worker: it says so, tries again, and hears rings again."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from farm.broker import Broker
+from tests.farm.test_broker import broker_at, hear, let_it_go_on
+from tests.valkeys import OwnValkey, own_valkey
+from tests.waiting import eventually
+
+SCRIPT = Path(__file__).with_name("ring_worker.py")
+
+
+@pytest.fixture
+def own() -> Iterator[OwnValkey]:
+    with own_valkey() as server:
+        yield server
+
+
+@pytest.fixture
+def broker(own: OwnValkey) -> Iterator[Broker]:
+    broker = broker_at(own.url)
+    yield broker
+    broker.close()
+
+
+class Worker:
+    """A Celery worker in a process of its own, and what it wrote."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+        self.process, self._log = process, log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def says(self, *words: str) -> None:
+        eventually(lambda: self.process.poll() is not None or all(word in self.log for word in words))
+        assert self.process.poll() is None, f"it ended:\n{self.log[-3000:]}"
+
+    def hears_a_ring(self, broker: Broker) -> None:
+        """It takes a ring that is rung now, as often as needed: some may be lost while it connects."""
+        eventually(lambda: broker.ring("test", workers=1))
+        hear(self.process, "ring")
+        let_it_go_on(self.process)
+        hear(self.process, "done")
+
+
+@pytest.fixture
+def worker(own: OwnValkey, broker: Broker, tmp_path: Path) -> Iterator[Worker]:
+    log = tmp_path / "worker.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, SCRIPT, own.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, text=True
+        ) as process,
+    ):
+        worker = Worker(process, log)
+        worker.hears_a_ring(broker)
+        yield worker
+        own.thaw()
+        process.terminate()
+        if process.stdin:
+            process.stdin.close()
+        ended = process.wait(60)
+    assert ended == 0, f"it drains and ends well:\n{worker.log[-3000:]}"
+
+
+def demoted(own: OwnValkey) -> Callable[[], object]:
+    own.demote()
+    return own.promote
+
+
+def full(own: OwnValkey) -> Callable[[], object]:
+    own.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    own.execute("CONFIG", "SET", "maxmemory", 1)
+    own.execute("CLIENT", "KILL", "TYPE", "normal")  # whoever connects again writes what it needs, and may not
+    return lambda: own.execute("CONFIG", "SET", "maxmemory", 0)
+
+
+def locked(own: OwnValkey) -> Callable[[], object]:
+    own.execute("ACL", "SETUSER", "default", "resetpass", ">another-password")
+    own.execute_as("another-password", "CLIENT", "KILL", "TYPE", "normal")
+    return lambda: own.execute_as("another-password", "ACL", "SETUSER", "default", "resetpass", f">{own.password}")
+
+
+@pytest.mark.parametrize(("trouble", "words"), [(demoted, "READONLY: "), (full, "OOM: "), (locked, "WRONGPASS: ")])
+def test_a_worker_outlives_a_redis_that_refuses_and_hears_rings_when_it_does_not_any_more(
+    own: OwnValkey, broker: Broker, worker: Worker, trouble: Callable[[OwnValkey], Callable[[], object]], words: str
+) -> None:
+    mend = trouble(own)
+    worker.says(words)
+    mend()
+
+    worker.hears_a_ring(broker)
+
+
+def test_a_worker_outlives_commands_that_are_ended_with_an_error(
+    own: OwnValkey, broker: Broker, worker: Worker
+) -> None:
+    eventually(own.unblock_all)
+    worker.says("UNBLOCKED: ")
+
+    worker.hears_a_ring(broker)
+
+
+def test_a_worker_drains_while_redis_is_frozen(own: OwnValkey, worker: Worker) -> None:
+    own.freeze()
+    worker.process.terminate()
+    hear(worker.process, "drain")
+
+    assert worker.process.wait(60) == 0

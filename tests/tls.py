@@ -1,0 +1,64 @@
+"""TLS in front of the real servers, which speak without it in the tests, with certificates of an authority of one's own."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from farm.local.certificates import Certificates, ensure_certificates
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Of an authority that no system knows, for localhost and 127.0.0.1."""
+    return ensure_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@contextmanager
+def tls_in_front(behind: str | Path, certificates: Certificates) -> Iterator[int]:
+    """The port of a proxy that ends TLS before `behind`: a URL, or the path of a socket."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_accept, args=(listener, context, behind), daemon=True).start()
+    yield int(listener.getsockname()[1])
+    listener.close()
+
+
+def _accept(listener: socket.socket, context: ssl.SSLContext, behind: str | Path) -> None:
+    with suppress(OSError):
+        while True:
+            plain, _ = listener.accept()
+            threading.Thread(target=_serve, args=(plain, context, behind), daemon=True).start()
+
+
+def _serve(plain: socket.socket, context: ssl.SSLContext, behind: str | Path) -> None:
+    """One connection: a thread each way, until either side has ended."""
+    with suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as outside, _reach(behind) as inside:
+        back = threading.Thread(target=_copy, args=(inside, outside), daemon=True)
+        back.start()
+        _copy(outside, inside)
+        back.join()
+
+
+def _reach(behind: str | Path) -> socket.socket:
+    if isinstance(behind, Path):
+        reached = socket.socket(socket.AF_UNIX)
+        reached.connect(str(behind))
+        return reached
+    address = urlsplit(behind)
+    return socket.create_connection((address.hostname or "", address.port or 80))
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
