@@ -1,4 +1,4 @@
-"""The connection to Redis (or Valkey) that the broker and the progress board share: it never raises and never waits long.
+"""The connection to Redis (or Valkey) that the broker and the progress board share: it never raises, nor waits long.
 
 Nothing that is true lives only in Redis, so losing it costs speed and nothing else. What is asked is answered, or gets
 its fallback; what is told goes beside, in a thread, so that nobody's request waits for it. A Redis that was lost is
@@ -95,12 +95,15 @@ class Wire:
         return answer
 
     def tell(self, key: Hashable, message: Message, kind: str = "message") -> None:
-        """Have `message` done beside, soon, in the order of the calls; it takes the place of one with its key that
-        still waits. Forgotten while Redis is lost."""
+        """Have `message` done beside, soon, in the order of the calls; one with its key that still waits is dropped.
+
+        All are forgotten while Redis is lost.
+        """
         if self._client is None or self._is_lost():
             return
         with self._change:
             self._waiting[key] = lambda client: self._tell(client, message, kind)
+            self._waiting.move_to_end(key)  # it must not overtake what was told between the two
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
             self._work()

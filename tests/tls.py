@@ -1,4 +1,4 @@
-"""TLS in front of the real servers, which speak without it in the tests, with certificates of an authority of one's own."""
+"""TLS in front of the real servers of the tests, with certificates of an authority that no system knows."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""A Redis that answers with an error, as in a failover, ends no worker: it says so, tries again, and hears rings again."""
+"""A Redis that answers with an error, as in a failover, ends no worker: it says so and hears rings again after it."""
 
 import subprocess
 import sys
