@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, literal_column, select, update
 
-from farm.database import write
+from farm.database import read, write
 from farm.lifecycle import Outcome, Phase, RenderStatus
 from farm.progress import JobChanged
 from farm.tables import Render
@@ -20,7 +20,25 @@ from scheduler.transitions import LockedRender, end_attempt, lock_renders, move
 
 #: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
 REAP_CHUNK = 200
+#: A lease that would last for so many times its length was written before the clock was set back. Many times: while
+#: settings are being changed, one machine may have a longer one than another.
+FAR = 4.0
+#: Doubtful leases that are looked at in one pass.
+DOUBTED = 20_000
 LOST_REASON = "Its worker was not heard of any more."
+
+
+@dataclass(frozen=True)
+class RunningLease:
+    """The lease of a running render as it stands: an extension, a settle or another claim makes another of it."""
+
+    render_id: str
+    attempt: int
+    until: float  # seconds since 1970
+
+    def holds(self, now: float, lease_seconds: float) -> bool:
+        """Whether it has not run out, and was not written before the clock was set back."""
+        return now <= self.until <= now + FAR * lease_seconds
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,19 @@ _SET_PHASE = (
         Render.worker_id.is_not(None),
     )
     .values(phase=bindparam("new_phase"))
+)
+_RUNNING = Render.status == literal_column("'running'")
+#: The two ends of ix_renders_lease.
+_DOUBTFUL = [
+    select(Render.id, Render.attempt, Render.lease_until).where(_RUNNING, end).limit(literal_column(str(DOUBTED)))
+    for end in (Render.lease_until < bindparam("soon"), Render.lease_until > bindparam("far"))
+]
+#: By primary key; skips what another reaper, a settle or an extension has locked.
+_THESE = (
+    select(Render.id, Render.attempt, Render.lease_until)
+    .where(Render.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Render.id)
+    .with_for_update(skip_locked=True)
 )
 #: The oldest leases that ran out. Reads ix_renders_lease; skips what another reaper or a settle has locked.
 _RAN_OUT = (
@@ -86,6 +117,14 @@ def set_phase(engine: Engine, held: Sequence[Held], phase: Phase) -> None:
         connection.execute(_SET_PHASE, rows)
 
 
+def doubtful(engine: Engine, *, soon: float, far: float) -> list[RunningLease]:
+    """The leases that end before `soon` or after `far`. Mostly none: their workers extend them long before."""
+    with read(engine) as connection:
+        prepare(connection)
+        ends = [connection.execute(end, {"soon": soon, "far": far}).all() for end in _DOUBTFUL]
+    return [_as_it_stands(row) for rows in ends for row in rows]
+
+
 def reap(engine: Engine, now: float, *, max_failures: int = 3) -> list[JobChanged]:
     """Take back every render whose lease ran out before `now`: to pending, the attempt raised, nobody blamed.
 
@@ -100,6 +139,23 @@ def reap(engine: Engine, now: float, *, max_failures: int = 3) -> list[JobChange
                 return list(changed.values())
             lost = list(lock_renders(connection, ids).values())
             changed |= {job.job_id: job for job in _take_back(connection, lost, now, max_failures)}
+
+
+def take_back(engine: Engine, leases: Sequence[RunningLease], now: float, *, max_failures: int = 3) -> list[JobChanged]:
+    """Take back these, whatever their times say, as :func:`reap` does: those that are still as they were seen."""
+    changed: dict[str, JobChanged] = {}
+    for start in range(0, len(leases), REAP_CHUNK):
+        seen = set(leases[start : start + REAP_CHUNK])
+        with write(engine) as connection:
+            rows = connection.execute(_THESE, {"ids": [lease.render_id for lease in seen]}).all()
+            same = [row.id for row in rows if _as_it_stands(row) in seen]
+            lost = list(lock_renders(connection, same).values())
+            changed |= {job.job_id: job for job in _take_back(connection, lost, now, max_failures)}
+    return list(changed.values())
+
+
+def _as_it_stands(row: Any) -> RunningLease:
+    return RunningLease(row.id, row.attempt, row.lease_until)
 
 
 def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float, max_failures: int) -> list[JobChanged]:

@@ -4,7 +4,7 @@ Five statements, however many renders wait.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -18,6 +18,7 @@ from scheduler.backlog import Backlog, backlog
 from scheduler.costs import Rates
 from scheduler.estimates import Estimator, PoolTimes, Range
 from scheduler.forecast import FlowWork, Workers
+from scheduler.unstored import Unstored, of_workers
 
 #: GPU-seconds that a worker renders in a second, before anybody measured it: some is lost between batches.
 FIRST_SPEED = Range(0.4, 0.8, 1.0)
@@ -46,6 +47,7 @@ class PoolSight:
     wanted: int = 0  # more that the autoscaler has decided to start
     seen: bool = False  # a worker of this pool was ever there
     scaled: bool = False  # somebody starts workers when there is work
+    unstored: Unstored | None = None  # of the workers that are ready, those that cannot store what they render
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ class LaneSight:
     def idle(self) -> bool:
         """Whether some worker has nothing to do."""
         return any(pool.idle for pool in self.open_pools)
+
+    @property
+    def unstored(self) -> Unstored | None:
+        """If nothing that any ready worker renders could be stored: since when and why."""
+        found = [pool.unstored for pool in self.open_pools if pool.unstored is not None]
+        workers = sum(unstored.workers for unstored in found)
+        if not found or workers < sum(pool.ready for pool in self.open_pools):
+            return None
+        return replace(min(found, key=lambda unstored: unstored.since), workers=workers)
 
     def estimator(self) -> Estimator:
         """Estimates by what its pools have learnt."""
@@ -122,6 +133,8 @@ def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float
             Worker.heartbeat_at,
             Worker.drain_asked_at,
             Worker.quarantined_at,
+            Worker.storage_away_since,
+            Worker.storage_trouble,
         ).where(Worker.pool.in_([row.name for row in rows]))
     ).all()
     pools = [
@@ -172,6 +185,7 @@ def _pool(
         wanted=max(0, (row.desired or 0) - len(able)),
         seen=bool(workers),
         scaled=scaling is not None and scaling.maximum > 0,
+        unstored=of_workers(ready),
     )
 
 

@@ -17,6 +17,7 @@ from scheduler.estimates import Range
 from scheduler.forecast import Forecast, Wanted, forecast
 from scheduler.outlook import LaneSight, entry_of, look
 from scheduler.spreads import last_batch, of_many
+from scheduler.unstored import Unstored, of_running
 
 #: An estimate that was made before anything was learnt may be off by so much, and no more is believed.
 MOST_CORRECTION = 100.0
@@ -36,6 +37,7 @@ class Prospect:
     sight: LaneSight | None  # none: the model left the catalog
     forecast: Forecast | None
     drafted: int = 0  # renders of the job that wait for a choice
+    unstored: Unstored | None = None  # of what runs, what cannot be stored when it is rendered
 
 
 def job_prospect(connection: Connection, connections: Connections, job_id: str, now: float) -> Prospect | None:
@@ -94,10 +96,14 @@ def _prospect(
         runs=runs,
     )
     undecided = drafted > 0 and (left == 0 if render is None else render.status == RenderStatus.DRAFTED.value)
-    silent = (undecided or _held_back(job, after, sight)) and not runs
+    which = Render.job_id == job.id if render is None else Render.id == render.id
+    unstored = of_running(connection, job.project_id, which) if runs else None
+    # Nobody can put a time to a storage that is away.
+    away = unstored is not None or (sight.unstored is not None and not runs)
+    silent = away or ((undecided or _held_back(job, after, sight)) and not runs)
     told = None if silent else _forecast(wanted, sight, factor, connections)
     before = others.renders + inside if own else 0
-    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, drafted)
+    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, drafted, unstored)
 
 
 _ENDED = frozenset({"done", "failed", "cancelled", "expired"})

@@ -96,6 +96,10 @@ def notices(entry: ModelEntry, sight: LaneSight) -> list[str]:
         return [f"The lane {sight.backlog.lane} is paused: nothing of it starts until an operator resumes it."]
     if sight.pools and not sight.open_pools:
         return [f"All pools that serve {entry.name} are paused: nothing starts until an operator resumes one."]
+    if sight.unstored is not None:
+        return [
+            f"Nothing that is rendered for {entry.name} can be stored now: the object storage {sight.unstored.trouble}."
+        ]
     if any(pool.ready for pool in sight.open_pools):
         return []
     if any(pool.starting or pool.wanted for pool in sight.open_pools):
@@ -143,7 +147,7 @@ def _when(
     known: tuple[float, str],
     shares: dict[str, float],
 ) -> Forecast | None:
-    if sight.paused:
+    if sight.paused or sight.unstored is not None:
         return None
     weight, flow_id = known
     flows = [flow for flow in sight.flows() if flow.flow_id != flow_id]

@@ -1,4 +1,9 @@
-"""Duty: renders whose worker let its lease run out go back to pending, and their pools are rung."""
+"""Duty: renders whose worker let its lease run out go back to pending, and their pools are rung.
+
+A lease is not believed by its time alone: what runs out soon, or lasts longer than any lease can, is watched, and is
+taken back when its worker has not touched it for half a lease. So it is also when the clock was set, the machine slept
+or nobody supervised for a while: every worker that lives extends its leases before.
+"""
 
 from sqlalchemy import select
 
@@ -7,15 +12,26 @@ from farm.database import read
 from farm.tables import Job
 from scheduler.doorbell import ring, tell
 from scheduler.lanes import doorbells
-from scheduler.leases import reap
+from scheduler.leases import FAR, RunningLease, doubtful, take_back
+from scheduler.silence import Silence
+
+#: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
+PATIENCE = 0.5
+
+_silence = Silence[RunningLease]()
 
 
 def one_pass(connections: Connections, now: float) -> int:
-    """Reap what ran out by `now`; returns how many jobs had such renders."""
-    changed = reap(connections.engine, now, max_failures=connections.settings.max_failures)
+    """Reap what ran out by `now` and was watched long enough; returns how many jobs had such renders."""
+    settings = connections.settings
+    patience = settings.lease_seconds * PATIENCE
+    doubted = doubtful(connections.engine, soon=now + patience, far=now + FAR * settings.lease_seconds)
+    silent = _silence.look(doubted, patience=patience, at=connections.steady())
+    lost = [lease for lease in silent if not lease.holds(now, settings.lease_seconds)]
+    changed = take_back(connections.engine, lost, now, max_failures=settings.max_failures)
     if not changed:
         return 0
-    alive_since = now - connections.settings.worker_gone_seconds
+    alive_since = now - settings.worker_gone_seconds
     job_ids = [change.job_id for change in changed]
     with read(connections.engine) as connection:
         lanes = connection.scalars(select(Job.lane).where(Job.id.in_(job_ids)).distinct()).all()

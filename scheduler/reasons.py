@@ -11,6 +11,7 @@ from farm.lifecycle import JobStatus, Phase, RenderStatus
 from scheduler.forecast import ahead
 from scheduler.outlook import LaneSight
 from scheduler.prospects import Prospect
+from scheduler.unstored import Unstored
 
 _PHASES = {
     Phase.CLAIMED.value: "a worker has it and will begin at once",
@@ -40,6 +41,8 @@ def job_reason(prospect: Prospect, shares: dict[str, float], now: float) -> Reas
         return Reason("admitting", "Its renders are still coming in.")
     waiting = job.left - prospect.running - prospect.drafted
     held = _held(prospect, now) or _closed(prospect)
+    if prospect.unstored is not None:
+        return _unstored(prospect.unstored)
     if waiting <= 0 and prospect.drafted and not prospect.running:
         stopped = "1 of its renders has" if prospect.drafted == 1 else f"{prospect.drafted:,} of its renders have"
         facts = {"drafted": prospect.drafted}
@@ -58,6 +61,8 @@ def job_reason(prospect: Prospect, shares: dict[str, float], now: float) -> Reas
 def render_reason(render: Any, prospect: Prospect, shares: dict[str, float], now: float) -> Reason:
     """Why one render is where it is. `render`: status, phase, reason, worker_id, eligible_at, failures."""
     status = RenderStatus(render.status)
+    if status is RenderStatus.RUNNING and prospect.unstored is not None:
+        return _unstored(prospect.unstored, render.phase)
     if status is RenderStatus.RUNNING:
         return Reason(
             "running", f"It is on its way: {_PHASES.get(render.phase, 'a worker has it')}.",
@@ -119,7 +124,7 @@ def _closed(prospect: Prospect) -> Reason | None:
             "begins when one ends.",
             {"max_running": most, "running": prospect.project_running},
         )
-    return _nobody(sight, job.model)
+    return _nobody(sight, job.model) or _nothing_stored(sight, job.model)
 
 
 def _nobody(sight: LaneSight, model: str) -> Reason | None:
@@ -150,6 +155,31 @@ def _nobody(sight: LaneSight, model: str) -> Reason | None:
     if any(pool.scaled for pool in pools):
         return Reason("no_worker", f"No worker for {model} is running; the autoscaler will start one.", facts)
     return Reason("no_worker", f"No worker for {model} is running: it waits until one is started.", facts)
+
+
+def _unstored(unstored: Unstored, phase: str | None = None) -> Reason:
+    """What runs, or this one render in its phase, cannot be stored."""
+    if unstored.renders == 1:
+        what = "It is rendered" if phase == Phase.FINISHING.value else "It is on its way"
+    else:
+        what = f"{unstored.renders:,} of its renders are on their way or rendered"
+    return _storage(f"{what}, but cannot be stored", unstored, {"renders": unstored.renders})
+
+
+def _nothing_stored(sight: LaneSight, model: str) -> Reason | None:
+    """There are workers, but nothing that they render could be stored."""
+    unstored = sight.unstored
+    if unstored is None:
+        return None
+    return _storage(f"No worker for {model} can store what it renders", unstored, {"workers": unstored.workers})
+
+
+def _storage(what: str, unstored: Unstored, facts: dict[str, Any]) -> Reason:
+    return Reason(
+        "storage", f"{what}: since {_time(unstored.since)} the object storage {unstored.trouble}. It is tried again "
+        "all the time.",
+        facts | {"since": unstored.since, "trouble": unstored.trouble},
+    )  # fmt: skip
 
 
 def _turn(prospect: Prospect, shares: dict[str, float]) -> Reason:

@@ -31,6 +31,9 @@ class Pulse:
     details: dict[str, Any] = field(default_factory=dict)  # versions, weight hashes, threads
     holding: int = 0  # renders in its hands
     busy_until: float | None = None  # when it thinks that these are finished
+    clock_skew: float | None = None  # seconds by which its machine's clock is ahead of the farm's
+    storage_away_since: float | None = None  # it can store nothing since then
+    storage_trouble: str | None = None  # and why
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,9 @@ def beat(engine: Engine, pulse: Pulse, *, renders_done: int = 0, now: float) -> 
                 renders_done=Worker.renders_done + renders_done,
                 holding=pulse.holding,
                 busy_until=pulse.busy_until,
+                clock_skew=pulse.clock_skew,
+                storage_away_since=pulse.storage_away_since,
+                storage_trouble=pulse.storage_trouble,
             )
             .returning(Worker.drain_asked_at, Worker.quarantined_at, Worker.quarantine_reason)
         ).one_or_none()

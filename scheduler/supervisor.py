@@ -101,14 +101,13 @@ class Supervisor:
 
     def one_round(self) -> None:
         """Take or extend the lease, and do each duty once while it is held."""
-        for duty in self._duties:
-            if not self._take():
+        for number, duty in enumerate(self._duties):
+            if not self._take(measure=number == 0):
                 return
-            now = self._connections.clock()
-            if not self._is_due(duty, now):
+            if not self._is_due(duty, self._connections.steady()):
                 continue
             try:
-                changes = duty.one_pass(self._connections, now)
+                changes = duty.one_pass(self._connections, self._connections.clock())
             except OperationalError as error:
                 # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
                 log.warning("duty put off", duty=_name(duty), reason=_reason(error))
@@ -120,16 +119,19 @@ class Supervisor:
                     log.info("duty done", duty=_name(duty), changes=changes)
 
     def _is_due(self, duty: Duty, now: float) -> bool:
-        """Whether its time has come; what waits between its passes waits once before the first, too."""
+        """Whether its time has come, by the steady clock; what waits between its passes waits before the first, too."""
         every: float = getattr(duty, "EVERY_SECONDS", 0.0)
         if every and self._due.setdefault(_name(duty), now + every) > now:
             return False
         self._due[_name(duty)] = now + every
         return True
 
-    def _take(self) -> bool:
+    def _take(self, *, measure: bool) -> bool:
+        """Take or extend the lease; `measure`: by the database's clock as it is now."""
+        connections = self._connections
         try:
-            held = self._leadership.take(self._connections.clock())
+            now = connections.measured_time() if measure else connections.clock()
+            held = self._leadership.take(now, connections.steady())
         except SQLAlchemyError as error:
             self._lost_database(error)
             return False

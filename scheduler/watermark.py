@@ -30,7 +30,8 @@ class Watermark:
     def of(self, flow_id: str, now: float) -> Place:
         """Where to look from: the beginning, when nothing is known or it is too old."""
         place, until = self._places.get(flow_id, (BEGINNING, now))
-        return place if now < until else BEGINNING
+        # Not before it began either: the clock may have been set back since.
+        return place if until - self.life <= now < until else BEGINNING
 
     def set(self, flow_id: str, place: Place, now: float) -> None:
         """The head was here. A mark keeps the life it began with, however often it moves."""
@@ -38,7 +39,7 @@ class Watermark:
             self.heads.clear()
             self._places = {mark: kept for mark, kept in self._places.items() if now < kept[1]}
         _, until = self._places.get(flow_id, (place, 0.0))
-        self._places[flow_id] = (place, until if now < until else now + self.life)
+        self._places[flow_id] = (place, until if until - self.life <= now < until else now + self.life)
 
     def forget(self, flow_id: str | None = None) -> bool:
         """Look from the beginning again, in one flow or in all; True when something was known."""

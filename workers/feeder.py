@@ -124,7 +124,7 @@ class Feeder:
         batch = self._leasing.claim(only)
         if batch is not None:
             claim = batch.claim
-            self._holdings.take(claim.batch_id, claim.renders, claimed_at=batch.began, in_engine=in_engine)
+            self._holdings.take(claim.batch_id, claim.renders, in_engine=in_engine)
         return batch
 
     def _render(self, batch: Batch) -> int:
@@ -230,7 +230,7 @@ class Feeder:
         if renders:
             log.info("joined", batch=batch.claim.batch_id, renders=len(renders), running=running)
             self._patience.arrived(batch.claim.head.batch_key, time.monotonic())
-            self._holdings.take(batch.claim.batch_id, renders, claimed_at=self._connections.clock())
+            self._holdings.take(batch.claim.batch_id, renders)
         return renders
 
     def _wait_for_more(self, batch: Batch) -> list[ClaimedRender]:

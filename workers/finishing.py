@@ -2,11 +2,11 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import stamina
 import structlog
 
 from farm.connections import Connections
@@ -22,10 +22,11 @@ from workers.outputs import Unusable
 from workers.plugins import NotAllowed, PluginFailed
 from workers.protocol import Drafted, EngineFacts, Rendered
 from workers.settler import Settler
+from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
 
-_UPLOAD_PATIENCE = 300.0  # seconds to wait for a store that is away, before the render goes back
+_LOOK_SECONDS = 5.0  # how often an idle thread sees whether a storage that was away is back
 
 
 class Finisher:
@@ -36,6 +37,7 @@ class Finisher:
         connections: Connections,
         holdings: Holdings,
         settler: Settler,
+        storing: Storing,
         *,
         on_done: Callable[[int], None],
     ) -> None:
@@ -47,6 +49,7 @@ class Finisher:
         self._connections = connections
         self._holdings = holdings
         self._settler = settler
+        self._storing = storing
         self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="finishing", daemon=True)
 
@@ -63,7 +66,11 @@ class Finisher:
 
     def _work(self) -> None:
         while True:
-            waiting = [self._rendered.get()]
+            try:
+                waiting = [self._rendered.get(timeout=_LOOK_SECONDS)]
+            except queue.Empty:
+                self._storing.look()
+                continue
             while not self._rendered.empty():
                 waiting.append(self._rendered.get())
             settled = self._settler.settle(
@@ -104,7 +111,7 @@ class Finisher:
             outcome, reason = Outcome.FAILED, f"The output could not be encoded: {error}"
         finally:
             _clear(rendered)
-        seen = observe(rendered, holding, device=facts.device, now=self._connections.clock())
+        seen = observe(rendered, holding, device=facts.device, now=time.monotonic())
         return Settlement(
             render_id=rendered.render_id,
             attempt=rendered.attempt,
@@ -120,11 +127,7 @@ class Finisher:
         render, stored = holding.render, []
         for kind, file in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
-            for attempt in stamina.retry_context(
-                on=StorageDown, timeout=_UPLOAD_PATIENCE, attempts=None, wait_max=10.0
-            ):
-                with attempt:
-                    saved = self._connections.storage.put(key, file.data, file.content_type)
+            saved = self._storing.put(key, file.data, file.content_type)
             stored.append(
                 Output(
                     kind=kind,

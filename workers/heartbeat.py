@@ -16,6 +16,7 @@ from workers.engine_link import EngineLink
 from workers.holdings import Holdings
 from workers.protocol import DropRender
 from workers.settler import Settler
+from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ class Heartbeat:
         link: EngineLink,
         holdings: Holdings,
         settler: Settler,
+        storing: Storing,
         on_orders: Callable[[Orders], None],
     ) -> None:
         """`on_orders` is called in the heartbeat's thread with the answer to every beat."""
@@ -46,6 +48,7 @@ class Heartbeat:
         self._link = link
         self._holdings = holdings
         self._settler = settler
+        self._storing = storing
         self._on_orders = on_orders
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
@@ -74,7 +77,9 @@ class Heartbeat:
                 log.warning("heartbeat failed", error=str(error.orig))
 
     def _beat(self) -> None:
-        connections, now = self._connections, self._connections.clock()
+        connections = self._connections
+        # By the database's clock as it is now: this machine may have slept, and its own clock may be anything.
+        now = connections.measured_time()
         revoked = leases.extend(
             connections.engine,
             worker_id=self._worker_id,
@@ -99,6 +104,7 @@ class Heartbeat:
     def _pulse(self, now: float) -> Pulse:
         facts = self._link.facts
         holding, seconds = self._holdings.ahead()
+        trouble = self._storing.trouble
         return Pulse(
             worker_id=self._worker_id,
             status=self._status(),
@@ -109,6 +115,9 @@ class Heartbeat:
             | ({"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {}),
             holding=holding,
             busy_until=now + seconds if holding else None,
+            clock_skew=self._connections.clock_skew,
+            storage_away_since=trouble.since if trouble else None,
+            storage_trouble=trouble.reason if trouble else None,
         )
 
     def _health(self) -> Health:

@@ -17,7 +17,7 @@ class Holding:
 
     render: ClaimedRender
     batch_id: str
-    claimed_at: float = 0.0  # seconds since 1970
+    claimed_at: float = 0.0  # monotonic
     phase: Phase = Phase.CLAIMED
     told_phase: Phase = Phase.CLAIMED  # what SQL says; progress has it sooner
     in_engine: bool = True
@@ -71,13 +71,12 @@ class Holdings:
         self._changed = threading.Condition()
         self._moves = 0
 
-    def take(
-        self, batch_id: str, renders: Iterable[ClaimedRender], *, claimed_at: float = 0.0, in_engine: bool = True
-    ) -> None:
+    def take(self, batch_id: str, renders: Iterable[ClaimedRender], *, in_engine: bool = True) -> None:
         """These are leased now; not `in_engine`: for the time after what the engine renders now."""
+        now = time.monotonic()
         with self._changed:
             for render in renders:
-                self._held[render.id] = Holding(render, batch_id, claimed_at=claimed_at, in_engine=in_engine)
+                self._held[render.id] = Holding(render, batch_id, claimed_at=now, in_engine=in_engine)
 
     def enter_engine(self, renders: Iterable[ClaimedRender]) -> list[ClaimedRender]:
         """Those of these renders that are still held go into the engine."""

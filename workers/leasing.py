@@ -66,7 +66,7 @@ class Leasing:
                 watermark=self._watermark,
                 shares=settings.class_shares,
                 only=only,
-                loaded=self.adapters.at_hand(now),
+                loaded=self.adapters.at_hand(connections.steady()),
             )
         except DBAPIError as error:
             # The database is away or busy: what is pending stays pending, and the idle poll asks again.
@@ -74,7 +74,7 @@ class Leasing:
             return None
         if claim is None:
             return None
-        self.adapters.claimed(claim, now)
+        self.adapters.claimed(claim, connections.steady())
         seats = max(len(claim.renders), self._sizes(claim.head))
         ask_at = time.monotonic() + settings.idle_poll_seconds
         return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats, only=only)

@@ -6,8 +6,9 @@ from workers.protocol import Drafted, Rendered
 
 
 def observe(rendered: Rendered | Drafted, holding: Holding, *, device: str, now: float) -> Observed | None:
-    """What the engine measured of a render. `now`: when it is settled, seconds since 1970. None where a step cache left
-    out work: how much depends on what is in the picture, so it says nothing about others.
+    """What the engine measured of a render. `now`: when it is settled, monotonic.
+
+    None where a step cache left out work: how much depends on what is in the picture, so it says nothing about others.
 
     Steady is a render whose passes all had the same number of rows, as many of them guided: a guided row is twice
     the work, so only then the mean seconds of its passes belong to one size of batch.

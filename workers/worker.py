@@ -50,6 +50,7 @@ from workers.protocol import (
     Stepped,
 )
 from workers.settler import Settler
+from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,8 @@ class Worker:
         self._holdings = Holdings()
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
         self._settler = Settler(connections, self._holdings, worker_id=self.id, pool=pool, log_tail=log_tail)
-        self._finisher = Finisher(connections, self._holdings, self._settler, on_done=self._count_done)
+        self._storing = Storing(connections)
+        self._finisher = Finisher(connections, self._holdings, self._settler, self._storing, on_done=self._count_done)
         self._link = EngineLink(
             [
                 *(sys.executable, "-m", "workers.engine_process"),
@@ -104,6 +106,7 @@ class Worker:
             link=self._link,
             holdings=self._holdings,
             settler=self._settler,
+            storing=self._storing,
             on_orders=self._obey,
         )
         self._reported = 0.0

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from dashboard import schemas
-from dashboard.times import iso
+from dashboard.times import iso, iso_or_none
 from farm.lifecycle import JobStatus, WorkerStatus
 from farm.tables import Job, Lane, Pool, Worker
 
@@ -41,6 +41,9 @@ def list_workers(connection: Connection, now: float, *, with_errors: bool) -> li
             draining=row.drain_asked_at is not None,
             quarantined=row.quarantined_at is not None,
             quarantine_reason=row.quarantine_reason if with_errors else None,
+            clock_skew=row.clock_skew,
+            storage_away_since=iso_or_none(row.storage_away_since),
+            storage_trouble=row.storage_trouble,
         )
         for row in rows
     ]

@@ -50,7 +50,7 @@ def render_why(
 
 
 def _why(reason: Reason, status: str, prospect: Prospect, now: float) -> schemas.Why:
-    times = ("not_before",)
+    times = ("not_before", "since")
     facts: dict[str, Any] = {
         name: iso_or_none(value) if name in times else value for name, value in reason.facts.items()
     }

@@ -118,7 +118,7 @@ class Why(Answer):
     kind: str = Field(
         description="finished, running, admitting, drafted, job_paused, project_paused, flow_paused, after, "
         "not_before, released, lane_paused, no_model, no_pool, pool_paused, quota, pool_starting, quarantined, "
-        "draining, no_worker, next or before"
+        "draining, no_worker, storage, next or before"
     )
     sentence: str = Field(description="The same for people")
     before: int | None = Field(description="Renders that will be served first; approximate")

@@ -2,7 +2,7 @@
 
 from flask import Flask, g
 
-from dashboard.context import now
+from dashboard.context import farm, now
 from dashboard.times import ago, duration, iso, spread
 from dashboard.web import (
     artifacts,
@@ -20,6 +20,7 @@ from dashboard.web import (
     words,
     workers,
 )
+from farm.clock_words import clock_words
 from farm.contact_sheet import figures
 
 
@@ -45,8 +46,9 @@ def register(app: Flask) -> None:
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
     )
     app.jinja_env.filters["spread"] = spread
-    app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures)
+    app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures, clock_words=clock_words)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
+    app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
     app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing, varied=words.varied)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": g.get("principal") is not None})

@@ -6,9 +6,10 @@ from sqlalchemy import Engine, insert, select, update
 
 from farm.accounts.names import name_faults
 from farm.accounts.people import require_project, require_user
-from farm.clock import Clock, system_clock
+from farm.clock import Clock
 from farm.database import read, write
 from farm.errors import InvalidRequest, NotFound
+from farm.farm_clock import FarmClock
 from farm.ids import new_id
 from farm.security import KeyKind, new_secret, secret_sha256
 from farm.tables import Key, Project, User
@@ -46,9 +47,11 @@ def create_key(
     *,
     user_id: str | None = None,
     seconds: float | None = None,
-    clock: Clock = system_clock,
+    clock: Clock | None = None,
 ) -> NewKey:
     """A new key of a project, or of one of its users; `seconds` is how long it lives (none: until revoked).
+
+    By the farm's clock, whatever the machine's own says.
 
     Raises:
         InvalidRequest: the name is empty, too long or has control characters.
@@ -56,7 +59,7 @@ def create_key(
     """
     if faults := name_faults(name):
         raise InvalidRequest(faults)
-    now, key = clock(), NewKey(new_id(), new_secret())
+    now, key = (clock or FarmClock(engine))(), NewKey(new_id(), new_secret())
     with write(engine) as connection:
         require_project(connection, project_id)
         if user_id is not None:
@@ -100,13 +103,14 @@ def list_keys(engine: Engine, project_id: str | None = None) -> list[KeyRow]:
         return [KeyRow(**row) for row in connection.execute(statement).mappings()]
 
 
-def revoke_key(engine: Engine, key_id: str, *, clock: Clock = system_clock) -> None:
+def revoke_key(engine: Engine, key_id: str, *, clock: Clock | None = None) -> None:
     """End a key at once; revoking it again changes nothing.
 
     Raises:
         NotFound: there is no such key.
     """
+    now = (clock or FarmClock(engine))()
     with write(engine) as connection:
         if connection.scalar(select(Key.id).where(Key.id == key_id)) is None:
             raise NotFound(f"There is no key {key_id}; `farm keys list` shows those there are.")
-        connection.execute(update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=clock()))
+        connection.execute(update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=now))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
 
 from farm.accounts.keys import create_key
-from farm.clock import Clock, system_clock
+from farm.clock import Clock
 from farm.database import read, write
 from farm.errors import NotFound
 from farm.security import KeyKind, Role, is_secret, secret_sha256, verify_password
@@ -53,7 +53,7 @@ def sign_in_link(
     base_url: str,
     seconds: float = SIGN_IN_SECONDS,
     *,
-    clock: Clock = system_clock,
+    clock: Clock | None = None,
 ) -> str:
     """A URL that signs this user in to the dashboard, once, within `seconds`. Show it to the user only.
 

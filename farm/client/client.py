@@ -22,7 +22,7 @@ from farm.client.replies import FileProgress, Job, JobEvent, Model, Pool, Quote,
 from farm.client.streaming import key_of, submit_file
 from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
-from farm.clock import Clock, system_clock
+from farm.clock import Clock, steady_clock
 
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
@@ -45,7 +45,7 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         *,
         timeout: float = 30.0,
         patience: float = 30.0,
-        clock: Clock = system_clock,
+        clock: Clock = steady_clock,
     ) -> None:
         address = find_address(url, key)
         self.url = address.url
@@ -61,6 +61,10 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def time(self) -> float:
+        """The farm's time, seconds since 1970, as its last answer told: this machine's clock may be off."""
+        return self._transport.time()
 
     def close(self) -> None:
         """Close the kept connections."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from farm.client.address import Address, is_loopback
 from farm.client.errors import FarmProblem, FarmUnreachable
 from farm.client.replies import Reply
+from farm.clock import steady_clock, system_clock
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
 T = TypeVar("T")
@@ -42,7 +43,13 @@ class Transport:
             headers={"Authorization": f"Bearer {address.key}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             trust_env=not is_loopback(address.url),
+            event_hooks={"response": [self._note_time]},
         )
+        self._ahead: float | None = None  # the farm's time less our steady clock
+
+    def time(self) -> float:
+        """The farm's time, seconds since 1970, as its last answer told; before any, this machine's."""
+        return system_clock() if self._ahead is None else steady_clock() + self._ahead
 
     def close(self) -> None:
         self._http.close()
@@ -106,6 +113,10 @@ class Transport:
             yield response
         finally:
             response.close()
+
+    def _note_time(self, response: httpx.Response) -> None:
+        with suppress(ValueError, KeyError):
+            self._ahead = float(response.headers["Farm-Time"]) - steady_clock()
 
     def _send(self, send: Callable[[], httpx.Response], *, repeatable: bool) -> Any:
         def once() -> Any:

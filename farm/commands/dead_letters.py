@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from farm.client import DeadLetter
-from farm.clock import system_clock
 from farm.console.speaking import farm_at_hand, out, print_json, say
 from farm.console.tables import ago, print_list
 
@@ -44,17 +43,17 @@ def dead_letters(
                 say(f"job {job_id} is paused; resume it, then retry its renders", "yellow")
             return
         found = list(farm.dead_letters(job_id=job, model=model, reason=reason, all_projects=all_projects, limit=limit))
+        now = farm.time()
     if as_json:
         print_json(found)
         return
-    _print(found)
+    _print(found, now)
     if logs:
         for letter in found:
             _print_logs(letter)
 
 
-def _print(found: list[DeadLetter]) -> None:
-    now = system_clock()
+def _print(found: list[DeadLetter], now: float) -> None:
     print_list(
         ["render", "project", "model", "failed", "failures", "reason", "prompt"],
         (

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from farm.clock import system_clock
 from farm.console.speaking import ExitCode, exit_code_of, farm_at_hand, out, say
 from farm.console.tables import ago, print_list
 from farm.errors import FarmError
@@ -49,14 +48,13 @@ def list_() -> None:
 
     Exit codes: 0, 3 the farm does not answer.
     """
-    now = system_clock()
     with farm_at_hand() as farm:
         rows = (
             [
                 found.id,
                 f"{found.width}x{found.height}" if found.width else "adapter",
                 str(found.size),
-                ago(found.created_at, now),
+                ago(found.created_at, farm.time()),
                 found.name,
             ]
             for found in farm.inputs()

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from farm.clock import system_clock
 from farm.console.speaking import farm_at_hand, print_json
 from farm.console.tables import print_jobs
 from farm.lifecycle import JobStatus
@@ -31,4 +30,4 @@ def jobs(
         if as_json:
             print_json(found)
         else:
-            print_jobs(found, system_clock())
+            print_jobs(found, farm.time())

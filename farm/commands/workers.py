@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from farm.clock import system_clock
 from farm.console.speaking import farm_at_hand, print_json, say
 from farm.console.tables import print_workers
 
@@ -34,7 +33,7 @@ def workers(
         if as_json:
             print_json(found)
         else:
-            print_workers(found, system_clock())
+            print_workers(found, farm.time())
 
 
 def release(worker_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a quarantined worker.")]) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.client import Job, Pool, Render, Worker
+from farm.clock_words import clock_words
 from farm.console.speaking import clean, out
 
 _STYLES = {
@@ -83,7 +84,7 @@ def print_renders(renders: Iterable[Render]) -> None:
 
 def print_workers(workers: Iterable[Worker], now: float) -> None:
     print_list(
-        ["worker", "pool", "model", "status", "device", "host", "done", "heartbeat", "last error"],
+        ["worker", "pool", "model", "status", "device", "host", "clock", "done", "heartbeat", "last error"],
         (
             [
                 worker.id,
@@ -92,9 +93,10 @@ def print_workers(workers: Iterable[Worker], now: float) -> None:
                 "quarantined" if worker.quarantined else worker.status,
                 worker.device,
                 worker.host,
+                clock_words(worker.clock_skew),
                 str(worker.renders_done),
                 ago(worker.heartbeat_at, now),
-                worker.quarantine_reason or worker.last_error or "",
+                worker.quarantine_reason or _storage(worker) or worker.last_error or "",
             ]
             for worker in workers
         ),
@@ -127,6 +129,10 @@ def step_words(render: Render) -> str:
     if render.status != "running":
         return ""
     return f"{told.phase or ''} {told.step}/{told.steps}".strip() if told else render.phase or ""
+
+
+def _storage(worker: Worker) -> str:
+    return f"the object storage {worker.storage_trouble}" if worker.storage_trouble else ""
 
 
 def ago(then: datetime | None, now: float) -> str:

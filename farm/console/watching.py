@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from farm.client import FarmClient, Job, JobProgress
-from farm.clock import Clock, system_clock
+from farm.clock import Clock, steady_clock
 from farm.console.speaking import ExitCode, clean, err, say
 
 _MOST_RENDERS = 8  # bars of single renders under a job
@@ -52,7 +52,7 @@ def exit_code_after(jobs: Sequence[Job]) -> ExitCode:
 class Lines:
     """A line when a job's status changes or it ends, and at most every two seconds when renders end."""
 
-    def __init__(self, clock: Clock = system_clock) -> None:
+    def __init__(self, clock: Clock = steady_clock) -> None:
         self._clock = clock
         self._said: dict[str, tuple[str, int]] = {}
         self._at: dict[str, float] = {}

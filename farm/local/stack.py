@@ -21,8 +21,8 @@ from sqlalchemy import Engine
 from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_project, sign_in_link
 from farm.catalog import PoolEntry, load_catalog
 from farm.client.address import CLIENT_FILE
-from farm.clock import system_clock
 from farm.database import make_engine, upgrade
+from farm.farm_clock import FarmClock
 from farm.local import parts
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
@@ -194,7 +194,7 @@ class LocalStack:
             key = str(json.loads(path.read_text())["key"])
         except (OSError, ValueError, KeyError, TypeError):
             key = ""
-        if authenticate(self.engine, key, system_clock()) is None:
+        if authenticate(self.engine, key, FarmClock(self.engine)()) is None:
             account = self._account
             key = create_key(self.engine, account.project_id, name="farm up", user_id=account.user_id).secret
         write_private(path, json.dumps({"url": self.url, "key": key}) + "\n")

@@ -60,6 +60,9 @@ class Worker(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     holding: Mapped[int] = mapped_column(default=0)  # renders it holds, as its last beat said
     busy_until: Mapped[Seconds | None]  # when it thinks that these are finished
+    clock_skew: Mapped[Double | None]  # seconds by which its machine's own clock is ahead of the farm's
+    storage_away_since: Mapped[Seconds | None]  # it can store nothing since then, as its last beat said
+    storage_trouble: Mapped[str | None] = mapped_column(Text)  # and why; names nobody's file
     drain_asked_at: Mapped[Seconds | None]  # told to finish what it holds and to end
     quarantined_at: Mapped[Seconds | None]  # claims nothing: it fails where others succeed
     quarantine_reason: Mapped[str | None] = mapped_column(Text)

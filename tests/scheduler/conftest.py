@@ -79,6 +79,7 @@ def connect(settings: Settings, catalog: Catalog, clock: TestClock) -> Connectio
         progress=ProgressBoard(settings.redis_url.get_secret_value() if settings.redis_url else None),
         storage=Storage(settings),
         clock=clock,
+        steady=clock,
     )
 
 

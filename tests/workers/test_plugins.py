@@ -32,6 +32,7 @@ from workers.outputs import Pixels
 from workers.plugins import PluginFailed, post_process, score
 from workers.protocol import EngineFacts, Rendered, StepTrace
 from workers.settler import Settler
+from workers.storing import Storing
 
 __all__ = ["catalog", "clock"]
 FACTS = EngineFacts("sana-demo", "sana", "here", None, "fp32", "CPU: any", 1, {"torch": "2"}, {"a": "0" * 64})
@@ -116,9 +117,9 @@ def finish(connections: Connections, spool: Path, pictures: dict[int, Pixels], *
     worker_id = sign_on(connections)
     claimed = claim_some(connections, worker_id=worker_id)
     holdings = Holdings()
-    holdings.take("batch", claimed, claimed_at=connections.clock())
+    holdings.take("batch", claimed)
     settler = Settler(connections, holdings, worker_id=worker_id, pool=POOL)
-    finisher = Finisher(connections, holdings, settler, on_done=lambda count: None)
+    finisher = Finisher(connections, holdings, settler, Storing(connections), on_done=lambda count: None)
     for render in claimed:
         path, latents = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
         np.save(path, pictures[render.index])
@@ -177,7 +178,9 @@ def test_the_safety_checker_of_the_settings_ends_a_render_at_once(
 def test_a_safety_checker_that_is_not_there_stops_the_worker_at_its_start(connections: Connections) -> None:
     connections.settings = connections.settings.model_copy(update={"safety_checker": "no-red"})
     with pytest.raises(SettingsError, match="no installed package brings the safety checker 'no-red'"):
-        Finisher(connections, Holdings(), SimpleNamespace(), on_done=lambda count: None)  # type: ignore[arg-type]
+        Finisher(  # type: ignore[arg-type]
+            connections, Holdings(), SimpleNamespace(), Storing(connections), on_done=lambda count: None
+        )
 
 
 @pytest.mark.usefixtures("installed")

@@ -7,6 +7,8 @@
 // [data-render]                          shows the steps of a render, and its previews in place of its empty frame
 const main = document.querySelector('main');
 const SOONEST = 600; // milliseconds between two readings
+// By how much the farm's clock is ahead of this machine's, in milliseconds.
+const ahead = main.dataset.now ? 1000 * main.dataset.now - Date.now() : 0;
 
 const served = new Map();
 // A form's token differs at every reading and means no change.
@@ -14,20 +16,20 @@ const told = (part) => part.outerHTML.replace(/name="csrf_token" value="[^"]*"/g
 for (const part of document.querySelectorAll('[data-part]')) served.set(part.id, told(part));
 
 let timer = null;
-let lastRead = 0;
+let lastRead = -SOONEST;
 let reading = false;
 let again = false;
 
 function rereadSoon() {
   if (reading) { again = true; return; }
   if (timer !== null) return;
-  timer = setTimeout(reread, Math.max(50, lastRead + SOONEST - Date.now()));
+  timer = setTimeout(reread, Math.max(50, lastRead + SOONEST - performance.now()));
 }
 
 async function reread() {
   timer = null;
   reading = true;
-  lastRead = Date.now();
+  lastRead = performance.now();
   try {
     const response = await fetch(location.href, { headers: { Accept: 'text/html' } });
     if (response.redirected && new URL(response.url).pathname === '/sign-in') location.reload();
@@ -121,7 +123,7 @@ function listen(address) {
 // "5 min ago" grows old by itself.
 function showTimes() {
   for (const time of document.querySelectorAll('time[data-ago]')) {
-    const seconds = Math.max(0, (Date.now() - Date.parse(time.dateTime)) / 1000);
+    const seconds = Math.max(0, (Date.now() + ahead - Date.parse(time.dateTime)) / 1000);
     const [size, unit] = [[86400, 'day'], [3600, 'h'], [60, 'min'], [1, 's']].find(([one]) => seconds >= one) ?? [1, ''];
     const count = Math.floor(seconds / size);
     time.textContent = unit ? `${count} ${unit === 'day' && count > 1 ? 'days' : unit} ago` : 'now';

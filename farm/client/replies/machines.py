@@ -29,6 +29,9 @@ class Worker(Reply):
     draining: bool = False
     quarantined: bool = False
     quarantine_reason: str | None = None
+    clock_skew: float | None = None
+    storage_away_since: datetime | None = None
+    storage_trouble: str | None = None
 
 
 class Model(Reply):

@@ -1,0 +1,88 @@
+"""Whether this worker can store what it has rendered: tries until the storage answers, and knows since when not."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import stamina
+import structlog
+
+from farm.connections import Connections
+from farm.errors import StorageDown
+from farm.storage import StoredFile
+
+log = structlog.get_logger(__name__)
+
+_PATIENCE = 300.0  # seconds to wait for a storage that is away, before the render goes back
+_PAUSE = 10.0  # the longest between two tries, in seconds
+#: What is written to see whether the storage is back: it takes the same right as an output. No bytes.
+PROBE = "farm/probe"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Nothing could be stored since then (seconds since 1970, by the farm's clock). `reason` names nobody's file."""
+
+    since: float
+    reason: str
+
+
+class Storing:
+    """Stores files, and knows whether the last one could be stored. Safe to use from every thread."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._trouble: Trouble | None = None
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Since when nothing can be stored, and why; None while all is well, as far as anybody has tried."""
+        return self._trouble
+
+    def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
+        """Store a file, trying for five minutes while the storage is away or refuses. Raises StorageDown after that."""
+        retrying = stamina.retry_context(on=StorageDown, timeout=_PATIENCE, attempts=None, wait_max=_PAUSE)
+        for attempt in retrying:
+            with attempt:
+                stored = self._put(key, data, content_type)
+        return stored
+
+    def look(self) -> None:
+        """If nothing could be stored, see whether that is over: for moments in which there is nothing to store."""
+        if self._trouble is None:
+            return
+        try:
+            self._put(PROBE, b"", "text/plain")
+        except StorageDown:
+            return  # it is noted
+
+    def _put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
+        try:
+            stored = self._connections.storage.put(key, data, content_type)
+        except StorageDown as error:
+            self._note(_reason(error))
+            raise
+        self._note(None)
+        return stored
+
+    def _note(self, reason: str | None) -> None:
+        with self._lock:
+            before = self._trouble
+            if reason is None:
+                self._trouble = None
+            else:
+                self._trouble = Trouble(before.since if before else self._connections.clock(), reason)
+        if before is None and reason is not None:
+            log.warning("nothing can be stored; trying again", reason=reason)
+        elif before is not None and reason is None:
+            log.info("the storage takes files again")
+
+
+def _reason(error: StorageDown) -> str:
+    """What the storage does, to follow its name: nothing of whose file it was."""
+    cause = error.__cause__
+    code = getattr(cause, "response", {}).get("Error", {}).get("Code")
+    if code:
+        return f"refuses to store files: {code}"
+    return f"cannot be reached: {type(cause).__name__}" if cause else "cannot be reached"
