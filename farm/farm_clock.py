@@ -7,7 +7,7 @@ docs/adr/0003-one-clock.md.
 
 import threading
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from farm.clock import Clock, awake_or_asleep, system_clock
@@ -62,8 +62,7 @@ class FarmClock:
             return self()
         with self._measuring:
             if self._is_older_than(older_than):
-                with read(self._engine) as connection:
-                    offset, doubt = self._ask(connection)
+                offset, doubt = self._ask()
                 if self._offset is None or abs(offset - self._offset) > doubt:
                     self._offset = offset
                 self._measured_at = self._steady()
@@ -77,15 +76,16 @@ class FarmClock:
     def _is_older_than(self, seconds: float) -> bool:
         return self._measured_at is None or self._steady() - self._measured_at >= seconds
 
-    def _ask(self, connection: Connection) -> tuple[float, float]:
+    def _ask(self) -> tuple[float, float]:
         """The offset by the quickest of a few answers, and by how much it may be wrong."""
         question, answers = _TIME[self._engine.dialect.name], list[tuple[float, float]]()
-        for _ in range(_QUESTIONS):
-            asked = self._steady()
-            told = float(connection.execute(question).scalar_one())
-            took = self._steady() - asked
-            answers.append((took, told - asked - took / 2))
-            if took <= _QUICK_SECONDS:
-                break
+        with read(self._engine) as connection:
+            for _ in range(_QUESTIONS):
+                asked = self._steady()
+                told = float(connection.execute(question).scalar_one())
+                took = self._steady() - asked
+                answers.append((took, told - asked - took / 2))
+                if took <= _QUICK_SECONDS:
+                    break
         took, offset = min(answers)
         return offset, took / 2 + _COARSE

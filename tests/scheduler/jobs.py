@@ -11,9 +11,12 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.params import JobRequest
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Attempt, Event, Job, Render, Worker
+from scheduler import reaping, retiring
 from scheduler.admission import submit
 from scheduler.claims import ClaimedRender, claim
 from scheduler.settling import Output, Settled, Settlement, settle
+from scheduler.supervisor import Duty
+from tests.scheduler.conftest import TestClock
 
 POOL = "sana-demo-local"
 LANE = "sana-demo@fp32"
@@ -51,6 +54,23 @@ def claim_some(connections: Connections, capacity: int = 8, worker_id: str | Non
         lease_seconds=LEASE_SECONDS,
     )
     return claimed.renders if claimed else []
+
+
+def reap_lost(connections: Connections, clock: TestClock) -> int:
+    """Let the duty look until it has watched for half a lease; how many jobs had renders that were lost."""
+    return _watching(connections, clock, reaping, connections.settings.lease_seconds * reaping.PATIENCE)
+
+
+def retire_silent(connections: Connections, clock: TestClock) -> int:
+    """Let the duty look until it has watched for long enough; how many workers are gone."""
+    return _watching(connections, clock, retiring, connections.settings.worker_gone_seconds * retiring.PATIENCE)
+
+
+def _watching(connections: Connections, clock: TestClock, duty: Duty, seconds: float) -> int:
+    changes = duty.one_pass(connections, clock())
+    for _ in range(2):
+        changes += duty.one_pass(connections, clock.forward(seconds / 2))
+    return changes
 
 
 def settle_as(connections: Connections, renders: list[ClaimedRender], outcome: Outcome) -> Settled:

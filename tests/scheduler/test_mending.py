@@ -8,11 +8,11 @@ from farm.connections import Connections
 from farm.database import write
 from farm.lifecycle import Outcome
 from farm.tables import Flow, Intake, Job, Render
-from scheduler import mending, reaping
+from scheduler import mending
 from scheduler.control import pause_job
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches
-from tests.scheduler.jobs import claim_some, job_row, settle_as, statuses, submit_job
+from tests.scheduler.jobs import claim_some, job_row, reap_lost, settle_as, statuses, submit_job
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_a_running_render_without_a_lease_is_taken_back(
     spoil(connections, Render, lease_until=None)
 
     assert mend(connections, clock) == 2
-    reaping.one_pass(connections, clock())
+    reap_lost(connections, clock)
 
     assert statuses(connections, job) == ["pending", "pending"]
 

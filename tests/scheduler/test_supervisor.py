@@ -28,7 +28,9 @@ from tests.scheduler.jobs import (
     attempt_rows,
     claim_some,
     job_row,
+    reap_lost,
     render_rows,
+    retire_silent,
     settle_as,
     sign_on,
     statuses,
@@ -201,7 +203,7 @@ class TestReaping:
 
         assert reaping.one_pass(connections, clock()) == 0
         clock.forward(LEASE_SECONDS + 1)
-        assert reaping.one_pass(connections, clock()) == 1
+        assert reap_lost(connections, clock) == 1
 
         assert statuses(connections, job) == ["pending"] * 2
         again = claim_some(connections, 2)
@@ -223,7 +225,7 @@ class TestReaping:
         belled.progress.flush()
         before = belled.progress.lane_counter(LANE)
 
-        reaping.one_pass(belled, clock())
+        reap_lost(belled, clock)
         belled.progress.flush()
 
         assert belled.progress.lane_counter(LANE) != before
@@ -235,7 +237,7 @@ class TestReaping:
         cancel_job(connections, job, project)
 
         clock.forward(LEASE_SECONDS + 1)
-        reaping.one_pass(connections, clock())
+        reap_lost(connections, clock)
 
         assert statuses(connections, job) == ["cancelled"]
 
@@ -319,7 +321,7 @@ class TestRetiring:
         clock.forward(61)
         beating = sign_on(connections, status=WorkerStatus.RENDERING)
 
-        assert retiring.one_pass(connections, clock()) == 1
+        assert retire_silent(connections, clock) == 1
         assert retiring.one_pass(connections, clock()) == 0
 
         with read(connections.engine) as connection:
@@ -333,7 +335,7 @@ class TestRetiring:
             sign_on(belled)
         clock.forward(61)
         sign_on(belled)
-        retiring.one_pass(belled, clock())
+        retire_silent(belled, clock)
 
         submit_job(belled, project, 100)
 
