@@ -39,6 +39,7 @@ class FarmClock:
         self._wall = wall
         self._steady = steady
         self._offset: float | None = None  # the database's time less the steady clock
+        self._doubt = 0.0  # by how much that may be wrong, in seconds
         self._measured_at: float | None = None  # by the steady clock
         self._rests_until = float("-inf")
         self._measuring = threading.Lock()
@@ -55,7 +56,7 @@ class FarmClock:
     def measure(self, older_than: float = 0.0) -> float:
         """Ask the database for its time, if that was not done within `older_than` seconds; the time.
 
-        An answer that agrees with the last one, as far as it can be trusted, changes nothing: so the clock does not
+        An answer that agrees with the last one, as far as both can be trusted, changes nothing: so the clock does not
         tremble. Raises SQLAlchemyError when the database does not answer; the clock then goes on as before.
         """
         if not self._is_older_than(older_than):
@@ -63,8 +64,8 @@ class FarmClock:
         with self._measuring:
             if self._is_older_than(older_than):
                 offset, doubt = self._ask()
-                if self._offset is None or abs(offset - self._offset) > doubt:
-                    self._offset = offset
+                if self._offset is None or abs(offset - self._offset) > doubt + self._doubt:
+                    self._offset, self._doubt = offset, doubt
                 self._measured_at = self._steady()
         return self._steady() + (self._offset or 0.0)
 

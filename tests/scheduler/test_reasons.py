@@ -138,3 +138,53 @@ def test_what_runs_and_what_has_ended_is_told(connections: Connections, project:
     assert why(connections, job).kind == "finished"
     assert why_render(connections, job).kind == "finished"
     assert {row["status"] for row in render_rows(connections, job)} == {"done"}
+
+
+TROUBLE = "refuses to store files: NoSuchBucket"
+
+
+def lose_storage(connections: Connections) -> None:
+    """All workers say with their beats that they can store nothing."""
+    change(connections, Worker, storage_away_since=connections.clock() - 60, storage_trouble=TROUBLE)
+
+
+def test_what_is_rendered_and_cannot_be_stored_says_so_and_no_end_is_told(
+    connections: Connections, project: str
+) -> None:
+    worker = sign_on(connections)
+    job = submit_job(connections, project, 3)
+    claim_some(connections, capacity=3, worker_id=worker)
+    change(connections, Render, phase="finishing")
+    lose_storage(connections)
+
+    for found in (why(connections, job), why_render(connections, job)):
+        assert found.kind == "storage"
+        assert TROUBLE in found.sentence
+        assert found.facts["since"] == connections.clock() - 60
+    assert "rendered, but cannot be stored" in why(connections, job).sentence
+    assert "It is rendered, but cannot be stored" in why_render(connections, job).sentence
+    assert prospect(connections, job).forecast is None
+
+
+def test_what_waits_while_nobody_can_store_says_so_but_not_while_somebody_can(
+    connections: Connections, project: str
+) -> None:
+    sign_on(connections)
+    job = submit_job(connections, project, 3)
+    lose_storage(connections)
+    assert why(connections, job).kind == why_render(connections, job).kind == "storage"
+    assert "No worker for sana-demo can store what it renders" in why(connections, job).sentence
+    assert prospect(connections, job).forecast is None
+
+    sign_on(connections)
+    assert why(connections, job).kind == "next"
+    assert prospect(connections, job).forecast is not None
+
+
+def test_who_pauses_is_told_before_the_storage(connections: Connections, project: str) -> None:
+    sign_on(connections)
+    job = submit_job(connections, project, 1)
+    lose_storage(connections)
+    change(connections, Job, status="paused")
+
+    assert why(connections, job).kind == "job_paused"
