@@ -11,6 +11,7 @@ from dashboard import api, auth, headers, limits, problems, web
 from dashboard.context import CONNECTIONS
 from dashboard.events import PUMP, Pump
 from dashboard.schemas import Problem
+from dashboard.sessions import FarmSessions
 from dashboard.web.static_files import FOLDER, static_path
 from farm.connections import Connections
 
@@ -55,6 +56,7 @@ def create_app(connections: Connections | None = None) -> OpenAPI:
         template_folder="web/templates",
     )
     app.config.update(SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS)
+    app.session_interface = FarmSessions(connections.clock)
     app.extensions[CONNECTIONS] = connections
     app.extensions[PUMP] = Pump(connections)
     headers.register(app, connections)  # first: a wrong host learns nothing
