@@ -1,4 +1,4 @@
-"""By how much the machines' own clocks are off. The farm does not go by them, but others do: S3 and TLS among them."""
+"""By how much the machines' own clocks are off. The farm does not go by them; TLS and weights from a bucket do."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from farm.database import read
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
 
-#: S3 refuses requests that were signed by a clock that is off by more (RequestTimeTooSkewed).
+#: S3 refuses what was signed by a clock that is off by more (RequestTimeTooSkewed): here, weights from a bucket.
 REFUSED_SECONDS = 900.0
 
 
@@ -34,7 +34,7 @@ class ClockSkew:
 
     @property
     def refused(self) -> bool:
-        """Whether S3 refuses what this machine asks of it."""
+        """Whether S3 refuses what this machine asks of it by its own clock."""
         return abs(self.seconds) > REFUSED_SECONDS
 
 

@@ -41,6 +41,7 @@ class Connections:
         """
         settings = settings or load_settings()
         engine = make_engine(settings)
+        clock = clock or FarmClock(engine)
         return cls(
             settings=settings,
             catalog=load_catalog(settings),
@@ -49,8 +50,8 @@ class Connections:
             progress=ProgressBoard(
                 settings.redis_url.get_secret_value() if settings.redis_url else None, settings.redis_ca_file
             ),
-            storage=Storage(settings),
-            clock=clock or FarmClock(engine),
+            storage=Storage(settings, clock=clock),
+            clock=clock,
         )
 
     def measured_time(self, older_than: float = 0.0) -> float:

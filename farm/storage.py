@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from farm.clock import Clock
 from farm.errors import StorageRefused
+from farm.s3_time import sign_by
 from farm.storage_access import AccessSettings, code_of, connect, trouble
 
 if TYPE_CHECKING:
@@ -123,8 +125,12 @@ def is_checkpoint(key: str) -> bool:
 class Storage:
     """The farm's bucket. Threads may share it; nothing is contacted before the first call."""
 
-    def __init__(self, settings: StorageSettings, bucket: str | None = None) -> None:
-        """With `bucket`, another one on the same server, with the same access: models may lie in one of their own."""
+    def __init__(self, settings: StorageSettings, bucket: str | None = None, clock: Clock | None = None) -> None:
+        """With `bucket`, another one on the same server, with the same access: models may lie in one of their own.
+
+        `clock`: what requests and links are signed by; none: the machine's own, which the server may refuse.
+        """
+        self._clock = clock
         self._settings = settings
         self._bucket = bucket or settings.s3_bucket
         self._lock = threading.Lock()
@@ -272,7 +278,10 @@ class Storage:
         # Making one reads the service's description (0.1 s), and is not safe in two threads at once.
         with self._lock:
             if endpoint not in self._clients:
-                self._clients[endpoint] = connect(self._settings, endpoint)
+                client = connect(self._settings, endpoint)
+                if self._clock is not None:
+                    sign_by(client, self._clock)
+                self._clients[endpoint] = client
             return self._clients[endpoint]
 
     def _make_bucket(self) -> None:

@@ -46,8 +46,8 @@ class Worker(Answer):
     quarantined: bool = Field(description="It claims nothing: it fails where others succeed, or cannot start")
     quarantine_reason: str | None = Field(description="Why; shown to operators only")
     clock_skew: float | None = Field(
-        description="Seconds by which its machine's clock is ahead of the database's; negative: behind. The farm goes "
-        "by the database's, but object storage may refuse a machine that is off by minutes"
+        description="Seconds by which its machine's clock is ahead of the database's, by which the farm goes; "
+        "negative: behind"
     )
     storage_away_since: str | None = Field(description="It can store nothing since then")
     storage_trouble: str | None = Field(description="What the object storage says or does")

@@ -25,6 +25,15 @@ if __name__ == "__main__":
     how = sys.argv.pop(1)
     time.time = lambda: _real() + off_by(how)  # before anything of the farm has taken a hold of it
 
+    import datetime
+
+    import botocore.auth
+
+    _now = botocore.auth.get_current_datetime  # boto3 signs by it
+    botocore.auth.get_current_datetime = lambda *given, **how_given: (
+        _now(*given, **how_given) + datetime.timedelta(seconds=off_by(how))
+    )
+
     from farm.cli import main
 
     main()
