@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.web.adapters import read_adapters, write_adapters
 from dashboard.web.numbers import number
+from farm.byte_order_marks import lines_with_words
 from farm.errors import Fault
 from farm.params.pictures import stored_pictures
 
@@ -22,7 +23,7 @@ _LAID_OUT = frozenset(
     | {"variables", "rows", "wildcards", "dry_run", "not_before", "deadline", "after", "after_failure"}
 )
 #: Fields for those who write requests: what can be named is up to the packages that are installed.
-_NOT_DRAWN = frozenset({"post_processors", "scorer", "keep_best"})
+_NOT_DRAWN = frozenset({"post_processors", "scorer", "keep_best", "csv_dialect"})
 _SWEEPS = frozenset({"variables", "rows", "wildcards"})
 _CLASS_HINT = "urgent before normal before bulk"
 
@@ -89,7 +90,7 @@ def _field(name: str, shape: Mapping[str, Any]) -> FormField:
 def read_typed(typed: MultiDict[str, str], form: Form) -> dict[str, Any]:
     """The request as the API would get it; what was left empty is left out."""
     request: dict[str, Any] = {"model": typed.get("model", "")}
-    prompts = [line.strip() for line in typed.get("prompt", "").splitlines() if line.strip()]
+    prompts = lines_with_words(typed.get("prompt", ""))
     request["prompt"] = prompts[0] if len(prompts) == 1 else prompts
     if form.has_negative_prompt and typed.get("negative_prompt", "").strip():
         request["negative_prompt"] = typed["negative_prompt"].strip()

@@ -11,6 +11,7 @@ from typing import Any
 
 from dashboard.web.form import Form
 from dashboard.web.numbers import number
+from farm.byte_order_marks import lines_with_words
 
 _VARIABLE = re.compile(r"\{(.*)\}")
 _WILDCARD = re.compile(r"__(.*)__")
@@ -19,9 +20,7 @@ _WILDCARD = re.compile(r"__(.*)__")
 def read_sweep(text: str, form: Form, request: dict[str, Any]) -> None:
     """Put the lists into the request; a line that is none of the three becomes a field that the door refuses."""
     kinds = _numbers(form)
-    for line in text.splitlines():
-        if not line.strip():
-            continue
+    for line in lines_with_words(text):
         name, _, values = (part.strip() for part in line.partition("="))
         texts = [value.strip() for value in values.split(",")] if values else []
         if gap := _VARIABLE.fullmatch(name):

@@ -77,7 +77,7 @@ def submit_file(
             if crc32 != progress.crc32 or at > size or (progress.sealed and at < size):
                 raise _another(path, progress)
             if progress.sealed:
-                return read_reply(Job, {**told["job"], "notices": list(notices)})
+                return read_reply(Job, {**told["job"], "rows": progress.rows, "notices": list(notices)})
 
 
 def _another(path: Path, progress: FileProgress) -> FarmProblem:

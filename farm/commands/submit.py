@@ -11,11 +11,12 @@ from urllib.parse import urljoin
 
 import typer
 
+from farm.byte_order_marks import lines_with_words
 from farm.client import FarmClient, Job
 from farm.console.quoting import show_quote
 from farm.console.sending import adapter_of, input_of, send_file
 from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
-from farm.console.sweeping import read_choices, read_rows, read_sweeps
+from farm.console.sweeping import read_choices, read_dialect, read_rows, read_sweeps
 from farm.console.watching import exit_code_after, watch
 
 
@@ -106,6 +107,10 @@ def submit(
     rows: Annotated[
         Path | None, typer.Option("--rows", metavar="CSV", help="A prompt for each row; {NAME} is its column.")
     ] = None,
+    csv_dialect: Annotated[
+        list[str] | None,
+        typer.Option("--csv", metavar="NAME=C", help="Of a table: delimiter=; or escapechar=\\; most need none."),
+    ] = None,
     class_name: Annotated[
         str | None, typer.Option("--class", help="How urgent it is: urgent, normal, bulk, or as the farm has them.")
     ] = None,
@@ -175,6 +180,7 @@ def submit(
         "variables": read_choices(variable or [], "--var") or None,
         "wildcards": read_choices(wildcard or [], "--wildcard") or None,
         "rows": read_rows(rows) if rows else None,
+        "csv_dialect": read_dialect(csv_dialect or []) or None,
     }
     for name, values in read_sweeps(sweep or []).items():
         if fields.get(name) is not None:
@@ -197,7 +203,8 @@ def submit(
         if not as_json:
             print(job.id, flush=True)
             noun = "render" if job.total == 1 else "renders"
-            say(f"{job.total} {noun} of {job.model} submitted{_page(farm, job)}")
+            from_rows = "" if job.rows is None else f" from {job.rows:,} {'row' if job.rows == 1 else 'rows'}"
+            say(f"{job.total:,} {noun} of {job.model} submitted{from_rows}{_page(farm, job)}")
         code = ExitCode.OK
         files: list[Path] = []
         if wait or download is not None:
@@ -218,12 +225,19 @@ def read_prompts(prompts: Sequence[str], stdin: TextIO) -> list[str]:
     found: list[str] = []
     for prompt in prompts:
         if prompt == "-":
-            found += [line.strip() for line in stdin if line.strip()]
+            found += lines_with_words(_text_of(stdin))
         else:
             found.append(prompt)
     if not found:
         raise typer.BadParameter("stdin holds no prompt", param_hint="PROMPT…")
     return found
+
+
+def _text_of(stdin: TextIO) -> str:
+    try:
+        return stdin.read()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"stdin is not UTF-8 text (byte {error.start:,})", param_hint="PROMPT…") from error
 
 
 def read_when(text: str | None) -> float | str | None:

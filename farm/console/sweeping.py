@@ -24,11 +24,24 @@ def read_choices(given: Sequence[str], option: str) -> dict[str, list[str]]:
 def read_rows(path: Path) -> str:
     """The text of a CSV file. Raises typer.BadParameter when it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")  # line ends inside cells stay as they are
     except OSError as error:
         raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--rows") from error
     except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{path} is not UTF-8 text (byte {error.start:,})", param_hint="--rows") from error
+        raise typer.BadParameter(
+            f"{path} is not UTF-8 text (byte {error.start:,}); spreadsheets call it 'CSV UTF-8'", param_hint="--rows"
+        ) from error
+
+
+def read_dialect(given: Sequence[str]) -> dict[str, Value | None]:
+    """How a table is written, from 'delimiter=;' or 'quotechar=' (none). What is wrong with it, the farm says."""
+    found: dict[str, Value | None] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--csv")
+        found[name.strip()] = _WORDS.get(value, value.replace("\\t", "\t") or None)
+    return found
 
 
 def _lists(given: Sequence[str], option: str) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from farm.byte_order_marks import MARK
 from farm.errors import BadJson, Fault, TooLarge
 from farm.params.submission import pointer, shown
 
@@ -35,7 +36,7 @@ def parse_json_body(raw: bytes, max_bytes: int) -> object:
     if not raw.strip():
         _refuse("the body is empty; send a JSON object")
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8").removeprefix(MARK)  # RFC 8259 lets a reader pass over it
     except UnicodeDecodeError as error:
         _refuse(f"the body is not UTF-8 text (byte {error.start:,}); encode it as UTF-8")
     _check_depth(text)

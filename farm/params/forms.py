@@ -5,6 +5,7 @@ from typing import Any
 
 from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
+from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
 from farm.params.base import MAX_SEED, PICTURES
 from farm.params.choosing import MOST_POST_PROCESSORS
@@ -213,6 +214,13 @@ def _templates() -> dict[str, Any]:
             "title": "Rows",
             "description": "a table or the text of a CSV file: {name} is a column, one prompt a row",
             "anyOf": [{"type": "array", "items": row, "minItems": 1}, {"type": ["string", "null"]}],
+        },
+        "csv_dialect": {
+            "title": "CSV dialect",
+            "description": "how that text is written, where its first line does not show it",
+            "type": ["object", "null"],
+            "properties": CsvDialect.model_json_schema()["properties"],
+            "additionalProperties": False,
         },
         "wildcards": {"title": "Wildcards", "description": "__name__ takes one, by the seed", **lists},
     }

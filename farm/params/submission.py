@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from farm.byte_order_marks import without_marks
+from farm.csv_records import CsvDialect
 from farm.errors import Fault, InvalidRequest
 from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED, PICTURES, Speed
@@ -61,6 +63,9 @@ class JobRequest(BaseModel):
     variables: dict[str, list[str]] | None = Field(None, description="what fills {name} in a prompt: every value")
     rows: list[dict[str, str]] | str | None = Field(
         None, description="a table, or the text of a CSV file, whose columns fill {name}: one prompt a row"
+    )
+    csv_dialect: CsvDialect | None = Field(
+        None, description="how that text, or a streamed CSV file, is written, where its first line does not show it"
     )
     wildcards: dict[str, list[str]] | None = Field(
         None, description="what fills __name__ in a prompt: one, drawn from the render's seed"
@@ -128,13 +133,14 @@ class JobRequest(BaseModel):
 
 
 def read_request(document: object) -> tuple[JobRequest | None, list[Fault]]:
-    """A request from parsed JSON, and its faults of type and form.
+    """A request from parsed JSON, and its faults of type and form. Byte order marks are taken out of all texts.
 
     With faults, the request holds what was right (None if the model was not), so that a caller can look
     for the other faults as well.
     """
     if not isinstance(document, dict):
         return None, [Fault("", f"the body must be a JSON object; seen {_kind(document)}")]
+    document = without_marks(document)
     try:
         return JobRequest.model_validate(document), []
     except ValidationError as error:

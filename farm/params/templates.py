@@ -8,7 +8,6 @@
 Where a request has variables or rows, `{{` and `}}` are braces; where it has none, braces are text like any other.
 """
 
-import csv
 import hashlib
 import io
 import re
@@ -17,7 +16,8 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from farm.errors import Fault
+from farm.csv_records import CsvDialect, CsvReader, by_name, column_names
+from farm.errors import Fault, InvalidRequest
 from farm.nearest import did_you_mean
 from farm.params.submission import JobRequest, pointer, shown
 from farm.params.text import text_fault
@@ -48,7 +48,7 @@ class Templates:
             self._prompts = [Filled(text, f"/prompt/{place}") for place, text in enumerate(request.prompt)]
         self._variables = self._choices("variables", request.variables)
         self._wildcards = self._choices("wildcards", request.wildcards)
-        self._rows = self._table(request.rows)
+        self._rows = self._table(request.rows, request.csv_dialect)
         self._columns = list(self._rows[0]) if self._rows else []
         self._active = request.variables is not None or request.rows is not None
         self.wild = bool(self._wildcards)  # whether the same prompt may read differently with another seed
@@ -125,10 +125,10 @@ class Templates:
                     self._refuse(pointer(field, name, place), fault)
         return dict(given or {})
 
-    def _table(self, rows: list[dict[str, str]] | str | None) -> list[dict[str, str]]:
+    def _table(self, rows: list[dict[str, str]] | str | None, dialect: CsvDialect | None) -> list[dict[str, str]]:
         if rows is None:
             return []
-        table = self._read_csv(rows) if isinstance(rows, str) else rows
+        table = self._read_csv(rows, dialect) if isinstance(rows, str) else rows
         if not table and not self.faults:
             self._refuse(pointer("rows"), "must hold at least one row; seen none")
         for place, row in enumerate(table):
@@ -137,24 +137,31 @@ class Templates:
                 self._refuse(pointer("rows", place), f"has other columns ({here}) than the first row ({first})")
         return table
 
-    def _read_csv(self, text: str) -> list[dict[str, str]]:
-        try:
-            lines = [
-                line for line in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True) if line
-            ]
-        except csv.Error as error:
-            self._refuse(pointer("rows"), f"is not CSV: {error}")
-            return []
-        if not lines:
-            return []
-        names = [name.strip() for name in lines[0]]
-        if len(set(names)) < len(names) or not all(_NAME.fullmatch(name) for name in names):
-            self._refuse(pointer("rows"), f"the first line must name each column once; seen {shown(lines[0])}")
-            return []
-        for number, line in enumerate(lines[1:], start=2):
-            if len(line) != len(names):
-                self._refuse(pointer("rows"), f"row {number} has {len(line)} values for {len(names)} columns")
-        return [dict(zip(names, line, strict=True)) for line in lines[1:] if len(line) == len(names)]
+    def _read_csv(self, text: str, dialect: CsvDialect | None) -> list[dict[str, str]]:
+        """The rows of a table that came as text; the notices say how many they are."""
+        names: list[str] = []
+        table: list[dict[str, str]] = []
+        line = 1
+        for record in CsvReader(io.StringIO(text, newline=""), dialect):
+            try:
+                if record.fault is not None:
+                    raise InvalidRequest([Fault("", record.fault)])
+                if not record.blank and not names:
+                    names = column_names(record.cells)
+                    if not all(_NAME.fullmatch(name) for name in names if name):
+                        told = f"names a column with other than letters, digits and underscores; seen {shown(names)}"
+                        raise InvalidRequest([Fault("", told)])
+                elif not record.blank:
+                    table.append(by_name(record.cells, names))
+            except InvalidRequest as refused:
+                self._refuse(pointer("rows"), f"line {line}: {refused.faults[0].message}")
+                if not names:
+                    return []
+            if record.notice:
+                self.notices.append(f"/rows: line {line}: {record.notice}")
+            line += record.lines
+        self.notices.append(f"/rows: the table has {len(table):,} {'row' if len(table) == 1 else 'rows'}")
+        return table
 
     def _check_names(self) -> None:
         """Every gap has something that fills it, and everything given fills a gap."""

@@ -42,6 +42,7 @@ class Position:
     source_version: str | None
     defaults: dict[str, Any]
     columns: list[str] | None  # of CSV, once they are known
+    delimiter: str | None  # as well
     rows: int
     renders: int
     bytes: int
@@ -55,7 +56,7 @@ class Position:
     @property
     def header(self) -> dict[str, Any]:
         """What is kept in `intakes.header`."""
-        return {"columns": self.columns, "lines": self.lines, "crc32": self.crc32}
+        return {"columns": self.columns, "delimiter": self.delimiter, "lines": self.lines, "crc32": self.crc32}
 
 
 class _SameKeyCommitted(Exception):
@@ -118,6 +119,7 @@ def read_position(connection: Connection, job_id: str) -> Position | None:
         source_version=row.source_version,
         defaults=row.defaults,
         columns=row.header["columns"],
+        delimiter=row.header.get("delimiter") or ("," if row.header["columns"] else None),  # 0.2 knew the comma only
         rows=row.rows,
         renders=row.renders,
         bytes=row.bytes,
@@ -212,7 +214,7 @@ def _make(
             insert(Event), {"job_id": job_id, "version": 1, "kind": "submitted", "at": now, "payload": event}
         )
         row = {"job_id": job_id, "format": form, "source": source, "defaults": defaults, "updated_at": now}
-        header = {"columns": None, "lines": 0, "crc32": 0}
+        header = {"columns": None, "delimiter": None, "lines": 0, "crc32": 0}
         connection.execute(insert(Intake), row | {"header": header})
         position = read_position(connection, job_id)
     assert position is not None

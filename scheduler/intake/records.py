@@ -1,11 +1,12 @@
 """From a record to the fields of a request: JSON objects, or cells of a table under the names of its columns."""
 
-import csv
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from farm.csv_records import by_name, column_names
 from farm.errors import BadJson, Fault, InvalidRequest, TooLarge
 from farm.nearest import did_you_mean
 from farm.params import JobRequest, parse_json_body
@@ -13,16 +14,20 @@ from farm.params import JobRequest, parse_json_body
 #: What is the same for all renders of a job, and so cannot stand in a row.
 OF_THE_JOB = frozenset(
     {"model", "class", "class_name", "title", "not_before", "deadline", "after", "after_failure", "dry_run"}
-    | {"scorer", "keep_best"}
+    | {"scorer", "keep_best", "csv_dialect"}
 )
 _SEEDS = frozenset({"seed", "seeds", "seed_count"})
-_BOM = b"\xef\xbb\xbf"
+#: What spreadsheets make of numbers: a whole one with a fraction, one that is rounded to a power of ten, one with a
+#: decimal comma. Three digits behind a comma or point may be thousands: that is not guessed.
+_WHOLE_WITH_ZEROS = re.compile(r"([+-]?\d+)[.,]0{1,2}")
+_ROUNDED = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
+_DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d{1,2}|\d{4,})")
 
 
 def read_json(raw: bytes, max_bytes: int) -> dict[str, Any]:
     """One line of JSONL. Raises InvalidRequest with what is wrong."""
     try:
-        document = parse_json_body(raw.removeprefix(_BOM), max_bytes)
+        document = parse_json_body(raw, max_bytes)
     except (BadJson, TooLarge) as error:
         told = [fault.message.replace("the body", "the row").replace("line 1, ", "") for fault in error.faults]
         raise InvalidRequest([Fault("", text) for text in told or [f"has more than {max_bytes:,} bytes"]]) from error
@@ -31,30 +36,25 @@ def read_json(raw: bytes, max_bytes: int) -> dict[str, Any]:
     return document
 
 
-def read_columns(raw: bytes) -> list[str]:
+def read_columns(cells: Sequence[str]) -> list[str]:
     """The names of the columns: the first record of a CSV file. Raises InvalidRequest."""
-    names = [name.strip() for name in _cells(raw.removeprefix(_BOM))]
-    if not all(names) or len(set(names)) < len(names):
-        raise InvalidRequest([Fault("", "the first line must name each column once")])
+    names = column_names(cells)
     if wrong := [name for name in names if name in OF_THE_JOB]:
         raise InvalidRequest([_for_all(name) for name in wrong])
     return names
 
 
-def read_cells(raw: bytes, columns: list[str]) -> dict[str, Any]:
+def read_cells(cells: Sequence[str], columns: Sequence[str]) -> dict[str, Any]:
     """One record of CSV: empty cells are left out, columns that no request has fill the gaps of the prompt.
 
     Raises InvalidRequest with what is wrong.
     """
-    cells = _cells(raw)
-    if len(cells) != len(columns):
-        raise InvalidRequest([Fault("", f"has {len(cells)} cells for {len(columns)} columns")])
     document: dict[str, Any] = {}
-    for name, cell in zip(columns, cells, strict=True):
+    for name, cell in by_name(cells, columns).items():
         if name not in _kinds():
             document.setdefault("variables", {})[name] = [cell]
         elif cell.strip():
-            document[name] = from_text(name, cell)
+            document[name] = _from_cell(name, cell)
     return document
 
 
@@ -67,7 +67,7 @@ def check_columns(columns: list[str], defaults: Mapping[str, Any]) -> None:
     faults = [
         Fault(f"/{name}", f"unknown column: neither a parameter nor a gap of the prompt; {did_you_mean(name, known)}")
         for name in columns
-        if name not in _kinds() and "{" + name + "}" not in prompts
+        if name and name not in _kinds() and "{" + name + "}" not in prompts
     ]
     if not faults and "prompt" not in defaults:
         faults = [Fault("/prompt", "there is no such column, and the job has no prompt for all rows")]
@@ -97,31 +97,31 @@ def from_text(name: str, text: str) -> Any:
         return text
 
 
+def _from_cell(name: str, cell: str) -> Any:
+    """The value of a cell; numbers also as spreadsheets write them. Raises InvalidRequest."""
+    kinds, text = _kinds()[name], cell.strip()
+    if "integer" in kinds and "number" not in kinds:
+        if _ROUNDED.fullmatch(text):
+            told = f"{text} is a number whose last digits a spreadsheet has rounded off; give the column the format '0'"
+            raise InvalidRequest([Fault(f"/{name}", told)])
+        if whole := _WHOLE_WITH_ZEROS.fullmatch(text):
+            return int(whole[1])
+    if "number" in kinds and (comma := _DECIMAL_COMMA.fullmatch(text)):
+        return float(f"{comma[1]}.{comma[2]}")
+    return from_text(name, cell)
+
+
 @cache
 def _kinds() -> Mapping[str, frozenset[str]]:
     """The fields of a request by the name users give them, with the JSON types that each may have."""
     properties = JobRequest.model_json_schema(by_alias=True)["properties"]
     return {
-        name: frozenset(kind.get("type", "string") for kind in shape.get("anyOf", [shape])) - {"null"}
+        name: frozenset(
+            "object" if "$ref" in kind else kind.get("type", "string") for kind in shape.get("anyOf", [shape])
+        )
+        - {"null"}
         for name, shape in properties.items()
     }
-
-
-def _cells(raw: bytes) -> list[str]:
-    try:
-        text = raw.decode("utf-8").rstrip("\r\n")
-        rows = (
-            list(csv.reader([text], strict=True))
-            if "\n" not in text
-            else list(csv.reader(text.splitlines(keepends=True), strict=True))
-        )
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            [Fault("", f"is not UTF-8 text (byte {error.start:,} of the row); encode it so")]
-        ) from error
-    except csv.Error as error:
-        raise InvalidRequest([Fault("", f"is not CSV: {error}")]) from error
-    return rows[0] if rows else []
 
 
 def _for_all(name: str) -> Fault:

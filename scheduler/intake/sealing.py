@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, null, update
+from sqlalchemy import Connection, delete, exists, null, select, update
 
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict
 from farm.lifecycle import JOB_ENDED, JobStatus
 from farm.progress import JobChanged
-from farm.tables import Intake, Job
+from farm.tables import Dependency, Event, IdempotencyKey, Intake, Job
 from scheduler.changes import JobChange, record
 from scheduler.doorbell import tell
 from scheduler.intake.opening import Position, read_position
@@ -45,6 +45,25 @@ def stop(connections: Connections, job_id: str, reason: str, *, empty: JobStatus
             return False
         changed = _settle(connection, job_id, "stopped", now, empty)
     tell(connections, lanes=[], changed=[changed])
+    return True
+
+
+def discard(connections: Connections, position: Position) -> bool:
+    """Remove the job of a stream of which nothing was admitted, and its key; whether it could be.
+
+    It stays where another request has moved the stream, or another job waits for it.
+    """
+    this = position.job_id
+    with write(connections.engine) as connection:
+        empty = delete(Intake).where(
+            Intake.job_id == this, Intake.bytes == position.bytes, Intake.renders == 0, Intake.sealed_at.is_(None)
+        )
+        waited_for = select(exists().where(Dependency.after_id == this))
+        if connection.scalar(waited_for) or connection.execute(empty).rowcount != 1:
+            return False
+        for table in (Event, IdempotencyKey, Dependency):
+            connection.execute(delete(table).where(table.job_id == this))
+        connection.execute(delete(Job).where(Job.id == this))
     return True
 
 

@@ -11,8 +11,18 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import update
 
 from farm.connections import Connections
+from farm.csv_records import CsvDialect
 from farm.database import read, write
-from farm.errors import MAX_FAULTS, Conflict, Fault, IdempotencyMismatch, InvalidRequest, StreamFault
+from farm.errors import (
+    MAX_FAULTS,
+    BudgetSpent,
+    Conflict,
+    Fault,
+    IdempotencyMismatch,
+    InvalidRequest,
+    QuotaExceeded,
+    StreamFault,
+)
 from farm.params import RenderParameters, check_and_resolve
 from farm.tables import Intake
 from scheduler.bulk import CHUNK
@@ -22,7 +32,7 @@ from scheduler.intake.adding import add_chunk, bells_of
 from scheduler.intake.framing import CSV, Framer, Record
 from scheduler.intake.opening import Position
 from scheduler.intake.records import check_columns, read_cells, read_columns, read_json, with_defaults
-from scheduler.intake.sealing import seal
+from scheduler.intake.sealing import discard, seal
 from scheduler.intake.seeds import seeds_for
 
 __all__ = ["StreamFault", "Taken", "take_in"]
@@ -52,8 +62,9 @@ def take_in(
 ) -> Taken:
     """Go on with a stream. `body` begins at byte `offset` of the source; `crc32`: of the bytes before it, if known.
 
-    With `more` the source goes on after this body: a last line without its end is left for the next one, and the
-    stream is not sealed. `most_rows`: stop after about so many, as with `more`.
+    With `more` the source goes on after this body: a last record without its end is left for the next one, and the
+    stream is not sealed. `most_rows`: stop after so many, as with `more`. A stream that a client sends and of which
+    nothing was admitted when it is refused leaves no job behind.
 
     Raises:
         StreamFault: a row is refused; all before it are admitted.
@@ -71,21 +82,17 @@ def take_in(
             raise _another(position)
         return Taken(position, [])
     stream = _Stream(connections, position)
-    for data in rest:
-        for record in stream.framer.feed(data):
-            stream.take(record)
-        if most_rows is not None and stream.row - position.rows >= most_rows:
-            more = True
-            break
-    if not more:
-        for record in stream.framer.finish():
-            stream.take(record)
-    stream.finish()
-    found = stream.position
-    if not more:
-        if not found.rows:
-            raise StreamFault([Fault("/lines/1", "there is no row; send at least one")], stream.position.job_id)
-        found = seal(connections, found)
+    try:
+        more = stream.read(rest, more, most_rows)
+        found = stream.position
+        if not more:
+            if not found.rows:
+                raise StreamFault([Fault("/lines/1", "there is no row; send at least one")], found.job_id)
+            found = seal(connections, found)
+    except (InvalidRequest, QuotaExceeded, BudgetSpent) as refused:
+        if position.source is None and discard(connections, stream.position) and isinstance(refused, StreamFault):
+            raise StreamFault(refused.faults) from refused
+        raise
     return Taken(found, stream.notices)
 
 
@@ -103,7 +110,8 @@ class _Stream:
         here, settings = self.position, self.connections.settings
         self.row, self.bytes, self.lines, self.crc32 = here.rows, here.bytes, here.lines, here.crc32
         self.columns = here.columns
-        self.framer = Framer(here.form, here.lines, settings.max_body_bytes)
+        dialect = CsvDialect.model_validate(here.defaults.get("csv_dialect") or {})
+        self.framer = Framer(here.form, here.lines, settings.max_body_bytes, dialect, here.delimiter)
         self.entry = self.connections.catalog.model(here.model)
         self.most = settings.max_renders_per_stream
         self.bells = bells_of(self.connections, self.entry.lane)
@@ -113,9 +121,27 @@ class _Stream:
         self.since: float | None = None  # when the oldest row that is not admitted yet came
         self.looked = 0  # rows that were looked at after the first fault
 
+    def read(self, body: Iterable[bytes], more: bool, most_rows: int | None) -> bool:
+        """Take the records of a body; whether the source goes on after those that were taken."""
+        begun = self.row
+        try:
+            for record in self.framer.records(body, more=more):
+                self.take(record)
+                if most_rows is not None and self.row - begun >= most_rows:
+                    more = True
+                    break
+        except StreamFault:
+            raise
+        except InvalidRequest as refused:  # a record is too long to be read
+            self.faults += refused.faults
+        self.finish()
+        return more
+
     def take(self, record: Record) -> None:
         """One record. After a fault the next ones are only looked at, so that many faults are told at once."""
         made: Sequence[RenderParameters] = []
+        if record.notice is not None:
+            self._tell(f"/lines/{record.line}: {record.notice}")
         if not record.blank:
             try:
                 made = self._read(record)
@@ -152,13 +178,17 @@ class _Stream:
 
     def _read(self, record: Record) -> Sequence[RenderParameters]:
         here = self.position
-        if here.form == CSV and self.columns is None:
-            columns = read_columns(record.raw)
+        if record.fault is not None:
+            raise InvalidRequest([Fault("", record.fault)])
+        if record.cells is None:
+            row = read_json(record.raw, self.connections.settings.max_body_bytes)
+        elif self.columns is None:
+            columns = read_columns(record.cells)
             check_columns(columns, here.defaults)
             self.columns = columns
             return []
-        most_bytes = self.connections.settings.max_body_bytes
-        row = read_json(record.raw, most_bytes) if self.columns is None else read_cells(record.raw, self.columns)
+        else:
+            row = read_cells(record.cells, self.columns)
         index = here.renders + len(self.renders)
         _, resolved = check_and_resolve(
             with_defaults(here.defaults, row),
@@ -174,9 +204,12 @@ class _Stream:
                 [Fault("", f"a job has at most {self.most:,} renders; begin another job with this row")]
             )
         for notice in resolved.notices:
-            if notice not in self.notices and len(self.notices) < MOST_NOTICES:
-                self.notices.append(notice)
+            self._tell(notice)
         return resolved.renders
+
+    def _tell(self, notice: str) -> None:
+        if notice not in self.notices and len(self.notices) < MOST_NOTICES:
+            self.notices.append(notice)
 
     def _flush(self) -> None:
         after = replace(
@@ -186,6 +219,7 @@ class _Stream:
             lines=self.lines,
             crc32=self.crc32,
             columns=self.columns,
+            delimiter=self.framer.delimiter,
         )
         if after.bytes == self.position.bytes:
             return

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from farm.byte_order_marks import without_marks
+from farm.csv_records import CsvReader, by_name, column_names
 from farm.errors import Fault, InvalidRequest
 
 CLASS_NAMES = ("urgent", "normal", "bulk")
@@ -81,11 +83,9 @@ def write_trace(path: Path, trace: Iterable[Arrival]) -> None:
 def _rows(path: Path, faults: list[Fault]) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
-            reader = csv.DictReader(file)
-            for row in reader:
-                yield reader.line_num, {key: value for key, value in row.items() if value not in ("", None)}
+            yield from _table(file, faults)
             return
-        for line, text in enumerate(file, 1):
+        for line, text in enumerate(map(without_marks, file), 1):
             if not text.strip():
                 continue
             try:
@@ -97,6 +97,22 @@ def _rows(path: Path, faults: list[Fault]) -> Iterator[tuple[int, dict[str, Any]
                 yield line, row
             else:
                 faults.append(Fault(f"line {line}", "must be a JSON object"))
+
+
+def _table(file: Iterable[str], faults: list[Fault]) -> Iterator[tuple[int, dict[str, Any]]]:
+    names: list[str] = []
+    line = 1
+    for record in CsvReader(file):
+        try:
+            if record.fault is not None:
+                raise InvalidRequest([Fault("", record.fault)])
+            if not record.blank and not names:
+                names = column_names(record.cells)
+            elif not record.blank:
+                yield line, {name: cell for name, cell in by_name(record.cells, names).items() if cell.strip()}
+        except InvalidRequest as refused:
+            faults += [Fault(f"line {line}", fault.message) for fault in refused.faults]
+        line += record.lines
 
 
 def _arrival(row: dict[str, Any], line: int, model: str | None, faults: list[Fault]) -> Arrival | None:

@@ -29,7 +29,6 @@ def fault_of(raw: bytes) -> str:
         (b"{'a': 1}", "the body is not JSON: Expecting property name enclosed in double quotes in line 1, column 2"),
         (b'{"a": 1,}', "the body is not JSON"),
         (b"\xff{}", "the body is not UTF-8 text (byte 0); encode it as UTF-8"),
-        (b"\xef\xbb\xbf{}", "the body is not JSON: Unexpected UTF-8 BOM"),
         (b'{"a": 1, "a": 2}', "the key 'a' is given twice in one object; keep one"),
         (b'{"a": NaN}', "NaN is no JSON number"),
         (b'{"a": [Infinity]}', "Infinity is no JSON number"),

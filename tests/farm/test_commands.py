@@ -99,6 +99,21 @@ class TestSubmit:
 
         assert json.loads(told.stdout)["request"]["prompt"] == ["a red circle", "一个圆"]
         assert farm("submit", "sana-demo", "-", stdin="\n").exit_code == 2
+        marked = farm("submit", "sana-demo", "-", "--json", stdin="\ufeffa red circle\r\n\ufeff\r\n")
+        assert json.loads(marked.stdout)["request"]["prompt"] == "a red circle"
+
+    def test_a_table_is_read_alike_as_rows_and_as_a_file_and_the_answer_counts_its_rows(
+        self, farm: Farm, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "plates.csv"
+        table.write_bytes(b'\xef\xbb\xbfprompt;seed;;\r\na 12" square;7,0;;\r\n;;;\r\n"a\r\nstar";8;;\r\n')
+        as_rows = farm("submit", "sana-demo", "{prompt}", "--rows", str(table))
+        as_file = farm("submit", "--model", "sana-demo", "--file", str(table))
+        told = farm("submit", "--model", "sana-demo", "--file", str(table), "--csv", "delimiter=::")
+
+        assert "the table has 2 rows" in as_rows.stderr
+        assert "2 renders of sana-demo submitted from 2 rows" in as_file.stderr
+        assert (told.exit_code, "csv_dialect/delimiter" in told.stderr) == (2, True)
 
     def test_it_waits_and_brings_the_files(
         self, farm: Farm, worker: Callable[..., threading.Thread], tmp_path: Path

@@ -37,6 +37,8 @@ class Job(Reply):
     expected: Cost = Cost()
     forecast: Forecast | None = None
     links: dict[str, str] = Field(default_factory=dict)
+    #: Of a job that was sent as a file: how many rows were read in it.
+    rows: int | None = None
     #: What the farm wants known about an accepted submission; empty when the job is read later.
     notices: list[str] = Field(default_factory=list)
 
