@@ -12,6 +12,7 @@ import structlog
 from flask import Flask, Response, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.context import farm, now
 from dashboard.problems import FormExpired
@@ -86,6 +87,16 @@ def principal() -> Principal:
     if found is None:
         raise Unauthorized()
     return cast(Principal, found)
+
+
+def is_signed_in() -> bool:
+    """Whether a page shows its menu: also one about an error, of an address that nobody guards."""
+    if g.get("principal") is not None:
+        return True
+    try:
+        return bool(current_user.is_authenticated)
+    except SQLAlchemyError:  # what the page tells of, most likely
+        return False
 
 
 def require_operator() -> None:

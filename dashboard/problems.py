@@ -23,6 +23,7 @@ from farm.errors import (
     NotFound,
     TooLarge,
     Unauthorized,
+    in_words,
     problem,
 )
 
@@ -118,7 +119,7 @@ def from_validation(error: ValidationError, place: str) -> InvalidRequest:
         if found["type"] == "extra_forbidden":
             faults.append(Fault(pointer, "is not known here; remove it or correct its name"))
             continue
-        message = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        message = in_words(found["msg"])
         seen = repr(found["input"])
         faults.append(Fault(pointer, f"{message}; seen {seen if len(seen) <= 80 else seen[:77] + '…'}"))
     return InvalidRequest(faults)

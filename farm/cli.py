@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points, version
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 import farm.commands
 from farm.errors import FarmError
+from farm.file_errors import file_error
 
 ENTRY_POINTS = "latent_farm.commands"
 #: What a wrong setting, a refused request or a wrong use of the command ends with.
@@ -72,12 +73,18 @@ def _farm(
 
 
 def main() -> None:
-    """Run the command; a FarmError becomes a clean message on stderr and exit code 2, never a traceback."""
+    """Run the command; an error of the farm or about a file becomes words on stderr and exit code 2, no traceback."""
     try:
         build_app()()
     except FarmError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
-        sys.exit(FAULT_EXIT_CODE)
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(file_error(error))
+
+
+def _refuse(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
+    sys.exit(FAULT_EXIT_CODE)
 
 
 if __name__ == "__main__":

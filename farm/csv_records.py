@@ -131,14 +131,14 @@ class CsvReader:
             return CsvRecord(
                 cells,
                 lines,
-                notice="text follows the closing quotation mark of a cell, so its marks were read as quoting and are not "
-                'in the text; to keep them, double them and quote the whole cell: """big"" dog"',
+                notice="text follows the closing quotation mark of a cell, so its marks were read as quoting and are "
+                'not in the text; to keep them, double them and quote the whole cell: """big"" dog"',
             )
         return CsvRecord(
             [],
             lines,
-            fault="a quoted cell runs over a line end and its closing quotation mark is followed by text; close it on its "
-            'line, or double the marks inside it: "a ""big"" dog"',
+            fault="a quoted cell runs over a line end and its closing quotation mark is followed by text; close it on "
+            'its line, or double the marks inside it: "a ""big"" dog"',
         )
 
     def _not_closed(self) -> CsvRecord:

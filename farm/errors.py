@@ -29,6 +29,13 @@ class Fault:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+def in_words(message: str) -> str:
+    """A message of pydantic as people read it: without the kind of error that it puts in front."""
+    for kind in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(kind)
+    return message.replace("Input should be", "must be")
+
+
 class FarmError(Exception):
     """Something went wrong in the farm; its logs say more."""
 

@@ -4,11 +4,13 @@ A manifest never names a neighbour. What other renders of a pass contain changes
 were, and its own row among them, does (floating-point sums run in another order), so each step records both.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 import farm
+from farm.errors import Fault, InvalidRequest, in_words
 
 
 class _Part(BaseModel):
@@ -82,6 +84,18 @@ class Manifest(_Part):
     score: float | None = None
     gpu_seconds: float
     finished_at: str  # ISO 8601, UTC
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The receipt in a file. Raises InvalidRequest where it is none, and OSError where it cannot be read."""
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        faults = [
+            Fault("/".join(["", *map(str, found["loc"])]), in_words(found["msg"]))
+            for found in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidRequest(faults, f"{path} is no manifest that this farm reads.") from error
 
 
 def summary_line(parameters: dict[str, Any], model: str) -> str:

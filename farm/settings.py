@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from farm.errors import Fault, SettingsError
+from farm.errors import Fault, SettingsError, in_words
 from farm.nearest import did_you_mean
 from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
 
@@ -319,7 +319,7 @@ def _describe(error: ValidationError, values: dict[str, Any], origins: dict[str,
             continue  # follows from the fault of another field, which is listed
         key = ".".join(str(part) for part in found["loc"]) or "settings"
         field = str(found["loc"][0]) if found["loc"] else ""
-        message = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        message = in_words(found["msg"])
         if field and field not in Settings.SECRETS:
             message += f"; seen {values.get(field)!r}"
         elif field and "seen" not in message:

@@ -41,7 +41,7 @@ def rerender(
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
     from farm.catalog import load_catalog
-    from farm.manifest import Manifest
+    from farm.manifest import read_manifest
     from farm.settings import load_settings
     from workers.given_files import given_files
     from workers.loading import choose_device, load
@@ -50,7 +50,7 @@ def rerender(
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")
     receipt, settings, console = (
-        Manifest.model_validate_json(manifest.read_text()),
+        read_manifest(manifest),
         load_settings(),
         Console(),
     )

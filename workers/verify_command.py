@@ -10,7 +10,7 @@ from farm.client import FarmClient
 from farm.console.speaking import ExitCode, farm_at_hand, out, print_json, say
 from farm.errors import NotFound
 from farm.logs import configure_logging
-from farm.manifest import Manifest
+from farm.manifest import Manifest, read_manifest
 from farm.plugins import PluginMissing
 from workers.given_files import given_files
 
@@ -101,4 +101,4 @@ def fetch_receipt(farm: FarmClient, render_id: str) -> tuple[Manifest, bytes]:
         outputs = [path for path in paths if path not in manifests]
         if not (manifests and outputs):
             raise NotFound(f"The render {render_id} has no output and manifest; only one that is done can be verified.")
-        return Manifest.model_validate_json(manifests[0].read_bytes()), outputs[0].read_bytes()
+        return read_manifest(manifests[0]), outputs[0].read_bytes()

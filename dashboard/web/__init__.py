@@ -1,7 +1,8 @@
 """The pages: one file per page, put together here. They work without JavaScript; with it they are live."""
 
-from flask import Flask, g
+from flask import Flask
 
+from dashboard import auth
 from dashboard.context import farm, now
 from dashboard.times import ago, duration, iso, spread
 from dashboard.web import (
@@ -51,4 +52,4 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
     app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing, varied=words.varied)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.context_processor(lambda: {"signed_in": g.get("principal") is not None})
+    app.context_processor(lambda: {"signed_in": auth.is_signed_in()})

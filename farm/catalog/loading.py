@@ -14,7 +14,7 @@ from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
 from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import Defaults, ModelEntry
-from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool
+from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool, in_words
 from farm.nearest import did_you_mean
 from farm.settings import Settings
 
@@ -129,7 +129,7 @@ def _entries(kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fa
         except ValidationError as error:
             for found in error.errors(include_url=False):
                 path = (section, name, *(str(part) for part in found["loc"]))
-                message = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+                message = in_words(found["msg"])
                 if found["type"] == "extra_forbidden":
                     known = _known_keys(kind, found["loc"][:-1])
                     message = f"unknown key; {did_you_mean(path[-1], known, show=5)}"

@@ -11,6 +11,7 @@ from farm.client.errors import DownloadIncomplete
 from farm.client.fetching import Fetcher, file_name, is_whole
 from farm.client.replies import Artifact, Render
 from farm.errors import FarmError, Fault
+from farm.file_errors import file_error
 
 
 def download_renders(
@@ -45,8 +46,10 @@ def download_renders(
         for path, fetched in _ahead(renders, read_render, kinds, folder, begin, most=4 * parallel):
             try:
                 fetched.result()
-            except (FarmError, OSError) as error:
+            except FarmError as error:
                 faults.append(Fault(path.name, str(error)))
+            except OSError as error:
+                faults.append(Fault(path.name, file_error(error)))
             else:
                 paths.append(path)
                 if on_file is not None:

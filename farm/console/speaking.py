@@ -20,6 +20,7 @@ from rich.text import Text
 from farm.client import DownloadIncomplete, FarmClient, FarmUnreachable, WaitTimeout
 from farm.client.replies import Reply
 from farm.errors import FarmError
+from farm.file_errors import file_error
 
 #: Seconds for which a command tries to reach the farm before it gives up.
 PATIENCE = 5.0
@@ -80,9 +81,12 @@ def farm_at_hand() -> Iterator[FarmClient]:
 
 @contextmanager
 def faults_in_words() -> Iterator[None]:
-    """Errors of the farm as words and an exit code, never as a traceback."""
+    """Errors of the farm and about files as words and an exit code, never as a traceback."""
     try:
         yield
+    except OSError as error:
+        say(file_error(error), "red")
+        raise typer.Exit(ExitCode.REFUSED) from error
     except FarmError as error:
         say(str(error), "red")
         raise typer.Exit(exit_code_of(error)) from error

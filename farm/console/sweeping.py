@@ -5,6 +5,8 @@ from pathlib import Path
 
 import typer
 
+from farm.file_errors import file_error
+
 Value = int | float | bool | str
 _WORDS = {"true": True, "false": False}
 _WHOLE = frozenset({"width", "height", "num_frames", "fps", "num_inference_steps"})
@@ -26,7 +28,7 @@ def read_rows(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")  # line ends inside cells stay as they are
     except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--rows") from error
+        raise typer.BadParameter(file_error(error), param_hint="--rows") from error
     except UnicodeDecodeError as error:
         raise typer.BadParameter(
             f"{path} is not UTF-8 text (byte {error.start:,}); spreadsheets call it 'CSV UTF-8'", param_hint="--rows"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from pydantic import ValidationError
 
 from farm.client import Render
 from farm.client.fetching import file_name
@@ -18,7 +17,8 @@ from farm.demo.checker import check_clip, check_picture
 from farm.demo.rates import Rates
 from farm.demo.scenes import Scene
 from farm.demo.tour import Stop
-from farm.manifest import Manifest
+from farm.errors import InvalidRequest
+from farm.manifest import Manifest, read_manifest
 
 #: What every render of the demo must have brought.
 KINDS = ("output", "thumbnail", "manifest")
@@ -49,11 +49,11 @@ def inspect(stop: Stop, renders: Sequence[Render], folder: Path, rates: Rates) -
             continue
         outputs += 1
         try:
-            manifest = Manifest.model_validate_json(paths["manifest"].read_bytes())
+            manifest = read_manifest(paths["manifest"])
             largest_batch = max([largest_batch, *(step.batch_size for step in manifest.steps)])
             wrong += [f"render {render.index}: {fault}" for fault in _disagreements(manifest, render, paths)]
             frames = read_frames(paths["output"])
-        except (OSError, ValidationError) as error:
+        except (OSError, InvalidRequest) as error:
             wrong.append(f"render {render.index} cannot be read: {error}")
             continue
         wrong += [f"render {render.index}: {fault}" for fault in _misfits(frames, render)]

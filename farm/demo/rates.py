@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from farm.errors import FarmError
+from farm.errors import FarmError, in_words
+from farm.file_errors import file_error
 
 #: Beside the weights and the card of each demo model.
 RATES_FILE = "rates.json"
@@ -57,5 +58,8 @@ def read_rates(weights: Path | None) -> Rates:
         raise NoRates("The model has no folder of weights here, and so no rates.")
     try:
         return Rates.model_validate_json((weights / RATES_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise NoRates(f"{weights / RATES_FILE} does not state the model's rates: {error}") from error
+    except OSError as error:
+        raise NoRates(f"The model's rates are not stated: {file_error(error)}") from error
+    except ValidationError as error:
+        wrong = "; ".join(in_words(found["msg"]) for found in error.errors())
+        raise NoRates(f"{weights / RATES_FILE} does not state the model's rates: {wrong}") from error

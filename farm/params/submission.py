@@ -1,13 +1,13 @@
 """What a user submits: `JobRequest`, the body of POST /api/v1/jobs, read with every fault at once."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from farm.byte_order_marks import without_marks
 from farm.csv_records import CsvDialect
-from farm.errors import Fault, InvalidRequest
+from farm.errors import Fault, InvalidRequest, in_words
 from farm.nearest import did_you_mean
 from farm.params.base import MAX_SEED, PICTURES, Speed
 
@@ -140,13 +140,13 @@ def read_request(document: object) -> tuple[JobRequest | None, list[Fault]]:
     """
     if not isinstance(document, dict):
         return None, [Fault("", f"the body must be a JSON object; seen {_kind(document)}")]
-    document = without_marks(document)
+    fields: dict[str, Any] = without_marks(document)
     try:
-        return JobRequest.model_validate(document), []
+        return JobRequest.model_validate(fields), []
     except ValidationError as error:
         faults = _faults(error)
     wrong = {fault.field.split("/")[1] for fault in faults if fault.field}
-    rest = {key: value for key, value in document.items() if key not in {_unescape(name) for name in wrong}}
+    rest = {key: value for key, value in fields.items() if key not in {_unescape(name) for name in wrong}}
     if "prompt" in wrong:
         rest["prompt"] = "stands in for the faulty one"
     try:
@@ -230,7 +230,7 @@ def _faults(error: ValidationError) -> list[Fault]:
         elif kind in _WANTED:
             message = f"{_WANTED[kind]}; seen {_kind(seen)} {shown(seen)}"
         else:
-            message = f"{found['msg'].replace('Input should be', 'must be')}; seen {shown(seen)}"
+            message = f"{in_words(found['msg'])}; seen {shown(seen)}"
         several = isinstance(seen, list) and location[0] not in ("not_before", "deadline")
         if not (len(location) == 1 and location[0] in _EITHER and several):
             faults.setdefault(where, Fault(where, message))

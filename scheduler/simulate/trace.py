@@ -15,6 +15,7 @@ from typing import Any
 from farm.byte_order_marks import without_marks
 from farm.csv_records import CsvReader, by_name, column_names
 from farm.errors import Fault, InvalidRequest
+from farm.file_errors import file_error
 
 CLASS_NAMES = ("urgent", "normal", "bulk")
 _WHOLE = {"renders", "width", "height", "frames", "steps"}
@@ -58,8 +59,10 @@ def read_trace(path: Path, *, model: str | None = None) -> list[Arrival]:
         for line, row in _rows(path, faults):
             if (arrival := _arrival(row, line, model, faults)) is not None:
                 arrivals.append(arrival)
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault(str(path), f"cannot be read: {error}"))
+    except OSError as error:
+        faults.append(Fault(str(path), f"cannot be read: {file_error(error)}"))
+    except UnicodeDecodeError as error:
+        faults.append(Fault(str(path), f"cannot be read: it is not UTF-8 text (byte {error.start:,})"))
     if not arrivals and not faults:
         faults.append(Fault(str(path), "holds no arrival; it needs a header and rows (CSV) or an object a line (JSON)"))
     if faults:

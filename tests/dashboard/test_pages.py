@@ -243,3 +243,16 @@ def test_faults_without_a_field_of_their_own_stand_above_the_form(house: House) 
     form = form_of(parameters_schema(house.connections.catalog.model("sana-demo")))
     faults = [Fault("", "all wrong"), Fault("/model", "unknown"), Fault("/prompt/2", "bad"), Fault("/seed", "big")]
     assert by_field(faults, form) == {"": ["all wrong", "unknown"], "prompt": ["line 3: bad"], "seeds": ["big"]}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/jobs/nowhere", 404), ("/problems/not-found", 200)])
+def test_a_page_about_an_error_keeps_the_menu_of_whoever_is_signed_in(
+    house: House, visitor: FlaskClient, path: str, status: int
+) -> None:
+    answer = visitor.get(path, headers=PAGE)
+    assert answer.status_code == status
+    assert 'aria-label="Main"' in answer.text
+    assert 'aria-label="Main"' not in house.client.get(path, headers=PAGE, follow_redirects=True).text
+    if status == 404:
+        expired = visitor.post("/submit", data={"csrf_token": "wrong"}, headers=PAGE)
+        assert (expired.status_code, 'aria-label="Main"' in expired.text) == (403, True)
