@@ -5,29 +5,32 @@ then the tensors (https://github.com/huggingface/safetensors, "Format").
 """
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from farm.adapter_layouts import FileLayer, HeaderTensor, NoLora, read_layers
 from farm.errors import Fault, InvalidRequest
 
 #: A header larger than this belongs to no LoRA: 100,000 tensors fit.
 HEADER_BYTES = 20_000_000
-#: Larger ranks are whole models in disguise.
-MOST_RANK = 512
-_DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
-#: The two halves of a layer's change, in the spellings of diffusers, kohya and musubi.
-_DOWN = re.compile(r"[._](lora_A|lora_down|lora\.down)(\.[\w-]+)?\.weight$")
-_UP = re.compile(r"[._](lora_B|lora_up|lora\.up)(\.[\w-]+)?\.weight$")
-_ALSO = re.compile(r"[._]alpha$")
+_DTYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
 
 
 @dataclass(frozen=True)
 class AdapterFacts:
-    """What the header says: how many layers are changed, and the largest rank."""
+    """What the header says: the layers that are changed, and the largest rank."""
 
-    layers: int
-    rank: int
+    parts: tuple[FileLayer, ...]
+
+    @property
+    def layers(self) -> int:
+        """How many layers are changed."""
+        return len(self.parts)
+
+    @property
+    def rank(self) -> int:
+        """The largest of its layers; 0 where none has two halves."""
+        return max(layer.rank for layer in self.parts)
 
 
 def read_adapter(data: bytes, *, field: str = "") -> AdapterFacts:
@@ -38,28 +41,17 @@ def read_adapter(data: bytes, *, field: str = "") -> AdapterFacts:
             that the fault names.
     """
     tensors = _header(data, field)
-    down, up = _layers(tensors, _DOWN), _layers(tensors, _UP)
-    strange = [name for name in tensors if not (_DOWN.search(name) or _UP.search(name) or _ALSO.search(name))]
-    if strange:
-        _refuse(
-            field, f"holds {strange[0][:120]!r}, which is no part of a LoRA (lora_A, lora_B, lora_down, lora_up, alpha)"
-        )
-    if not down:
-        _refuse(field, "holds no LoRA layers (names that end with lora_A.weight or lora_down.weight)")
-    if lonely := sorted(down.keys() ^ up.keys()):
-        _refuse(field, f"has only one half of the layer {lonely[0][:120]!r}; a LoRA has two for each")
-    rank = 0
-    for layer, tensor in down.items():
-        rank = max(rank, tensor["shape"][0])
-        if tensor["shape"][0] != up[layer]["shape"][1]:
-            _refuse(
-                field,
-                f"the halves of the layer {layer[:120]!r} do not fit each other: "
-                f"{tensor['shape']} and {up[layer]['shape']}",
-            )
-    if rank > MOST_RANK:
-        _refuse(field, f"has rank {rank}, and at most {MOST_RANK} is accepted")
-    return AdapterFacts(len(down), rank)
+    start = 8 + int.from_bytes(data[:8], "little")
+
+    def is_zero(name: str) -> bool:
+        begin, end = tensors[name]["data_offsets"]
+        return data[start + begin : start + end].count(0) == end - begin
+
+    found = [HeaderTensor(name, told["dtype"], tuple(told["shape"])) for name, told in tensors.items()]
+    try:
+        return AdapterFacts(tuple(read_layers(found, is_zero)))
+    except NoLora as no_lora:
+        _refuse(field, str(no_lora))
 
 
 def _header(data: bytes, field: str) -> dict[str, Any]:
@@ -97,13 +89,6 @@ def _is_whole(tensor: Any) -> bool:
         return type(begin) is int and type(end) is int and begin >= 0 and end - begin == count * width
     except (KeyError, TypeError, ValueError):
         return False
-
-
-def _layers(tensors: dict[str, Any], half: re.Pattern[str]) -> dict[str, dict[str, Any]]:
-    """One half of each layer, by the layer's name; only matrices and convolutions count."""
-    return {
-        half.sub("", name): tensor for name, tensor in tensors.items() if half.search(name) and len(tensor["shape"]) > 1
-    }
 
 
 def _refuse(field: str, message: str) -> NoReturn:

@@ -9,11 +9,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from warnings import catch_warnings, filterwarnings
 
 import structlog
 
 from farm.params import RenderParameters
+from workers.adapter_weights import load_weights
 from workers.protocol import RenderOrder
 
 log = structlog.get_logger(__name__)
@@ -35,11 +35,12 @@ class Adapter:
     sha256: str  # of the file: equal names may mean other weights tomorrow
     path: str
     weight: float
+    partial: bool = False  # whether it is loaded too where the model takes only some of its layers
 
     @property
     def slot(self) -> str:
-        """What it is called inside the transformer: one slot for each file."""
-        return f"a{self.sha256[:24]}"
+        """What it is called inside the transformer: one slot for each file, and another where part of it will do."""
+        return f"{'p' if self.partial else 'a'}{self.sha256[:24]}"
 
 
 def adapters_of(order: RenderOrder, parameters: RenderParameters) -> list[Adapter]:
@@ -51,7 +52,7 @@ def adapters_of(order: RenderOrder, parameters: RenderParameters) -> list[Adapte
             raise AdapterMissing(
                 f"the file of the adapter {adapter.name!r} could not be had; the worker's log says why"
             )
-        found.append(Adapter(adapter.name, adapter.sha256, path, adapter.weight))
+        found.append(Adapter(adapter.name, adapter.sha256, path, adapter.weight, adapter.partial))
     return found
 
 
@@ -103,13 +104,8 @@ class Adapters:
             return
         if not hasattr(self._pipeline, "load_lora_weights"):
             raise AdapterUnfit(f"{type(self._pipeline).__name__} takes no LoRA, so not {adapter.name!r}")
-        folder, _, name = adapter.path.rpartition("/")
         try:
-            with catch_warnings():
-                filterwarnings("ignore", message="Already found a `peft_config`")  # several are what is wanted
-                self._pipeline.load_lora_weights(
-                    folder, weight_name=name, adapter_name=adapter.slot, local_files_only=True, use_safetensors=True
-                )
+            load_weights(self._pipeline, adapter.path, adapter.slot, partly=adapter.partial)
         except Exception as error:  # peft, diffusers and safetensors have each their own
             self._drop(adapter.slot)
             # What they say lists every layer of the model, between braces.

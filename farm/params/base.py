@@ -40,6 +40,9 @@ class AdapterRef(BaseModel):
     weight: float
     sha256: str  # of the file, in hex
     key: str | None = None  # in the farm's bucket
+    partial: bool = False  # the submitter said that it may be applied in part
+    applied: int | None = None  # layers that the model takes of it; none: not known before a worker has loaded it
+    layers: int | None = None  # of the file
 
 
 class RenderParameters(BaseModel):
