@@ -45,7 +45,7 @@ def read_adapter(data: bytes, *, field: str = "") -> AdapterFacts:
 
     def is_zero(name: str) -> bool:
         begin, end = tensors[name]["data_offsets"]
-        return data[start + begin : start + end].count(0) == end - begin
+        return data.count(0, start + begin, start + end) == int(end - begin)
 
     found = [HeaderTensor(name, told["dtype"], tuple(told["shape"])) for name, told in tensors.items()]
     try:

@@ -94,7 +94,8 @@ class Transformer:
 
 
 def _unknown(layer: FileLayer) -> str:
-    if "norm" in layer.path.lower() or any(len(part.shape) == 1 for name, part in layer.parts.items() if name == "diff"):
+    diff = layer.parts.get("diff")
+    if "norm" in layer.path.lower() or (diff is not None and len(diff.shape) == 1):
         return "changes a norm, which adapters cannot"
     if "modulation" in layer.path or "scale_shift_table" in layer.path:
         return "changes a table of modulations, which adapters cannot"
@@ -147,7 +148,7 @@ def _lokr_fault(layer: FileLayer, shapes: Sequence[tuple[int, ...]]) -> LeftOut 
             factor = (parts[left].shape[0], parts[right].shape[-1])
         else:
             return LeftOut(layer.first, f"lacks {whole}, or {left} and {right} that fit each other")
-        sides = [side * more for side, more in zip(sides, factor)]
+        sides = [side * more for side, more in zip(sides, factor, strict=True)]
     if tuple(sides) != shapes[0]:
         return LeftOut(layer.first, f"is for a weight of {sides}; the model's has {list(shapes[0])}")
     return None
@@ -158,7 +159,7 @@ def _of_one_kind(placed: list[Placed], left_out: list[LeftOut]) -> Fit:
     odd = dict[str, str]()
     forms = [one.form for one in placed]
     if len(set(forms)) > 1:
-        most = max(("lora", "lokr"), key=forms.count)
+        most: Form = "lokr" if forms.count("lokr") > len(forms) / 2 else "lora"
         odd |= {one.layer.path: f"is no {most}, and most of the file is" for one in placed if one.form != most}
     if any("magnitude" in one.layer.parts for one in placed):
         plain = [one for one in placed if "magnitude" not in one.layer.parts]

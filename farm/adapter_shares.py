@@ -4,8 +4,7 @@ Kept by architecture, not by model: a model that changes its architecture has an
 until the file is sent again or a worker has it.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,10 +48,11 @@ def shares_of(facts: AdapterFacts, models: Iterable[ModelEntry]) -> AdapterShare
     return AdapterShares(layers=facts.layers, rank=facts.rank, shares=shares)
 
 
-def told(stored: Mapping[str, Any] | None, models: Iterable[ModelEntry]) -> list[tuple[ModelEntry, Share]]:
-    """The models that take anything of a stored adapter, those that take the most first."""
-    if stored is None:
-        return []
-    shares = AdapterShares.model_validate(stored)
-    found = [(entry, share) for entry in models if (share := shares.of(entry)) is not None and share.applied]
+def takers(shares: AdapterShares, models: Iterable[ModelEntry]) -> list[tuple[ModelEntry, Share]]:
+    """The models that take anything of an adapter, those that take the most first.
+
+    What a model takes no adapter of at all, whatever fits it, is not among them.
+    """
+    able = [entry for entry in models if not entry.without_adapters]
+    found = [(entry, share) for entry in able if (share := shares.of(entry)) is not None and share.applied]
     return sorted(found, key=lambda pair: -pair[1].applied)

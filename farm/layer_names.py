@@ -45,9 +45,10 @@ _SANA: Mapping[str, tuple[str, ...]] = {
     "y_embedder.y_proj.fc2": ("caption_projection.linear_2",),
     "final_layer.linear": ("proj_out",),
 }
+_PROJECTIONS = {"q": "to_q", "k": "to_k", "v": "to_v", "o": "to_out.0"}
 _WAN_BLOCK: Mapping[str, tuple[str, ...]] = {
-    **{f"self_attn.{short}": (f"attn1.{name}",) for short, name in zip("qkvo", ("to_q", "to_k", "to_v", "to_out.0"))},
-    **{f"cross_attn.{short}": (f"attn2.{name}",) for short, name in zip("qkvo", ("to_q", "to_k", "to_v", "to_out.0"))},
+    **{f"self_attn.{short}": (f"attn1.{name}",) for short, name in _PROJECTIONS.items()},
+    **{f"cross_attn.{short}": (f"attn2.{name}",) for short, name in _PROJECTIONS.items()},
     "cross_attn.k_img": ("attn2.add_k_proj",),
     "cross_attn.v_img": ("attn2.add_v_proj",),
     "ffn.0": ("ffn.net.0.proj",),
@@ -70,7 +71,7 @@ class LayerNames:
 
     def __init__(self, names: Iterable[str]) -> None:
         known = {name: (name,) for name in names}
-        spelt = known | {theirs: ours for theirs, ours in _of_the_authors(known)}
+        spelt = known | dict(_of_the_authors(known))
         # Flattened ('blocks_0_self_attn_q') no two of a transformer are alike; a test looks.
         self._spelt = spelt | {name.replace(".", "_"): layers for name, layers in spelt.items()}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from farm.adapter_files import read_adapter
+from farm.adapter_files import AdapterFacts, read_adapter
 from farm.errors import TooLarge
 from farm.params.base import ADAPTER_SUFFIX
 from farm.pictures import CONTENT_TYPE, clean_picture
@@ -14,13 +14,14 @@ ADAPTER_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it will be stored; width and height in pixels, of a picture."""
+    """A file as it will be stored: a picture with its width and height in pixels, or an adapter and what it holds."""
 
     data: bytes
     content_type: str
     suffix: str
     width: int | None = None
     height: int | None = None
+    adapter: AdapterFacts | None = None
 
 
 def read_upload(name: str, data: bytes, settings: Settings) -> Upload:
@@ -38,5 +39,5 @@ def read_upload(name: str, data: bytes, settings: Settings) -> Upload:
 def _adapter(data: bytes, most_bytes: int) -> Upload:
     if len(data) > most_bytes:
         raise TooLarge(f"the adapter has {len(data):,} bytes and this farm accepts {most_bytes:,}; send a smaller one")
-    read_adapter(data)
-    return Upload(data, ADAPTER_TYPE, ADAPTER_SUFFIX)
+    facts = read_adapter(data)
+    return Upload(data, ADAPTER_TYPE, ADAPTER_SUFFIX, adapter=facts)

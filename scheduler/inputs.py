@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
+from farm.adapter_shares import shares_of
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict, NotFound
@@ -31,11 +32,13 @@ def add_input(connections: Connections, project_id: str, name: str, data: bytes)
     """
     upload = read_upload(name, data, connections.settings)
     digest = hashlib.sha256(upload.data).hexdigest()
+    models = connections.catalog.models.values()
+    shares = None if upload.adapter is None else shares_of(upload.adapter, models).model_dump()
     with read(connections.engine) as connection:
         known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == digest)
         found = connection.execute(known.order_by(Input.id).limit(1)).one_or_none()
     if found is not None:
-        return found, False
+        return _looked_at_again(connections, found, shares), False
     input_id = new_id()
     key = input_key(project_id, input_id, upload.suffix)
     stored = connections.storage.put(key, upload.data, upload.content_type)
@@ -50,11 +53,21 @@ def add_input(connections: Connections, project_id: str, name: str, data: bytes)
         "created_at": connections.clock(),
         "width": upload.width,
         "height": upload.height,
+        "adapter": shares,
     }
     with write(connections.engine) as connection:
         connection.execute(insert(Input), row)
     with read(connections.engine) as connection:
         return find_input(connection, project_id, input_id), True
+
+
+def _looked_at_again(connections: Connections, row: Any, shares: dict[str, Any] | None) -> Any:
+    """The row of a file that is stored already, with what the models take of it today."""
+    if row.adapter == shares:
+        return row
+    with write(connections.engine) as connection:
+        connection.execute(update(Input).where(Input.id == row.id).values(adapter=shares))
+        return find_input(connection, row.project_id, row.id)
 
 
 def list_inputs(
@@ -108,7 +121,7 @@ def finder(connections: Connections, project_id: str) -> FindInput:
         if input_id not in known:
             with read(connections.engine) as connection:
                 row = _look_up(connection, project_id, input_id)
-            known[input_id] = None if row is None else InputRef(id=row.id, key=row.key, sha256=row.sha256)
+            known[input_id] = None if row is None else _ref(row)
         return known[input_id]
 
     return find
@@ -127,6 +140,10 @@ def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
         return None
     statement = select(*Input.__table__.c).where(Input.id == input_id.lower(), Input.project_id == project_id)
     return connection.execute(statement).one_or_none()
+
+
+def _ref(row: Any) -> InputRef:
+    return InputRef(id=row.id, key=row.key, sha256=row.sha256, adapter=row.adapter)
 
 
 def _keys(render: RenderParameters) -> list[str]:

@@ -16,9 +16,7 @@ class Halves:
     scale: float
 
 
-def halves_of(
-    own: Mapping[str, Tensor], rows: slice, shape: tuple[int, ...], scale: float, *, biased: bool
-) -> Halves:
+def halves_of(own: Mapping[str, Tensor], rows: slice, shape: tuple[int, ...], scale: float, *, biased: bool) -> Halves:
     """The halves for a layer whose weight has this shape and which is these rows of the file's layer.
 
     A whole weight becomes itself and an identity; where only a bias changes, the halves are zeros. `biased`: a bias in

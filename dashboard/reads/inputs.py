@@ -1,13 +1,15 @@
 """Uploaded pictures as people see them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
 from dashboard.context import farm
 from dashboard.cursors import before_input, read_before_input
-from dashboard.schemas import Input, InputPage
+from dashboard.schemas import Adapter, AdapterFit, Input, InputPage
 from dashboard.times import iso, iso_or_none
+from farm.adapter_shares import AdapterShares, takers
 from scheduler import inputs
 
 
@@ -23,8 +25,21 @@ def shown_input(row: Any) -> Input:
         height=row.height,
         created_at=iso(row.created_at),
         used_at=iso_or_none(row.used_at),
+        adapter=_shown_adapter(row.adapter),
         url=farm().storage.link(row.key),
     )
+
+
+def _shown_adapter(stored: Mapping[str, Any] | None) -> Adapter | None:
+    if stored is None:
+        return None
+    shares = AdapterShares.model_validate(stored)
+    fits = [
+        AdapterFit(model=entry.name, family=entry.family, applied=share.applied, reason=share.reason)
+        for entry, share in takers(shares, farm().catalog.models.values())
+    ]
+    families = list(dict.fromkeys(fit.family for fit in fits))
+    return Adapter(layers=shares.layers, rank=shares.rank, fits=fits, families=families)
 
 
 def page_of_inputs(connection: Connection, project_id: str, cursor: str | None, limit: int) -> InputPage:

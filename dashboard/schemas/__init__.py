@@ -4,7 +4,7 @@ Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
 """
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Problem, ProblemFault, Range
-from dashboard.schemas.inputs import Input, InputPage
+from dashboard.schemas.inputs import Adapter, AdapterFit, Input, InputPage
 from dashboard.schemas.jobs import (
     Cancelled,
     Event,
@@ -49,6 +49,8 @@ from dashboard.schemas.renders import (
 )
 
 __all__ = [
+    "Adapter",
+    "AdapterFit",
     "Answer",
     "Artifact",
     "BatchCurve",

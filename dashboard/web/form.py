@@ -153,5 +153,6 @@ def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:
     filled = {name: value for name, value in parameters.items() if value is not None}
     filled["seeds"] = str(filled.pop("seed", ""))
     filled["loras"] = write_adapters(parameters.get("loras") or ())
+    filled["allow_partial"] = any(adapter.get("partial") for adapter in parameters.get("loras") or ())
     filled |= {name: picture.id for name, picture in stored_pictures(parameters).items()}
     return filled

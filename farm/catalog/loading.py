@@ -107,7 +107,12 @@ def _whole(entry: ModelEntry, pools: Mapping[str, PoolEntry], adapters: Mapping[
     mine = {name: adapter for name, adapter in adapters.items() if entry.name in adapter.models}
     parts = lcm(entry.sequence_parts, *(sharding.sequence_parts for sharding in split))
     sharded = entry.sharded or bool(split)
-    return entry.model_copy(update={"sequence_parts": parts, "sharded": sharded, "adapters": mine})
+    unable = [pool for pool in pools.values() if pool.model == entry.name and pool.without_adapters]
+    without = entry.without_adapters or next((f"pool '{pool.name}' {pool.without_adapters}" for pool in unable), "")
+    if sharded and not without:
+        without = "it lies on several devices, whose parts take no adapters"
+    changes = {"sequence_parts": parts, "sharded": sharded, "without_adapters": without, "adapters": mine}
+    return entry.model_copy(update=changes)
 
 
 def _beyond_the_sharding(pool: PoolEntry, models: Mapping[str, ModelEntry], merged: Merged) -> Iterator[Fault]:

@@ -132,6 +132,15 @@ class PoolEntry(Entry):
     watts: float = Field(0.0, ge=0, description="that one worker draws while it renders")
     scaling: Scaling | None = Field(None, description="none: as many workers as somebody starts")
 
+    @property
+    def without_adapters(self) -> str | None:
+        """Why its workers can load no adapter (LoRA); None: they can."""
+        if self.sharding is not None:
+            return "lays the model on several devices, whose parts take no adapters"
+        if self.quantization.get("transformer") == "fp8-cast":
+            return "holds the transformer as fp8-cast, in which an adapter cannot be computed"
+        return None
+
     @model_validator(mode="after")
     def _go_together(self) -> Self:
         """Refuse settings that diffusers cannot combine, or that nobody has tried together."""

@@ -102,6 +102,7 @@ class ModelEntry(Entry):
         1, ge=1, description="the tokens of a render must divide by this; pools that split the sequence raise it"
     )
     sharded: bool = Field(False, description="whether it lies on several devices anywhere; pools that do so set it")
+    without_adapters: str = Field("", description="why its renders take no adapters; pools that cannot load any set it")
 
     @property
     def lane(self) -> str:

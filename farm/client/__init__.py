@@ -13,6 +13,8 @@ from farm.client.client import FarmClient
 from farm.client.errors import DownloadIncomplete, FarmProblem, FarmUnreachable, NoAddress, WaitTimeout
 from farm.client.live import Beat, JobChanged, LiveEvent, StepProgress
 from farm.client.replies import (
+    Adapter,
+    AdapterFit,
     Artifact,
     Cancelled,
     Cost,
@@ -42,6 +44,8 @@ from farm.client.replies import (
 from farm.client.waiting import JobProgress
 
 __all__ = [
+    "Adapter",
+    "AdapterFit",
     "Artifact",
     "Beat",
     "Cancelled",

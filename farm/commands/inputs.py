@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from farm.client import Adapter
+from farm.console.adapters import told
 from farm.console.speaking import ExitCode, exit_code_of, farm_at_hand, out, say
 from farm.console.tables import ago, print_list
 from farm.errors import FarmError
@@ -35,7 +37,10 @@ def add(
     with farm_at_hand() as farm:
         for file in files:
             try:
-                out().print(farm.add_input(file).id)
+                added = farm.add_input(file)
+                out().print(added.id)
+                if added.adapter is not None:
+                    say(f"{file}: {told(added.adapter)}")
             except FarmError as error:
                 say(f"{file}: {error}", "red")
                 worst = max(worst, exit_code_of(error))
@@ -52,7 +57,7 @@ def list_() -> None:
         rows = (
             [
                 found.id,
-                f"{found.width}x{found.height}" if found.width else "adapter",
+                f"{found.width}x{found.height}" if found.width else _kind(found.adapter),
                 str(found.size),
                 ago(found.created_at, farm.time()),
                 found.name,
@@ -60,6 +65,10 @@ def list_() -> None:
             for found in farm.inputs()
         )
         print_list(["input", "what", "bytes", "age", "name"], rows, nothing="Nothing is uploaded.")
+
+
+def _kind(adapter: Adapter | None) -> str:
+    return " ".join(["adapter", *(["for", ", ".join(adapter.families)] if adapter and adapter.families else [])])
 
 
 def rm(input_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of uploaded files.")]) -> None:

@@ -77,6 +77,9 @@ def submit(
         list[str] | None,
         typer.Option(metavar="NAME:WEIGHT", help="An adapter of the catalog, an id, or a file; give again for more."),
     ] = None,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Take adapters too of which the model uses only some layers.")
+    ] = False,
     stop_at_step: Annotated[
         int | None, typer.Option(min=1, help="Show a draft after so many steps, and wait for a choice: farm keep.")
     ] = None,
@@ -170,6 +173,7 @@ def submit(
         "post_processors": post or None,
         "scorer": scorer,
         "keep_best": keep_best,
+        "allow_partial": allow_partial or None,
         "stop_at_step": stop_at_step,
         "class_name": class_name,
         "title": title,

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from farm.adapter_shares import AdapterShares
 from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.nearest import did_you_mean
-from farm.params.base import ADAPTER_SUFFIX, AdapterRef
+from farm.params.base import ADAPTER_SUFFIX, AdapterRef, InputRef
 from farm.params.door import Door
 from farm.params.submission import AdapterUse, pointer, shown
 
@@ -20,8 +21,8 @@ def adapters_of(door: Door) -> tuple[AdapterRef, ...]:
     if len(asked) > MOST_ADAPTERS:
         door.refuse("loras", f"a render has at most {MOST_ADAPTERS} adapters; seen {len(asked)}")
         return ()
-    if asked and door.entry.sharded:
-        door.refuse("loras", f"{door.entry.name} lies on several devices, and its parts take no adapters; leave it out")
+    if asked and door.entry.without_adapters:
+        door.refuse("loras", f"{door.entry.name} takes no adapters: {door.entry.without_adapters}; leave it out")
         return ()
     found = [_one(door, place, use) for place, use in enumerate(asked)]
     names = [use.name for use in asked]
@@ -36,7 +37,7 @@ def adapters_of(door: Door) -> tuple[AdapterRef, ...]:
 
 def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
     """The field of a request in JSON Schema, where the model takes adapters; `x-adapters`: those of the catalog."""
-    if entry.sharded:
+    if entry.without_adapters:
         return {}
     one = {
         "type": "object",
@@ -55,7 +56,13 @@ def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
             "items": one,
             "maxItems": MOST_ADAPTERS,
             "x-adapters": sorted(entry.adapters),
-        }
+        },
+        "allow_partial": {
+            "title": "Adapters in part",
+            "description": "also adapters of which the model takes only some layers",
+            "type": ["boolean", "null"],
+            "default": False,
+        },
     }
 
 
@@ -68,11 +75,37 @@ def _one(door: Door, place: int, use: AdapterUse) -> AdapterRef | None:
             Fault(pointer("loras", place, "weight"), f"must be between {low:g} and {high:g}; seen {shown(weight)}")
         )
     if entry is not None:
-        return AdapterRef(name=use.name, weight=weight, sha256=entry.source.sha256)
+        partial = bool(door.request.allow_partial)
+        return AdapterRef(name=use.name, weight=weight, sha256=entry.source.sha256, partial=partial)
     uploaded = door.uploaded(use.name)
     if uploaded is None or not uploaded.key.endswith(ADAPTER_SUFFIX):
         hint = did_you_mean(use.name, door.entry.adapters) if door.entry.adapters else "the catalog has none for it"
         message = f"{door.entry.name} has no adapter {shown(use.name)}, nor was one of that id uploaded; {hint}"
         door.faults.append(Fault(pointer("loras", place, "name"), message))
         return None
-    return AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key)
+    ref = AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key)
+    return _as_far_as_it_fits(door, place, ref, uploaded)
+
+
+def _as_far_as_it_fits(door: Door, place: int, ref: AdapterRef, uploaded: InputRef) -> AdapterRef:
+    """With what the model takes of it; a fault where that is nothing, or not all and nobody said that this will do.
+
+    Where it is not known, the worker looks: the file came before the model, or the model's layers are not known here.
+    """
+    stored = AdapterShares.model_validate(uploaded.adapter) if uploaded.adapter else None
+    share = stored.of(door.entry) if stored else None
+    allowed = bool(door.request.allow_partial)
+    if stored is None or share is None:
+        return ref.model_copy(update={"partial": allowed})
+    where = pointer("loras", place, "name")
+    taken = f"{share.applied} of the {stored.layers} layers"
+    if not share.applied:
+        message = f"the adapter {shown(ref.name)} does not fit {door.entry.name}: it takes none of the {stored.layers}"
+        door.faults.append(Fault(where, f"{message} layers, as of {share.reason}"))
+    elif share.applied < stored.layers and not allowed:
+        message = f"{door.entry.name} takes {taken} of the adapter {shown(ref.name)}: {share.reason}"
+        door.faults.append(Fault(where, f"{message}; say allow_partial to render with these"))
+    elif share.applied < stored.layers:
+        door.notices.append(f"{where}: {door.entry.name} takes {taken} of this adapter; not {share.reason}")
+    partial = allowed and share.applied < stored.layers
+    return ref.model_copy(update={"partial": partial, "applied": share.applied, "layers": stored.layers})

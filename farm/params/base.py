@@ -29,6 +29,8 @@ class InputRef(BaseModel):
     id: str
     key: str  # in the farm's bucket
     sha256: str  # of the stored file, in hex
+    #: Of an adapter, for the door: `farm.adapter_shares`. A render does not keep it.
+    adapter: dict[str, Any] | None = Field(None, exclude=True, repr=False)
 
 
 class AdapterRef(BaseModel):

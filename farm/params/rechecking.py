@@ -11,7 +11,7 @@ from farm.params.dividing import refuse_undivided
 from farm.params.door import Door
 from farm.params.families import common_parameters, family_named
 from farm.params.outputs import output_parameters
-from farm.params.pictures import stored_pictures
+from farm.params.pictures import FindInput, none_uploaded, stored_pictures
 from farm.params.submission import CARRIED, JobRequest, pointer
 from farm.params.text import text_fault
 
@@ -19,8 +19,10 @@ from farm.params.text import text_fault
 class Recheck:
     """The door of a model, for renders one by one; what follows from all but prompt and seed is looked at once."""
 
-    def __init__(self, entry: ModelEntry) -> None:
+    def __init__(self, entry: ModelEntry, find_input: FindInput = none_uploaded) -> None:
+        """`find_input`: of the project, where it is known what this model takes of an adapter."""
         self._entry = entry
+        self._find_input = find_input
         self._family = family_named(entry.family)
         self._seen: dict[str, RenderParameters | list[Fault]] = {}
 
@@ -49,11 +51,8 @@ class Recheck:
         asked |= {name: rest[name]["id"] for name in PICTURES if name in rest}
         if adapters := [AdapterRef.model_validate(stored) for stored in rest.pop("loras", [])]:
             asked["loras"] = [{"name": adapter.name, "weight": adapter.weight} for adapter in adapters]
-            files |= {
-                adapter.name: InputRef(id=adapter.name, key=adapter.key, sha256=adapter.sha256)
-                for adapter in adapters
-                if adapter.key
-            }
+            asked["allow_partial"] = any(adapter.partial for adapter in adapters)
+            files |= {adapter.name: self._file(adapter, adapter.key) for adapter in adapters if adapter.key}
         else:
             asked.pop("loras", None)
         door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
@@ -70,3 +69,8 @@ class Recheck:
             "deterministic": bool(rest.get("deterministic")),
         }
         return self._family.parameters.model_validate(values)
+
+    def _file(self, adapter: AdapterRef, key: str) -> InputRef:
+        found = self._find_input(adapter.name)
+        told = found.adapter if found is not None else None
+        return InputRef(id=adapter.name, key=key, sha256=adapter.sha256, adapter=told)

@@ -100,6 +100,9 @@ class JobRequest(BaseModel):
         None, description="how closely `control_image` is followed"
     )
     loras: list[AdapterUse] | None = Field(None, description="adapters of the model, or uploaded ones, with weights")
+    allow_partial: bool | None = Field(
+        None, description="take adapters too of which the model can use only some layers; the answer says how many"
+    )
     stop_at_step: int | None = Field(
         None, ge=1, description="render so many steps, show a draft, and wait for a choice of those that go on"
     )

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from farm.tables.base import Base, Double, Id, Name, Seconds
+from farm.tables.base import Base, Document, Double, Id, Name, Seconds
 
 _UNCHOSEN = text("score IS NOT NULL AND kept IS NULL")
 
@@ -53,3 +53,4 @@ class Input(Base):
     width: Mapped[int | None]  # pixels
     height: Mapped[int | None]
     used_at: Mapped[Seconds | None]  # by the newest job that was admitted with it
+    adapter: Mapped[Document | None]  # farm.adapter_shares: what models take of it; none: a picture, or not known

@@ -24,6 +24,7 @@ from scheduler.control.releasing import ring_for
 from scheduler.doorbell import tell
 from scheduler.estimates import Estimator, load
 from scheduler.feasibility import check_can_run
+from scheduler.inputs import finder
 from scheduler.lanes import ensure_flow, sync_catalog
 from scheduler.rows import derived
 
@@ -52,7 +53,7 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, project_id)
         known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
-    recheck = Recheck(entry)
+    recheck = Recheck(entry, finder(connections, job.project_id))
     _look_at_all(connections, job, entry, recheck)
     if not known:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, connections.clock())

@@ -7,8 +7,26 @@ from datetime import datetime
 from farm.client.replies.base import Reply
 
 
+class AdapterFit(Reply):
+    """What one model takes of an adapter: so many of its layers; `reason`: why not all, empty where all are."""
+
+    model: str
+    family: str = ""
+    applied: int = 0
+    reason: str = ""
+
+
+class Adapter(Reply):
+    """What an adapter's header says, and the models that take any of it, those that take the most first."""
+
+    layers: int = 0
+    rank: int = 0
+    fits: tuple[AdapterFit, ...] = ()
+    families: tuple[str, ...] = ()
+
+
 class Input(Reply):
-    """An uploaded picture, as the farm stores it: upright, RGB, without metadata."""
+    """An uploaded picture, as the farm stores it (upright, RGB, without metadata), or an adapter."""
 
     id: str
     name: str = ""
@@ -19,4 +37,5 @@ class Input(Reply):
     height: int | None = None
     created_at: datetime | None = None
     used_at: datetime | None = None
+    adapter: Adapter | None = None
     url: str = ""
