@@ -196,6 +196,7 @@ def _render(
         attempt=row.attempt,
         failures=row.failures,
         parameters=row.parameters,
+        seed_text=str(row.parameters["seed"]),
         rendered_size=schemas.RenderedSize(width=row.width, height=row.height, frames=row.frames),
         reason=row.reason,
         created_at=iso(row.created_at),

@@ -49,6 +49,7 @@ class Render(Answer):
     attempt: int
     failures: int
     parameters: dict[str, Any]
+    seed_text: str = Field(description="The seed's digits, for readers whose numbers are not exact above 2^53")
     rendered_size: RenderedSize
     reason: str | None = Field(description="Why it failed, was cancelled or went back")
     created_at: str

@@ -56,7 +56,10 @@ def submit(
     ] = None,
     negative: Annotated[str | None, typer.Option("--negative", help="What the picture should not show.")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds to draw for each prompt.")] = None,
-    seed: Annotated[list[int] | None, typer.Option("--seed", min=0, help="A seed; give it again for more.")] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option("--seed", min=-1, help="A seed, or -1 for a drawn one; give it again for more."),
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,

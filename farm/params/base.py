@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from farm.catalog.step_cache import StepCache
 
-#: Seeds are exact in JSON numbers of every language, and torch takes them all.
-MAX_SEED = 2**53 - 1
+#: What torch takes, and ComfyUI draws: 64 bits. JSON numbers hold them; readers with doubles need them as text.
+MAX_SEED = 2**64 - 1
 #: The parameters that name an uploaded picture; a family has those that its parameters have.
 PICTURES = ("image", "control_image")
 

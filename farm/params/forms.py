@@ -7,11 +7,12 @@ from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
 from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
-from farm.params.base import MAX_SEED, PICTURES
+from farm.params.base import PICTURES
 from farm.params.choosing import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.sana import CONTROL_SCALES
+from farm.params.seeds import SEED_SCHEMA
 from farm.params.sprint import STRENGTHS
 from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
@@ -55,7 +56,6 @@ def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> di
 
 def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
     prompt = {"type": "string", "minLength": 1, "maxLength": entry.limits.prompt_chars}
-    seed = {"type": "integer", "minimum": 0, "maximum": MAX_SEED}
     steps, guidance = entry.limits.steps, entry.limits.guidance
     return {
         "model": {"const": entry.name},
@@ -64,10 +64,10 @@ def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
             "anyOf": [prompt, {"type": "array", "items": prompt, "minItems": 1}],
         },
         **_templates(),
-        "seed": {"title": "Seed", "anyOf": [seed, {"type": "null"}]},
+        "seed": {"title": "Seed", "description": "-1: draw one", "anyOf": [*SEED_SCHEMA["anyOf"], {"type": "null"}]},
         "seeds": {
             "title": "Seeds",
-            "anyOf": [{"type": "array", "items": seed, "minItems": 1}, {"type": "null"}],
+            "anyOf": [{"type": "array", "items": SEED_SCHEMA, "minItems": 1}, {"type": "null"}],
         },
         "seed_count": {
             "title": "Outputs per prompt",

@@ -11,13 +11,14 @@ from farm.catalog.schema import ModelEntry
 from farm.clock import system_clock
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, UnknownModel
 from farm.nearest import did_you_mean
-from farm.params.base import MAX_SEED, RenderParameters
+from farm.params.base import RenderParameters
 from farm.params.dividing import refuse_undivided
 from farm.params.door import Door
 from farm.params.families import Family, common_parameters, family_named
 from farm.params.outputs import output_parameters
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.renders import Renders
+from farm.params.seeds import NOISE_BITS, alike_in_noise, seed_number
 from farm.params.sizes import Shape, rendered_shape
 from farm.params.submission import CLASSES, JobRequest, pointer, read_request, shown
 from farm.params.sweeps import count_points, list_faults, points
@@ -247,19 +248,18 @@ def _seeds(door: Door, max_renders: int, draw_seed: Callable[[], int]) -> list[i
         door.refuse(given[1], f"give one of seed, seeds and seed_count; seen {' and '.join(given)}")
         return []
     if request.seeds is not None:
-        before = len(door.faults)
         if not request.seeds:
             door.refuse("seeds", "must hold at least one seed; seen an empty list")
         if len(request.seeds) > max_renders:
             door.refuse("seeds", f"a job has at most {max_renders:,} renders; seen {len(request.seeds):,} seeds")
             return []
-        for index, seed in enumerate(request.seeds):
-            if not 0 <= seed <= MAX_SEED:
-                text = f"must be between 0 and {MAX_SEED} (2^53 - 1); seen {shown(seed)}"
-                door.faults.append(Fault(pointer("seeds", index), text))
-        return request.seeds if len(door.faults) == before else []
+        seeds = [seed_number(seed, draw_seed) for seed in request.seeds]
+        if same := alike_in_noise(seeds):
+            text = f"{same[0]} and {same[1]} draw the same noise: torch takes the lower {NOISE_BITS} bits of a seed"
+            door.tell("seeds", text)
+        return seeds
     if request.seed is not None:
-        return [request.seed]
+        return [seed_number(request.seed, draw_seed)]
     count = request.seed_count or 1
     if count > max_renders:
         door.refuse("seed_count", f"a job has at most {max_renders:,} renders; seen {shown(count)}")

@@ -9,7 +9,8 @@ from farm.byte_order_marks import without_marks
 from farm.csv_records import CsvDialect
 from farm.errors import Fault, InvalidRequest, in_words
 from farm.nearest import did_you_mean
-from farm.params.base import MAX_SEED, PICTURES, Speed
+from farm.params.base import PICTURES, Speed
+from farm.params.seeds import Seed
 
 #: The classes of a farm whose settings name no others.
 CLASSES = ("urgent", "normal", "bulk")
@@ -71,8 +72,10 @@ class JobRequest(BaseModel):
         None, description="what fills __name__ in a prompt: one, drawn from the render's seed"
     )
     negative_prompt: str | list[str] | None = Field(None, description="what to keep out; Sana and Wan")
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="one seed for every prompt")
-    seeds: list[int] | None = Field(None, description="each prompt is rendered with each of these")
+    seed: Seed | None = Field(
+        None, description="one seed for every prompt, a number or its digits as a text; -1: the farm draws one"
+    )
+    seeds: list[Seed] | None = Field(None, description="each prompt is rendered with each of these")
     seed_count: int | None = Field(None, ge=1, description="draw so many seeds; the answer says which")
     width: int | list[int] | None = Field(None, description="pixels")
     height: int | list[int] | None = Field(None, description="pixels")

@@ -86,7 +86,7 @@ def with_defaults(defaults: Mapping[str, Any], row: Mapping[str, Any]) -> dict[s
 def from_text(name: str, text: str) -> Any:
     """The value of a field that came as text: a cell, or a query parameter. What is no value stays text."""
     kinds = _kinds().get(name, frozenset({"string"}))
-    if "string" in kinds and "number" not in kinds:
+    if "string" in kinds and not kinds & {"number", "integer"}:
         return text
     lowered = text.strip().lower()
     if lowered in ("true", "false"):

@@ -93,7 +93,7 @@ def legal(name: str) -> st.SearchStrategy[dict[str, Any]]:
     optional: dict[str, st.SearchStrategy[Any]] = {
         "guidance_scale": st.floats(*entry.limits.guidance),
         "sampler": st.sampled_from(entry.samplers),
-        "seed": st.integers(0, 2**53 - 1),
+        "seed": st.integers(0, 2**64 - 1),
     }
     if name != "sprint":
         optional |= {"negative_prompt": texts, "flow_shift": st.floats(*entry.limits.flow_shift)}
