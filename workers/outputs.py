@@ -14,8 +14,10 @@ from PIL import Image
 
 from farm.params.outputs import default_format
 from workers.clips import CLIPS
+from workers.mp4 import even_sides
 from workers.recipes import Recipe
 from workers.stills import STILLS, encode_webp
+from workers.frame_times import shown_frames
 
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
 Pixels = NDArray[np.uint8]
@@ -62,6 +64,7 @@ def encode_output(pixels: Pixels, parameters: Mapping[str, Any], recipe: Recipe)
     form = parameters.get("output_format") or ("mp4" if pixels.ndim == 4 else default_format(1))
     quality = parameters.get("output_quality")
     if form in CLIPS and (pixels.ndim == 4 and (len(frames) > 1 or form not in STILLS)):
+        frames = even_sides(frames) if form == "mp4" else frames
         data, kind = (
             CLIPS[form](frames, parameters.get("fps") or 16, recipe, quality),
             "video" if form == "mp4" else "image",
@@ -83,10 +86,12 @@ def encode_thumbnail(pixels: Pixels, *, fps: int | None) -> EncodedFile:
     """A small WebP; animated when the render is a clip."""
     frames, rate = frames_of(pixels), fps or 16
     stride = max(1, -(-len(frames) // THUMBNAIL_FRAMES))
-    images = [Image.fromarray(frame) for frame in frames[::stride]]
+    shown = shown_frames(len(frames), rate, stride=stride)
+    images = [Image.fromarray(frames[frame]) for frame, _ in shown]
     for image in images:
         image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
-    animation = {"save_all": True, "append_images": images[1:], "duration": round(1000 * stride / rate), "loop": 0}
+    durations = [milliseconds for _, milliseconds in shown]
+    animation = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
     buffer = io.BytesIO()
     images[0].save(buffer, "WEBP", quality=80, method=4, **(animation if len(images) > 1 else {}))
     first = images[0]

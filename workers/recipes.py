@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from PIL import Image
+from PIL import TiffTags
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import farm
 
 #: What one segment of a JPEG may hold, its header taken off.
 JPEG_EXIF_BYTES = 65_527
 JPEG_XMP_BYTES = 65_504
-_EXIF_IFD, _USER_COMMENT, _SOFTWARE = 0x8769, 0x9286, 0x0131  # tags of EXIF 2.3
+_SOFTWARE, _EXIF_IFD, _EXIF_VERSION, _USER_COMMENT = 0x0131, 0x8769, 0x9000, 0x9286  # tags of EXIF 2.3
+_TIFF_HEADER = b"MM\0*\0\0\0\x08"  # big-endian; the first directory follows at once
 _NAMESPACE = "urn:latent-farm:recipe:1"
 
 
@@ -42,11 +44,16 @@ class Recipe:
 
     def exif(self) -> bytes:
         """EXIF with the text as UserComment in UTF-16, in the order of bytes that readers of A1111's files take."""
-        exif = Image.Exif()
-        exif.endian = ">"
-        exif[_SOFTWARE] = f"latent-farm {farm.__version__}"
-        exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + self.text.encode("utf-16-be")
-        return exif.tobytes()
+        details = ImageFileDirectory_v2(_TIFF_HEADER, group=_EXIF_IFD)
+        # By itself Pillow takes bytes for the type BYTE, which readers that know EXIF refuse.
+        details.tagtype = {_EXIF_VERSION: TiffTags.UNDEFINED, _USER_COMMENT: TiffTags.UNDEFINED}
+        details[_EXIF_VERSION] = b"0230"
+        details[_USER_COMMENT] = b"UNICODE\0" + self.text.encode("utf-16-be")
+        main = ImageFileDirectory_v2(_TIFF_HEADER)
+        main[_SOFTWARE] = f"latent-farm {farm.__version__}"
+        main[_EXIF_IFD] = 0  # where the details begin, known once this directory has its length
+        main[_EXIF_IFD] = behind = len(_TIFF_HEADER) + len(main.tobytes(len(_TIFF_HEADER)))
+        return b"Exif\0\0" + _TIFF_HEADER + main.tobytes(len(_TIFF_HEADER)) + details.tobytes(behind)
 
     def xmp(self) -> bytes:
         """An XMP packet: the text as dc:description, the JSON as recipe in a namespace of ours."""

@@ -12,6 +12,8 @@ from farm.params.submission import shown
 
 #: Smallest and largest `output_quality`.
 QUALITY = (1, 100)
+#: A GIF counts in hundredths of a second, and browsers show a frame of one hundredth for ten.
+GIF_FPS = 50
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def default_format(frames: int) -> str:
     return "mp4" if frames > 1 else "png"
 
 
-def output_parameters(door: Door, frames: int) -> dict[str, Any]:
+def output_parameters(door: Door, frames: int, fps: int | None) -> dict[str, Any]:
     """`output_format`, `output_quality`, `keep_latents` and plugins of renders with that many frames."""
     request = door.request
     name = request.output_format if isinstance(request.output_format, str) else default_format(frames)
@@ -60,6 +62,8 @@ def output_parameters(door: Door, frames: int) -> dict[str, Any]:
             quality = None
     elif found is not None:
         quality = found.quality
+    if name == "gif" and frames > 1 and fps is not None and fps > GIF_FPS:
+        door.tell("fps", f"a gif shows at most {GIF_FPS} frames a second: of {fps} some are left out, to hold the time")
     found_by_name = plugin_parameters(door)
     return found_by_name | {
         "output_format": name,

@@ -58,7 +58,7 @@ class Recheck:
         door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
         values = self._family.check(door)
         values |= common_parameters(door, self._family, values)
-        values |= output_parameters(door, values.get("num_frames", 1)) | choice_of(rest)
+        values |= output_parameters(door, values.get("num_frames", 1), values.get("fps")) | choice_of(rest)
         refuse_undivided(door, values)
         if door.faults:
             return door.faults

@@ -106,7 +106,7 @@ def _values(door: Door, family: Family, find_input: FindInput) -> list[dict[str,
         at = Door(point.request, door.entry, point.places, find_input)
         parameters = family.check(at)
         refuse_undivided(at, parameters)
-        parameters |= output_parameters(at, parameters.get("num_frames", 1))
+        parameters |= output_parameters(at, parameters.get("num_frames", 1), parameters.get("fps"))
         parameters |= common_parameters(at, family, parameters)
         parameters["max_sequence_length"] = door.entry.max_sequence_length
         parameters["deterministic"] = bool(point.request.deterministic)
