@@ -1,7 +1,7 @@
 """Pictures that people send: decoded and looked at, so that what is stored is a picture and nothing else.
 
-What comes out is upright RGB without metadata: the orientation that a camera noted is applied, transparency lies on
-white, and where the picture was taken stays with whoever took it.
+What comes out is upright sRGB without metadata: the orientation that a camera noted and the picture's colour profile are
+applied, transparency lies on white, and where the picture was taken stays with whoever took it.
 """
 
 import io
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from farm.colour_profiles import to_srgb
 from farm.errors import Fault, InvalidRequest, TooLarge
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+#: JPEG reads MPO too: a photograph with further pictures behind it (a preview, brightness for HDR).
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 CONTENT_TYPE = "image/png"
 _WHITE = (255, 255, 255)
 
@@ -31,7 +33,7 @@ def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPic
 
     Raises:
         TooLarge: more than `most_bytes`.
-        InvalidRequest: no PNG, JPEG or WebP, broken, animated, or more than `most_pixels`.
+        InvalidRequest: no PNG, JPEG, WebP or AVIF, broken, animated, or more than `most_pixels`.
     """
     if len(data) > most_bytes:
         raise TooLarge(f"the picture has {len(data):,} bytes and this farm accepts {most_bytes:,}; send a smaller one")
@@ -46,10 +48,12 @@ def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPic
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise _refused(
-            "is no picture that is taken here; send PNG, JPEG or WebP (a LoRA: its .safetensors file)"
+            "is no picture that is taken here; send PNG, JPEG, WebP or AVIF (a LoRA: its .safetensors file)"
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise for broken files
+    # What Pillow raises for broken files; its reader of AVIF nothing but RuntimeError.
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
         raise _refused("is broken; save it again and send that") from error
+    upright.info.clear()  # or Pillow would store the profile that was applied
     buffer = io.BytesIO()
     upright.save(buffer, "PNG", compress_level=4)
     return CleanPicture(buffer.getvalue(), upright.width, upright.height)
@@ -60,18 +64,19 @@ def _check(picture: Image.Image, most_pixels: int) -> None:
     if picture.width * picture.height > most_pixels:
         seen = f"{picture.width}x{picture.height}"
         raise _refused(f"has {seen} pixels and this farm takes {most_pixels:,} in all; send a smaller one")
-    if getattr(picture, "n_frames", 1) > 1:
+    if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
         raise _refused("is animated; send one frame of it")
 
 
 def _flat(picture: Image.Image) -> Image.Image:
+    profile = picture.info.get("icc_profile")
     if picture.mode.startswith("I;16") or picture.mode == "I":  # 16 bits a pixel: Pillow would cut them off at 255
         picture = picture.convert("I").point([value / 257 for value in range(65536)], "L")
+    colours = to_srgb(picture, profile)
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layers = picture.convert("RGBA")
+        return colours
     flat = Image.new("RGB", picture.size, _WHITE)
-    flat.paste(layers, mask=layers.getchannel("A"))
+    flat.paste(colours, mask=picture.convert("RGBA").getchannel("A"))
     return flat
 
 

@@ -36,7 +36,7 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/inputs", tags=[INPUTS], responses={201: Input, 200: Input}, openapi_extensions=_BODY)
     def post_inputs(query: InputQuery) -> Response:
-        """Upload a picture or an adapter; the body is the file: PNG, JPEG, WebP, or a LoRA as .safetensors.
+        """Upload a picture or an adapter; the body is the file: PNG, JPEG, WebP, AVIF, or a LoRA as .safetensors.
 
         Then name its id as `image` of a job, or in its `loras`. Pictures are stored upright, as RGB, without metadata;
         adapters as they are. Answers 201, or 200 when the project has it already.

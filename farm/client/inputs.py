@@ -16,7 +16,7 @@ class Inputs:
     _transport: Transport
 
     def add_input(self, picture: str | Path | bytes, *, name: str | None = None) -> Input:
-        """Upload a picture (PNG, JPEG or WebP) or an adapter (.safetensors); a path, or the bytes.
+        """Upload a picture (PNG, JPEG, WebP or AVIF) or an adapter (.safetensors); a path, or the bytes.
 
         Give its `id` as `image` of a job, or as the name of one of its `loras`. The same file is stored once, however
         often it is sent. Raises OSError when the file cannot be read.

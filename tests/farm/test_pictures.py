@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from farm.errors import InvalidRequest, TooLarge
 from farm.pictures import CleanPicture, clean_picture
@@ -25,10 +25,58 @@ def opened(picture: CleanPicture) -> Image.Image:
     return Image.open(io.BytesIO(picture.data))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
 def test_a_picture_is_stored_as_rgb_in_its_size(kind: str) -> None:
     found = clean(saved(Image.new("RGB", (40, 30), (255, 0, 0)), kind))
     assert (found.width, found.height, opened(found).mode, opened(found).format) == (40, 30, "RGB", "PNG")
+
+
+def test_of_a_photograph_with_pictures_behind_it_the_first_is_taken() -> None:
+    first, second = Image.new("RGB", (40, 30), (255, 0, 0)), Image.new("RGB", (20, 15), (0, 0, 255))
+    data = saved(first, "MPO", save_all=True, append_images=[second], quality=95)
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    found = clean(data)
+    assert (found.width, found.height) == (40, 30)
+    assert opened(found).getpixel((5, 5)) == pytest.approx((255, 0, 0), abs=2)
+
+
+def swapped_profile() -> bytes:
+    """A profile in which red and green have changed places: sRGB's with two names in its table exchanged."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"....", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"....", b"gXYZ", 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_a_colour_profile_is_applied_and_dropped(kind: str) -> None:
+    red = Image.new("RGB", (16, 16), (255, 0, 0))
+    found = clean(saved(red, kind, icc_profile=swapped_profile(), quality=95))
+    assert opened(found).getpixel((5, 5)) == pytest.approx((0, 255, 0), abs=3)
+    assert "icc_profile" not in opened(found).info
+
+
+def test_a_profile_is_applied_below_transparency_and_to_palettes() -> None:
+    half = Image.new("RGBA", (16, 16), (255, 0, 0, 128))
+    assert opened(clean(saved(half, "PNG", icc_profile=swapped_profile()))).getpixel((5, 5)) == (127, 255, 127)
+    few = Image.new("RGB", (16, 16), (255, 0, 0)).quantize(4)
+    assert opened(clean(saved(few, "PNG", icc_profile=swapped_profile()))).getpixel((5, 5)) == (0, 255, 0)
+
+
+def test_the_profile_of_srgb_itself_changes_nothing() -> None:
+    picture = Image.effect_noise((64, 64), 50).convert("RGB")
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert clean(saved(picture, "PNG", icc_profile=srgb)) == clean(saved(picture, "PNG"))
+
+
+@pytest.mark.parametrize("profile", [b"no profile", swapped_profile()[:300], bytes(600)])
+def test_a_broken_profile_counts_as_none(profile: bytes) -> None:
+    red = Image.new("RGB", (16, 16), (255, 0, 0))
+    assert clean(saved(red, "PNG", icc_profile=profile)) == clean(saved(red, "PNG"))
+
+
+def test_a_profile_of_another_kind_of_picture_counts_as_none() -> None:
+    plain, ink = Image.new("RGB", (16, 16), (255, 0, 0)), Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    assert clean(saved(ink, "JPEG", icc_profile=swapped_profile())) == clean(saved(ink, "JPEG"))
+    assert opened(clean(saved(ink, "JPEG"))).getpixel((5, 5)) == pytest.approx(plain.getpixel((5, 5)), abs=3)
 
 
 def test_a_photograph_stands_upright_and_says_nothing_of_where_it_was_taken() -> None:
@@ -73,6 +121,8 @@ WHOLE = saved(Image.effect_noise((64, 64), 50), "PNG")
         (saved(Image.new("RGB", (8, 8)), "TIFF"), "no picture"),
         (WHOLE[: len(WHOLE) // 2], "broken"),
         (saved(FRAMES[0], "WEBP", save_all=True, append_images=FRAMES[1:]), "animated"),
+        (saved(FRAMES[0], "PNG", save_all=True, append_images=FRAMES[1:]), "animated"),
+        (saved(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:]), "animated"),
         (saved(Image.new("1", (2000, 2000)), "PNG"), "2000x2000"),
     ],
 )
@@ -87,7 +137,7 @@ def test_a_picture_that_is_too_large_is_not_looked_at() -> None:
 
 
 def test_whatever_is_cut_off_or_changed_is_a_picture_or_refused() -> None:
-    for kind in ("PNG", "JPEG", "WEBP"):
+    for kind in ("PNG", "JPEG", "MPO", "WEBP", "AVIF"):
         data = saved(Image.effect_noise((32, 32), 50).convert("RGB"), kind)
         for place in range(0, len(data), 7):
             for broken in (data[:place], data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]):
