@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
+from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,
     FarmError,
@@ -163,7 +164,8 @@ def _answer_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _answer_busy(error: Exception) -> ResponseReturnValue:
-    log.warning("database busy or unreachable", path=request.path, error=type(error).__name__)
+    reason = trouble(error) if isinstance(error, OperationalError) else type(error).__name__
+    log.warning("database busy or unreachable", path=request.path, reason=reason)
     return answer(DatabaseBusy())
 
 

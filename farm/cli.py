@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points, version
 from types import ModuleType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -73,18 +73,30 @@ def _farm(
 
 
 def main() -> None:
-    """Run the command; an error of the farm or about a file becomes words on stderr and exit code 2, no traceback."""
+    """Run the command; what is no fault of the farm itself becomes words on stderr and exit code 2, no traceback."""
     try:
         build_app()()
-    except FarmError as error:
-        _refuse(str(error))
-    except OSError as error:
-        _refuse(file_error(error))
+    except Exception as error:
+        words = _in_words(error)
+        if words is None:
+            raise
+        Console(stderr=True, highlight=False, soft_wrap=True).print(words, style="red", markup=False)
+        sys.exit(FAULT_EXIT_CODE)
 
 
-def _refuse(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
-    sys.exit(FAULT_EXIT_CODE)
+def _in_words(error: Exception) -> str | None:
+    """What to tell of an error that is no fault of the farm; None for one that is."""
+    if isinstance(error, FarmError):
+        return str(error)
+    if isinstance(error, OSError):
+        return file_error(error)
+    if "sqlalchemy" not in sys.modules:  # not needed by most verbs, and slow to import
+        return None
+    from sqlalchemy.exc import OperationalError
+
+    from farm.database import trouble
+
+    return f"The database cannot be used: {trouble(error)}" if isinstance(error, OperationalError) else None
 
 
 if __name__ == "__main__":

@@ -20,13 +20,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farm.errors import FarmError
 from farm.settings import Settings
+from farm.trust import distrusted
 
 #: How long a SQLite write waits for the lock before it fails with "database is locked", in seconds.
 BUSY_SECONDS = 30.0
+CA_SETTING = "FARM_DATABASE_CA_FILE"
 _WRITES = "farm_writes"
 #: Alembic keeps what it is doing in globals of the process.
 _UPGRADING = threading.Lock()
@@ -102,6 +105,17 @@ def check_revision(engine: Engine) -> None:
             f"The database is at revision {current}, this farm needs {newest}. Run 'farm db upgrade'; if the "
             "database is newer than this farm, install the newest farm first."
         )
+
+
+def trouble(error: SQLAlchemyError) -> str:
+    """Why the database could not be used, for operators: a distrusted certificate, or the driver's own first line.
+
+    SQLAlchemy's own message would bring the statement and its values.
+    """
+    cause = getattr(error, "orig", None)
+    if cause is None:
+        return type(error).__name__
+    return distrusted(cause, CA_SETTING) or str(cause).strip().partition("\n")[0]
 
 
 def _alembic_config() -> Config:

@@ -14,6 +14,7 @@ import structlog
 from celery import Celery, signals
 from celery.concurrency.thread import TaskPool
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.worker import state
 from celery.worker.consumer import Consumer
 from kombu.asynchronous import get_event_loop
 
@@ -87,6 +88,16 @@ def _patient(told_to_end: threading.Event) -> type[Consumer]:
                 self._said = ""
             super().on_ready()
 
+        def ensure_connected(self, conn: Any) -> Any:
+            connected = conn.ensure_connection(
+                lambda error, seconds: self._say(error),
+                interval_start=PAUSE_SECONDS,
+                interval_step=0,
+                callback=state.maybe_shutdown,
+            )
+            self.first_connection_attempt = False
+            return connected
+
         def on_connection_error_before_connected(self, exc: Exception) -> None:
             self._say_and_rest(exc)
 
@@ -98,11 +109,14 @@ def _patient(told_to_end: threading.Event) -> type[Consumer]:
             self._say_and_rest(exc)
 
         def _say_and_rest(self, error: Exception) -> None:
+            self._say(error)
+            told_to_end.wait(PAUSE_SECONDS)
+
+        def _say(self, error: Exception) -> None:
             why = reason(error)
             if why != self._said:
                 log.warning("rings cannot be heard; work is found by looking into SQL", reason=why)
                 self._said = why
-            told_to_end.wait(PAUSE_SECONDS)
 
     return Patient
 

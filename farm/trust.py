@@ -1,7 +1,11 @@
 """Certificates of servers: whose are trusted, and the words for one that is not."""
 
+import re
 import ssl
 from collections.abc import Iterator
+
+#: libpq has only text. The second is that of an authority with the right name and another key.
+_OF_LIBPQ = re.compile("certificate verify failed|signature failure|server certificate for .* does not match host name")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -20,9 +24,8 @@ def distrusted(error: BaseException, setting: str) -> str | None:
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"certificate not trusted ({cause.verify_message.rstrip('.')}){_what_to_do(setting)}"
-        # libpq and urllib3's wrappers only have text.
-        if "certificate verify failed" in str(cause):
-            return f"certificate not trusted{_what_to_do(setting)}"
+    if _OF_LIBPQ.search(str(error)):
+        return f"certificate not trusted{_what_to_do(setting)}"
     return None
 
 

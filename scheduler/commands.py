@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from farm.connections import Connections
-from farm.database import check_revision
+from farm.database import check_revision, trouble
 from farm.logs import configure_logging
 from scheduler import project_commands
 from scheduler.lanes import sync_catalog
@@ -48,9 +48,9 @@ def _prepare(connections: Connections, stop: threading.Event) -> None:
             check_revision(connections.engine)
             sync_catalog(connections.engine, connections.catalog, connections.clock())
             return
-        except OperationalError:
+        except OperationalError as error:
             if not told:
-                log.warning("database cannot be reached; waiting for it")
+                log.warning("database cannot be used; waiting for it", reason=trouble(error))
             told = True
             stop.wait(connections.settings.supervise_seconds)
 

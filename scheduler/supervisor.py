@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from farm.connections import Connections
+from farm.database import trouble
 from farm.ids import new_id
 from scheduler import (
     choosing,
@@ -110,7 +111,7 @@ class Supervisor:
                 changes = duty.one_pass(self._connections, self._connections.clock())
             except OperationalError as error:
                 # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
-                log.warning("duty put off", duty=_name(duty), reason=_reason(error))
+                log.warning("duty put off", duty=_name(duty), reason=trouble(error))
             except Exception:
                 # Whatever a duty raises, the others go on, and so does this one in the next round.
                 log.exception("duty failed", duty=_name(duty))
@@ -147,7 +148,7 @@ class Supervisor:
         self.acts = False
         if not self._away:
             self._away = True
-            log.warning("database lost; trying again every round", reason=_reason(error))
+            log.warning("database lost; trying again every round", reason=trouble(error))
 
     def _release(self) -> None:
         try:
@@ -158,9 +159,3 @@ class Supervisor:
 
 def _name(duty: Duty) -> str:
     return duty.__name__.rpartition(".")[2]
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """The first line of the driver's own message; SQLAlchemy's would bring the statement and its values."""
-    message = str(getattr(error, "orig", None) or type(error).__name__)
-    return message.partition("\n")[0]

@@ -39,9 +39,10 @@ class PostgresServer:
     """A running server on a socket in a folder of its own; user farm, no password: for tests only."""
 
     socket_dir: Path
+    port: int = 5432  # part of the socket's name
 
     def url(self, database: str) -> str:
-        return f"postgresql://farm@/{database}?host={self.socket_dir}"
+        return f"postgresql://farm@/{database}?host={self.socket_dir}&port={self.port}"
 
     def execute(self, statement: str) -> None:
         """Run one statement outside a transaction, in the maintenance database."""
@@ -101,7 +102,7 @@ def running_postgres(*options: str) -> Iterator[PostgresServer]:
                 **run_as,
             )
         try:
-            server = PostgresServer(socket_dir=data)
+            server = PostgresServer(data)
             _wait_until_ready(server, process, log)
             yield server
         finally:

@@ -1,4 +1,4 @@
-"""pgbouncer in transaction mode before the tests' PostgreSQL: Debian's, and a newer one that `.ci/pgbouncer` fetches."""
+"""pgbouncer in transaction mode before the tests' PostgreSQL: Debian's, and a newer one from `.ci/pgbouncer`."""
 
 import os
 import pwd
@@ -43,19 +43,12 @@ def pgbouncer(which: str, server: PostgresServer) -> Iterator[PostgresServer]:
             [*program, home / "pgbouncer.ini"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as
         )
         try:
-            pooled = Pooled(home)
+            pooled = PostgresServer(home, PORT)
             _wait_until_ready(pooled, process, home / "log")
             yield pooled
         finally:
             process.kill()
             process.wait(30)
-
-
-class Pooled(PostgresServer):
-    """The server behind the pooler."""
-
-    def url(self, database: str) -> str:
-        return f"{super().url(database)}&port={PORT}"
 
 
 def _program(which: str, home: Path) -> list[str | Path]:

@@ -20,25 +20,33 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @contextmanager
-def tls_in_front(behind: str | Path, certificates: Certificates) -> Iterator[int]:
-    """The port of a proxy that ends TLS before `behind`: a URL, or the path of a socket."""
+def tls_in_front(
+    behind: str | Path, certificates: Certificates, host: str = "127.0.0.1", *, asked: bool = False
+) -> Iterator[int]:
+    """The port of a proxy that ends TLS before `behind`: a URL, or the path of a socket.
+
+    `asked`: clients ask for TLS first, in plain words, as those of PostgreSQL do.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.certificate, certificates.key)
-    listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, context, behind), daemon=True).start()
+    listener = socket.create_server((host, 0))
+    threading.Thread(target=_accept, args=(listener, context, behind, asked), daemon=True).start()
     yield int(listener.getsockname()[1])
     listener.close()
 
 
-def _accept(listener: socket.socket, context: ssl.SSLContext, behind: str | Path) -> None:
+def _accept(listener: socket.socket, context: ssl.SSLContext, behind: str | Path, asked: bool) -> None:
     with suppress(OSError):
         while True:
             plain, _ = listener.accept()
-            threading.Thread(target=_serve, args=(plain, context, behind), daemon=True).start()
+            threading.Thread(target=_serve, args=(plain, context, behind, asked), daemon=True).start()
 
 
-def _serve(plain: socket.socket, context: ssl.SSLContext, behind: str | Path) -> None:
+def _serve(plain: socket.socket, context: ssl.SSLContext, behind: str | Path, asked: bool) -> None:
     """One connection: a thread each way, until either side has ended."""
+    if asked:
+        plain.recv(8)  # SSLRequest
+        plain.sendall(b"S")
     with suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as outside, _reach(behind) as inside:
         back = threading.Thread(target=_copy, args=(inside, outside), daemon=True)
         back.start()

@@ -1,9 +1,10 @@
-"""A process that serves the rings of the pool 'test': `python ring_worker.py REDIS_URL`. It says what happens.
+"""A process that serves the rings of the pool 'test' and says so: `python ring_worker.py REDIS_URL [CA_FILE]`.
 
 A ring lasts until a line comes on stdin. The log goes to stderr.
 """
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 from pydantic import SecretStr
@@ -25,7 +26,8 @@ def on_ring() -> None:
 
 if __name__ == "__main__":
     configure_logging(Settings(log_level="INFO"))
-    settings = SimpleNamespace(redis_url=SecretStr(sys.argv[1]), redis_ca_file=None)
+    ca_file = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    settings = SimpleNamespace(redis_url=SecretStr(sys.argv[1]), redis_ca_file=ca_file)
     say("starting")
     serve_rings(settings, pool="test", worker_name="test", on_ring=on_ring, on_drain=lambda: say("drain"))
     say("ended")
