@@ -1,6 +1,5 @@
 """Whether this worker can store what it has rendered: tries until the storage answers, and knows since when not."""
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ log = structlog.get_logger(__name__)
 
 _PATIENCE = 300.0  # seconds to wait for a storage that is away, before the render goes back
 _PAUSE = 10.0  # the longest between two tries, in seconds
+_SILENT = 30.0  # a storage that has not answered for so many seconds is told of, though it may yet
 #: What is written to see whether the storage is back: it takes the same right as an output. No bytes.
 PROBE = "farm/probe"
 
@@ -28,17 +28,20 @@ class Trouble:
 
 
 class Storing:
-    """Stores files, and knows whether the last one could be stored. Safe to use from every thread."""
+    """Stores files one after the other, in one thread; every thread may ask whether the last one could be stored."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._lock = threading.Lock()
         self._trouble: Trouble | None = None
+        self._asked: tuple[float, float] | None = None  # by the steady clock and the farm's, while it is asked
 
     @property
     def trouble(self) -> Trouble | None:
         """Since when nothing can be stored, and why; None while all is well, as far as anybody has tried."""
-        return self._trouble
+        trouble, asked = self._trouble, self._asked
+        if trouble is None and asked is not None and self._connections.steady() - asked[0] > _SILENT:
+            return Trouble(asked[1], "does not answer")
+        return trouble
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
         """Store a file, trying for five minutes while the storage is away or refuses. Raises StorageDown after that."""
@@ -58,21 +61,24 @@ class Storing:
             return  # it is noted
 
     def _put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
+        connections = self._connections
+        self._asked = (connections.steady(), connections.clock())
         try:
-            stored = self._connections.storage.put(key, data, content_type)
+            stored = connections.storage.put(key, data, content_type)
         except StorageDown as error:
             self._note(_reason(error))
             raise
+        finally:
+            self._asked = None
         self._note(None)
         return stored
 
     def _note(self, reason: str | None) -> None:
-        with self._lock:
-            before = self._trouble
-            if reason is None:
-                self._trouble = None
-            else:
-                self._trouble = Trouble(before.since if before else self._connections.clock(), reason)
+        before = self._trouble
+        if reason is None:
+            self._trouble = None
+        else:
+            self._trouble = Trouble(before.since if before else self._connections.clock(), reason)
         if before is None and reason is not None:
             log.warning("nothing can be stored; trying again", reason=reason)
         elif before is not None and reason is None:

@@ -1,7 +1,9 @@
 """A worker knows since when it can store nothing, and why, in the storage's own words."""
 
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from farm.storage import Storage
 from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
 from tests.servers import S3
 from tests.workers.test_feeder import connections
-from workers.storing import PROBE, Storing
+from workers.storing import PROBE, Storing, Trouble
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -77,6 +79,30 @@ def test_a_storage_that_is_away_is_told_since_when_it_is_not_since_the_last_try(
     assert storing.trouble is not None
     assert storing.trouble.since == START
     assert storing.trouble.reason == "cannot be reached: EndpointConnectionError"
+
+
+def test_a_storage_that_hangs_is_told_before_anybody_has_given_up(
+    connections: Connections, s3: S3, clock: TestClock
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        hung = replace(s3, s3_endpoint_url=f"http://127.0.0.1:{mute.getsockname()[1]}")
+        storing = storing_at(connections, hung)
+        asking = threading.Thread(target=lambda: suppressed(storing))
+        asking.start()
+        line, _ = mute.accept()  # it has been asked, and says nothing
+        assert storing.trouble is None
+
+        clock.forward(31)
+
+        assert storing.trouble == Trouble(START, "does not answer")
+    line.close()
+    asking.join()
+    assert storing.trouble is not None
+
+
+def suppressed(storing: Storing) -> None:
+    with suppress(StorageDown):
+        storing.put("projects/a.txt", b"hello", "text/plain")
 
 
 def test_that_it_is_back_is_seen_with_nothing_to_store(connections: Connections, s3: S3, away: S3) -> None:

@@ -1,17 +1,28 @@
 """What a worker makes of what its engine says; no process is started."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import stamina
+from pydantic import SecretStr
 
 from farm.accounts import create_project
+from farm.clock import system_clock
 from farm.connections import Connections
+from farm.database import read
+from farm.errors import StorageDown
 from farm.lifecycle import Phase
 from farm.settings import Settings
+from farm.storage import Storage
 from scheduler import leases
+from scheduler.prospects import job_prospect
+from scheduler.reasons import job_reason
+from scheduler.roster import sign_on
 from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
+from tests.servers import S3
 from tests.workers.test_feeder import connections
 from workers.protocol import ParkedRenders, RenderStep, ResumedRenders, Stepped
 from workers.worker import Worker
@@ -70,3 +81,22 @@ def test_when_the_engine_dies_only_who_was_in_a_pass_is_blamed(
     assert [row["failures"] for row in rows] == [1, 0, 0]
     assert {row["status"] for row in rows} == {"pending"}
     assert sorted(row["outcome"] for row in attempt_rows(connections, job)) == ["failed", "returned", "returned"]
+
+
+def test_what_a_worker_cannot_store_is_told_with_its_beat_and_by_why(
+    connections: Connections, worker: Worker, job: str, s3: S3
+) -> None:
+    connections.storage = Storage(replace(s3, s3_secret_access_key=SecretStr("another-secret")), clock=system_clock)
+    sign_on(connections.engine, worker_id=worker.id, pool=POOL, model="m", host="h", pid=1, now=connections.clock())
+    with stamina.set_testing(True, attempts=1), pytest.raises(StorageDown):
+        worker._storing.put("projects/a.png", b"", "image/png")
+
+    worker._heartbeat._beat()
+
+    with read(connections.engine) as connection:
+        found = job_prospect(connection, connections, job, connections.clock())
+    assert found is not None
+    assert found.forecast is None
+    told = job_reason(found, connections.settings.class_shares, connections.clock())
+    assert told.kind == "storage"
+    assert "the object storage refuses to store files: SignatureDoesNotMatch" in told.sentence
