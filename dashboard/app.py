@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
-from dashboard import api, auth, headers, limits, problems, web
+from dashboard import api, auth, headers, limits, problems, throttling, web
 from dashboard.context import CONNECTIONS
 from dashboard.events import PUMP, Pump
 from dashboard.schemas import Problem
@@ -61,6 +61,7 @@ def create_app(connections: Connections | None = None) -> OpenAPI:
     app.extensions[PUMP] = Pump(connections)
     headers.register(app, connections)  # first: a wrong host learns nothing
     limits.register(app, connections.settings)
+    throttling.register(app, connections.settings)
     auth.register(app, connections.settings)
     problems.register(app)
     app.register_api(api.make_blueprint())

@@ -5,6 +5,7 @@ somebody opens it here on purpose. A session also has to show the page's CSRF to
 """
 
 import secrets
+from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.context import farm, now
 from dashboard.problems import FormExpired
-from dashboard.reads.people import find_project, find_user
+from dashboard.reads.people import find_project
 from farm import accounts
 from farm.accounts import Principal
 from farm.database import read
@@ -42,7 +43,6 @@ PUBLIC = frozenset(
         "sign_in.by_link",
     }
 )
-SESSION_DAYS = 14
 
 csrf = CSRFProtect()
 
@@ -50,13 +50,14 @@ csrf = CSRFProtect()
 class Visitor(UserMixin):  # type: ignore[misc]  # flask-login ships no types
     """A signed-in person, as flask-login knows it."""
 
-    def __init__(self, principal: Principal, name: str) -> None:
+    def __init__(self, principal: Principal, name: str, secret: str) -> None:
+        self._secret = secret
         self.principal = principal
         self.name = name
 
     def get_id(self) -> str:
-        """What the session cookie holds."""
-        return str(self.principal.user_id)
+        """What the session cookie holds: the secret of the session, which ends on the server."""
+        return self._secret
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -70,7 +71,7 @@ def register(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=bool(settings.public_url and settings.public_url.startswith("https:")),
-        PERMANENT_SESSION_LIFETIME=SESSION_DAYS * 86_400,
+        PERMANENT_SESSION_LIFETIME=accounts.SESSION_SECONDS,
         WTF_CSRF_CHECK_DEFAULT=False,  # _guard decides: keys need no token
         WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
     )
@@ -99,6 +100,15 @@ def is_signed_in() -> bool:
         return False
 
 
+def still_allowed() -> Callable[[], bool]:
+    """Asks whether the key or session of this request still counts: for answers that go on for minutes."""
+    engine, clock = farm().engine, farm().clock
+    authorization = request.headers.get("Authorization")
+    secret = authorization.partition(" ")[2].strip() if authorization is not None else current_user.get_id()
+    find = accounts.authenticate if authorization is not None else accounts.find_session
+    return lambda: find(engine, secret, clock()) is not None
+
+
 def require_operator() -> None:
     """Raises Forbidden unless the request speaks for an operator."""
     if principal().role is not Role.OPERATOR:
@@ -116,8 +126,9 @@ def project_named(name: str) -> str:
 
 
 def sign_in(who: Principal) -> None:
-    """Begin a fresh session for a person. Raises Unauthorized when that person is no more."""
-    visitor = _load(str(who.user_id))
+    """Begin a fresh session for a person. Raises Unauthorized when that person is no more, or disabled."""
+    secret = accounts.begin_session(farm().engine, str(who.user_id), now())
+    visitor = _load(secret) if secret else None
     if visitor is None:
         raise Unauthorized()
     session.clear()  # nothing that came before the sign-in lives on
@@ -126,7 +137,9 @@ def sign_in(who: Principal) -> None:
 
 
 def sign_out() -> None:
-    """End the session."""
+    """End the session, here and in whatever copies there are of its cookie."""
+    if current_user.is_authenticated:
+        accounts.end_session(farm().engine, current_user.get_id())
     logout_user()
     session.clear()
 
@@ -191,7 +204,9 @@ def _is_page_visit() -> bool:
     )
 
 
-def _load(user_id: str) -> Visitor | None:
-    with read(farm().engine) as connection:
-        found = find_user(connection, user_id)
-    return Visitor(found.principal, found.name) if found else None
+def _load(secret: str) -> Visitor | None:
+    found = accounts.find_session(farm().engine, secret, now())
+    if found is None:
+        return None
+    project_id, user_id, role, name = found
+    return Visitor(Principal(project_id, user_id, role), name, secret)

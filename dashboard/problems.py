@@ -84,6 +84,26 @@ class TooManyStreams(FarmError):
     status = 503
 
 
+class TooManyTries(FarmError):
+    """Too many tries to sign in; wait, or ask an operator for a link (`farm users link NAME`)."""
+
+    type = "too-many-tries"
+    title = "Too many tries to sign in"
+    status = 429
+
+    def __init__(self, seconds: int = 1) -> None:
+        super().__init__(
+            "There were too many tries to sign in with this name or from this address. Try again in "
+            f"{seconds:,} seconds, or ask an operator for a sign-in link."
+        )
+        self._seconds = seconds
+
+    @property
+    def wait_seconds(self) -> int:
+        """Seconds until another try is allowed."""
+        return self._seconds
+
+
 class InternalError(FarmError):
     """Something broke on the farm's side; the log tells more under the id given in 'instance'."""
 

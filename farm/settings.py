@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(8420, ge=0, le=65_535)
     allowed_hosts: Words = ["127.0.0.1", "localhost", "[::1]"]
     public_url: str | None = None
+    trusted_proxies: int = Field(0, ge=0, le=10)
+    sign_in_tries_per_name: int = Field(10, ge=1)
+    sign_in_tries_per_address: int = Field(100, ge=1)
 
     # How workers and the scheduler keep time.
     lease_seconds: Positive = 30.0

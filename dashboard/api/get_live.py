@@ -11,7 +11,7 @@ Lines that begin with ':' keep the connection alive. The server ends a stream af
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +20,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import FARM
-from dashboard.auth import principal
+from dashboard.auth import principal, still_allowed
 from dashboard.context import farm
 from dashboard.events import Subscription, pump
 from dashboard.reads.ids import known_form
@@ -71,7 +71,7 @@ def register(blueprint: APIBlueprint) -> None:
             subscribed.close()
             raise
         response = Response(
-            _stream(farm(), subscription, first),
+            _stream(farm(), subscription, first, still_allowed()),
             content_type="text/event-stream; charset=utf-8",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -79,12 +79,19 @@ def register(blueprint: APIBlueprint) -> None:
         return response
 
 
-def _stream(connections: Connections, subscription: Subscription, first: str) -> Iterator[str]:
+def _stream(
+    connections: Connections, subscription: Subscription, first: str, allowed: Callable[[], bool]
+) -> Iterator[str]:
     yield "retry: 2000\n\n"  # milliseconds until a browser connects again
     yield first
     ends = time.monotonic() + STREAM_SECONDS
+    asks = time.monotonic() + KEEPALIVE_SECONDS
     while time.monotonic() < ends:
         told = subscription.next(KEEPALIVE_SECONDS)
+        if time.monotonic() >= asks:  # a disabled user, an ended session or a revoked key hears no more
+            if not allowed():
+                return
+            asks = time.monotonic() + KEEPALIVE_SECONDS
         if subscription.start_again():
             yield _snapshot(connections, subscription)
         elif told is None:

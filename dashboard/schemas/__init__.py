@@ -35,6 +35,7 @@ from dashboard.schemas.machines import (
     Worker,
     WorkerList,
 )
+from dashboard.schemas.people import User, UserList
 from dashboard.schemas.projects import Quota, Usage, UsageDay
 from dashboard.schemas.renders import (
     Artifact,
@@ -94,6 +95,8 @@ __all__ = [
     "Upload",
     "Usage",
     "UsageDay",
+    "User",
+    "UserList",
     "Why",
     "Worker",
     "WorkerList",

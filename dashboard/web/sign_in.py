@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard import auth
 from dashboard.context import farm, now
+from dashboard.throttling import throttle
 from farm import accounts
 
 blueprint = Blueprint("sign_in", __name__)
@@ -24,9 +25,11 @@ def by_password() -> ResponseReturnValue:
     """Check name and password."""
     name, password = request.form.get("name", ""), request.form.get("password", "")
     where = auth.safe_next(request.form.get("next"))
+    throttle().try_once(name, request.remote_addr or "")
     who = accounts.authenticate_password(farm().engine, name, password)
     if who is None:
         return render_template("sign_in.html", next=where, refused=True, name=name), 401
+    throttle().succeeded(name)
     auth.sign_in(who)
     return redirect(where, 303)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
 from farm.accounts.keys import create_key
 from farm.clock import Clock
 from farm.database import read, write
-from farm.errors import NotFound
+from farm.errors import Conflict, NotFound
 from farm.security import KeyKind, Role, is_secret, secret_sha256, verify_password
 from farm.tables import Key, User
 
@@ -40,9 +40,11 @@ def authenticate_password(engine: Engine, name: str, password: str) -> Principal
     """Whom a name and a password stand for. A wrong name takes as long as a wrong password."""
     with read(engine) as connection:
         user = connection.execute(
-            select(User.id, User.project_id, User.role, User.password_hash).where(User.name == name)
+            select(User.id, User.project_id, User.role, User.password_hash, User.disabled_at).where(User.name == name)
         ).one_or_none()
     if not verify_password(password, user.password_hash if user else None) or user is None:
+        return None
+    if user.disabled_at is not None:
         return None
     return Principal(user.project_id, user.id, Role(user.role))
 
@@ -59,12 +61,17 @@ def sign_in_link(
 
     Raises:
         NotFound: there is no such user.
+        Conflict: the user is disabled.
     """
     with read(engine) as connection:
-        project_id = connection.scalar(select(User.project_id).where(User.id == user_id))
-    if project_id is None:
+        user = connection.execute(select(User.project_id, User.disabled_at).where(User.id == user_id)).one_or_none()
+    if user is None:
         raise NotFound("There is no such user.")
-    key = create_key(engine, project_id, KeyKind.SIGN_IN, "sign-in link", user_id=user_id, seconds=seconds, clock=clock)
+    if user.disabled_at is not None:
+        raise Conflict("This user is disabled and cannot sign in; `farm users enable NAME` lets a user in again.")
+    key = create_key(
+        engine, user.project_id, KeyKind.SIGN_IN, "sign-in link", user_id=user_id, seconds=seconds, clock=clock
+    )
     return f"{base_url.rstrip('/')}{SIGN_IN_PATH}/{key.secret}"
 
 
@@ -96,6 +103,7 @@ def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -
             Key.kind == kind.value,
             Key.revoked_at.is_(None),
             or_(Key.expires_at.is_(None), Key.expires_at > now),
+            User.disabled_at.is_(None),  # also where a key belongs to no user
         )
     ).one_or_none()
     if found is None:

@@ -57,6 +57,15 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
+def local_url(data_dir: Path) -> str | None:
+    """Where the farm of this data folder has its dashboard, as `farm up` wrote it down; None: there was none."""
+    try:
+        found = _read(data_dir / CLIENT_FILE)
+    except NoAddress:
+        return None
+    return found.url if found else None
+
+
 def _local_farm(wanted: str | None) -> Address | None:
     try:
         path = load_settings().data_dir / CLIENT_FILE

@@ -173,7 +173,7 @@ class LocalStack:
             **{_scaling_variable(pool): "null" for pool in self._fixed},
             "TMPDIR": str(self._folder.scratch),
         }
-        self.url = f"http://{_reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
+        self.url = f"http://{reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
         self._prepare()
         self._start_farm()
 
@@ -230,7 +230,7 @@ def _scaling_variable(pool: str) -> str:
     return f"{CATALOG_OVERRIDE}POOLS__{re.sub('[^A-Z0-9]', '_', pool.upper())}__SCALING"
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """Where to reach a server on this machine that listens at `host`."""
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - we look, we do not bind
         return "127.0.0.1"

@@ -9,7 +9,7 @@ from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
 from farm.tables.machines import Lease, Pool, ScaleDecision, Worker
 from farm.tables.measures import BatchCurve, MemoryLimit, Observation, Regression, Usage
-from farm.tables.people import IdempotencyKey, Key, Project, User
+from farm.tables.people import IdempotencyKey, Key, Project, Session, User
 from farm.tables.work import (
     Attempt,
     Charge,
@@ -47,6 +47,7 @@ __all__ = [
     "Regression",
     "Render",
     "ScaleDecision",
+    "Session",
     "Usage",
     "User",
     "Worker",

@@ -32,6 +32,18 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20))  # farm.security.Role: artist | operator
     password_hash: Mapped[str | None] = mapped_column(String(300))  # argon2; none: sign-in links only
     created_at: Mapped[Seconds]
+    disabled_at: Mapped[Seconds | None]  # shut out: no session, key or link of this user counts
+
+
+class Session(Base):
+    """A browser that somebody signed in with. Of what its cookie holds only the hash is kept."""
+
+    __tablename__ = "sessions"
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    user_id: Mapped[Id] = mapped_column(ForeignKey("users.id"), index=True)
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[Seconds]
+    expires_at: Mapped[Seconds] = mapped_column(index=True)
 
 
 class Key(Base):

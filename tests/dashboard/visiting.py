@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flask.testing import FlaskClient
 
 if TYPE_CHECKING:
-    from tests.dashboard.conftest import House
+    from tests.dashboard.conftest import House, Tenant
 
 PAGE = {"Accept": "text/html"}
 
@@ -19,10 +19,10 @@ def token_of(client: FlaskClient, path: str) -> str:
     return found[1]
 
 
-def sign_in(house: "House") -> FlaskClient:
-    """A browser of the house's own artist, signed in."""
-    client = house.client
-    form = {"name": house.ours.user_name, "password": house.ours.password, "csrf_token": token_of(client, "/sign-in")}
+def sign_in(house: "House", who: "Tenant | None" = None) -> FlaskClient:
+    """A browser of the house's own operator (or of somebody else), signed in."""
+    client, who = house.client, who or house.ours
+    form = {"name": who.user_name, "password": who.password, "csrf_token": token_of(client, "/sign-in")}
     answer = client.post("/sign-in", data=form)
     assert answer.status_code == 303, answer.get_data(as_text=True)
     return client

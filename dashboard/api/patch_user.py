@@ -1,0 +1,52 @@
+"""PATCH /api/v1/users/{name}: disable, enable, re-role a user, end the sessions, give a password."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from dashboard.api.common import PEOPLE, NamePath, json_body, reply
+from dashboard.auth import require_operator
+from dashboard.bodies import read_json
+from dashboard.context import farm
+from dashboard.schemas import User
+from dashboard.schemas.people import shown_user
+from farm import accounts
+from farm.errors import NotFound
+from farm.security import Role
+
+
+class UserChange(BaseModel):
+    """What is to be different; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    role: Role | None = Field(None, description="artist or operator")
+    disabled: bool | None = Field(None, description="true: shut out; sessions, keys and links stop at once")
+    password: SecretStr | None = Field(None, min_length=1, max_length=1_000, description="A new one; ends all sessions")
+    end_sessions: bool = Field(False, description="Sign the user out everywhere")
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.patch(
+        "/users/<name>", tags=[PEOPLE], responses={200: User}, openapi_extensions=json_body(blueprint, UserChange)
+    )
+    def patch_user(path: NamePath) -> Response:
+        """Change a user. For operators; the last one can be neither disabled nor demoted."""
+        require_operator()
+        engine, clock, asked = farm().engine, farm().clock, UserChange.model_validate(read_json())
+        if asked.role is not None:
+            accounts.change_role(engine, path.name, asked.role)
+        if asked.password is not None:
+            accounts.reset_password(engine, path.name, asked.password.get_secret_value(), clock=clock)
+        if asked.end_sessions:
+            accounts.end_sessions(engine, path.name, clock=clock)
+        if asked.disabled is not None:
+            if asked.disabled:
+                accounts.disable_user(engine, path.name, clock=clock)
+            else:
+                accounts.enable_user(engine, path.name)
+        for row in accounts.list_users(engine, clock=clock):
+            if row.name == path.name:
+                return reply(shown_user(row))
+        raise NotFound(f"There is no user named {path.name[:80]!r}.")

@@ -1,0 +1,122 @@
+"""`farm users`: the people who sign in to the dashboard."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from farm import accounts
+from farm.client.address import local_url
+from farm.commands.accounts import ProjectOption
+from farm.console.books import database, day, project_id, user_id
+from farm.local.stack import reachable
+from farm.security import Role
+from farm.settings import Settings
+
+NameArgument = Annotated[str, typer.Argument(help="The name of the user.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `users`."""
+    users = typer.Typer(no_args_is_help=True, help="People who sign in to the dashboard.")
+    users.command("create")(create)
+    users.command("list")(list_)
+    users.command("link")(link)
+    users.command("role")(role)
+    users.command("password")(password)
+    users.command("sign-out")(sign_out)
+    users.command("disable")(disable)
+    users.command("enable")(enable)
+    users.command("remove")(remove)
+    app.add_typer(users, name="users")
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="The name to sign in with.")],
+    project: ProjectOption = accounts.FIRST_PROJECT,
+    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.ARTIST,
+    password: Annotated[bool, typer.Option("--password", help="Ask for a password to sign in with.")] = False,
+) -> None:
+    """Make a user. Without a password the user signs in by links: `farm users link NAME`."""
+    chosen = _ask_password() if password else None
+    with database() as (_, engine):
+        accounts.create_user(engine, project_id(engine, project), name, role, chosen)
+    typer.echo(f"User {name} ({role.value}) of project {project} is made.")
+
+
+def list_() -> None:
+    """Show who may sign in, with the open sessions."""
+    with database() as (_, engine):
+        rows = accounts.list_users(engine)
+    table = Table("name", "role", "project", "sessions", "signs in by", "made", "disabled")
+    for row in rows:
+        ways = "password or link" if row.has_password else "link"
+        disabled = day(row.disabled_at) if row.disabled_at is not None else ""
+        table.add_row(row.name, row.role, row.project, str(row.sessions), ways, day(row.created_at), disabled)
+    Console().print(table)
+
+
+def link(
+    name: NameArgument,
+    minutes: Annotated[float, typer.Option(help="How long the link is valid.", min=0)] = 15.0,
+    url: Annotated[str | None, typer.Option(help="Address of the dashboard, if not the one that is known.")] = None,
+) -> None:
+    """Print a link that signs a user in to the dashboard, once."""
+    with database() as (settings, engine):
+        base_url = url or dashboard_url(settings)
+        typer.echo(accounts.sign_in_link(engine, user_id(engine, name), base_url, minutes * 60))
+
+
+def role(name: NameArgument, role: Annotated[Role, typer.Argument(help="What the user may do from now on.")]) -> None:
+    """Give a user another role, at once."""
+    with database() as (_, engine):
+        accounts.change_role(engine, name, role)
+    typer.echo(f"User {name} is {role.value} now.")
+
+
+def password(name: NameArgument) -> None:
+    """Give a user a new password, which is asked for; all sessions of the user end."""
+    chosen = _ask_password()
+    with database() as (_, engine):
+        accounts.reset_password(engine, name, chosen)
+    typer.echo(f"User {name} has a new password, and is signed out everywhere.")
+
+
+def sign_out(name: NameArgument) -> None:
+    """End all sessions of a user, and the sign-in links that were not used. API keys stay: `farm keys revoke`."""
+    with database() as (_, engine):
+        ended = accounts.end_sessions(engine, name)
+    typer.echo(f"User {name} is signed out: {ended} {'session' if ended == 1 else 'sessions'} ended.")
+
+
+def disable(name: NameArgument) -> None:
+    """Shut a user out: sessions, API keys and links stop at once. Jobs go on."""
+    with database() as (_, engine):
+        accounts.disable_user(engine, name)
+    typer.echo(f"User {name} is disabled; `farm users enable {name}` lets the user in again.")
+
+
+def enable(name: NameArgument) -> None:
+    """Let a disabled user in again; API keys that were not revoked work again."""
+    with database() as (_, engine):
+        accounts.enable_user(engine, name)
+    typer.echo(f"User {name} is enabled.")
+
+
+def remove(name: NameArgument) -> None:
+    """Forget a user, with sessions and API keys. The jobs stay with the project."""
+    with database() as (_, engine):
+        accounts.remove_user(engine, name)
+    typer.echo(f"User {name} is removed.")
+
+
+def dashboard_url(settings: Settings) -> str:
+    """Where people find the dashboard: as the settings say, or as the farm of this data folder wrote it down."""
+    listens = f"http://{reachable(settings.dashboard_host)}:{settings.dashboard_port}"
+    return settings.public_url or local_url(settings.data_dir) or listens
+
+
+def _ask_password() -> str:
+    chosen: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return chosen
