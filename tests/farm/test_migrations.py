@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CheckConstraint
 
 from farm import database as farm_database
+from farm.accounts import begin_session, create_project, create_user
 from farm.database import check_revision, current_revision, make_engine, read, upgrade, write
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus, WorkerStatus
@@ -139,6 +140,27 @@ def test_an_open_connection_sees_the_upgraded_tables(tmp_path: Path) -> None:
             upgrade(url)
             with pytest.raises(IntegrityError, match="NOT NULL"):  # and not: no such job
                 old.execute(text("INSERT INTO renders (id, job_id, flow_id, \"index\") VALUES ('a', 'b', 'c', 0)"))
+    finally:
+        engine.dispose()
+
+
+def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        _upgrade_to(engine, "0004")
+        project = create_project(engine, "studio")
+        user = create_user(engine, project, "ada")
+        begin_session(engine, user, 1.0)
+        with write(engine) as connection:
+            config = farm_database._alembic_config()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0003")
+        with read(engine) as connection:
+            assert connection.execute(text("SELECT name FROM users")).scalars().all() == ["ada"]
+            assert "sessions" not in inspect(connection).get_table_names()
+            assert "disabled_at" not in {column["name"] for column in inspect(connection).get_columns("users")}
+        _upgrade_to(engine, "0004")
+        assert begin_session(engine, user, 1.0) is not None
     finally:
         engine.dispose()
 
