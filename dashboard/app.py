@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from dashboard import api, auth, headers, limits, problems, throttling, web
 from dashboard.context import CONNECTIONS
 from dashboard.events import PUMP, Pump
+from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
 from dashboard.web.static_files import FOLDER, static_path
@@ -59,6 +60,7 @@ def create_app(connections: Connections | None = None) -> OpenAPI:
     app.session_interface = FarmSessions(connections.clock)
     app.extensions[CONNECTIONS] = connections
     app.extensions[PUMP] = Pump(connections)
+    app.extensions[READINESS] = Readiness(connections)
     headers.register(app, connections)  # first: a wrong host learns nothing
     limits.register(app, connections.settings)
     throttling.register(app, connections.settings)

@@ -9,6 +9,10 @@ from farm.connections import Connections
 from farm.settings import Settings
 
 
+#: Endpoints that answer under any name.
+OPEN_TO_ALL_HOSTS = frozenset({"health.alive", "health.ready"})
+
+
 def register(app: Flask, connections: Connections) -> None:
     """Check the host of every request first, and add the security headers to every response."""
     hosts = allowed_hosts(connections.settings)
@@ -17,6 +21,9 @@ def register(app: Flask, connections: Connections) -> None:
     @app.before_request
     def _check_host() -> None:
         # Without it a page of another site could reach a farm on this machine under a name of its own (DNS rebinding).
+        # What watches the processes comes by their addresses, which change; it learns nothing but that they live.
+        if request.endpoint in OPEN_TO_ALL_HOSTS:
+            return
         if "*" not in hosts and hostname(request.environ.get("HTTP_HOST", "")) not in hosts:
             raise UnknownHost()
 

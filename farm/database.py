@@ -43,16 +43,21 @@ class WrongRevision(FarmError):
     status = 503
 
 
-def make_engine(source: Settings | SecretStr | str, *, connections: int = 5) -> Engine:
+def make_engine(
+    source: Settings | SecretStr | str, *, connections: int = 5, connect_seconds: int | None = None
+) -> Engine:
     """An engine for these settings or this URL; nothing is contacted yet.
 
     `connections` is how many are kept open for reuse; as many again may be opened in a rush.
+    `connect_seconds` (2 at the least) is how long a server may take until a new connection can be used.
     The folder of a SQLite file is made when it is missing.
     """
     url = _url_of(source)
     if url.get_backend_name() == "sqlite":
         return _make_sqlite_engine(url)
     ca_file = source.database_ca_file if isinstance(source, Settings) else None
+    if connect_seconds is not None:
+        url = url.update_query_dict({"connect_timeout": str(connect_seconds)})
     # The ping before reuse costs 0.1 ms and hides a restart of the server.
     engine = create_engine(
         url, pool_size=connections, max_overflow=connections, pool_pre_ping=True, connect_args=_trust(url, ca_file)

@@ -135,6 +135,7 @@ class Storage:
         self._bucket = bucket or settings.s3_bucket
         self._lock = threading.Lock()
         self._clients: dict[str | None, S3Client] = {}
+        self._impatient: dict[float, S3Client] = {}  # by their seconds
 
     def ensure_bucket(self) -> None:
         """Make the bucket if it is not there.
@@ -150,6 +151,18 @@ class Storage:
                 if code_of(error) not in {"404", "NoSuchBucket"}:
                     raise
                 self._make_bucket()
+
+    def ping(self, seconds: float) -> None:
+        """Ask once for the bucket, and wait for no step of it longer than `seconds`.
+
+        Raises NotFound when there is no such bucket, StorageDown, or its kind StorageRefused.
+        """
+        endpoint = self._settings.s3_endpoint_url
+        with self._lock:
+            if seconds not in self._impatient:
+                self._impatient[seconds] = connect(self._settings, endpoint, seconds)
+        with self._trouble("the bucket"):
+            self._impatient[seconds].head_bucket(Bucket=self._bucket)
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
         """Store bytes or a file; the server checks the checksum sent along. Raises StorageDown."""
@@ -245,8 +258,15 @@ class Storage:
 
     def open_uploads(self, prefix: str) -> Sequence[OpenUpload]:
         """Up to 1,000 multipart uploads under `prefix` that have not ended. Raises StorageDown."""
+        from botocore.exceptions import ClientError
+
         with self._trouble(prefix):
-            found = self._s3.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix)
+            try:
+                found = self._s3.list_multipart_uploads(Bucket=self._bucket, Prefix=prefix)
+            except ClientError as error:
+                if code_of(error) != "NoSuchUpload":  # what rclone answers when there is none
+                    raise
+                return []
         return [
             OpenUpload(item["Key"], item["UploadId"], item["Initiated"].timestamp())
             for item in found.get("Uploads", [])
@@ -266,8 +286,9 @@ class Storage:
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            clients, self._clients = self._clients, {}
-        for client in clients.values():
+            clients = [*self._clients.values(), *self._impatient.values()]
+            self._clients, self._impatient = {}, {}
+        for client in clients:
             client.close()
 
     @property

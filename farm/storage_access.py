@@ -57,8 +57,11 @@ class AccessSettings(Protocol):
     def s3_checksums(self) -> Literal["when_supported", "when_required"]: ...
 
 
-def connect(settings: AccessSettings, endpoint: str | None) -> "S3Client":
-    """A client for the server at `endpoint`; nothing is contacted."""
+def connect(settings: AccessSettings, endpoint: str | None, seconds: float | None = None) -> "S3Client":
+    """A client for the server at `endpoint`; nothing is contacted.
+
+    With `seconds` it waits no longer than that for a connection and for an answer, and asks once only.
+    """
     import boto3
     from botocore.config import Config
 
@@ -74,9 +77,9 @@ def connect(settings: AccessSettings, endpoint: str | None) -> "S3Client":
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=seconds or 5,
+            read_timeout=seconds or 60,
+            retries={"mode": "standard", "total_max_attempts": 1 if seconds else 4},
             max_pool_connections=16,
             request_checksum_calculation=settings.s3_checksums,
             response_checksum_validation=settings.s3_checksums,

@@ -35,11 +35,14 @@ FLUSH_SECONDS = 3.0
 LOST = (redis.RedisError, OSError)
 
 
-def connect(url: str, ca_file: str | None = None) -> redis.Redis:
-    """A client for `redis://`, `rediss://`, `unix://` or `redis+socket://`; connects at the first command."""
+def connect(url: str, ca_file: str | None = None, seconds: float | None = None) -> redis.Redis:
+    """A client for `redis://`, `rediss://`, `unix://` or `redis+socket://`; connects at the first command.
+
+    `seconds`: how long it waits for a connection, and for an answer, if not as long as usual.
+    """
     options: dict[str, Any] = {
         "decode_responses": True,
-        "socket_timeout": ANSWER_SECONDS,
+        "socket_timeout": seconds or ANSWER_SECONDS,
         "health_check_interval": 30,
         # Once more for a connection that was closed meanwhile, never for a server that does not answer.
         "retry": Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
@@ -47,7 +50,7 @@ def connect(url: str, ca_file: str | None = None) -> redis.Redis:
     if on_socket(url):
         url = "unix://" + url.partition("://")[2].replace("virtual_host=", "db=")
     else:
-        options |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, **tls_options(url, ca_file)}
+        options |= {"socket_connect_timeout": seconds or CONNECT_SECONDS, "socket_keepalive": True, **tls_options(url, ca_file)}
     return redis.Redis.from_url(url, **options)
 
 

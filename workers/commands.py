@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from farm.connections import Connections
+from farm.console.speaking import out
 from farm.errors import NotFound
 from farm.logs import configure_logging
 from workers import verify_command
@@ -52,7 +53,7 @@ def rerender(
     receipt, settings, console = (
         read_manifest(manifest),
         load_settings(),
-        Console(),
+        out(),
     )
     set_threads(receipt.environment.torch_threads)
     catalog, name = load_catalog(settings), receipt.model.name
@@ -63,6 +64,6 @@ def rerender(
         to.write_bytes(encode_again(receipt, repeated.pixels).data)
     for difference in repeated.differences:
         console.print(f"differs from then: {difference}")
-    console.print("the same pixels" if repeated.same_pixels else "[red]other pixels than then[/red]")
+    console.print("the same pixels" if repeated.same_pixels else Text("other pixels than then", "red"))
     if not repeated.same_pixels:
         raise typer.Exit(1)

@@ -1,10 +1,11 @@
 """Whether this process is alive, and whether it can do its work. Open to everybody; says nothing else."""
 
-from flask import Blueprint, Response
-from sqlalchemy import select
+from typing import cast
 
-from dashboard.context import farm
-from farm.database import read
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from dashboard.readiness import READINESS, Readiness
+from farm.errors import Fault, InvalidRequest
 
 blueprint = Blueprint("health", __name__)
 
@@ -17,7 +18,20 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """200 when the database answers too, else 503."""
-    with read(farm().engine) as connection:
-        connection.execute(select(1))
-    return Response("ready\n", content_type="text/plain")
+    """200 when the database, Redis and the object storage answer within a second, else 503, with the state of each.
+
+    `?parts=database,storage` asks for some of them only.
+    """
+    readiness = cast(Readiness, current_app.extensions[READINESS])
+    asked = request.args.get("parts", ",".join(readiness.parts)).split(",")
+    if unknown := [name for name in asked if name not in readiness.parts]:
+        rule = f"must be of {', '.join(readiness.parts)}, with commas between them"
+        raise InvalidRequest([Fault("/query/parts", f"{rule}; seen {unknown[0][:40]!r}")])
+    found = readiness.look(asked)
+    well = all(part.ready for part in found.values())
+    answer = jsonify(
+        status="ready" if well else "not ready",
+        parts={name: {"state": part.state, "seconds": part.seconds} for name, part in found.items()},
+    )
+    answer.status_code = 200 if well else 503
+    return answer

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from farm import accounts
 from farm.console.books import database, day, project_id, user_id
+from farm.console.speaking import say
+from farm.console.tables import print_list
 from farm.security import KeyKind
 
 ProjectOption = Annotated[str, typer.Option("--project", help="The name of the project.")]
@@ -41,10 +41,11 @@ def list_projects() -> None:
     """Show the projects there are."""
     with database() as (_, engine):
         rows = accounts.list_projects(engine)
-    table = Table("name", "weight", "id")
-    for row in rows:
-        table.add_row(row.name, f"{row.weight:g}", row.id)
-    Console().print(table)
+    print_list(
+        ["name", "weight", "id"],
+        ([row.name, f"{row.weight:g}", row.id] for row in rows),
+        nothing="There is no project. Make one: farm projects create NAME",
+    )
 
 
 def create_key(
@@ -63,7 +64,7 @@ def create_key(
             user_id=user_id(engine, user) if user else None,
             seconds=None if days is None else days * DAY_SECONDS,
         )
-    Console(stderr=True).print(f"Key {key.id} of project {project}; keep it safe, it is not shown again:")
+    say(f"Key {key.id} of project {project}; keep it safe, it is not shown again:")
     typer.echo(key.secret)
 
 
@@ -71,11 +72,11 @@ def list_keys(project: Annotated[str | None, typer.Option(help="Only this projec
     """Show the API keys there are, without their secrets."""
     with database() as (_, engine):
         rows = accounts.list_keys(engine, project_id(engine, project) if project else None)
-    table = Table("id", "name", "project", "user", "made", "ends")
-    for row in rows:
-        ends = "revoked" if row.revoked_at else day(row.expires_at) if row.expires_at else "when revoked"
-        table.add_row(row.id, row.name, row.project, row.user or "", day(row.created_at), ends)
-    Console().print(table)
+    print_list(
+        ["id", "name", "project", "user", "made", "ends"],
+        ([row.id, row.name, row.project, row.user or "", day(row.created_at), _end(row)] for row in rows),
+        nothing="There is no key. Make one: farm keys create NAME",
+    )
 
 
 def revoke_key(
@@ -85,3 +86,9 @@ def revoke_key(
     with database() as (_, engine):
         accounts.revoke_key(engine, key_id)
     typer.echo(f"Key {key_id} is revoked.")
+
+
+def _end(key: accounts.KeyRow) -> str:
+    if key.revoked_at:
+        return "revoked"
+    return day(key.expires_at) if key.expires_at else "when revoked"

@@ -3,13 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from farm import accounts
 from farm.client.address import local_url
 from farm.commands.accounts import ProjectOption
 from farm.console.books import database, day, project_id, user_id
+from farm.console.tables import print_list
 from farm.local.stack import reachable
 from farm.security import Role
 from farm.settings import Settings
@@ -49,12 +48,22 @@ def list_() -> None:
     """Show who may sign in, with the open sessions."""
     with database() as (_, engine):
         rows = accounts.list_users(engine)
-    table = Table("name", "role", "project", "sessions", "signs in by", "made", "disabled")
-    for row in rows:
-        ways = "password or link" if row.has_password else "link"
-        disabled = day(row.disabled_at) if row.disabled_at is not None else ""
-        table.add_row(row.name, row.role, row.project, str(row.sessions), ways, day(row.created_at), disabled)
-    Console().print(table)
+    print_list(
+        ["name", "role", "project", "sessions", "signs in by", "made", "disabled"],
+        (
+            [
+                row.name,
+                row.role,
+                row.project,
+                str(row.sessions),
+                "password or link" if row.has_password else "link",
+                day(row.created_at),
+                day(row.disabled_at) if row.disabled_at is not None else "",
+            ]
+            for row in rows
+        ),
+        nothing="There is no user. Make one: farm users create NAME",
+    )
 
 
 def link(

@@ -147,5 +147,6 @@ def ago(then: datetime | None, now: float) -> str:
 
 
 def _prompt(render: Render) -> str:
+    """The whole one for a program; on a terminal as much as leaves the table readable."""
     prompt = str(render.parameters.get("prompt", ""))
-    return prompt if len(prompt) <= 60 else prompt[:59] + "…"
+    return prompt if len(prompt) <= 60 or not out().is_terminal else prompt[:59] + "…"

@@ -26,12 +26,12 @@ def scheduler(environment: Mapping[str, str]) -> Program:
 
 
 def dashboard(environment: Mapping[str, str], url: str) -> Program:
-    """`farm dashboard`; ready when it says so at /readyz."""
+    """`farm dashboard`; ready when it answers and finds the database."""
 
     def answers() -> bool:
         # trust_env: no proxy of the environment is for this machine.
         with httpx.Client(trust_env=False, timeout=5) as client:
-            return client.get(f"{url}/readyz").is_success
+            return client.get(f"{url}/readyz?parts=database").is_success
 
     return _part("dashboard", ["dashboard"], environment, answers)
 

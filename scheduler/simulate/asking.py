@@ -173,10 +173,10 @@ def _gain(text: str) -> dict[int, float]:
 
 
 def _print(console: Console, results: Sequence[Result], bound: Bound | None) -> None:
-    console.print(tables.rich_table("Policies", tables.turned(tables.comparison(results))))
-    console.print(tables.rich_table("Waiting time in seconds", tables.waiting(results)))
+    tables.show(console, "Policies", tables.turned(tables.comparison(results)))
+    tables.show(console, "Waiting time in seconds", tables.waiting(results))
     if len(rows := tables.mishaps(results)) > 1:
-        console.print(tables.rich_table("Mishaps", tables.turned(rows)))
+        tables.show(console, "Mishaps", tables.turned(rows))
     if bound is not None:
         told = (
             f"whoever has all done within {bound.within:,.0f} s (the p95 of {results[0].policy}) pays {bound.cost:,.2f}"

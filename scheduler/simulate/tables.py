@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.table import Table
 
 from scheduler.simulate.results import Result
@@ -64,6 +65,15 @@ def mishaps(results: Sequence[Result]) -> list[list[str]]:
 def turned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """Columns as rows: a terminal of 80 characters is higher than wide."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def show(console: Console, title: str, rows: Sequence[Sequence[str]]) -> None:
+    """A table on a terminal; in a pipe lines with tabs between the columns, of which nothing is cut off."""
+    if console.is_terminal:
+        console.print(rich_table(title, rows), soft_wrap=False)
+        return
+    for line in ([title], *rows):
+        print("\t".join(line))
 
 
 def rich_table(title: str, rows: Sequence[Sequence[str]]) -> Table:

@@ -45,6 +45,6 @@ def served(house: House, log: Path) -> Iterator[tuple[str, "subprocess.Popen[byt
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz").status_code == 200
+        return httpx.get(f"{url}/healthz").status_code == 200
     except httpx.TransportError:
         return False

@@ -10,19 +10,26 @@ from tests.dashboard.conftest import House
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8420", "[::1]:8420", "LOCALHOST:1"])
 def test_the_hosts_of_this_machine_are_answered(house: House, host: str) -> None:
+    assert house.client.get("/sign-in", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["10.42.0.17:8420", "farm-dashboard.render.svc.cluster.local:8420", "[fd00::17]:80", ""])
+def test_what_watches_the_processes_may_come_by_any_name(house: House, host: str) -> None:
     assert house.client.get("/healthz", headers={"Host": host}).status_code == 200
+    ready = house.client.get("/readyz?parts=database", headers={"Host": host})
+    assert (ready.status_code, ready.json["parts"]["database"]["state"]) == (200, "ok")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "[::2]"])
 def test_other_hosts_are_refused(house: House, host: str) -> None:
-    answer = house.client.get("/healthz", headers={"Host": host})
+    answer = house.client.get("/sign-in", headers={"Host": host})
     assert answer.status_code == 400
     assert answer.json["type"] == "/problems/unknown-host"
 
 
 def test_the_public_url_is_an_allowed_host(make_house: Any) -> None:
     house = make_house(public_url="https://farm.example.org:8443")
-    assert house.client.get("/healthz", headers={"Host": "farm.example.org:8443"}).status_code == 200
+    assert house.client.get("/sign-in", headers={"Host": "farm.example.org:8443"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/api/v1/jobs", "/nothing", "/openapi.json", "/docs"])

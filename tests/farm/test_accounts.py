@@ -243,6 +243,18 @@ class TestCommands:
         assert farm.invoke(build_app(), ["keys", "revoke", key_id]).exit_code == 0
         assert accounts.authenticate(engine, secret, NOW) is None
 
+    def test_lists_in_a_pipe_are_whole_however_narrow_it_seems(self, farm: CliRunner, engine: Engine) -> None:
+        name = "a project with a name that is longer than any line of a narrow terminal is wide, and then some more"
+        farm.invoke(build_app(), ["projects", "create", name])
+        farm.invoke(build_app(), ["keys", "create", name, "--project", name])
+
+        listed = farm.invoke(build_app(), ["keys", "list"], env={"COLUMNS": "20"}).stdout.splitlines()
+        projects = farm.invoke(build_app(), ["projects", "list"], env={"COLUMNS": "20"}).stdout.splitlines()
+
+        (key,) = accounts.list_keys(engine)
+        assert [line.split("\t")[:3] for line in listed] == [["id", "name", "project"], [key.id, name, name]]
+        assert projects[1].split("\t")[:2] == [name, "1"]
+
     def test_a_user_is_made_and_gets_a_link(self, farm: CliRunner, engine: Engine, project: str) -> None:
         asked = ["users", "create", "ada", "--project", "pictures", "--role", "operator", "--password"]
         made = farm.invoke(build_app(), asked, input="correct horse\ncorrect horse\n")

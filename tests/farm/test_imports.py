@@ -1,0 +1,61 @@
+"""What a package imports, the extra that installs it must bring: another library may cease to bring it along."""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+OWN = ("farm", "scheduler", "workers", "dashboard", "migrations")
+#: Which extras bring what the files below a path import, the longest path first; all others must do with the core.
+EXTRAS = {
+    "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
+    "farm/local/": ["embedded"],
+    "scheduler/autoscale/kubernetes.py": ["kubernetes"],
+    "scheduler/simulate/plots.py": ["simulate"],
+    "workers/precision.py": ["worker", "quantization"],
+    "workers/": ["worker"],
+    "dashboard/": ["dashboard"],
+}
+
+
+def declared(extras: list[str]) -> set[str]:
+    """The names of the distributions that these extras bring besides the core."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    texts = [*project["dependencies"], *(text for name in extras for text in project["optional-dependencies"][name])]
+    return {canonicalize_name(Requirement(text).name) for text in texts}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The outermost names of all modules that a file imports, anywhere in it, but for type checkers only."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+        waiting += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("package", OWN)
+def test_every_import_is_declared_where_it_is_used(package: str) -> None:
+    providers = packages_distributions()
+    undeclared = set()
+    for path in (ROOT / package).rglob("*.py"):
+        place = str(path.relative_to(ROOT))
+        extras = next((extras for prefix, extras in EXTRAS.items() if place.startswith(prefix)), [])
+        for name in set(imported(path)) - set(sys.stdlib_module_names) - set(OWN):
+            brought_by = {canonicalize_name(found) for found in providers.get(name, [])}
+            if not brought_by & declared(extras):
+                undeclared.add(f"{place}: {name} (of {', '.join(brought_by) or 'nobody'})")
+    assert not undeclared
