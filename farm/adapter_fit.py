@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from farm.adapter_layouts import MOST_RANK, FileLayer
+from farm.adapter_layouts import MOST_RANK, FileLayer, HeaderTensor
 from farm.layer_names import TEXT_ENCODER, LayerNames
 from farm.transformer_layers import Layer
 
@@ -122,7 +122,7 @@ def _lora_fault(layer: FileLayer, rows: int, inputs: tuple[int, ...]) -> LeftOut
     for name in ("diff_b", "up_bias", "magnitude"):
         part = parts.get(name)
         if part is not None and _bare(part.shape) != _bare((rows,)):
-            across = name == "magnitude" and part.shape[0] == 1 and part.size != 1
+            across = name == "magnitude" and part.shape[:1] == (1,) and part.size != 1
             why = "scales the inputs of a layer, and peft's DoRA scales its outputs" if across else ""
             return LeftOut(part.name, why or f"is for {part.size:,} outputs; {model}")
     if "magnitude" in parts and down is None:
@@ -144,14 +144,21 @@ def _lokr_fault(layer: FileLayer, shapes: Sequence[tuple[int, ...]]) -> LeftOut 
     for whole, left, right in (_W1, _W2):
         if whole in parts and len(parts[whole].shape) == 2:
             factor = parts[whole].shape
-        elif left in parts and right in parts and parts[left].shape[1:] == parts[right].shape[:1]:
-            factor = (parts[left].shape[0], parts[right].shape[-1])
+        elif _multiply(parts.get(left), parts.get(right)):
+            factor = (parts[left].shape[0], parts[right].shape[1])
         else:
             return LeftOut(layer.first, f"lacks {whole}, or {left} and {right} that fit each other")
         sides = [side * more for side, more in zip(sides, factor, strict=True)]
     if tuple(sides) != shapes[0]:
         return LeftOut(layer.first, f"is for a weight of {sides}; the model's has {list(shapes[0])}")
     return None
+
+
+def _multiply(left: HeaderTensor | None, right: HeaderTensor | None) -> bool:
+    """Whether they are two matrices of which a product can be made."""
+    if left is None or right is None or not len(left.shape) == len(right.shape) == 2:
+        return False
+    return left.shape[1] == right.shape[0]
 
 
 def _of_one_kind(placed: list[Placed], left_out: list[LeftOut]) -> Fit:

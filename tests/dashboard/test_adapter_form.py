@@ -46,7 +46,7 @@ def test_a_wrong_adapter_is_told_beside_its_field_and_the_text_stays(house: Hous
     assert house.get("/api/v1/jobs").json["items"][0]["request"].get("loras") is None
 
 
-def test_the_schema_of_a_model_names_its_adapters_and_has_none_where_it_lies_on_several_devices() -> None:
+def test_the_schema_of_a_model_names_its_adapters_and_has_none_where_it_takes_none() -> None:
     entry = load_catalog(Settings()).model("sana-demo")
     assert parameters_schema(entry)["properties"]["loras"]["maxItems"] == 4
-    assert "loras" not in parameters_schema(entry.model_copy(update={"sharded": True}))["properties"]
+    assert "loras" not in parameters_schema(entry.model_copy(update={"without_adapters": "it cannot"}))["properties"]

@@ -3,31 +3,35 @@
 import io
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from tests.dashboard.conftest import House
 from tests.dashboard.test_inputs import png, submit_with, upload
-from tests.dashboard.visiting import sign_in, token_of
+from tests.dashboard.visiting import PAGE, sign_in, token_of, typed
+
+FITTING = "transformer_blocks.0.attn1.to_q"  # a layer of sana-demo and of sprint-demo
 
 
-def lora(rank: int = 2, *, up: str = "lora_B") -> bytes:
-    """A LoRA of one layer, all zeros."""
+def lora(rank: int = 2, *, up: str = "lora_B", layers: Sequence[str] = (FITTING,)) -> bytes:
+    """A LoRA of these layers, all zeros."""
     header, end = {}, 0
-    for name, shape in (("lora_A", [rank, 8]), (up, [8, rank])):
-        size = shape[0] * shape[1] * 4
-        header[f"transformer.layer.{name}.weight"] = {
-            "dtype": "F32", "shape": shape, "data_offsets": [end, end + size],
-        }  # fmt: skip
-        end += size
+    for layer in layers:
+        for name, shape in (("lora_A", [rank, 96]), (up, [96, rank])):
+            size = shape[0] * shape[1] * 4
+            header[f"transformer.{layer}.{name}.weight"] = {
+                "dtype": "F32", "shape": shape, "data_offsets": [end, end + size],
+            }  # fmt: skip
+            end += size
     told = json.dumps(header).encode()
     return struct.pack("<Q", len(told)) + told + bytes(end)
 
 
-def submit_lora(house: House, name: str, **more: Any) -> Any:
-    asked = {"model": "sana-demo", "prompt": "a red circle", "loras": [{"name": name, **more}]}
-    return house.post("/api/v1/jobs", json=asked)
+def submit_lora(house: House, name: str, *, allow_partial: bool | None = None, **more: Any) -> Any:
+    asked: dict[str, Any] = {"model": "sana-demo", "prompt": "a red circle", "loras": [{"name": name, **more}]}
+    return house.post("/api/v1/jobs", json=asked if allow_partial is None else asked | {"allow_partial": allow_partial})
 
 
 @pytest.fixture
@@ -78,6 +82,49 @@ def test_what_is_no_good_adapter_is_refused_with_the_reason(house: House, data: 
     answer = upload(house, data, name)
     assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
     assert reason in answer.json["errors"][0]["detail"]
+
+
+def test_the_answer_says_which_families_and_models_it_fits_how_many_layers_and_with_what_rank(stored: House) -> None:
+    adapter = upload(stored, lora(layers=[FITTING, "nowhere"]), "ink.safetensors").json["adapter"]
+    assert (adapter["layers"], adapter["rank"], adapter["families"]) == (2, 2, ["sana", "sprint"])
+    assert {fit["model"]: fit["applied"] for fit in adapter["fits"]} == {"sana-demo": 1, "sprint-demo": 1}
+    assert "'transformer.nowhere.lora_A.weight': the model has no such layer" in adapter["fits"][0]["reason"]
+    assert upload(stored, png()).json["adapter"] is None
+    [listed] = [item for item in stored.get("/api/v1/inputs").json["items"] if item["adapter"]]
+    assert listed["adapter"] == adapter
+    page = sign_in(stored).get("/inputs").get_data(as_text=True)
+    assert "rank 2, 2 layers; fits sana-demo in part (1 layers, not" in page
+
+
+def test_what_fits_nothing_is_refused_at_the_door_with_the_tensor_and_the_reason(stored: House) -> None:
+    other = upload(stored, lora(layers=["blocks.0.attn1.to_q"]), "of-wan.safetensors").json
+    assert {fit["model"] for fit in other["adapter"]["fits"]} == {"wan-demo"}
+    refused = submit_lora(stored, other["id"], allow_partial=True)
+    [fault] = refused.json["errors"]
+    assert (refused.status_code, fault["pointer"]) == (422, "/loras/0/name")
+    assert "does not fit sana-demo" in fault["detail"]
+    assert "'transformer.blocks.0.attn1.to_q.lora_A.weight': the model has no such layer" in fault["detail"]
+
+
+def test_what_fits_in_part_is_rendered_only_if_the_submitter_says_so_and_the_share_is_kept(stored: House) -> None:
+    name = upload(stored, lora(layers=[FITTING, "nowhere"]), "ink.safetensors").json["id"]
+    refused = submit_lora(stored, name)
+    assert refused.status_code == 422
+    assert "takes 1 of the 2 layers" in refused.json["errors"][0]["detail"]
+    assert "say allow_partial" in refused.json["errors"][0]["detail"]
+    accepted = submit_lora(stored, name, allow_partial=True).json
+    assert "takes 1 of the 2 layers" in accepted["notices"][0]
+    [kept] = stored.renders(accepted["job"]["id"])[0]["parameters"]["loras"]
+    assert (kept["partial"], kept["applied"], kept["layers"]) == (True, 1, 2)
+
+
+def test_the_form_has_a_box_for_it(stored: House) -> None:
+    name = upload(stored, lora(layers=[FITTING, "nowhere"]), "ink.safetensors").json["id"]
+    visitor = sign_in(stored)
+    form = typed(visitor, prompt="a circle", loras=f"{name}:1")
+    refused = visitor.post("/submit", data=form, headers=PAGE)
+    assert "say allow_partial" in refused.get_data(as_text=True)
+    assert visitor.post("/submit", data=form | {"allow_partial": "on"}, headers=PAGE).status_code == 303
 
 
 def test_the_page_takes_an_adapter_and_the_form_offers_it_as_one_and_not_as_a_picture(stored: House) -> None:

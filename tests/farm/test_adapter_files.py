@@ -14,18 +14,18 @@ from farm.errors import InvalidRequest
 DOWN, UP = "transformer.blocks.0.to_q.lora_A.weight", "transformer.blocks.0.to_q.lora_B.weight"
 
 
-def lora(shapes: dict[str, list[int]], *, dtype: str = "F32", cut: int = 0) -> bytes:
-    """A safetensors file of zeros."""
+def lora(shapes: dict[str, list[int]], *, dtype: str = "F32", cut: int = 0, ones: bool = False) -> bytes:
+    """A safetensors file of zeros, or of bytes of one."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, shape in shapes.items():
-        size = {"F32": 4, "F16": 2}.get(dtype, 1)
+        size = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}.get(dtype, 1)
         for side in shape:
             size *= side
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
         end += size
     text = json.dumps(header).encode()
-    data = len(text).to_bytes(8, "little") + text + bytes(end)
+    data = len(text).to_bytes(8, "little") + text + (b"\x01" if ones else b"\x00") * end
     return data[: len(data) - cut]
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from farm.adapter_shares import AdapterShares, Share
 from farm.catalog import Catalog
+from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
 from farm.params import Resolved, batch_key, check_and_resolve, parse_parameters
 from farm.params.base import InputRef
@@ -76,6 +78,71 @@ def test_an_adapter_of_another_model_and_an_adapter_as_a_picture_are_refused(cat
         resolved(catalog, [{"name": "sketch"}], "wan-demo")
     with pytest.raises(InvalidRequest, match="no picture"):
         resolved(catalog, [], "sprint-demo", image="0198-mine")
+
+
+def fitting(catalog: Catalog, applied: int, layers: int, *models: str) -> InputRef:
+    """An upload of which these models take so many layers, and all others that are known nothing."""
+    known = {entry.name: architecture_of(entry) for entry in catalog.models.values()}
+    shares = {found.id: Share(applied=0, reason="'x': no such layer") for found in known.values() if found}
+    shares |= {found.id: Share(applied=applied, reason="'y': no") for name in models if (found := known[name])}
+    told = AdapterShares(layers=layers, rank=4, shares=shares).model_dump()
+    return UPLOADED.model_copy(update={"adapter": told})
+
+
+def test_what_fits_is_rendered_what_fits_nothing_is_not_and_what_fits_in_part_if_the_submitter_says_so(
+    catalog: Catalog,
+) -> None:
+    def submitted(file: InputRef, **more: Any) -> Resolved:
+        body = {"model": "sana-demo", "prompt": "a red circle", "loras": [{"name": file.id}], **more}
+        found = {file.id: file}.get
+        return check_and_resolve(body, catalog, max_renders=10, draw_seed=lambda: 1, find_input=found)[1]
+
+    def kept(resolved: Resolved) -> tuple[bool, int | None, int | None]:
+        [adapter] = resolved.renders[0].loras
+        return adapter.partial, adapter.applied, adapter.layers
+
+    whole = fitting(catalog, 20, 20, "sana-demo")
+    assert kept(submitted(whole)) == kept(submitted(whole, allow_partial=True)) == (False, 20, 20)
+    with pytest.raises(InvalidRequest, match="does not fit sana-demo: it takes none of the 20 layers, as of 'x'"):
+        submitted(fitting(catalog, 20, 20, "wan-demo"), allow_partial=True)
+    part = fitting(catalog, 7, 20, "sana-demo")
+    with pytest.raises(InvalidRequest, match=r"takes 7 of the 20 layers .* 'y': no; say allow_partial"):
+        submitted(part)
+    allowed = submitted(part, allow_partial=True)
+    assert kept(allowed) == (True, 7, 20)
+    assert "takes 7 of the 20 layers" in allowed.notices[0]
+    # Of a file that was stored before the farm looked at it the worker tells, and is told what will do.
+    assert kept(submitted(UPLOADED)) == (False, None, None)
+    assert kept(submitted(UPLOADED, allow_partial=True)) == (True, None, None)
+    entry = catalog.model("sana-demo")
+    keys = {batch_key(submitted(UPLOADED, allow_partial=said).renders[0], entry) for said in (True, False)}
+    assert len(keys) == 2, "who did not say it is not rendered beside one who did"
+
+
+def test_a_render_that_moves_is_held_against_what_the_other_model_takes(catalog: Catalog) -> None:
+    (render,) = resolved(catalog, [{"name": "0198-mine"}]).renders
+    entry = catalog.model("sana-demo")
+    for file, fits in ((fitting(catalog, 20, 20, "sana-demo"), True), (fitting(catalog, 20, 20, "wan-demo"), False)):
+        again = Recheck(entry, {file.id: file}.get).check(render.document())
+        assert isinstance(again, list) != fits
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        ("{model: sana-demo, quantization: {transformer: fp8-cast}}", "'mine' holds the transformer as fp8-cast"),
+        ("{model: sana-demo, sharding: {by: weights, devices: 2}}", "'mine' lays the model on several devices"),
+    ],
+)
+def test_a_model_whose_pool_can_load_no_adapter_takes_none_and_names_the_pool(
+    tmp_path: Path, pool: str, said: str
+) -> None:
+    changed = "sana-demo-local: {quantization: {transformer: fp8-cast}}, " if "fp8" in pool else ""
+    catalog = load(tmp_path, SKETCH + f"\npools: {{{changed}mine: {pool}}}\n")
+    with pytest.raises(InvalidRequest, match="/loras: sana-demo takes no adapters: pool ") as refused:
+        resolved(catalog, [{"name": "sketch"}])
+    assert said.removeprefix("'mine' ") in str(refused.value)
+    assert resolved(catalog, []).renders[0].loras == ()
 
 
 def test_a_render_that_moves_to_another_model_keeps_its_adapters_or_is_refused(catalog: Catalog) -> None:
