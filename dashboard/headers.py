@@ -8,7 +8,6 @@ from dashboard.problems import UnknownHost
 from farm.connections import Connections
 from farm.settings import Settings
 
-
 #: Endpoints that answer under any name.
 OPEN_TO_ALL_HOSTS = frozenset({"health.alive", "health.ready"})
 

@@ -50,7 +50,11 @@ def connect(url: str, ca_file: str | None = None, seconds: float | None = None) 
     if on_socket(url):
         url = "unix://" + url.partition("://")[2].replace("virtual_host=", "db=")
     else:
-        options |= {"socket_connect_timeout": seconds or CONNECT_SECONDS, "socket_keepalive": True, **tls_options(url, ca_file)}
+        options |= {
+            "socket_connect_timeout": seconds or CONNECT_SECONDS,
+            "socket_keepalive": True,
+            **tls_options(url, ca_file),
+        }
     return redis.Redis.from_url(url, **options)
 
 

@@ -14,6 +14,9 @@ from farm.clock_words import clock_words
 from farm.console.speaking import clean, out
 
 _STYLES = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
     "done": "green",
     "failed": "red",
     "partial": "yellow",

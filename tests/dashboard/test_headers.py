@@ -13,7 +13,9 @@ def test_the_hosts_of_this_machine_are_answered(house: House, host: str) -> None
     assert house.client.get("/sign-in", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["10.42.0.17:8420", "farm-dashboard.render.svc.cluster.local:8420", "[fd00::17]:80", ""])
+@pytest.mark.parametrize(
+    "host", ["10.42.0.17:8420", "farm-dashboard.render.svc.cluster.local:8420", "[fd00::17]:80", ""]
+)
 def test_what_watches_the_processes_may_come_by_any_name(house: House, host: str) -> None:
     assert house.client.get("/healthz", headers={"Host": host}).status_code == 200
     ready = house.client.get("/readyz?parts=database", headers={"Host": host})

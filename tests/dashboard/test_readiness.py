@@ -84,8 +84,8 @@ def test_a_server_that_hangs_is_named_while_the_process_goes_on(
                 # Then it is the one that is named, as often as one asks
                 eventually(lambda part=part: states(url) == all_well | {part: "no answer"})
                 with ThreadPoolExecutor(8) as many:
-                    heard = list(many.map(lambda _: states(url)[part], range(24)))
-                assert "ok" not in heard
+                    heard = list(many.map(lambda _: states(url), range(8)))
+                assert "ok" not in [found[part] for found in heard]
                 assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
             finally:
                 processes.send(server, signal.SIGCONT)
@@ -120,7 +120,9 @@ def test_a_server_that_hangs_is_asked_once_however_many_want_to_know() -> None:
     assert len(asked) == 1  # that answer is still good
 
 
-def test_what_is_gone_or_refuses_is_told_without_its_address(make_house: Callable[..., House], storage: Storage) -> None:
+def test_what_is_gone_or_refuses_is_told_without_its_address(
+    make_house: Callable[..., House], storage: Storage
+) -> None:
     house = make_house(redis_url="redis://:a-password-of-redis@127.0.0.1:9/0")
     answer = eventually(
         lambda: (found := house.client.get("/readyz")).json["parts"]["storage"]["state"] == "failed" and found
@@ -138,8 +140,10 @@ def test_what_is_gone_or_refuses_is_told_without_its_address(make_house: Callabl
 def test_a_missing_bucket_is_not_ready(make_house: Callable[..., House], storage: Storage) -> None:
     house = make_house(s3_endpoint_url=storage._settings.s3_endpoint_url, s3_bucket="nobody-made-this")
     part = eventually(
-        lambda: (found := house.client.get("/readyz?parts=storage").json["parts"]["storage"])["state"] != "no answer"
-        and found
+        lambda: (
+            (found := house.client.get("/readyz?parts=storage").json["parts"]["storage"])["state"] != "no answer"
+            and found
+        )
     )
     assert part["state"] == "failed"
 

@@ -1,0 +1,48 @@
+"""`farm doctor`: is everything there, does it work, and what is to be done?"""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from farm.console.speaking import ExitCode, print_json
+from farm.console.tables import print_list
+from farm.doctor.examination import CHECKS, examine
+from farm.doctor.findings import Level
+from farm.nearest import did_you_mean
+from farm.settings import load_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(doctor)
+
+
+def doctor(
+    parts: Annotated[
+        list[str] | None, typer.Argument(metavar="PART…", help=f"Look at these only: {', '.join(CHECKS)}.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
+) -> None:
+    """Contact everything that this node needs, try it, and say what is wrong and what to do.
+
+    Database (schema, clock), Redis, object storage (store, read, delete, links), TLS certificates, versions, GPUs,
+    disks, the dashboard's address, and who is at work. Secrets are never printed.
+
+    Exit codes: 0 nothing fails (there may be warnings), 1 something does, 2 the settings are wrong.
+    """
+    for part in parts or []:
+        if part not in CHECKS:
+            raise typer.BadParameter(f"nothing is called {part!r}; {did_you_mean(part, CHECKS)}", param_hint="PART")
+    findings = examine(load_settings(), parts or tuple(CHECKS))
+    failed = any(finding.level is Level.FAIL for finding in findings)
+    if as_json:
+        print_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
+    else:
+        print_list(
+            ["", "part", "found", "what to do"],
+            ([finding.level, finding.part, finding.what, finding.remedy] for finding in findings),
+            nothing="Nothing was looked at.",
+        )
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)
