@@ -23,6 +23,10 @@ class DeviceLost(RuntimeError):
     """The device reported an error after which it can do no more work in this process."""
 
 
+class StateInDoubt(RuntimeError):
+    """What this process carries from pass to pass is not what it should be, and cannot be put right: it has to end."""
+
+
 @dataclass(frozen=True)
 class Outcome(Generic[Made]):
     """What became of one track: `made`, or the error that it raised when it was alone.
@@ -41,7 +45,7 @@ class Outcome(Generic[Made]):
 
 
 def in_company(work: Work[Made], tracks: Sequence[Track], device: torch.device) -> list[Outcome[Made]]:
-    """Do the work for all tracks together where that is possible. Raises DeviceLost."""
+    """Do the work for all tracks together where that is possible. Raises DeviceLost, StateInDoubt."""
     started = time.perf_counter()
     error: Exception | None = None
     try:
@@ -49,6 +53,8 @@ def in_company(work: Work[Made], tracks: Sequence[Track], device: torch.device) 
         synchronize(device)
         if len(made) != len(tracks):
             raise RuntimeError(f"the family gave {len(made)} results for {len(tracks)} tracks")
+    except StateInDoubt:
+        raise
     except Exception as raised:
         if is_device_lost(raised):
             raise DeviceLost(f"{type(raised).__name__}: {raised}") from raised

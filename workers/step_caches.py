@@ -2,7 +2,8 @@
 
 They are diffusers' own, and on the transformer only while renders that want one have a pass. What a cache decides it
 decides for all rows of a pass, so it belongs to one company: the same renders, pass after pass. Those that lose a
-member, or come from a checkpoint, begin anew with a whole pass; that costs time and changes last bits, not the picture.
+member, come from a checkpoint, or failed in the middle of a pass, begin anew with a whole pass; that costs time and
+changes last bits, not the picture. Before each pass the transformer is asked whether a cache is on it.
 """
 
 from collections import OrderedDict
@@ -22,14 +23,26 @@ from diffusers.hooks import (
     apply_sea_cache,
 )
 from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
+from diffusers.hooks.first_block_cache import _FBC_BLOCK_HOOK, _FBC_LEADER_BLOCK_HOOK
+from diffusers.hooks.mag_cache import _MAG_CACHE_BLOCK_HOOK, _MAG_CACHE_LEADER_BLOCK_HOOK
+from diffusers.hooks.sea_cache import _SEA_CACHE_BLOCK_HOOK, _SEA_CACHE_LEADER_BLOCK_HOOK, _SEA_CACHE_ROOT_HOOK
 from diffusers.models.cache_utils import CacheMixin
 from diffusers.models.transformers.sana_transformer import SanaTransformerBlock
 from diffusers.models.transformers.transformer_sana_video import SanaVideoTransformerBlock
 from torch import nn
 
 from farm.catalog.step_cache import StepCache
+from workers.companies import StateInDoubt
 from workers.track import Track
 
+#: Names under which diffusers' caches put their hooks on blocks.
+_HOOKS = frozenset(
+    {
+        *(_FBC_LEADER_BLOCK_HOOK, _FBC_BLOCK_HOOK),
+        *(_MAG_CACHE_LEADER_BLOCK_HOOK, _MAG_CACHE_BLOCK_HOOK),
+        *(_SEA_CACHE_ROOT_HOOK, _SEA_CACHE_LEADER_BLOCK_HOOK, _SEA_CACHE_BLOCK_HOOK),
+    }
+)
 #: Companies whose caches are kept while others have passes; each holds some hidden states of all its rows.
 MOST_KEPT = 4
 
@@ -52,7 +65,10 @@ class StepCaches:
         return self._worn is not None and self._worn.whole < self._worn.calls
 
     def use(self, tracks: Sequence[Track]) -> None:
-        """Before a pass of these, which want the same: put on their cache, and take off that of others."""
+        """Before a pass of these, which want the same: put on their cache, and take off that of others.
+
+        Raises StateInDoubt where the transformer has one on that they do not want, or has not the one that they do.
+        """
         first, company = tracks[0], tuple(track.order.render_id for track in tracks)
         wanted = self._going_on(company, first)
         if self._worn is not None and self._worn is not wanted:
@@ -60,11 +76,13 @@ class StepCaches:
             self._worn = None
         if wanted is None:
             wanted = self._anew(first)
-        if wanted is None:
-            return
-        if self._worn is None:
+        if wanted is not None and self._worn is None:
             wanted.put_on()
             self._worn = wanted
+        if self._is_on() != (wanted is not None):
+            raise StateInDoubt(f"a step cache is {'off' if wanted else 'on'} that should be {'on' if wanted else 'off'}")
+        if wanted is None:
+            return
         wanted.begin(first)
         self._kept[company] = wanted
         while len(self._kept) > MOST_KEPT:
@@ -74,8 +92,13 @@ class StepCaches:
         """A render has left: what its companies were remembered for takes memory, and nobody goes on with it."""
         self._let_go(company for company in self._kept if render_id in company)
 
+    def broke_off(self, tracks: Sequence[Track]) -> None:
+        """A pass of these raised, which left their cache half-way between two steps: they begin anew."""
+        company = tuple(track.order.render_id for track in tracks)
+        self._let_go(names for names in self._kept if names == company)
+
     def clear(self) -> None:
-        """There is no memory: whoever goes on begins anew."""
+        """There is no memory, or the transformer's layers change: whoever goes on begins anew."""
         self._let_go(self._kept)
 
     @contextmanager
@@ -88,6 +111,11 @@ class StepCaches:
         # As a function, since Sana's transformers have no such method.
         with CacheMixin.cache_context(self._pipeline.transformer, name, **self._worn.where):
             yield
+
+    def _is_on(self) -> bool:
+        """Whether any block has a hook of a cache: what the transformer says, not what is remembered here."""
+        registries = (vars(module).get("_diffusers_hook") for module in _hooked(self._pipeline.transformer))
+        return any(registry is not None and not _HOOKS.isdisjoint(registry.hooks) for registry in registries)
 
     def _let_go(self, companies: Iterable[tuple[str, ...]]) -> None:
         for company in list(companies):
@@ -117,24 +145,25 @@ class _Worn:
 
     def __init__(self, transformer: nn.Module, cache: StepCache, steps: int) -> None:
         """The transformer wears no other just now, and not this one either until `put_on`."""
-        lists = [part for part in transformer.children() if isinstance(part, nn.ModuleList)]
-        blocks = max(lists, key=len)
-        self._modules = [transformer, *blocks]
+        self._modules = _hooked(transformer)
+        last = max(_block_lists(transformer), key=len)[-1]
         self._steps = steps
         self.step = -1  # of the last pass
         self.where: dict[str, Any] = {}
         self.calls = self.whole = 0  # of the transformer in this pass, and how many ran all blocks
         bare = self._attributes()
-        for module in self._modules:
-            module._diffusers_hook = HookRegistry(module)
-            if vars(module).get("_compiled_call_impl") is not None:
-                # Hooks decide in Python, which no compiled graph holds: they go around what is compiled.
-                module.forward = torch.compile(module.forward, fullgraph=True)
-                del module._compiled_call_impl
-        blocks[-1].forward = self._counted(blocks[-1].forward)
-        _apply(transformer, cache, steps)
-        self._exchanged = self._attributes()
-        self._set(bare)
+        try:
+            for module in self._modules:
+                module._diffusers_hook = HookRegistry(module)
+                if vars(module).get("_compiled_call_impl") is not None:
+                    # Hooks decide in Python, which no compiled graph holds: they go around what is compiled.
+                    module.forward = torch.compile(module.forward, fullgraph=True)
+                    del module._compiled_call_impl
+            last.forward = self._counted(last.forward)
+            _apply(transformer, cache, steps)
+            self._exchanged = self._attributes()
+        finally:  # also what could be put on only in part comes off
+            self._set(bare)
 
     @property
     def over(self) -> bool:
@@ -179,6 +208,15 @@ class _Worn:
                     setattr(module, name, value)
                 elif name in vars(module):
                     delattr(module, name)
+
+
+def _block_lists(transformer: nn.Module) -> list[nn.ModuleList]:
+    return [part for part in transformer.children() if isinstance(part, nn.ModuleList)]
+
+
+def _hooked(transformer: nn.Module) -> list[nn.Module]:
+    """What caches put hooks on."""
+    return [transformer, *(block for blocks in _block_lists(transformer) for block in blocks)]
 
 
 def _apply(transformer: nn.Module, cache: StepCache, steps: int) -> None:

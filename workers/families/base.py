@@ -73,8 +73,10 @@ class Family(ABC):
         self.device = device
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
-        self.adapters = Adapters(pipeline, most=_LOADED_ADAPTERS)
         self.step_caches = StepCaches(pipeline)
+        self.adapters = Adapters(
+            pipeline, most=_LOADED_ADAPTERS, device=device, before_loading=self.step_caches.clear
+        )
 
     def prepare(self, order: RenderOrder) -> Prepared:
         """Type the parameters and check the shape. Raises Refused rather than render another size than
@@ -122,15 +124,20 @@ class Family(ABC):
         return (tuple(track.latents.shape), track.embeddings.text.shape[1])
 
     def run_pass(self, tracks: Sequence[Track]) -> list[Tensor]:
-        """`predict` with the adapters and the step cache of these tracks, which have the same.
+        """`predict` with exactly the adapters and the step cache that these tracks want, which must be the same.
 
-        Raises AdapterUnfit, AdapterMissing.
+        What the model really has on is compared with that before anything is computed. Raises what
+        `Adapters.use` and `StepCaches.use` raise; then no pass was run.
         """
-        self.adapters.use(adapters_of(tracks[0].order, tracks[0].parameters))
+        first = tracks[0]
+        if len({(track.parameters.loras, track.parameters.step_cache) for track in tracks}) != 1:
+            raise ValueError("renders with other adapters or step caches cannot share a pass")
+        self.adapters.use(adapters_of(first.order, first.parameters))
         self.step_caches.use(tracks)
         try:
             return self.predict(tracks)
         except Exception as error:
+            self.step_caches.broke_off(tracks)
             if is_out_of_memory(error):
                 self.step_caches.clear()
             raise
