@@ -12,7 +12,7 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 | `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (`embeddings`) |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
 |                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
-| `farm:sign-in/…`         | list    | 5 min      | dashboard (sign-in)           | dashboard (throttling) |
+| `farm:sign-in:…`         | list    | 5 min      | dashboard (sign-in)           | dashboard (throttling) |
 
 All of it may be lost at any moment: a page is a snapshot from SQL, then deltas; workers poll SQL anyway.
 """

@@ -47,8 +47,9 @@ def send_file(farm: FarmClient, model: str, path: Path, key: str | None, fields:
         except KeyboardInterrupt:
             _how_to_go_on(told, key)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except (FarmProblem, FarmUnreachable):
-            _how_to_go_on(told, key)
+        except (FarmProblem, FarmUnreachable) as error:
+            if told or not isinstance(error, FarmProblem) or error.told.get("job_id"):
+                _how_to_go_on(told, key)  # else nothing is in, and there is nothing to go on with
             raise
 
 
