@@ -43,6 +43,9 @@ def test_an_uploaded_adapter_changes_the_picture_as_strongly_as_asked_and_the_re
 ) -> None:
     uploaded = farm.client.add_input(lora)
     assert (uploaded.width, farm.client.add_input(lora).id) == (None, uploaded.id)
+    assert uploaded.adapter is not None
+    assert (uploaded.adapter.rank, uploaded.adapter.layers) == (4, 48)
+    assert [(fit.model, fit.applied) for fit in uploaded.adapter.fits] == [("sana-demo", 48), ("sprint-demo", 48)]
 
     outputs = {}
     for weight in (None, 0.0, 0.5, 1.0):
@@ -56,6 +59,7 @@ def test_an_uploaded_adapter_changes_the_picture_as_strongly_as_asked_and_the_re
     assert len(set(outputs.values())) == 3
     [kept] = farm.manifest(last)["parameters"]["loras"]
     assert (kept["name"], kept["weight"], kept["sha256"]) == (uploaded.id, 1.0, uploaded.sha256)
+    assert (kept["applied"], kept["layers"]) == (48, 48)
     assert f"<lora:{uploaded.id}:1>".encode() in outputs[1.0]
     lacking = told_by(farm, "verify", last)
     assert (lacking.returncode, "give its file" in lacking.stderr) == (2, True), lacking

@@ -98,9 +98,10 @@ NAMES = st.builds(
         st.sampled_from(["", "transformer.", "diffusion_model.", "base_model.model.", "lora_unet_", "lora_te_"]),
         st.sampled_from(["blocks.0.self_attn.q", "blocks_1_attn1_to_k", "head.head", "blocks.0.norm3", "x", ""]),
         st.sampled_from(
-            ".lora_A.weight .lora_down.weight .lora_B.weight .lora_up.weight .lora_B.bias .alpha .diff .diff_b "
-            ".dora_scale .lora_magnitude_vector .lokr_w1 .lokr_w2_a .lokr_w2_b .hada_w1_a .lora_mid.weight .weight".split()
-        ),
+            [*(f".lora_{half}.weight" for half in ("A", "B", "down", "up", "mid")), ".lora_B.bias", ".alpha", ".weight"]
+        )
+        | st.sampled_from([".diff", ".diff_b", ".dora_scale", ".lora_magnitude_vector", ".hada_w1_a"])
+        | st.sampled_from([".lokr_w1", ".lokr_w2_a", ".lokr_w2_b"]),
     ),
 )
 SHAPES = st.lists(st.sampled_from([1, 2, 4, 16, 600]), max_size=4).map(tuple)

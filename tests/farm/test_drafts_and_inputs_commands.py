@@ -8,6 +8,7 @@ from PIL import Image
 from farm.client import FarmClient
 from farm.lifecycle import Outcome
 from tests.farm.dashboards import DashboardFarm
+from tests.farm.test_adapter_files import lora
 from tests.farm.test_commands import Farm, environment, farm
 
 __all__ = ["environment", "farm"]  # fixtures
@@ -65,3 +66,24 @@ def test_pictures_are_uploaded_listed_named_by_jobs_and_removed(
     assert farm("inputs", "rm", input_id).exit_code == 2
     farm("cancel", by_id, by_file)
     assert "removed" in farm("inputs", "rm", input_id).stderr
+
+
+def test_an_adapter_is_told_what_it_fits_and_is_taken_in_part_only_when_that_was_said(
+    farm: Farm, dashboard: DashboardFarm, tmp_path: Path
+) -> None:
+    names = [f"transformer.transformer_blocks.{block}.attn1.to_q" for block in (0, 99)]  # the demo has six blocks
+    shapes = {f"{name}.lora_A.weight": [4, 96] for name in names} | {f"{name}.lora_B.weight": [96, 4] for name in names}
+    ink = tmp_path / "ink.safetensors"
+    ink.write_bytes(lora(shapes))
+
+    told = farm("inputs", "add", str(ink))
+    input_id, said = told.stdout.strip(), " ".join(told.stderr.split())
+    assert "rank 4, 2 layers; in part, with --allow-partial, sana-demo (sana: 1, not" in said
+    assert farm("inputs", "list").stdout.splitlines()[1].split("\t")[:2] == [input_id, "adapter for sana, sprint"]
+    asked = ("submit", "sana-demo", "a red circle", "--lora", f"{input_id}:0.5")
+    refused = farm(*asked)
+    assert (refused.exit_code, "allow_partial" in refused.stderr) == (2, True)
+    assert farm(*asked, "--allow-partial").exit_code == 0
+    with FarmClient(dashboard.url, dashboard.key) as client:
+        job = client.submit("sana-demo", "a red circle", loras=[{"name": input_id}], allow_partial=True)
+    assert "takes 1 of the 2 layers" in job.notices[0]

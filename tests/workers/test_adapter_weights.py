@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from farm.catalog.pool import PoolEntry
 from farm.transformer_layers import layers_of
 from tests.workers import tiny_pipelines
 from tests.workers.lora_files import Change, apart, base_of, changes_of, spelt, write
 from workers.adapter_weights import DoesNotFit, load_weights
+from workers.loading import load
 
 QUICK = ("sana", "wan-i2v")  # of the two kinds of blocks; the others have the same or fewer
 FAMILIES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in tiny_pipelines.SAMPLERS]
@@ -129,6 +131,19 @@ def kohya_with_whole_alphas(of: Any) -> Any:
 def onetrainer(of: Any) -> Any:
     changes = with_alpha(apart(changes_of(of)))
     return changes, spelt(changes, lambda change: f"lora_transformer_{flat(change.ours[0])}", "lora_down", "lora_up")
+
+
+@layout
+def halves_with_a_dot(of: Any) -> Any:
+    changes = apart(changes_of(of))
+    return changes, spelt(changes, ours("transformer."), "lora.down", "lora.up")
+
+
+@layout
+def peft_with_biases(of: Any) -> Any:
+    changes = [replace(one, bias=torch.linspace(-1, 1, len(one.up))) for one in apart(changes_of(of))]
+    tensors = spelt(changes, ours("base_model.model."), "lora_A", "lora_B")
+    return changes, {name.replace(".diff_b", ".lora_B.bias"): value for name, value in tensors.items()}
 
 
 @layout
@@ -331,3 +346,21 @@ def test_what_a_model_cannot_take_is_named_and_left_out_only_where_that_was_allo
     assert not getattr(pipeline.transformer, "peft_config", {})
     use(pipeline, path, partly=True)
     hold(pipeline.transformer, changes)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("quantization", ["int8", "int8-dynamic", "fp8"])
+def test_over_quantized_weights_a_layer_changes_as_far_as_bf16_goes(tmp_path: Path, quantization: str) -> None:
+    pytest.importorskip("torchao")
+    folder = tiny_pipelines.save("sana", tmp_path / "model")
+    entry = tiny_pipelines.entry("sana", folder, dtype={"default": "bfloat16", "vae": "float32"})
+    held = PoolEntry.model_validate({"name": "tiny", "model": "tiny", "quantization": {"transformer": quantization}})
+    pipeline = load(entry, held, torch.device("cpu")).family.pipeline
+    [change] = apart(changes_of(pipeline.transformer, keep=lambda name: name == "blocks.0.attn.proj"))
+    use(pipeline, write(tmp_path / "lora.safetensors", spelt([change], ours(""), "lora_A", "lora_B")))
+    module = pipeline.transformer.get_submodule(change.ours[0])
+    given = torch.randn(4, 16, generator=torch.Generator().manual_seed(2)).bfloat16()
+    with torch.no_grad():
+        got = module(given).double() - base_of(module)(given).double()
+    right = given.double() @ change.matrix.T * WEIGHT
+    assert (got - right).abs().max() <= 0.02 * right.abs().max()
