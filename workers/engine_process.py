@@ -1,4 +1,4 @@
-"""The engine's process: `python -m workers.engine_process --fd N --pool NAME --spool FOLDER`.
+"""The engine's process: `python -m workers.engine_process --fd N --pool NAME --spool FOLDER [--hold-folders]`.
 
 The worker starts it with one end of a socket pair. It loads its model, says Ready, and renders what it is
 sent until the socket closes. It decides nothing: signals are for the parent, and when the parent is gone so
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pool = catalog.pool(options.pool)
         entry = catalog.model(pool.model)
         with structlog.contextvars.bound_contextvars(model=entry.name, pool=pool.name):
-            return _run(line, settings, entry, pool, options.spool)
+            return _run(line, settings, entry, pool, options.spool, hold_folders=options.hold_folders)
     except FarmError as error:
         line.say(LoadFailed(str(error)))
         return LOAD_FAILED
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spool: Path) -> int:
+def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spool: Path, *, hold_folders: bool) -> int:
     """Load, then render."""
     failure: str | None = None
     _set_up_environment()
@@ -130,13 +130,15 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         from workers.companies import DeviceLost
         from workers.engine import Engine
         from workers.loading import LoadingFailed, choose_device, load
+        from workers.models.first_loads import FirstLoads
         from workers.previews import Previews
         from workers.warming import warm_up
 
         _set_up_torch(pool.threads or settings.torch_threads)
         spool.mkdir(parents=True, exist_ok=True)
         try:
-            loaded = load(entry, pool, choose_device(pool.device, settings.device))
+            first_loads = FirstLoads(settings) if hold_folders else None
+            loaded = load(entry, pool, choose_device(pool.device, settings.device), first_loads=first_loads)
             if pool.warm_up:
                 warm_up(loaded.family)
         except LoadingFailed as error:
@@ -215,6 +217,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fd", type=int, required=True, help="our end of the socket pair, inherited")
     parser.add_argument("--pool", required=True, help="the pool it renders for, which names its model")
     parser.add_argument("--spool", type=Path, required=True, help="the folder where pixels are left")
+    parser.add_argument("--hold-folders", action="store_true", help="ask the database how folders were loaded first")
     return parser.parse_args(arguments)
 
 

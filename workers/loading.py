@@ -19,7 +19,8 @@ from workers.compiling import CompilingFailed
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
 from workers.fetching import Fetched, FetchFailed, fetch
-from workers.models.checking import check
+from workers.models.checking import Checked, check
+from workers.models.first_loads import FirstLoads
 from workers.offloading import OffloadingFailed
 from workers.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of
 from workers.preparing import prepare_pipeline
@@ -45,10 +46,12 @@ class Loaded:
     facts: EngineFacts
 
 
-def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loaded:
+def load(
+    entry: ModelEntry, pool: PoolEntry | None, device: torch.device, *, first_loads: FirstLoads | None = None
+) -> Loaded:
     """Load the model of a catalog entry onto the device, as the pool says; without a pool, as a plain one would.
 
-    Raises LoadingFailed.
+    With `first_loads` a folder without a lock must be as it was loaded first. Raises LoadingFailed.
     """
     for library in (diffusers_logging, transformers_logging):
         library.set_verbosity_error()
@@ -61,13 +64,18 @@ def load(entry: ModelEntry, pool: PoolEntry | None, device: torch.device) -> Loa
         folder = fetched.folder
         _check_class(folder, family, entry)
         check_whole([folder / path for path in fetched.weights])
-        hashes = _check_hashes(fetched, entry)
+        checked = _check_hashes(fetched, entry)
+        if first_loads is not None:
+            first_loads.check(entry, fetched, checked)
         pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
         if pool is not None:
             loaded.adapters.most = pool.loaded_adapters
+        if first_loads is not None:
+            first_loads.keep(entry, fetched, checked)
     except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed, *_SETTINGS) as error:
         raise LoadingFailed(f"{entry.name}: {error}") from error
+    hashes = {path: checked.sha256[path] for path in fetched.weights}
     log.info("model loaded", model=entry.name, folder=str(folder), device=str(device), files=len(hashes))
     return Loaded(loaded, _facts(entry, pool, device, fetched.revision, hashes))
 
@@ -98,8 +106,8 @@ def _check_class(folder: Path, family: type[Family], entry: ModelEntry) -> None:
         )
 
 
-def _check_hashes(fetched: Fetched, entry: ModelEntry) -> dict[str, str]:
-    """sha256 of each weight file by its path, all files being what their source and the catalog's lock say.
+def _check_hashes(fetched: Fetched, entry: ModelEntry) -> Checked:
+    """sha256 of each file by its path, all of them being what their source and the catalog's lock say.
 
     Reads each file once, before its weights are read: what is not right is never loaded. Raises BadWeights.
     """
@@ -111,7 +119,7 @@ def _check_hashes(fetched: Fetched, entry: ModelEntry) -> dict[str, str]:
             if entry.lock
             else f"{checked.reason}. `farm models pull {entry.name}` fetches it again"
         )
-    return {path: checked.sha256[path] for path in fetched.weights}
+    return checked
 
 
 def _load_pipeline(

@@ -81,7 +81,7 @@ class Worker:
         self._link = EngineLink(
             [
                 *(sys.executable, "-m", "workers.engine_process"),
-                *("--pool", self._pool.name, "--spool", str(self._spool)),
+                *("--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"),
             ],
             hang_seconds=connections.settings.engine_hang_seconds,
             on_message=self._hear,

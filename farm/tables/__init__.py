@@ -9,6 +9,7 @@ from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
 from farm.tables.machines import Lease, Pool, ScaleDecision, Worker
 from farm.tables.measures import BatchCurve, MemoryLimit, Observation, Regression, Usage
+from farm.tables.models import ModelFolder
 from farm.tables.people import IdempotencyKey, Key, Project, Session, User
 from farm.tables.work import (
     Attempt,
@@ -41,6 +42,7 @@ __all__ = [
     "LaneClass",
     "Lease",
     "MemoryLimit",
+    "ModelFolder",
     "Observation",
     "Pool",
     "Project",

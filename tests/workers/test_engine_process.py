@@ -39,7 +39,7 @@ Message = TypeVar("Message", bound=FromEngine)
 class EngineProcess:
     """The parent's side, as thin as a test needs it."""
 
-    def __init__(self, environment: dict[str, str], spool: Path) -> None:
+    def __init__(self, environment: dict[str, str], spool: Path, *options: str) -> None:
         ours, theirs = socket.socketpair()
         command = [
             sys.executable,
@@ -49,6 +49,7 @@ class EngineProcess:
             "tiny-pool",
             "--spool",
             str(spool),
+            *options,
         ]
         with theirs:
             self.process = subprocess.Popen(

@@ -161,7 +161,7 @@ def test_a_file_that_is_not_in_the_lock_is_not_loaded(machine: Machine) -> None:
     entry = load_catalog(Settings(catalog=[machine.catalog, machine.lock])).model("foldered")
     added = machine.model / "transformer" / "added.safetensors"
     shutil.copy(machine.model / WEIGHTS, added)
-    with pytest.raises(LoadingFailed, match=r"added\.safetensors is not in the lock"):
+    with pytest.raises(LoadingFailed, match=r"added\.safetensors is not in the catalog's lock"):
         load(entry, None, CPU)
 
 

@@ -1,7 +1,7 @@
 """Are the files what they should be: what the Hub or the bucket said, and what the catalog's lock says?"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def check(fetched: Fetched, lock: Sequence[LockedFile] = ()) -> Checked:
         if fault:
             wrong[file.path] = f"{places[file.path]} {fault}"
     if lock:
-        wrong |= _against_lock(fetched, lock, sha256)
+        wrong |= against(fetched, lock, sha256, "the catalog's lock")
     return Checked(sha256, wrong)
 
 
@@ -56,17 +56,18 @@ def _fault(file: ModelFile, place: Path, sha256: str | None, said_by: str) -> st
     return None
 
 
-def _against_lock(fetched: Fetched, lock: Sequence[LockedFile], sha256: dict[str, str]) -> dict[str, str]:
+def against(fetched: Fetched, lock: Sequence[LockedFile], sha256: Mapping[str, str], said_by: str) -> dict[str, str]:
+    """What is not as a list of files says, which is all that there may be; by path, a sentence for each."""
     locked = {file.path: file for file in lock}
     wrong = {
-        file.path: f"{fetched.folder / file.path} is not in the lock of the catalog"
+        file.path: f"{fetched.folder / file.path} is not in {said_by}"
         for file in fetched.files
         if file.path not in locked
     }
     for path, file in locked.items():
         said = ModelFile(path, file.size, file.sha256)
         found = sha256.get(path)
-        fault = _fault(said, fetched.folder / path, found, "the catalog's lock")
+        fault = _fault(said, fetched.folder / path, found, said_by)
         if fault:
             wrong[path] = f"{fetched.folder / path} {fault}"
     return wrong

@@ -1,4 +1,4 @@
-"""`farm models list | pull | verify | lock | rm`: the models of the catalog and their files on this machine."""
+"""`farm models list | pull | verify | lock | accept | rm`: the models of the catalog, their files on this machine."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,7 @@ def models() -> typer.Typer:
     group.command("pull")(pull)
     group.command("verify")(verify)
     group.command("lock")(lock)
+    group.command("accept")(accept)
     group.command("rm")(rm)
     return group
 
@@ -70,17 +71,13 @@ def pull(names: Names = None) -> None:
 
 
 def verify(names: Names = None) -> None:
-    """Read every file of models that are here and compare it with what its source and the catalog's lock say."""
-    from workers.fetching import fetch
-    from workers.models.checking import check
+    """Read every file of models that are here and compare it with what its source, the lock and the first load say."""
+    from workers.models.verifying import verify as read_whole
 
     settings, entries = _chosen(names)
     failed = False
     for entry in entries:
-        checked = _tried(
-            entry,
-            lambda entry=entry: check(fetch(entry, settings, local_only=True), entry.lock),  # type: ignore[misc]
-        )
+        checked = _tried(entry, lambda entry=entry: read_whole(entry, settings))  # type: ignore[misc]
         failed |= checked is None or _report(entry, checked, "is as it should be")
     if failed:
         raise typer.Exit(ExitCode.FAILED)
@@ -109,6 +106,19 @@ def lock(
     say(f"{len(locks)} models are locked in {write}.")
     if write.resolve() not in {path.resolve() for path in settings.catalog}:
         say("Name that file in FARM_CATALOG, after your other files, for it to be read.")
+
+
+def accept(name: Model) -> None:
+    """Say that the folder of a model is right as it is here now, after a change: workers are held to that."""
+    from workers.models.first_loads import FirstLoads
+
+    settings, [entry] = _chosen([name])
+    changed = _tried(entry, lambda: FirstLoads(settings).accept(entry))
+    if changed is None:
+        raise typer.Exit(ExitCode.FAILED)
+    for difference in changed.values():
+        say(f"{name}: {difference}")
+    out().print(f"{name}: is accepted as it is here ({len(changed)} files are not as they were)")
 
 
 def rm(name: Model) -> None:

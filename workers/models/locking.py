@@ -12,6 +12,7 @@ from farm.yaml_files import FaultyYaml, read_yaml
 from workers.fetching import fetch
 from workers.models.checking import check
 from workers.models.files import FetchFailed
+from workers.models.first_loads import locked_files
 from workers.weights import BadWeights, check_whole
 
 _HEAD = "# Written by `farm models lock`: workers load these bytes and no others.\n"
@@ -27,10 +28,7 @@ def lock_of(entry: ModelEntry, settings: Settings) -> dict[str, Any]:
     checked = check(fetched)
     if checked.wrong:
         raise BadWeights(f"{checked.reason}; `farm models pull {entry.name}` fetches it again")
-    files = [
-        {"path": path, "size": (fetched.folder / path).stat().st_size, "sha256": sha256}
-        for path, sha256 in sorted(checked.sha256.items())
-    ]
+    files = [file.model_dump() for file in locked_files(fetched, checked)]
     pinned: dict[str, Any] = {"source": {"revision": fetched.revision}} if entry.source.repo else {}
     return pinned | {"lock": files}
 
