@@ -4,13 +4,18 @@ A manifest never names a neighbour. What other renders of a pass contain changes
 were, and its own row among them, does (floating-point sums run in another order), so each step records both.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import farm
 from farm.errors import Fault, InvalidRequest, in_words
+
+_ENDING = str.maketrans("", "", ':,<>"\\')
 
 
 class _Part(BaseModel):
@@ -72,6 +77,7 @@ class Manifest(_Part):
     attempt: int
     model: ModelFacts
     parameters: dict[str, Any]
+    lora_hashes: dict[str, str] = {}  # sha256 of the file of each LoRA → its hash on Civitai
     rendered_width: int
     rendered_height: int
     rendered_frames: int
@@ -98,9 +104,20 @@ def read_manifest(path: Path) -> Manifest:
         raise InvalidRequest(faults, f"{path} is no manifest that this farm reads.") from error
 
 
-def summary_line(parameters: dict[str, Any], model: str) -> str:
-    """The parameters as people paste them into other tools: the three-line text that A1111 writes into a PNG."""
-    adapters = [f"<lora:{adapter['name']}:{adapter['weight']:g}>" for adapter in parameters.get("loras") or []]
+def summary_line(
+    parameters: dict[str, Any],
+    model: str,
+    *,
+    model_hash: str | None = None,
+    lora_hashes: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The parameters as people paste them into other tools: the three-line text that A1111 writes into a PNG.
+
+    `model_hash` and `lora_hashes` (by the sha256 of the file) are as Civitai knows the files.
+    """
+    loras = parameters.get("loras") or []
+    adapters = [f"<lora:{_called(adapter)}:{adapter['weight']:g}>" for adapter in loras]
+    hashes = [f"{_called(lora)}: {lora_hashes[lora['sha256']]}" for lora in loras if lora["sha256"] in lora_hashes]
     lines = [" ".join([str(parameters["prompt"]), *adapters])]
     if parameters.get("negative_prompt"):
         lines.append(f"Negative prompt: {parameters['negative_prompt']}")
@@ -112,11 +129,27 @@ def summary_line(parameters: dict[str, Any], model: str) -> str:
         "Size": f"{parameters['width']}x{parameters['height']}",
         "Frames": parameters.get("num_frames"),
         "Step cache": _told(parameters.get("step_cache")),
+        "Model hash": model_hash,
         "Model": model,
+        "Lora hashes": json.dumps(", ".join(hashes), ensure_ascii=False) if hashes else None,
         "Version": f"latent-farm {farm.__version__}",
     }
     lines.append(", ".join(f"{name}: {value}" for name, value in fields.items() if value is not None))
     return "\n".join(lines)
+
+
+def model_hash(weight_sha256: Mapping[str, str]) -> str | None:
+    """What Civitai calls AutoV2: the first ten digits of the sha256 of the file that holds the diffusion model.
+
+    None where several files hold it: no single file could be found there.
+    """
+    found = [sha256 for path, sha256 in weight_sha256.items() if path.startswith("transformer/")]
+    return found[0][:10] if len(found) == 1 else None
+
+
+def _called(adapter: Mapping[str, Any]) -> str:
+    """A LoRA by the name of its file, as A1111 has it, without what would end the name in its text."""
+    return str(adapter.get("file") or adapter["name"]).translate(_ENDING)
 
 
 def _told(step_cache: dict[str, Any] | None) -> str | None:

@@ -1,7 +1,7 @@
 """Pictures that people send: decoded and looked at, so that what is stored is a picture and nothing else.
 
-What comes out is upright sRGB without metadata: the orientation that a camera noted and the picture's colour profile are
-applied, transparency lies on white, and where the picture was taken stays with whoever took it.
+What comes out is upright sRGB without metadata: the orientation that a camera noted and the picture's colour profile
+are applied, transparency lies on white, and where the picture was taken stays with whoever took it.
 """
 
 import io

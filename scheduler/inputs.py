@@ -143,7 +143,7 @@ def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
 
 
 def _ref(row: Any) -> InputRef:
-    return InputRef(id=row.id, key=row.key, sha256=row.sha256, adapter=row.adapter)
+    return InputRef(id=row.id, key=row.key, sha256=row.sha256, adapter=row.adapter, name=row.name)
 
 
 def _keys(render: RenderParameters) -> list[str]:

@@ -28,6 +28,7 @@ class AdapterFiles:
         self._kept = KeptFiles(storage, folder, suffix=ADAPTER_SUFFIX, most=MOST_KEPT)
         self._entries = entries
         self._checked: dict[str, Path] = {}  # sha256 → a file of the catalog that had it
+        self._civitai: dict[str, str] = {}  # sha256 → the file's hash on Civitai
 
     def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
         """Local files by `adapter_file`.
@@ -39,10 +40,18 @@ class AdapterFiles:
         for stored in parameters.get("loras") or []:
             adapter = AdapterRef.model_validate(stored)
             try:
-                files[adapter_file(adapter.sha256)] = str(self._file(adapter))
+                path = self._file(adapter)
+                files[adapter_file(adapter.sha256)] = str(path)
+                if adapter.sha256 not in self._civitai:
+                    self._civitai[adapter.sha256] = civitai_hash(path)
             except (NotFound, FetchFailed, OSError, ValueError) as error:
                 log.warning("an adapter cannot be had", render=render_id, adapter=adapter.name, reason=str(error))
         return files
+
+    def civitai_hashes(self, parameters: Mapping[str, Any]) -> dict[str, str]:
+        """Of a render whose files were asked for: by sha256, what Civitai calls the LoRA."""
+        asked = [stored["sha256"] for stored in parameters.get("loras") or []]
+        return {sha256: self._civitai[sha256] for sha256 in asked if sha256 in self._civitai}
 
     def _file(self, adapter: AdapterRef) -> Path:
         if adapter.key is not None:
@@ -60,6 +69,17 @@ class AdapterFiles:
             raise ValueError(f"{path} has the sha256 {digest}, and the render asks for {adapter.sha256}")
         self._checked[adapter.sha256] = path
         return path
+
+
+def civitai_hash(path: Path) -> str:
+    """What Civitai calls AutoV3: the first twelve digits of the sha256 of the tensors, behind the header.
+
+    A file whose metadata were edited is still the same LoRA.
+    """
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+        file.seek(min(8 + header, path.stat().st_size))  # what is no safetensors file may speak of any length
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _fetch(source: AdapterSource) -> Path:

@@ -1,16 +1,16 @@
 """The files of a finished render (output, poster of a clip, thumbnail, latents if wanted, manifest), and of a draft."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
-from farm.manifest import summary_line
 from farm.storage import ArtifactKind, checkpoint_name
 from workers.outputs import EncodedFile, Pixels, check_pixels, encode_output, encode_poster, encode_thumbnail, frames_of
 from workers.plugins import check_safety, post_process, score, versions_of
 from workers.protocol import Drafted, EngineFacts, Rendered
 from workers.receipts import ClaimedFacts, make_manifest, model_facts
-from workers.recipes import Recipe
+from workers.recipes import Recipe, recipe_of
 
 File = tuple[ArtifactKind, EncodedFile]
 
@@ -23,8 +23,9 @@ def make_files(
     *,
     finished_at: float,
     safety_checker: str | None = None,
+    lora_hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> list[File]:
-    """All of them; `finished_at` in seconds since 1970.
+    """All of them; `finished_at` in seconds since 1970; `lora_hashes` as a manifest has them.
 
     Raises Unusable when the pixels show nothing, NotAllowed when the safety checker objects, PluginMissing or
     PluginFailed for any plugin, and OSError when the latents cannot be read.
@@ -32,11 +33,17 @@ def make_files(
     check_pixels(pixels)
     shown = post_process(pixels, render.parameters)
     check_safety(safety_checker, shown, render.parameters)
-    return list(_files(render, rendered, facts, pixels, shown, finished_at))
+    return list(_files(render, rendered, facts, pixels, shown, finished_at, lora_hashes))
 
 
 def make_draft_files(
-    render: ClaimedFacts, drafted: Drafted, facts: EngineFacts, pixels: Pixels, *, safety_checker: str | None = None
+    render: ClaimedFacts,
+    drafted: Drafted,
+    facts: EngineFacts,
+    pixels: Pixels,
+    *,
+    safety_checker: str | None = None,
+    lora_hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> list[File]:
     """What a draft shows, stored as its output would be; its thumbnail; and the checkpoint to go on from.
 
@@ -44,9 +51,9 @@ def make_draft_files(
     """
     check_safety(safety_checker, pixels, render.parameters)
     parameters = render.parameters
-    document = {"model": model_facts(facts).model_dump(), "parameters": parameters, "draft_of_step": drafted.step}
-    line = f"{summary_line(parameters, facts.model)}, Draft: step {drafted.step} of {drafted.steps}"
-    shown = encode_output(pixels, parameters, Recipe(line, document))
+    recipe = recipe_of(parameters, model_facts(facts), lora_hashes)
+    line = f"{recipe.text}, Draft: step {drafted.step} of {drafted.steps}"
+    shown = encode_output(pixels, parameters, Recipe(line, recipe.document | {"draft_of_step": drafted.step}))
     saved = Path(drafted.checkpoint_path).read_bytes()
     name = checkpoint_name(drafted.step)
     return [
@@ -57,11 +64,16 @@ def make_draft_files(
 
 
 def _files(
-    render: ClaimedFacts, rendered: Rendered, facts: EngineFacts, pixels: Pixels, shown: Pixels, finished_at: float
+    render: ClaimedFacts,
+    rendered: Rendered,
+    facts: EngineFacts,
+    pixels: Pixels,
+    shown: Pixels,
+    finished_at: float,
+    lora_hashes: Mapping[str, str],
 ) -> Iterator[File]:
     parameters = render.parameters
-    document = {"model": model_facts(facts).model_dump(), "parameters": parameters}
-    recipe = Recipe(summary_line(parameters, facts.model), document)
+    recipe = recipe_of(parameters, model_facts(facts), lora_hashes)
     output = encode_output(shown, parameters, recipe)
     yield ArtifactKind.OUTPUT, output
     yield ArtifactKind.THUMBNAIL, encode_thumbnail(shown, fps=parameters.get("fps"))
@@ -71,7 +83,11 @@ def _files(
         latents = Path(rendered.latents_path).read_bytes()
         yield ArtifactKind.LATENTS, EncodedFile("latents.safetensors", "application/x-safetensors", latents, 0, 0, 0)
     manifest = make_manifest(render, rendered, facts, output, pixels, finished_at=finished_at).model_copy(
-        update={"plugins": versions_of(parameters), "score": score(shown, parameters)}
+        update={
+            "plugins": versions_of(parameters),
+            "score": score(shown, parameters),
+            "lora_hashes": dict(lora_hashes),
+        }
     )
     receipt = manifest.model_dump_json(indent=2).encode()
     yield (

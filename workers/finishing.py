@@ -3,8 +3,9 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
@@ -40,12 +41,14 @@ class Finisher:
         storing: Storing,
         *,
         on_done: Callable[[int], None],
+        lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self._safety_checker = connections.settings.safety_checker
         if self._safety_checker is not None and self._safety_checker not in plugin_names(PluginKind.SAFETY_CHECKER):
             fault = Fault("FARM_SAFETY_CHECKER", missing(PluginKind.SAFETY_CHECKER, self._safety_checker))
             raise SettingsError([fault])
         self._on_done = on_done
+        self._lora_hashes = lora_hashes
         self._connections = connections
         self._holdings = holdings
         self._settler = settler
@@ -91,12 +94,14 @@ class Finisher:
         now = self._connections.clock()
         try:
             pixels = np.load(rendered.pixels_path)
+            render, hashes = holding.render, self._lora_hashes(holding.render.parameters)
+            checker = self._safety_checker
             if isinstance(rendered, Rendered):
                 files = make_files(
-                    holding.render, rendered, facts, pixels, finished_at=now, safety_checker=self._safety_checker
+                    render, rendered, facts, pixels, finished_at=now, safety_checker=checker, lora_hashes=hashes
                 )
             else:
-                files = make_draft_files(holding.render, rendered, facts, pixels, safety_checker=self._safety_checker)
+                files = make_draft_files(render, rendered, facts, pixels, safety_checker=checker, lora_hashes=hashes)
             outputs = self._upload(holding, files)
         except Unusable as error:
             outcome, reason = Outcome.FAILED, f"There is no output: {error}."

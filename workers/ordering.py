@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import stamina
 import structlog
@@ -41,6 +42,10 @@ class Ordering:
         """The engine steps it: what it went on from is not needed any more."""
         if path := self._begun.pop(render_id, None):
             path.unlink(missing_ok=True)
+
+    def lora_hashes(self, parameters: Mapping[str, Any]) -> dict[str, str]:
+        """Of a render that was ordered: by the sha256 of its LoRAs' files, their hashes on Civitai."""
+        return self._adapters.civitai_hashes(parameters)
 
     def orders(self, renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
         """One for each. Those that were begun before go on from their newest checkpoint, if it can be had.

@@ -14,10 +14,10 @@ from PIL import Image
 
 from farm.params.outputs import default_format
 from workers.clips import CLIPS
+from workers.frame_times import shown_frames
 from workers.mp4 import even_sides
 from workers.recipes import Recipe
 from workers.stills import STILLS, encode_webp
-from workers.frame_times import shown_frames
 
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
 Pixels = NDArray[np.uint8]

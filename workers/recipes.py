@@ -5,6 +5,7 @@ where our JSON goes. GIF has a comment, MP4 a comment and a description.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
@@ -14,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import farm
+from farm.manifest import ModelFacts, model_hash, summary_line
 
 #: What one segment of a JPEG may hold, its header taken off.
 JPEG_EXIF_BYTES = 65_527
@@ -66,3 +68,9 @@ class Recipe:
             f"</dc:description><farm:recipe>{escape(self.json)}</farm:recipe>"
             '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
         ).encode()
+
+
+def recipe_of(parameters: dict[str, Any], model: ModelFacts, lora_hashes: Mapping[str, str]) -> Recipe:
+    """What an output says of itself; `lora_hashes` as a manifest has them."""
+    text = summary_line(parameters, model.name, model_hash=model_hash(model.weight_sha256), lora_hashes=lora_hashes)
+    return Recipe(text, {"model": model.model_dump(), "parameters": parameters})

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from farm.manifest import Manifest, StepFacts, summary_line
+from farm.manifest import Manifest, StepFacts
 from workers.families.base import Family
 from workers.loading import Loaded
 from workers.outputs import EncodedFile, encode_output
 from workers.plugins import post_process
 from workers.protocol import RenderOrder
-from workers.recipes import Recipe
+from workers.recipes import recipe_of
 from workers.track import Pixels, Track
 
 
@@ -61,8 +61,7 @@ def render_again(
 
 def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
     """Pixels as the output that the manifest's render would have."""
-    document = {"model": manifest.model.model_dump(), "parameters": manifest.parameters}
-    recipe = Recipe(summary_line(manifest.parameters, manifest.model.name), document)
+    recipe = recipe_of(manifest.parameters, manifest.model, manifest.lora_hashes)
     return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, recipe)
 
 

@@ -1,4 +1,4 @@
-"""A WebP picture as an animation of one frame: what libwebp does not write, as it makes one of a clip that stands still.
+"""A WebP picture as an animation of one frame: what libwebp does not make of clips that stand still.
 
 The container: https://developers.google.com/speed/webp/docs/riff_container
 """

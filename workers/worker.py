@@ -77,7 +77,6 @@ class Worker:
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
         self._settler = Settler(connections, self._holdings, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._storing = Storing(connections)
-        self._finisher = Finisher(connections, self._holdings, self._settler, self._storing, on_done=self._count_done)
         self._link = EngineLink(
             [
                 *(sys.executable, "-m", "workers.engine_process"),
@@ -89,6 +88,14 @@ class Worker:
             log=log_tail,
         )
         self._ordering = Ordering(connections, self._spool, connections.catalog.model(self._pool.model).adapters)
+        self._finisher = Finisher(
+            connections,
+            self._holdings,
+            self._settler,
+            self._storing,
+            on_done=self._count_done,
+            lora_hashes=self._ordering.lora_hashes,
+        )
         self._feeder = Feeder(
             connections,
             pool=pool,

@@ -1,6 +1,6 @@
 """The shape of an adapter's entry: a LoRA that everybody's renders may name."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -33,6 +33,11 @@ class AdapterSource(Entry):
         if not str(name).endswith(".safetensors"):
             raise ValueError(f"only .safetensors files are loaded; seen {name!r}")
         return self
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and suffix."""
+        return PurePosixPath(self.file).stem if self.file is not None else Path(self.path or "").stem
 
 
 class AdapterEntry(Entry):

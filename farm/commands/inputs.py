@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 def add(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, AVIF, or a LoRA."),
+        typer.Argument(
+            metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, AVIF, or a LoRA."
+        ),
     ],
 ) -> None:
     """Upload pictures or LoRAs (.safetensors) and print their ids, a line each: for `--image` and `--lora`.

@@ -75,15 +75,21 @@ def _one(door: Door, place: int, use: AdapterUse) -> AdapterRef | None:
             Fault(pointer("loras", place, "weight"), f"must be between {low:g} and {high:g}; seen {shown(weight)}")
         )
     if entry is not None:
-        partial = bool(door.request.allow_partial)
-        return AdapterRef(name=use.name, weight=weight, sha256=entry.source.sha256, partial=partial)
+        return AdapterRef(
+            name=use.name,
+            weight=weight,
+            sha256=entry.source.sha256,
+            file=entry.source.stem,
+            partial=bool(door.request.allow_partial),
+        )
     uploaded = door.uploaded(use.name)
     if uploaded is None or not uploaded.key.endswith(ADAPTER_SUFFIX):
         hint = did_you_mean(use.name, door.entry.adapters) if door.entry.adapters else "the catalog has none for it"
         message = f"{door.entry.name} has no adapter {shown(use.name)}, nor was one of that id uploaded; {hint}"
         door.faults.append(Fault(pointer("loras", place, "name"), message))
         return None
-    ref = AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key)
+    file = uploaded.name.removesuffix(ADAPTER_SUFFIX) or None
+    ref = AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key, file=file)
     return _as_far_as_it_fits(door, place, ref, uploaded)
 
 

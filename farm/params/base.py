@@ -31,6 +31,7 @@ class InputRef(BaseModel):
     sha256: str  # of the stored file, in hex
     #: Of an adapter, for the door: `farm.adapter_shares`. A render does not keep it.
     adapter: dict[str, Any] | None = Field(None, exclude=True, repr=False)
+    name: str = Field("", exclude=True, description="as it was uploaded; no render keeps it")
 
 
 class AdapterRef(BaseModel):
@@ -45,6 +46,7 @@ class AdapterRef(BaseModel):
     partial: bool = False  # the submitter said that it may be applied in part
     applied: int | None = None  # layers that the model takes of it; none: not known before a worker has loaded it
     layers: int | None = None  # of the file
+    file: str | None = None  # the file's name without its suffix, as other tools call it; none: of older renders
 
 
 class RenderParameters(BaseModel):

@@ -73,4 +73,4 @@ class Recheck:
     def _file(self, adapter: AdapterRef, key: str) -> InputRef:
         found = self._find_input(adapter.name)
         told = found.adapter if found is not None else None
-        return InputRef(id=adapter.name, key=key, sha256=adapter.sha256, adapter=told)
+        return InputRef(id=adapter.name, key=key, sha256=adapter.sha256, adapter=told, name=adapter.file or "")

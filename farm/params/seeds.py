@@ -35,8 +35,8 @@ def as_sent(value: object) -> int | str:
         raise PydanticCustomError("seed_type", "must be a whole number, or its digits as a text")
     if not DRAWN <= number <= MAX_SEED:
         rule = f"must be between 0 and {MAX_SEED} (2^64 - 1), or {DRAWN} for one that the farm draws"
-        raise PydanticCustomError("seed_range", rule)  # type: ignore[arg-type]  # a text, though no literal
-    return value  # type: ignore[return-value]  # one of the two
+        raise PydanticCustomError("seed_range", rule)
+    return value
 
 
 #: A field of a request.

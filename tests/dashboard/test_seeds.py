@@ -32,7 +32,11 @@ def test_large_seeds_are_exact_on_postgresql_too(postgres_house: House) -> None:
 
 def test_rows_of_a_stream_keep_large_seeds(house: House) -> None:
     rows = f"prompt,seed\na red circle,{MAX_SEED}\na blue star,-1\n"
-    answer = house.post("/api/v1/jobs/stream?model=sana-demo", data=rows, headers={"Content-Type": "text/csv", "Idempotency-Key": "rows"})
+    answer = house.post(
+        "/api/v1/jobs/stream?model=sana-demo",
+        data=rows,
+        headers={"Content-Type": "text/csv", "Idempotency-Key": "rows"},
+    )
     assert answer.status_code in (200, 201), answer.get_data(as_text=True)
     named, drawn = house.renders(answer.json["job"]["id"])
     assert named["parameters"]["seed"] == MAX_SEED

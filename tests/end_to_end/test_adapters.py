@@ -12,6 +12,7 @@ import workers.demo_models
 from farm.client import FarmProblem
 from tests.end_to_end.farms import RunningFarm
 from tests.end_to_end.test_outputs import told_by
+from workers.adapter_files import civitai_hash
 
 WEIGHTS = Path(workers.demo_models.__file__).parent / "weights" / "sana-demo"
 #: Of a size that no other test of the shared farm renders: what is learnt of batches here is nobody else's.
@@ -60,7 +61,11 @@ def test_an_uploaded_adapter_changes_the_picture_as_strongly_as_asked_and_the_re
     [kept] = farm.manifest(last)["parameters"]["loras"]
     assert (kept["name"], kept["weight"], kept["sha256"]) == (uploaded.id, 1.0, uploaded.sha256)
     assert (kept["applied"], kept["layers"]) == (48, 48)
-    assert f"<lora:{uploaded.id}:1>".encode() in outputs[1.0]
+    assert b"<lora:ink:1>" in outputs[1.0]
+    civitai = civitai_hash(lora)
+    assert farm.manifest(last)["lora_hashes"] == {uploaded.sha256: civitai}
+    assert f'Lora hashes: "ink: {civitai}"'.encode() in outputs[1.0]
+    assert b"Model hash: " in outputs[None]
     lacking = told_by(farm, "verify", last)
     assert (lacking.returncode, "give its file" in lacking.stderr) == (2, True), lacking
     verified = told_by(farm, "verify", last, "--input", str(lora))

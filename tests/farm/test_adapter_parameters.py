@@ -15,7 +15,9 @@ from farm.params.rechecking import Recheck
 from tests.farm.test_adapter_entries import SHA256, SKETCH
 from tests.farm.test_catalog import load
 
-UPLOADED = InputRef(id="0198-mine", key="projects/p/inputs/0198-mine.safetensors", sha256="ab" * 32)
+UPLOADED = InputRef(
+    id="0198-mine", key="projects/p/inputs/0198-mine.safetensors", sha256="ab" * 32, name="my ink.safetensors"
+)
 PICTURE = InputRef(id="0198-photo", key="projects/p/inputs/0198-photo.png", sha256="cd" * 32)
 FILES = {file.id: file for file in (UPLOADED, PICTURE)}
 
@@ -34,6 +36,7 @@ def test_a_render_keeps_its_adapters_with_their_hashes_in_the_order_of_their_nam
     (render,) = resolved(catalog, [{"name": "sketch"}, {"name": "0198-mine", "weight": 0.5}]).renders
     stored = [(adapter.name, adapter.weight, adapter.sha256, adapter.key) for adapter in render.loras]
     assert stored == [("0198-mine", 0.5, "ab" * 32, UPLOADED.key), ("sketch", 0.8, SHA256, None)]
+    assert [adapter.file for adapter in render.loras] == [UPLOADED.name.removesuffix(".safetensors"), "sketch"]
     assert parse_parameters(render.document()) == render
     (without,) = resolved(catalog, [{"name": "sketch", "weight": 0}]).renders
     assert without.loras == ()

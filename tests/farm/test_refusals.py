@@ -97,7 +97,11 @@ SAID = [
     (body(title="a\0"), "/title", "holds the NUL character at 1"),
     (body("wan-demo", complex_human_instruction=True), "/complex_human_instruction", "has no instruction"),
     # seeds and how many
-    (body(seed=-2), "/seed", "must be between 0 and 18446744073709551615 (2^64 - 1), or -1 for one that the farm draws"),
+    (
+        body(seed=-2),
+        "/seed",
+        "must be between 0 and 18446744073709551615 (2^64 - 1), or -1 for one that the farm draws",
+    ),
     (body(seed=MAX_SEED + 1), "/seed", "must be between 0 and 18446744073709551615"),
     (body(seed=7.0), "/seed", "must be a whole number, or its digits as a text; seen 7.0"),
     (body(seed="7.0"), "/seed", "must be a whole number, or its digits as a text; seen '7.0'"),

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from farm.catalog.adapters import AdapterEntry
 from tests.workers.fake_hub import standing_in
 from tests.workers.test_inputs import Bucket
-from workers.adapter_files import AdapterFiles
+from workers.adapter_files import AdapterFiles, civitai_hash
 from workers.adapters import adapter_file
 
 WEIGHTS = b"a tiny LoRA"
@@ -57,3 +59,21 @@ def test_what_is_gone_or_has_other_bytes_than_the_render_asks_for_is_left_out(tm
     assert files(tmp_path, entry(path=str(path))) == {}
     assert files(tmp_path, {}) == {}
     assert files(tmp_path, {}, Bucket(one=b"another LoRA"), key="one") == {}
+
+
+def test_the_hash_for_civitai_is_of_the_tensors_and_not_of_what_the_header_says(tmp_path: Path) -> None:
+    tensors = {"layer.lora_A.weight": np.arange(12, dtype=np.float32).reshape(3, 4)}
+    paths = [tmp_path / "plain.safetensors", tmp_path / "told.safetensors"]
+    paths[0].write_bytes(save(tensors))
+    paths[1].write_bytes(save(tensors, metadata={"trained_by": "somebody"}))
+    expected = hashlib.sha256(tensors["layer.lora_A.weight"].tobytes()).hexdigest()[:12]
+    assert [civitai_hash(path) for path in paths] == [expected, expected]
+
+
+def test_a_render_knows_the_hashes_of_its_own_adapters(tmp_path: Path) -> None:
+    known = AdapterFiles(Bucket(one=WEIGHTS), tmp_path / "adapters", {})  # type: ignore[arg-type]
+    asked = {"loras": [{"name": "ink", "weight": 0.5, "sha256": SHA256, "key": "one"}]}
+    assert known.civitai_hashes(asked) == {}
+    known.files_for(asked, "render")
+    assert known.civitai_hashes(asked).keys() == {SHA256}
+    assert known.civitai_hashes({"loras": []}) == {}

@@ -148,4 +148,6 @@ def test_frames_are_shown_in_order_long_enough_and_end_with_the_clip(
 
 def test_a_thumbnail_plays_as_long_as_its_clip() -> None:
     for count, fps in ((41, 16), (60, 60), (9, 8)):
-        assert sum(shown_for(encode_thumbnail(moving(count, 64), fps=fps).data)) == pytest.approx(1000 * count / fps, abs=1)
+        assert sum(shown_for(encode_thumbnail(moving(count, 64), fps=fps).data)) == pytest.approx(
+            1000 * count / fps, abs=1
+        )

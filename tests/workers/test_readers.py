@@ -42,7 +42,7 @@ LOOK = """async ([address, kind]) => {
     if (kind === 'video') {
         shown.muted = true;
         shown.src = address;
-        await new Promise((loaded, failed) => { shown.onloadeddata = loaded; shown.onerror = () => failed(shown.error); });
+        await new Promise((ok, failed) => { shown.onloadeddata = ok; shown.onerror = () => failed(shown.error); });
         await new Promise((there) => { shown.onseeked = there; shown.currentTime = shown.duration / 2; });
     } else {
         shown.src = address;
