@@ -4,7 +4,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.databases", "tests.example_plugin", "tests.servers", "tests.tls"]
+pytest_plugins = ["tests.clean_environments", "tests.databases", "tests.example_plugin", "tests.servers", "tests.tls"]
 
 #: Files whose tests all use the one running farm of their session.
 THE_RUNNING_FARM = (

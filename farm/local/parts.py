@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -13,11 +14,24 @@ from sqlalchemy import Engine, select
 from farm.catalog import PoolEntry
 from farm.database import read
 from farm.lifecycle import WorkerStatus
-from farm.local.program import Program, Tier
+from farm.local.program import Program, StartFailed, Tier
 from farm.tables import Worker
 
 #: Loading torch and a model on a busy machine with few cores takes a while; a real model is larger.
 WORKER_SECONDS = 600.0
+
+
+#: A module of each extra that the processes of a whole farm need.
+EXTRAS = {"dashboard": "flask", "worker": "torch"}
+
+
+def require_extras() -> None:
+    """Raise StartFailed unless everything is installed that a whole farm on one machine needs."""
+    if missing := [extra for extra, module in EXTRAS.items() if find_spec(module) is None]:
+        raise StartFailed(
+            f"A whole farm on one machine also needs what is not installed here: {', '.join(missing)}. "
+            "Install it with `pip install 'latent-farm[all]'`."
+        )
 
 
 def scheduler(environment: Mapping[str, str]) -> Program:

@@ -79,8 +79,10 @@ class LocalStack:
         """`postgres`: keep the books in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
         instead of what the catalog says. `say` hears what happens, in words for people.
 
-        Raises UnknownPool.
+        Raises UnknownPool, and StartFailed when an extra is not installed.
         """
+        if programs is farm_programs:
+            parts.require_extras()
         self.settings = settings or load_settings()
         self._postgres = postgres
         self._say = say

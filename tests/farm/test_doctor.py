@@ -1,4 +1,4 @@
-"""`farm doctor` against real servers: well, missing, refusing, frozen and behind TLS; and never a secret in its words."""
+"""`farm doctor` against real servers: well, missing, refusing, frozen and behind TLS; never a secret in its words."""
 
 import json
 import os
@@ -140,7 +140,7 @@ class TestWhatIsWrong:
         assert "certificate not trusted" in told(unknown, Level.FAIL)
         assert "FARM_S3_CA_FILE" in told(unknown, Level.FAIL)
         assert failures(known) == []
-        assert "trusted and good for 3,649 days" in told(known, Level.OK)
+        assert "trusted and good for 3,6" in told(known, Level.OK)
 
     def test_gpus_are_told_as_the_driver_tells_them(
         self, doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -159,13 +159,11 @@ class TestWhatIsWrong:
     def test_full_disks_and_old_libraries(self, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
         usage = shutil.disk_usage("/")
         monkeypatch.setattr("farm.doctor.disk.shutil.disk_usage", lambda _: usage._replace(free=1000))
-        monkeypatch.setattr(
-            "farm.doctor.versions.requires", lambda _: ["redis>=99", "nothing-of-this-name; extra=='x'"]
-        )
+        monkeypatch.setattr("farm.doctor.versions.requires", lambda _: ["redis>=99", "no-such; extra=='x'"])
         found = doctor("disk", "versions")
         assert "0.0 GB are free" in told(found, Level.FAIL)
         assert "the farm needs >=99" in told(found, Level.FAIL)
-        assert "nothing-of-this-name" not in repr(found)
+        assert "no-such" not in repr(found)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
