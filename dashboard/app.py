@@ -8,12 +8,13 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
 from dashboard import api, auth, headers, limits, problems, throttling, web
-from dashboard.context import CONNECTIONS
+from dashboard.context import CONNECTIONS, PASSWORDS
 from dashboard.events import PUMP, Pump
 from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
 from dashboard.web.static_files import FOLDER, static_path
+from farm.aside import Aside, right_here
 from farm.connections import Connections
 
 _STATIC_SECONDS = 31_536_000  # a year: their addresses change with their contents
@@ -35,10 +36,12 @@ _SECURITY: dict[str, Any] = {
 }
 
 
-def create_app(connections: Connections | None = None) -> OpenAPI:
+def create_app(connections: Connections | None = None, passwords: Aside = right_here) -> OpenAPI:
     """The application over these connections, or over those that the settings name.
 
-    Nothing is contacted before the first request. Raises SettingsError or CatalogError.
+    `passwords`: where they are hashed. Nothing is contacted before the first request.
+
+    Raises SettingsError or CatalogError.
     """
     connections = connections or Connections.open()
     app = OpenAPI(
@@ -59,6 +62,7 @@ def create_app(connections: Connections | None = None) -> OpenAPI:
     app.config.update(SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS)
     app.session_interface = FarmSessions(connections.clock)
     app.extensions[CONNECTIONS] = connections
+    app.extensions[PASSWORDS] = passwords
     app.extensions[PUMP] = Pump(connections)
     app.extensions[READINESS] = Readiness(connections)
     headers.register(app, connections)  # first: a wrong host learns nothing

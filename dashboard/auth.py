@@ -10,11 +10,12 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, redirect, request, session, url_for
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard import limits
 from dashboard.context import farm, now
 from dashboard.problems import FormExpired
 from dashboard.reads.people import find_project
@@ -162,8 +163,10 @@ def _guard() -> Response | None:
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         g.principal = _by_key(authorization)
+        limits.take_turn(current_app, g.principal.project_id)
     elif current_user.is_authenticated:
         g.principal = current_user.principal
+        limits.take_turn(current_app, g.principal.project_id)
         _protect()
     elif _is_page_visit():
         return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
@@ -190,6 +193,7 @@ def _check_token_of(endpoints: tuple[str, ...]) -> None:
 def _protect() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
+    limits.check_form()
     try:
         csrf.protect()
     except CSRFError as error:

@@ -1,12 +1,14 @@
 """Requests as they come in: JSON bodies, refused before anything looks at them."""
 
 import hashlib
+from functools import partial
 from typing import Any
 
 from flask import request
 
 from dashboard.context import farm
 from dashboard.problems import UnsupportedMediaType
+from farm.aside import QUICK_BYTES
 from farm.params.body import parse_json_body
 
 
@@ -21,7 +23,9 @@ def read_json() -> Any:
         raise UnsupportedMediaType(
             f"Send the body as JSON, with the header 'Content-Type: application/json'; seen: {seen}."
         )
-    return parse_json_body(request.get_data(cache=True), farm().settings.max_body_bytes)
+    raw = request.get_data(cache=True)
+    parse = partial(parse_json_body, raw, farm().settings.max_body_bytes)
+    return parse() if len(raw) <= QUICK_BYTES else farm().aside(parse)
 
 
 def body_sha256() -> str:

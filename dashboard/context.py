@@ -4,9 +4,12 @@ from typing import cast
 
 from flask import current_app
 
+from farm.aside import Aside
 from farm.connections import Connections
 
 CONNECTIONS = "latent_farm"
+#: Where passwords are hashed.
+PASSWORDS = "latent_farm_passwords"
 #: After so many seconds a request that asks for the time holds the clock against the database's again.
 TRUSTED_SECONDS = 10.0
 
@@ -19,3 +22,8 @@ def farm() -> Connections:
 def now() -> float:
     """Seconds since 1970 by the farm's clock."""
     return farm().measured_time(older_than=TRUSTED_SECONDS)
+
+
+def passwords_aside() -> Aside:
+    """Where passwords are hashed: beside what projects have computed, so that neither waits for the other."""
+    return cast(Aside, current_app.extensions[PASSWORDS])

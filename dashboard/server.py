@@ -1,35 +1,57 @@
-"""The web server: gunicorn with one process of greenlets, so that open live pages cost no threads.
+"""The web server: gunicorn with a few processes of greenlets, so that open live pages cost no threads.
+
+What people see is the same in each process: sessions are signed with one key, and all else is in SQL and in Redis.
 
 Run by `python -m dashboard`, which makes the standard library cooperative first.
 """
 
 import argparse
+import gc
 import logging
+import os
+import secrets
+from dataclasses import replace
 from typing import Any
 
+import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from pydantic import SecretStr
 
 from dashboard.app import create_app
+from dashboard.beside import computing, hashing
+from dashboard.slow_clients import drop_deaf, patient
 from dashboard.sqlite_threads import use_threads
 from farm.connections import Connections
 from farm.logs import configure_logging
 from farm.settings import Settings, load_settings
 
+log = structlog.get_logger(__name__)
+
 #: Open live pages would hold a stop for as long as they are open; browsers connect again by themselves.
 GRACE_SECONDS = 2
-CONNECTIONS = 1000
+CONNECTIONS = 1000  # of each process
+#: More than these help only farms whose operator says so: each takes memory.
+MOST_PROCESSES = 4
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until a signal comes."""
-    settings = load_settings()
+    settings = _with_key(load_settings())
     parser = argparse.ArgumentParser(prog="farm dashboard")
     parser.add_argument("--host", default=settings.dashboard_host)
     parser.add_argument("--port", type=int, default=settings.dashboard_port)
     place = parser.parse_args(arguments)
     configure_logging(settings)
     _Server(settings, f"{place.host}:{place.port}").run()
+
+
+def _with_key(settings: Settings) -> Settings:
+    """A session that one process signed must be good for the others too."""
+    if settings.secret_key is not None:
+        return settings
+    log.warning("FARM_SECRET_KEY is not set: all sessions end when this dashboard does")
+    return settings.model_copy(update={"secret_key": SecretStr(secrets.token_urlsafe(32))})
 
 
 class _Logger(Logger):  # type: ignore[misc]  # gunicorn ships no types
@@ -53,11 +75,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         options = {
             "bind": self._bind,
-            "workers": 1,
+            "workers": self._settings.dashboard_processes or min(usable_cores(), MOST_PROCESSES),
             "worker_class": "gevent",
             "worker_connections": CONNECTIONS,
             "graceful_timeout": GRACE_SECONDS,
             "timeout": 60,
+            "preload_app": True,  # processes share the memory of what is made once
+            "when_ready": _when_ready,
             "logger_class": _Logger,
             "control_socket_disable": True,
             "proc_name": "farm-dashboard",
@@ -66,6 +90,18 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        connections = Connections.open(self._settings)
+        """The application, made before the processes are: nothing is contacted and no thread started until they are."""
+        connections = replace(Connections.open(self._settings), aside=computing())
         use_threads(connections.engine)
-        return create_app(connections)
+        return patient(create_app(connections, passwords=hashing()))
+
+
+def usable_cores() -> int:
+    """Those that this process may run on, at least one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _when_ready(server: Any) -> None:
+    drop_deaf(listener.sock for listener in server.LISTENERS)
+    gc.collect()
+    gc.freeze()  # a collector that walks over shared memory would copy it into each process

@@ -308,6 +308,14 @@ class DatabaseBusy(FarmError):
     status = 503
 
 
+class Busy(FarmError):
+    """Too much of this kind is being worked on at the moment; try again in a few seconds."""
+
+    type = "busy"
+    title = "Too busy"
+    status = 503
+
+
 class InUse(FarmError):
     """The data folder is in use by another farm; stop that one first, or name another folder."""
 

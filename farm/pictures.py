@@ -43,7 +43,8 @@ def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPic
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 _check(picture, most_pixels)
                 picture.load()
-                upright = _flat(ImageOps.exif_transpose(picture))
+                ImageOps.exif_transpose(picture, in_place=True)  # a copy would take as much memory again
+                upright = _flat(picture)
     except InvalidRequest:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(8420, ge=0, le=65_535)
+    dashboard_processes: int | None = Field(None, ge=1, le=64)
     allowed_hosts: Words = ["127.0.0.1", "localhost", "[::1]"]
     public_url: str | None = None
     trusted_proxies: int = Field(0, ge=0, le=10)

@@ -164,18 +164,19 @@ class Storage:
         with self._trouble("the bucket"):
             self._impatient[seconds].head_bucket(Bucket=self._bucket)
 
-    def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
-        """Store bytes or a file; the server checks the checksum sent along. Raises StorageDown."""
+    def put(self, key: str, data: bytes | Path, content_type: str, *, sha256: str | None = None) -> StoredFile:
+        """Store bytes or a file; the server checks the checksum sent along. `sha256`: in hex, where it is known.
+
+        Raises StorageDown.
+        """
         with self._trouble(key):
             if isinstance(data, bytes):
-                size, digest = len(data), hashlib.sha256(data)
+                size, digest = len(data), sha256 or hashlib.sha256(data).hexdigest()
                 self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
             else:
-                with data.open("rb") as body:
-                    digest = hashlib.file_digest(body, "sha256")
-                size = data.stat().st_size
+                size, digest = data.stat().st_size, sha256 or _digest(data)
                 self._s3.upload_file(str(data), self._bucket, key, ExtraArgs={"ContentType": content_type})
-        return StoredFile(key, content_type, size, digest.hexdigest())
+        return StoredFile(key, content_type, size, digest)
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises NotFound or StorageDown."""
@@ -323,3 +324,8 @@ class Storage:
 
     def _trouble(self, what: str) -> AbstractContextManager[None]:
         return trouble(self._settings, self._bucket, what)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,22 +1,33 @@
 """Files that people upload for their renders: pictures to start from, and adapters (LoRA). Looked at, then stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from farm.adapter_files import AdapterFacts, read_adapter
-from farm.errors import TooLarge
+from farm.adapter_files import AdapterFacts
+from farm.adapter_layouts import FileLayer, HeaderTensor
+from farm.confined import Limits, run_confined
+from farm.errors import Fault, InvalidRequest, TooLarge
 from farm.params.base import ADAPTER_SUFFIX
-from farm.pictures import CONTENT_TYPE, clean_picture
+from farm.pictures import CONTENT_TYPE
 from farm.settings import Settings
 
 #: Of a file that is no picture: nobody is to open it in a browser.
 ADAPTER_TYPE = "application/octet-stream"
+#: Memory for the interpreter and its libraries (addresses, of which it uses a tenth), and for a header as JSON.
+_PROGRAM_BYTES = 1_000_000_000
+#: Memory for each pixel: a picture with transparency is there in RGBA, in RGB and as a file (measured: 12).
+_BYTES_A_PIXEL = 20
+_READER = "farm.upload_reading"
 
 
 @dataclass(frozen=True)
 class Upload:
     """A file as it will be stored: a picture with its width and height in pixels, or an adapter and what it holds."""
 
-    data: bytes
+    file: Path
+    sha256: str
     content_type: str
     suffix: str
     width: int | None = None
@@ -24,20 +35,48 @@ class Upload:
     adapter: AdapterFacts | None = None
 
 
-def read_upload(name: str, data: bytes, settings: Settings) -> Upload:
-    """What was sent: an adapter where its name or its first bytes say so, else a picture.
+def read_upload(name: str, file: Path, settings: Settings) -> Upload:
+    """What was sent: an adapter where its name or its first bytes say so, else a picture, which takes the file's place.
 
-    Raises TooLarge or InvalidRequest for what is neither, or no good one.
+    It is looked at in a process of its own, whatever it holds. Raises TooLarge or InvalidRequest for what is neither,
+    or no good one, and Busy.
     """
+    size = file.stat().st_size
+    if not size:
+        raise InvalidRequest([Fault("", "the file is empty; send a picture, or a LoRA as .safetensors")])
+    with file.open("rb") as opened:
+        begin = opened.read(9)
     # A JSON object behind the eight bytes of its length: no picture begins so.
-    if name.lower().endswith(ADAPTER_SUFFIX) or data[8:9] == b"{":
-        return _adapter(data, settings.max_adapter_bytes)
-    picture = clean_picture(data, most_bytes=settings.max_input_bytes, most_pixels=settings.max_input_pixels)
-    return Upload(picture.data, CONTENT_TYPE, ".png", picture.width, picture.height)
+    is_adapter = name.lower().endswith(ADAPTER_SUFFIX) or begin[8:] == b"{"
+    most = settings.max_adapter_bytes if is_adapter else settings.max_input_bytes
+    what = "the adapter" if is_adapter else "the picture"
+    if size > most:
+        raise TooLarge(f"{what} has {size:,} bytes and this farm accepts {most:,}; send a smaller one")
+    if is_adapter:
+        # Addresses: the file is mapped.
+        told = _told(run_confined(_READER, ["adapter", str(file)], Limits(_PROGRAM_BYTES + size), what))
+        return Upload(file, told["sha256"], ADAPTER_TYPE, ADAPTER_SUFFIX, adapter=_facts(told))
+    bounds = [str(settings.max_input_bytes), str(settings.max_input_pixels)]
+    limits = Limits(_PROGRAM_BYTES + _BYTES_A_PIXEL * settings.max_input_pixels)
+    told = _told(run_confined(_READER, ["picture", str(file), *bounds], limits, what))
+    return Upload(file, told["sha256"], CONTENT_TYPE, ".png", told["width"], told["height"])
 
 
-def _adapter(data: bytes, most_bytes: int) -> Upload:
-    if len(data) > most_bytes:
-        raise TooLarge(f"the adapter has {len(data):,} bytes and this farm accepts {most_bytes:,}; send a smaller one")
-    facts = read_adapter(data)
-    return Upload(data, ADAPTER_TYPE, ADAPTER_SUFFIX, adapter=facts)
+def _told(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "refused" not in answer:
+        return answer
+    if answer["refused"] == TooLarge.type:
+        raise TooLarge(answer["detail"])
+    raise InvalidRequest([Fault(field, message) for field, message in answer["faults"]])
+
+
+def _facts(told: Mapping[str, Any]) -> AdapterFacts:
+    layers = (
+        FileLayer(layer["path"], {part: _tensor(tensor) for part, tensor in layer["parts"].items()})
+        for layer in told["layers"]
+    )
+    return AdapterFacts(tuple(layers))
+
+
+def _tensor(told: Mapping[str, Any]) -> HeaderTensor:
+    return HeaderTensor(told["name"], told["dtype"], tuple(told["shape"]))

@@ -6,6 +6,7 @@ crash after it costs only the rings, which the supervisor and idle workers make 
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection, insert, select
@@ -26,7 +27,7 @@ from scheduler.holding import Holding, check_after, initial, insert_dependencies
 from scheduler.inputs import finder, mark_used
 from scheduler.lanes import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
 from scheduler.replays import Key, check_key, claim_key, find_job, notices_of, seeds_of
-from scheduler.rows import Row, job_row, render_rows
+from scheduler.rows import FEW_ROWS, Row, job_row, render_rows
 
 __all__ = ["Submitted", "submit", "sync_catalog"]
 
@@ -98,7 +99,8 @@ def submit(
     door = _look(connections, project_id, entry, now)
     notices = [*resolved.notices, *absence(entry, door.bells)]
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
-    renders = render_rows(job, entry, resolved.renders, door.estimator)
+    make = partial(render_rows, job, entry, resolved.renders, door.estimator)
+    renders = make() if len(resolved.renders) <= FEW_ROWS else connections.aside(make)
     job["estimate"] = sum(row["estimate"] for row in renders)
     holding = initial(request, now)
     try:

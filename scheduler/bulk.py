@@ -5,7 +5,8 @@ SQLAlchemy does for each row (defaults, types, compiled parameters) would cost a
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from farm.tables import Render
 from scheduler.rows import Row
 
-CHUNK = 1_000  # rows in one statement
+CHUNK = 1_000  # rows of a stream that are admitted at once
+PART = 250  # rows in one statement: written down in a few milliseconds
 
 
 def _as_json(document: object) -> str:
@@ -37,8 +39,14 @@ def insert_renders(connection: Connection, rows: Sequence[Row]) -> None:
     columns = _columns(rows)
     insert_all = _copy if connection.dialect.name == "postgresql" else _execute_many
     # The server takes in a part while the next one is written down.
-    parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
-    insert_all(connection, columns, (_values(connection.dialect, columns, part) for part in parts))
+    parts = (rows[start : start + PART] for start in range(0, len(rows), PART))
+    insert_all(connection, columns, _one_by_one(connection.dialect, columns, parts))
+
+
+def _one_by_one(dialect: Dialect, columns: Sequence[str], parts: Iterable[Sequence[Row]]) -> Iterator[list[list[Any]]]:
+    for part in parts:
+        yield _values(dialect, columns, part)
+        time.sleep(0)  # beside an event loop others have their turn
 
 
 def _execute_many(connection: Connection, columns: Sequence[str], parts: Iterable[list[list[Any]]]) -> None:

@@ -3,13 +3,15 @@
 Only what `farm.uploads` made of them is stored. The file is stored before its row, and removed before it.
 """
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from farm.adapter_shares import shares_of
+from farm.catalog.adapters import MOST_ADAPTERS
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict, NotFound
@@ -25,23 +27,26 @@ from farm.uploads import read_upload
 _NAME_CHARS = 200
 
 
-def add_input(connections: Connections, project_id: str, name: str, data: bytes) -> tuple[Any, bool]:
+def add_input(connections: Connections, project_id: str, name: str, file: Path) -> tuple[Any, bool]:
     """Store a picture or an adapter; its row, and whether it is new: what a project has already is stored once.
 
-    Raises TooLarge or InvalidRequest for what is neither for this farm, StorageDown.
+    The file is the caller's; a picture is replaced by what is stored of it.
+
+    Raises TooLarge or InvalidRequest for what is neither for this farm, Busy, StorageDown.
     """
-    upload = read_upload(name, data, connections.settings)
-    digest = hashlib.sha256(upload.data).hexdigest()
+    upload = read_upload(name, file, connections.settings)
     models = connections.catalog.models.values()
-    shares = None if upload.adapter is None else shares_of(upload.adapter, models).model_dump()
+    shares: dict[str, Any] | None = None
+    if upload.adapter is not None:
+        shares = connections.aside(partial(shares_of, upload.adapter, models)).model_dump()
     with read(connections.engine) as connection:
-        known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == digest)
+        known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == upload.sha256)
         found = connection.execute(known.order_by(Input.id).limit(1)).one_or_none()
     if found is not None:
         return _looked_at_again(connections, found, shares), False
     input_id = new_id()
     key = input_key(project_id, input_id, upload.suffix)
-    stored = connections.storage.put(key, upload.data, upload.content_type)
+    stored = connections.storage.put(key, upload.file, upload.content_type, sha256=upload.sha256)
     row = {
         "id": input_id,
         "project_id": project_id,
@@ -125,6 +130,18 @@ def finder(connections: Connections, project_id: str) -> FindInput:
         return known[input_id]
 
     return find
+
+
+def look_up(find: FindInput, document: object) -> None:
+    """Have `find` read what a request names, so that nobody asks the database while the request is checked aside."""
+    if not isinstance(document, Mapping):
+        return
+    adapters = document.get("loras")
+    used = adapters[: MOST_ADAPTERS + 1] if isinstance(adapters, list) else []
+    named = [document.get(name) for name in PICTURES] + [use.get("name") for use in used if isinstance(use, Mapping)]
+    for name in named:
+        if isinstance(name, str):
+            find(name)
 
 
 def mark_used(connection: Connection, renders: Iterable[RenderParameters], now: float) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -10,7 +11,7 @@ from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import NotFound
-from farm.params import JobRequest, Renders, Shape, resolve, shape_of
+from farm.params import JobRequest, Renders, Resolved, Shape, resolve, shape_of
 from farm.tables import Flow, Project
 from scheduler.estimates import Range
 from scheduler.feasibility import check_can_run
@@ -22,6 +23,8 @@ from scheduler.spreads import last_batch, of_many
 
 #: A flow that is not there yet.
 _NEW_FLOW = "new"
+#: Renders that differ in more than prompt and seed: so many are estimated in a few milliseconds.
+_FEW_KINDS = 20
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,17 @@ class Quote:
     notices: Sequence[str]
 
 
-def quote(connections: Connections, *, project_id: str, request: JobRequest) -> Quote:
+def quote(connections: Connections, *, project_id: str, request: JobRequest, resolved: Resolved | None = None) -> Quote:
     """What this request would become, cost and take if it were submitted now. Seeds are not drawn for it.
+
+    `resolved`: its renders, from a caller that had to look at them already.
 
     Raises:
         InvalidRequest: the request breaks rules, or nothing could ever render it; every fault is listed.
         NotFound: there is no such project.
     """
     entry = connections.catalog.model(request.model)
-    resolved = resolve(
+    resolved = resolved or resolve(
         request,
         entry,
         max_renders=connections.settings.max_renders_per_job,
@@ -74,12 +79,14 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest) -> 
         sync_catalog(connections.engine, connections.catalog, now)
         with read(connections.engine) as connection:
             sight = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
-    gpu_seconds = _estimate(entry, resolved.renders, sight)
+    make = partial(_look_at_all, entry, resolved.renders, sight)
+    few = len(resolved.renders.kinds()) <= _FEW_KINDS
+    gpu_seconds, shapes = make() if few else connections.aside(make)
     rates = sight.rates()
     told = _when(entry, sight, gpu_seconds, len(resolved.renders), request.class_name, known, settings.class_shares)
     return Quote(
         renders=len(resolved.renders),
-        shapes=_shapes(entry, resolved.renders),
+        shapes=shapes,
         gpu_seconds=gpu_seconds,
         money=rates.money(gpu_seconds.likely),
         currency=settings.currency,
@@ -119,6 +126,10 @@ def _weight_and_flow(connection: Connection, project_id: str, lane: str, class_n
         select(Flow.id).where(Flow.lane == lane, Flow.project_id == project_id, Flow.class_name == class_name)
     )
     return weight, flow_id or _NEW_FLOW
+
+
+def _look_at_all(entry: ModelEntry, renders: Renders, sight: LaneSight) -> tuple[Range, list[QuotedShape]]:
+    return _estimate(entry, renders, sight), _shapes(entry, renders)
 
 
 def _estimate(entry: ModelEntry, renders: Renders, sight: LaneSight) -> Range:

@@ -13,6 +13,8 @@ from scheduler.company import first_company
 from scheduler.estimates import Estimator, seeded
 
 TITLE_CHARS = 80
+#: So many are made in a few milliseconds.
+FEW_ROWS = 20
 #: Parameters that batch key, shape and estimate do not depend on.
 VARYING = frozenset({"prompt", "seed"})
 

@@ -53,30 +53,42 @@ def register(blueprint: APIBlueprint) -> None:
         with read(farm().engine) as connection:
             job = find_job(connection, principal().project_id, path.job_id)
             tiles = list_tiles(connection, job.id, after=query.after, limit=min(query.limit, job.done))
-        cells = _cells(farm().storage, tiles)
-        if not cells:
+        files = _files(farm().storage, tiles)
+        sheet = farm().aside(partial(_sheet, files))
+        if not sheet:
             behind = f" behind index {query.after}" if query.after >= 0 else ""
             raise Conflict(f"Nothing of this job is done{behind}, so there is no sheet of it (yet).")
-        sheet = contact_sheet(cells, least_cell=_LEAST_CELL, most_width=_MOST_WIDTH)
-        # Quick, since all requests wait meanwhile: they run in one thread.
-        return Response(encode_sheet(sheet, ".webp", quick=True), content_type="image/webp")
+        return Response(sheet, content_type="image/webp")
 
 
-def _cells(storage: Storage, tiles: Sequence[Tile]) -> list[Cell]:
-    """The thumbnails with their lines, without those that are gone meanwhile. Raises StorageDown."""
-    edge = _EDGE_OF_FEW if len(tiles) <= _FEW else _EDGE_OF_MANY
+def _files(storage: Storage, tiles: Sequence[Tile]) -> list[tuple[Tile, bytes]]:
+    """The thumbnails, without those that are gone meanwhile. Raises StorageDown."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return [cell for cell in threads.map(partial(_cell, storage, edge), tiles) if cell is not None]
+        found = threads.map(partial(_file, storage), tiles)
+        return [(tile, file) for tile, file in zip(tiles, found, strict=True) if file is not None]
 
 
-def _cell(storage: Storage, edge: int, tile: Tile) -> Cell | None:
+def _file(storage: Storage, tile: Tile) -> bytes | None:
     try:
-        thumbnail = storage.get(tile.thumbnail)
+        return storage.get(tile.thumbnail)
     except NotFound:  # the job was just removed: files go before rows
         return None
+
+
+def _sheet(files: Sequence[tuple[Tile, bytes]]) -> bytes:
+    """The sheet as WebP, written quickly. Empty where no thumbnail is a whole picture."""
+    edge = _EDGE_OF_FEW if len(files) <= _FEW else _EDGE_OF_MANY
+    cells = [cell for tile, file in files if (cell := _cell(edge, tile, file)) is not None]
+    if not cells:
+        return b""
+    sheet = contact_sheet(cells, least_cell=_LEAST_CELL, most_width=_MOST_WIDTH)
+    return encode_sheet(sheet, ".webp", quick=True)
+
+
+def _cell(edge: int, tile: Tile, file: bytes) -> Cell | None:
     seed = tile.seed if tile.score is None else None  # both would not fit below a small picture
     line = line_below(tile.index, seed=seed, score=tile.score, kept=tile.kept)
     try:
-        return Cell(shrunk(io.BytesIO(thumbnail), edge), line)
+        return Cell(shrunk(io.BytesIO(file), edge), line)
     except OSError:  # not a whole picture: its tile is missing, as if it were gone
         return None

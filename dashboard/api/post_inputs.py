@@ -11,6 +11,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
+from dashboard.spooling import on_disk
 from scheduler import inputs
 
 
@@ -41,5 +42,6 @@ def register(blueprint: APIBlueprint) -> None:
         Then name its id as `image` of a job, or in its `loras`. Pictures are stored upright, as RGB, without metadata;
         adapters as they are. Answers 201, or 200 when the project has it already.
         """
-        row, new = inputs.add_input(farm(), principal().project_id, query.name, request.get_data(cache=False))
+        with on_disk(request.stream, request.content_length) as file:
+            row, new = inputs.add_input(farm(), principal().project_id, query.name, file)
         return reply(shown_input(row), 201 if new else 200)

@@ -11,8 +11,9 @@ from dashboard.context import farm
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Quote, Submitted
 from farm.database import read
-from farm.params import JobRequest, check_and_resolve
-from scheduler import admission, inputs, quotes
+from farm.params import JobRequest
+from scheduler import admission, quotes
+from scheduler.checking import check
 
 
 class SubmissionHeader(BaseModel):
@@ -45,16 +46,10 @@ def register(blueprint: APIBlueprint) -> None:
         the same Idempotency-Key made before. With `dry_run` nothing is accepted, and 200 brings a quote.
         """
         who = principal()
-        asked, resolved = check_and_resolve(
-            read_json(),
-            farm().catalog,
-            max_renders=farm().settings.max_renders_per_job,
-            draw_seed=admission.draw_seed,
-            classes=farm().settings.class_shares,
-            find_input=inputs.finder(farm(), who.project_id),
-        )
+        asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=admission.draw_seed)
         if asked.dry_run:
-            return reply(quoted(quotes.quote(farm(), project_id=who.project_id, request=asked)))
+            found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
+            return reply(quoted(found))
         made = admission.submit(
             farm(),
             project_id=who.project_id,

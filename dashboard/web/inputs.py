@@ -7,6 +7,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.inputs import page_of_inputs
+from dashboard.spooling import on_disk
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, TooLarge
 from scheduler import inputs
@@ -29,7 +30,8 @@ def add() -> ResponseReturnValue:
     if chosen is None or not chosen.filename:
         return _page("Choose a file first."), 422
     try:
-        inputs.add_input(farm(), principal().project_id, chosen.filename, chosen.read())
+        with on_disk(chosen.stream) as file:
+            inputs.add_input(farm(), principal().project_id, chosen.filename, file)
     except InvalidRequest as refused:
         return _page(". ".join(fault.message for fault in refused.faults)), refused.status
     except TooLarge as refused:

@@ -20,9 +20,9 @@ from dashboard.web.sweeping import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
-from farm.params import check_request
 from farm.params.forms import parameters_schema
 from scheduler import admission, inputs, quotes
+from scheduler.checking import check
 
 blueprint = Blueprint("submit", __name__)
 
@@ -51,16 +51,10 @@ def send() -> ResponseReturnValue:
     who = principal()
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     try:
-        settings = farm().settings
-        asked = check_request(
-            document,
-            farm().catalog,
-            max_renders=settings.max_renders_per_job,
-            classes=settings.class_shares,
-            find_input=inputs.finder(farm(), who.project_id),
-        )
+        asked, resolved = check(farm(), who.project_id, document, draw_seed=admission.draw_seed)
         if typed.get("dry_run"):
-            return _page(entry, typed, quote=quotes.quote(farm(), project_id=who.project_id, request=asked))
+            found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
+            return _page(entry, typed, quote=found)
         made = admission.submit(
             farm(),
             project_id=who.project_id,
@@ -69,6 +63,7 @@ def send() -> ResponseReturnValue:
             # One form sent twice makes one job; the same page sent with something else in it makes another.
             idempotency_key=f"form-{_form_id(typed)}-{digest[:16]}",
             body_sha256=digest,
+            resolved=resolved,
         )
     except InvalidRequest as refused:
         if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked

@@ -16,6 +16,10 @@ from farm.params.submission import pointer, shown
 
 MAX_DEPTH = 20
 MAX_DIGITS = 40
+#: Lists and objects of a body, those in texts too: a table has one for each row.
+MOST_BRACKETS = 50_000
+#: Of one object; a request has about fifty fields.
+MOST_KEYS = 1_000
 #: UTF-8 has no half characters; only an escape can bring one.
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 #: A string (also one that never ends, so that the scan stays linear) or a bracket.
@@ -64,8 +68,11 @@ def parse_json_body(raw: bytes, max_bytes: int) -> object:
 
 def _check_depth(text: str) -> None:
     # Before json.loads, which would meet Python's recursion limit somewhere in the middle.
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    brackets = text.count("[") + text.count("{")
+    if brackets <= MAX_DEPTH:
         return
+    if brackets > MOST_BRACKETS:
+        _refuse(f"the body has {brackets:,} lists and objects; at most {MOST_BRACKETS:,} are read")
     depth = 0
     for token in _TOKEN.finditer(text):
         bracket = token.group()
@@ -78,6 +85,8 @@ def _check_depth(text: str) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_KEYS:
+        _refuse(f"an object of the body has {len(pairs):,} keys; at most {MOST_KEYS:,} are read")
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

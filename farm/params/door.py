@@ -10,7 +10,7 @@ from farm.params.samplers import sampler_fault
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
 from farm.params.submission import JobRequest, pointer, shown
 from farm.params.templates import Filled, Templates
-from farm.params.text import text_fault, tokens_at_most
+from farm.params.text import length_fault, text_fault, tokens_at_most
 
 #: Numbers that belong to a picture → why models without one refuse them.
 _OF_PICTURES = {
@@ -91,10 +91,11 @@ class Door:
         limit = self.entry.limits.prompt_chars
         told: set[str] = set()
         for prompt in filled:
-            text = templates.longest(prompt.text) if templates.wild else prompt.text
             if told and prompt.field in told:
                 continue
-            if fault := text_fault(text, limit):
+            chars = templates.longest_chars(prompt) if templates.wild else prompt.chars
+            text = templates.longest(prompt.text) if templates.wild and chars <= limit else prompt.text
+            if fault := length_fault(chars, limit) or text_fault(text, limit):
                 told.add(prompt.field)
                 made = f" (filled: {shown(text)})" if templates.change(prompt) else ""
                 self.faults.append(Fault(prompt.field, fault + made))

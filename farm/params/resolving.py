@@ -27,6 +27,8 @@ from farm.params.timing import timing_faults
 
 #: 128 bits of a hash; every pending render is in an index that holds its key.
 BATCH_KEY_CHARS = 32
+#: A job of ten thousand sizes need not be told of each.
+MOST_NOTICES = 100
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def resolve(
     prompts: list[Filled] = []
     values: list[dict[str, Any]] = []
     if _few_enough(door, templates, len(seeds), max_renders):
-        prompts = list(templates.fill()) if not templates.faults else []
+        prompts = list(templates.fill(entry.limits.prompt_chars)) if not templates.faults else []
         door.prompts(prompts, templates)
         values = _values(door, family, find_input)
     if door.faults:
@@ -83,7 +85,12 @@ def resolve(
         for alike in each
         for seed in seeds
     ]
-    return Resolved(Renders(drawn), door.notices)
+    return Resolved(Renders(drawn), _few(door.notices))
+
+
+def _few(notices: list[str]) -> list[str]:
+    left = len(notices) - MOST_NOTICES
+    return [*notices[:MOST_NOTICES], f"… and {left:,} more notices of these kinds"] if left > 0 else notices
 
 
 def _few_enough(door: Door, templates: Templates, seeds: int, max_renders: int) -> bool:
@@ -112,7 +119,8 @@ def _values(door: Door, family: Family, find_input: FindInput) -> list[dict[str,
         parameters["deterministic"] = bool(point.request.deterministic)
         found.append(parameters)
         door.faults += [fault for fault in at.faults if fault not in door.faults]
-        door.notices += [notice for notice in at.notices if notice not in door.notices]
+        if len(door.notices) < MOST_NOTICES:
+            door.notices += [notice for notice in at.notices if notice not in door.notices]
         if len(door.faults) > MAX_FAULTS:
             break
     return found

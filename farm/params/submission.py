@@ -1,19 +1,24 @@
 """What a user submits: `JobRequest`, the body of POST /api/v1/jobs, read with every fault at once."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import SchemaValidator
 
 from farm.byte_order_marks import without_marks
 from farm.csv_records import CsvDialect
-from farm.errors import Fault, InvalidRequest, in_words
+from farm.errors import MAX_FAULTS, Fault, InvalidRequest, in_words
 from farm.nearest import did_you_mean
 from farm.params.base import PICTURES, Speed
 from farm.params.seeds import Seed
 
 #: The classes of a farm whose settings name no others.
 CLASSES = ("urgent", "normal", "bulk")
+#: Of the body, and of a list or a table in it: a job has at most ten thousand renders.
+MOST_FIELDS = 1_000
+MOST_ITEMS = 20_000
 AfterFailure = Literal["cancel", "run"]
 
 
@@ -146,11 +151,13 @@ def read_request(document: object) -> tuple[JobRequest | None, list[Fault]]:
     """
     if not isinstance(document, dict):
         return None, [Fault("", f"the body must be a JSON object; seen {_kind(document)}")]
+    if faults := _size_faults(document):
+        return None, faults
     fields: dict[str, Any] = without_marks(document)
     try:
         return JobRequest.model_validate(fields), []
     except ValidationError as error:
-        faults = _faults(error)
+        faults = _faults(error) if error.error_count() <= MAX_FAULTS else _first_faults(fields)
     wrong = {fault.field.split("/")[1] for fault in faults if fault.field}
     rest = {key: value for key, value in fields.items() if key not in {_unescape(name) for name in wrong}}
     if "prompt" in wrong:
@@ -214,6 +221,39 @@ _WANTED = {
 }
 
 
+def _size_faults(document: dict[str, Any]) -> list[Fault]:
+    """What has more items than any request can mean is not looked at one by one."""
+    if len(document) > MOST_FIELDS:
+        return [Fault("", f"the body has {len(document):,} fields, and no request has more than {MOST_FIELDS}")]
+    return [
+        Fault(pointer(name), f"has {len(value):,} items; at most {MOST_ITEMS:,} are read")
+        for name, value in document.items()
+        if isinstance(value, list | dict) and len(value) > MOST_ITEMS
+    ]
+
+
+def _first_faults(fields: dict[str, Any]) -> list[Fault]:
+    """Where very much is wrong: of each list the first fault, since pydantic would tell of all or of none."""
+    try:
+        _failing_fast().validate_python(fields)
+    except ValidationError as error:
+        return _faults(error)
+    raise AssertionError("what a model refuses, its schema refuses")
+
+
+@cache
+def _failing_fast() -> SchemaValidator:
+    def changed(schema: Any) -> Any:
+        if isinstance(schema, list | tuple):
+            return type(schema)(changed(part) for part in schema)
+        if not isinstance(schema, dict):
+            return schema
+        parts = {name: part if name == "metadata" else changed(part) for name, part in schema.items()}
+        return parts | {"fail_fast": True} if schema.get("type") == "list" else parts
+
+    return SchemaValidator(changed(JobRequest.__pydantic_core_schema__))
+
+
 def _faults(error: ValidationError) -> list[Fault]:
     """Faults in our words; the two ways to give a field, one value or a list, are one fault, not two."""
     faults: dict[str, Fault] = {}
@@ -224,7 +264,9 @@ def _faults(error: ValidationError) -> list[Fault]:
         where, kind, seen = pointer(*location), found["type"], found["input"]
         if kind == "extra_forbidden":
             known = [field.alias or name for name, field in JobRequest.model_fields.items()]
-            message = f"unknown field; {did_you_mean(str(location[-1]), known, show=5)}"
+            message = "unknown field"
+            if len(faults) <= MAX_FAULTS:  # to guess what was meant takes a while
+                message += f"; {did_you_mean(str(location[-1]), known, show=5)}"
         elif kind == "missing":
             message = "is missing; every job needs it"
         elif location == ["prompt"]:

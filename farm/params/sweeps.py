@@ -34,9 +34,11 @@ def list_faults(request: JobRequest) -> list[Fault]:
     for name, values in swept(request).items():
         if not values:
             faults.append(Fault(pointer(name), "must hold at least one value; seen an empty list"))
+        before = set[Any]()
         for place, value in enumerate(values):
-            if value in values[:place]:
+            if value in before:
                 faults.append(Fault(pointer(name, place), f"{shown(value)} is in the list before; give each once"))
+            before.add(value)
     return faults
 
 

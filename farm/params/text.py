@@ -12,8 +12,8 @@ _WIDE_FROM = 0x2E80
 
 def text_fault(text: str, max_chars: int, *, may_be_empty: bool = False) -> str | None:
     """What is wrong with a prompt, or None."""
-    if len(text) > max_chars:
-        return f"must be at most {max_chars:,} characters long; seen {len(text):,}"
+    if fault := length_fault(len(text), max_chars):
+        return fault
     # Printable text has none of what is looked for: most prompts are done at once.
     for place, character in enumerate("" if text.isprintable() else text):
         code = ord(character)
@@ -25,6 +25,11 @@ def text_fault(text: str, max_chars: int, *, may_be_empty: bool = False) -> str 
     if not may_be_empty and not text.strip():
         return f"must not be empty; seen {shown(text)}"
     return None
+
+
+def length_fault(chars: int, max_chars: int) -> str | None:
+    """What is wrong with a text of so many characters, or None."""
+    return f"must be at most {max_chars:,} characters long; seen {chars:,}" if chars > max_chars else None
 
 
 def tokens_at_most(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, case, insert, null, select, update
@@ -22,7 +23,7 @@ from scheduler.holding import waits
 from scheduler.inputs import mark_used
 from scheduler.intake.opening import Position
 from scheduler.lanes import Doorbell, doorbells, wake_flow
-from scheduler.rows import render_rows, shortened
+from scheduler.rows import FEW_ROWS, render_rows, shortened
 
 #: Of a job to which nothing more is added.
 _STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.EXPIRED})
@@ -47,7 +48,8 @@ def add_chunk(
     """
     now = connections.clock()
     job: dict[str, Any] = {"id": before.job_id, "project_id": before.project_id, "created_at": now}
-    rows = render_rows(job, entry, renders, estimator, first_index=before.renders)
+    make = partial(render_rows, job, entry, renders, estimator, first_index=before.renders)
+    rows = make() if len(renders) <= FEW_ROWS else connections.aside(make)
     estimate = sum(row["estimate"] for row in rows)
     after = replace(after, renders=before.renders + len(rows), updated_at=now, error=None)
     with write(connections.engine) as connection:

@@ -13,14 +13,14 @@ from farm.database import read, write
 from farm.errors import Fault, IdempotencyMismatch, InvalidRequest, NotFound
 from farm.ids import new_id
 from farm.lifecycle import JobStatus
-from farm.params import JobRequest, check_and_resolve
+from farm.params import JobRequest
 from farm.progress import JobChanged
 from farm.tables import Event, Intake, Job, Lane, Project
 from scheduler.admission import sync_catalog
+from scheduler.checking import check
 from scheduler.doorbell import tell
 from scheduler.feasibility import check_can_run
 from scheduler.holding import check_after, initial, insert_dependencies
-from scheduler.inputs import finder
 from scheduler.intake.framing import FORMATS
 from scheduler.lanes import ensure_flow
 from scheduler.replays import Key, check_key, claim_key, find_job
@@ -155,15 +155,7 @@ def _find(connections: Connections, key: Key) -> Position | None:
 def _check(connections: Connections, project_id: str, defaults: Mapping[str, Any]) -> JobRequest:
     """What can be known before the first row: types, the model, and values that are the same for all rows."""
     for_all = {name: value for name, value in defaults.items() if name not in _OF_PROMPTS}
-    request, _ = check_and_resolve(
-        for_all | _STANDS_IN,
-        connections.catalog,
-        max_renders=connections.settings.max_renders_per_job,
-        draw_seed=lambda: 0,
-        now=connections.clock(),
-        classes=connections.settings.class_shares,
-        find_input=finder(connections, project_id),
-    )
+    request, _ = check(connections, project_id, for_all | _STANDS_IN, draw_seed=lambda: 0)
     check_can_run(connections.catalog, connections.catalog.model(request.model))
     return request
 

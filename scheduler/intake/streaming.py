@@ -4,12 +4,15 @@ Memory holds one chunk, whatever the length of the stream. Whatever stops it (a 
 up, a crash), all chunks before stay, and it goes on at `Position.bytes`.
 """
 
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import update
 
+from farm.aside import QUICK_BYTES
 from farm.connections import Connections
 from farm.csv_records import CsvDialect
 from farm.database import read, write
@@ -23,9 +26,10 @@ from farm.errors import (
     QuotaExceeded,
     StreamFault,
 )
-from farm.params import RenderParameters, check_and_resolve
+from farm.params import RenderParameters
 from farm.tables import Intake
 from scheduler.bulk import CHUNK
+from scheduler.checking import check_row
 from scheduler.estimates import load
 from scheduler.inputs import finder
 from scheduler.intake.adding import add_chunk, bells_of
@@ -127,6 +131,7 @@ class _Stream:
         try:
             for record in self.framer.records(body, more=more):
                 self.take(record)
+                time.sleep(0)  # beside an event loop others have their turn
                 if most_rows is not None and self.row - begun >= most_rows:
                     more = True
                     break
@@ -181,7 +186,9 @@ class _Stream:
         if record.fault is not None:
             raise InvalidRequest([Fault("", record.fault)])
         if record.cells is None:
-            row = read_json(record.raw, self.connections.settings.max_body_bytes)
+            most_bytes = self.connections.settings.max_body_bytes
+            parse = partial(read_json, record.raw, most_bytes)
+            row = parse() if len(record.raw) <= QUICK_BYTES else self.connections.aside(parse)
         elif self.columns is None:
             columns = read_columns(record.cells)
             check_columns(columns, here.defaults)
@@ -190,13 +197,12 @@ class _Stream:
         else:
             row = read_cells(record.cells, self.columns)
         index = here.renders + len(self.renders)
-        _, resolved = check_and_resolve(
+        _, resolved = check_row(
+            self.connections,
             with_defaults(here.defaults, row),
-            self.connections.catalog,
             max_renders=CHUNK,
             draw_seed=seeds_for(here.job_id, index),
             now=here.created_at,
-            classes=self.connections.settings.class_shares,
             find_input=self.find_input,
         )
         if index + len(resolved.renders) > self.most:

@@ -104,7 +104,7 @@ def tables(text: str, dialect: dict[str, Any] | None = None) -> list[str]:
     templates = Templates(request)
     if faults or templates.faults:
         raise InvalidRequest([*faults, *templates.faults])
-    return [filled.text for filled in templates.fill()]
+    return [filled.text for filled in templates.fill(100_000)]
 
 
 FILES: list[tuple[str, bytes, list[tuple[str, int | None]]]] = [

@@ -1,8 +1,9 @@
 """Uploaded pictures in the books: found by the door, noted when they are used, not removed while they are needed."""
 
 import hashlib
-import io
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +24,10 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def put(self, key: str, data: bytes, content_type: str) -> StoredFile:
-        self.objects[key] = data
-        return StoredFile(key, content_type, len(data), hashlib.sha256(data).hexdigest())
+    def put(self, key: str, data: Path, content_type: str, *, sha256: str) -> StoredFile:
+        self.objects[key] = data.read_bytes()
+        assert hashlib.sha256(self.objects[key]).hexdigest() == sha256
+        return StoredFile(key, content_type, len(self.objects[key]), sha256)
 
     def delete(self, keys: list[str]) -> None:
         for key in keys:
@@ -39,9 +41,10 @@ def farm(connections: Connections) -> Connections:
 
 
 def upload(farm: Connections, project: str, shade: int = 255) -> Any:
-    buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), (shade, 0, 0)).save(buffer, "PNG")
-    return add_input(farm, project, "../folder\\scene\x00.png", buffer.getvalue())[0]
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        Image.new("RGB", (64, 64), (shade, 0, 0)).save(file, "PNG")
+        file.flush()
+        return add_input(farm, project, "../folder\\scene\x00.png", Path(file.name))[0]
 
 
 def sprint(farm: Connections, project: str, image: str) -> str:
