@@ -80,7 +80,9 @@ class StepCaches:
             wanted.put_on()
             self._worn = wanted
         if self._is_on() != (wanted is not None):
-            raise StateInDoubt(f"a step cache is {'off' if wanted else 'on'} that should be {'on' if wanted else 'off'}")
+            raise StateInDoubt(
+                f"a step cache is {'off' if wanted else 'on'} that should be {'on' if wanted else 'off'}"
+            )
         if wanted is None:
             return
         wanted.begin(first)

@@ -74,9 +74,7 @@ class Family(ABC):
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
         self.step_caches = StepCaches(pipeline)
-        self.adapters = Adapters(
-            pipeline, most=_LOADED_ADAPTERS, device=device, before_loading=self.step_caches.clear
-        )
+        self.adapters = Adapters(pipeline, most=_LOADED_ADAPTERS, device=device, before_loading=self.step_caches.clear)
 
     def prepare(self, order: RenderOrder) -> Prepared:
         """Type the parameters and check the shape. Raises Refused rather than render another size than
