@@ -60,9 +60,9 @@ def hostname(host: str) -> str:
 def storage_origin(connections: Connections) -> str:
     """Where signed links lead: pictures on our pages come from there."""
     settings = connections.settings
-    # Without an endpoint it is AWS, and which host it has there only boto3 knows.
-    address = settings.s3_public_endpoint_url or settings.s3_endpoint_url or connections.storage.link("origin")
-    parts = urlsplit(address)
+    # Asking boto3 takes a moment.
+    given = settings.s3_public_endpoint_url or settings.s3_endpoint_url
+    parts = urlsplit(given or connections.storage.public_address)
     return f"{parts.scheme}://{parts.netloc}"
 
 

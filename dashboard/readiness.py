@@ -12,9 +12,12 @@ from enum import StrEnum
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from farm.connections import Connections
-from farm.database import make_engine, read
+from farm.database import make_engine, read, trouble
+from farm.errors import FarmError
+from farm.refusals import reason
 from farm.wire import connect
 
 log = structlog.get_logger(__name__)
@@ -116,10 +119,17 @@ class _Question:
         except Exception as error:  # whatever it is, the server is not well
             state = State.FAILED
             if self._told:
-                log.warning("not ready", part=self._name, reason=f"{type(error).__name__}: {error}")
+                log.warning("not ready", part=self._name, reason=_reason(error))
         now = time.monotonic()
         self._answer, self._answered_at = Part(state, round(now - began, 4)), now
         self._done.set()
+
+
+def _reason(error: Exception) -> str:
+    """Why a server is not well, without secrets."""
+    if isinstance(error, SQLAlchemyError):
+        return trouble(error)
+    return error.detail if isinstance(error, FarmError) else reason(error)
 
 
 def _database(connections: Connections) -> Callable[[], None]:

@@ -201,16 +201,26 @@ class Storage:
             with closing(found["Body"]) as body:
                 yield from body.iter_chunks(STREAM_BYTES)
 
+    @property
+    def public_address(self) -> str:
+        """Where links lead, without a path. Nothing is contacted, and no key is needed."""
+        # Without an endpoint it is AWS, and which host it has there only boto3 knows.
+        return self._public.meta.endpoint_url
+
     def upload_link(self, key: str, content_type: str) -> str:
-        """A link with which anybody can store this object, once or more, for `link_seconds`. Nothing is contacted."""
-        client = self._client(self._settings.s3_public_endpoint_url or self._settings.s3_endpoint_url)
-        asked = {"Bucket": self._bucket, "Key": key, "ContentType": content_type}
-        return client.generate_presigned_url("put_object", Params=asked, ExpiresIn=self._settings.link_seconds)
+        """A link with which anybody can store this object, once or more, for `link_seconds`. Nothing is contacted.
+
+        Raises StorageDown when there is no key to sign it with.
+        """
+        asked, life = {"Bucket": self._bucket, "Key": key, "ContentType": content_type}, self._settings.link_seconds
+        with self._trouble(key):
+            return self._public.generate_presigned_url("put_object", Params=asked, ExpiresIn=life)
 
     def link(self, key: str, seconds: int | None = None, download_name: str | None = None) -> str:
         """A link with which anybody can read this object for `seconds` (default: the setting `link_seconds`).
 
         With `download_name` a browser saves the file under that name. Nothing is contacted.
+        Raises StorageDown when there is no key to sign it with.
         """
         life = self._settings.link_seconds if seconds is None else seconds
         if not 0 < life <= LONGEST_LINK_SECONDS:
@@ -218,8 +228,8 @@ class Storage:
         asked = {"Bucket": self._bucket, "Key": key}
         if download_name is not None:
             asked["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(download_name, safe='')}"
-        client = self._client(self._settings.s3_public_endpoint_url or self._settings.s3_endpoint_url)
-        return client.generate_presigned_url("get_object", Params=asked, ExpiresIn=life)
+        with self._trouble(key):
+            return self._public.generate_presigned_url("get_object", Params=asked, ExpiresIn=life)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that are not there are deleted already. Raises StorageDown."""
@@ -295,6 +305,10 @@ class Storage:
     @property
     def _s3(self) -> "S3Client":
         return self._client(self._settings.s3_endpoint_url)
+
+    @property
+    def _public(self) -> "S3Client":
+        return self._client(self._settings.s3_public_endpoint_url or self._settings.s3_endpoint_url)
 
     def _client(self, endpoint: str | None) -> "S3Client":
         # Making one reads the service's description (0.1 s), and is not safe in two threads at once.

@@ -49,7 +49,8 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 def _servers(settings: Settings) -> Iterator[_Server]:
     database = settings.database_url.get_secret_value()
-    mode = parse_qs(urlsplit(database).query).get("sslmode", ["prefer"])[0]
+    unsaid = "verify-full" if settings.database_ca_file else "prefer"
+    mode = parse_qs(urlsplit(database).query).get("sslmode", [unsaid])[0]
     # Only these two look at the certificate.
     if mode in ("verify-ca", "verify-full") and (host := urlsplit(database).hostname):
         yield _Server(

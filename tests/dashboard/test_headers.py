@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dashboard.headers import hostname
+from farm.errors import StorageDown
 from tests.dashboard.conftest import House
 
 
@@ -48,6 +49,20 @@ def test_every_answer_carries_the_security_headers(house: House, path: str) -> N
 def test_pictures_may_come_from_the_object_storage_alone(house: House) -> None:
     policy = house.client.get("/sign-in").headers["Content-Security-Policy"]
     assert "img-src 'self' data: http://127.0.0.1:9;" in policy
+
+
+def test_a_dashboard_without_a_key_of_the_storage_starts_and_says_what_is_missing(
+    make_house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    house = make_house(s3_endpoint_url=None, s3_access_key_id=None, s3_secret_access_key=None, s3_region="eu-central-1")
+    page = house.client.get("/sign-in")
+    assert page.status_code == 200
+    assert "https://s3.eu-central-1.amazonaws.com;" in page.headers["Content-Security-Policy"]
+    with pytest.raises(StorageDown, match="without a key"):
+        house.connections.storage.link("a/b")
 
 
 def test_pages_are_not_kept_but_static_files_are_under_an_address_that_follows_their_contents(house: House) -> None:
