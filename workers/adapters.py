@@ -21,7 +21,7 @@ import torch
 
 from farm.params import RenderParameters
 from workers.adapter_weights import load_weights
-from workers.companies import StateInDoubt, free_memory, is_out_of_memory
+from workers.companies import StateInDoubt, free_memory, is_device_lost, is_out_of_memory
 from workers.protocol import RenderOrder
 from workers.tuner_layers import TunerLayers
 
@@ -193,7 +193,7 @@ class Adapters:
                 raise ValueError("none of its layers is one of the model's")
         except Exception as error:  # peft, diffusers and safetensors have each their own
             self._drop(adapter.slot)
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or is_device_lost(error):
                 raise
             raise AdapterUnfit(f"the adapter {adapter.name!r} does not fit this model: {_reason(error)}") from error
         finally:

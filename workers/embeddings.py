@@ -1,8 +1,8 @@
 """Embeddings of prompts that were encoded before: in memory, and in Redis for the other workers.
 
-A key names everything that the bits depend on: model, revision and weights, precision, libraries, the kind of device
-and its threads, and of the render the prompts as the pipeline normalises them and their lengths. So what is kept is
-what a fresh encoding would give, bit for bit.
+A key names everything that the bits depend on: model, revision and weights, precision, dtypes, the code that encodes,
+libraries, the kind of device and its threads, and of the render the prompts as the pipeline normalises them and their
+lengths. So what is kept is what a fresh encoding would give, bit for bit. Each render gets a copy of its own.
 """
 
 import hashlib
@@ -60,21 +60,25 @@ class EmbeddingCache:
         asked = family.encode_key(prepared)
         if asked is None:
             return family.encode(prepared)
-        key = self._key(asked)
+        key = self._key(family, asked)
         kept = self._kept.get(key) or self._from_shelf(key)
         if kept is None:
             self.encoded += 1
             made = family.encode(prepared)
-            kept = _moved(made, torch.device("cpu"))
+            kept = _copied(made, torch.device("cpu"))
+            if not _is_finite(kept):  # of a device that failed: nobody else shall have them
+                return made
             if self._shelf is not None:
                 self._shelf.keep_embeddings(key, save(_tensors(kept)), self._shelf_seconds)
         else:
             self.found += 1
         self._keep(key, kept)
-        return _moved(kept, family.device)
+        return _copied(kept, family.device)
 
-    def _key(self, asked: Hashable) -> str:
-        return hashlib.sha256(f"{self._identity}\n{asked!r}".encode()).hexdigest()
+    def _key(self, family: Family, asked: Hashable) -> str:
+        kind = f"{type(family).__module__}.{type(family).__qualname__}"
+        dtypes = sorted(family.entry.dtype.items())
+        return hashlib.sha256(f"{self._identity}\n{kind}\n{dtypes!r}\n{asked!r}".encode()).hexdigest()
 
     def _from_shelf(self, key: str) -> Embeddings | None:
         data = None if self._shelf is None else self._shelf.embeddings(key)
@@ -118,8 +122,12 @@ def _tensors(embeddings: Embeddings) -> dict[str, torch.Tensor]:
     return {name: tensor.contiguous() for name, tensor in found.items() if tensor is not None}
 
 
-def _moved(embeddings: Embeddings, device: torch.device) -> Embeddings:
-    return Embeddings(**{name: tensor.to(device) for name, tensor in _tensors(embeddings).items()})
+def _copied(embeddings: Embeddings, device: torch.device) -> Embeddings:
+    return Embeddings(**{name: tensor.to(device, copy=True) for name, tensor in _tensors(embeddings).items()})
+
+
+def _is_finite(embeddings: Embeddings) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in _tensors(embeddings).values())
 
 
 def _size(embeddings: Embeddings) -> int:

@@ -20,6 +20,7 @@ from workers.beginning import begin
 from workers.companies import (
     DeviceLost,
     Outcome,
+    StateInDoubt,
     free_memory,
     is_device_lost,
     is_out_of_memory,
@@ -116,12 +117,23 @@ class Engine:
             if waiting is not None:
                 self._waiting.remove(waiting)
                 self._parked[render_id] = waiting
-            elif render_id in self._tracks:
-                self._parked[render_id] = put_aside(self._tracks.pop(render_id))
+            elif render_id in self._tracks and (aside := self._aside(self._tracks[render_id])):
+                del self._tracks[render_id]
+                self._parked[render_id] = aside
             else:
                 continue
             parked.append(render_id)
         return ParkedRenders(parked)
+
+    def _aside(self, track: Track) -> Aside | None:
+        """The track in host memory; None without memory for it: it is as it was, and steps on."""
+        try:
+            return put_aside(track)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("no host memory to set a render aside", render=track.order.render_id)
+            return None
 
     def resume(self, render_ids: list[str]) -> ResumedRenders:
         """Let parked renders go on, before any that has not begun."""
@@ -147,7 +159,7 @@ class Engine:
 
         Decoding runs beside passes where the device can, and else takes turns with them, so that neither holds the
         other up for longer than one of its own. Yields messages as they become true; the caller consumes them all.
-        Raises DeviceLost.
+        Raises DeviceLost, and StateInDoubt after everything inside was given back.
         """
         inside = len(self._tracks) + len(self._decoding.tracks)
         if began := self._may_begin(inside):
@@ -202,11 +214,15 @@ class Engine:
     def _pass(self) -> Iterator[FromEngine]:
         """One transformer pass for the pass key that waited longest, then each track's own sampler step."""
         moved: list[RenderStep] = []
-        for found in self._passes.run(self._tracks.values(), crowded=self._decoding.flying):
-            if isinstance(found, MemoryFits):
-                yield found
-            else:
-                yield from self._advance(found, moved)
+        try:
+            for found in self._passes.run(self._tracks.values(), crowded=self._decoding.flying):
+                if isinstance(found, MemoryFits):
+                    yield found
+                else:
+                    yield from self._advance(found, moved)
+        except StateInDoubt as error:
+            yield from self._give_back(error)
+            raise
         if moved:
             yield Stepped(moved)
 
@@ -232,7 +248,7 @@ class Engine:
             del self._tracks[track.order.render_id]
             yield from self._stop(track, expected)
         elif expected is not None:
-            yield from self._previews.make(track.likeness(expected))
+            yield from self._previews.make(track.likeness(expected), vae_is_free=not self._decoding.flying)
 
     def _stop(self, track: Track, expected: Tensor) -> Iterator[FromEngine]:
         """Let go of a track that is to be looked at before it goes on: its state is kept, its likeness decoded."""
@@ -284,6 +300,16 @@ class Engine:
         log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
         hopeless = isinstance(error, Refused | AdapterUnfit)
         return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame, hopeless)
+
+    def _give_back(self, error: StateInDoubt) -> Iterator[RenderFailed]:
+        """This process ends. Renders with adapters may be why, so they count it; the others just go back."""
+        log.error("the model is in doubt, so nothing more is rendered with it", reason=str(error))
+        aside = [found if isinstance(found, RenderOrder) else found.order for found in self._parked.values()]
+        waiting = [found if isinstance(found, RenderOrder) else found.order for found in self._waiting]
+        inside = [track.order for track in (*self._tracks.values(), *self._decoding.tracks)]
+        for order in (*inside, *waiting, *aside):
+            blame = order.render_id in self._tracks and bool(order.parameters.get("loras"))
+            yield RenderFailed(order.render_id, order.attempt, f"The engine had to start anew: {error}", blame)
 
     def _leave(self, render_id: str) -> None:
         self._family.step_caches.forget(render_id)

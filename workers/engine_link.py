@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from workers.log_tail import LogTail
-from workers.protocol import GROUP_LOST, EngineFacts, Ready, Stop
+from workers.protocol import GROUP_LOST, STATE_IN_DOUBT, EngineFacts, Ready, Stop
 
 log = structlog.get_logger(__name__)
 
@@ -152,4 +152,6 @@ def _last_words(returncode: int) -> str:
         return f"The engine process was killed by signal {-returncode}."
     if returncode == GROUP_LOST:
         return "A rank of the engine's group died or failed, so the whole group ended; the worker's log says which."
+    if returncode == STATE_IN_DOUBT:
+        return "The engine could not put its model right after a render, so it ended; the worker's log says why."
     return f"The engine process ended by itself with exit code {returncode}; its last lines are in the worker's log."

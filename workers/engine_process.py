@@ -24,6 +24,7 @@ from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
 from workers.belonging import belong_to_parent
 from workers.protocol import (
+    STATE_IN_DOUBT,
     Alive,
     DropRender,
     FromEngine,
@@ -127,7 +128,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
     with AliveMeanwhile(line):
         # Imported here: torch alone takes seconds, in which the parent should hear something.
         from workers.checkpoints import weights_of
-        from workers.companies import DeviceLost
+        from workers.companies import DeviceLost, StateInDoubt
         from workers.engine import Engine
         from workers.loading import LoadingFailed, choose_device, load
         from workers.models.first_loads import FirstLoads
@@ -155,6 +156,9 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
     except DeviceLost:
         log.exception("the device is lost; a new engine process is needed")
         return DEVICE_LOST
+    except StateInDoubt:
+        log.exception("the model is in doubt; a new engine process is needed")
+        return STATE_IN_DOUBT
     return 0
 
 

@@ -71,6 +71,7 @@ def load(
         loaded = family(pipeline, entry, device)
         if pool is not None:
             loaded.adapters.most = pool.loaded_adapters
+            loaded.adapters.barred = pool.without_adapters
         if first_loads is not None:
             first_loads.keep(entry, fetched, checked)
     except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed, *_SETTINGS) as error:

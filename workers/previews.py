@@ -1,6 +1,7 @@
 """When a render shows what it looks like so far, and as which bytes."""
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -40,8 +41,14 @@ class Previews:
         since = self._shown.setdefault(track.order.render_id, now)
         return now - since >= max(self._seconds, _THRIFT * self._cost * len(self._shown))
 
-    def make(self, track: Track) -> Iterator[Previewed]:
-        """Show a track whose latents are what the render is expected to become; nothing if that cannot be."""
+    def make(self, track: Track, *, vae_is_free: bool) -> Iterator[Previewed]:
+        """Show a track whose latents are what the render is expected to become; nothing if that cannot be.
+
+        vae_is_free: whether nobody else decodes just now. The first preview asks the VAE, and some VAEs (Wan's) keep
+        what they decode in themselves, so that two at once would be mixed.
+        """
+        if not (vae_is_free or self._family.colours.known):
+            return
         began = self._clock()
         self._shown[track.order.render_id] = began
         learnt = self._family.colours.known  # the first time it learns, which takes many times as long
@@ -51,8 +58,8 @@ class Previews:
             if is_device_lost(error):
                 raise DeviceLost(f"{type(error).__name__}: {error}") from error
             if not is_out_of_memory(error):
-                self._seconds = None  # a preview is worth no trouble
-                log.warning("no previews from here on", error=type(error).__name__, exc_info=error)
+                self._shown[track.order.render_id] = math.inf  # worth no trouble; others may have theirs
+                log.warning("no previews of a render", render=track.order.render_id, exc_info=error)
             return
         if learnt:
             self._cost = self._clock() - began

@@ -9,6 +9,8 @@ from typing import Any
 
 #: Exit status of an engine that ends because another rank of its group did.
 GROUP_LOST = 5
+#: And of one whose model cannot be trusted any more: what should have come off it after a render did not.
+STATE_IN_DOUBT = 6
 
 
 @dataclass(frozen=True)

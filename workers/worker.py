@@ -5,15 +5,12 @@ engine renders, and an engine that hangs or dies is seen and started again.
 """
 
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -50,6 +47,7 @@ from workers.protocol import (
     Stepped,
 )
 from workers.settler import Settler
+from workers.spool_folder import SpoolFolder
 from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
@@ -72,7 +70,8 @@ class Worker:
         self._connections = connections
         self._pool = connections.catalog.pool(pool)
         self._model = connections.catalog.model(self._pool.model)
-        self._spool = Path(tempfile.mkdtemp(prefix="latent-farm-spool-"))
+        self._spool_folder = SpoolFolder()
+        self._spool = self._spool_folder.path
         self._holdings = Holdings()
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
         self._settler = Settler(connections, self._holdings, worker_id=self.id, pool=pool, log_tail=log_tail)
@@ -186,7 +185,7 @@ class Worker:
         self._finisher.stop()
         self._heartbeat.stop()
         roster.sign_off(connections.engine, self.id, now=connections.clock())
-        shutil.rmtree(self._spool, ignore_errors=True)
+        self._spool_folder.remove()
         log.info("worker ended", worker=self.id)
 
     def _hear(self, message: Any) -> None:
@@ -223,6 +222,8 @@ class Worker:
         self._checkpointing.engine_died()
         self._feeder.engine_died()
         lost = self._holdings.in_engine()
+        for holding in lost:
+            self._spool_folder.forget(holding.render.id, holding.render.attempt)
         suspects = [holding for holding in lost if holding.phase not in _NOT_IN_A_PASS]
         others = [holding for holding in lost if holding.phase in _NOT_IN_A_PASS]
         self._settler.end(suspects, Outcome.FAILED, reason)

@@ -1,0 +1,61 @@
+"""The folder in which an engine leaves pixels for its worker: one for each worker, gone with it or soon after.
+
+A worker that is killed cannot remove its folder. So it holds a lock in it, which ends with its process, and the next
+worker on the machine removes what nobody holds.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_PREFIX, _LOCK = "latent-farm-spool-", "lock"
+
+
+class SpoolFolder:
+    """Makes one that only this user can read, and removes those of workers that are dead."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        parent = parent or Path(tempfile.gettempdir())
+        _sweep(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        draft = self.path / f"{_LOCK}.new"
+        self._lock = os.open(draft, os.O_CREAT | os.O_RDWR, 0o600)  # not inherited: the engine may outlive us a moment
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        draft.rename(self.path / _LOCK)  # nobody sees one that is not held yet
+
+    def forget(self, render_id: str, attempt: int) -> None:
+        """An attempt has ended with its engine: what lies here of it and was not told is nobody's.
+
+        Its checkpoints stay: those that were told may still be on their way to the bucket.
+        """
+        for path in self.path.glob(f"{render_id}-{attempt}[.-]*"):
+            if path.suffix != ".checkpoint":
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """The worker ends."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _sweep(parent: Path) -> None:
+    for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
+        try:
+            held = os.open(lock, os.O_RDWR)
+        except OSError:  # another user's, or just removed
+            continue
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        else:
+            shutil.rmtree(lock.parent, ignore_errors=True)
+            log.info("removed what a killed worker had left", folder=str(lock.parent))
+        finally:
+            os.close(held)
