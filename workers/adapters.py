@@ -184,6 +184,7 @@ class Adapters:
         if not Path(adapter.path).is_file():
             raise AdapterMissing(f"the file of the adapter {adapter.name!r} is not there any more")
         self._before_loading()
+        self._layers.find()  # what there is without it
         try:
             load_weights(self._pipeline, adapter.path, adapter.slot, partly=adapter.partial)
             self._layers.find()

@@ -304,10 +304,12 @@ class Engine:
     def _give_back(self, error: StateInDoubt) -> Iterator[RenderFailed]:
         """This process ends. Renders with adapters may be why, so they count it; the others just go back."""
         log.error("the model is in doubt, so nothing more is rendered with it", reason=str(error))
-        aside = [found if isinstance(found, RenderOrder) else found.order for found in self._parked.values()]
-        waiting = [found if isinstance(found, RenderOrder) else found.order for found in self._waiting]
+        rest = [
+            found if isinstance(found, RenderOrder) else found.order
+            for found in (*self._waiting, *self._parked.values())
+        ]
         inside = [track.order for track in (*self._tracks.values(), *self._decoding.tracks)]
-        for order in (*inside, *waiting, *aside):
+        for order in (*inside, *rest):
             blame = order.render_id in self._tracks and bool(order.parameters.get("loras"))
             yield RenderFailed(order.render_id, order.attempt, f"The engine had to start anew: {error}", blame)
 

@@ -13,6 +13,7 @@ from farm.logs import configure_logging
 from farm.manifest import Manifest, read_manifest
 from farm.plugins import PluginMissing
 from workers.given_files import given_files
+from workers.verify_since_command import verify_since
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +22,17 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    render_id: Annotated[str, typer.Argument(metavar="RENDER", help="The render's id.")],
+    render_id: Annotated[str | None, typer.Argument(metavar="[RENDER]", help="The render's id.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="For operators, beside the database: instead of one, all that a LoRA may have touched which failed on "
+            "their worker from this date on (ISO 8601).",
+        ),
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="With --since: failures up to this date.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="With --since: say which, and make none again.")] = False,
     tolerance: Annotated[
         float, typer.Option(metavar="DB", help="From this PSNR on two outputs count as the same.")
     ] = 40.0,
@@ -37,9 +48,16 @@ def verify(
 ) -> None:
     """Make a render again on this machine from its manifest, alone and at its recorded batch sizes, and compare.
 
+    With --since all renders of the farm that a failed LoRA may have touched, read from the database and the bucket.
+
     Exit codes: 0 the same (or within tolerance) at the recorded batch sizes, 1 other pixels, 2 it cannot be made
     again here, 3 the farm does not answer.
     """
+    if (render_id is None) == (since is None):
+        raise typer.BadParameter("give the id of a render, or --since DATE")
+    if render_id is None:
+        verify_since(since or "", until, only_list=only_list, pool=pool, tolerance=tolerance, as_json=as_json)
+        return
     from farm.catalog import load_catalog
     from farm.settings import load_settings
     from workers.loading import LoadingFailed, choose_device, load

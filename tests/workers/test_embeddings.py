@@ -140,3 +140,34 @@ def test_renders_come_out_the_same_with_kept_embeddings(tiny_folder: Folders, tm
     kept = pixels_of(render(model.family, tmp_path, orders))
     assert model.family.kept.found == 2
     assert all(np.array_equal(plain[name], kept[name]) for name in plain)
+
+
+def test_whoever_writes_into_its_embeddings_changes_nobody_elses(tiny_folder: Folders) -> None:
+    model = loaded("sana", tiny_folder("sana"), "float32")
+    cache = EmbeddingCache(model.facts, most_bytes=MUCH)
+    asked = prepared(model.family)
+    for _ in range(2):
+        cache.of(model.family, asked).text.zero_()
+    assert equal(cache.of(model.family, asked), model.family.encode(asked))
+
+
+def test_embeddings_that_are_not_numbers_are_kept_for_nobody(tiny_folder: Folders) -> None:
+    model, shelf = loaded("sana", tiny_folder("sana")), Dictionary()
+    cache = EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf)
+    asked, encode = prepared(model.family), model.family.encode
+    broken = replace(encode(asked), text=encode(asked).text * float("nan"))
+    model.family.encode = lambda _: broken  # type: ignore[method-assign]
+    assert cache.of(model.family, asked).text.isnan().all()
+    model.family.encode = encode  # type: ignore[method-assign]
+    assert equal(cache.of(model.family, asked), encode(asked))
+    assert len(shelf.data) == 1
+
+
+def test_models_of_other_dtypes_or_code_share_nothing_though_their_files_are_the_same(tiny_folder: Folders) -> None:
+    shelf = Dictionary()
+    for dtype in ("bfloat16", "float32"):
+        model = loaded("sana", tiny_folder("sana"), dtype)  # the catalog calls both 'fp32'
+        EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf).of(model.family, prepared(model.family))
+    other = type("Mine", (type(model.family),), {})(model.family.pipeline, model.family.entry, CPU)
+    EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf).of(other, prepared(other))
+    assert len(shelf.data) == 3

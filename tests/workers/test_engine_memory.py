@@ -126,3 +126,18 @@ def test_a_render_that_does_not_fit_even_alone_says_so(family: Family, tmp_path:
     trouble(family, "predict", lambda tracks: torch.OutOfMemoryError("CUDA out of memory"))
     said = render(family, tmp_path, [order(family)])
     assert "out of memory, though it was alone" in failures(said)["r1"].reason
+
+
+def test_a_render_for_which_there_is_no_host_memory_to_be_set_aside_steps_on(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family)]))
+    said = run(engine, steps=2)
+
+    def full(track: Track) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("workers.engine.put_aside", full)
+    assert engine.park(["r1"]).render_ids == []
+    assert "r1" in pixels_of(said + run(engine))

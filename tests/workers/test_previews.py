@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,12 @@ import torch
 from PIL import Image
 
 from tests.workers import tiny_pipelines
-from tests.workers.orders import KINDS, batch, order, pixels_of, run, tiny_family, watch_latents
+from tests.workers.orders import KINDS, batch, order, pixels_of, render, run, tiny_family, watch_latents
 from workers.engine import Engine
 from workers.families.base import Family
 from workers.previews import Previews
 from workers.protocol import Previewed
+from workers.track import Track
 
 
 @pytest.fixture
@@ -85,3 +88,47 @@ def test_colours_are_learnt_from_what_the_vae_makes(family: Family) -> None:
     family.colours.learn(latents, small.repeat(4, 0).repeat(4, 1))
     shown = family.colours.show(latents)
     assert abs(shown.astype(int) - small.astype(int)).max() <= 2
+
+
+def test_the_first_preview_waits_while_somebody_else_is_being_decoded(tmp_path: Path) -> None:
+    """Wan's autoencoder keeps what it decodes in itself: a preview that asked it meanwhile would be mixed into that."""
+    family = tiny_family("wan")
+    orders = [order(family, "short", num_inference_steps=1), order(family, "long", num_inference_steps=8)]
+    expected = pixels_of(render(tiny_family("wan"), tmp_path, orders))
+    decode, decoding, go_on, beside = family.decode, threading.Event(), threading.Event(), list[str]()
+
+    def slow(tracks: Sequence[Track]) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            beside.append(tracks[0].order.render_id)
+        else:
+            decoding.set()
+            go_on.wait(60)
+        return decode(tracks)
+
+    family.decode = slow  # type: ignore[method-assign]
+    engine = Engine(family, tmp_path, previews=Previews(family, 0.0), decode_beside=True)
+    engine.admit(batch(orders))
+    said = run(engine, steps=4)  # two beginnings, a pass of both, and one beside the decoding
+    assert decoding.wait(60)
+    said += run(engine, steps=3)
+    assert not beside
+    go_on.set()
+    said += run(engine)
+    assert [message for message in said if isinstance(message, Previewed)]
+    assert all((pixels_of(said)[name] == expected[name]).all() for name in expected)
+
+
+def test_a_render_that_cannot_be_shown_keeps_nobody_else_from_being_shown(tmp_path: Path) -> None:
+    family = tiny_family("sana")
+    preview = family.preview
+
+    def fails(track: Track) -> Any:
+        if track.order.render_id == "dark":
+            raise ValueError("the latents are not numbers")
+        return preview(track)
+
+    family.preview = fails  # type: ignore[method-assign]
+    engine = Engine(family, tmp_path, previews=Previews(family, 0.0))
+    engine.admit(batch([order(family, "dark"), order(family, "bright")]))
+    shown = {message.render_id for message in run(engine) if isinstance(message, Previewed)}
+    assert shown == {"bright"}
