@@ -127,9 +127,7 @@ def test_an_engine_that_cannot_be_put_right_ends_and_gives_everything_back(
     engine.admit(batch([order(family, "plain"), inked(family, ink, seed=2), order(family, "waits")]))
     said: list[Any] = []
     with pytest.raises(StateInDoubt, match="cannot be taken out"):
-        while True:
-            for message in engine.step():
-                said.append(message)
+        _listen(engine, said)
     told = {message.render_id: message.blame for message in said if isinstance(message, RenderFailed)}
     assert told == {"plain": False, "inked": True, "waits": False}
     assert not pixels_of(said)
@@ -248,3 +246,10 @@ def test_no_pass_runs_under_a_step_cache_that_nobody_wants(family: Family, tmp_p
     engine.admit(batch([order(family, "plain")]))
     with pytest.raises(StateInDoubt, match="step cache"):
         run(engine)
+
+
+def _listen(engine: Engine, said: list[Any]) -> None:
+    """Take down what an engine says, also before it raises."""
+    while not engine.idle:
+        for message in engine.step():
+            said.append(message)
