@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from farm.clock import system_clock
+from farm.clock_skew import worker_skews
 from farm.database import WrongRevision, check_revision, make_engine, read
+from farm.doctor.clocks import clock_finding
 from farm.doctor.findings import Finding, Level
+from farm.farm_clock import FarmClock
 from farm.lifecycle import WorkerStatus
 from farm.settings import Settings
 from farm.tables import Lease, Worker
@@ -23,9 +25,11 @@ def check(settings: Settings) -> Iterator[Finding]:
     engine = make_engine(settings, connect_seconds=CONNECT_SECONDS)
     try:
         check_revision(engine)
+        now = FarmClock(engine).measure()
         with read(engine) as connection:
-            yield _scheduler(connection)
-            yield _workers(connection, settings)
+            yield _scheduler(connection, now)
+            yield _workers(connection, now - settings.worker_gone_seconds)
+            yield from _clocks(connection)
     except WrongRevision:
         yield Finding(PART, Level.WARN, "Nobody can be at work yet: the schema is not right.", "farm db upgrade")
     except Exception:
@@ -34,18 +38,26 @@ def check(settings: Settings) -> Iterator[Finding]:
         engine.dispose()
 
 
-def _scheduler(connection: Connection) -> Finding:
+def _scheduler(connection: Connection, now: float) -> Finding:
     until = connection.scalar(select(Lease.until).where(Lease.name == SUPERVISOR))
-    if until is None or until < system_clock():
+    if until is None or until < now:
         return Finding(PART, Level.WARN, "No scheduler is at work: nothing is healed or promoted.", "farm scheduler")
     return Finding(PART, Level.OK, "A scheduler is at work.")
 
 
-def _workers(connection: Connection, settings: Settings) -> Finding:
-    heard = system_clock() - settings.worker_gone_seconds
+def _workers(connection: Connection, heard: float) -> Finding:
     there = select(Worker.pool).where(Worker.status != WorkerStatus.GONE, Worker.heartbeat_at > heard)
     pools = Counter(connection.scalars(there))
     if not pools:
         return Finding(PART, Level.WARN, "No worker is at work.", "farm worker --pool NAME, on a machine with a GPU")
     words = ", ".join(f"{count} of {pool}" for pool, count in sorted(pools.items()))
     return Finding(PART, Level.OK, f"Workers are at work: {words}.")
+
+
+def _clocks(connection: Connection) -> Iterator[Finding]:
+    """Of workers on machines whose clocks are off."""
+    for skew in worker_skews(connection):
+        if skew.notable:
+            yield clock_finding(
+                PART, skew.seconds, "the database", f"The clock of {skew.host} (worker {skew.worker_id})"
+            )

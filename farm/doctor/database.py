@@ -5,16 +5,15 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, text
 
-from farm.clock import system_clock
 from farm.database import WrongRevision, check_revision, current_revision, make_engine, read
 from farm.doctor.addresses import is_here, place_of
 from farm.doctor.clocks import clock_finding
 from farm.doctor.findings import Finding, Level
+from farm.farm_clock import FarmClock
 from farm.settings import Settings
 
 PART = "database"
 CONNECT_SECONDS = 5
-_TIME = text("SELECT extract(epoch FROM clock_timestamp())::float8")
 
 
 def check(settings: Settings) -> Iterator[Finding]:
@@ -54,9 +53,9 @@ def _postgres(connection: Connection, settings: Settings) -> Iterator[Finding]:
         yield Finding(PART, Level.FAIL, words, "Name the primary in FARM_DATABASE_URL.")
     elif connection.execute(text("SHOW default_transaction_read_only")).scalar_one() == "on":
         yield Finding(PART, Level.FAIL, "The database is read-only.", "See default_transaction_read_only.")
-    before = system_clock()
-    told = float(connection.execute(_TIME).scalar_one())
-    yield clock_finding(PART, (before + system_clock()) / 2 - told, "the database")
+    clock = FarmClock(connection.engine)
+    clock.measure()
+    yield clock_finding(PART, clock.skew or 0.0, "the database")
     encrypted = connection.connection.driver_connection.pgconn.ssl_in_use  # type: ignore[union-attr]
     if not encrypted and not is_here(settings.database_url.get_secret_value()):
         yield Finding(

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 from typer.testing import CliRunner
 
+from farm.catalog import load_catalog
 from farm.cli import build_app
 from farm.clock import system_clock
 from farm.database import write
@@ -20,8 +21,12 @@ from farm.doctor.addresses import is_inner, place_of
 from farm.doctor.clocks import clock_finding
 from farm.doctor.examination import CHECKS, examine
 from farm.doctor.findings import Finding, Level
+from farm.ids import new_id
 from farm.local.certificates import Certificates
 from farm.settings import Settings
+from farm.tables import Worker
+from scheduler import roster
+from scheduler.lanes import sync_catalog
 from tests.servers import S3
 from tests.tls import tls_in_front
 from tests.valkeys import own_valkey
@@ -119,6 +124,17 @@ class TestWhatIsWrong:
             server.freeze()
             assert "no answer in time" in told(doctor("redis", redis_url=server.url), Level.FAIL)
             assert server.password not in repr(doctor("redis", redis_url=server.url))
+
+    def test_a_worker_on_a_machine_whose_clock_is_off(self, doctor: Doctor, engine: Engine) -> None:
+        catalog, now = load_catalog(Settings()), system_clock()
+        sync_catalog(engine, catalog, now)
+        pool = next(iter(catalog.pools))
+        worker = {"worker_id": new_id(), "pool": pool, "model": catalog.pool(pool).model, "host": "gpu-7", "pid": 1}
+        roster.sign_on(engine, **worker, now=now)
+        with write(engine) as connection:
+            connection.execute(update(Worker).values(clock_skew=-3600.0))
+        assert "The clock of gpu-7" in told(doctor("crew"), Level.FAIL)
+        assert "3,600.0 s behind" in told(doctor("crew"), Level.FAIL)
 
     def test_links_that_lead_nowhere(self, doctor: Doctor) -> None:
         found = doctor("storage", s3_public_endpoint_url="http://127.0.0.1:9")
