@@ -93,17 +93,20 @@ def test_colours_are_learnt_from_what_the_vae_makes(family: Family) -> None:
 def test_the_first_preview_waits_while_somebody_else_is_being_decoded(tmp_path: Path) -> None:
     """Wan's autoencoder keeps what it decodes in itself: a preview that asked it meanwhile would be mixed into that."""
     family = tiny_family("wan")
-    orders = [order(family, "short", num_inference_steps=1), order(family, "long", num_inference_steps=8)]
+    orders = [order(family, "short", num_inference_steps=1), order(family, "long", num_inference_steps=12)]
     expected = pixels_of(render(tiny_family("wan"), tmp_path, orders))
-    decode, decoding, go_on, beside = family.decode, threading.Event(), threading.Event(), list[str]()
+    decode, beside = family.decode, list[str]()
+    decoding, go_on, through = (threading.Event() for _ in range(3))
 
     def slow(tracks: Sequence[Track]) -> Any:
         if threading.current_thread() is threading.main_thread():
             beside.append(tracks[0].order.render_id)
-        else:
-            decoding.set()
-            go_on.wait(60)
-        return decode(tracks)
+            return decode(tracks)
+        decoding.set()
+        go_on.wait(60)
+        made = decode(tracks)
+        through.set()
+        return made
 
     family.decode = slow  # type: ignore[method-assign]
     engine = Engine(family, tmp_path, previews=Previews(family, 0.0), decode_beside=True)
@@ -113,6 +116,7 @@ def test_the_first_preview_waits_while_somebody_else_is_being_decoded(tmp_path: 
     said += run(engine, steps=3)
     assert not beside
     go_on.set()
+    assert through.wait(60)
     said += run(engine)
     assert [message for message in said if isinstance(message, Previewed)]
     assert all((pixels_of(said)[name] == expected[name]).all() for name in expected)
