@@ -1,5 +1,6 @@
 """Which adapters work in a transformer just now, asked of its layers and of nothing that was noted down before."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from math import isclose
@@ -26,6 +27,7 @@ class TunerLayers:
         self._bare: dict[str, nn.Module] = {}  # the transformer's modules before there was any adapter
         self._found: list[Any] = []
         self._own: list[dict[str, float]] = []  # of each layer: slot → its scale at a weight of 1, alpha / rank
+        self._counts: Counter[str] = Counter()  # slot → layers that have something of it
 
     def find(self) -> None:
         """Look for the layers anew."""
@@ -40,10 +42,11 @@ class TunerLayers:
                 layer.set_scale(slot, 1.0)
             self._own.append(dict(layer.scaling))
             layer.scaling.update(now)
+        self._counts = Counter(chain.from_iterable(self._own))
 
     def count(self, slot: str) -> int:
         """How many layers have something of this slot."""
-        return sum(slot in own for own in self._own)
+        return self._counts[slot]
 
     def stray(self) -> str | None:
         """The name of a module outside of these layers that peft has put something into; none as a rule."""

@@ -1,6 +1,7 @@
 """Offloading: weights may wait elsewhere, and what comes out is the same to the bit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from pydantic import ValidationError
 from farm.catalog.pool import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
+from tests.workers.test_adapters import make
+from tests.workers.test_step_caches import fast
+from workers.adapters import adapter_file
 from workers.families.base import Family
 from workers.loading import LoadingFailed, load
 
@@ -53,6 +57,28 @@ def test_the_pixels_are_those_of_the_resident_model(
     plain = picture(loaded(family, folder, None), tmp_path)
     placed = picture(loaded(family, folder, pool(**settings)), tmp_path)
     assert np.array_equal(plain, placed)
+
+
+@pytest.mark.parametrize("offload", ["blocks", "layers"])
+def test_loras_and_step_caches_come_and_go_though_the_weights_wait_elsewhere(
+    tiny_folder: Folders, tmp_path: Path, offload: str
+) -> None:
+    """Hooks of offloading are put on anew when a LoRA is loaded, and those of a cache stand above them."""
+    ink = make(tmp_path, "ink")
+    lora = {"name": ink.name, "weight": 0.7, "sha256": ink.sha256}
+    found = []
+    for settings in (None, pool(offload=offload)):
+        family = loaded("sana", tiny_folder("sana"), settings)
+        plain = order(family, "plain")
+        inked = replace(order(family, "inked", loras=[lora]), inputs={adapter_file(ink.sha256): ink.path})
+        fast_inked = fast(family, "fast", loras=[lora])
+        orders = [plain, fast(family, "cached"), inked, plain, replace(fast_inked, inputs=inked.inputs), plain, inked]
+        made = [pixels_of(render(family, tmp_path, [one])) for one in orders]
+        found.append(np.stack([next(iter(pixels.values())) for pixels in made]))
+    assert np.array_equal(*found)
+    assert np.array_equal(found[0][0], found[0][3])
+    assert np.array_equal(found[0][0], found[0][5])
+    assert not np.array_equal(found[0][0], found[0][2])
 
 
 def test_a_released_text_encoder_holds_no_weights_between_prompts(tiny_folder: Folders, tmp_path: Path) -> None:
