@@ -1,6 +1,6 @@
 """Which renders a worker may have spoilt after a render with adapters (LoRA) had failed there.
 
-Before there was this module, a LoRA of which nothing could be loaded left the one before it switched on. An engine stays as it is
+Versions without this module left a LoRA on after another one of which nothing could be loaded. An engine stays as it is
 until its process ends, which SQL does not keep the time of; a worker's row and id last as long as its parent. So what
 is found is rather too much: everything that the worker rendered from then on.
 """

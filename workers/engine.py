@@ -12,21 +12,18 @@ import structlog
 import torch
 from torch import Tensor
 
-from farm.errors import FarmError
 from farm.lifecycle import Phase
-from workers.adapters import AdapterUnfit
 from workers.batches import Batches
 from workers.beginning import begin
 from workers.companies import (
-    DeviceLost,
     Outcome,
     StateInDoubt,
     free_memory,
-    is_device_lost,
     is_out_of_memory,
 )
 from workers.decoding import Decoded, Decoding
-from workers.families.base import Family, Refused
+from workers.failing import failure, given_back
+from workers.families.base import Family
 from workers.parked import Aside, put_aside
 from workers.passes import Passes, take_step
 from workers.previews import Previews
@@ -48,7 +45,6 @@ from workers.track import Track
 
 log = structlog.get_logger(__name__)
 
-_REASON_CHARS = 600
 _WAIT_SECONDS = 0.05  # for a decode, when there is nothing else to do; then the parent is heard again
 
 
@@ -117,23 +113,13 @@ class Engine:
             if waiting is not None:
                 self._waiting.remove(waiting)
                 self._parked[render_id] = waiting
-            elif render_id in self._tracks and (aside := self._aside(self._tracks[render_id])):
+            elif render_id in self._tracks and (aside := put_aside(self._tracks[render_id])):
                 del self._tracks[render_id]
                 self._parked[render_id] = aside
             else:
                 continue
             parked.append(render_id)
         return ParkedRenders(parked)
-
-    def _aside(self, track: Track) -> Aside | None:
-        """The track in host memory; None without memory for it: it is as it was, and steps on."""
-        try:
-            return put_aside(track)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            log.warning("no host memory to set a render aside", render=track.order.render_id)
-            return None
 
     def resume(self, render_ids: list[str]) -> ResumedRenders:
         """Let parked renders go on, before any that has not begun."""
@@ -287,31 +273,20 @@ class Engine:
     def _failed(
         self, order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, blame: bool = True
     ) -> RenderFailed:
-        if error is not None and is_device_lost(error):
-            raise DeviceLost(f"{type(error).__name__}: {error}") from error
-        if error is not None:
-            reason = f"{type(error).__name__}: {error}"
-            if is_out_of_memory(error):
-                reason = f"out of memory, though it was alone ({reason})"
+        failed = failure(order, doing, error, reason, blame=blame)
         self._tracks.pop(order.render_id, None)
         self._leave(order.render_id)
-        # These quote what the user wrote; the user is told it, the log is not.
-        trace = None if isinstance(error, ValueError | FarmError) else error
-        log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
-        hopeless = isinstance(error, Refused | AdapterUnfit)
-        return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame, hopeless)
+        return failed
 
     def _give_back(self, error: StateInDoubt) -> Iterator[RenderFailed]:
-        """This process ends. Renders with adapters may be why, so they count it; the others just go back."""
+        """This process ends: everything inside goes."""
         log.error("the model is in doubt, so nothing more is rendered with it", reason=str(error))
-        rest = [
-            found if isinstance(found, RenderOrder) else found.order
-            for found in (*self._waiting, *self._parked.values())
+        yield from [given_back(track.order, error, in_passes=True) for track in self._tracks.values()]
+        rest = [track.order for track in self._decoding.tracks]
+        rest += [
+            aside.order if isinstance(aside, Aside) else aside for aside in (*self._waiting, *self._parked.values())
         ]
-        inside = [track.order for track in (*self._tracks.values(), *self._decoding.tracks)]
-        for order in (*inside, *rest):
-            blame = order.render_id in self._tracks and bool(order.parameters.get("loras"))
-            yield RenderFailed(order.render_id, order.attempt, f"The engine had to start anew: {error}", blame)
+        yield from [given_back(order, error, in_passes=False) for order in rest]
 
     def _leave(self, render_id: str) -> None:
         self._family.step_caches.forget(render_id)

@@ -4,11 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
+import structlog
 import torch
 from torch import Tensor
 
+from workers.companies import is_out_of_memory
 from workers.protocol import RenderOrder
 from workers.track import Track
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,11 @@ class Aside:
         return self.track
 
 
-def put_aside(track: Track) -> Aside:
-    """Move the tensors of a track to host memory. The caller lets the track rest until it is `back`."""
+def put_aside(track: Track) -> Aside | None:
+    """Move the tensors of a track to host memory. The caller lets the track rest until it is `back`.
+
+    None without memory for it: it is as it was, and may step on.
+    """
     moved = []
 
     def to_host(tensor: Tensor) -> Tensor:
@@ -43,7 +50,13 @@ def put_aside(track: Track) -> Aside:
         moved.append(id(there))
         return there
 
-    each_tensor(track, to_host)
+    try:
+        each_tensor(track, to_host)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        log.warning("no host memory to set a render aside", render=track.order.render_id)
+        return None
     return Aside(track, frozenset(moved))
 
 

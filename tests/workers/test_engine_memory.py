@@ -135,9 +135,9 @@ def test_a_render_for_which_there_is_no_host_memory_to_be_set_aside_steps_on(
     engine.admit(batch([order(family)]))
     said = run(engine, steps=2)
 
-    def full(track: Track) -> Any:
+    def full(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr("workers.engine.put_aside", full)
+    monkeypatch.setattr("workers.parked.each_tensor", full)
     assert engine.park(["r1"]).render_ids == []
     assert "r1" in pixels_of(said + run(engine))
