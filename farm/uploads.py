@@ -17,7 +17,7 @@ from farm.settings import Settings
 ADAPTER_TYPE = "application/octet-stream"
 #: Memory for the interpreter and its libraries (addresses, of which it uses a tenth), and for a header as JSON.
 _PROGRAM_BYTES = 1_000_000_000
-#: Memory for each pixel: a picture with transparency is there in RGBA, in RGB and as a file (measured: 12).
+#: Memory for each pixel: a picture with transparency is there in RGBA, in RGB and as a file.
 _BYTES_A_PIXEL = 20
 _READER = "farm.upload_reading"
 
