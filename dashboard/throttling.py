@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import math
 import time
+from functools import cached_property
 
 from flask import Flask, current_app
 from limits import RateLimitItem, RateLimitItemPerSecond
@@ -32,16 +33,22 @@ _IPV6_BITS = 64
 class SignInThrottle:
     """Counts tries to sign in. `tries_per_name` and `tries_per_address` within WINDOW_SECONDS are allowed."""
 
-    def __init__(self, redis_url: str | None, tries_per_name: int, tries_per_address: int) -> None:
+    def __init__(
+        self, redis_url: str | None, tries_per_name: int, tries_per_address: int, ca_file: str | None = None
+    ) -> None:
         self._of_name = RateLimitItemPerSecond(tries_per_name, WINDOW_SECONDS, namespace="name")
         self._of_address = RateLimitItemPerSecond(tries_per_address, WINDOW_SECONDS, namespace="address")
-        self._memory = MovingWindowRateLimiter(MemoryStorage())
-        self._wire = Wire(redis_url, "sign-in")
+        self._wire = Wire(redis_url, "sign-in", ca_file)
         self._shared: MovingWindowRateLimiter | None = None
         if redis_url is not None:
-            pool = connect(redis_url).connection_pool
+            pool = connect(redis_url, ca_file).connection_pool
             storage = RedisStorage("redis://given-by-the-pool", connection_pool=pool, key_prefix=_PREFIX)
             self._shared = MovingWindowRateLimiter(storage)
+
+    @cached_property
+    def _memory(self) -> MovingWindowRateLimiter:
+        # It starts a thread, and the application is made before the processes are that serve it.
+        return MovingWindowRateLimiter(MemoryStorage())
 
     def try_once(self, name: str, address: str) -> None:
         """Count a try. Raises TooManyTries, with the seconds until another one is allowed."""
@@ -70,7 +77,10 @@ class SignInThrottle:
 def register(app: Flask, settings: Settings) -> None:
     """Make the throttle, and let the address of a request be that of whoever sent it."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    app.extensions[THROTTLE] = SignInThrottle(url, settings.sign_in_tries_per_name, settings.sign_in_tries_per_address)
+    ca_file = str(settings.redis_ca_file) if settings.redis_ca_file else None
+    app.extensions[THROTTLE] = SignInThrottle(
+        url, settings.sign_in_tries_per_name, settings.sign_in_tries_per_address, ca_file
+    )
     if settings.trusted_proxies:
         # Anybody may write X-Forwarded-For: only what so many proxies of our own have added to it counts.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
