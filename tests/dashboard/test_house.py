@@ -34,8 +34,9 @@ def test_every_address_needs_a_key_or_a_session_unless_it_is_listed_as_public(ho
         for method in _methods(rule):
             answer = house.client.open(_address(rule), method=method, buffered=True)
             if rule.endpoint in PUBLIC:
-                # Open, but a form without its token still gets nowhere.
-                assert answer.status_code in (200, 403, 404), rule
+                # Open, but a form without its token still gets nowhere, and this house has no storage to be ready with.
+                unready = rule.rule == "/readyz" and answer.status_code == 503
+                assert unready or answer.status_code in (200, 403, 404), rule
             else:
                 assert answer.status_code == 401, rule
                 assert answer.content_type == "application/problem+json"
