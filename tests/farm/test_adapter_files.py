@@ -69,3 +69,39 @@ def test_no_bytes_raise_anything_but_a_refusal(noise: bytes, place: int, value: 
     for data in (noise, bytes(whole)):
         with suppress(InvalidRequest):
             read_adapter(data)
+
+
+def placed(*places: tuple[int, int]) -> bytes:
+    """Matrices of 2 × 2 floats at these places of the file; as long as the last one says."""
+    names = [f"blocks.{number // 2}.to_q.lora_{'AB'[number % 2]}.weight" for number in range(len(places))]
+    header = {
+        name: {"dtype": "F32", "shape": [2, 2], "data_offsets": list(place)}
+        for name, place in zip(names, places, strict=True)
+    }
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(places[-1][1])
+
+
+def test_a_file_is_refused_whose_tensors_overlap_or_leave_holes_as_the_format_forbids_both() -> None:
+    assert read_adapter(placed((0, 16), (16, 32))).rank == 2
+    for places, said in (
+        (((0, 16), (8, 24)), "begins inside"),
+        (((0, 16), (24, 40)), "leaves a hole"),
+        (((16, 32), (32, 48)), "leaves a hole"),
+    ):
+        with pytest.raises(InvalidRequest, match=said):
+            read_adapter(placed(*places))
+
+
+def test_a_header_is_refused_that_names_a_tensor_twice_or_has_more_than_a_lora_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = b'{"x":1,"x":2}'
+    with pytest.raises(InvalidRequest, match="twice"):
+        read_adapter(len(text).to_bytes(8, "little") + text)
+    monkeypatch.setattr("farm.adapter_files.MOST_TENSORS", 1)
+    with pytest.raises(InvalidRequest, match="at most 1"):
+        read_adapter(placed((0, 16), (16, 32)))
+    monkeypatch.setattr("farm.adapter_files.HEADER_BYTES", 20)
+    with pytest.raises(InvalidRequest, match="no safetensors file"):
+        read_adapter(placed((0, 16), (16, 32)))
