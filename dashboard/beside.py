@@ -10,6 +10,7 @@ with limits (:mod:`farm.confined`).
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import g, has_request_context
 from gevent import get_hub
@@ -36,8 +37,24 @@ class Beside:
         with self._turns.of(_who()):
             if self._pool is None:
                 self._pool = ThreadPool(self._threads, hub=get_hub())
-            done: Made = self._pool.apply(work)
-            return done
+            done: Made | _Raised = self._pool.apply(_outcome, (work,))
+        if isinstance(done, _Raised):
+            raise done.error
+        return done
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """What a piece of work raised: the pool would write a traceback of it into the log, also of a refused body."""
+
+    error: Exception
+
+
+def _outcome(work: Callable[[], Made]) -> Made | _Raised:
+    try:
+        return work()
+    except Exception as error:
+        return _Raised(error)
 
 
 def computing() -> Beside:

@@ -61,5 +61,5 @@ def read_rates(weights: Path | None) -> Rates:
     except OSError as error:
         raise NoRates(f"The model's rates are not stated: {file_error(error)}") from error
     except ValidationError as error:
-        wrong = "; ".join(in_words(found["msg"]) for found in error.errors())
+        wrong = "; ".join(f"{'/'.join(map(str, found['loc']))}: {in_words(found['msg'])}" for found in error.errors())
         raise NoRates(f"{weights / RATES_FILE} does not state the model's rates: {wrong}") from error

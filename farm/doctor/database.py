@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, text
 
+from farm.clock import system_clock
 from farm.database import WrongRevision, check_revision, current_revision, make_engine, read
 from farm.doctor.addresses import is_here, place_of
 from farm.doctor.clocks import clock_finding
@@ -53,7 +54,7 @@ def _postgres(connection: Connection, settings: Settings) -> Iterator[Finding]:
         yield Finding(PART, Level.FAIL, words, "Name the primary in FARM_DATABASE_URL.")
     elif connection.execute(text("SHOW default_transaction_read_only")).scalar_one() == "on":
         yield Finding(PART, Level.FAIL, "The database is read-only.", "See default_transaction_read_only.")
-    clock = FarmClock(connection.engine)
+    clock = FarmClock(connection.engine, wall=system_clock)
     clock.measure()
     yield clock_finding(PART, clock.skew or 0.0, "the database")
     encrypted = connection.connection.driver_connection.pgconn.ssl_in_use  # type: ignore[union-attr]

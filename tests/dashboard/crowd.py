@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,7 @@ def crowd(house: House, url: str) -> Iterator[Crowd]:
 
     def watch() -> None:
         with (
+            suppress(httpx.RemoteProtocolError),  # the server stops while the page is open
             httpx.Client(base_url=url, headers=house.ours.headers, timeout=300) as client,
             client.stream("GET", "/api/v1/live", params={"job": job["id"]}) as lines,
         ):

@@ -70,7 +70,7 @@ def test_adapters_are_refused_where_a_model_lies_on_several_devices(tmp_path: Pa
     entries = catalog(tmp_path, "{by: weights, devices: 2}")
     [(field, message)] = faults_of(entries, loras=[{"name": "some-style"}])
     assert field == "/loras"
-    assert "its parts take no adapters" in message
+    assert "whose parts take no adapters" in message
 
 
 def test_weights_and_layers_leave_every_shape_alone(tmp_path: Path) -> None:

@@ -147,19 +147,19 @@ def test_an_open_connection_sees_the_upgraded_tables(tmp_path: Path) -> None:
 def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: str) -> None:
     engine = make_engine(empty_database_url)
     try:
-        _upgrade_to(engine, "0004")
+        _upgrade_to(engine, "0007")
         project = create_project(engine, "studio")
         user = create_user(engine, project, "ada")
         begin_session(engine, user, 1.0)
         with write(engine) as connection:
             config = farm_database._alembic_config()
             config.attributes["connection"] = connection
-            command.downgrade(config, "0003")
+            command.downgrade(config, "0006")
         with read(engine) as connection:
             assert connection.execute(text("SELECT name FROM users")).scalars().all() == ["ada"]
             assert "sessions" not in inspect(connection).get_table_names()
             assert "disabled_at" not in {column["name"] for column in inspect(connection).get_columns("users")}
-        _upgrade_to(engine, "0004")
+        _upgrade_to(engine, "0007")
         assert begin_session(engine, user, 1.0) is not None
     finally:
         engine.dispose()

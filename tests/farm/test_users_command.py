@@ -48,7 +48,7 @@ def is_open(engine: Engine, secret: str) -> bool:
 def test_the_whole_life_of_a_user(users: Users, engine: Engine) -> None:
     session = session_of(engine, "bob")
     listed = users("list").stdout
-    assert [line.split("│")[1].strip() for line in listed.splitlines() if "studio" in line] == ["ada", "bob"]
+    assert [line.split("\t")[0] for line in listed.splitlines() if "studio" in line] == ["ada", "bob"]
 
     assert users("role", "bob", "operator").exit_code == 0
     assert accounts.authenticate_password(engine, "bob", "old one").role is Role.OPERATOR  # type: ignore[union-attr]

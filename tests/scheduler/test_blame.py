@@ -2,7 +2,6 @@
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase, WorkerStatus
-from scheduler import reaping
 from scheduler.claims import ClaimedRender
 from scheduler.leases import Held, set_phase
 from scheduler.roster import Pulse, beat
@@ -12,6 +11,7 @@ from tests.scheduler.jobs import (
     assert_books_are_right,
     attempt_rows,
     claim_some,
+    reap_lost,
     render_rows,
     settle_as,
     sign_on,
@@ -32,7 +32,7 @@ def lose_a_worker(
     if phase is not None:
         set_phase(connections.engine, [Held(render.id, render.attempt) for render in claimed], phase)
     clock.forward(LEASE_SECONDS + 1)
-    reaping.one_pass(connections, clock())
+    reap_lost(connections, clock)
     return claimed
 
 
@@ -64,7 +64,7 @@ def test_what_was_lost_with_a_third_worker_renders_in_half_the_company_then_alon
         if guilty in {render.id for render in claimed}:
             set_phase(connections.engine, [Held(render.id, render.attempt) for render in claimed], Phase.STEPPING)
             clock.forward(LEASE_SECONDS + 1)
-            reaping.one_pass(connections, clock())
+            reap_lost(connections, clock)
         else:
             settle_as(connections, claimed, Outcome.DONE)
 
@@ -106,6 +106,6 @@ def test_one_worker_that_is_lost_again_and_again_is_not_several(
         [render] = claim_some(connections, worker_id=worker)
         set_phase(connections.engine, [Held(render.id, render.attempt)], Phase.STEPPING)
         clock.forward(LEASE_SECONDS + 1)
-        reaping.one_pass(connections, clock())
+        reap_lost(connections, clock)
 
     assert [row["failures"] for row in render_rows(connections, job)] == [0]
