@@ -61,6 +61,7 @@ def crowd(house: House, url: str) -> Iterator[Crowd]:
                 phase="denoise", step=number, steps=10**9,
             )  # fmt: skip
             house.connections.progress.report([step])
+            house.connections.progress.flush()  # else a step that is not sent yet gives way to the next one
             found.told += 1
 
     def ask() -> None:
