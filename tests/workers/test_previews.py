@@ -109,15 +109,19 @@ def test_the_first_preview_waits_while_somebody_else_is_being_decoded(tmp_path: 
         return made
 
     family.decode = slow  # type: ignore[method-assign]
-    engine = Engine(family, tmp_path, previews=Previews(family, 0.0), decode_beside=True)
+    now = [0.0]
+    engine = Engine(family, tmp_path, previews=Previews(family, 1.0, lambda: now[0]), decode_beside=True)
     engine.admit(batch(orders))
     said = run(engine, steps=4)  # two beginnings, a pass of both, and one beside the decoding
     assert decoding.wait(60)
+    now[0] = 10.0
     said += run(engine, steps=3)
     assert not beside
     go_on.set()
     assert through.wait(60)
-    said += run(engine)
+    while not engine.idle:
+        now[0] += 10.0
+        said += engine.step()
     assert [message for message in said if isinstance(message, Previewed)]
     assert all((pixels_of(said)[name] == expected[name]).all() for name in expected)
 

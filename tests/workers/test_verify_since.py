@@ -125,7 +125,7 @@ def test_an_operator_finds_what_the_lora_of_somebody_else_touched(
     ada, bob = (create_project(connections.engine, name, clock=clock) for name in ("ada", "bob"))
     lora = tmp_path / "ink.safetensors"
     lora.write_bytes(save(WEIGHTS))
-    uploaded, _ = add_input(connections, ada, "ink.safetensors", lora.read_bytes())
+    uploaded, _ = add_input(connections, ada, "ink.safetensors", lora)
     here, elsewhere = (Worker(connections, model, tmp_path) for _ in range(2))
     done = dict[str, str]()
 

@@ -1,5 +1,6 @@
 """What a worker makes of what its engine says; no process is started."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 def worker(connections: Connections) -> Iterator[Worker]:
     made = Worker(connections, POOL)
     yield made
-    made._spool.rmdir()
+    shutil.rmtree(made._spool)
 
 
 @pytest.fixture
