@@ -35,6 +35,7 @@ from workers.holdings import Holdings
 from workers.loading import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
 from workers.settler import Settler
+from workers.storing import Storing
 
 __all__ = ["catalog", "clock"]
 SMALL = {"width": 96, "height": 96, "num_inference_steps": 2, "seeds": [7]}
@@ -99,7 +100,7 @@ class Worker:
         holdings = Holdings()
         holdings.take("b", [render])
         settler = Settler(self._connections, holdings, worker_id=self.id, pool=POOL)
-        finisher = Finisher(self._connections, holdings, settler, on_done=lambda _: None)
+        finisher = Finisher(self._connections, holdings, settler, Storing(self._connections), on_done=lambda _: None)
         finisher.start()
         finisher.put(rendered, self._model.facts)
         finisher.stop()
