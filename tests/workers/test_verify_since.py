@@ -65,6 +65,7 @@ def connections(settings: Settings, catalog: Catalog, clock: TestClock) -> Itera
 
 @pytest.fixture(scope="module")
 def model(catalog: Catalog) -> Loaded:
+    torch.set_num_threads(1)  # its facts say with how many it renders
     return load(catalog.model("sana-demo"), None, CPU)
 
 
