@@ -11,9 +11,9 @@ from farm.catalog.adapters import AdapterEntry, AdapterSource
 from farm.errors import NotFound
 from farm.params.base import ADAPTER_SUFFIX, AdapterRef
 from farm.storage import Storage
-from workers.adapters import adapter_file
 from workers.kept_files import KeptFiles
 from workers.models.files import FetchFailed
+from workers.protocol import adapter_file
 
 log = structlog.get_logger(__name__)
 

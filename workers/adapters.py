@@ -22,7 +22,7 @@ import torch
 from farm.params import RenderParameters
 from workers.adapter_weights import load_weights
 from workers.companies import StateInDoubt, free_memory, is_device_lost, is_out_of_memory
-from workers.protocol import RenderOrder
+from workers.protocol import RenderOrder, adapter_file
 from workers.tuner_layers import TunerLayers
 
 log = structlog.get_logger(__name__)
@@ -63,11 +63,6 @@ def adapters_of(order: RenderOrder, parameters: RenderParameters) -> list[Adapte
             )
         found.append(Adapter(adapter.name, adapter.sha256, path, adapter.weight, adapter.partial))
     return found
-
-
-def adapter_file(sha256: str) -> str:
-    """What the file of an adapter is called among the inputs of an order."""
-    return f"loras/{sha256}"
 
 
 class AdaptersInDoubt(RuntimeError):

@@ -286,3 +286,8 @@ FromEngine = (
     | BatchEnded
     | Alive
 )
+
+
+def adapter_file(sha256: str) -> str:
+    """What the file of an adapter is called among the inputs of an order."""
+    return f"loras/{sha256}"

@@ -1,5 +1,8 @@
 """A worker answers while it renders."""
 
+from pathlib import Path
+
+import pytest
 from sqlalchemy import select, update
 
 from farm.broker import queue_name
@@ -66,3 +69,18 @@ def test_a_worker_that_is_told_to_drain_ends_by_itself_and_its_renders_come_out(
     farm.assert_nothing_lost_or_doubled(job.id, renders=8)
     assert {attempt.outcome for attempt in farm.attempts(job.id)} <= {"done", "returned"}
     assert {row.failures for row in farm.renders(job.id)} == {0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
+def test_only_the_engine_of_a_worker_loads_torch_so_that_its_parent_is_small_and_there_at_once(
+    farm: RunningFarm,
+) -> None:
+    farm.submit_and_wait("sprint-demo", "a blue square")
+    [worker] = farm.alive_workers("sprint-demo-local")
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+
+    def has_torch(pid: int | str) -> bool:
+        return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+    assert any(has_torch(child) for child in children)
+    assert not has_torch(worker.pid)

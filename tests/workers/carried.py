@@ -16,10 +16,9 @@ import torch
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
-from workers.adapters import adapter_file
 from workers.families.base import Family
 from workers.loading import Loaded, load
-from workers.protocol import RenderOrder
+from workers.protocol import RenderOrder, adapter_file
 from workers.track import Pixels
 
 CACHE = {"kind": "first-block", "threshold": 0.6}

@@ -13,7 +13,7 @@ from farm.catalog.adapters import AdapterEntry
 from tests.workers.fake_hub import standing_in
 from tests.workers.test_inputs import Bucket
 from workers.adapter_files import AdapterFiles, civitai_hash
-from workers.adapters import adapter_file
+from workers.protocol import adapter_file
 
 WEIGHTS = b"a tiny LoRA"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()

@@ -17,11 +17,11 @@ from tests.workers.test_adapters import make, picture
 from tests.workers.test_step_caches import fast, traces
 from tests.workers.trouble import failures
 from workers import step_caches
-from workers.adapters import Adapter, Adapters, AdaptersInDoubt, AdapterUnfit, adapter_file
+from workers.adapters import Adapter, Adapters, AdaptersInDoubt, AdapterUnfit
 from workers.companies import StateInDoubt
 from workers.engine import Engine
 from workers.families.base import Family
-from workers.protocol import RenderFailed, RenderOrder
+from workers.protocol import RenderFailed, RenderOrder, adapter_file
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from tests.workers.test_adapters import make
 from tests.workers.test_step_caches import fast
-from workers.adapters import adapter_file
 from workers.families.base import Family
 from workers.loading import LoadingFailed, load
+from workers.protocol import adapter_file
 
 Folders = Callable[[str], Path]
 

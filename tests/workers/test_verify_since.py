@@ -28,12 +28,11 @@ from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, sign_on, submit_job
 from tests.servers import S3
 from tests.workers.orders import CPU
-from workers.adapters import adapter_file
 from workers.engine import Engine
 from workers.finishing import Finisher
 from workers.holdings import Holdings
 from workers.loading import Loaded, load
-from workers.protocol import RenderBatch, Rendered, RenderOrder
+from workers.protocol import RenderBatch, Rendered, RenderOrder, adapter_file
 from workers.settler import Settler
 from workers.storing import Storing
 
