@@ -4,6 +4,8 @@ Every endpoint needs a key or a session (dashboard.auth), answers with a model o
 wrong as a problem document (dashboard.problems).
 """
 
+from functools import cache
+
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.types import ResponseDict
 
@@ -124,8 +126,9 @@ _ENDPOINTS = (
 )
 
 
+@cache
 def make_blueprint() -> APIBlueprint:
-    """All endpoints of version 1 in one blueprint."""
+    """All endpoints of version 1 in one blueprint; made once, as describing their models takes most of the time."""
     blueprint = APIBlueprint(
         "api",
         __name__,

@@ -13,6 +13,7 @@ import httpx
 import stamina
 
 from farm.client.address import is_loopback
+from farm.client.certificates import authorities
 from farm.client.errors import DownloadIncomplete
 from farm.client.replies import Artifact, Render
 
@@ -58,7 +59,10 @@ class Fetcher:
         self._farm_url = farm_url
         self._patience = patience
         self._timeout = timeout
-        self._clients = {local: httpx.Client(timeout=timeout, trust_env=not local) for local in (False, True)}
+        self._clients = {
+            local: httpx.Client(timeout=timeout, trust_env=not local, verify=authorities(not local))
+            for local in (False, True)
+        }
 
     def close(self) -> None:
         for client in self._clients.values():

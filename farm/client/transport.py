@@ -12,6 +12,7 @@ import stamina
 from pydantic import ValidationError
 
 from farm.client.address import Address, is_loopback
+from farm.client.certificates import authorities
 from farm.client.errors import FarmProblem, FarmUnreachable
 from farm.client.replies import Reply
 from farm.clock import steady_clock, system_clock
@@ -43,6 +44,7 @@ class Transport:
             headers={"Authorization": f"Bearer {address.key}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             trust_env=not is_loopback(address.url),
+            verify=authorities(not is_loopback(address.url)),
             event_hooks={"response": [self._note_time]},
         )
         self._ahead: float | None = None  # the farm's time less our steady clock

@@ -12,6 +12,7 @@ import httpx
 from sqlalchemy import Engine, select
 
 from farm.catalog import PoolEntry
+from farm.client.certificates import authorities
 from farm.database import read
 from farm.lifecycle import WorkerStatus
 from farm.local.program import Program, StartFailed, Tier
@@ -44,7 +45,7 @@ def dashboard(environment: Mapping[str, str], url: str) -> Program:
 
     def answers() -> bool:
         # trust_env: no proxy of the environment is for this machine.
-        with httpx.Client(trust_env=False, timeout=5) as client:
+        with httpx.Client(trust_env=False, timeout=5, verify=authorities(False)) as client:
             return client.get(f"{url}/readyz?parts=database").is_success
 
     return _part("dashboard", ["dashboard"], environment, answers)
