@@ -1,5 +1,7 @@
 """PATCH /api/v1/users/{name}: disable, enable, re-role a user, end the sessions, give a password."""
 
+from functools import partial
+
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -7,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from dashboard.api.common import PEOPLE, NamePath, json_body, reply
 from dashboard.auth import require_operator
 from dashboard.bodies import read_json
-from dashboard.context import farm
+from dashboard.context import farm, passwords_aside
 from dashboard.schemas import User
 from dashboard.schemas.people import shown_user
 from farm import accounts
@@ -35,17 +37,18 @@ def register(blueprint: APIBlueprint) -> None:
         """Change a user. For operators; the last one can be neither disabled nor demoted."""
         require_operator()
         engine, clock, asked = farm().engine, farm().clock, UserChange.model_validate(read_json())
-        if asked.role is not None:
-            accounts.change_role(engine, path.name, asked.role)
+        hashed = None
         if asked.password is not None:
-            accounts.reset_password(engine, path.name, asked.password.get_secret_value(), clock=clock)
-        if asked.end_sessions:
-            accounts.end_sessions(engine, path.name, clock=clock)
-        if asked.disabled is not None:
-            if asked.disabled:
-                accounts.disable_user(engine, path.name, clock=clock)
-            else:
-                accounts.enable_user(engine, path.name)
+            hashed = passwords_aside()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
+        accounts.change_user(
+            engine,
+            path.name,
+            role=asked.role,
+            password_hash=hashed,
+            ends_sessions=asked.end_sessions,
+            disabled=asked.disabled,
+            clock=clock,
+        )
         for row in accounts.list_users(engine, clock=clock):
             if row.name == path.name:
                 return reply(shown_user(row))

@@ -14,16 +14,7 @@ from farm.accounts.people import (
 )
 from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
 from farm.accounts.sign_in import Principal, authenticate, authenticate_password, redeem, sign_in_link
-from farm.accounts.staff import (
-    UserRow,
-    change_role,
-    disable_user,
-    enable_user,
-    end_sessions,
-    list_users,
-    remove_user,
-    reset_password,
-)
+from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
 
 __all__ = [
     "FIRST_PROJECT",
@@ -37,14 +28,11 @@ __all__ = [
     "authenticate",
     "authenticate_password",
     "begin_session",
-    "change_role",
+    "change_user",
     "create_key",
     "create_project",
     "create_user",
-    "disable_user",
-    "enable_user",
     "end_session",
-    "end_sessions",
     "ensure_first_project",
     "find_project",
     "find_session",
@@ -52,9 +40,9 @@ __all__ = [
     "list_keys",
     "list_projects",
     "list_users",
+    "new_password_hash",
     "redeem",
     "remove_user",
-    "reset_password",
     "revoke_key",
     "sign_in_link",
 ]

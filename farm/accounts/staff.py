@@ -56,25 +56,48 @@ def list_users(engine: Engine, *, clock: Clock = system_clock) -> list[UserRow]:
         return [UserRow(*row) for row in connection.execute(statement)]
 
 
-def disable_user(engine: Engine, name: str, *, clock: Clock = system_clock) -> None:
-    """Shut a user out: sessions end, keys and links stop at once. Jobs go on. Raises NotFound, Conflict."""
+def change_user(
+    engine: Engine,
+    name: str,
+    *,
+    role: Role | None = None,
+    password_hash: str | None = None,
+    ends_sessions: bool = False,
+    disabled: bool | None = None,
+    clock: Clock = system_clock,
+) -> int:
+    """Change what is given, all of it or nothing; how many sessions it ended. Raises NotFound, Conflict.
+
+    A new password (`new_password_hash`) ends all sessions, and so does being disabled; another role holds at once, also
+    in sessions and keys that are open. Jobs go on. Enabled again, the keys that were not revoked work again.
+    """
     with write(engine) as connection:
         user_id = _id_of(connection, name)
-        _leave_an_operator(connection, user_id)
+        if disabled or role not in (None, Role.OPERATOR):
+            _leave_an_operator(connection, user_id)
+        values = {"role": role and Role(role).value, "password_hash": password_hash}
+        if changes := {column: value for column, value in values.items() if value is not None}:
+            connection.execute(update(User).where(User.id == user_id).values(changes))
         now = clock()
-        connection.execute(update(User).where(User.id == user_id, User.disabled_at.is_(None)).values(disabled_at=now))
-        end_sessions_of(connection, user_id, now)
+        if disabled is not None:
+            other = User.disabled_at.is_(None) if disabled else User.disabled_at.is_not(None)
+            at = now if disabled else None
+            connection.execute(update(User).where(User.id == user_id, other).values(disabled_at=at))
+        if ends_sessions or disabled or password_hash is not None:
+            return end_sessions_of(connection, user_id, now)
+    return 0
 
 
-def enable_user(engine: Engine, name: str) -> None:
-    """Let a disabled user in again; the keys that were not revoked work again. Raises NotFound."""
-    with write(engine) as connection:
-        connection.execute(update(User).where(User.id == _id_of(connection, name)).values(disabled_at=None))
+def new_password_hash(password: str) -> str:
+    """The hash of a password that somebody gives a user; slow on purpose. Raises InvalidRequest."""
+    if not password:
+        raise InvalidRequest([Fault("/password", "must not be empty")])
+    return hash_password(password)
 
 
 def remove_user(engine: Engine, name: str, *, clock: Clock = system_clock) -> None:
     """Forget a user, with sessions and keys; the jobs stay with the project. Raises NotFound, Conflict."""
-    disable_user(engine, name, clock=clock)  # nothing new comes while the jobs are gone through
+    change_user(engine, name, disabled=True, clock=clock)  # nothing new comes while the jobs are gone through
     with read(engine) as connection:
         user_id = _id_of(connection, name)
     some = select(Job.id).where(Job.user_id == user_id).limit(_CHUNK)
@@ -87,32 +110,6 @@ def remove_user(engine: Engine, name: str, *, clock: Clock = system_clock) -> No
         for table in (Session, Key):
             connection.execute(delete(table).where(table.user_id == user_id))
         connection.execute(delete(User).where(User.id == user_id))
-
-
-def change_role(engine: Engine, name: str, role: Role) -> None:
-    """Give a user another role, also in sessions and keys that are open. Raises NotFound, Conflict."""
-    with write(engine) as connection:
-        user_id = _id_of(connection, name)
-        if role is not Role.OPERATOR:
-            _leave_an_operator(connection, user_id)
-        connection.execute(update(User).where(User.id == user_id).values(role=Role(role).value))
-
-
-def reset_password(engine: Engine, name: str, password: str, *, clock: Clock = system_clock) -> None:
-    """Give a user a new password, and end all sessions of that user. Raises NotFound, InvalidRequest."""
-    if not password:
-        raise InvalidRequest([Fault("/password", "must not be empty")])
-    hashed = hash_password(password)
-    with write(engine) as connection:
-        user_id = _id_of(connection, name)
-        connection.execute(update(User).where(User.id == user_id).values(password_hash=hashed))
-        end_sessions_of(connection, user_id, clock())
-
-
-def end_sessions(engine: Engine, name: str, *, clock: Clock = system_clock) -> int:
-    """Sign a user out everywhere; how many sessions there were. Raises NotFound."""
-    with write(engine) as connection:
-        return end_sessions_of(connection, _id_of(connection, name), clock())
 
 
 def _id_of(connection: Connection, name: str) -> str:

@@ -80,7 +80,7 @@ def link(
 def role(name: NameArgument, role: Annotated[Role, typer.Argument(help="What the user may do from now on.")]) -> None:
     """Give a user another role, at once."""
     with database() as (_, engine):
-        accounts.change_role(engine, name, role)
+        accounts.change_user(engine, name, role=role)
     typer.echo(f"User {name} is {role.value} now.")
 
 
@@ -88,28 +88,28 @@ def password(name: NameArgument) -> None:
     """Give a user a new password, which is asked for; all sessions of the user end."""
     chosen = _ask_password()
     with database() as (_, engine):
-        accounts.reset_password(engine, name, chosen)
+        accounts.change_user(engine, name, password_hash=accounts.new_password_hash(chosen))
     typer.echo(f"User {name} has a new password, and is signed out everywhere.")
 
 
 def sign_out(name: NameArgument) -> None:
     """End all sessions of a user, and the sign-in links that were not used. API keys stay: `farm keys revoke`."""
     with database() as (_, engine):
-        ended = accounts.end_sessions(engine, name)
+        ended = accounts.change_user(engine, name, ends_sessions=True)
     typer.echo(f"User {name} is signed out: {ended} {'session' if ended == 1 else 'sessions'} ended.")
 
 
 def disable(name: NameArgument) -> None:
     """Shut a user out: sessions, API keys and links stop at once. Jobs go on."""
     with database() as (_, engine):
-        accounts.disable_user(engine, name)
+        accounts.change_user(engine, name, disabled=True)
     typer.echo(f"User {name} is disabled; `farm users enable {name}` lets the user in again.")
 
 
 def enable(name: NameArgument) -> None:
     """Let a disabled user in again; API keys that were not revoked work again."""
     with database() as (_, engine):
-        accounts.enable_user(engine, name)
+        accounts.change_user(engine, name, disabled=False)
     typer.echo(f"User {name} is enabled.")
 
 

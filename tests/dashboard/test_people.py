@@ -112,6 +112,13 @@ class TestOperators:
         assert try_password(house, name, house.theirs.password).status_code == 401
         assert try_password(house, name, "a quite new one").status_code == 303
 
+    def test_a_change_of_several_things_is_made_whole_or_not_at_all(self, house: House) -> None:
+        name = house.ours.user_name  # the only operator: may not be demoted
+
+        assert change(house, name, password="another one", role="artist").status_code == 409
+
+        assert try_password(house, name, house.ours.password).status_code == 303, "it is still the old one"
+
     def test_sessions_are_ended(self, house: House) -> None:
         visitor = sign_in(house, house.theirs)
         assert change(house, house.theirs.user_name, end_sessions=True).json["sessions"] == 0
@@ -148,7 +155,7 @@ class TestOperators:
 
         def disable(name: str) -> None:
             try:
-                accounts.disable_user(house.connections.engine, name)
+                accounts.change_user(house.connections.engine, name, disabled=True)
             except Exception as error:
                 refused.append(error)
 
