@@ -1,10 +1,15 @@
 """Fixtures that all tests may ask for live in the modules named here; and which tests run in the same process."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.clean_environments", "tests.databases", "tests.example_plugin", "tests.servers", "tests.tls"]
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("farm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("farm")
 
 #: Files whose tests all use the one running farm of their session.
 THE_RUNNING_FARM = (

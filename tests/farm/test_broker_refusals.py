@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,19 @@ class Worker:
     def log(self) -> str:
         return self._log.read_text()
 
-    def says(self, *words: str) -> None:
-        eventually(lambda: self.process.poll() is not None or all(word in self.log for word in words))
+    def says(self, *words: str, again: Callable[[], object] = lambda: None) -> None:
+        """Wait until it has said the words; `again` every few seconds, if it was not looking at the first time."""
+
+        def said() -> bool:
+            return self.process.poll() is not None or all(word in self.log for word in words)
+
+        for _ in range(20):
+            with suppress(AssertionError):
+                eventually(said, timeout=6)
+                break
+            again()
+        else:
+            eventually(said, timeout=0)
         assert self.process.poll() is None, f"it ended:\n{self.log[-3000:]}"
 
     def hears_a_ring(self, broker: Broker) -> None:
@@ -70,30 +82,42 @@ def worker(own: OwnValkey, broker: Broker, tmp_path: Path) -> Iterator[Worker]:
     assert ended == 0, f"it drains and ends well:\n{worker.log[-3000:]}"
 
 
-def demoted(own: OwnValkey) -> Callable[[], object]:
+#: Makes a Redis refuse; what makes workers ask it again, and what ends the trouble.
+Trouble = Callable[[OwnValkey], tuple[Callable[[], object], Callable[[], object]]]
+
+
+def demoted(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
     own.demote()
-    return own.promote
+    return own.demote, own.promote
 
 
-def full(own: OwnValkey) -> Callable[[], object]:
+def full(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
     own.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
     own.execute("CONFIG", "SET", "maxmemory", 1)
-    own.execute("CLIENT", "KILL", "TYPE", "normal")  # whoever connects again writes what it needs, and may not
-    return lambda: own.execute("CONFIG", "SET", "maxmemory", 0)
+
+    def end_connections() -> None:
+        own.execute("CLIENT", "KILL", "TYPE", "normal")  # whoever connects again writes what it needs, and may not
+
+    end_connections()
+    return end_connections, lambda: own.execute("CONFIG", "SET", "maxmemory", 0)
 
 
-def locked(own: OwnValkey) -> Callable[[], object]:
+def locked(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
+    def end_connections() -> None:
+        own.execute_as("another-password", "CLIENT", "KILL", "TYPE", "normal")
+
     own.execute("ACL", "SETUSER", "default", "resetpass", ">another-password")
-    own.execute_as("another-password", "CLIENT", "KILL", "TYPE", "normal")
-    return lambda: own.execute_as("another-password", "ACL", "SETUSER", "default", "resetpass", f">{own.password}")
+    end_connections()
+    restore = lambda: own.execute_as("another-password", "ACL", "SETUSER", "default", "resetpass", f">{own.password}")  # noqa: E731
+    return end_connections, restore
 
 
 @pytest.mark.parametrize(("trouble", "words"), [(demoted, "READONLY: "), (full, "OOM: "), (locked, "WRONGPASS: ")])
 def test_a_worker_outlives_a_redis_that_refuses_and_hears_rings_when_it_does_not_any_more(
-    own: OwnValkey, broker: Broker, worker: Worker, trouble: Callable[[OwnValkey], Callable[[], object]], words: str
+    own: OwnValkey, broker: Broker, worker: Worker, trouble: Trouble, words: str
 ) -> None:
-    mend = trouble(own)
-    worker.says(words)
+    again, mend = trouble(own)
+    worker.says(words, again=again)
     mend()
 
     worker.hears_a_ring(broker)
