@@ -107,7 +107,7 @@ def running_postgres(*options: str) -> Iterator[PostgresServer]:
             yield server
         finally:
             process.send_signal(signal.SIGQUIT)  # at once: what it would write down is thrown away
-            process.wait(timeout=30)
+            process.wait(timeout=240)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -48,7 +48,7 @@ def pgbouncer(which: str, server: PostgresServer) -> Iterator[PostgresServer]:
             yield pooled
         finally:
             process.kill()
-            process.wait(30)
+            process.wait(240)
 
 
 def _program(which: str, home: Path) -> list[str | Path]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 Fact = TypeVar("Fact")
 
 
-def eventually(look: Callable[[], Fact], timeout: float = 60.0) -> Fact:
+def eventually(look: Callable[[], Fact], timeout: float = 240.0) -> Fact:
     """The first truthy answer of `look`; the test fails if there is none for `timeout` seconds.
 
     The timeout is only a bound for a farm that is broken, far above what a slow machine needs.

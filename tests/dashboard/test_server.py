@@ -29,7 +29,7 @@ def test_the_server_submits_streams_and_stops_with_open_streams(house: House, lo
         assert answer.status_code == 201
         assert next(line for line in lines if line.startswith("event:")) == "event: job"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=240) == 0
     assert "Traceback" not in log.read_text()
 
 

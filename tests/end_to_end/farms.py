@@ -45,7 +45,7 @@ class RunningFarm:
 
     def submit_and_wait(self, model: str, prompt: str | list[str], **parameters: Any) -> Job:
         job = self.client.submit(model, prompt, **parameters)
-        return self.client.wait(job.id, timeout=240)
+        return self.client.wait(job.id, timeout=600)
 
     def renders(self, job_id: str) -> list[Any]:
         with read(self.connections.engine) as connection:

@@ -59,7 +59,7 @@ def test_a_pool_grows_with_its_work_and_shrinks_again_and_loses_nothing(scaled: 
         # When all is done, then one of them ends, in order, and is not started again
         done = client.wait(job.id, timeout=300)
         assert (done.status, done.done) == ("done", 120)
-        eventually(lambda: (desired(), workers()) == (1, 1), timeout=60)
+        eventually(lambda: (desired(), workers()) == (1, 1))
         eventually(lambda: sum(name.startswith("worker-") for name in stack.names()) == 1)
         with read(stack.engine) as connection:
             changes = select(ScaleDecision.before, ScaleDecision.after).where(ScaleDecision.pool == POOL)

@@ -24,8 +24,8 @@ def test_a_picture_joins_the_batch_that_another_project_is_rendering(farm: Runni
 
             # When another project submits one of the same shape
             picture = other.submit("sana-demo", "a red circle", seed=1, **FRESH)
-            other.wait(picture.id, timeout=240)
-            farm.client.wait(running.id, timeout=240)
+            other.wait(picture.id, timeout=600)
+            farm.client.wait(running.id, timeout=600)
             farm.assert_nothing_lost_or_doubled(running.id, renders=2)
 
             # Then it was claimed into the running batch
@@ -46,7 +46,7 @@ def test_a_picture_behind_ten_thousand_is_in_the_next_claim_but_one(farm: Runnin
         picture = other.submit("sana-demo", "a yellow star", seed=1)
         [render] = eventually(lambda: [row for row in farm.renders(picture.id) if row.status != "pending"])
         farm.client.cancel(bulk.id)
-        other.wait(picture.id, timeout=240)
+        other.wait(picture.id, timeout=600)
 
     # Then at most one other batch was claimed between its submission and its own claim
     [mine] = farm.attempts(picture.id)

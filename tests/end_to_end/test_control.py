@@ -39,7 +39,7 @@ def test_a_queue_never_holds_more_rings_than_the_pool_has_workers(farm: RunningF
     assert farm.connections.broker.waiting_rings("sana-demo-local") == 1
     farm.client.cancel(busy.id)
     for job in jobs:
-        farm.client.wait(job.id, timeout=240)
+        farm.client.wait(job.id, timeout=600)
 
 
 def test_every_pool_has_a_worker_that_listens_to_its_queue(farm: RunningFarm) -> None:
@@ -65,7 +65,7 @@ def test_a_worker_that_is_told_to_drain_ends_by_itself_and_its_renders_come_out(
             return connection.scalar(select(Worker.status).where(Worker.id == worker.id))
 
     eventually(lambda: status() == "gone", timeout=120)
-    farm.client.wait(job.id, timeout=240)
+    farm.client.wait(job.id, timeout=600)
     farm.assert_nothing_lost_or_doubled(job.id, renders=8)
     assert {attempt.outcome for attempt in farm.attempts(job.id)} <= {"done", "returned"}
     assert {row.failures for row in farm.renders(job.id)} == {0}

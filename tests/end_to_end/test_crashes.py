@@ -24,7 +24,7 @@ def test_kill_9_of_a_worker_in_mid_batch_loses_nothing_and_doubles_nothing(farm:
     os.kill(worker.pid, signal.SIGKILL)
 
     # Then the farm starts another, takes the renders back when their lease is over, and all are done once
-    farm.client.wait(job.id, timeout=240)
+    farm.client.wait(job.id, timeout=600)
     farm.assert_nothing_lost_or_doubled(job.id, renders=RENDERS)
     outcomes = [attempt.outcome for attempt in farm.attempts(job.id)]
     assert "lost" in outcomes
@@ -39,7 +39,7 @@ def test_a_killed_engine_is_seen_and_started_again_and_its_renders_come_out(farm
 
     farm.kill_engine(worker.pid)
 
-    farm.client.wait(job.id, timeout=240)
+    farm.client.wait(job.id, timeout=600)
     farm.assert_nothing_lost_or_doubled(job.id, renders=4)
     again = eventually(
         lambda: [row for row in farm.alive_workers("sana-demo-local") if row.engine_restarts == before + 1]
@@ -54,7 +54,7 @@ def test_wiping_redis_with_work_pending_loses_nothing(farm: RunningFarm) -> None
             client.flushall()
             assert client.llen(queue_name("sana-demo-local")) == 0
 
-    farm.client.wait(job.id, timeout=240)
+    farm.client.wait(job.id, timeout=600)
     farm.assert_nothing_lost_or_doubled(job.id, renders=RENDERS)
 
 
@@ -64,7 +64,7 @@ def test_kill_9_of_redis_in_mid_batch_loses_nothing(farm: RunningFarm) -> None:
 
     farm.stack.kill("valkey")
 
-    farm.client.wait(job.id, timeout=240)
+    farm.client.wait(job.id, timeout=600)
     farm.assert_nothing_lost_or_doubled(job.id, renders=RENDERS)
 
 
@@ -91,6 +91,6 @@ def test_sigterm_hands_back_what_was_not_finished_and_blames_nobody(farm: Runnin
 
     os.kill(worker.pid, signal.SIGTERM)
 
-    farm.client.wait(job.id, timeout=240)
+    farm.client.wait(job.id, timeout=600)
     farm.assert_nothing_lost_or_doubled(job.id, renders=RENDERS)
     assert all(row.failures == 0 for row in farm.renders(job.id))

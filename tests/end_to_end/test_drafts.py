@@ -46,12 +46,12 @@ def test_a_kept_draft_goes_on_with_another_worker_and_has_the_bytes_of_an_undivi
     # When their worker is gone, and one of them is kept and the other stopped
     [worker] = farm.alive_workers(f"{model}-local")
     os.kill(worker.pid, signal.SIGTERM)
-    eventually(lambda: not psutil.pid_exists(worker.pid), timeout=60)
+    eventually(lambda: not psutil.pid_exists(worker.pid))
     done = farm.client.keep(job.id, [first], stop="prompt")
 
     # Then another worker makes the rest of it, and nobody can tell
     assert (done.kept, done.stopped) == (1, 1)
-    ended = farm.client.wait(job.id, timeout=240)
+    ended = farm.client.wait(job.id, timeout=600)
     assert (ended.status, ended.done, ended.cancelled) == ("partial", 1, 1)
     assert farm.client.render(second).status == "cancelled"
     [undivided] = farm.renders(whole.id)
@@ -61,7 +61,7 @@ def test_a_kept_draft_goes_on_with_another_worker_and_has_the_bytes_of_an_undivi
     assert list(outcomes.values()) == ["drafted", "done"]
     workers = {attempt.worker_id for attempt in farm.attempts(job.id) if attempt.render_id == first}
     assert len(workers) == 2
-    eventually(lambda: all(file.kind != "checkpoint" for file in farm.artifacts(job.id)), timeout=60)
+    eventually(lambda: all(file.kind != "checkpoint" for file in farm.artifacts(job.id)))
 
 
 def test_a_render_starts_from_an_uploaded_picture(farm: RunningFarm) -> None:

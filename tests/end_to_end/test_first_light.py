@@ -71,7 +71,7 @@ def test_different_steps_guidance_samplers_and_prompts_share_a_batch(farm: Runni
             farm.client.submit("sana-demo", "a blue star", seed=5, width=128, height=192, **wish) for wish in wishes
         ]
     for job in jobs:
-        farm.client.wait(job.id, timeout=240)
+        farm.client.wait(job.id, timeout=600)
 
     attempts = [attempt for job in jobs for attempt in farm.attempts(job.id)]
     assert len({attempt.batch_id for attempt in attempts}) == 1

@@ -107,7 +107,7 @@ def test_the_dashboards_extra_alone_serves_pages(install: Install, tmp_path: Pat
             except httpx.TransportError:
                 return None
 
-        assert eventually(lambda: answer("/healthz"), timeout=240).text == "ok\n"
+        assert eventually(lambda: answer("/healthz"), timeout=600).text == "ok\n"
         assert eventually(lambda: answer("/readyz?parts=database")).status_code == 200
         assert "Sign in" in eventually(lambda: answer("/sign-in")).text
 

@@ -35,7 +35,7 @@ def test_pictures_and_a_clip_come_out_of_a_farm_behind_a_pooler(pooled_farm: Run
     pooled_farm.client.cancel(dropped.id)
 
     for job, renders in ((pictures, 8), (sprint, 20), (clip, 1)):
-        pooled_farm.client.wait(job.id, timeout=240)
+        pooled_farm.client.wait(job.id, timeout=600)
         pooled_farm.assert_nothing_lost_or_doubled(job.id, renders)
     assert pooled_farm.client.job(dropped.id).status == "cancelled"
     logs = "".join(path.read_text() for path in (pooled_farm.stack.settings.data_dir / "logs").glob("*.log"))

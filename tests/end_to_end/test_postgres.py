@@ -28,6 +28,6 @@ def test_pictures_and_a_clip_come_out_of_a_farm_on_postgresql(postgres_farm: Run
     clip = postgres_farm.client.submit("wan-demo", "a red circle moves left on a blue background")
 
     for job, renders in ((pictures, 6), (sprint, 2), (clip, 1)):
-        postgres_farm.client.wait(job.id, timeout=240)
+        postgres_farm.client.wait(job.id, timeout=600)
         postgres_farm.assert_nothing_lost_or_doubled(job.id, renders)
     assert postgres_farm.connections.engine.dialect.name == "postgresql"

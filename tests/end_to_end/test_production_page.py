@@ -89,7 +89,7 @@ def walk(folder: Path, script: str, variables: dict[str, str]) -> Iterator[Path]
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(process.pid, number)
-                process.wait(60)
+                process.wait(240)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
 

@@ -78,7 +78,7 @@ def worker(own: OwnValkey, broker: Broker, tmp_path: Path) -> Iterator[Worker]:
         process.terminate()
         if process.stdin:
             process.stdin.close()
-        ended = process.wait(60)
+        ended = process.wait(240)
     assert ended == 0, f"it drains and ends well:\n{worker.log[-3000:]}"
 
 
@@ -137,4 +137,4 @@ def test_a_worker_drains_while_redis_is_frozen(own: OwnValkey, worker: Worker) -
     worker.process.terminate()
     hear(worker.process, "drain")
 
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(240) == 0

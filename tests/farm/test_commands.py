@@ -307,7 +307,7 @@ class TestProcesses:
             assert process.poll() is None
 
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=240)
 
         assert process.returncode == 130
         assert f"farm job {job_id} --follow" in said

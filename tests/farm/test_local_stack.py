@@ -235,7 +235,7 @@ def test_an_ordinary_user_has_a_farm_that_a_signal_stops_in_order_without_a_trac
         assert sorted(pids) == ["seaweed", "sleeper", "valkey"]
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0
         assert process.stdout
         assert process.stdout.read() == "stopped\n"
     assert all(ended(pid) for pid in pids.values())

@@ -118,7 +118,7 @@ def _settings_of_all_sessions(engine: Engine) -> set[tuple[str, ...]]:
     def ask(_: int) -> tuple[str, ...]:
         with read(engine) as connection:
             found = connection.execute(asked).one()
-            together.wait(30)
+            together.wait(240)
             return tuple(found)
 
     with ThreadPoolExecutor(SERVERS) as threads:

@@ -65,14 +65,14 @@ def test_a_render_that_is_dropped_while_it_is_decoded_is_not_heard_of(family: Fa
 
     def slow(tracks: Sequence[Track]) -> Any:
         began.set()
-        assert may_end.wait(60)
+        assert may_end.wait(240)
         return decode(tracks)
 
     family.decode = slow  # type: ignore[method-assign]
     engine = Engine(family, tmp_path, decode_beside=True)
     engine.admit(batch([order(family, "dropped", num_inference_steps=1), order(family, "other")]))
     said = run(engine, steps=4)
-    assert began.wait(60)
+    assert began.wait(240)
     # when its render is dropped and the other has stepped on,
     engine.drop("dropped")
     said += run(engine, steps=2)

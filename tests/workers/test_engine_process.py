@@ -74,7 +74,7 @@ class EngineProcess:
     def end(self) -> tuple[int, str]:
         """Close the socket and wait: the exit status, and what was logged."""
         self.wire.close()
-        _, log = self.process.communicate(timeout=60)
+        _, log = self.process.communicate(timeout=240)
         return self.process.returncode, log
 
 

@@ -103,7 +103,7 @@ def test_the_first_preview_waits_while_somebody_else_is_being_decoded(tmp_path: 
             beside.append(tracks[0].order.render_id)
             return decode(tracks)
         decoding.set()
-        go_on.wait(60)
+        go_on.wait(240)
         made = decode(tracks)
         through.set()
         return made
@@ -113,12 +113,12 @@ def test_the_first_preview_waits_while_somebody_else_is_being_decoded(tmp_path: 
     engine = Engine(family, tmp_path, previews=Previews(family, 1.0, lambda: now[0]), decode_beside=True)
     engine.admit(batch(orders))
     said = run(engine, steps=4)  # two beginnings, a pass of both, and one beside the decoding
-    assert decoding.wait(60)
+    assert decoding.wait(240)
     now[0] = 10.0
     said += run(engine, steps=3)
     assert not beside
     go_on.set()
-    assert through.wait(60)
+    assert through.wait(240)
     while not engine.idle:
         now[0] += 10.0
         said += engine.step()

@@ -266,7 +266,7 @@ def test_kill_9_of_a_rank_inside_a_pass_ends_the_group_at_once_and_leaves_no_pro
     # when it is killed,
     rank.kill()
     # then the engine ends, and says why.
-    _, log = group.process.communicate(timeout=60)
+    _, log = group.process.communicate(timeout=240)
     assert group.process.returncode == GROUP_LOST
     assert "rank 1 ended with status -9" in log
     assert not rank.is_running()
