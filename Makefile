@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
 
-.PHONY: help setup demo test test-long lint format bench bench-gpu demo-models screenshot lock clean
+.PHONY: help setup demo test test-long coverage lint format bench bench-gpu demo-models screenshot lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: setup lint ## Check style, types and imports, then run the tests
 
 test-long: setup ## Run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)
+
+coverage: setup ## How much of farm/ and scheduler/ their own tests run, in this process; fails below the floor
+	@$(BIN)/coverage run -m pytest -n 0 tests/farm tests/scheduler $(ARGS)
+	@$(BIN)/coverage report
 
 lint: setup ## ruff, mypy and the plan of imports
 	@$(BIN)/ruff check .
@@ -52,4 +56,4 @@ lock: setup ## Write constraints.txt from what is installed
 	@deploy/lock $(BIN)
 
 clean: ## Remove the virtual environment, caches and the demo's data
-	@rm -rf $(VENV) build dist farm-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) build dist farm-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(shipped: se
         *("farm", "scheduler", "workers", "dashboard", "migrations"),
         *(name.partition("/")[0] for name in shipped if ".dist-info/" in name),
     }
+
+
+def test_the_wheel_brings_its_licence_and_its_types(wheel: Path, shipped: set[str]) -> None:
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["packages"]
+    assert {f"{package}/py.typed" for package in checked} <= shipped
+    [told] = [name for name in shipped if name.endswith(".dist-info/METADATA")]
+    with zipfile.ZipFile(wheel) as archive:
+        assert "License-Expression: Apache-2.0" in archive.read(told).decode().splitlines()
+        licence = archive.read(told.replace("METADATA", "licenses/LICENSE"))
+    assert licence == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["config", "check"], ["db", "upgrade"], ["worker", "--help"]])
