@@ -14,8 +14,8 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
+from farm.redis_connection import Wire, on_socket, tls_options
 from farm.trust import causes
-from farm.wire import Wire, on_socket, tls_options
 
 #: The one task: "come and look". Its only argument is the name of the pool.
 RING_TASK = "farm.ring"

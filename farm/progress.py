@@ -29,7 +29,7 @@ import redis
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from farm.wire import LOST, Wire, connect
+from farm.redis_connection import LOST, Wire, connect
 
 log = structlog.get_logger(__name__)
 

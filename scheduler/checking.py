@@ -7,7 +7,7 @@ from math import prod
 from farm.connections import Connections
 from farm.params import JobRequest, Resolved, check_and_resolve
 from farm.params.pictures import FindInput
-from scheduler.inputs import finder, look_up
+from scheduler.uploads import finder, look_up
 
 
 def check(

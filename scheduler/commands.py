@@ -11,10 +11,10 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import check_revision, trouble
 from farm.logs import configure_logging
-from scheduler import project_commands
-from scheduler.lanes import sync_catalog
+from scheduler.accounting import commands as project_commands
+from scheduler.fair_share.flows import sync_catalog
+from scheduler.maintenance.supervisor import Supervisor
 from scheduler.simulate.commands import register as register_simulate
-from scheduler.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 

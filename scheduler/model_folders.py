@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from farm.catalog.source import LockedFile
 from farm.tables import ModelFolder
-from scheduler.inserts import insert_or_ignore
+from scheduler.dialects import insert_or_ignore
 
 
 @dataclass(frozen=True)

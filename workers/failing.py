@@ -3,8 +3,8 @@
 import structlog
 
 from farm.errors import FarmError
-from workers.adapters import AdapterUnfit
-from workers.companies import DeviceLost, StateInDoubt, is_device_lost, is_out_of_memory
+from workers.denoising.fault_isolation import DeviceLost, StateInDoubt, is_device_lost, is_out_of_memory
+from workers.denoising.lora import AdapterUnfit
 from workers.families.base import Refused
 from workers.protocol import RenderFailed, RenderOrder
 

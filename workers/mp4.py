@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.recipes import Recipe
+from workers.outputs.embedded_metadata import Recipe
 
 DEFAULT_QUALITY = 80
 #: x264's constant rate factor at our worst and best quality. From 0, its lossless, comes 'High 4:4:4 Predictive',

@@ -11,11 +11,11 @@ from farm.database import check_revision, read
 from farm.errors import FarmError, NotFound
 from farm.manifest import Manifest
 from scheduler.touched import Touched, find_touched
-from workers.adapter_files import AdapterFiles
-from workers.inputs import Pictures
-from workers.loading import Loaded, LoadingFailed, choose_device, load
-from workers.rerender import set_threads
-from workers.verifying import TOLERANCE, Verdict, Verified, verify
+from workers.agent.input_pictures import Pictures
+from workers.agent.lora_files import AdapterFiles
+from workers.pipelines.load import Loaded, LoadingFailed, choose_device, load
+from workers.verify.rerender import set_threads
+from workers.verify.verify import TOLERANCE, Verdict, Verified, verify
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from farm.connections import Connections
-from farm.console.speaking import ExitCode, faults_in_words, out, print_json, say
+from farm.console.session import ExitCode, faults_in_words, out, print_json, say
 from farm.logs import configure_logging
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
 from farm.database import read
-from scheduler import inputs
+from scheduler import uploads as inputs
 
 
 class InputPath(BaseModel):

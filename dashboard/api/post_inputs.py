@@ -12,7 +12,7 @@ from dashboard.context import farm
 from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
 from dashboard.spooling import on_disk
-from scheduler import inputs
+from scheduler import uploads as inputs
 
 
 class InputQuery(BaseModel):

@@ -12,7 +12,8 @@ from dashboard.reads.jobs import find_job
 from dashboard.schemas import Quote, Submitted
 from farm.database import read
 from farm.params import JobRequest
-from scheduler import admission, quotes
+from scheduler.admission import quote as quotes
+from scheduler.admission import submit as admission
 from scheduler.checking import check
 
 

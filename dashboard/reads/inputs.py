@@ -10,7 +10,7 @@ from dashboard.cursors import before_input, read_before_input
 from dashboard.schemas import Adapter, AdapterFit, Input, InputPage
 from dashboard.times import iso, iso_or_none
 from farm.adapter_shares import AdapterShares, takers
-from scheduler import inputs
+from scheduler import uploads as inputs
 
 
 def shown_input(row: Any) -> Input:

@@ -10,7 +10,7 @@ from dashboard.reads.inputs import page_of_inputs
 from dashboard.spooling import on_disk
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, TooLarge
-from scheduler import inputs
+from scheduler import uploads as inputs
 
 blueprint = Blueprint("inputs", __name__)
 

@@ -21,7 +21,9 @@ from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
 from farm.params.forms import parameters_schema
-from scheduler import admission, inputs, quotes
+from scheduler import uploads as inputs
+from scheduler.admission import quote as quotes
+from scheduler.admission import submit as admission
 from scheduler.checking import check
 
 blueprint = Blueprint("submit", __name__)

@@ -6,7 +6,7 @@ import typer
 
 from farm import accounts
 from farm.console.books import database, day, project_id, user_id
-from farm.console.speaking import say
+from farm.console.session import say
 from farm.console.tables import print_list
 from farm.security import KeyKind
 

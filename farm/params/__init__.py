@@ -4,7 +4,7 @@ from farm.params.base import MAX_SEED, InputRef, RenderParameters, SanaParameter
 from farm.params.body import parse_json_body
 from farm.params.forms import parameters_schema
 from farm.params.renders import Renders, drawn_from
-from farm.params.resolving import (
+from farm.params.resolve import (
     Resolved,
     batch_key,
     check_and_resolve,

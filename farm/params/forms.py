@@ -8,7 +8,7 @@ from farm.catalog.schema import ModelEntry
 from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
 from farm.params.base import PICTURES
-from farm.params.choosing import MOST_POST_PROCESSORS
+from farm.params.best_of import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.sana import CONTROL_SCALES

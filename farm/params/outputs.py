@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.catalog.schema import ModelEntry
-from farm.nearest import did_you_mean
-from farm.params.choosing import plugin_parameters
-from farm.params.door import Door
+from farm.did_you_mean import did_you_mean
+from farm.params.best_of import plugin_parameters
+from farm.params.request_checks import Door
 from farm.params.submission import shown
 
 #: Smallest and largest `output_quality`.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from farm.catalog.known import known_samplers
-from farm.nearest import did_you_mean
+from farm.did_you_mean import did_you_mean
 from farm.params.submission import shown
 
 

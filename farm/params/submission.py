@@ -9,8 +9,8 @@ from pydantic_core import SchemaValidator
 
 from farm.byte_order_marks import without_marks
 from farm.csv_records import CsvDialect
+from farm.did_you_mean import did_you_mean
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, in_words
-from farm.nearest import did_you_mean
 from farm.params.base import PICTURES, Speed
 from farm.params.seeds import Seed
 

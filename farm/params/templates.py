@@ -18,8 +18,8 @@ from math import prod
 from typing import NamedTuple
 
 from farm.csv_records import CsvDialect, CsvReader, by_name, column_names
+from farm.did_you_mean import did_you_mean
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest
-from farm.nearest import did_you_mean
 from farm.params.submission import MOST_ITEMS, JobRequest, pointer, shown
 from farm.params.text import text_fault
 

@@ -35,7 +35,7 @@ class Lane(Base):
 class LaneClass(Base):
     """One class of one lane: its own virtual time among the classes, and where its newcomers start.
 
-    A row appears when the class is claimed from for the first time; `scheduler.fairness` explains it.
+    A row appears when the class is claimed from for the first time; `scheduler.fair_share.virtual_time` explains it.
     """
 
     __tablename__ = "lane_classes"
@@ -173,8 +173,9 @@ class Render(Base):
 
     No foreign keys: two of them were 40 % of the time in which PostgreSQL takes in 10,000 renders. That job and flow
     exist is guarded by who writes: admission inserts job and flow, or locks the job's row, in the transaction that
-    inserts the renders; flows are never removed; and `scheduler.retaining` removes a job, under that lock, only when
-    it has no renders left. `tests/scheduler/invariants.py` looks for orphans after everything that tests do.
+    inserts the renders; flows are never removed; and `scheduler.maintenance.apply_retention` removes a job, under that
+    lock, only when it has no renders left. `tests/scheduler/invariants.py` looks for orphans after everything that
+    tests do.
     """
 
     __tablename__ = "renders"

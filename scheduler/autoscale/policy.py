@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from farm.catalog import Scaling
-from scheduler.autoscale import arrivals, spells
+from scheduler.autoscale import arrivals
+from scheduler.autoscale import idle_timeout as spells
 from scheduler.autoscale.arrivals import Arrivals
+from scheduler.autoscale.daily_budget import affordable
 from scheduler.autoscale.draining import WorkerLoad, choose_to_drain
-from scheduler.autoscale.spells import Needs
-from scheduler.autoscale.spending import affordable
+from scheduler.autoscale.idle_timeout import Needs
 
 __all__ = ["Decision", "Load", "Memory", "WorkerLoad", "choose_to_drain", "decide"]
 

@@ -4,23 +4,16 @@ Every function commits what it did and then tells workers and watchers. What tou
 each a transaction of its own with its own event; called again after a crash in the middle, it does the rest.
 """
 
-from scheduler.control.cancelling import cancel_filtered, cancel_job, cancel_render
-from scheduler.control.drafting import Chosen, Siblings, keep_drafts
+from scheduler.control.cancel import cancel_filtered, cancel_job, cancel_render
+from scheduler.control.choose_drafts import Chosen, Siblings, keep_drafts
 from scheduler.control.filters import Found, RenderFilter
-from scheduler.control.ordering import Place, reorder_job
-from scheduler.control.pausing import pause_job, resume_job
-from scheduler.control.projects import pause_project, resume_project
-from scheduler.control.reclassing import change_class
-from scheduler.control.retrying import retry_render
-from scheduler.control.switches import (
-    pause_flow,
-    pause_lane,
-    pause_pool,
-    resume_flow,
-    resume_lane,
-    resume_pool,
-)
-from scheduler.control.transferring import transfer_job
+from scheduler.control.move_to_lane import transfer_job
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.pause_pool import pause_flow, pause_lane, pause_pool, resume_flow, resume_lane, resume_pool
+from scheduler.control.pause_project import pause_project, resume_project
+from scheduler.control.reclass import change_class
+from scheduler.control.reorder import Place, reorder_job
+from scheduler.control.retry import retry_render
 
 __all__ = [
     "Chosen",

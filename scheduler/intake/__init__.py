@@ -4,8 +4,8 @@
 is, `adding` admits a chunk, `sealing` ends it, `streaming` puts them together.
 """
 
-from scheduler.intake.opening import Position, open_intake, read_position, resume
-from scheduler.intake.sealing import seal, stop
-from scheduler.intake.streaming import StreamFault, Taken, take_in
+from scheduler.intake.open_stream import Position, open_intake, read_position, resume
+from scheduler.intake.read_stream import StreamFault, Taken, take_in
+from scheduler.intake.seal_stream import seal, stop
 
 __all__ = ["Position", "StreamFault", "Taken", "open_intake", "read_position", "resume", "seal", "stop", "take_in"]

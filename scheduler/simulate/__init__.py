@@ -5,13 +5,13 @@
 See docs/simulate.md.
 """
 
-from scheduler.simulate.books import LostOrDoubled
+from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Fleet, Speed, VirtualPool, one_pool
-from scheduler.simulate.play import run
+from scheduler.simulate.ledger import LostOrDoubled
 from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, POLICIES, QUEUE_LENGTH, Policy
 from scheduler.simulate.results import Result, Sample, jain
+from scheduler.simulate.run import run
 from scheduler.simulate.trace import Arrival, Trace, read_trace, write_trace
-from scheduler.simulate.world import Options
 
 __all__ = [
     "FIFO",

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from farm.catalog import Catalog, Scaling, load_catalog
 from farm.settings import Settings
 from scheduler.simulate import OURS, QUEUE_LENGTH, Arrival, Fleet, Policy, Result, Trace, generate, one_pool, run
-from scheduler.simulate.asking import clairvoyant
+from scheduler.simulate.scenario import clairvoyant
 from tests.benchmarks.report import Report
 
 MODEL = "sana-1600m-1024px"

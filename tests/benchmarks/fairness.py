@@ -22,8 +22,8 @@ from farm.ids import new_id
 from farm.params import JobRequest
 from farm.settings import Settings
 from farm.tables import Attempt, Render
-from scheduler import claims
-from scheduler.admission import submit
+from scheduler.admission.submit import submit
+from scheduler.claims import claim as claims
 from scheduler.simulate import Arrival, Options, jain, one_pool, run
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres

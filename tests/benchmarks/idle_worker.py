@@ -15,7 +15,7 @@ from farm.connections import Connections
 from farm.logs import configure_logging
 from farm.settings import Settings, load_settings
 from tests.workers.scripted import ScriptedEngine, ScriptedWorker
-from workers.holdings import Holdings
+from workers.agent.held_renders import Holdings
 
 NOOP_QUEUE = "noop"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from scheduler import forgetting
+from scheduler.maintenance import remove_uploads as forgetting
 from tests.dashboard.conftest import House
 from tests.dashboard.visiting import sign_in, token_of
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 from dashboard.web.words import standing
 from farm.contact_sheet import Cell, contact_sheet, figures, line_below
 from farm.storage import ArtifactKind
-from scheduler import choosing
+from scheduler.maintenance import pick_best_of as choosing
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
 from tests.dashboard.visiting import PAGE, sign_in

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from scheduler import intaking
+from scheduler.maintenance import read_streams as intaking
 from tests.dashboard.conftest import House
 from tests.dashboard.serving import served
 from tests.waiting import eventually

@@ -11,7 +11,7 @@ from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
 from farm.params import Resolved, batch_key, check_and_resolve, parse_parameters
 from farm.params.base import InputRef
-from farm.params.rechecking import Recheck
+from farm.params.recheck import Recheck
 from tests.farm.test_adapter_entries import SHA256, SKETCH
 from tests.farm.test_catalog import load
 

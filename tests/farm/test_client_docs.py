@@ -13,7 +13,7 @@ import typer
 from farm import client
 from farm.cli import build_app
 from farm.client import FarmClient
-from farm.console.speaking import ExitCode
+from farm.console.session import ExitCode
 from tests.farm.dashboards import DashboardFarm
 from tests.waiting import eventually
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from farm.demo.captions import caption, held_out_scenes, leave_out
 from farm.demo.checker import check_clip, check_picture
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_clip, draw_picture, is_held_out, random_scene
 from farm.demo.vocabulary import COLOURS, MOTIONS, PLACES, SHAPES, SIZES
 

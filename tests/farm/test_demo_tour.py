@@ -15,10 +15,10 @@ from PIL import Image
 
 from farm.client import Render
 from farm.client.fetching import file_name
+from farm.demo.demo_jobs import Stop, plan_tour
 from farm.demo.inspection import Finding, inspect
 from farm.demo.rates import NoRates, Rates, read_rates
 from farm.demo.scenes import Scene, draw_clip, draw_picture
-from farm.demo.tour import Stop, plan_tour
 from farm.manifest import Environment, Manifest, ModelFacts, OutputFacts, StepFacts
 
 PERFECT = Rates(captions=64, num_inference_steps=20, guidance_scale=4.5, attributes={}, all=1.0)

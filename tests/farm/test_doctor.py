@@ -25,8 +25,8 @@ from farm.ids import new_id
 from farm.local.certificates import Certificates
 from farm.settings import Settings
 from farm.tables import Worker
-from scheduler import roster
-from scheduler.lanes import sync_catalog
+from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet import worker_registry as roster
 from tests.servers import S3
 from tests.tls import tls_in_front
 from tests.valkeys import own_valkey

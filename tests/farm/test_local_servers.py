@@ -25,8 +25,8 @@ from farm.local.postgres import copy_programs, find_installation, postgres
 from farm.local.processes import Processes
 from farm.local.program import Server, StartFailed
 from farm.local.valkey import valkey
+from farm.redis_connection import connect
 from farm.storage import Storage
-from farm.wire import connect
 from tests.servers import S3
 from tests.waiting import eventually
 

@@ -25,9 +25,9 @@ from farm.local.ports import Ports, is_free
 from farm.local.program import Program, StartFailed
 from farm.local.stack import LocalStack, farm_programs
 from farm.local.valkey import valkey
+from farm.redis_connection import Wire
 from farm.settings import Settings, load_settings
 from farm.storage import Storage
-from farm.wire import Wire
 from tests.farm.little_farm import sleeper
 from tests.farm.test_local_processes import Teller, ended
 from tests.servers import S3

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 
 from farm.client import Job, JobProgress, StepProgress
-from farm.console import watching
-from farm.console.speaking import clean
+from farm.console import job_progress as watching
+from farm.console.job_progress import Bars, Lines, counts
+from farm.console.session import clean
 from farm.console.tables import ago
-from farm.console.watching import Bars, Lines, counts
 from tests.farm.scripted_farm import a_job, done_job
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from scheduler import bulk
+from scheduler.admission import bulk_insert as bulk
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.params import JobRequest
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Attempt, Event, Job, Render, Worker
-from scheduler import reaping, retiring
-from scheduler.admission import submit
-from scheduler.claims import ClaimedRender, claim
-from scheduler.settling import Output, Settled, Settlement, settle
-from scheduler.supervisor import Duty
+from scheduler.admission.submit import submit
+from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.leases.settle import Output, Settled, Settlement, settle
+from scheduler.maintenance import reap_leases as reaping
+from scheduler.maintenance import retire_workers as retiring
+from scheduler.maintenance.supervisor import Duty
 from tests.scheduler.conftest import TestClock
 
 POOL = "sana-demo-local"

@@ -10,10 +10,12 @@ from farm.connections import Connections
 from farm.farm_clock import FarmClock
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
-from scheduler import reaping, retiring, roster
-from scheduler.claims import claim
-from scheduler.leases import Held, extend
-from scheduler.supervisor import Supervisor
+from scheduler.claims.claim import claim
+from scheduler.fleet import worker_registry as roster
+from scheduler.leases.extend import Held, extend
+from scheduler.maintenance import reap_leases as reaping
+from scheduler.maintenance import retire_workers as retiring
+from scheduler.maintenance.supervisor import Supervisor
 from tests.scheduler.conftest import START
 from tests.scheduler.jobs import POOL
 

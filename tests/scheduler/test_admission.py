@@ -21,10 +21,10 @@ from farm.errors import IdempotencyMismatch, InvalidRequest, NotFound, UnknownMo
 from farm.params import JobRequest, batch_key, parse_parameters, shape_of
 from farm.settings import Settings
 from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass, Pool, Render
-from scheduler.admission import Submitted, submit
-from scheduler.company import SEALED
+from scheduler.admission.submit import Submitted, submit
+from scheduler.batching.batch_limits import SEALED
 from scheduler.estimates import gpu_seconds
-from scheduler.lanes import sync_catalog
+from scheduler.fair_share.flows import sync_catalog
 from tests.scheduler.burning import burning_at
 from tests.scheduler.conftest import START, TestClock, connect
 

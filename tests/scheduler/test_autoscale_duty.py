@@ -15,8 +15,8 @@ from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
 from farm.settings import Settings
 from farm.tables import Job, Pool, ScaleDecision, Worker
-from scheduler.autoscale import autoscaling
-from scheduler.lanes import ensure_flow, sync_catalog
+from scheduler.autoscale import autoscaler as autoscaling
+from scheduler.fair_share.flows import ensure_flow, sync_catalog
 from tests.scheduler.conftest import TestClock, connect
 from tests.scheduler.jobs import LANE, POOL, sign_on
 

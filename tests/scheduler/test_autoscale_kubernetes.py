@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from farm.catalog import KubernetesScale, Scaling
 from farm.connections import Connections
 from farm.lifecycle import WorkerStatus
-from scheduler.autoscale import autoscaling
+from scheduler.autoscale import autoscaler as autoscaling
 from scheduler.autoscale.kubernetes import DELETION_COST, Kubernetes
 from scheduler.autoscale.orders import NotScaled, Order
 from tests.scheduler.jobs import sign_on

@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.catalog import Scaling
-from scheduler.autoscale import spells, startups
+from scheduler.autoscale import idle_timeout as spells
+from scheduler.autoscale import startup_times as startups
 from scheduler.autoscale.arrivals import Arrivals
 from scheduler.autoscale.arrivals import observe as see
+from scheduler.autoscale.daily_budget import DAY, affordable
 from scheduler.autoscale.draining import WorkerLoad, choose_to_drain
+from scheduler.autoscale.idle_timeout import Needs, best_patience
 from scheduler.autoscale.policy import Decision, Load, Memory, decide
-from scheduler.autoscale.spells import Needs, best_patience
-from scheduler.autoscale.spending import DAY, affordable
-from scheduler.autoscale.startups import Startups
+from scheduler.autoscale.startup_times import Startups
 
 MIDNIGHT = 20_000 * DAY
 INTERVAL = 10.0

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, insert, update
 
 from farm.database import read, write
 from farm.tables import Dependency, Flow, Job, Lane
-from scheduler.backlog import Backlog, Work, backlog
+from scheduler.forecasts.backlog import Backlog, Work, backlog
 from tests.scheduler.farms import LANE, SmallFarm
 
 

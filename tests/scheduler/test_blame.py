@@ -2,9 +2,9 @@
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase, WorkerStatus
-from scheduler.claims import ClaimedRender
-from scheduler.leases import Held, set_phase
-from scheduler.roster import Pulse, beat
+from scheduler.claims.claim import ClaimedRender
+from scheduler.fleet.worker_registry import Pulse, beat
+from scheduler.leases.extend import Held, set_phase
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import (
     LEASE_SECONDS,

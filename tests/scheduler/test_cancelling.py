@@ -9,7 +9,7 @@ from farm.connections import Connections
 from farm.errors import Conflict, InvalidRequest, NotFound
 from farm.lifecycle import Outcome, RenderStatus
 from scheduler.control import Found, RenderFilter, cancel_filtered, cancel_job, cancel_render, pause_job
-from scheduler.leases import Held, extend
+from scheduler.leases.extend import Held, extend
 from tests.scheduler.jobs import (
     LANE,
     LEASE_SECONDS,

@@ -12,10 +12,11 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.storage import ARTIFACTS, Storage, artifact_key, checkpoint_name
 from farm.tables import Artifact
-from scheduler import discarding, sweeping
-from scheduler.checkpoints import Checkpoint, keep, newest
-from scheduler.claims import ClaimedRender
+from scheduler.claims.claim import ClaimedRender
 from scheduler.control import cancel_job
+from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
+from scheduler.maintenance import remove_checkpoints as discarding
+from scheduler.maintenance import remove_orphans as sweeping
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, submit_job
 from tests.servers import S3

@@ -10,9 +10,9 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Attempt, Flow, Job, Lane, LaneClass, Pool, Render
-from scheduler.lanes import wake_flow
-from scheduler.settling import settle
-from scheduler.watermark import Watermark
+from scheduler.claims.watermark import Watermark
+from scheduler.fair_share.flows import wake_flow
+from scheduler.leases.settle import settle
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed
 
 

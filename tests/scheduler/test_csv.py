@@ -17,8 +17,8 @@ from farm.errors import InvalidRequest, QuotaExceeded, StreamFault
 from farm.params.submission import read_request
 from farm.params.templates import Templates
 from farm.tables import Event, IdempotencyKey, Intake, Job, Project
-from scheduler.intake.framing import CSV, Framer, Record
 from scheduler.intake.records import read_cells
+from scheduler.intake.split_records import CSV, Framer, Record
 from tests.scheduler.streams import begin, job, prompts, renders, send
 
 #: What separates, quotes, escapes and ends lines, and what stands for all other text.

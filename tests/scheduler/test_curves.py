@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from farm.database import read, write
-from scheduler import curves
-from scheduler.curves import Shape
+from scheduler.batching import batch_curves as curves
+from scheduler.batching.batch_curves import Shape
 from tests.scheduler.farms import LANE, SmallFarm
 
 SHAPE = Shape(64, 64, 1)

@@ -11,14 +11,14 @@ from farm.errors import BudgetSpent, Conflict, NotFound
 from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile, checkpoint_name
 from farm.tables import Artifact, Project
-from scheduler import undecided
-from scheduler.backlog import backlog
-from scheduler.checkpoints import Checkpoint, keep, newest
-from scheduler.claims import ClaimedRender
+from scheduler.claims.claim import ClaimedRender
 from scheduler.control import Chosen, Siblings, cancel_render, keep_drafts, pause_job, resume_job
-from scheduler.prospects import job_prospect
-from scheduler.reasons import job_reason
-from scheduler.settling import Output, Settled, Settlement, settle
+from scheduler.forecasts.backlog import backlog
+from scheduler.forecasts.queue_position import job_prospect
+from scheduler.forecasts.wait_reasons import job_reason
+from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
+from scheduler.leases.settle import Output, Settled, Settlement, settle
+from scheduler.maintenance import expire_drafts as undecided
 from tests.scheduler.jobs import (
     LANE,
     assert_books_are_right,

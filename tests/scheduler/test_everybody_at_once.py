@@ -9,9 +9,9 @@ from farm.connections import Connections
 from farm.errors import Conflict
 from farm.ids import new_id
 from scheduler import control
-from scheduler.leases import Held, extend, reap
-from scheduler.settling import settle
-from scheduler.watermark import Watermark
+from scheduler.claims.watermark import Watermark
+from scheduler.leases.extend import Held, extend, reap
+from scheduler.leases.settle import settle
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned
 from tests.scheduler.invariants import Snapshot, breaches

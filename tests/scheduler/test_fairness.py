@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.fairness import (
+from scheduler.fair_share.virtual_time import (
     CLASSES,
     SLACK,
     ClassTime,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.fairness import (
+from scheduler.fair_share.virtual_time import (
     CLASSES,
     ClassTime,
     FlowTime,

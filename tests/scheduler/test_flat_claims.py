@@ -7,9 +7,9 @@ from sqlalchemy import Engine, text
 
 from farm.database import make_engine
 from farm.ids import new_id
-from scheduler.claims import claim
-from scheduler.folding import fold
-from scheduler.watermark import Watermark
+from scheduler.claims.claim import claim
+from scheduler.claims.watermark import Watermark
+from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill
 from tests.scheduler.effort import effort
 

@@ -10,12 +10,12 @@ from sqlalchemy import Engine, func, insert, select, update
 from farm.connections import Connections
 from farm.database import read, write
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
-from scheduler import folding
-from scheduler.charges import Entry, charge, claimed
-from scheduler.fairness import CLASSES, SLACK
-from scheduler.folding import LATE_IDS, fold
-from scheduler.settling import settle
-from scheduler.turns import read_turns
+from scheduler.fair_share import fold_charges as folding
+from scheduler.fair_share.charges import Entry, charge, claimed
+from scheduler.fair_share.fold_charges import LATE_IDS, fold
+from scheduler.fair_share.turn_order import read_turns
+from scheduler.fair_share.virtual_time import CLASSES, SLACK
+from scheduler.leases.settle import settle
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.estimates import Range
-from scheduler.forecast import FlowWork, Forecast, Wanted, Workers, forecast
+from scheduler.forecasts.start_times import FlowWork, Forecast, Wanted, Workers, forecast
 
 SHARES = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
 ONE = Range(1.0, 1.0, 1.0)

@@ -8,12 +8,12 @@ from sqlalchemy import update
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Attempt, Flow, Project
-from scheduler.claims import Claim, Head, claim, join, waiting
-from scheduler.company import SEALED
-from scheduler.fairness import ClassTime, FlowTime, turns
-from scheduler.joining import QUANTUM, who_joins
-from scheduler.settling import settle
-from scheduler.watermark import Watermark
+from scheduler.batching.batch_limits import SEALED
+from scheduler.claims.claim import Claim, Head, claim, join, waiting
+from scheduler.claims.join import QUANTUM, who_joins
+from scheduler.claims.watermark import Watermark
+from scheduler.fair_share.virtual_time import ClassTime, FlowTime, turns
+from scheduler.leases.settle import settle
 from tests.scheduler.farms import KEY, LANE, POOL, SmallFarm, done
 from tests.scheduler.test_claims import farm
 

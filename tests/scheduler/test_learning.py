@@ -10,8 +10,9 @@ from farm.database import read, write
 from farm.ids import new_id
 from farm.params import Shape
 from farm.tables import BatchCurve, Observation, Regression
-from scheduler import estimates, learning
-from scheduler.observations import Observed, insert_observations
+from scheduler import estimates
+from scheduler.estimates.observations import Observed, insert_observations
+from scheduler.maintenance import learn_estimates as learning
 from tests.scheduler.test_estimates import parameters
 
 POOL, LANE = "sana-demo-local", "sana-demo@fp32"

@@ -22,11 +22,13 @@ from farm.errors import Conflict
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Base, Dependency, Flow, Job, Render
-from scheduler import control, expiring, promoting
-from scheduler.claims import ClaimedRender
-from scheduler.leases import Held, extend, reap, set_phase
-from scheduler.settling import settle
-from scheduler.watermark import Watermark
+from scheduler import control
+from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.watermark import Watermark
+from scheduler.leases.extend import Held, extend, reap, set_phase
+from scheduler.leases.settle import settle
+from scheduler.maintenance import expire_jobs as expiring
+from scheduler.maintenance import release_held as promoting
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned
 from tests.scheduler.invariants import Snapshot, breaches

@@ -8,8 +8,8 @@ from farm.connections import Connections
 from farm.database import write
 from farm.lifecycle import Outcome
 from farm.tables import Flow, Intake, Job, Render
-from scheduler import mending
 from scheduler.control import pause_job
+from scheduler.maintenance import repair_state as mending
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches
 from tests.scheduler.jobs import claim_some, job_row, reap_lost, settle_as, statuses, submit_job

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from farm.ids import new_id
-from scheduler.claims import claim, join
-from scheduler.fairness import CLASSES
-from scheduler.parking import Limits, Running, Urgent, whom_to_park
+from scheduler.batching.preemption import Limits, Running, Urgent, whom_to_park
+from scheduler.claims.claim import claim, join
+from scheduler.fair_share.virtual_time import CLASSES
 from tests.scheduler.farms import POOL, SmallFarm
 from tests.scheduler.test_claims import farm
 

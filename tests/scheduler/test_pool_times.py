@@ -11,9 +11,9 @@ from farm.catalog import load_catalog
 from farm.params import Shape
 from farm.settings import Settings
 from scheduler.estimates import Estimator, PoolTimes, demand_of, gpu_seconds, seeded
+from scheduler.estimates.observations import Observed
 from scheduler.estimates.scores import COVERAGE
 from scheduler.estimates.seed import demand_seen
-from scheduler.observations import Observed
 from tests.scheduler.test_estimates import parameters
 
 ENTRY = load_catalog(Settings()).model("sana-demo")

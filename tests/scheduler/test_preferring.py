@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.ids import new_id
-from scheduler.claims import Claim, ClaimedRender, Head, claim
-from scheduler.folding import fold
-from scheduler.preferring import PATIENCE, LoadedAdapters, wanted
+from scheduler.claims.adapter_affinity import PATIENCE, LoadedAdapters, wanted
+from scheduler.claims.claim import Claim, ClaimedRender, Head, claim
+from scheduler.fair_share.fold_charges import fold
 from tests.scheduler.farms import LANE, POOL, SmallFarm
 from tests.scheduler.test_claims import farm
 

@@ -12,9 +12,9 @@ from farm.errors import Conflict, NotFound
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.tables import Worker
-from scheduler import quarantining
-from scheduler.roster import Health, Pulse, beat
-from scheduler.settling import Settlement, settle
+from scheduler.fleet.worker_registry import Health, Pulse, beat
+from scheduler.leases.settle import Settlement, settle
+from scheduler.maintenance import quarantine_workers as quarantining
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, sign_on, submit_job
 

@@ -12,7 +12,7 @@ from farm.errors import Conflict, InvalidRequest, NotFound, UnknownModel
 from farm.lifecycle import Outcome
 from farm.tables import Charge, Flow
 from scheduler.control import Place, cancel_job, change_class, pause_job, reorder_job, resume_job, transfer_job
-from scheduler.control.ordering import Ranked, new_ranks
+from scheduler.control.reorder import Ranked, new_ranks
 from tests.scheduler.jobs import (
     assert_books_are_right,
     claim_some,

@@ -9,7 +9,7 @@ from farm.database import read, write
 from farm.errors import BudgetSpent, FarmError, QuotaExceeded, problem
 from farm.lifecycle import Outcome
 from farm.tables import Charge, Flow, Job, Pool, Project, Usage
-from scheduler import quotas, usage
+from scheduler.accounting import quotas, usage
 from tests.scheduler.conftest import START
 from tests.scheduler.jobs import LANE, POOL, claim_some, job_row, settle_as, submit_job
 

@@ -11,8 +11,8 @@ from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
 from farm.params import JobRequest
 from farm.tables import Job, Pool
-from scheduler.lanes import sync_catalog
-from scheduler.quotes import quote
+from scheduler.admission.quote import quote
+from scheduler.fair_share.flows import sync_catalog
 from tests.scheduler.jobs import POOL, sign_on, submit_job
 
 

@@ -9,8 +9,8 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.tables import Flow, Job, Lane, Pool, Project, Render, Worker
-from scheduler.prospects import Prospect, job_prospect, render_prospect
-from scheduler.reasons import Reason, job_reason, render_reason
+from scheduler.forecasts.queue_position import Prospect, job_prospect, render_prospect
+from scheduler.forecasts.wait_reasons import Reason, job_reason, render_reason
 from tests.scheduler.jobs import claim_some, render_rows, settle_as, sign_on, submit_job
 
 

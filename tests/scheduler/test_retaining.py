@@ -26,8 +26,8 @@ from farm.tables import (
     ScaleDecision,
     Worker,
 )
-from scheduler import retaining
 from scheduler.control import retry_render
+from scheduler.maintenance import apply_retention as retaining
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import POOL, claim_some, job_row, render_rows, settle_as, sign_on, statuses, submit_job
 

@@ -7,7 +7,7 @@ import pytest
 from farm.connections import Connections
 from farm.errors import Conflict
 from farm.lifecycle import Outcome
-from scheduler.company import SEALED
+from scheduler.batching.batch_limits import SEALED
 from scheduler.control import (
     pause_job,
     retry_render,

@@ -9,11 +9,11 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, RenderStatus
 from farm.tables import Artifact, Attempt, Event, Flow, Job, LaneClass, Observation, Pool, Render
-from scheduler.claims import Claim
-from scheduler.company import SEALED
-from scheduler.leases import reap
-from scheduler.observations import Observed
-from scheduler.settling import Settlement, settle
+from scheduler.batching.batch_limits import SEALED
+from scheduler.claims.claim import Claim
+from scheduler.estimates.observations import Observed
+from scheduler.leases.extend import reap
+from scheduler.leases.settle import Settlement, settle
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned
 
 

@@ -26,9 +26,9 @@ from scheduler.simulate import (
     run,
     write_trace,
 )
-from scheduler.simulate.asking import clairvoyant
-from scheduler.simulate.books import Books, JobBook, LostOrDoubled
+from scheduler.simulate.ledger import Books, JobBook, LostOrDoubled
 from scheduler.simulate.planning import plan
+from scheduler.simulate.scenario import clairvoyant
 
 MODEL = "sana-demo"
 

@@ -12,12 +12,14 @@ from structlog.testing import capture_logs
 from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import Outcome, WorkerStatus
+from farm.redis_connection import connect
 from farm.settings import Settings
 from farm.tables import Lease, Pool, Worker
-from farm.wire import connect
-from scheduler import reaping, retiring, ringing
 from scheduler.control import cancel_job, pause_job
-from scheduler.supervisor import Duty, Supervisor
+from scheduler.maintenance import reap_leases as reaping
+from scheduler.maintenance import retire_workers as retiring
+from scheduler.maintenance import ring_pools as ringing
+from scheduler.maintenance.supervisor import Duty, Supervisor
 from tests.databases import PostgresServer
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (

@@ -10,8 +10,8 @@ from farm.connections import Connections
 from farm.lifecycle import Outcome
 from farm.settings import Settings
 from farm.storage import ARTIFACTS, ArtifactKind, Storage, artifact_key, attempt_of
-from scheduler import sweeping
-from scheduler.settling import Output, Settlement, settle
+from scheduler.leases.settle import Output, Settlement, settle
+from scheduler.maintenance import remove_orphans as sweeping
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, submit_job
 from tests.servers import S3

@@ -10,8 +10,9 @@ from farm.database import read
 from farm.errors import InvalidRequest
 from farm.lifecycle import Outcome
 from farm.tables import Dependency
-from scheduler import expiring, promoting
 from scheduler.control import cancel_job, pause_job, resume_job, retry_render
+from scheduler.maintenance import expire_jobs as expiring
+from scheduler.maintenance import release_held as promoting
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (
     assert_books_are_right,

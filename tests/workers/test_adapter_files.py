@@ -12,7 +12,7 @@ from safetensors.numpy import save
 from farm.catalog.adapters import AdapterEntry
 from tests.workers.fake_hub import standing_in
 from tests.workers.test_inputs import Bucket
-from workers.adapter_files import AdapterFiles, civitai_hash
+from workers.agent.lora_files import AdapterFiles, civitai_hash
 from workers.protocol import adapter_file
 
 WEIGHTS = b"a tiny LoRA"

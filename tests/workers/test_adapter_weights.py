@@ -15,7 +15,7 @@ from farm.transformer_layers import layers_of
 from tests.workers import tiny_pipelines
 from tests.workers.lora_files import Change, apart, base_of, changes_of, spelt, write
 from workers.adapter_weights import DoesNotFit, load_weights
-from workers.loading import load
+from workers.pipelines.load import load
 
 QUICK = ("sana", "wan-i2v")  # of the two kinds of blocks; the others have the same or fewer
 FAMILIES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in tiny_pipelines.SAMPLERS]

@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.workers import tiny_pipelines
 from tests.workers.orders import order, pixels_of, render, tiny_family
 from tests.workers.trouble import failures
-from workers.adapters import Adapter, Adapters, AdapterUnfit
+from workers.denoising.lora import Adapter, Adapters, AdapterUnfit
 from workers.protocol import adapter_file
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]

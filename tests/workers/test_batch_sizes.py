@@ -9,13 +9,13 @@ from farm.catalog import Catalog
 from farm.catalog.pool import PoolEntry
 from farm.connections import Connections
 from farm.settings import Settings
-from scheduler.curves import Shape
-from scheduler.lanes import sync_catalog
-from scheduler.memory_limits import LIFE_SECONDS
-from scheduler.taking import Head
+from scheduler.batching.batch_curves import Shape
+from scheduler.batching.memory_limits import LIFE_SECONDS
+from scheduler.claims.claim_transaction import Head
+from scheduler.fair_share.flows import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LANE, POOL
-from workers.batch_sizes import BatchSizes
+from workers.agent.batch_sizes import BatchSizes
 
 __all__ = ["catalog", "clock"]
 

@@ -19,20 +19,20 @@ from farm.lifecycle import Outcome, Phase
 from farm.settings import Settings
 from farm.storage import ARTIFACTS, Storage
 from farm.tables import Render
-from scheduler.checkpoints import newest
-from scheduler.claims import ClaimedRender
-from scheduler.settling import Settlement, settle
+from scheduler.claims.claim import ClaimedRender
+from scheduler.leases.checkpoint_rows import newest
+from scheduler.leases.settle import Settlement, settle
 from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import claim_some, submit_job
 from tests.servers import S3
 from tests.waiting import eventually
 from tests.workers.scripted import ScriptedEngine
 from tests.workers.test_feeder import connections
-from workers.checkpointing import Checkpointing
-from workers.holdings import Holdings
-from workers.ordering import Ordering
+from workers.agent.checkpoint_uploader import Checkpointing
+from workers.agent.held_renders import Holdings
+from workers.agent.render_orders import Ordering
+from workers.agent.settler import Settler
 from workers.protocol import Checkpointed, CheckpointsSaved, SaveCheckpoints
-from workers.settler import Settler
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

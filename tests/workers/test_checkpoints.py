@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from tests.workers import tiny_pipelines
 from tests.workers.orders import KINDS, family_in, order, tiny_family
 from tests.workers.pictures import picture_ref
-from workers import checkpoints
-from workers.checkpoints import BadCheckpoint
+from workers.denoising import checkpoint_file as checkpoints
+from workers.denoising.checkpoint_file import BadCheckpoint
+from workers.denoising.track import Track
 from workers.families.base import Family
-from workers.track import Track
 
 Folders = Callable[[str], Path]
 

@@ -11,7 +11,7 @@ from farm.catalog.pool import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.families.base import Family
-from workers.loading import LoadingFailed, load
+from workers.pipelines.load import LoadingFailed, load
 from workers.protocol import Rendered
 
 Folders = Callable[[str], Path]

@@ -27,8 +27,8 @@ from farm.settings import load_settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import call_pipeline, tiny_family
 from tests.workers.pictures import picture_ref
+from workers.denoising.samplers import build_sampler
 from workers.families.base import Family
-from workers.samplers import build_sampler
 
 TABLES = {
     512: pipeline_sana.ASPECT_RATIO_512_BIN,

@@ -16,10 +16,10 @@ from tests.workers.orders import batch, order, pixels_of, render, run, tiny_fami
 from tests.workers.test_adapters import make, picture
 from tests.workers.test_step_caches import fast, traces
 from tests.workers.trouble import failures
-from workers import step_caches
-from workers.adapters import Adapter, Adapters, AdaptersInDoubt, AdapterUnfit
-from workers.companies import StateInDoubt
-from workers.engine import Engine
+from workers.denoising import step_caches
+from workers.denoising.fault_isolation import StateInDoubt
+from workers.denoising.lora import Adapter, Adapters, AdaptersInDoubt, AdapterUnfit
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import RenderFailed, RenderOrder, adapter_file
 

@@ -11,10 +11,10 @@ import torch
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
-from workers.embeddings import EmbeddingCache
+from workers.denoising.track import Embeddings
+from workers.engine.prompt_embeddings import EmbeddingCache
 from workers.families.base import Family, Prepared
-from workers.loading import Loaded, load
-from workers.track import Embeddings
+from workers.pipelines.load import Loaded, load
 
 Folders = Callable[[str], Path]
 MUCH = 10**8

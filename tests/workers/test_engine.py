@@ -10,11 +10,11 @@ import torch
 
 from tests.workers.orders import batch, order, pixels_of, render, run, tiny_family
 from tests.workers.trouble import batch_sizes, failures, trouble
-from workers.companies import DeviceLost
-from workers.engine import Engine
+from workers.denoising.fault_isolation import DeviceLost
+from workers.denoising.track import Track
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import BatchEnded, RenderBatch, Rendered, Stepped
-from workers.track import Track
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import torch
 
 from tests.workers.orders import batch, order, pixels_of, render, run, tiny_family
 from tests.workers.trouble import batch_sizes, failures, trouble
-from workers.engine import Engine
+from workers.denoising.track import Track
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import MemoryFits, Rendered
-from workers.track import Track
 
 
 @pytest.fixture
@@ -138,6 +138,6 @@ def test_a_render_for_which_there_is_no_host_memory_to_be_set_aside_steps_on(
     def full(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr("workers.parked.each_tensor", full)
+    monkeypatch.setattr("workers.engine.parked_tracks.each_tensor", full)
     assert engine.park(["r1"]).render_ids == []
     assert "r1" in pixels_of(said + run(engine))

@@ -17,8 +17,8 @@ import yaml
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import parameters, tiny_family
-from workers.engine import Engine
-from workers.engine_process import Line, serve
+from workers.engine.process import Line, serve
+from workers.engine.step_loop import Engine
 from workers.protocol import (
     Alive,
     BatchEnded,
@@ -44,7 +44,7 @@ class EngineProcess:
         command = [
             sys.executable,
             "-m",
-            "workers.engine_process",
+            "workers.engine.process",
             "--pool",
             "tiny-pool",
             "--spool",

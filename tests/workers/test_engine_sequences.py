@@ -21,7 +21,7 @@ from tests.workers.orders import (
     watch_latents,
     with_checkpoint,
 )
-from workers.engine import Engine
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import BatchEnded, FromEngine, Rendered, RenderFailed, RenderOrder
 

@@ -25,10 +25,10 @@ from tests.workers.orders import (
     tiny_family,
     watch_latents,
 )
-from workers.engine import Engine
+from workers.engine.step_loop import Engine
 from workers.families.base import Family, Refused
-from workers.families.rows import guide
-from workers.loading import load
+from workers.families.guidance import guide
+from workers.pipelines.load import load
 from workers.protocol import Rendered, RenderFailed, RenderOrder, Stepped
 
 Folders = Callable[[str], Path]

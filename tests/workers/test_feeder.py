@@ -12,14 +12,14 @@ from farm.database import read, write
 from farm.errors import StorageDown
 from farm.settings import Settings
 from farm.tables import Attempt, BatchCurve, Job, Render
-from scheduler.claims import ClaimedRender
-from scheduler.curves import Shape
-from scheduler.lanes import sync_catalog
+from scheduler.batching.batch_curves import Shape
+from scheduler.claims.claim import ClaimedRender
+from scheduler.fair_share.flows import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LANE, POOL, sign_on, submit_job
 from tests.waiting import eventually
 from tests.workers.scripted import ScriptedWorker
-from workers.ordering import Ordering
+from workers.agent.render_orders import Ordering
 from workers.protocol import RenderOrder
 
 __all__ = ["catalog", "clock"]

@@ -14,12 +14,12 @@ from farm.settings import Settings, load_settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
 from tests.workers.test_engine_process import EngineProcess, environment, spool
-from workers.fetching import fetch
-from workers.loading import LoadingFailed, load
-from workers.models.checking import check
+from workers.model_files.fetch import fetch
+from workers.model_files.verify import check
+from workers.model_files.weights import BadWeights
 from workers.models.first_loads import FirstLoads, held_folder
+from workers.pipelines.load import LoadingFailed, load
 from workers.protocol import LoadFailed
-from workers.weights import BadWeights
 
 __all__ = ["environment", "spool"]
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from farm.errors import NotFound
-from workers import inputs
-from workers.inputs import Pictures
+from workers.agent import input_pictures as inputs
+from workers.agent.input_pictures import Pictures
 
 
 class Bucket:

@@ -14,7 +14,7 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
 from workers.families import UnknownFamily, find_family
 from workers.families.wan import WanFamily
-from workers.loading import LoadingFailed, choose_device, load
+from workers.pipelines.load import LoadingFailed, choose_device, load
 
 Folders = Callable[[str], Path]
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"

@@ -16,12 +16,12 @@ from farm.storage import Storage
 from tests.servers import S3
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
-from workers.fetching import FetchFailed, fetch
-from workers.loading import LoadingFailed, load
-from workers.models import room
-from workers.models.presence import look
-from workers.models.pulling import pull
-from workers.models.removing import remove
+from workers.model_files import disk_space as room
+from workers.model_files.fetch import FetchFailed, fetch
+from workers.model_files.presence import look
+from workers.model_files.pull import pull
+from workers.model_files.remove import remove
+from workers.pipelines.load import LoadingFailed, load
 
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 BUCKET = "models"

@@ -13,9 +13,9 @@ from farm.catalog import ModelEntry
 from tests.workers import tiny_pipelines
 from tests.workers.fake_hub import FakeHub, Repository, standing_in
 from tests.workers.orders import CPU
-from workers.fetching import FetchFailed, fetch
-from workers.loading import LoadingFailed, load
-from workers.models import room
+from workers.model_files import disk_space as room
+from workers.model_files.fetch import FetchFailed, fetch
+from workers.pipelines.load import LoadingFailed, load
 
 REPO = "someone/tiny-sana"
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from farm.redaction import Redaction
 from tests.waiting import eventually
-from workers.engine_link import EngineLink
-from workers.log_tail import KEPT_LINES, LogTail
+from workers.agent.engine_link import EngineLink
+from workers.agent.log_tail import KEPT_LINES, LogTail
 
 
 def dead_engine(words: str, heard: list[bytes]) -> tuple[LogTail, list[str | None]]:

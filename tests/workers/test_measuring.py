@@ -2,9 +2,9 @@
 
 import pytest
 
-from scheduler.claims import ClaimedRender
-from workers.holdings import Holding
-from workers.measuring import observe
+from scheduler.claims.claim import ClaimedRender
+from workers.agent.held_renders import Holding
+from workers.agent.measurements import observe
 from workers.protocol import Rendered, StepTrace
 
 

@@ -17,7 +17,7 @@ from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.fake_hub import FakeHub, standing_in
 from tests.workers.orders import CPU
-from workers.loading import LoadingFailed, load
+from workers.pipelines.load import LoadingFailed, load
 
 REPO = "someone/tiny-sana"
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"

@@ -16,7 +16,7 @@ from tests.workers.orders import CPU, order, pixels_of, render
 from tests.workers.test_adapters import make
 from tests.workers.test_step_caches import fast
 from workers.families.base import Family
-from workers.loading import LoadingFailed, load
+from workers.pipelines.load import LoadingFailed, load
 from workers.protocol import adapter_file
 
 Folders = Callable[[str], Path]

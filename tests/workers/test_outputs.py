@@ -10,16 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.outputs import (
-    BLACK,
-    Pixels,
-    Unusable,
-    check_pixels,
-    encode_output,
-    encode_poster,
-    encode_thumbnail,
-)
-from workers.recipes import Recipe
+from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.encode import BLACK, Pixels, Unusable, check_pixels, encode_output, encode_poster, encode_thumbnail
 
 RECIPE = Recipe("a <red> fox & 蓝色\nSteps: 4, Seed: 7", {"parameters": {"prompt": "蓝色 <x>", "seed": 7}})
 

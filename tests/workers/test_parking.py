@@ -27,9 +27,11 @@ from tests.workers.orders import (
 )
 from tests.workers.test_checkpoints import begin, go
 from tests.workers.test_families import DTYPES
-from workers.engine import Engine
+from workers.denoising.samplers import is_stochastic
+from workers.denoising.track import Track
+from workers.engine.parked_tracks import each_tensor
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.parked import each_tensor
 from workers.protocol import (
     BatchEnded,
     Checkpointed,
@@ -41,8 +43,6 @@ from workers.protocol import (
     RenderOrder,
     Stepped,
 )
-from workers.samplers import is_stochastic
-from workers.track import Track
 
 Folders = Callable[[str], Path]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)

@@ -1,6 +1,6 @@
 """Whether a batch waits a moment for more."""
 
-from workers.patience import Patience
+from workers.agent.batch_wait import Patience
 
 
 def test_nobody_waits_for_a_fuller_batch_unless_more_is_likely() -> None:

@@ -19,13 +19,13 @@ from farm.params.sizes import Shape
 from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
-from workers.loading import load
-from workers.plans.activity import measure
+from workers.pipelines.load import load
+from workers.plans.activation_memory import measure
 from workers.plans.fitting import RESERVE, arrangements
 from workers.plans.gpus import parse_gpus
 from workers.plans.live_memory import LiveMemory, peak_bytes
-from workers.plans.needs import Needs, needs_of
 from workers.plans.parts import build_parts
+from workers.plans.requirements import Needs, needs_of
 from workers.plans.weights import weigh
 
 Folders = Callable[[str], Path]

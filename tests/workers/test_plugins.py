@@ -22,16 +22,16 @@ from farm.plugins import PluginKind, PluginMissing, plugin_names
 from farm.settings import Settings
 from farm.storage import StoredFile
 from farm.tables import Artifact, Render
-from scheduler import choosing
-from scheduler.lanes import sync_catalog
+from scheduler.fair_share.flows import sync_catalog
+from scheduler.maintenance import pick_best_of as choosing
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
-from workers.finishing import Finisher
-from workers.holdings import Holdings
-from workers.outputs import Pixels
-from workers.plugins import PluginFailed, post_process, score
+from workers.agent.finisher import Finisher
+from workers.agent.held_renders import Holdings
+from workers.agent.settler import Settler
+from workers.outputs.encode import Pixels
+from workers.outputs.plugins import PluginFailed, post_process, score
 from workers.protocol import EngineFacts, Rendered, StepTrace
-from workers.settler import Settler
 from workers.storing import Storing
 
 __all__ = ["catalog", "clock"]
@@ -66,7 +66,7 @@ def test_a_plugin_that_is_not_installed_is_told_by_name() -> None:
 @pytest.mark.usefixtures("installed")
 def test_what_a_plugin_does_wrong_is_told_as_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def returns(value: Any) -> None:
-        monkeypatch.setattr("workers.plugins.load_plugin", lambda kind, name: lambda pixels, parameters: value)
+        monkeypatch.setattr("workers.outputs.plugins.load_plugin", lambda kind, name: lambda pixels, parameters: value)
 
     returns(float("nan"))
     with pytest.raises(PluginFailed, match="'sharpness' gave nan, which is no finite number"):
@@ -79,7 +79,7 @@ def test_what_a_plugin_does_wrong_is_told_as_its_own(monkeypatch: pytest.MonkeyP
         pixels[:] = 0
         return pixels
 
-    monkeypatch.setattr("workers.plugins.load_plugin", lambda kind, name: writes)
+    monkeypatch.setattr("workers.outputs.plugins.load_plugin", lambda kind, name: writes)
     with pytest.raises(PluginFailed, match="'frame' raised ValueError: assignment destination is read-only"):
         post_process(flat(), {"post_processors": ["frame"]})
 

@@ -15,9 +15,9 @@ from farm.errors import CatalogError
 from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
-from workers.loading import LoadingFailed, load
+from workers.pipelines.load import LoadingFailed, load
+from workers.pipelines.precision import PrecisionFailed, check_hardware
 from workers.plans.weights import weigh
-from workers.precision import PrecisionFailed, check_hardware
 
 Folders = Callable[[str], Path]
 CASTABLE = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.Conv3d)
@@ -101,7 +101,7 @@ def test_an_older_gpu_is_named_with_what_runs_on_it(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.precision.find_spec", lambda _: None)
+    monkeypatch.setattr("workers.pipelines.precision.find_spec", lambda _: None)
     with pytest.raises(PrecisionFailed, match=r"package torchao: pip install 'latent-farm\[quantization\]'"):
         check_hardware(pool(quantization={"transformer": "int8"}), CPU)
 

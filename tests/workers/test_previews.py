@@ -13,11 +13,11 @@ from PIL import Image
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import KINDS, batch, order, pixels_of, render, run, tiny_family, watch_latents
-from workers.engine import Engine
+from workers.denoising.track import Track
+from workers.engine.previews import Previews
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.previews import Previews
 from workers.protocol import Previewed
-from workers.track import Track
 
 
 @pytest.fixture

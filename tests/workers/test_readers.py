@@ -17,8 +17,8 @@ from sd_parsers import ParserManager
 
 from farm.manifest import summary_line
 from tests.workers.test_clip_files import COLOURS, SIZES, striped
-from workers.outputs import Pixels, encode_output
-from workers.recipes import Recipe
+from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.encode import Pixels, encode_output
 
 PARAMETERS = {
     "prompt": "a red fox & 蓝色",

@@ -11,13 +11,13 @@ from farm.catalog import load_catalog
 from farm.manifest import Manifest
 from farm.params import JobRequest, RenderParameters, resolve, shape_of
 from farm.settings import Settings
-from workers.engine import Engine
-from workers.loading import Loaded, load
-from workers.outputs import encode_output
+from workers.engine.step_loop import Engine
+from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.encode import encode_output
+from workers.outputs.manifest import make_manifest
+from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
-from workers.receipts import make_manifest
-from workers.recipes import Recipe
-from workers.rerender import render_again
+from workers.verify.rerender import render_again
 
 #: Company that changes on the way: different steps, samplers, and guidance on and off.
 WISHES = [

@@ -12,7 +12,7 @@ from farm.catalog.known import SAMPLERS, known_samplers
 from farm.errors import CatalogError
 from farm.params import JobRequest, parameters_schema, resolve
 from farm.settings import Settings
-from workers.samplers import SAMPLER_NAMES, UnknownSampler, build_sampler, is_stochastic, takes_generator
+from workers.denoising.samplers import SAMPLER_NAMES, UnknownSampler, build_sampler, is_stochastic, takes_generator
 
 MEAN, DEVIATION = 0.7, 0.5  # of the data that the oracle knows
 FLOW = [name for name in SAMPLER_NAMES if name != "scm"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.models.selection import select
+from workers.model_files.selection import select
 
 INDEX = {
     "_class_name": "SanaPipeline",

@@ -24,7 +24,7 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, parameters, pixels_of, render, tiny_family
 from tests.workers.test_engine_process import EngineProcess
 from workers.families.base import Refused
-from workers.loading import LoadingFailed, load
+from workers.pipelines.load import LoadingFailed, load
 from workers.protocol import (
     GROUP_LOST,
     BatchEnded,
@@ -40,8 +40,8 @@ from workers.protocol import (
     SaveCheckpoints,
     Stepped,
 )
-from workers.sharding.layers import lay_out, spread
-from workers.sharding.telling import put_together, slots_of, take_apart
+from workers.sharding.broadcast import put_together, slots_of, take_apart
+from workers.sharding.layer_placement import lay_out, spread
 
 Folders = Callable[[str], Path]
 #: Of latents in float32. With fewer tokens in a product its sums may be made in another order.

@@ -10,7 +10,7 @@ from farm.catalog import load_catalog
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import Settings
 from tests.workers.orders import CPU, call_pipeline, pixels_of, render, watch_latents
-from workers.loading import load
+from workers.pipelines.load import load
 from workers.protocol import RenderOrder
 
 

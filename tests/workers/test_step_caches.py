@@ -24,10 +24,10 @@ from tests.workers.orders import (
     with_checkpoint,
 )
 from tests.workers.trouble import trouble
-from workers.engine import Engine
+from workers.denoising.track import Track
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import FromEngine, Rendered, RenderOrder, StepTrace
-from workers.track import Track
 
 STEPS = 8
 RATIOS = [1.0] * STEPS

@@ -20,20 +20,20 @@ from farm.cli import build_app
 from farm.connections import Connections
 from farm.lifecycle import Outcome
 from farm.settings import Settings
-from scheduler.claims import ClaimedRender
-from scheduler.inputs import add_input
-from scheduler.lanes import sync_catalog
-from scheduler.settling import Settlement, settle
+from scheduler.claims.claim import ClaimedRender
+from scheduler.fair_share.flows import sync_catalog
+from scheduler.leases.settle import Settlement, settle
+from scheduler.uploads import add_input
 from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, sign_on, submit_job
 from tests.servers import S3
 from tests.workers.orders import CPU
-from workers.engine import Engine
-from workers.finishing import Finisher
-from workers.holdings import Holdings
-from workers.loading import Loaded, load
+from workers.agent.finisher import Finisher
+from workers.agent.held_renders import Holdings
+from workers.agent.settler import Settler
+from workers.engine.step_loop import Engine
+from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder, adapter_file
-from workers.settler import Settler
 from workers.storing import Storing
 
 __all__ = ["catalog", "clock"]

@@ -15,14 +15,14 @@ from farm.params import JobRequest, resolve, shape_of
 from farm.pictures import clean_picture
 from farm.settings import Settings
 from tests.workers.test_rerender import manifest_of, render_together
-from workers.comparing import compare, decode_file
-from workers.engine import Engine
-from workers.given_files import given_files
-from workers.loading import Loaded, load
-from workers.outputs import encode_output
+from workers.engine.step_loop import Engine
+from workers.outputs.encode import encode_output
+from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderOrder
-from workers.rerender import encode_again, render_again
-from workers.verifying import Verdict, verify
+from workers.verify.compare import compare, decode_file
+from workers.verify.rerender import encode_again, render_again
+from workers.verify.source_files import given_files
+from workers.verify.verify import Verdict, verify
 
 
 def receipts(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Manifest, bytes]], Loaded]:
@@ -141,7 +141,7 @@ def test_files_that_a_render_was_made_with_are_asked_for_and_known_by_their_hash
 
 
 def _recipe(manifest: Manifest) -> object:
-    from workers.recipes import Recipe
+    from workers.outputs.embedded_metadata import Recipe
 
     return Recipe(summary_line(manifest.parameters, manifest.model.name), {})
 

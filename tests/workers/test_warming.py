@@ -8,9 +8,9 @@ import pytest
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render, tiny_family
+from workers.engine.warm_up import warm_up
 from workers.families.base import Family
-from workers.loading import load
-from workers.warming import warm_up
+from workers.pipelines.load import load
 
 Folders = Callable[[str], Path]
 

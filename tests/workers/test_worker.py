@@ -17,16 +17,16 @@ from farm.errors import StorageDown
 from farm.lifecycle import Phase
 from farm.settings import Settings
 from farm.storage import Storage
-from scheduler import leases
-from scheduler.prospects import job_prospect
-from scheduler.reasons import job_reason
-from scheduler.roster import sign_on
+from scheduler.fleet.worker_registry import sign_on
+from scheduler.forecasts.queue_position import job_prospect
+from scheduler.forecasts.wait_reasons import job_reason
+from scheduler.leases import extend as leases
 from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
 from tests.servers import S3
 from tests.workers.test_feeder import connections
+from workers.agent.worker import Worker
 from workers.protocol import ParkedRenders, RenderStep, ResumedRenders, Stepped
-from workers.worker import Worker
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

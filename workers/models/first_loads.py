@@ -19,10 +19,10 @@ from farm.clock import Clock, system_clock
 from farm.database import make_engine, read, write
 from farm.settings import Settings
 from scheduler.model_folders import KnownFolder, keep_folder, read_folder, replace_folder
-from workers.fetching import fetch
-from workers.models.checking import Checked, against, check
-from workers.models.files import Fetched, FetchFailed
-from workers.weights import BadWeights, check_whole
+from workers.model_files.fetch import fetch
+from workers.model_files.fetched import Fetched, FetchFailed
+from workers.model_files.verify import Checked, against, check
+from workers.model_files.weights import BadWeights, check_whole
 
 _PACKAGE = "package:"
 

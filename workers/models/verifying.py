@@ -6,8 +6,8 @@ from sqlalchemy import make_url
 
 from farm.catalog import ModelEntry
 from farm.settings import Settings
-from workers.fetching import fetch
-from workers.models.checking import Checked, check
+from workers.model_files.fetch import fetch
+from workers.model_files.verify import Checked, check
 from workers.models.first_loads import FirstLoads, differences
 
 
