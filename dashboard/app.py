@@ -14,8 +14,8 @@ from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
 from dashboard.web.static_files import FOLDER, static_path
-from farm.aside import Aside, right_here
 from farm.connections import Connections
+from farm.cpu_work import Aside, right_here
 
 _STATIC_SECONDS = 31_536_000  # a year: their addresses change with their contents
 

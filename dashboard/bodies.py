@@ -8,7 +8,7 @@ from flask import request
 
 from dashboard.context import farm
 from dashboard.problems import UnsupportedMediaType
-from farm.aside import QUICK_BYTES
+from farm.cpu_work import QUICK_BYTES
 from farm.params.body import parse_json_body
 
 

@@ -18,7 +18,7 @@ from farm.connections import Connections
 from farm.database import make_engine, read, trouble
 from farm.errors import FarmError
 from farm.redis_connection import connect
-from farm.refusals import reason
+from farm.redis_errors import reason
 
 log = structlog.get_logger(__name__)
 

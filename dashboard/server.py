@@ -19,7 +19,7 @@ from gunicorn.glogging import Logger
 from pydantic import SecretStr
 
 from dashboard.app import create_app
-from dashboard.beside import computing, hashing
+from dashboard.compute_threads import computing, hashing
 from dashboard.slow_clients import drop_deaf, patient
 from dashboard.sqlite_threads import use_threads
 from farm.connections import Connections

@@ -16,7 +16,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from farm.refusals import is_refusal, loss, refusal
+from farm.redis_errors import is_refusal, loss, refusal
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")

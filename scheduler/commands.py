@@ -11,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import check_revision, trouble
 from farm.logs import configure_logging
-from scheduler.accounting import commands as project_commands
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.accounting import commands
+from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.maintenance.supervisor import Supervisor
 from scheduler.simulate.commands import register as register_simulate
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("scheduler")(scheduler)
-    project_commands.register(app)
+    commands.register(app)
     register_simulate(app)
 
 

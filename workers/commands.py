@@ -12,13 +12,13 @@ from farm.errors import NotFound
 from farm.logs import configure_logging
 from workers.model_files.command import models
 from workers.plans.command import plan
-from workers.verify import command as verify_command
+from workers.verify import command
 
 
 def register(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("rerender")(rerender)
-    verify_command.register(app)
+    command.register(app)
     app.command("plan")(plan)
     app.add_typer(models(), name="models")
 

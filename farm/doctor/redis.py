@@ -10,7 +10,7 @@ from farm.doctor.findings import Finding, Level
 from farm.ids import new_id
 from farm.progress import LIVE
 from farm.redis_connection import LOST, connect
-from farm.refusals import reason
+from farm.redis_errors import reason
 from farm.settings import Settings
 
 PART = "redis"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import Fault, InvalidRequest
-from scheduler.fair_share.flows import Doorbell
+from scheduler.fleet.notify import Doorbell
 
 
 def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import select
 
 from farm.catalog import ModelEntry
 from farm.connections import Connections
@@ -17,19 +17,16 @@ from farm.database import read, write
 from farm.errors import BudgetSpent, NotFound, QuotaExceeded
 from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
-from farm.tables import Event, Job, Lane, Project
-from scheduler.accounting import quotas
-from scheduler.admission.bulk_insert import insert_renders
-from scheduler.admission.dependencies import Holding, check_after, initial, insert_dependencies
+from farm.tables import Lane, Project
+from scheduler.admission.dependencies import initial
 from scheduler.admission.feasibility import absence, check_can_run
-from scheduler.admission.idempotency import Key, check_key, claim_key, find_job, notices_of, seeds_of
-from scheduler.admission.render_rows import FEW_ROWS, Row, job_row, render_rows
+from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
+from scheduler.admission.insert_job import SameKeyCommitted, insert_job
+from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
 from scheduler.estimates import Estimator, load
-from scheduler.fair_share.flows import Doorbell, doorbells, ensure_flow, sync_catalog, wake_flow
-from scheduler.fleet.notify import ring, tell
+from scheduler.fleet.catalog_sync import sync_catalog
+from scheduler.fleet.notify import Doorbell, doorbells, ring, tell
 from scheduler.uploads import finder, mark_used
-
-__all__ = ["Submitted", "submit", "sync_catalog"]
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +51,6 @@ class _Door:
     weight: float
     bells: list[Doorbell]
     estimator: Estimator
-
-
-class _SameKeyCommitted(Exception):
-    """Another submission with the same key committed while this one was on its way."""
 
 
 def submit(
@@ -106,13 +99,13 @@ def submit(
     try:
         with write(connections.engine) as connection:
             mark_used(connection, resolved.renders, now)
-            held = _insert(connection, job, renders, request.class_name, door.weight, notices, key, holding)
+            held = insert_job(connection, job, renders, request.class_name, door.weight, notices, key, holding)
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.
         if key is not None and (winner := _replay(connections, key)) is not None:
             return winner
         raise
-    except _SameKeyCommitted:
+    except SameKeyCommitted:
         winner = _replay(connections, key) if key is not None else None
         assert winner is not None, "a key that is taken belongs to a committed job"
         return winner
@@ -150,47 +143,3 @@ def _look(connections: Connections, project_id: str, entry: ModelEntry, now: flo
     if not known:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, now)
     return _Door(weight, bells, estimator)
-
-
-def _insert(
-    connection: Connection,
-    job: Row,
-    renders: list[Row],
-    class_name: str,
-    weight: float,
-    notices: list[str],
-    key: Key | None,
-    holding: Holding,
-) -> bool:
-    """Flow, job, key, event, renders; whether they are held. The flow's row, which claims wait for, is locked last."""
-    project_id, now = job["project_id"], job["created_at"]
-    quotas.check_admission(
-        connection,
-        project_id,
-        renders=len(renders),
-        gpu_seconds=job["estimate"],
-        now=now,
-        lane=job["lane"],
-    )
-    holding = check_after(connection, project_id, holding)
-    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
-    connection.execute(insert(Job), job | holding.job_columns | {"flow_id": flow_id})
-    insert_dependencies(connection, job["id"], holding.after)
-    if key is not None and not claim_key(connection, key, job["id"], now):
-        raise _SameKeyCommitted
-    payload = {"renders": len(renders), "notices": notices}
-    event = {
-        "job_id": job["id"],
-        "version": job["version"],
-        "kind": "submitted",
-        "at": now,
-        "payload": payload,
-    }
-    connection.execute(insert(Event), event)
-    for row in renders:
-        row |= holding.render_columns
-        row["flow_id"] = flow_id
-    insert_renders(connection, renders)
-    if not holding.held:
-        wake_flow(connection, flow_id, weight)
-    return holding.held

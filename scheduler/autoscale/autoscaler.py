@@ -16,7 +16,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.ids import new_id
 from farm.tables import Pool, ScaleDecision, Worker
-from scheduler.autoscale import startup_times as startups
+from scheduler.autoscale import startup_times
 from scheduler.autoscale.bin_packing import full_batches
 from scheduler.autoscale.draining import choose_to_drain
 from scheduler.autoscale.drivers import make_drivers
@@ -120,7 +120,9 @@ def _decide(pool: ScaledPool, work: LaneWork, part: float, now: float, since: fl
     must = there > scaling.maximum or decision.desired < scaling.minimum
     drain = choose_to_drain(workers.staying, surplus, now, must=must)
     desired = max(decision.desired, there - len(drain))
-    measured = startups.observe(measured, ready=ready, desired=desired, now=now, until_measured=scaling.startup_seconds)
+    measured = startup_times.observe(
+        measured, ready=ready, desired=desired, now=now, until_measured=scaling.startup_seconds
+    )
     remembered = {"policy": memory.to_json(), "startup": measured.mean, "asked": [list(one) for one in measured.asked]}
     return Verdict(pool, decision, remembered, drain if driver.asks_workers else [], desired)
 

@@ -29,6 +29,7 @@ from scheduler.claims.join import Waiting, join, waiting
 from scheduler.claims.running_limits import read_allowances
 from scheduler.claims.statements import Lease
 from scheduler.claims.watermark import Watermark
+from scheduler.dialects import prepare
 from scheduler.fair_share.fold_charges import FOLD_AT, fold
 from scheduler.fair_share.turn_order import read_turns, rest
 from scheduler.fair_share.virtual_time import CLASSES, FlowTime, Turn, fillers
@@ -67,7 +68,7 @@ def claim(
     batch_id = new_id()
     while True:
         with write(engine) as connection:
-            statements.prepare(connection)
+            prepare(connection)
             taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
             batch = _take_batch(taker, pool, capacity, shares, only, loaded)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.

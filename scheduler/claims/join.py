@@ -16,6 +16,7 @@ from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, hea
 from scheduler.claims.running_limits import read_allowances
 from scheduler.claims.statements import Lease, Peeked
 from scheduler.claims.watermark import BEGINNING, Watermark
+from scheduler.dialects import prepare
 from scheduler.fair_share.turn_order import read_turns
 from scheduler.fair_share.virtual_time import CLASSES, Turn, fillers
 
@@ -61,7 +62,7 @@ def join(
         return None
     lease = Lease(worker_id, now, now + lease_seconds)
     with write(engine) as connection:
-        statements.prepare(connection)
+        prepare(connection)
         watermark = watermark or Watermark()
         taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
         order = read_turns(connection, pool, shares, without=taker.allowances.used_up())

@@ -16,7 +16,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
     tuple_,
     update,
 )
@@ -27,14 +26,6 @@ from scheduler.claims.watermark import Place
 
 check_transition(RenderStatus.PENDING, RenderStatus.RUNNING)
 _PENDING: ColumnElement[str] = literal_column(f"'{RenderStatus.PENDING}'")
-
-#: For this transaction only, so that a pooler between us and the server may mix them. Plans made while the table
-#: was empty scan all of it later: 393 ms a claim with 400,000 rows instead of 0.4. A claim that a crash of the server
-#: forgets is a lease that nobody took: the worker's own word is void, another claims again.
-_POSTGRES = text(
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
-    " set_config('enable_sort', 'off', true), set_config('synchronous_commit', 'off', true)"
-)
 
 
 @dataclass(frozen=True)
@@ -82,12 +73,6 @@ class Peeked:
 _TAKEN = [getattr(Render, field.name) for field in fields(Taken)]
 _PLACE = tuple_(Render.rank, Render.id)
 _AT_PLACE = tuple_(bindparam("from_rank", type_=Render.rank.type), bindparam("from_id", type_=Render.id.type)) <= _PLACE
-
-
-def prepare(connection: Connection) -> None:
-    """Plans by index, and a commit that does not wait for the disk, for this transaction; nothing on SQLite."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_POSTGRES)
 
 
 def peek(connection: Connection, flow_id: str, place: Place) -> Peeked | None:

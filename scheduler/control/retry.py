@@ -11,8 +11,7 @@ from scheduler.batching.batch_limits import first_company
 from scheduler.control.bulk_transition import lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
 from scheduler.control.lookup import find_render
-from scheduler.fair_share.flows import doorbells
-from scheduler.fleet.notify import ring, tell
+from scheduler.fleet.notify import doorbells, ring, tell
 
 #: A retried render would be claimed at once: not while its job is paused.
 RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}

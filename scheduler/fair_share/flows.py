@@ -1,53 +1,12 @@
-"""The rows that must be there before work can come: lanes and pools from the catalog, flows of projects."""
+"""The flows of projects: the rows that must be there before work can come, and how an idle one competes again."""
 
-from dataclasses import dataclass
+from sqlalchemy import Connection, and_, select, update
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select, update
-
-from farm.catalog import Catalog, PoolEntry
-from farm.database import write
 from farm.ids import new_id
-from farm.tables import Flow, Lane, Pool, Project, Worker
+from farm.tables import Flow, Project
 from scheduler.dialects import insert_or_ignore
 from scheduler.fair_share.charges import Account, level, unfolded_of
 from scheduler.fair_share.virtual_time import flow_charge, newcomer_start
-from scheduler.fleet.worker_registry import may_claim
-
-
-@dataclass(frozen=True)
-class Doorbell:
-    """A pool that may be rung: `workers` are alive, each takes up to `max_batch` renders at once."""
-
-    pool: str
-    max_batch: int
-    workers: int
-
-
-def sync_catalog(engine: Engine, catalog: Catalog, now: float) -> None:
-    """Give every model of the catalog its lane and every pool its row; what is known and equal is left alone.
-
-    Any number of processes may do it at once. Lanes and pools that left the catalog stay: jobs refer to them.
-    """
-    with write(engine) as connection:
-        # In the order of their names: two who come at once wait for each other, and never in a circle.
-        for entry in sorted(catalog.models.values(), key=lambda entry: entry.lane):
-            lane = {"name": entry.lane, "model": entry.name, "precision": entry.precision}
-            connection.execute(insert_or_ignore(connection, Lane).values(lane))
-        for pool in sorted(catalog.pools.values(), key=lambda pool: pool.name):
-            _sync_pool(connection, pool, catalog.model(pool.model).lane)
-
-
-def _sync_pool(connection: Connection, pool: PoolEntry, lane: str) -> None:
-    row = {
-        "name": pool.name,
-        "lane": lane,
-        "max_batch": pool.max_batch,
-        "price_per_hour": pool.price_per_hour,
-        "watts": pool.watts,
-    }
-    connection.execute(insert_or_ignore(connection, Pool).values(row))
-    changed = or_(*(getattr(Pool, name) != value for name, value in row.items()))
-    connection.execute(update(Pool).where(Pool.name == pool.name, changed).values(row))
 
 
 def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_name: str, weight: float) -> str:
@@ -96,16 +55,3 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
         start = newcomer_start(flow.virtual_time + ahead, *level(connection, account))
         values["virtual_time"] = start - ahead
     connection.execute(update(Flow).where(Flow.id == flow_id).values(values))
-
-
-def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doorbell]:
-    """The pools of a lane that take work now, with the workers that have beaten since `alive_since` and may claim."""
-    alive = and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= alive_since)
-    rows = connection.execute(
-        select(Pool.name, Pool.max_batch, func.count(Worker.id))
-        .outerjoin(Worker, alive)
-        .where(Pool.lane == lane, Pool.paused_at.is_(None))
-        .group_by(Pool.name, Pool.max_batch)
-        .order_by(Pool.name)
-    )
-    return [Doorbell(name, max_batch, workers) for name, max_batch, workers in rows]

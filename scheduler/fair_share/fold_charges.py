@@ -13,11 +13,10 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, te
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
-from farm.connections import Connections
-from farm.database import read, write
+from farm.database import write
 from farm.tables import Charge, Flow, Lane, LaneClass, Usage
 from scheduler.accounting.prices import rates
-from scheduler.claims.statements import prepare
+from scheduler.dialects import prepare
 from scheduler.fair_share.virtual_time import CLASSES, class_time, share_of
 
 #: A claimer that has read so many charges folds them. SQLite adds up 64 in 0.15 ms, PostgreSQL 256 in 0.3; there,
@@ -26,8 +25,6 @@ from scheduler.fair_share.virtual_time import CLASSES, class_time, share_of
 FOLD_AT = {"sqlite": 64, "postgresql": 512}
 #: How many ids below the newest that was folded are looked at again: charges whose claims committed late.
 LATE_IDS = 64
-#: How often the duty does what claimers leave: the last charges of a lane that fell silent, and those that were late.
-EVERY_SECONDS = 5.0
 _DAY = 86400.0
 
 #: Whoever waits longer than this for a flow gives up, and leaves the charges to the next: it locks the lane first
@@ -38,14 +35,6 @@ _CHARGED = (
     .where(Flow.id == bindparam("flow"))
     .values(virtual_time=Flow.virtual_time + bindparam("gpu_seconds", type_=Flow.virtual_time.type) / Flow.weight)
 )
-
-
-def one_pass(connections: Connections, now: float) -> int:
-    """Fold the charges of every lane, the late ones too; returns how many."""
-    with read(connections.engine) as connection:
-        lanes = connection.scalars(select(Charge.lane).distinct()).all()
-    shares = connections.settings.class_shares
-    return sum(fold(connections.engine, lane, now, shares=shares, late=True) for lane in sorted(lanes))
 
 
 def fold(engine: Engine, lane: str, now: float, *, shares: Mapping[str, float] = CLASSES, late: bool = False) -> int:

@@ -2,10 +2,36 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, select
 
 from farm.connections import Connections
 from farm.progress import JobChanged
-from scheduler.fair_share.flows import Doorbell
+from farm.tables import Pool, Worker
+from scheduler.fleet.worker_registry import may_claim
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A pool that may be rung: `workers` are alive, each takes up to `max_batch` renders at once."""
+
+    pool: str
+    max_batch: int
+    workers: int
+
+
+def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doorbell]:
+    """The pools of a lane that take work now, with the workers that have beaten since `alive_since` and may claim."""
+    alive = and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= alive_since)
+    rows = connection.execute(
+        select(Pool.name, Pool.max_batch, func.count(Worker.id))
+        .outerjoin(Worker, alive)
+        .where(Pool.lane == lane, Pool.paused_at.is_(None))
+        .group_by(Pool.name, Pool.max_batch)
+        .order_by(Pool.name)
+    )
+    return [Doorbell(name, max_batch, workers) for name, max_batch, workers in rows]
 
 
 def tell(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:

@@ -16,9 +16,9 @@ from farm.lifecycle import WorkerStatus
 from farm.tables import Lane, Pool, Regression, Worker
 from scheduler.accounting.prices import Rates
 from scheduler.estimates import Estimator, PoolTimes, Range
+from scheduler.fleet.storage_outages import Unstored, of_workers
 from scheduler.forecasts.backlog import Backlog, backlog
 from scheduler.forecasts.start_times import FlowWork, Workers
-from scheduler.unstored import Unstored, of_workers
 
 #: GPU-seconds that a worker renders in a second, before anybody measured it: some is lost between batches.
 FIRST_SPEED = Range(0.4, 0.8, 1.0)

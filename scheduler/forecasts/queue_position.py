@@ -14,10 +14,10 @@ from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import Shape, parse_parameters
 from farm.tables import Dependency, Flow, Job, Project, Render
 from scheduler.estimates import Range
+from scheduler.fleet.storage_outages import Unstored, of_running
 from scheduler.forecasts.lane_snapshot import LaneSight, entry_of, look
 from scheduler.forecasts.ranges import last_batch, of_many
 from scheduler.forecasts.start_times import Forecast, Wanted, forecast
-from scheduler.unstored import Unstored, of_running
 
 #: An estimate that was made before anything was learnt may be off by so much, and no more is believed.
 MOST_CORRECTION = 100.0

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from farm.lifecycle import JobStatus, Phase, RenderStatus
+from scheduler.fleet.storage_outages import Unstored
 from scheduler.forecasts.lane_snapshot import LaneSight
 from scheduler.forecasts.queue_position import Prospect
 from scheduler.forecasts.start_times import ahead
-from scheduler.unstored import Unstored
 
 _PHASES = {
     Phase.CLAIMED.value: "a worker has it and will begin at once",

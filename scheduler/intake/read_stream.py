@@ -12,8 +12,8 @@ from functools import partial
 
 from sqlalchemy import update
 
-from farm.aside import QUICK_BYTES
 from farm.connections import Connections
+from farm.cpu_work import QUICK_BYTES
 from farm.csv_records import CsvDialect
 from farm.database import read, write
 from farm.errors import (
@@ -29,7 +29,7 @@ from farm.errors import (
 from farm.params import RenderParameters
 from farm.tables import Intake
 from scheduler.admission.bulk_insert import CHUNK
-from scheduler.checking import check_row
+from scheduler.admission.request_validation import check_row
 from scheduler.estimates import load
 from scheduler.intake.append_chunk import add_chunk, bells_of
 from scheduler.intake.open_stream import Position

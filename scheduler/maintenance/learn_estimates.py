@@ -19,7 +19,7 @@ from farm.database import read, write
 from farm.errors import FarmError
 from farm.lifecycle import WorkerStatus
 from farm.tables import Observation, Pool, Regression, Render, Worker
-from scheduler.batching import batch_curves as curves
+from scheduler.batching import batch_curves
 from scheduler.dialects import insert_or_ignore
 from scheduler.estimates import PoolTimes
 from scheduler.estimates.observations import Observed
@@ -42,7 +42,7 @@ def one_pass(connections: Connections, now: float) -> int:
     with write(connections.engine) as connection:
         _lock(connection, now)
         taken = _take(connection)
-        curves.learn(connection, taken)
+        batch_curves.learn(connection, taken)
         for pool, observed in _by_pool(taken).items():
             entry = _entry(connections, pool)
             if entry is not None:

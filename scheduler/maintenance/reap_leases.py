@@ -10,10 +10,9 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.tables import Job
-from scheduler.fair_share.flows import doorbells
-from scheduler.fleet.notify import ring, tell
-from scheduler.leases.extend import FAR, RunningLease, doubtful, take_back
-from scheduler.silence import Silence
+from scheduler.fleet.notify import doorbells, ring, tell
+from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back
+from scheduler.maintenance.silence import Silence
 
 #: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
 PATIENCE = 0.5

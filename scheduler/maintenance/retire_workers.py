@@ -12,7 +12,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
-from scheduler.silence import Silence
+from scheduler.maintenance.silence import Silence
 
 log = structlog.get_logger(__name__)
 

@@ -16,23 +16,25 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.ids import new_id
-from scheduler.autoscale import autoscaler as autoscaling
-from scheduler.fair_share import fold_charges as folding
-from scheduler.maintenance import apply_retention as retaining
-from scheduler.maintenance import expire_drafts as undecided
-from scheduler.maintenance import expire_jobs as expiring
-from scheduler.maintenance import learn_estimates as learning
-from scheduler.maintenance import pick_best_of as choosing
-from scheduler.maintenance import quarantine_workers as quarantining
-from scheduler.maintenance import read_streams as intaking
-from scheduler.maintenance import reap_leases as reaping
-from scheduler.maintenance import release_held as promoting
-from scheduler.maintenance import remove_checkpoints as discarding
-from scheduler.maintenance import remove_orphans as sweeping
-from scheduler.maintenance import remove_uploads as forgetting
-from scheduler.maintenance import repair_state as mending
-from scheduler.maintenance import retire_workers as retiring
-from scheduler.maintenance import ring_pools as ringing
+from scheduler.autoscale import autoscaler
+from scheduler.maintenance import (
+    apply_retention,
+    expire_drafts,
+    expire_jobs,
+    fold_charges,
+    learn_estimates,
+    pick_best_of,
+    quarantine_workers,
+    read_streams,
+    reap_leases,
+    release_held,
+    remove_checkpoints,
+    remove_orphans,
+    remove_uploads,
+    repair_state,
+    retire_workers,
+    ring_pools,
+)
 from scheduler.maintenance.leader_lease import Leadership
 
 log = structlog.get_logger(__name__)
@@ -58,23 +60,23 @@ class Duty(Protocol):
 
 #: In this order: what was reaped is rung for in the same round.
 DUTIES: Sequence[Duty] = (
-    retiring,
-    reaping,
-    expiring,
-    promoting,
-    intaking,
-    ringing,
-    folding,
-    learning,
-    autoscaling,
-    mending,
-    quarantining,
-    retaining,
-    choosing,
-    discarding,
-    undecided,
-    forgetting,
-    sweeping,
+    retire_workers,
+    reap_leases,
+    expire_jobs,
+    release_held,
+    read_streams,
+    ring_pools,
+    fold_charges,
+    learn_estimates,
+    autoscaler,
+    repair_state,
+    quarantine_workers,
+    apply_retention,
+    pick_best_of,
+    remove_checkpoints,
+    expire_drafts,
+    remove_uploads,
+    remove_orphans,
 )
 
 

@@ -2,7 +2,8 @@
 
 from farm.lifecycle import Outcome
 from scheduler.claims.claim import Claim
-from scheduler.leases.extend import Held, extend, reap
+from scheduler.leases.extend import Held, extend
+from scheduler.leases.reap import reap
 from scheduler.simulate.event_queue import Lost, World
 from scheduler.simulate.virtual_pool import Crew, Doing, VirtualWorker
 from scheduler.simulate.virtual_worker import look, put_waiting, settle_batch, wake

@@ -21,7 +21,7 @@ from farm.settings import Settings
 from farm.storage import Storage
 from farm.tables import Artifact, Attempt, Base, Job, Project, Render
 from scheduler.admission.submit import submit
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.timing import request_document
 from scheduler.simulate.trace import Arrival

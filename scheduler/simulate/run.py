@@ -8,11 +8,8 @@ import numpy as np
 
 from farm.catalog import Catalog, load_catalog
 from farm.settings import Settings
-from scheduler.fair_share import fold_charges as folding
-from scheduler.maintenance import learn_estimates as learning
-from scheduler.simulate import faults as mishaps
-from scheduler.simulate import scaling
-from scheduler.simulate import virtual_worker as working
+from scheduler.maintenance import fold_charges, learn_estimates
+from scheduler.simulate import faults, scaling, virtual_worker
 from scheduler.simulate.event_queue import Options, World
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.in_memory_farm import add_project, admit, ends_by_job, open_farm, unfinished
@@ -47,7 +44,7 @@ def run(
     with open_farm(catalog, fleet, settings) as connections:
         world = World(connections, fleet, policy, options)
         _play(world, trace)
-        working.forget(world)
+        virtual_worker.forget(world)
         world.books.check(ends_by_job(connections), unfinished(connections))
     return _result(world, time.perf_counter() - began)
 
@@ -55,7 +52,7 @@ def run(
 def _play(world: World, trace: Trace) -> None:
     for crew in world.crews:
         for _ in range(crew.pool.workers):
-            working.hire(world, crew, ready=True)
+            virtual_worker.hire(world, crew, ready=True)
     world.arriving = len(trace)
     for arrival in trace:
         world.at(arrival.at, "arrive", arrival)
@@ -77,11 +74,11 @@ def _arrive(world: World, arrival: Arrival) -> None:
     for job in admit(connections, arrival, project_id=world.projects[project], class_name=class_name):
         book = JobBook(arrival, kind.seconds_alone, bytearray(job.renders))
         world.books.admit(job.job_id, book)
-        working.put_waiting(world, job.lane, arrival, job.renders)
+        virtual_worker.put_waiting(world, job.lane, arrival, job.renders)
         for crew in world.crews:
             if crew.lane == job.lane:
                 crew.arrived_gpu_seconds += job.gpu_seconds
-        working.wake(world, job.lane, job.renders)
+        virtual_worker.wake(world, job.lane, job.renders)
 
 
 def _sample(world: World) -> None:
@@ -101,7 +98,7 @@ def _sample(world: World) -> None:
 
 def _duties(world: World) -> None:
     """What the supervisor does now and then, as far as it concerns what is simulated."""
-    for duty in (learning, folding):
+    for duty in (learn_estimates, fold_charges):
         duty.one_pass(world.connections, world.clock_now)
     for crew in world.crews:
         crew.observed = 0
@@ -112,15 +109,15 @@ _HAPPENS: dict[str, Callable[..., None]] = {
     "arrive": _arrive,
     "sample": _sample,
     "duties": _duties,
-    "hire": working.hire,
-    "ready": working.start,
-    "finish": working.finish,
-    "crash": mishaps.crash,
-    "stall": mishaps.stall,
-    "zombie": mishaps.zombie,
-    "preempt": mishaps.preempt,
-    "evict": mishaps.evict,
-    "reap": mishaps.reap_lost,
+    "hire": virtual_worker.hire,
+    "ready": virtual_worker.start,
+    "finish": virtual_worker.finish,
+    "crash": faults.crash,
+    "stall": faults.stall,
+    "zombie": faults.zombie,
+    "preempt": faults.preempt,
+    "evict": faults.evict,
+    "reap": faults.reap_lost,
     "scale": scaling.scale,
 }
 

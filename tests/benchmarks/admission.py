@@ -30,7 +30,7 @@ from farm.params import check_and_resolve, parse_json_body
 from farm.redis_connection import connect
 from farm.settings import Settings
 from scheduler.admission.submit import draw_seed, submit
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres

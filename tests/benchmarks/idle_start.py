@@ -40,7 +40,7 @@ from farm.progress import ProgressBoard
 from farm.settings import Settings
 from farm.tables import Lease, Worker
 from scheduler.admission.submit import submit
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.idle_worker import NOOP_QUEUE, make_noop
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report

@@ -23,8 +23,8 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.progress import StepProgress
 from farm.settings import Settings
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.admission.submit import sync_catalog
 from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import Pulse, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle
 from tests.servers import S3

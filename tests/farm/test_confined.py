@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from farm.confined import Limits, run_confined
+from farm.confined_process import Limits, run_confined
 from farm.errors import InvalidRequest
 
-READER = "farm.upload_reading"
+READER = "farm.upload_inspection"
 PLENTY = Limits(2_000_000_000)
 
 

@@ -25,8 +25,8 @@ from farm.ids import new_id
 from farm.local.certificates import Certificates
 from farm.settings import Settings
 from farm.tables import Worker
-from scheduler.fair_share.flows import sync_catalog
-from scheduler.fleet import worker_registry as roster
+from scheduler.fleet import worker_registry
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.servers import S3
 from tests.tls import tls_in_front
 from tests.valkeys import own_valkey
@@ -130,7 +130,7 @@ class TestWhatIsWrong:
         sync_catalog(engine, catalog, now)
         pool = next(iter(catalog.pools))
         worker = {"worker_id": new_id(), "pool": pool, "model": catalog.pool(pool).model, "host": "gpu-7", "pid": 1}
-        roster.sign_on(engine, **worker, now=now)
+        worker_registry.sign_on(engine, **worker, now=now)
         with write(engine) as connection:
             connection.execute(update(Worker).values(clock_skew=-3600.0))
         assert "The clock of gpu-7" in told(doctor("crew"), Level.FAIL)

@@ -10,8 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from farm.cli import build_app
-from farm.client import FarmClient, FarmProblem, FileProgress
-from farm.client import streaming as sending
+from farm.client import FarmClient, FarmProblem, FileProgress, streaming
 from tests.farm.dashboards import DashboardFarm
 
 
@@ -23,7 +22,7 @@ def client(dashboard: DashboardFarm) -> Iterator[FarmClient]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending.submit_file, "__kwdefaults__", {"on_progress": None, "part_bytes": 700})
+    monkeypatch.setattr(streaming.submit_file, "__kwdefaults__", {"on_progress": None, "part_bytes": 700})
 
 
 def write_rows(path: Path, count: int) -> Path:
@@ -82,7 +81,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_row_loses_and_doubles_nothi
     path = write_rows(tmp_path / "plates.jsonl", 1_500)
     data = path.read_bytes()
     place = urlsplit(dashboard.url)
-    key = sending.key_of(path, {"model": "sana-demo"})
+    key = streaming.key_of(path, {"model": "sana-demo"})
     broken = http.client.HTTPConnection(place.netloc)
     broken.putrequest("POST", "/api/v1/jobs/stream?model=sana-demo")
     headers = {"Authorization": f"Bearer {dashboard.key}", "Content-Type": "application/x-ndjson"}

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from farm.client import Job, JobProgress, StepProgress
-from farm.console import job_progress as watching
+from farm.console import job_progress
 from farm.console.job_progress import Bars, Lines, counts
 from farm.console.session import clean
 from farm.console.tables import ago
@@ -42,7 +42,7 @@ def test_on_a_terminal_there_are_bars_of_the_job_and_of_its_running_renders(
 ) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, markup=False)
-    monkeypatch.setattr(watching, "err", lambda: console)
+    monkeypatch.setattr(job_progress, "err", lambda: console)
     progress = JobProgress(job(running=2, pending=2, title="[bold]circles"))
     with Bars() as bars:
         bars.show(progress)
@@ -60,7 +60,7 @@ def test_on_a_terminal_there_are_bars_of_the_job_and_of_its_running_renders(
 
 
 def test_bars_of_renders_go_when_their_job_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "err", lambda: Console(file=io.StringIO(), force_terminal=True))
+    monkeypatch.setattr(job_progress, "err", lambda: Console(file=io.StringIO(), force_terminal=True))
     progress = JobProgress(job(running=1))
     with Bars() as bars:
         progress.note(step(7))

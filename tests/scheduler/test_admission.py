@@ -24,7 +24,7 @@ from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass,
 from scheduler.admission.submit import Submitted, submit
 from scheduler.batching.batch_limits import SEALED
 from scheduler.estimates import gpu_seconds
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.burning import burning_at
 from tests.scheduler.conftest import START, TestClock, connect
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from farm.catalog import KubernetesScale, Scaling
 from farm.connections import Connections
 from farm.lifecycle import WorkerStatus
-from scheduler.autoscale import autoscaler as autoscaling
+from scheduler.autoscale import autoscaler
 from scheduler.autoscale.kubernetes import DELETION_COST, Kubernetes
 from scheduler.autoscale.orders import NotScaled, Order
 from tests.scheduler.jobs import sign_on
@@ -37,7 +37,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesA
 @pytest.fixture
 def farm(scaled_farm: Connections) -> Connections:  # noqa: F811
     """The farm of the duty's tests, with drivers that have no connection yet."""
-    autoscaling._drivers.clear()
+    autoscaler._drivers.clear()
     return scaled_farm
 
 

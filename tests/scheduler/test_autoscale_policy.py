@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.catalog import Scaling
-from scheduler.autoscale import idle_timeout as spells
-from scheduler.autoscale import startup_times as startups
+from scheduler.autoscale import idle_timeout, startup_times
 from scheduler.autoscale.arrivals import Arrivals
 from scheduler.autoscale.arrivals import observe as see
 from scheduler.autoscale.daily_budget import DAY, affordable
@@ -290,11 +289,11 @@ class TestSpells:
     def test_each_rank_learns_from_its_own_spells(self) -> None:
         needs = Needs()
         for at in range(0, 6000, 50):
-            needs = spells.observe(needs, 8 if at % 1000 == 0 else 1, float(at), shortest=15)
-            needs = spells.observe(needs, 0, at + 10.0, shortest=15)
+            needs = idle_timeout.observe(needs, 8 if at % 1000 == 0 else 1, float(at), shortest=15)
+            needs = idle_timeout.observe(needs, 0, at + 10.0, shortest=15)
         # The first is back every 50 s, the eighth every 1,000 s.
-        needs = spells.observe(needs, 8, 6000.0, shortest=15)
-        assert spells.kept(needs, 6040.0, startup=60) == 1
+        needs = idle_timeout.observe(needs, 8, 6000.0, shortest=15)
+        assert idle_timeout.kept(needs, 6040.0, startup=60) == 1
         assert best_patience(needs.spells["3"], 60) == 0
 
     @settings(max_examples=50)
@@ -302,7 +301,7 @@ class TestSpells:
     def test_it_remembers_when_each_number_was_needed_last(self, needed: list[int]) -> None:
         needs = Needs()
         for second, need in enumerate(needed):
-            needs = spells.observe(needs, need, float(second), shortest=0.5)
+            needs = idle_timeout.observe(needs, need, float(second), shortest=0.5)
         for level in range(1, 31):
             seen = [second for second, need in enumerate(needed) if need >= level]
             known = [at for workers, at in needs.last if workers >= level]
@@ -318,13 +317,13 @@ def test_one_large_job_is_no_flow() -> None:
 
 
 def test_the_time_to_start_is_the_mean_of_what_was_measured() -> None:
-    known = startups.observe(Startups(), ready=0, desired=2, now=0, until_measured=60)
-    known = startups.observe(known, ready=1, desired=2, now=30, until_measured=60)
+    known = startup_times.observe(Startups(), ready=0, desired=2, now=0, until_measured=60)
+    known = startup_times.observe(known, ready=1, desired=2, now=30, until_measured=60)
     assert known.seconds(60) == 60, "two were asked for, one came"
-    known = startups.observe(known, ready=2, desired=2, now=40, until_measured=60)
+    known = startup_times.observe(known, ready=2, desired=2, now=40, until_measured=60)
     assert known.seconds(60) == 40
-    known = startups.observe(known, ready=2, desired=3, now=50, until_measured=60)
-    known = startups.observe(known, ready=3, desired=3, now=110, until_measured=60)
+    known = startup_times.observe(known, ready=2, desired=3, now=50, until_measured=60)
+    known = startup_times.observe(known, ready=3, desired=3, now=110, until_measured=60)
     assert known.seconds(60) == pytest.approx(46)
     assert known.asked == ()
 

@@ -15,8 +15,7 @@ from farm.tables import Artifact
 from scheduler.claims.claim import ClaimedRender
 from scheduler.control import cancel_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
-from scheduler.maintenance import remove_checkpoints as discarding
-from scheduler.maintenance import remove_orphans as sweeping
+from scheduler.maintenance import remove_checkpoints, remove_orphans
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, submit_job
 from tests.servers import S3
@@ -68,7 +67,7 @@ def test_a_checkpoint_outlives_its_attempt_and_one_of_a_revoked_attempt_is_void(
     assert again.attempt > render.attempt
     assert keep(farm.engine, [store(farm, render, 9)], worker_id=worker_id, now=2.0).accepted == []
     assert newest(farm.engine, [again.id]) == {again.id: saved.file}
-    assert discarding.one_pass(farm, farm.clock()) == 0, "it is still needed"
+    assert remove_checkpoints.one_pass(farm, farm.clock()) == 0, "it is still needed"
     assert keep(farm.engine, [store(farm, again, 9)], worker_id=worker_id, now=2.0).replaced == [saved.file.key]
 
 
@@ -87,7 +86,7 @@ def test_however_a_render_ends_its_checkpoint_goes_row_and_file(farm: Connection
         settle_as(farm, [render], Outcome(end))
         gone = [saved[0].file.key]
 
-    assert discarding.one_pass(farm, farm.clock()) == len(gone)
+    assert remove_checkpoints.one_pass(farm, farm.clock()) == len(gone)
     left = {item.file.key for item in saved} - set(gone)
     assert set(rows(farm)) == left
     assert {key for key in farm.storage.list(ARTIFACTS) if "checkpoint" in key} == left
@@ -105,6 +104,6 @@ def test_a_replaced_checkpoint_whose_removal_was_missed_is_swept_up(
     keep(farm.engine, [kept], worker_id=worker_id, now=1.0)
     clock.now = time.time() + 7 * 86_400
 
-    assert sweeping.one_pass(farm, clock()) == 1
+    assert remove_orphans.one_pass(farm, clock()) == 1
     assert set(farm.storage.list(ARTIFACTS)) == {kept.file.key}
     assert forgotten.file.key != kept.file.key

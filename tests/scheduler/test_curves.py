@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from farm.database import read, write
-from scheduler.batching import batch_curves as curves
+from scheduler.batching import batch_curves
 from scheduler.batching.batch_curves import Shape
 from tests.scheduler.farms import LANE, SmallFarm
 
@@ -33,12 +33,12 @@ def farm(engine: Engine) -> SmallFarm:
 
 def learn(farm: SmallFarm, *measured: Measured) -> None:
     with write(farm.engine) as connection:
-        curves.learn(connection, measured)
+        batch_curves.learn(connection, measured)
 
 
 def points(farm: SmallFarm, device: str = "cpu", shape: Shape = SHAPE) -> dict[int, float]:
     with read(farm.engine) as connection:
-        return {point.batch_size: point.pass_seconds for point in curves.read(connection, LANE, device, shape)}
+        return {point.batch_size: point.pass_seconds for point in batch_curves.read(connection, LANE, device, shape)}
 
 
 def test_a_curve_has_a_point_for_each_size_by_device_and_shape(farm: SmallFarm) -> None:
@@ -49,8 +49,8 @@ def test_a_curve_has_a_point_for_each_size_by_device_and_shape(farm: SmallFarm) 
     assert points(farm, shape=Shape(128, 64, 1)) == {1: 3.0}
     assert points(farm, shape=Shape(64, 64, 9)) == {}
     with read(farm.engine) as connection:
-        assert len(curves.read_all(connection, LANE)) == 3
-        assert len(curves.read_all(connection, LANE, device="cpu")) == 2
+        assert len(batch_curves.read_all(connection, LANE)) == 3
+        assert len(batch_curves.read_all(connection, LANE, device="cpu")) == 2
 
 
 def test_renders_whose_passes_had_different_sizes_make_no_point(farm: SmallFarm) -> None:
@@ -66,5 +66,5 @@ def test_the_first_measurements_are_averaged_and_later_ones_still_count(farm: Sm
     learn(farm, *[replace(Measured(), pass_seconds=4.0, at=2000.0)] * 40)  # the device got slower
     assert points(farm)[1] == pytest.approx(4.0, abs=0.05)
     with read(farm.engine) as connection:
-        [curve] = curves.read_all(connection, LANE)
+        [curve] = batch_curves.read_all(connection, LANE)
     assert (curve.updated_at, curve.points[0].samples) == (2000.0, 242)

@@ -18,7 +18,7 @@ from scheduler.forecasts.queue_position import job_prospect
 from scheduler.forecasts.wait_reasons import job_reason
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
 from scheduler.leases.settle import Output, Settled, Settlement, settle
-from scheduler.maintenance import expire_drafts as undecided
+from scheduler.maintenance import expire_drafts
 from tests.scheduler.jobs import (
     LANE,
     assert_books_are_right,
@@ -205,8 +205,8 @@ class TestDropped:
         job, now = drafted_job(connections, project, 1), connections.clock()
         days = connections.settings.retain_draft_days
 
-        assert undecided.one_pass(connections, now + (days - 1) * DAY) == 0
-        assert undecided.one_pass(connections, now + (days + 1) * DAY) == 1
+        assert expire_drafts.one_pass(connections, now + (days - 1) * DAY) == 0
+        assert expire_drafts.one_pass(connections, now + (days + 1) * DAY) == 1
 
         assert statuses(connections, job) == ["expired"]
         with read(connections.engine) as connection:

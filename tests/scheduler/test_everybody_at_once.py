@@ -10,7 +10,8 @@ from farm.errors import Conflict
 from farm.ids import new_id
 from scheduler import control
 from scheduler.claims.watermark import Watermark
-from scheduler.leases.extend import Held, extend, reap
+from scheduler.leases.extend import Held, extend
+from scheduler.leases.reap import reap
 from scheduler.leases.settle import settle
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned

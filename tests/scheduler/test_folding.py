@@ -10,12 +10,12 @@ from sqlalchemy import Engine, func, insert, select, update
 from farm.connections import Connections
 from farm.database import read, write
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
-from scheduler.fair_share import fold_charges as folding
 from scheduler.fair_share.charges import Entry, charge, claimed
-from scheduler.fair_share.fold_charges import LATE_IDS, fold
+from scheduler.fair_share.fold_charges import FOLD_AT, LATE_IDS, fold
 from scheduler.fair_share.turn_order import read_turns
 from scheduler.fair_share.virtual_time import CLASSES, SLACK
 from scheduler.leases.settle import settle
+from scheduler.maintenance import fold_charges
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned
 
 
@@ -195,7 +195,7 @@ def test_what_was_spent_is_added_to_the_usage_of_project_day_and_pool(farm: Smal
 def test_a_claimer_that_reads_many_charges_folds_them(farm: SmallFarm) -> None:
     flow = farm.flow()
     farm.submit(2)
-    most = folding.FOLD_AT[farm.engine.dialect.name]
+    most = FOLD_AT[farm.engine.dialect.name]
     with write(farm.engine) as connection:
         charge(connection, [Entry(LANE, "normal", flow, 1.0) for _ in range(most)], farm.now)
     assert farm.claim(capacity=1)
@@ -220,8 +220,8 @@ def test_the_duty_folds_every_lane(connections: Connections, project: str) -> No
     with write(connections.engine) as connection:
         lanes = sorted(connection.scalars(select(Lane.name)))[:2]
         charge(connection, [Entry(lane, "normal", project, 1.0) for lane in lanes], 1000.0)
-    assert folding.one_pass(connections, 1000.0) == 2
-    assert folding.one_pass(connections, 1001.0) == 0
+    assert fold_charges.one_pass(connections, 1000.0) == 2
+    assert fold_charges.one_pass(connections, 1001.0) == 0
 
 
 def test_a_newcomer_waits_for_nobody_who_was_given_back_what_was_estimated_too_high(farm: SmallFarm) -> None:

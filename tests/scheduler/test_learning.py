@@ -12,7 +12,7 @@ from farm.params import Shape
 from farm.tables import BatchCurve, Observation, Regression
 from scheduler import estimates
 from scheduler.estimates.observations import Observed, insert_observations
-from scheduler.maintenance import learn_estimates as learning
+from scheduler.maintenance import learn_estimates
 from tests.scheduler.test_estimates import parameters
 
 POOL, LANE = "sana-demo-local", "sana-demo@fp32"
@@ -60,7 +60,7 @@ def test_what_is_learnt_changes_the_estimate_and_is_removed(connections: Connect
     shape = Shape(64, 64, 1)
     observe(connections, 30)
 
-    assert learning.one_pass(connections, NOW) == 30
+    assert learn_estimates.one_pass(connections, NOW) == 30
 
     with read(connections.engine) as connection:
         learnt = estimates.load(connection, entry)
@@ -69,13 +69,13 @@ def test_what_is_learnt_changes_the_estimate_and_is_removed(connections: Connect
     assert learnt.gpu_seconds(entry, shape, render) == pytest.approx(measured().gpu_seconds, rel=0.05)
     assert points == 1
     assert left(connections) == 0
-    assert learning.one_pass(connections, NOW) == 0
+    assert learn_estimates.one_pass(connections, NOW) == 0
 
 
 def test_two_supervisors_learn_nothing_twice(connections: Connections) -> None:
     observe(connections, 60)
 
-    threads = [threading.Thread(target=learning.one_pass, args=(connections, NOW)) for _ in range(3)]
+    threads = [threading.Thread(target=learn_estimates.one_pass, args=(connections, NOW)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -85,14 +85,14 @@ def test_two_supervisors_learn_nothing_twice(connections: Connections) -> None:
 
 
 def test_a_pass_takes_a_bounded_number(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(learn_estimates, "MOST_AT_ONCE", 10)
     observe(connections, 25)
 
-    assert [learning.one_pass(connections, NOW) for _ in range(4)] == [10, 10, 5, 0]
+    assert [learn_estimates.one_pass(connections, NOW) for _ in range(4)] == [10, 10, 5, 0]
 
 
 def test_measurements_of_a_pool_that_left_the_catalog_are_dropped(connections: Connections) -> None:
     observe(connections, 2, pool="forgotten")
 
-    assert learning.one_pass(connections, NOW) == 2
+    assert learn_estimates.one_pass(connections, NOW) == 2
     assert (samples(connections), left(connections)) == (0, 0)

@@ -7,7 +7,8 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import Phase
 from farm.tables import Attempt, Event, Flow, Job, LaneClass, Render
-from scheduler.leases.extend import REAP_CHUNK, Held, extend, reap, set_phase
+from scheduler.leases.extend import Held, extend, set_phase
+from scheduler.leases.reap import REAP_CHUNK, reap
 from scheduler.leases.settle import settle
 from tests.scheduler.farms import LANE, SmallFarm, done
 

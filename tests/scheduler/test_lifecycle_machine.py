@@ -25,10 +25,10 @@ from farm.tables import Base, Dependency, Flow, Job, Render
 from scheduler import control
 from scheduler.claims.claim import ClaimedRender
 from scheduler.claims.watermark import Watermark
-from scheduler.leases.extend import Held, extend, reap, set_phase
+from scheduler.leases.extend import Held, extend, set_phase
+from scheduler.leases.reap import reap
 from scheduler.leases.settle import settle
-from scheduler.maintenance import expire_jobs as expiring
-from scheduler.maintenance import release_held as promoting
+from scheduler.maintenance import expire_jobs, release_held
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned
 from tests.scheduler.invariants import Snapshot, breaches
@@ -177,7 +177,7 @@ class FarmLife(RuleBasedStateMachine):
         self.farm.now = self.clock.forward(seconds)
         reap(self.connections.engine, self.clock())
 
-    @rule(duty=st.sampled_from([promoting, promoting, expiring]))
+    @rule(duty=st.sampled_from([release_held, release_held, expire_jobs]))
     def the_supervisor_promotes_and_expires(self, duty: Any) -> None:
         duty.one_pass(self.connections, self.clock())
 
@@ -244,7 +244,7 @@ class FarmLife(RuleBasedStateMachine):
 
     def promote_all(self) -> None:
         """Chains of jobs that wait for each other go on by one with each pass."""
-        while promoting.one_pass(self.connections, self.clock()):
+        while release_held.one_pass(self.connections, self.clock()):
             pass
 
 

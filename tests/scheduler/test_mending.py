@@ -9,7 +9,7 @@ from farm.database import write
 from farm.lifecycle import Outcome
 from farm.tables import Flow, Intake, Job, Render
 from scheduler.control import pause_job
-from scheduler.maintenance import repair_state as mending
+from scheduler.maintenance import repair_state
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches
 from tests.scheduler.jobs import claim_some, job_row, reap_lost, settle_as, statuses, submit_job
@@ -17,7 +17,7 @@ from tests.scheduler.jobs import claim_some, job_row, reap_lost, settle_as, stat
 
 @pytest.fixture(autouse=True)
 def from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mending, "_looked_at", "")
+    monkeypatch.setattr(repair_state, "_looked_at", "")
 
 
 def spoil(connections: Connections, table: type[Job | Render | Flow], **columns: object) -> None:
@@ -27,9 +27,9 @@ def spoil(connections: Connections, table: type[Job | Render | Flow], **columns:
 
 def mend(connections: Connections, clock: TestClock) -> int:
     """A pass after a quiet while; every case must be in the log."""
-    clock.forward(mending.QUIET_SECONDS + 1)
+    clock.forward(repair_state.QUIET_SECONDS + 1)
     with capture_logs() as lines:
-        mended = mending.one_pass(connections, clock())
+        mended = repair_state.one_pass(connections, clock())
     assert bool(mended) == any(line["log_level"] == "error" for line in lines)
     return mended
 
@@ -131,7 +131,7 @@ def test_a_job_that_nobody_admits_any_more_is_sealed_but_a_stream_is_not(
 def test_all_jobs_have_their_turn(
     connections: Connections, clock: TestClock, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mending, "JOBS_A_PASS", 2)
+    monkeypatch.setattr(repair_state, "JOBS_A_PASS", 2)
     for _ in range(5):
         submit_job(connections, project, 1)
     spoil(connections, Job, renders_total=7)

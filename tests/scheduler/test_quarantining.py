@@ -12,9 +12,10 @@ from farm.errors import Conflict, NotFound
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.tables import Worker
+from scheduler.fleet.quarantine import release
 from scheduler.fleet.worker_registry import Health, Pulse, beat
 from scheduler.leases.settle import Settlement, settle
-from scheduler.maintenance import quarantine_workers as quarantining
+from scheduler.maintenance import quarantine_workers
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, sign_on, submit_job
 
@@ -53,8 +54,8 @@ def test_who_fails_three_batches_that_another_rendered_claims_nothing_any_more(
     tell(connections, sick, recent_failed=6)
     tell(connections, well, recent_done=6)
 
-    assert quarantining.one_pass(connections, clock()) == 1
-    assert quarantining.one_pass(connections, clock()) == 0
+    assert quarantine_workers.one_pass(connections, clock()) == 1
+    assert quarantine_workers.one_pass(connections, clock()) == 0
 
     row = worker_row(connections, sick)
     assert row.quarantined_at == clock()
@@ -80,7 +81,7 @@ def test_who_may_be_innocent_goes_on(
         fails(connections, sick, 1, done_by=well if elsewhere else None)
     tell(connections, sick, **asdict(health))
 
-    assert quarantining.one_pass(connections, clock()) == 0
+    assert quarantine_workers.one_pass(connections, clock()) == 0
 
 
 def test_what_failed_long_ago_does_not_count(connections: Connections, clock: TestClock, project: str) -> None:
@@ -88,10 +89,10 @@ def test_what_failed_long_ago_does_not_count(connections: Connections, clock: Te
     for _ in range(3):
         submit_job(connections, project, 2)
         fails(connections, sick, 1, done_by=well)
-    clock.forward(quarantining.WINDOW_SECONDS + 1)
+    clock.forward(quarantine_workers.WINDOW_SECONDS + 1)
     tell(connections, sick, recent_failed=6)
 
-    assert quarantining.one_pass(connections, clock()) == 0
+    assert quarantine_workers.one_pass(connections, clock()) == 0
 
 
 def test_a_released_worker_claims_again_and_old_failures_do_not_put_it_back(
@@ -102,18 +103,18 @@ def test_a_released_worker_claims_again_and_old_failures_do_not_put_it_back(
         submit_job(connections, project, 2)
         fails(connections, sick, 1, done_by=well)
     tell(connections, sick, recent_failed=6)
-    quarantining.one_pass(connections, clock())
+    quarantine_workers.one_pass(connections, clock())
 
     clock.forward(1)
-    quarantining.release(connections, sick, clock())
+    release(connections, sick, clock())
 
-    assert quarantining.one_pass(connections, clock()) == 0
+    assert quarantine_workers.one_pass(connections, clock()) == 0
     assert beat(connections.engine, Pulse(sick), now=clock()).quarantined is None
     with pytest.raises(Conflict, match="not quarantined"):
-        quarantining.release(connections, sick, clock())
+        release(connections, sick, clock())
     for nobody in (new_id(), "nobody"):
         with pytest.raises(NotFound):
-            quarantining.release(connections, nobody, clock())
+            release(connections, nobody, clock())
 
 
 def test_a_worker_whose_engine_dies_at_every_start_says_so_until_it_starts(
@@ -124,10 +125,10 @@ def test_a_worker_whose_engine_dies_at_every_start_says_so_until_it_starts(
     with write(connections.engine) as connection:
         connection.execute(update(Worker).values(last_error="There is no model at /nowhere."))
 
-    assert quarantining.one_pass(connections, clock()) == 1
+    assert quarantine_workers.one_pass(connections, clock()) == 1
     reason = worker_row(connections, worker).quarantine_reason
     assert reason == "Its engine cannot start: 3 times in a row: There is no model at /nowhere."
 
     tell(connections, worker, failed_starts=0)
-    assert quarantining.one_pass(connections, clock()) == 1
+    assert quarantine_workers.one_pass(connections, clock()) == 1
     assert worker_row(connections, worker).quarantined_at is None

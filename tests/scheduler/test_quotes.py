@@ -12,7 +12,7 @@ from farm.lifecycle import WorkerStatus
 from farm.params import JobRequest
 from farm.tables import Job, Pool
 from scheduler.admission.quote import quote
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.jobs import POOL, sign_on, submit_job
 
 

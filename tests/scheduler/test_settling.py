@@ -12,7 +12,7 @@ from farm.tables import Artifact, Attempt, Event, Flow, Job, LaneClass, Observat
 from scheduler.batching.batch_limits import SEALED
 from scheduler.claims.claim import Claim
 from scheduler.estimates.observations import Observed
-from scheduler.leases.extend import reap
+from scheduler.leases.reap import reap
 from scheduler.leases.settle import Settlement, settle
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned
 

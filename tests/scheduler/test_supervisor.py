@@ -16,9 +16,7 @@ from farm.redis_connection import connect
 from farm.settings import Settings
 from farm.tables import Lease, Pool, Worker
 from scheduler.control import cancel_job, pause_job
-from scheduler.maintenance import reap_leases as reaping
-from scheduler.maintenance import retire_workers as retiring
-from scheduler.maintenance import ring_pools as ringing
+from scheduler.maintenance import reap_leases, retire_workers, ring_pools
 from scheduler.maintenance.supervisor import Duty, Supervisor
 from tests.databases import PostgresServer
 from tests.scheduler.conftest import START, TestClock
@@ -203,7 +201,7 @@ class TestReaping:
         job = submit_job(connections, project, 2)
         lost = claim_some(connections, 2)
 
-        assert reaping.one_pass(connections, clock()) == 0
+        assert reap_leases.one_pass(connections, clock()) == 0
         clock.forward(LEASE_SECONDS + 1)
         assert reap_lost(connections, clock) == 1
 
@@ -255,23 +253,23 @@ class TestRinging:
         wipe(valkey_url)
         assert belled.broker.waiting_rings(POOL) == 0
 
-        assert ringing.one_pass(belled, clock()) == 3
+        assert ring_pools.one_pass(belled, clock()) == 3
 
         assert belled.broker.waiting_rings(POOL) == 3
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
     def test_nobody_is_rung_for_nothing(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
         sign_on(belled)
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
         submit_job(belled, project, 1)
         assert claim_some(belled)
         assert not claim_some(belled)
         wipe(valkey_url)
 
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
     @pytest.mark.parametrize("status", [WorkerStatus.RENDERING, WorkerStatus.GONE, WorkerStatus.DRAINING])
     def test_only_idle_workers_are_rung(
@@ -281,7 +279,7 @@ class TestRinging:
         submit_job(belled, project, 1)
         wipe(valkey_url)
 
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
     def test_a_silent_worker_is_not_rung(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
@@ -291,7 +289,7 @@ class TestRinging:
         wipe(valkey_url)
 
         clock.forward(61)
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
     def test_a_paused_pool_is_not_rung(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
@@ -302,7 +300,7 @@ class TestRinging:
             connection.execute(update(Pool).where(Pool.name == POOL).values(paused_at=START))
         wipe(valkey_url)
 
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
     def test_a_paused_job_rings_nobody_for_long(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
@@ -312,7 +310,7 @@ class TestRinging:
         assert claim_some(belled) == []  # the idle worker's look lets the empty flow rest
         wipe(valkey_url)
 
-        assert ringing.one_pass(belled, clock()) == 0
+        assert ring_pools.one_pass(belled, clock()) == 0
 
 
 class TestRetiring:
@@ -324,7 +322,7 @@ class TestRetiring:
         beating = sign_on(connections, status=WorkerStatus.RENDERING)
 
         assert retire_silent(connections, clock) == 1
-        assert retiring.one_pass(connections, clock()) == 0
+        assert retire_workers.one_pass(connections, clock()) == 0
 
         with read(connections.engine) as connection:
             found = {row.id: row.status for row in connection.execute(select(Worker.id, Worker.status))}

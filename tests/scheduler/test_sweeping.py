@@ -11,7 +11,7 @@ from farm.lifecycle import Outcome
 from farm.settings import Settings
 from farm.storage import ARTIFACTS, ArtifactKind, Storage, artifact_key, attempt_of
 from scheduler.leases.settle import Output, Settlement, settle
-from scheduler.maintenance import remove_orphans as sweeping
+from scheduler.maintenance import remove_orphans
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, submit_job
 from tests.servers import S3
@@ -53,29 +53,29 @@ def test_what_a_lost_attempt_left_behind_goes_and_what_counts_stays(
     store(farm, project, job, str(uuid.uuid4()), 1)
     farm.storage.put(f"{ARTIFACTS}{project}/something-else", b"not ours to judge", "text/plain")
 
-    assert sweeping.one_pass(farm, clock()) == 3
+    assert remove_orphans.one_pass(farm, clock()) == 3
 
     stay = {settled.file.key, running.file.key, beside.file.key, f"{ARTIFACTS}{project}/something-else"}
     assert keys(farm) == stay
-    assert sweeping.one_pass(farm, clock()) == 0
+    assert remove_orphans.one_pass(farm, clock()) == 0
 
 
 def test_nothing_young_goes(farm: Connections, settings: Settings, clock: TestClock, project: str) -> None:
     store(farm, project, str(uuid.uuid4()), str(uuid.uuid4()), 1)
     clock.forward(-7 * 86_400 + settings.orphan_hours * 3600 + settings.lease_seconds + settings.link_seconds - 5)
 
-    assert sweeping.one_pass(farm, clock()) == 0
+    assert remove_orphans.one_pass(farm, clock()) == 0
     assert len(keys(farm)) == 1
 
 
 def test_a_large_bucket_is_walked_page_by_page_also_by_a_new_supervisor(
     farm: Connections, clock: TestClock, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "PAGE", 3)
+    monkeypatch.setattr(remove_orphans, "PAGE", 3)
     for _ in range(7):
         store(farm, project, str(uuid.uuid4()), str(uuid.uuid4()), 1)
 
-    assert [sweeping.one_pass(farm, clock()) for _ in range(4)] == [3, 3, 1, 0]
+    assert [remove_orphans.one_pass(farm, clock()) for _ in range(4)] == [3, 3, 1, 0]
     assert keys(farm) == set()
 
 
@@ -85,7 +85,7 @@ def test_an_upload_that_never_ended_is_broken_off(farm: Connections, clock: Test
     [upload] = farm.storage.open_uploads(ARTIFACTS)
     assert (upload.key, attempt_of(upload.key)) == (key, attempt_of(key))
 
-    assert sweeping.one_pass(farm, clock()) == 1
+    assert remove_orphans.one_pass(farm, clock()) == 1
 
     assert list(farm.storage.open_uploads(ARTIFACTS)) == []
     farm.storage.abort(upload)  # once more does no harm
@@ -94,4 +94,4 @@ def test_an_upload_that_never_ended_is_broken_off(farm: Connections, clock: Test
 def test_storage_that_is_away_puts_the_sweep_off(farm: Connections, clock: TestClock, s3: S3) -> None:
     farm.storage = Storage(replace(s3, s3_secret_access_key=SecretStr("wrong")))
 
-    assert sweeping.one_pass(farm, clock()) == 0
+    assert remove_orphans.one_pass(farm, clock()) == 0

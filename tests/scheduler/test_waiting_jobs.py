@@ -11,8 +11,7 @@ from farm.errors import InvalidRequest
 from farm.lifecycle import Outcome
 from farm.tables import Dependency
 from scheduler.control import cancel_job, pause_job, resume_job, retry_render
-from scheduler.maintenance import expire_jobs as expiring
-from scheduler.maintenance import release_held as promoting
+from scheduler.maintenance import expire_jobs, release_held
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (
     assert_books_are_right,
@@ -28,7 +27,7 @@ from tests.scheduler.jobs import (
 
 
 def promote(connections: Connections) -> int:
-    return promoting.one_pass(connections, connections.clock())
+    return release_held.one_pass(connections, connections.clock())
 
 
 def unresolved(connections: Connections) -> int:
@@ -242,17 +241,17 @@ class TestDeadline:
         settle_as(connections, claim_some(connections, 1), Outcome.DONE)
         running = claim_some(connections, 1)
         clock.forward(59)
-        assert expiring.one_pass(connections, clock()) == 0
+        assert expire_jobs.one_pass(connections, clock()) == 0
 
         clock.forward(1)
-        assert expiring.one_pass(connections, clock()) == 3
+        assert expire_jobs.one_pass(connections, clock()) == 3
 
         assert statuses(connections, job) == ["done", "expired", "expired", "expired"]
         assert (job_row(connections, job)["status"], job_row(connections, job)["finished_at"]) == ("partial", clock())
         assert settle_as(connections, running, Outcome.DONE).accepted == []
         assert {attempt["outcome"] for attempt in attempt_rows(connections, job)} == {"done", "cancelled"}
         assert events(connections, job)[-1][1:] == ("expired", [1, 2, 3])
-        assert expiring.one_pass(connections, clock()) == 0
+        assert expire_jobs.one_pass(connections, clock()) == 0
         assert_books_are_right(connections, job)
 
     def test_a_paused_or_held_job_expires_too_and_is_called_so(
@@ -263,7 +262,7 @@ class TestDeadline:
         pause_job(connections, paused, project)
         clock.forward(61)
 
-        assert expiring.one_pass(connections, clock()) == 4
+        assert expire_jobs.one_pass(connections, clock()) == 4
 
         assert {job_row(connections, job)["status"] for job in (paused, held)} == {"expired"}
         promote(connections)

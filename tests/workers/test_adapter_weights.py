@@ -14,7 +14,7 @@ from farm.catalog.pool import PoolEntry
 from farm.transformer_layers import layers_of
 from tests.workers import tiny_pipelines
 from tests.workers.lora_files import Change, apart, base_of, changes_of, spelt, write
-from workers.adapter_weights import DoesNotFit, load_weights
+from workers.denoising.lora_weights import DoesNotFit, load_weights
 from workers.pipelines.load import load
 
 QUICK = ("sana", "wan-i2v")  # of the two kinds of blocks; the others have the same or fewer

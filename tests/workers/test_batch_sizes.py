@@ -12,7 +12,7 @@ from farm.settings import Settings
 from scheduler.batching.batch_curves import Shape
 from scheduler.batching.memory_limits import LIFE_SECONDS
 from scheduler.claims.claim_transaction import Head
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LANE, POOL
 from workers.agent.batch_sizes import BatchSizes

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tests.workers import tiny_pipelines
 from tests.workers.orders import KINDS, family_in, order, tiny_family
 from tests.workers.pictures import picture_ref
-from workers.denoising import checkpoint_file as checkpoints
+from workers.denoising import checkpoint_file
 from workers.denoising.checkpoint_file import BadCheckpoint
 from workers.denoising.track import Track
 from workers.families.base import Family
@@ -46,7 +46,7 @@ def go(family: Family, track: Track, until: int) -> Track:
 def restore(family: Family, path: Path, **changes: Any) -> Track:
     ordered = order(family, **changes)
     prepared = family.prepare(ordered)
-    return family.restore(prepared, family.encode(prepared), checkpoints.load(path, ordered, "weights"))
+    return family.restore(prepared, family.encode(prepared), checkpoint_file.load(path, ordered, "weights"))
 
 
 @pytest.mark.parametrize(("kind", "sampler", "dtype"), EVERY)
@@ -61,7 +61,7 @@ def test_after_every_step_of_every_sampler_it_goes_on_to_the_bit(
     while not whole.finished:
         go(family, whole, whole.step + 1)
         paths.append(tmp_path / f"{whole.step}.safetensors")
-        checkpoints.save(whole, paths[-1], "weights")
+        checkpoint_file.save(whole, paths[-1], "weights")
     expected = family.final_latents(whole)
     another = family_in(dtype, name, tiny_folder)  # as in another process
     for step, path in enumerate(paths, 1):
@@ -76,7 +76,7 @@ def test_saving_changes_nothing_in_the_track(tmp_path: Path) -> None:
     family = tiny_family("sana")
     saved, untouched = (begin(family, sampler="dpm++-2m-sde") for _ in range(2))
     go(family, saved, 2)
-    checkpoints.save(saved, tmp_path / "a.safetensors", "weights")
+    checkpoint_file.save(saved, tmp_path / "a.safetensors", "weights")
     assert torch.equal(*(go(family, track, track.steps).latents for track in (saved, untouched)))
 
 
@@ -84,7 +84,7 @@ def test_saving_changes_nothing_in_the_track(tmp_path: Path) -> None:
 def path(tmp_path: Path) -> Path:
     family = tiny_family("sana")
     found = tmp_path / "saved.safetensors"
-    checkpoints.save(go(family, begin(family), 2), found, "weights")
+    checkpoint_file.save(go(family, begin(family), 2), found, "weights")
     return found
 
 
@@ -100,14 +100,14 @@ def test_one_of_another_render_or_model_is_refused(
     path: Path, changes: dict[str, Any], weights: str, reason: str
 ) -> None:
     with pytest.raises(BadCheckpoint, match=reason):
-        checkpoints.load(path, order(tiny_family("sana"), **changes), weights)
+        checkpoint_file.load(path, order(tiny_family("sana"), **changes), weights)
 
 
 def test_one_of_a_clip_that_begins_with_another_picture_is_refused(tmp_path: Path) -> None:
     family = tiny_family("sana-video")
-    checkpoints.save(begin(family, image=picture_ref(1)), tmp_path / "a.safetensors", "weights")
+    checkpoint_file.save(begin(family, image=picture_ref(1)), tmp_path / "a.safetensors", "weights")
     with pytest.raises(BadCheckpoint, match="other parameters"):
-        checkpoints.load(tmp_path / "a.safetensors", order(family, image=picture_ref(2)), "weights")
+        checkpoint_file.load(tmp_path / "a.safetensors", order(family, image=picture_ref(2)), "weights")
 
 
 def test_a_file_that_is_cut_off_missing_or_something_else_is_refused(path: Path, tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_a_file_that_is_cut_off_missing_or_something_else_is_refused(path: Path,
     save_file(load_file(path), tmp_path / "halved", metadata={"latent-farm": json.dumps({"format": 1})})
     for name in ("short", "foreign", "halved", "missing"):
         with pytest.raises(BadCheckpoint):
-            checkpoints.load(tmp_path / name, order(tiny_family("sana")), "weights")
+            checkpoint_file.load(tmp_path / name, order(tiny_family("sana")), "weights")
 
 
 def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path) -> None:
     family = tiny_family("sana")
     with pytest.raises(OSError, match=r"gone|No such file"):
-        checkpoints.save(begin(family), tmp_path / "gone" / "a.safetensors", "weights")
+        checkpoint_file.save(begin(family), tmp_path / "gone" / "a.safetensors", "weights")
     assert not list(tmp_path.iterdir())

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from workers.frame_times import SHORTEST, shown_frames
-from workers.mp4 import rate_factor
 from workers.outputs.embedded_metadata import Recipe
 from workers.outputs.encode import Pixels, encode_output, encode_thumbnail
+from workers.outputs.frame_times import SHORTEST, shown_frames
+from workers.outputs.mp4 import rate_factor
 
 RECIPE = Recipe("a red circle", {"parameters": {"seed": 7}})
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (120, 90, 200)]

@@ -14,10 +14,10 @@ from farm.settings import Settings, load_settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
 from tests.workers.test_engine_process import EngineProcess, environment, spool
+from workers.model_files.check_files import check
 from workers.model_files.fetch import fetch
-from workers.model_files.verify import check
+from workers.model_files.first_loads import FirstLoads, held_folder
 from workers.model_files.weights import BadWeights
-from workers.models.first_loads import FirstLoads, held_folder
 from workers.pipelines.load import LoadingFailed, load
 from workers.protocol import LoadFailed
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from farm.errors import NotFound
-from workers.agent import input_pictures as inputs
+from workers.agent import input_pictures
 from workers.agent.input_pictures import Pictures
 
 
@@ -59,7 +59,7 @@ def test_renders_without_pictures_ask_for_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_used_longest_ago_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MOST_KEPT", 2)
+    monkeypatch.setattr(input_pictures, "MOST_KEPT", 2)
     bucket = Bucket(a=b"a", b=b"b", c=b"c")
     kept = pictures(bucket, tmp_path)
     for name in "abc":

@@ -16,7 +16,7 @@ from farm.storage import Storage
 from tests.servers import S3
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
-from workers.model_files import disk_space as room
+from workers.model_files import disk_space
 from workers.model_files.fetch import FetchFailed, fetch
 from workers.model_files.presence import look
 from workers.model_files.pull import pull
@@ -174,7 +174,7 @@ def test_a_bucket_that_is_not_there_is_explained(settings: Settings) -> None:
 def test_a_full_disk_is_said_before_anything_large_is_fetched(
     place: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "SPARE_BYTES", 10**18)
+    monkeypatch.setattr(disk_space, "SPARE_BYTES", 10**18)
     with pytest.raises(FetchFailed, match=r"the disk is full.*FARM_DATA_DIR"):
         fetch(entry(place), settings)
     assert not list(settings.data_dir.rglob("*.safetensors"))

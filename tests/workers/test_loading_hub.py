@@ -13,7 +13,7 @@ from farm.catalog import ModelEntry
 from tests.workers import tiny_pipelines
 from tests.workers.fake_hub import FakeHub, Repository, standing_in
 from tests.workers.orders import CPU
-from workers.model_files import disk_space as room
+from workers.model_files import disk_space
 from workers.model_files.fetch import FetchFailed, fetch
 from workers.pipelines.load import LoadingFailed, load
 
@@ -227,7 +227,7 @@ def test_pickled_weights_are_neither_fetched_nor_loaded(hub: FakeHub, repository
 def test_a_full_disk_is_said_before_anything_large_is_fetched(
     hub: FakeHub, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "SPARE_BYTES", 10**18)
+    monkeypatch.setattr(disk_space, "SPARE_BYTES", 10**18)
     reason = refusal(entry())
     assert "the disk is full" in reason
     assert "HF_HOME" in reason

@@ -22,17 +22,17 @@ from farm.plugins import PluginKind, PluginMissing, plugin_names
 from farm.settings import Settings
 from farm.storage import StoredFile
 from farm.tables import Artifact, Render
-from scheduler.fair_share.flows import sync_catalog
-from scheduler.maintenance import pick_best_of as choosing
+from scheduler.fleet.catalog_sync import sync_catalog
+from scheduler.maintenance import pick_best_of
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
 from workers.agent.finisher import Finisher
 from workers.agent.held_renders import Holdings
 from workers.agent.settler import Settler
+from workers.agent.storage_state import Storing
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import PluginFailed, post_process, score
 from workers.protocol import EngineFacts, Rendered, StepTrace
-from workers.storing import Storing
 
 __all__ = ["catalog", "clock"]
 FACTS = EngineFacts("sana-demo", "sana", "here", None, "fp32", "CPU: any", 1, {"torch": "2"}, {"a": "0" * 64})
@@ -198,7 +198,7 @@ def test_of_n_seeds_the_best_k_of_each_prompt_keep_their_output(
     # when all are rendered, the second seed of the first prompt and the third of the other the sharpest,
     finish(connections, spool, {index: striped(level) for index, level in enumerate([90, 255, 99, 120, 100, 250])})
     assert statuses(connections, job) == ["done"] * 6
-    assert choosing.one_pass(connections, connections.clock()) == 4
+    assert pick_best_of.one_pass(connections, connections.clock()) == 4
     # then these keep their output, the others what they can be looked at and rendered again by;
     small = {"thumbnail", "manifest"}
     kept = {index: small | {"output"} if index in (1, 5) else small for index in range(6)}
@@ -210,7 +210,7 @@ def test_of_n_seeds_the_best_k_of_each_prompt_keep_their_output(
     assert len({manifest["score"] for manifest in manifests}) == 6
     assert {str(manifest["plugins"]) for manifest in manifests} == {"{'sharpness': 'latent-farm-example 1.0'}"}
     # and nothing is chosen twice.
-    assert choosing.one_pass(connections, connections.clock()) == 0
+    assert pick_best_of.one_pass(connections, connections.clock()) == 0
 
 
 @pytest.mark.usefixtures("installed")
@@ -220,12 +220,12 @@ def test_nothing_is_chosen_before_a_job_has_ended_and_what_failed_does_not_compe
     job = submit_job(connections, ada, 3, scorer="sharpness", keep_best=1)
     pictures = {0: flat(), 1: flat((0, 0, 0)), 2: flat((80, 90, 100))}
     finish(connections, spool, pictures)
-    assert choosing.one_pass(connections, connections.clock()) == 0
+    assert pick_best_of.one_pass(connections, connections.clock()) == 0
     for _ in range(2):
         finish(connections, spool, pictures)
     assert statuses(connections, job) == ["done", "failed", "done"]
     # Of equal scores the first in the job is kept.
-    assert choosing.one_pass(connections, connections.clock()) == 1
+    assert pick_best_of.one_pass(connections, connections.clock()) == 1
     assert files_of(connections, job) == {0: {"output", "thumbnail", "manifest"}, 2: {"thumbnail", "manifest"}}
 
 
@@ -235,7 +235,7 @@ def test_a_scorer_alone_drops_nothing_and_a_post_processor_is_in_the_stored_file
 ) -> None:
     job = submit_job(connections, ada, 2, scorer="sharpness", post_processors=["frame"])
     finish(connections, spool, {0: flat(), 1: flat()})
-    assert choosing.one_pass(connections, connections.clock()) == 0
+    assert pick_best_of.one_pass(connections, connections.clock()) == 0
     assert all("output" in kinds for kinds in files_of(connections, job).values())
     stored = connections.storage.files  # type: ignore[attr-defined]
     spool.joinpath("x.png").write_bytes(next(data for key, data in stored.items() if key.endswith("output.png")))

@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workers.spool_folder import SpoolFolder
+from workers.agent.spool_folder import SpoolFolder
 
 HOLD = """
 import sys, pathlib, workers.spool_folder
-folder = workers.spool_folder.SpoolFolder(pathlib.Path(sys.argv[1]))
+folder = workers.agent.spool_folder.SpoolFolder(pathlib.Path(sys.argv[1]))
 print(folder.path, flush=True)
 sys.stdin.read()
 """

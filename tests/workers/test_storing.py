@@ -18,7 +18,7 @@ from farm.storage import Storage
 from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
 from tests.servers import S3
 from tests.workers.test_feeder import connections
-from workers.storing import PROBE, Storing, Trouble
+from workers.agent.storage_state import PROBE, Storing, Trouble
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

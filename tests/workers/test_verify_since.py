@@ -21,7 +21,7 @@ from farm.connections import Connections
 from farm.lifecycle import Outcome
 from farm.settings import Settings
 from scheduler.claims.claim import ClaimedRender
-from scheduler.fair_share.flows import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.leases.settle import Settlement, settle
 from scheduler.uploads import add_input
 from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
@@ -31,10 +31,10 @@ from tests.workers.orders import CPU
 from workers.agent.finisher import Finisher
 from workers.agent.held_renders import Holdings
 from workers.agent.settler import Settler
+from workers.agent.storage_state import Storing
 from workers.engine.step_loop import Engine
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder, adapter_file
-from workers.storing import Storing
 
 __all__ = ["catalog", "clock"]
 SMALL = {"width": 96, "height": 96, "num_inference_steps": 2, "seeds": [7]}

@@ -20,7 +20,7 @@ from farm.storage import Storage
 from scheduler.fleet.worker_registry import sign_on
 from scheduler.forecasts.queue_position import job_prospect
 from scheduler.forecasts.wait_reasons import job_reason
-from scheduler.leases import extend as leases
+from scheduler.leases import extend
 from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
 from tests.servers import S3
@@ -58,7 +58,7 @@ def job(connections: Connections, worker: Worker) -> str:
 def tell_sql(connections: Connections, worker: Worker) -> None:
     """What every heartbeat does."""
     for phase, held in worker._holdings.moved_since_last_asked().items():
-        leases.set_phase(connections.engine, held, phase)
+        extend.set_phase(connections.engine, held, phase)
 
 
 def test_sql_is_told_which_renders_are_parked_and_when_they_go_on(

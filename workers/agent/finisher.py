@@ -19,11 +19,11 @@ from scheduler.leases.settle import Output, Settlement
 from workers.agent.held_renders import Holding, Holdings
 from workers.agent.measurements import observe
 from workers.agent.settler import Settler
+from workers.agent.storage_state import Storing
 from workers.outputs.artifacts import File, make_draft_files, make_files
 from workers.outputs.encode import Unusable
 from workers.outputs.plugins import NotAllowed, PluginFailed
 from workers.protocol import Drafted, EngineFacts, Rendered
-from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
 

@@ -11,12 +11,12 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.lifecycle import Outcome, WorkerStatus
 from scheduler.fleet.worker_registry import Health, Orders, Pulse, beat
-from scheduler.leases import extend as leases
+from scheduler.leases import extend
 from workers.agent.engine_link import EngineLink
 from workers.agent.held_renders import Holdings
 from workers.agent.settler import Settler
+from workers.agent.storage_state import Storing
 from workers.protocol import DropRender
-from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class Heartbeat:
         connections = self._connections
         # By the database's clock as it is now: this machine may have slept, and its own clock may be anything.
         now = connections.measured_time()
-        revoked = leases.extend(
+        revoked = extend.extend(
             connections.engine,
             worker_id=self._worker_id,
             held=self._holdings.leases(),
@@ -92,7 +92,7 @@ class Heartbeat:
             self._link.send(DropRender(render_id))
         self._holdings.let_go(revoked)
         for phase, held in self._holdings.moved_since_last_asked().items():
-            leases.set_phase(connections.engine, held, phase)
+            extend.set_phase(connections.engine, held, phase)
         done, self._done = self._done, 0
         try:
             orders = beat(connections.engine, self._pulse(now), renders_done=done, now=now)

@@ -15,7 +15,7 @@ from farm.connections import Connections
 from farm.errors import NotFound, StorageDown
 from farm.storage import StoredFile
 from scheduler.claims.claim import ClaimedRender
-from scheduler.leases import checkpoint_rows as checkpoints
+from scheduler.leases import checkpoint_rows
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles
 from workers.protocol import RenderOrder
@@ -74,7 +74,7 @@ class Ordering:
         if not render_ids:
             return {}
         try:
-            return checkpoints.newest(self._connections.engine, render_ids)
+            return checkpoint_rows.newest(self._connections.engine, render_ids)
         except DBAPIError as error:
             log.warning("checkpoints not found, as the database did not answer", error=str(error.orig))
             return {}

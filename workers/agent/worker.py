@@ -16,14 +16,14 @@ from typing import Any
 import structlog
 
 from farm.connections import Connections
-from farm.hearing import serve_rings
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
 from farm.progress import Preview, StepProgress
 from farm.redaction import Redaction, known_secrets
+from farm.ring_consumer import serve_rings
 from scheduler.batching.batch_curves import Shape
-from scheduler.fair_share.flows import sync_catalog
-from scheduler.fleet import worker_registry as roster
+from scheduler.fleet import worker_registry
+from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import Orders
 from workers.agent.checkpoint_uploader import Checkpointing
 from workers.agent.engine_link import EngineLink
@@ -34,6 +34,8 @@ from workers.agent.held_renders import Holding, Holdings
 from workers.agent.log_tail import LogTail
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import SpoolFolder
+from workers.agent.storage_state import Storing
 from workers.protocol import (
     Checkpointed,
     CheckpointsSaved,
@@ -47,8 +49,6 @@ from workers.protocol import (
     ResumedRenders,
     Stepped,
 )
-from workers.spool_folder import SpoolFolder
-from workers.storing import Storing
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ class Worker:
         """Serve the pool until SIGTERM or SIGINT, then drain: what cannot end in time is saved and handed back."""
         connections = self._connections
         sync_catalog(connections.engine, connections.catalog, connections.clock())
-        roster.sign_on(
+        worker_registry.sign_on(
             connections.engine,
             worker_id=self.id,
             pool=self._pool.name,
@@ -184,7 +184,7 @@ class Worker:
         self._settler.end(self._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
         self._finisher.stop()
         self._heartbeat.stop()
-        roster.sign_off(connections.engine, self.id, now=connections.clock())
+        worker_registry.sign_off(connections.engine, self.id, now=connections.clock())
         self._spool_folder.remove()
         log.info("worker ended", worker=self.id)
 

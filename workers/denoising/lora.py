@@ -20,10 +20,10 @@ import structlog
 import torch
 
 from farm.params import RenderParameters
-from workers.adapter_weights import load_weights
 from workers.denoising.fault_isolation import StateInDoubt, free_memory, is_device_lost, is_out_of_memory
+from workers.denoising.lora_layers import TunerLayers
+from workers.denoising.lora_weights import load_weights
 from workers.protocol import RenderOrder, adapter_file
-from workers.tuner_layers import TunerLayers
 
 log = structlog.get_logger(__name__)
 

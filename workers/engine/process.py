@@ -132,7 +132,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         from workers.engine.previews import Previews
         from workers.engine.step_loop import Engine
         from workers.engine.warm_up import warm_up
-        from workers.models.first_loads import FirstLoads
+        from workers.model_files.first_loads import FirstLoads
         from workers.pipelines.load import LoadingFailed, choose_device, load
 
         _set_up_torch(pool.threads or settings.torch_threads)

@@ -7,7 +7,7 @@ import numpy as np
 import structlog
 from safetensors import SafetensorError
 
-from workers.denoising import checkpoint_file as checkpoints
+from workers.denoising import checkpoint_file
 from workers.denoising.track import Pixels, Track
 from workers.engine.latents_file import save_latents
 from workers.families.base import Family
@@ -36,7 +36,7 @@ class Spool:
         path = self._folder / f"{_name(track)}-{track.step}.{suffix}"
         try:
             if track.draft is None:
-                checkpoints.save(track, path, self._weights)
+                checkpoint_file.save(track, path, self._weights)
             else:  # the track holds what is decoded, and the file what goes on
                 shutil.copyfile(track.draft, path)
         except (OSError, TypeError) as error:

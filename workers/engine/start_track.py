@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from workers.denoising import checkpoint_file as checkpoints
+from workers.denoising import checkpoint_file
 from workers.denoising.fault_isolation import synchronize
 from workers.denoising.track import Track
 from workers.families.base import Family
@@ -32,7 +32,7 @@ def _make(family: Family, order: RenderOrder, weights: str) -> Track:
     embeddings = family.embed(prepared)
     if order.checkpoint is not None:
         try:
-            return family.restore(prepared, embeddings, checkpoints.load(Path(order.checkpoint), order, weights))
-        except checkpoints.BadCheckpoint as error:
+            return family.restore(prepared, embeddings, checkpoint_file.load(Path(order.checkpoint), order, weights))
+        except checkpoint_file.BadCheckpoint as error:
             log.warning("begins anew, as its checkpoint is of no use", render=order.render_id, reason=str(error))
     return family.start(prepared, embeddings)

@@ -16,13 +16,13 @@ from farm.lifecycle import Phase
 from workers.denoising.fault_isolation import Outcome, StateInDoubt, free_memory, is_out_of_memory
 from workers.denoising.track import Track
 from workers.engine.decode import Decoded, Decoding
+from workers.engine.failure_reasons import failure, given_back
 from workers.engine.open_batches import Batches
 from workers.engine.parked_tracks import Aside, put_aside
 from workers.engine.passes import Passes, take_step
 from workers.engine.previews import Previews
 from workers.engine.spool import Spool
 from workers.engine.start_track import begin
-from workers.failing import failure, given_back
 from workers.families.base import Family
 from workers.protocol import (
     Checkpointed,

@@ -15,7 +15,7 @@ from farm.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workers.model_files.verify import Checked
+    from workers.model_files.check_files import Checked
 
 Found = TypeVar("Found")
 Names = Annotated[list[str] | None, typer.Argument(help="Models of the catalog; none: all that a pool serves.")]
@@ -72,7 +72,7 @@ def pull(names: Names = None) -> None:
 
 def verify(names: Names = None) -> None:
     """Read every file of models that are here and compare it with what its source, the lock and the first load say."""
-    from workers.models.verifying import verify as read_whole
+    from workers.model_files.verify import verify as read_whole
 
     settings, entries = _chosen(names)
     failed = False
@@ -110,7 +110,7 @@ def lock(
 
 def accept(name: Model) -> None:
     """Say that the folder of a model is right as it is here now, after a change: workers are held to that."""
-    from workers.models.first_loads import FirstLoads
+    from workers.model_files.first_loads import FirstLoads
 
     settings, [entry] = _chosen([name])
     changed = _tried(entry, lambda: FirstLoads(settings).accept(entry))

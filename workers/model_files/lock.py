@@ -9,11 +9,11 @@ import yaml
 from farm.catalog import ModelEntry
 from farm.settings import Settings
 from farm.yaml_files import FaultyYaml, read_yaml
+from workers.model_files.check_files import check
 from workers.model_files.fetch import fetch
 from workers.model_files.fetched import FetchFailed
-from workers.model_files.verify import check
+from workers.model_files.first_loads import locked_files
 from workers.model_files.weights import BadWeights, check_whole
-from workers.models.first_loads import locked_files
 
 _HEAD = "# Written by `farm models lock`: workers load these bytes and no others.\n"
 

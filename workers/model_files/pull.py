@@ -6,9 +6,9 @@ import structlog
 
 from farm.catalog import ModelEntry
 from farm.settings import Settings
+from workers.model_files.check_files import Checked, check
 from workers.model_files.fetch import fetch
 from workers.model_files.fetched import Fetched
-from workers.model_files.verify import Checked, check
 
 log = structlog.get_logger(__name__)
 

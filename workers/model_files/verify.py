@@ -1,79 +1,27 @@
-"""Are the files what they should be: what the Hub or the bucket said, and what the catalog's lock says?"""
+"""Read every file of a model that is here and compare it with all that is known. Nothing is fetched or changed."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from farm.catalog.source import LockedFile
-from workers.model_files.fetched import Fetched, ModelFile
-from workers.model_files.weights import hash_files
+from sqlalchemy import make_url
 
-_SHA256_LENGTH = 64
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The sha256 of every file that is here, by its path; what is wrong, a sentence for each file."""
-
-    sha256: dict[str, str]
-    wrong: dict[str, str]  # by path
-
-    @property
-    def reason(self) -> str:
-        """All that is wrong, in one text."""
-        return "; ".join(self.wrong.values())
+from farm.catalog import ModelEntry
+from farm.settings import Settings
+from workers.model_files.check_files import Checked, check
+from workers.model_files.fetch import fetch
+from workers.model_files.first_loads import FirstLoads, differences
 
 
-def check(fetched: Fetched, lock: Sequence[LockedFile] = ()) -> Checked:
-    """Read every file once and compare it. Files that nobody says anything about are only hashed."""
-    places = {file.path: fetched.folder / file.path for file in fetched.files}
-    here = {path: place for path, place in places.items() if place.is_file()}
-    sha256 = hash_files(fetched.folder, here.values())
-    wrong: dict[str, str] = {}
-    for file in fetched.files:
-        fault = _fault(file, places[file.path], sha256.get(file.path), fetched.said_by)
-        if fault:
-            wrong[file.path] = f"{places[file.path]} {fault}"
-    if lock:
-        wrong |= against(fetched, lock, sha256, "the catalog's lock")
-    return Checked(sha256, wrong)
+def verify(entry: ModelEntry, settings: Settings) -> Checked:
+    """What is wrong is in the answer. Raises FetchFailed or BadWeights where the files are not here."""
+    fetched = fetch(entry, settings, local_only=True)
+    checked = check(fetched, entry.lock)
+    if not _there(settings):
+        return checked
+    known = FirstLoads(settings).known(entry)
+    return Checked(checked.sha256, checked.wrong | differences(fetched, known, checked)) if known else checked
 
 
-def _fault(file: ModelFile, place: Path, sha256: str | None, said_by: str) -> str | None:
-    """What is wrong with one file, or None."""
-    if sha256 is None:
-        return "is missing"
-    size = place.stat().st_size
-    if file.size is not None and size != file.size:
-        state = "truncated" if size < file.size else "changed"
-        return f"is {state}: it holds {size} bytes where {said_by} says {file.size}"
-    if file.digest is None:
-        return None
-    digest = sha256 if len(file.digest) == _SHA256_LENGTH else _git_blob(place)
-    if digest != file.digest:
-        return f"is changed: its hash is {digest} where {said_by} says {file.digest}"
-    return None
-
-
-def against(fetched: Fetched, lock: Sequence[LockedFile], sha256: Mapping[str, str], said_by: str) -> dict[str, str]:
-    """What is not as a list of files says, which is all that there may be; by path, a sentence for each."""
-    locked = {file.path: file for file in lock}
-    wrong = {
-        file.path: f"{fetched.folder / file.path} is not in {said_by}"
-        for file in fetched.files
-        if file.path not in locked
-    }
-    for path, file in locked.items():
-        said = ModelFile(path, file.size, file.sha256)
-        found = sha256.get(path)
-        fault = _fault(said, fetched.folder / path, found, said_by)
-        if fault:
-            wrong[path] = f"{fetched.folder / path} {fault}"
-    return wrong
-
-
-def _git_blob(place: Path) -> str:
-    """git's name for the bytes: the sha1 that the Hub gives for files that are not in LFS."""
-    content = place.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+def _there(settings: Settings) -> bool:
+    """Whether there is a database to ask; whoever asks for a SQLite file that is not there makes one."""
+    url = make_url(settings.database_url.get_secret_value())
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()

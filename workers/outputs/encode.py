@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from farm.params.outputs import default_format
-from workers.frame_times import shown_frames
-from workers.mp4 import even_sides
 from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.frame_times import shown_frames
 from workers.outputs.image_file import STILLS, encode_webp
+from workers.outputs.mp4 import even_sides
 from workers.outputs.video_file import CLIPS
 
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.

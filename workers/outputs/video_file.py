@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workers.frame_times import shown_frames
-from workers.mp4 import encode_mp4
 from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.frame_times import shown_frames
 from workers.outputs.image_file import LOSSLESS
-from workers.webp_frames import as_animation, is_animation
+from workers.outputs.mp4 import encode_mp4
+from workers.outputs.webp_frames import as_animation, is_animation
 
 #: uint8, (frames, height, width, 3).
 Frames = NDArray[np.uint8]

@@ -17,10 +17,10 @@ from farm.catalog.pool import PoolEntry, Sharding
 from farm.catalog.schema import ModelEntry
 from workers.families import UnknownFamily, find_family
 from workers.families.base import Family, Unsuitable
+from workers.model_files.check_files import Checked, check
 from workers.model_files.fetch import Fetched, FetchFailed, fetch
-from workers.model_files.verify import Checked, check
+from workers.model_files.first_loads import FirstLoads
 from workers.model_files.weights import BadWeights, check_whole, read_index
-from workers.models.first_loads import FirstLoads
 from workers.pipelines.compile import CompilingFailed
 from workers.pipelines.offload import OffloadingFailed
 from workers.pipelines.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of

@@ -1,4 +1,4 @@
-"""`python -m farm.upload_reading`: look at one uploaded file, in the process that :mod:`farm.confined` starts.
+"""`python -m farm.upload_inspection`: look at one uploaded file, in a process of :mod:`farm.confined_process`.
 
 It answers with a JSON object: what the file is, or why it is refused. Nothing is imported that a picture or a header
 does not need: every upload waits for this start.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.adapter_files import read_adapter
-from farm.confined import Limits
+from farm.confined_process import Limits
 from farm.errors import FarmError
 from farm.pictures import clean_picture
 

@@ -5,7 +5,7 @@ too. What is handed over here runs in a native thread. Two kinds of work come: C
 (argon2, Pillow), which costs the others nothing, and our own Python, which has to let go of it every SWITCH_SECONDS.
 So a loaded process answers later by a few such pieces for each answer, and never not at all. Nothing here can be
 stopped in its middle: what is handed over must have a bound, and files of strangers are not read here but in processes
-with limits (:mod:`farm.confined`).
+with limits (:mod:`farm.confined_process`).
 """
 
 import sys
@@ -16,15 +16,15 @@ from flask import g, has_request_context
 from gevent import get_hub
 from gevent.threadpool import ThreadPool
 
-from dashboard.turns import Turns
-from farm.aside import Made
+from dashboard.concurrency_limits import Turns
+from farm.cpu_work import Made
 
 #: How long Python computes before another thread has its turn; Python's own 5 ms add up for who asks for it often.
 SWITCH_SECONDS = 0.001
 
 
 class Beside:
-    """`farm.aside.Aside` for a process with an event loop; made in its own process, after any fork."""
+    """`farm.cpu_work.Aside` for a process with an event loop; made in its own process, after any fork."""
 
     def __init__(self, turns: Turns, threads: int) -> None:
         """`turns`: how many at once and for each project, at the most `threads`."""

@@ -10,7 +10,7 @@ from farm.connections import Connections
 from farm.database import check_revision, read
 from farm.errors import FarmError, NotFound
 from farm.manifest import Manifest
-from scheduler.touched import Touched, find_touched
+from scheduler.fleet.suspect_renders import Touched, find_touched
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles
 from workers.pipelines.load import Loaded, LoadingFailed, choose_device, load

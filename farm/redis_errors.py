@@ -4,7 +4,7 @@ import re
 
 import redis
 
-from farm.trust import causes, distrusted
+from farm.tls_trust import causes, distrusted
 
 CA_SETTING = "FARM_REDIS_CA_FILE"
 #: The first word of an error that Redis answers: what it means, and what to do.

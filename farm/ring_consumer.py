@@ -19,7 +19,7 @@ from celery.worker.consumer import Consumer
 from kombu.asynchronous import get_event_loop
 
 from farm.broker import RING_TASK, BrokerSettings, make_app, queue_name
-from farm.refusals import reason
+from farm.redis_errors import reason
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from farm.adapter_fit import Fit, Placed, Transformer
 from farm.adapter_layouts import HeaderTensor, NoLora, read_layers
 from farm.transformer_layers import layers_of
-from workers.adapter_forms import halves_of, product_of
+from workers.denoising.lora_forms import halves_of, product_of
 
 _METADATA = "lora_adapter_metadata"  # where diffusers keeps the LoraConfig that a file was trained with
 

@@ -12,14 +12,14 @@ from farm.console.session import ExitCode, faults_in_words, out, print_json, say
 from farm.logs import configure_logging
 
 if TYPE_CHECKING:
-    from workers.verify_since import Looked
+    from workers.verify.since import Looked
 
 
 def verify_since(
     since: str, until: str | None, *, only_list: bool, pool: str | None, tolerance: float, as_json: bool
 ) -> None:
     """Exit codes: 0 all are what their receipts say, 1 some differ, 2 some could not be made again."""
-    from workers.verify_since import Looked, list_touched, look
+    from workers.verify.since import Looked, list_touched, look
 
     first = _read_date("--since", since)
     last = math.inf if until is None else _read_date("--until", until)
