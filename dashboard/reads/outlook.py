@@ -9,7 +9,7 @@ from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.connections import Connections
 from farm.tables import Job, Render
-from scheduler.estimates import Range
+from scheduler.estimates.pool_times import Range
 from scheduler.forecasts.queue_position import Prospect, job_prospect, render_prospect
 from scheduler.forecasts.start_times import Forecast
 from scheduler.forecasts.wait_reasons import Reason, job_reason, render_reason

@@ -1,1 +1,1 @@
-"""Accounting."""
+"""What work costs, and what a project may have: quotas, usage, prices."""

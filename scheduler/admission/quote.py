@@ -14,7 +14,7 @@ from farm.errors import NotFound
 from farm.params import JobRequest, Renders, Resolved, Shape, resolve, shape_of
 from farm.tables import Flow, Project
 from scheduler.admission.feasibility import check_can_run
-from scheduler.estimates import Range
+from scheduler.estimates.pool_times import Range
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.forecasts.lane_snapshot import LaneSight, look
 from scheduler.forecasts.ranges import last_batch, of_many

@@ -10,7 +10,7 @@ from farm.ids import new_id
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import JobRequest, RenderParameters, Renders, batch_key, drawn_from, shape_of
 from scheduler.batching.batch_limits import first_company
-from scheduler.estimates import Estimator, seeded
+from scheduler.estimates.estimator import Estimator, seeded
 
 TITLE_CHARS = 80
 #: So many are made in a few milliseconds.

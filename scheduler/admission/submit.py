@@ -23,7 +23,7 @@ from scheduler.admission.feasibility import absence, check_can_run
 from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
 from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
-from scheduler.estimates import Estimator, load
+from scheduler.estimates.estimator import Estimator, load
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.notify import Doorbell, doorbells, ring, tell
 from scheduler.uploads import finder, mark_used

@@ -8,7 +8,7 @@ rendered together.
 from sqlalchemy import Connection
 
 from farm.catalog import ModelEntry
-from scheduler.estimates import load
+from scheduler.estimates.estimator import load
 from scheduler.estimates.seed import default_demand
 
 

@@ -23,7 +23,7 @@ from scheduler.control.bulk_transition import CHUNK, QUEUED, LockedRender, in_ch
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
 from scheduler.control.release import ring_for
-from scheduler.estimates import Estimator, load
+from scheduler.estimates.estimator import Estimator, load
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.notify import tell

@@ -1,1 +1,1 @@
-"""Fair share."""
+"""Whose turn it is: virtual times of classes and flows, and the charges that move them."""

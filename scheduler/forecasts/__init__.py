@@ -1,1 +1,1 @@
-"""Forecasts."""
+"""When work starts and ends, and why it waits."""

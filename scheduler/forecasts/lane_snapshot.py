@@ -15,7 +15,8 @@ from farm.errors import FarmError
 from farm.lifecycle import WorkerStatus
 from farm.tables import Lane, Pool, Regression, Worker
 from scheduler.accounting.prices import Rates
-from scheduler.estimates import Estimator, PoolTimes, Range
+from scheduler.estimates.estimator import Estimator
+from scheduler.estimates.pool_times import PoolTimes, Range
 from scheduler.fleet.storage_outages import Unstored, of_workers
 from scheduler.forecasts.backlog import Backlog, backlog
 from scheduler.forecasts.start_times import FlowWork, Workers

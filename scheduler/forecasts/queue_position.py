@@ -13,7 +13,7 @@ from farm.connections import Connections
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import Shape, parse_parameters
 from farm.tables import Dependency, Flow, Job, Project, Render
-from scheduler.estimates import Range
+from scheduler.estimates.pool_times import Range
 from scheduler.fleet.storage_outages import Unstored, of_running
 from scheduler.forecasts.lane_snapshot import LaneSight, entry_of, look
 from scheduler.forecasts.ranges import last_batch, of_many

@@ -9,7 +9,7 @@ comes or goes that is not known of: then the ranges hold (tests/benchmarks/estim
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scheduler.estimates import Range
+from scheduler.estimates.pool_times import Range
 
 #: Further ahead than this, in seconds, a forecast says nothing: ten years.
 HORIZON = 3.2e8

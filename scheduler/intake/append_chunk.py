@@ -19,7 +19,7 @@ from scheduler.accounting import quotas
 from scheduler.admission.bulk_insert import insert_renders
 from scheduler.admission.dependencies import waits
 from scheduler.admission.render_rows import FEW_ROWS, render_rows, shortened
-from scheduler.estimates import Estimator
+from scheduler.estimates.estimator import Estimator
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fleet.notify import Doorbell, doorbells, ring, tell
 from scheduler.intake.open_stream import Position

@@ -30,7 +30,7 @@ from farm.params import RenderParameters
 from farm.tables import Intake
 from scheduler.admission.bulk_insert import CHUNK
 from scheduler.admission.request_validation import check_row
-from scheduler.estimates import load
+from scheduler.estimates.estimator import load
 from scheduler.intake.append_chunk import add_chunk, bells_of
 from scheduler.intake.open_stream import Position
 from scheduler.intake.records import check_columns, read_cells, read_columns, read_json, with_defaults

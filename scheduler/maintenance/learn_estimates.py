@@ -21,8 +21,8 @@ from farm.lifecycle import WorkerStatus
 from farm.tables import Observation, Pool, Regression, Render, Worker
 from scheduler.batching import batch_curves
 from scheduler.dialects import insert_or_ignore
-from scheduler.estimates import PoolTimes
 from scheduler.estimates.observations import Observed
+from scheduler.estimates.pool_times import PoolTimes
 from scheduler.forecasts.backlog import backlogs
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,9 @@ from farm.errors import BudgetSpent, Conflict, FarmError, IdempotencyMismatch, Q
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Intake
 from scheduler.control.end_renders import Ending, end_renders
-from scheduler.intake import Position, read_position, stop, take_in
+from scheduler.intake.open_stream import Position, read_position
+from scheduler.intake.read_stream import take_in
+from scheduler.intake.seal_stream import stop
 from scheduler.intake.sources import check_source
 
 log = structlog.get_logger(__name__)

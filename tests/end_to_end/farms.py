@@ -23,7 +23,7 @@ from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.storage import ArtifactKind
 from farm.tables import Artifact, Attempt, Event, Render, Worker
-from scheduler.control import pause_pool, resume_pool
+from scheduler.control.pause_pool import pause_pool, resume_pool
 from tests.waiting import eventually
 
 __all__ = ["RunningFarm", "quick_settings", "running_farm"]

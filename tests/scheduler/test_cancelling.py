@@ -8,7 +8,9 @@ from farm.accounts import create_project
 from farm.connections import Connections
 from farm.errors import Conflict, InvalidRequest, NotFound
 from farm.lifecycle import Outcome, RenderStatus
-from scheduler.control import Found, RenderFilter, cancel_filtered, cancel_job, cancel_render, pause_job
+from scheduler.control.cancel import cancel_filtered, cancel_job, cancel_render
+from scheduler.control.filters import Found, RenderFilter
+from scheduler.control.pause_job import pause_job
 from scheduler.leases.extend import Held, extend
 from tests.scheduler.jobs import (
     LANE,

@@ -13,7 +13,7 @@ from farm.lifecycle import Outcome
 from farm.storage import ARTIFACTS, Storage, artifact_key, checkpoint_name
 from farm.tables import Artifact
 from scheduler.claims.claim import ClaimedRender
-from scheduler.control import cancel_job
+from scheduler.control.cancel import cancel_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
 from scheduler.maintenance import remove_checkpoints, remove_orphans
 from tests.scheduler.conftest import TestClock

@@ -4,10 +4,8 @@ import pytest
 
 from farm.connections import Connections
 from farm.progress import JobChanged
-from scheduler.control import (
-    cancel_job,
-    resume_pool,
-)
+from scheduler.control.cancel import cancel_job
+from scheduler.control.pause_pool import resume_pool
 from tests.scheduler.jobs import (
     LANE,
     POOL,

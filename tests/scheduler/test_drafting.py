@@ -12,7 +12,9 @@ from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile, checkpoint_name
 from farm.tables import Artifact, Project
 from scheduler.claims.claim import ClaimedRender
-from scheduler.control import Chosen, Siblings, cancel_render, keep_drafts, pause_job, resume_job
+from scheduler.control.cancel import cancel_render
+from scheduler.control.choose_drafts import Chosen, Siblings, keep_drafts
+from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.forecasts.backlog import backlog
 from scheduler.forecasts.queue_position import job_prospect
 from scheduler.forecasts.wait_reasons import job_reason

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.estimates import Range
+from scheduler.estimates.pool_times import Range
 from scheduler.forecasts.start_times import FlowWork, Forecast, Wanted, Workers, forecast
 
 SHARES = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}

@@ -13,7 +13,7 @@ from farm.connections import Connections
 from farm.database import read
 from farm.errors import Conflict, InvalidRequest, NotFound
 from farm.storage import StoredFile
-from scheduler.control import cancel_job
+from scheduler.control.cancel import cancel_job
 from scheduler.uploads import add_input, count_users, find_input, list_inputs, remove_input
 from tests.scheduler.jobs import job_row, render_rows, submit_job
 

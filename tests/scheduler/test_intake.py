@@ -16,7 +16,8 @@ from farm.database import read, write
 from farm.errors import Conflict
 from farm.settings import Settings
 from farm.tables import Event, Intake, Job, Render
-from scheduler.intake import read_position, take_in
+from scheduler.intake.open_stream import read_position
+from scheduler.intake.read_stream import take_in
 from tests.scheduler.burning import burning_at
 from tests.scheduler.streams import begin, job, jsonl, pieces, prompts, renders, send
 
@@ -190,7 +191,8 @@ import os, signal
 from pathlib import Path
 from sqlalchemy import event
 from farm.connections import Connections
-from scheduler.intake import open_intake, take_in
+from scheduler.intake.open_stream import open_intake
+from scheduler.intake.read_stream import take_in
 
 connections = Connections.open()
 position, _ = open_intake(connections, project_id=os.environ["PROJECT"], user_id=None, form="jsonl", key="k",

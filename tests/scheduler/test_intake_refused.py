@@ -9,7 +9,8 @@ from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, QuotaExceeded, StreamFault
 from farm.tables import Job, Project
-from scheduler.intake import open_intake, take_in
+from scheduler.intake.open_stream import open_intake
+from scheduler.intake.read_stream import take_in
 from tests.scheduler.streams import DEFAULTS, begin, job, jsonl, prompts, send
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -10,7 +10,7 @@ from farm.database import read, write
 from farm.ids import new_id
 from farm.params import Shape
 from farm.tables import BatchCurve, Observation, Regression
-from scheduler import estimates
+from scheduler.estimates.estimator import load
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.maintenance import learn_estimates
 from tests.scheduler.test_estimates import parameters
@@ -63,7 +63,7 @@ def test_what_is_learnt_changes_the_estimate_and_is_removed(connections: Connect
     assert learn_estimates.one_pass(connections, NOW) == 30
 
     with read(connections.engine) as connection:
-        learnt = estimates.load(connection, entry)
+        learnt = load(connection, entry)
         points = connection.scalar(select(func.count()).select_from(BatchCurve))
     assert learnt.gpu_seconds(entry, shape, render, 4) == pytest.approx(measured().gpu_seconds, rel=0.05)
     assert learnt.gpu_seconds(entry, shape, render) == pytest.approx(measured().gpu_seconds, rel=0.05)

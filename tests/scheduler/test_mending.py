@@ -8,7 +8,7 @@ from farm.connections import Connections
 from farm.database import write
 from farm.lifecycle import Outcome
 from farm.tables import Flow, Intake, Job, Render
-from scheduler.control import pause_job
+from scheduler.control.pause_job import pause_job
 from scheduler.maintenance import repair_state
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches

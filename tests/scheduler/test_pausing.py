@@ -10,19 +10,10 @@ from farm.database import read
 from farm.errors import Conflict, NotFound
 from farm.lifecycle import Outcome
 from farm.tables import Flow
-from scheduler.control import (
-    cancel_job,
-    pause_flow,
-    pause_job,
-    pause_lane,
-    pause_pool,
-    pause_project,
-    resume_flow,
-    resume_job,
-    resume_lane,
-    resume_pool,
-    resume_project,
-)
+from scheduler.control.cancel import cancel_job
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.pause_pool import pause_flow, pause_lane, pause_pool, resume_flow, resume_lane, resume_pool
+from scheduler.control.pause_project import pause_project, resume_project
 from tests.scheduler.jobs import (
     LANE,
     POOL,

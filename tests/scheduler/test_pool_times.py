@@ -10,10 +10,11 @@ import pytest
 from farm.catalog import load_catalog
 from farm.params import Shape
 from farm.settings import Settings
-from scheduler.estimates import Estimator, PoolTimes, demand_of, gpu_seconds, seeded
+from scheduler.estimates.estimator import Estimator, seeded
 from scheduler.estimates.observations import Observed
+from scheduler.estimates.pool_times import PoolTimes
 from scheduler.estimates.scores import COVERAGE
-from scheduler.estimates.seed import demand_seen
+from scheduler.estimates.seed import demand_of, demand_seen, gpu_seconds
 from tests.scheduler.test_estimates import parameters
 
 ENTRY = load_catalog(Settings()).model("sana-demo")

@@ -11,8 +11,11 @@ from farm.database import read
 from farm.errors import Conflict, InvalidRequest, NotFound, UnknownModel
 from farm.lifecycle import Outcome
 from farm.tables import Charge, Flow
-from scheduler.control import Place, cancel_job, change_class, pause_job, reorder_job, resume_job, transfer_job
-from scheduler.control.reorder import Ranked, new_ranks
+from scheduler.control.cancel import cancel_job
+from scheduler.control.move_to_lane import transfer_job
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.reclass import change_class
+from scheduler.control.reorder import Place, Ranked, new_ranks, reorder_job
 from tests.scheduler.jobs import (
     assert_books_are_right,
     claim_some,

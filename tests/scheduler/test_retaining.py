@@ -26,7 +26,7 @@ from farm.tables import (
     ScaleDecision,
     Worker,
 )
-from scheduler.control import retry_render
+from scheduler.control.retry import retry_render
 from scheduler.maintenance import apply_retention
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import POOL, claim_some, job_row, render_rows, settle_as, sign_on, statuses, submit_job

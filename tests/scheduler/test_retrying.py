@@ -8,10 +8,8 @@ from farm.connections import Connections
 from farm.errors import Conflict
 from farm.lifecycle import Outcome
 from scheduler.batching.batch_limits import SEALED
-from scheduler.control import (
-    pause_job,
-    retry_render,
-)
+from scheduler.control.pause_job import pause_job
+from scheduler.control.retry import retry_render
 from tests.scheduler.jobs import (
     assert_books_are_right,
     claim_some,

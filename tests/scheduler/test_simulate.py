@@ -9,26 +9,16 @@ from hypothesis import strategies as st
 from farm.catalog import Catalog, Scaling, load_catalog
 from farm.errors import InvalidRequest
 from farm.settings import Settings
-from scheduler.simulate import (
-    FIFO,
-    FIFO_BATCHES,
-    OURS,
-    QUEUE_LENGTH,
-    Arrival,
-    Faults,
-    Fleet,
-    Options,
-    Policy,
-    Result,
-    generate,
-    one_pool,
-    read_trace,
-    run,
-    write_trace,
-)
+from scheduler.simulate import generate
+from scheduler.simulate.event_queue import Options
+from scheduler.simulate.fleet import Faults, Fleet, one_pool
 from scheduler.simulate.ledger import Books, JobBook, LostOrDoubled
 from scheduler.simulate.planning import plan
+from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, QUEUE_LENGTH, Policy
+from scheduler.simulate.results import Result
+from scheduler.simulate.run import run
 from scheduler.simulate.scenario import clairvoyant
+from scheduler.simulate.trace import Arrival, read_trace, write_trace
 
 MODEL = "sana-demo"
 

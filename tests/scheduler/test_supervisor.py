@@ -15,7 +15,8 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.redis_connection import connect
 from farm.settings import Settings
 from farm.tables import Lease, Pool, Worker
-from scheduler.control import cancel_job, pause_job
+from scheduler.control.cancel import cancel_job
+from scheduler.control.pause_job import pause_job
 from scheduler.maintenance import reap_leases, retire_workers, ring_pools
 from scheduler.maintenance.supervisor import Duty, Supervisor
 from tests.databases import PostgresServer

@@ -10,7 +10,9 @@ from farm.database import read
 from farm.errors import InvalidRequest
 from farm.lifecycle import Outcome
 from farm.tables import Dependency
-from scheduler.control import cancel_job, pause_job, resume_job, retry_render
+from scheduler.control.cancel import cancel_job
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.retry import retry_render
 from scheduler.maintenance import expire_jobs, release_held
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (

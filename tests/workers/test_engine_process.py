@@ -177,7 +177,7 @@ def test_stop_is_obeyed_between_two_steps(tmp_path: Path) -> None:
 
 
 _GRANDCHILD = (
-    "import time; from workers.engine_process import belong_to_parent as b; b(); print(1, flush=True); time.sleep(9**9)"
+    "import time; from workers.engine.process import belong_to_parent as b; b(); print(1, flush=True); time.sleep(9**9)"
 )
 _CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_GRANDCHILD!r}])"
 

@@ -139,7 +139,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An installed package that brings the sampler `midpoint`, and something that is none."""
     (tmp_path / "extra_samplers.py").write_text(
         "from diffusers import FlowMatchHeunDiscreteScheduler\n"
-        "from workers.samplers import Recipe\n"
+        "from workers.denoising.samplers import Recipe\n"
         "MIDPOINT = Recipe(lambda shift: FlowMatchHeunDiscreteScheduler(shift=shift))\n"
         "NONE = 3\n"
     )

@@ -1,1 +1,1 @@
-"""Outputs."""
+"""From pixels to files: pictures, videos, embedded metadata, the manifest, plugins."""

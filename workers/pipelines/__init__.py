@@ -1,1 +1,1 @@
-"""Pipelines."""
+"""From a catalog entry to a loaded pipeline: precision, offloading, compilation, shards."""

@@ -1,1 +1,1 @@
-"""Verify."""
+"""Render again what was rendered, and compare: `farm verify`."""
