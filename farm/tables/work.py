@@ -59,7 +59,8 @@ class Flow(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
-    class_name: Mapped[str] = mapped_column(String(20))  # scheduler.fairness.CLASSES: urgent | normal | bulk
+    #: Of the settings' class_shares; by default `scheduler.fair_share.virtual_time.CLASSES`: urgent | normal | bulk.
+    class_name: Mapped[str] = mapped_column(String(20))
     weight: Mapped[Double] = mapped_column(default=1.0)
     virtual_time: Mapped[Double] = mapped_column(default=0.0)  # charged GPU-seconds / weight
     # True while it competes: it has pending renders (or had at the last look) and is not paused.

@@ -1,6 +1,6 @@
 """What can never run is said at the door: no pool serves the model, or it is too large for every pool's workers.
 
-A pool without a worker is no reason to refuse: workers come and go. That is a notice (scheduler.quotes). Pure.
+A pool without a worker is no reason to refuse: workers come and go. That is a notice (scheduler.admission.quote). Pure.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,8 @@ class Watermark:
     """
 
     life: float = 1.0
-    heads: dict[str, Any] = field(default_factory=dict)  # by flow, the last that was claimed (scheduler.taking.Head)
+    #: By flow, the last that was claimed (`scheduler.claims.claim_transaction.Head`).
+    heads: dict[str, Any] = field(default_factory=dict)
     _places: dict[str, tuple[Place, float]] = field(default_factory=dict)
 
     def of(self, flow_id: str, now: float) -> Place:

@@ -85,7 +85,7 @@ def rest(connection: Connection, flow: FlowTime) -> bool:
 
 @dataclass
 class _Class:
-    """Puts together the row of a class and the charges that are not in it yet; :func:`fairness.class_time` in SQL."""
+    """Puts together the row of a class and the charges that are not in it yet; `virtual_time.class_time` in SQL."""
 
     virtual_time: float = 0.0
     start: float = 0.0

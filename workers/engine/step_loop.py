@@ -48,7 +48,7 @@ class Engine:
 
     Parameters:
         spool: the folder where pixels and checkpoints are left.
-        weights: of `checkpoints.weights_of`: a checkpoint of others is not gone on from.
+        weights: of `checkpoint_file.weights_of`: a checkpoint of others is not gone on from.
         previews: when renders are shown while they step; None: never.
         decode_beside: whether a thread decodes while others step; None: where the device has streams.
     """

@@ -26,7 +26,7 @@ from workers.pipelines.offload import OffloadingFailed
 from workers.pipelines.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of
 from workers.pipelines.prepare import prepare_pipeline
 from workers.protocol import EngineFacts
-from workers.sharding import ShardingFailed
+from workers.sharding.errors import ShardingFailed
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ import torch
 from farm.catalog.pool import PoolEntry, Sharding
 from farm.catalog.schema import ModelEntry
 from workers.pipelines.compile import choose_attention
-from workers.sharding import ShardingFailed
+from workers.sharding.errors import ShardingFailed
 from workers.sharding.group import RankGroup
 from workers.sharding.layer_placement import spread
 from workers.sharding.messages import Weights

@@ -23,8 +23,8 @@ import torch
 
 from farm.catalog.pool import Sharding
 from workers.protocol import GROUP_LOST
-from workers.sharding import ShardingFailed
 from workers.sharding.broadcast import send_tensors, take_apart
+from workers.sharding.errors import ShardingFailed
 from workers.sharding.messages import Call, Enlist, Failed, Loaded, Meet, Weights
 from workers.sharding.parallelism import split
 from workers.sharding.rank import meet_others

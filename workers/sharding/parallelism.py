@@ -14,7 +14,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from farm.catalog.pool import Sharding
-from workers.sharding import ShardingFailed
+from workers.sharding.errors import ShardingFailed
 
 
 def check_splits(transformer: Any, sharding: Sharding, device: torch.device) -> None:

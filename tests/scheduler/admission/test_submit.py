@@ -227,7 +227,7 @@ from sqlalchemy import event
 from farm.catalog import Catalog
 from farm.connections import Connections
 from farm.params import JobRequest, batch_key, parse_parameters, shape_of
-from scheduler.admission import submit
+from scheduler.admission.submit import submit
 
 connections = Connections.open()
 event.listen(connections.engine, "commit", lambda connection: os.kill(os.getpid(), signal.SIGKILL))
