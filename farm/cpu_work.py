@@ -2,8 +2,8 @@
 
 The dashboard serves everybody in one thread. What computes for longer than a few milliseconds (reading a large body,
 making ten thousand renders of it, a contact sheet) is handed to `Connections.aside`, and the dashboard puts something
-there that leaves its thread free (dashboard/compute_threads.py). What is handed over must not ask a database, Redis
-or S3: their connections belong to the thread that opened them.
+there that leaves its thread free (dashboard/serving/compute_threads.py). What is handed over must not ask a database,
+Redis or S3: their connections belong to the thread that opened them.
 """
 
 from collections.abc import Callable

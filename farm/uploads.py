@@ -9,7 +9,7 @@ from farm.adapter_files import AdapterFacts
 from farm.adapter_layouts import FileLayer, HeaderTensor
 from farm.confined_process import Limits, run_confined
 from farm.errors import Fault, InvalidRequest, TooLarge
-from farm.params.base import ADAPTER_SUFFIX
+from farm.params.request.base import ADAPTER_SUFFIX
 from farm.pictures import CONTENT_TYPE
 from farm.settings import Settings
 

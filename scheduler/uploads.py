@@ -18,8 +18,8 @@ from farm.errors import Conflict, NotFound
 from farm.ids import is_id, new_id
 from farm.lifecycle import ENDED
 from farm.params import InputRef, RenderParameters, Renders
-from farm.params.base import PICTURES
 from farm.params.pictures import FindInput
+from farm.params.request.base import PICTURES
 from farm.storage import input_key
 from farm.tables import Input, Job, Render
 from farm.uploads import read_upload

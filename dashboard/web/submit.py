@@ -15,8 +15,8 @@ from dashboard.problems import PROBLEM_JSON
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
 from dashboard.web.artifacts import address
-from dashboard.web.form import Form, Typed, by_field, form_of, read_typed, typed_again
-from dashboard.web.sweeping import read_sweep
+from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
+from dashboard.web.form.sweeps import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel

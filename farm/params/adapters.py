@@ -7,9 +7,9 @@ from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
 from farm.catalog.schema import ModelEntry
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
-from farm.params.base import ADAPTER_SUFFIX, AdapterRef, InputRef
+from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef, InputRef
+from farm.params.request.submission import AdapterUse, pointer, shown
 from farm.params.request_checks import Door
-from farm.params.submission import AdapterUse, pointer, shown
 
 
 def adapters_of(door: Door) -> tuple[AdapterRef, ...]:

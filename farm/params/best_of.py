@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from farm.params.request.submission import JobRequest, shown
 from farm.params.request_checks import Door
-from farm.params.submission import JobRequest, shown
 from farm.plugins import PluginKind, missing, plugin_names
 
 #: Post-processors of one render.

@@ -7,8 +7,8 @@ from typing import Any
 from farm.catalog.schema import ModelEntry
 from farm.did_you_mean import did_you_mean
 from farm.params.best_of import plugin_parameters
+from farm.params.request.submission import shown
 from farm.params.request_checks import Door
-from farm.params.submission import shown
 
 #: Smallest and largest `output_quality`.
 QUALITY = (1, 100)

@@ -5,15 +5,15 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import PICTURES, AdapterRef, InputRef, RenderParameters
 from farm.params.best_of import CHOICE, choice_of
 from farm.params.families import common_parameters, family_named
 from farm.params.outputs import output_parameters
 from farm.params.pictures import FindInput, none_uploaded, stored_pictures
+from farm.params.request.base import PICTURES, AdapterRef, InputRef, RenderParameters
+from farm.params.request.submission import CARRIED, JobRequest, pointer
+from farm.params.request.text import text_fault
 from farm.params.request_checks import Door
 from farm.params.sharding_limits import refuse_undivided
-from farm.params.submission import CARRIED, JobRequest, pointer
-from farm.params.text import text_fault
 
 
 class Recheck:

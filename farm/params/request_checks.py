@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
-from farm.params.base import ADAPTER_SUFFIX, InputRef, Speed
 from farm.params.pictures import FindInput, none_uploaded
+from farm.params.request.base import ADAPTER_SUFFIX, InputRef, Speed
+from farm.params.request.submission import JobRequest, pointer, shown
+from farm.params.request.templates import Filled, Templates
+from farm.params.request.text import length_fault, text_fault, tokens_at_most
 from farm.params.samplers import sampler_fault
 from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
-from farm.params.submission import JobRequest, pointer, shown
-from farm.params.templates import Filled, Templates
-from farm.params.text import length_fault, text_fault, tokens_at_most
 
 #: Numbers that belong to a picture → why models without one refuse them.
 _OF_PICTURES = {

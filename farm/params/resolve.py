@@ -11,18 +11,18 @@ from farm.catalog.schema import ModelEntry
 from farm.clock import system_clock
 from farm.did_you_mean import did_you_mean
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, UnknownModel
-from farm.params.base import RenderParameters
 from farm.params.families import Family, common_parameters, family_named
 from farm.params.outputs import output_parameters
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.renders import Renders
+from farm.params.request.base import RenderParameters
+from farm.params.request.seeds import NOISE_BITS, alike_in_noise, seed_number
+from farm.params.request.submission import CLASSES, JobRequest, pointer, read_request, shown
+from farm.params.request.sweeps import count_points, list_faults, points
+from farm.params.request.templates import Filled, Templates
 from farm.params.request_checks import Door
-from farm.params.seeds import NOISE_BITS, alike_in_noise, seed_number
 from farm.params.sharding_limits import refuse_undivided
 from farm.params.sizes import Shape, rendered_shape
-from farm.params.submission import CLASSES, JobRequest, pointer, read_request, shown
-from farm.params.sweeps import count_points, list_faults, points
-from farm.params.templates import Filled, Templates
 from farm.params.timing import timing_faults
 
 #: 128 bits of a hash; every pending render is in an index that holds its key.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from farm.catalog.known import known_samplers
 from farm.did_you_mean import did_you_mean
-from farm.params.submission import shown
+from farm.params.request.submission import shown
 
 
 @dataclass(frozen=True)

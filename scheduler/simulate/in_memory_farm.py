@@ -24,7 +24,7 @@ from scheduler.admission.submit import submit
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.timing import request_document
-from scheduler.simulate.trace import Arrival
+from scheduler.simulate.traces.trace import Arrival
 
 #: Midnight (UTC) of some day: where virtual time begins.
 BEGIN = 20_833 * 86_400.0

@@ -4,7 +4,7 @@ from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from scheduler.simulate.trace import CLASS_NAMES, Arrival
+from scheduler.simulate.traces.trace import CLASS_NAMES, Arrival
 
 #: What one class waited: seconds from the submission to the start of the attempt that ended, and to its end.
 Waits = dict[str, "array[float]"]

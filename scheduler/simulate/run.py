@@ -16,7 +16,7 @@ from scheduler.simulate.in_memory_farm import add_project, admit, ends_by_job, o
 from scheduler.simulate.ledger import JobBook, Waits
 from scheduler.simulate.policies import OURS, Policy
 from scheduler.simulate.results import Floats, Result, Sample
-from scheduler.simulate.trace import Arrival, Trace
+from scheduler.simulate.traces.trace import Arrival, Trace
 from scheduler.simulate.virtual_pool import Doing
 
 _EVERYBODY = "everybody"

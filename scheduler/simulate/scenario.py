@@ -10,7 +10,7 @@ from farm.catalog import Catalog, PoolEntry, Scaling, load_catalog
 from farm.console.session import out
 from farm.errors import Fault, InvalidRequest
 from farm.settings import Settings, load_settings
-from scheduler.simulate import generate, report, tables
+from scheduler.simulate import report, tables
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Fleet, Speed, VirtualPool
 from scheduler.simulate.lower_bound import Bound, Work, cheapest
@@ -19,7 +19,8 @@ from scheduler.simulate.policies import Policy, policies_named
 from scheduler.simulate.results import Result
 from scheduler.simulate.run import run
 from scheduler.simulate.timing import Kinds
-from scheduler.simulate.trace import Arrival, Trace, read_trace
+from scheduler.simulate.traces import generate
+from scheduler.simulate.traces.trace import Arrival, Trace, read_trace
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scheduler.leases.settle import Output, Settlement, settle
 from scheduler.simulate.event_queue import World
 from scheduler.simulate.in_memory_farm import forget_ended
 from scheduler.simulate.timing import Passes, run_batch
-from scheduler.simulate.trace import CLASS_NAMES, Arrival
+from scheduler.simulate.traces.trace import CLASS_NAMES, Arrival
 from scheduler.simulate.virtual_pool import Crew, Doing, VirtualWorker
 
 #: Virtual workers hold their leases for ever: a heartbeat would have extended them. Who is not heard of is cut off by

@@ -28,7 +28,7 @@ from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import one_pool
 from scheduler.simulate.results import jain
 from scheduler.simulate.run import run
-from scheduler.simulate.trace import Arrival
+from scheduler.simulate.traces.trace import Arrival
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres
 from tests.end_to_end.farms import RunningFarm, running_farm

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from dashboard.concurrency_limits import Turns
+from dashboard.serving.concurrency_limits import Turns
 from farm.errors import Busy
 from tests.waiting import eventually
 

@@ -12,7 +12,7 @@ from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline
 from PIL import Image
 
 from farm.params import parse_parameters, shape_of
-from farm.params.base import PICTURES
+from farm.params.request.base import PICTURES
 from tests.workers import tiny_pipelines
 from tests.workers.pictures import picture_file, picture_ref
 from workers.denoising.samplers import build_sampler, is_stochastic

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from farm.catalog import ModelEntry, load_catalog
 from farm.errors import InvalidRequest
 from farm.params import JobRequest, RenderParameters, parse_request, resolve, shape_of
-from farm.params.base import InputRef
+from farm.params.request.base import InputRef
 from farm.params.samplers import first_steps_collide
 from farm.params.sizes import bin_table
 from farm.settings import load_settings

@@ -9,7 +9,7 @@ import structlog
 
 from farm.catalog.adapters import AdapterEntry, AdapterSource
 from farm.errors import NotFound
-from farm.params.base import ADAPTER_SUFFIX, AdapterRef
+from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
 from farm.storage import Storage
 from workers.agent.file_cache import KeptFiles
 from workers.model_files.fetched import FetchFailed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from farm.errors import FarmError, Fault, InvalidRequest
 from farm.manifest import Manifest
-from farm.params.base import PICTURES
+from farm.params.request.base import PICTURES
 from farm.pictures import clean_picture
 from farm.settings import Settings
 

@@ -22,7 +22,7 @@ from farm.params import (
     resolve,
     shape_of,
 )
-from farm.params.base import PICTURES, InputRef
+from farm.params.request.base import PICTURES, InputRef
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})

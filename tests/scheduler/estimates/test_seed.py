@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from farm.catalog import Catalog, ModelEntry, load_catalog
 from farm.params import JobRequest, RenderParameters, Shape, parameters_schema, resolve, shape_of
-from farm.params.base import PICTURES, InputRef
+from farm.params.request.base import PICTURES, InputRef
 from farm.settings import Settings
 from scheduler.estimates.seed import forwards, gpu_seconds
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from farm.catalog import Catalog, Scaling, load_catalog
 from farm.errors import InvalidRequest
 from farm.settings import Settings
-from scheduler.simulate import generate
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Fleet, one_pool
 from scheduler.simulate.ledger import Books, JobBook, LostOrDoubled
@@ -18,7 +17,8 @@ from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, QUEUE_LENGTH, 
 from scheduler.simulate.results import Result
 from scheduler.simulate.run import run
 from scheduler.simulate.scenario import clairvoyant
-from scheduler.simulate.trace import Arrival, read_trace, write_trace
+from scheduler.simulate.traces import generate
+from scheduler.simulate.traces.trace import Arrival, read_trace, write_trace
 
 MODEL = "sana-demo"
 

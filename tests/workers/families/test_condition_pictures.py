@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from farm.params import JobRequest, parse_parameters, resolve, shape_of
-from farm.params.base import InputRef
+from farm.params.request.base import InputRef
 from tests.workers import tiny_pipelines
 from tests.workers.families.test_families import DTYPES, GUIDANCE, Promises, latents_of
 from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents

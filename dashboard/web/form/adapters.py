@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dashboard.web.numbers import number
+from dashboard.web.form.numbers import number
 
 
 def read_adapters(text: str) -> list[dict[str, Any]]:

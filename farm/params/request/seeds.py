@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from farm.params.base import MAX_SEED
+from farm.params.request.base import MAX_SEED
 
 #: Instead of a seed: draw one.
 DRAWN = -1

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from farm.errors import Fault
-from farm.params.submission import SWEPT, JobRequest, pointer, shown
+from farm.params.request.submission import SWEPT, JobRequest, pointer, shown
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from farm.params.submission import shown
+from farm.params.request.submission import shown
 
 #: Line breaks and tabs are text; every other control character is not.
 _ALLOWED_CONTROLS = "\t\n\r"

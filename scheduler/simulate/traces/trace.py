@@ -1,4 +1,4 @@
-"""A trace: what was submitted when. Read from CSV or JSON lines, or made by `scheduler.simulate.generate`.
+"""A trace: what was submitted when. Read from CSV or JSON lines, or made by `scheduler.simulate.traces.generate`.
 
 Columns (CSV with a header) or keys (JSON lines): `at` (seconds from the beginning), `project`, `class` (urgent,
 normal or bulk), `model`, `renders`, and, where the model's defaults are not meant, `width`, `height`, `frames`,

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from farm.byte_order_marks import MARK
 from farm.errors import BadJson, Fault, TooLarge
-from farm.params.submission import pointer, shown
+from farm.params.request.submission import pointer, shown
 
 MAX_DEPTH = 20
 MAX_DIGITS = 40

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.web.form import Form
-from dashboard.web.numbers import number
+from dashboard.web.form.numbers import number
+from dashboard.web.form.submission import Form
 from farm.byte_order_marks import lines_with_words
 
 _VARIABLE = re.compile(r"\{(.*)\}")

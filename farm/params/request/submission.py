@@ -11,8 +11,8 @@ from farm.byte_order_marks import without_marks
 from farm.csv_records import CsvDialect
 from farm.did_you_mean import did_you_mean
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, in_words
-from farm.params.base import PICTURES, Speed
-from farm.params.seeds import Seed
+from farm.params.request.base import PICTURES, Speed
+from farm.params.request.seeds import Seed
 
 #: The classes of a farm whose settings name no others.
 CLASSES = ("urgent", "normal", "bulk")

@@ -9,8 +9,8 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from dashboard.web.adapters import read_adapters, write_adapters
-from dashboard.web.numbers import number
+from dashboard.web.form.adapters import read_adapters, write_adapters
+from dashboard.web.form.numbers import number
 from farm.byte_order_marks import lines_with_words
 from farm.errors import Fault
 from farm.params.pictures import stored_pictures

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from scheduler.simulate.trace import Arrival, Trace
+from scheduler.simulate.traces.trace import Arrival, Trace
 
 DAY_SECONDS = 86_400.0
 T = TypeVar("T")

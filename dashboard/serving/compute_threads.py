@@ -16,7 +16,7 @@ from flask import g, has_request_context
 from gevent import get_hub
 from gevent.threadpool import ThreadPool
 
-from dashboard.concurrency_limits import Turns
+from dashboard.serving.concurrency_limits import Turns
 from farm.cpu_work import Made
 
 #: How long Python computes before another thread has its turn; Python's own 5 ms add up for who asks for it often.
