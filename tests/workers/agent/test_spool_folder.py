@@ -7,7 +7,7 @@ from pathlib import Path
 from workers.agent.spool_folder import SpoolFolder
 
 HOLD = """
-import sys, pathlib, workers.spool_folder
+import sys, pathlib, workers.agent.spool_folder
 folder = workers.agent.spool_folder.SpoolFolder(pathlib.Path(sys.argv[1]))
 print(folder.path, flush=True)
 sys.stdin.read()
