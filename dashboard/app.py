@@ -7,15 +7,17 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
-from dashboard import api, auth, headers, limits, problems, throttling, web
+from dashboard import auth, headers, limits, problems, throttling
+from dashboard.api.blueprint import make_blueprint
 from dashboard.context import CONNECTIONS, PASSWORDS
 from dashboard.events import PUMP, Pump
 from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
+from dashboard.web.pages import register as register_pages
 from dashboard.web.static_files import FOLDER, static_path
-from farm.aside import Aside, right_here
 from farm.connections import Connections
+from farm.cpu_work import Aside, right_here
 
 _STATIC_SECONDS = 31_536_000  # a year: their addresses change with their contents
 
@@ -70,8 +72,8 @@ def create_app(connections: Connections | None = None, passwords: Aside = right_
     throttling.register(app, connections.settings)
     auth.register(app, connections.settings)
     problems.register(app)
-    app.register_api(api.make_blueprint())
-    web.register(app)
+    app.register_api(make_blueprint())
+    register_pages(app)
     return app
 
 

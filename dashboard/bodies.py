@@ -8,14 +8,14 @@ from flask import request
 
 from dashboard.context import farm
 from dashboard.problems import UnsupportedMediaType
-from farm.aside import QUICK_BYTES
-from farm.params.body import parse_json_body
+from farm.cpu_work import QUICK_BYTES
+from farm.params.request.body import parse_json_body
 
 
 def read_json() -> Any:
     """The body as JSON values.
 
-    Raises UnsupportedMediaType when it is not declared as JSON, and what :func:`farm.params.body.parse_json_body`
+    Raises UnsupportedMediaType when it is not declared as JSON, and what `farm.params.request.body.parse_json_body`
     raises.
     """
     if not request.is_json:

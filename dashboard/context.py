@@ -4,8 +4,8 @@ from typing import cast
 
 from flask import current_app
 
-from farm.aside import Aside
 from farm.connections import Connections
+from farm.cpu_work import Aside
 
 CONNECTIONS = "latent_farm"
 #: Where passwords are hashed.

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from flask import Flask, g, request
 
-from dashboard.turns import Turns
+from dashboard.serving.concurrency_limits import Turns
 from farm.errors import TooLarge
 from farm.settings import Settings
 

@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from farm.connections import Connections
 from farm.database import make_engine, read, trouble
 from farm.errors import FarmError
-from farm.refusals import reason
-from farm.wire import connect
+from farm.redis_connection import connect
+from farm.redis_errors import reason
 
 log = structlog.get_logger(__name__)
 

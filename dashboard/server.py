@@ -19,9 +19,9 @@ from gunicorn.glogging import Logger
 from pydantic import SecretStr
 
 from dashboard.app import create_app
-from dashboard.beside import computing, hashing
-from dashboard.slow_clients import drop_deaf, patient
-from dashboard.sqlite_threads import use_threads
+from dashboard.serving.compute_threads import computing, hashing
+from dashboard.serving.slow_clients import drop_deaf, patient
+from dashboard.serving.sqlite_threads import use_threads
 from farm.connections import Connections
 from farm.logs import configure_logging
 from farm.settings import Settings, load_settings

@@ -19,8 +19,8 @@ from limits.strategies import MovingWindowRateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.problems import TooManyTries
+from farm.redis_connection import Wire, connect
 from farm.settings import Settings
-from farm.wire import Wire, connect
 
 THROTTLE = "latent_farm_throttle"
 #: So long a try counts.

@@ -1,4 +1,4 @@
-"""Celery's home in `farm`: queues, the app, and rings. `farm.hearing` is the other half: a worker that hears them.
+"""Celery's home in `farm`: queues, the app, and rings. `farm.ring_consumer` is the other half: who hears them.
 
 A message carries no work. It is an invitation to a pool to come and look into SQL, so a lost, doubled or late
 one is harmless, and a queue never needs more rings than the pool has workers.
@@ -14,8 +14,8 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
-from farm.trust import causes
-from farm.wire import Wire, on_socket, tls_options
+from farm.redis_connection import Wire, on_socket, tls_options
+from farm.tls_trust import causes
 
 #: The one task: "come and look". Its only argument is the name of the pool.
 RING_TASK = "farm.ring"

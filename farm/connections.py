@@ -5,10 +5,10 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from farm.aside import Aside, right_here
 from farm.broker import Broker
 from farm.catalog import Catalog, load_catalog
 from farm.clock import Clock, steady_clock, system_clock
+from farm.cpu_work import Aside, right_here
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.progress import ProgressBoard

@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from farm.errors import FarmError
 from farm.settings import Settings
-from farm.trust import distrusted
+from farm.tls_trust import distrusted
 
 #: How long a SQLite write waits for the lock before it fails with "database is locked", in seconds.
 BUSY_SECONDS = 30.0

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from farm.nearest import did_you_mean
+from farm.did_you_mean import did_you_mean
 
 
 class PluginKind(StrEnum):

@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, SettingsError, in_words
-from farm.nearest import did_you_mean
 from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
 
 PREFIX = "FARM_"

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from farm.errors import NotFound, StorageDown, StorageRefused
 from farm.redaction import Redaction
-from farm.trust import causes, distrusted
+from farm.tls_trust import causes, distrusted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

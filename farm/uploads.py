@@ -7,9 +7,9 @@ from typing import Any
 
 from farm.adapter_files import AdapterFacts
 from farm.adapter_layouts import FileLayer, HeaderTensor
-from farm.confined import Limits, run_confined
+from farm.confined_process import Limits, run_confined
 from farm.errors import Fault, InvalidRequest, TooLarge
-from farm.params.base import ADAPTER_SUFFIX
+from farm.params.request.base import ADAPTER_SUFFIX
 from farm.pictures import CONTENT_TYPE
 from farm.settings import Settings
 
@@ -19,7 +19,7 @@ ADAPTER_TYPE = "application/octet-stream"
 _PROGRAM_BYTES = 1_000_000_000
 #: Memory for each pixel: a picture with transparency is there in RGBA, in RGB and as a file.
 _BYTES_A_PIXEL = 20
-_READER = "farm.upload_reading"
+_READER = "farm.upload_inspection"
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import check_revision, trouble
 from farm.logs import configure_logging
-from scheduler import project_commands
-from scheduler.lanes import sync_catalog
+from scheduler.accounting import commands
+from scheduler.fleet.catalog_sync import sync_catalog
+from scheduler.maintenance.supervisor import Supervisor
 from scheduler.simulate.commands import register as register_simulate
-from scheduler.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("scheduler")(scheduler)
-    project_commands.register(app)
+    commands.register(app)
     register_simulate(app)
 
 

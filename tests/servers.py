@@ -15,8 +15,8 @@ from farm.local.processes import Processes
 from farm.local.program import Server
 from farm.local.seaweed import seaweed
 from farm.local.valkey import valkey
+from farm.redis_connection import connect
 from farm.storage import Storage
-from farm.wire import connect
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import redis
 
 from farm.local.processes import Processes
 from farm.local.valkey import valkey
-from farm.wire import connect
+from farm.redis_connection import connect
 
 PASSWORD = "the-password-of-the-tests"
 

@@ -7,25 +7,25 @@ import typer
 from rich.text import Text
 
 from farm.connections import Connections
-from farm.console.speaking import out
+from farm.console.session import out
 from farm.errors import NotFound
 from farm.logs import configure_logging
-from workers import verify_command
-from workers.models.command import models
+from workers.model_files.command import models
 from workers.plans.command import plan
+from workers.verify import command
 
 
 def register(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("rerender")(rerender)
-    verify_command.register(app)
+    command.register(app)
     app.command("plan")(plan)
     app.add_typer(models(), name="models")
 
 
 def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:
     """Serve one pool: load its model, keep it resident, render what is pending until told to stop."""
-    from workers.worker import Worker
+    from workers.agent.worker import Worker
 
     with Connections.open() as connections:
         configure_logging(connections.settings)
@@ -44,9 +44,9 @@ def rerender(
     from farm.catalog import load_catalog
     from farm.manifest import read_manifest
     from farm.settings import load_settings
-    from workers.given_files import given_files
-    from workers.loading import choose_device, load
-    from workers.rerender import encode_again, render_again, set_threads
+    from workers.pipelines.load import choose_device, load
+    from workers.verify.rerender import encode_again, render_again, set_threads
+    from workers.verify.source_files import given_files
 
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")

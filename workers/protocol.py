@@ -182,8 +182,8 @@ class ResumedRenders:
 
 @dataclass(frozen=True)
 class Checkpointed:
-    """How far a render is lies at `path` in the spool folder, as `workers.checkpoints` writes it; who reads it removes
-    it.
+    """How far a render is lies at `path` in the spool folder, as `workers.denoising.checkpoint_file` writes it; who
+    reads it removes it.
     """
 
     render_id: str

@@ -11,7 +11,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
 from farm.database import read
-from scheduler import inputs
+from scheduler import uploads
 
 
 class InputPath(BaseModel):
@@ -28,6 +28,6 @@ def register(blueprint: APIBlueprint) -> None:
         """Remove a picture and its file; refused while a render that has not ended starts from it."""
         input_id, project_id = known_form("input", path.input_id), principal().project_id
         with read(farm().engine) as connection:
-            gone = shown_input(inputs.find_input(connection, project_id, input_id))
-        inputs.remove_input(farm(), project_id, input_id)
+            gone = shown_input(uploads.find_input(connection, project_id, input_id))
+        uploads.remove_input(farm(), project_id, input_id)
         return reply(gone)

@@ -13,7 +13,7 @@ from dashboard.reads.ids import known_form
 from dashboard.schemas import DeadLetterPage
 from farm.database import read
 from farm.security import Role
-from scheduler.dead_letters import LetterFilter
+from scheduler.control.dead_letters import LetterFilter
 
 
 class DeadLetterQuery(PageQuery):

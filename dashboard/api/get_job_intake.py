@@ -11,7 +11,7 @@ from dashboard.reads.jobs import find_job
 from dashboard.schemas import Intake
 from farm.database import read
 from farm.errors import NotFound
-from scheduler.intake import read_position
+from scheduler.intake.open_stream import read_position
 
 
 def register(blueprint: APIBlueprint) -> None:

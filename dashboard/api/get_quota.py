@@ -9,7 +9,7 @@ from dashboard.context import farm, now
 from dashboard.schemas import Quota
 from dashboard.times import iso
 from farm.database import read
-from scheduler import quotas
+from scheduler.accounting import quotas
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -10,7 +10,7 @@ from dashboard.context import farm, now
 from dashboard.reads.costs import Prices, list_usage
 from dashboard.schemas import Usage
 from farm.database import read
-from scheduler.usage import day_of
+from scheduler.accounting.usage import day_of
 
 
 class UsageQuery(BaseModel):

@@ -14,7 +14,8 @@ from dashboard.reads.ids import known_form
 from dashboard.schemas import Cancelled
 from farm.lifecycle import RenderStatus
 from farm.security import Role
-from scheduler import control
+from scheduler.control.cancel import cancel_filtered
+from scheduler.control.filters import RenderFilter
 
 
 class Cancellation(BaseModel):
@@ -46,7 +47,7 @@ def register(blueprint: APIBlueprint) -> None:
     def post_cancellations() -> Response:
         """Cancel every render that has not ended and that the filter finds; with dry_run count them only."""
         asked = Cancellation.model_validate(read_json())
-        chosen = control.RenderFilter(
+        chosen = RenderFilter(
             project_id=_project(asked),
             job_ids=tuple(known_form("job", job_id) for job_id in asked.jobs),
             model=asked.model,
@@ -57,7 +58,7 @@ def register(blueprint: APIBlueprint) -> None:
             created_after=_seconds(asked.created_after),
             text=asked.text,
         )
-        found = control.cancel_filtered(farm(), chosen, dry_run=asked.dry_run)
+        found = cancel_filtered(farm(), chosen, dry_run=asked.dry_run)
         return reply(Cancelled(jobs=found.jobs, renders=found.renders, dry_run=asked.dry_run))
 
 

@@ -11,7 +11,7 @@ from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Retried
 from farm.errors import Fault, InvalidRequest
-from scheduler.dead_letters import LetterFilter, retry_letters
+from scheduler.control.dead_letters import LetterFilter, retry_letters
 
 
 class LetterRetry(BaseModel):

@@ -11,8 +11,8 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
-from dashboard.spooling import on_disk
-from scheduler import inputs
+from dashboard.upload_spool import on_disk
+from scheduler import uploads
 
 
 class InputQuery(BaseModel):
@@ -43,5 +43,5 @@ def register(blueprint: APIBlueprint) -> None:
         adapters as they are. Answers 201, or 200 when the project has it already.
         """
         with on_disk(request.stream, request.content_length) as file:
-            row, new = inputs.add_input(farm(), principal().project_id, query.name, file)
+            row, new = uploads.add_input(farm(), principal().project_id, query.name, file)
         return reply(shown_input(row), 201 if new else 200)

@@ -10,7 +10,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler import control
+from scheduler.control.cancel import cancel_job
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -20,6 +20,6 @@ def register(blueprint: APIBlueprint) -> None:
     def post_job_cancel(path: JobPath) -> Response:
         """Cancel all renders of a job that have not ended. What is done stays."""
         who = principal()
-        control.cancel_job(farm(), known_form("job", path.job_id), who.project_id)
+        cancel_job(farm(), known_form("job", path.job_id), who.project_id)
         with read(farm().engine) as connection:
             return reply(find_job(connection, who.project_id, path.job_id))

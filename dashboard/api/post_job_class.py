@@ -12,7 +12,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler import control
+from scheduler.control.reclass import change_class
 
 
 class ClassChange(BaseModel):
@@ -31,6 +31,6 @@ def register(blueprint: APIBlueprint) -> None:
     def post_job_class(path: JobPath) -> Response:
         """Move what waits of a job to another class; what runs ends where it is."""
         who, asked = principal(), ClassChange.model_validate(read_json())
-        control.change_class(farm(), known_form("job", path.job_id), asked.class_name, who.project_id)
+        change_class(farm(), known_form("job", path.job_id), asked.class_name, who.project_id)
         with read(farm().engine) as connection:
             return reply(find_job(connection, who.project_id, path.job_id))

@@ -10,7 +10,7 @@ from dashboard.bodies import read_json
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Kept
-from scheduler import control
+from scheduler.control.choose_drafts import Siblings, keep_drafts
 
 
 class Choice(BaseModel):
@@ -18,7 +18,7 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     renders: list[str] = Field(description="Ids of renders that stopped at a draft", min_length=1, max_length=500)
-    stop: control.Siblings | None = Field(
+    stop: Siblings | None = Field(
         None, description="What ends meanwhile: 'prompt' other renders of the same prompt, 'job' all others; null none"
     )
 
@@ -32,5 +32,5 @@ def register(blueprint: APIBlueprint) -> None:
     def post_job_keep(path: JobPath) -> Response:
         """Let drafts go on from their step; with `stop`, cancel the other renders. What is done stays."""
         asked, job_id = Choice.model_validate(read_json()), known_form("job", path.job_id)
-        chosen = control.keep_drafts(farm(), job_id, asked.renders, principal().project_id, stop=asked.stop)
+        chosen = keep_drafts(farm(), job_id, asked.renders, principal().project_id, stop=asked.stop)
         return reply(Kept(kept=chosen.kept, stopped=chosen.stopped))

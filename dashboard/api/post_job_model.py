@@ -12,7 +12,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler import control
+from scheduler.control.move_to_lane import transfer_job
 
 
 class ModelChange(BaseModel):
@@ -31,6 +31,6 @@ def register(blueprint: APIBlueprint) -> None:
     def post_job_model(path: JobPath) -> Response:
         """Move what waits of a job to another model of the same family. Refused where it does not fit."""
         who, asked = principal(), ModelChange.model_validate(read_json())
-        control.transfer_job(farm(), known_form("job", path.job_id), asked.model, who.project_id)
+        transfer_job(farm(), known_form("job", path.job_id), asked.model, who.project_id)
         with read(farm().engine) as connection:
             return reply(find_job(connection, who.project_id, path.job_id))

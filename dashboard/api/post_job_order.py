@@ -12,14 +12,14 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler import control
+from scheduler.control.reorder import Place, reorder_job
 
 
 class OrderChange(BaseModel):
     """Where the job is to stand: one of the two is given."""
 
     model_config = ConfigDict(extra="forbid")
-    place: control.Place | None = Field(None, description="front or back")
+    place: Place | None = Field(None, description="front or back")
     before: str | None = Field(None, description="Id of the job that it is to stand before")
 
 
@@ -33,6 +33,6 @@ def register(blueprint: APIBlueprint) -> None:
         """Put a job to the front or the back of its project's line (model and class), or before another job."""
         who, asked = principal(), OrderChange.model_validate(read_json())
         before = None if asked.before is None else known_form("job", asked.before)
-        control.reorder_job(farm(), known_form("job", path.job_id), who.project_id, place=asked.place, before=before)
+        reorder_job(farm(), known_form("job", path.job_id), who.project_id, place=asked.place, before=before)
         with read(farm().engine) as connection:
             return reply(find_job(connection, who.project_id, path.job_id))

@@ -10,7 +10,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler import control
+from scheduler.control.pause_job import resume_job
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -20,6 +20,6 @@ def register(blueprint: APIBlueprint) -> None:
     def post_job_resume(path: JobPath) -> Response:
         """Let the held renders of a job run; those with a time or a job to wait for wait on."""
         who = principal()
-        control.resume_job(farm(), known_form("job", path.job_id), who.project_id)
+        resume_job(farm(), known_form("job", path.job_id), who.project_id)
         with read(farm().engine) as connection:
             return reply(find_job(connection, who.project_id, path.job_id))

@@ -20,7 +20,8 @@ from dashboard.reads.jobs import find_job
 from dashboard.schemas import StreamAnswer
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
-from scheduler import intake
+from scheduler.intake.open_stream import Position, open_intake, resume
+from scheduler.intake.read_stream import take_in
 from scheduler.intake.records import from_text
 from scheduler.intake.sources import check_source, form_of
 
@@ -98,7 +99,7 @@ def register(blueprint: APIBlueprint) -> None:
         try:
             position = _open(defaults, form, header.idempotency_key, "/query")
             sealed_before = position.sealed_at is not None
-            taken = intake.take_in(farm(), position, _pieces(), offset=query.offset, crc32=query.crc32, more=query.more)
+            taken = take_in(farm(), position, _pieces(), offset=query.offset, crc32=query.crc32, more=query.more)
         except Exception:
             _drain()
             raise
@@ -119,16 +120,14 @@ def _from_object(key: str | None) -> Response:
         raise InvalidRequest([Fault("/format", "is missing, and the name of the object ends neither .jsonl nor .csv")])
     position = _open(defaults, form, key, "", source)
     if position.error is not None and position.sealed_at is None:
-        position = intake.resume(farm(), position)  # the owner has corrected the object
+        position = resume(farm(), position)  # the owner has corrected the object
     return _answer(who.project_id, position, [], 200 if position.sealed_at is not None else 202)
 
 
-def _open(
-    defaults: dict[str, Any], form: str, key: str | None, place: str, source: str | None = None
-) -> intake.Position:
+def _open(defaults: dict[str, Any], form: str, key: str | None, place: str, source: str | None = None) -> Position:
     who = principal()
     try:
-        return intake.open_intake(
+        return open_intake(
             farm(),
             project_id=who.project_id,
             user_id=who.user_id,
@@ -169,7 +168,7 @@ def _drain() -> None:
         return
 
 
-def _answer(project_id: str, position: intake.Position, notices: list[str], status: int) -> Response:
+def _answer(project_id: str, position: Position, notices: list[str], status: int) -> Response:
     with read(farm().engine) as connection:
         job = find_job(connection, project_id, position.job_id)
     answer = StreamAnswer(job=job, intake=intake_answer(position), notices=notices)

@@ -12,8 +12,8 @@ from dashboard.reads.jobs import find_job
 from dashboard.schemas import Quote, Submitted
 from farm.database import read
 from farm.params import JobRequest
-from scheduler import admission, quotes
-from scheduler.checking import check
+from scheduler.admission import quote, submit
+from scheduler.admission.request_validation import check
 
 
 class SubmissionHeader(BaseModel):
@@ -46,11 +46,11 @@ def register(blueprint: APIBlueprint) -> None:
         the same Idempotency-Key made before. With `dry_run` nothing is accepted, and 200 brings a quote.
         """
         who = principal()
-        asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=admission.draw_seed)
+        asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=submit.draw_seed)
         if asked.dry_run:
-            found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
+            found = quote.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
             return reply(quoted(found))
-        made = admission.submit(
+        made = submit.submit(
             farm(),
             project_id=who.project_id,
             user_id=who.user_id,
@@ -65,6 +65,6 @@ def register(blueprint: APIBlueprint) -> None:
         return reply(answer, 200 if made.replayed else 201, Location=job.links.self)
 
 
-def quoted(found: quotes.Quote) -> Quote:
+def quoted(found: quote.Quote) -> Quote:
     """A quote as the API answers it."""
     return Quote.model_validate(found, from_attributes=True)

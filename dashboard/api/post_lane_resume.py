@@ -7,7 +7,7 @@ from dashboard.api.common import FARM, NamePath, reply
 from dashboard.auth import require_operator
 from dashboard.context import farm
 from dashboard.schemas import Switched
-from scheduler import control
+from scheduler.control.pause_pool import resume_lane
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -17,5 +17,5 @@ def register(blueprint: APIBlueprint) -> None:
     def post_lane_resume(path: NamePath) -> Response:
         """Serve a paused lane again. For operators."""
         require_operator()
-        control.resume_lane(farm(), path.name)
+        resume_lane(farm(), path.name)
         return reply(Switched(kind="lane", name=path.name, paused=False))

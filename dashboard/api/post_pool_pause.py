@@ -7,7 +7,7 @@ from dashboard.api.common import FARM, NamePath, reply
 from dashboard.auth import require_operator
 from dashboard.context import farm
 from dashboard.schemas import Switched
-from scheduler import control
+from scheduler.control.pause_pool import pause_pool
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -17,5 +17,5 @@ def register(blueprint: APIBlueprint) -> None:
     def post_pool_pause(path: NamePath) -> Response:
         """Let a pool's workers claim nothing any more; what runs ends. For operators."""
         require_operator()
-        control.pause_pool(farm(), path.name)
+        pause_pool(farm(), path.name)
         return reply(Switched(kind="pool", name=path.name, paused=True))

@@ -7,7 +7,7 @@ from dashboard.api.common import FARM, NamePath, reply
 from dashboard.auth import require_operator
 from dashboard.context import farm
 from dashboard.schemas import Switched
-from scheduler import control
+from scheduler.control.pause_pool import resume_pool
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -17,5 +17,5 @@ def register(blueprint: APIBlueprint) -> None:
     def post_pool_resume(path: NamePath) -> Response:
         """Let a pool's workers claim again. For operators."""
         require_operator()
-        control.resume_pool(farm(), path.name)
+        resume_pool(farm(), path.name)
         return reply(Switched(kind="pool", name=path.name, paused=False))

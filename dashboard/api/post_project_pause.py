@@ -7,7 +7,7 @@ from dashboard.api.common import FARM, NamePath, reply
 from dashboard.auth import project_named
 from dashboard.context import farm
 from dashboard.schemas import Switched
-from scheduler import control
+from scheduler.control.pause_project import pause_project
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -16,5 +16,5 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.post("/projects/<name>/pause", tags=[FARM], responses={200: Switched})
     def post_project_pause(path: NamePath) -> Response:
         """Claim nothing of a project any more; what runs ends. Artists name their own project, operators any."""
-        control.pause_project(farm(), project_named(path.name))
+        pause_project(farm(), project_named(path.name))
         return reply(Switched(kind="project", name=path.name, paused=True))

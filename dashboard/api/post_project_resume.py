@@ -7,7 +7,7 @@ from dashboard.api.common import FARM, NamePath, reply
 from dashboard.auth import project_named
 from dashboard.context import farm
 from dashboard.schemas import Switched
-from scheduler import control
+from scheduler.control.pause_project import resume_project
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -16,5 +16,5 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.post("/projects/<name>/resume", tags=[FARM], responses={200: Switched})
     def post_project_resume(path: NamePath) -> Response:
         """Let a paused project compete again. Artists name their own project, operators any."""
-        control.resume_project(farm(), project_named(path.name))
+        resume_project(farm(), project_named(path.name))
         return reply(Switched(kind="project", name=path.name, paused=False))

@@ -9,7 +9,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Render
-from scheduler import control
+from scheduler.control.cancel import cancel_render
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -18,5 +18,5 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.post("/renders/<render_id>/cancel", tags=[RENDERS], responses={200: Render})
     def post_render_cancel(path: RenderPath) -> Response:
         """Cancel one render that has not ended."""
-        control.cancel_render(farm(), known_form("render", path.render_id), principal().project_id)
+        cancel_render(farm(), known_form("render", path.render_id), principal().project_id)
         return reply(read_render(path.render_id))

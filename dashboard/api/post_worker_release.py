@@ -10,7 +10,7 @@ from dashboard.context import farm, now
 from dashboard.reads.machines import list_workers
 from dashboard.schemas import WorkerList
 from farm.database import read
-from scheduler.quarantining import release
+from scheduler.fleet.quarantine import release
 
 
 class WorkerPath(BaseModel):

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, select, union_all
 from dashboard import schemas
 from dashboard.context import farm
 from farm.tables import Charge, Flow, Pool, Usage
-from scheduler.costs import Rates
-from scheduler.usage import DAY_SECONDS
+from scheduler.accounting.prices import Rates
+from scheduler.accounting.usage import DAY_SECONDS
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dashboard.times import iso
 from farm.catalog import Catalog
 from farm.errors import NotFound
 from farm.tables import Pool
-from scheduler.capacity import batch_size
-from scheduler.curves import Curve, read_all
+from scheduler.batching.batch_curves import Curve, read_all
+from scheduler.batching.batch_size import batch_size
 
 
 def list_curves(connection: Connection, catalog: Catalog, pool: str) -> list[schemas.BatchCurve]:

@@ -10,7 +10,7 @@ from dashboard.times import iso, iso_or_none
 from farm.lifecycle import Outcome
 from farm.redaction import MASK
 from farm.tables import Attempt, Job, Project, Render
-from scheduler.dead_letters import LetterFilter
+from scheduler.control.dead_letters import LetterFilter
 
 _ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 

@@ -10,7 +10,7 @@ from dashboard.cursors import before_input, read_before_input
 from dashboard.schemas import Adapter, AdapterFit, Input, InputPage
 from dashboard.times import iso, iso_or_none
 from farm.adapter_shares import AdapterShares, takers
-from scheduler import inputs
+from scheduler import uploads
 
 
 def shown_input(row: Any) -> Input:
@@ -44,7 +44,7 @@ def _shown_adapter(stored: Mapping[str, Any] | None) -> Adapter | None:
 
 def page_of_inputs(connection: Connection, project_id: str, cursor: str | None, limit: int) -> InputPage:
     """One page, newest first. Raises InvalidRequest for a cursor that is none."""
-    rows = inputs.list_inputs(connection, project_id, after=read_before_input(cursor), limit=limit + 1)
+    rows = uploads.list_inputs(connection, project_id, after=read_before_input(cursor), limit=limit + 1)
     shown = rows[:limit]
     behind = before_input(shown[-1].id) if len(rows) > limit else None
     return InputPage(items=[shown_input(row) for row in shown], next_cursor=behind)

@@ -2,7 +2,7 @@
 
 from dashboard import schemas
 from dashboard.times import iso, iso_or_none
-from scheduler.intake import Position
+from scheduler.intake.open_stream import Position
 
 
 def intake_answer(position: Position) -> schemas.Intake:

@@ -9,10 +9,10 @@ from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.connections import Connections
 from farm.tables import Job, Render
-from scheduler.estimates import Range
-from scheduler.forecast import Forecast
-from scheduler.prospects import Prospect, job_prospect, render_prospect
-from scheduler.reasons import Reason, job_reason, render_reason
+from scheduler.estimates.pool_times import Range
+from scheduler.forecasts.queue_position import Prospect, job_prospect, render_prospect
+from scheduler.forecasts.start_times import Forecast
+from scheduler.forecasts.wait_reasons import Reason, job_reason, render_reason
 
 
 def job_why(connection: Connection, connections: Connections, project_id: str, job_id: str, now: float) -> schemas.Why:

@@ -10,7 +10,7 @@ from dashboard.reads.dead_letters import list_dead_letters
 from dashboard.reads.ids import known_form
 from farm.database import read
 from farm.security import Role
-from scheduler.dead_letters import LetterFilter, retry_letters
+from scheduler.control.dead_letters import LetterFilter, retry_letters
 
 blueprint = Blueprint("dead_letters", __name__)
 

@@ -7,10 +7,10 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.inputs import page_of_inputs
-from dashboard.spooling import on_disk
+from dashboard.upload_spool import on_disk
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, TooLarge
-from scheduler import inputs
+from scheduler import uploads
 
 blueprint = Blueprint("inputs", __name__)
 
@@ -31,7 +31,7 @@ def add() -> ResponseReturnValue:
         return _page("Choose a file first."), 422
     try:
         with on_disk(chosen.stream) as file:
-            inputs.add_input(farm(), principal().project_id, chosen.filename, file)
+            uploads.add_input(farm(), principal().project_id, chosen.filename, file)
     except InvalidRequest as refused:
         return _page(". ".join(fault.message for fault in refused.faults)), refused.status
     except TooLarge as refused:
@@ -43,7 +43,7 @@ def add() -> ResponseReturnValue:
 def remove(input_id: str) -> ResponseReturnValue:
     """Remove one."""
     try:
-        inputs.remove_input(farm(), principal().project_id, known_form("input", input_id))
+        uploads.remove_input(farm(), principal().project_id, known_form("input", input_id))
     except FarmError as refused:
         if refused.status != 409:
             raise
@@ -55,7 +55,7 @@ def remove(input_id: str) -> ResponseReturnValue:
 def fetch(input_id: str) -> ResponseReturnValue:
     """Lead to the file."""
     with read(farm().engine) as connection:
-        row = inputs.find_input(connection, principal().project_id, known_form("input", input_id))
+        row = uploads.find_input(connection, principal().project_id, known_form("input", input_id))
     answer = redirect(farm().storage.link(row.key), 302)
     answer.headers["Cache-Control"] = f"private, max-age={farm().settings.link_seconds // 2}"
     return answer

@@ -12,7 +12,9 @@ from dashboard.reads.outlook import job_why
 from dashboard.reads.renders import list_renders
 from dashboard.web.artifacts import address
 from farm.database import read
-from scheduler import control
+from scheduler.control import retry
+from scheduler.control.cancel import cancel_job
+from scheduler.control.cancel import cancel_render as cancel_one_render
 
 blueprint = Blueprint("job", __name__)
 
@@ -54,19 +56,19 @@ def page(job_id: str) -> ResponseReturnValue:
 @blueprint.post("/jobs/<job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """Cancel what has not ended."""
-    control.cancel_job(farm(), known_form("job", job_id), principal().project_id)
+    cancel_job(farm(), known_form("job", job_id), principal().project_id)
     return redirect(url_for("job.page", job_id=job_id), 303)
 
 
 @blueprint.post("/renders/<render_id>/cancel")
 def cancel_render(render_id: str) -> ResponseReturnValue:
     """Cancel one render."""
-    control.cancel_render(farm(), known_form("render", render_id), principal().project_id)
+    cancel_one_render(farm(), known_form("render", render_id), principal().project_id)
     return redirect(url_for("picture.page", render_id=render_id), 303)
 
 
 @blueprint.post("/renders/<render_id>/retry")
 def retry_render(render_id: str) -> ResponseReturnValue:
     """Let a failed render run again."""
-    control.retry_render(farm(), known_form("render", render_id), principal().project_id)
+    retry.retry_render(farm(), known_form("render", render_id), principal().project_id)
     return redirect(url_for("picture.page", render_id=render_id), 303)

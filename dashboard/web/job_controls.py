@@ -6,7 +6,11 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
-from scheduler import control
+from scheduler.control import reclass
+from scheduler.control.cancel import cancel_render
+from scheduler.control.choose_drafts import Siblings, keep_drafts
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.reorder import Place, reorder_job
 
 blueprint = Blueprint("job_controls", __name__)
 
@@ -14,22 +18,22 @@ blueprint = Blueprint("job_controls", __name__)
 @blueprint.post("/jobs/<job_id>/pause")
 def pause(job_id: str) -> ResponseReturnValue:
     """Hold what waits."""
-    control.pause_job(farm(), known_form("job", job_id), principal().project_id)
+    pause_job(farm(), known_form("job", job_id), principal().project_id)
     return _back_to(job_id)
 
 
 @blueprint.post("/jobs/<job_id>/resume")
 def resume(job_id: str) -> ResponseReturnValue:
     """Go on."""
-    control.resume_job(farm(), known_form("job", job_id), principal().project_id)
+    resume_job(farm(), known_form("job", job_id), principal().project_id)
     return _back_to(job_id)
 
 
 @blueprint.post("/jobs/<job_id>/front")
 def to_front(job_id: str) -> ResponseReturnValue:
     """Before the project's other jobs for this model and class."""
-    place = control.Place.FRONT
-    control.reorder_job(farm(), known_form("job", job_id), principal().project_id, place=place)
+    place = Place.FRONT
+    reorder_job(farm(), known_form("job", job_id), principal().project_id, place=place)
     return _back_to(job_id)
 
 
@@ -37,7 +41,7 @@ def to_front(job_id: str) -> ResponseReturnValue:
 def change_class(job_id: str) -> ResponseReturnValue:
     """Another class."""
     chosen = request.form.get("class", "")[:20]
-    control.change_class(farm(), known_form("job", job_id), chosen, principal().project_id)
+    reclass.change_class(farm(), known_form("job", job_id), chosen, principal().project_id)
     return _back_to(job_id)
 
 
@@ -45,8 +49,8 @@ def change_class(job_id: str) -> ResponseReturnValue:
 def keep(job_id: str) -> ResponseReturnValue:
     """A draft goes on; its siblings may end."""
     chosen, stop = request.form.getlist("render"), request.form.get("stop")
-    siblings = control.Siblings(stop) if stop in list(control.Siblings) else None
-    control.keep_drafts(farm(), known_form("job", job_id), chosen, principal().project_id, stop=siblings)
+    siblings = Siblings(stop) if stop in list(Siblings) else None
+    keep_drafts(farm(), known_form("job", job_id), chosen, principal().project_id, stop=siblings)
     return _back_to(job_id)
 
 
@@ -54,7 +58,7 @@ def keep(job_id: str) -> ResponseReturnValue:
 def drop(job_id: str) -> ResponseReturnValue:
     """A draft that nobody wants ends."""
     render_id = request.form.get("render", "")[:40]
-    control.cancel_render(farm(), known_form("render", render_id), principal().project_id)
+    cancel_render(farm(), known_form("render", render_id), principal().project_id)
     return _back_to(job_id)
 
 

@@ -15,14 +15,16 @@ from dashboard.problems import PROBLEM_JSON
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
 from dashboard.web.artifacts import address
-from dashboard.web.form import Form, Typed, by_field, form_of, read_typed, typed_again
-from dashboard.web.sweeping import read_sweep
+from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
+from dashboard.web.form.sweeps import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
 from farm.params.forms import parameters_schema
-from scheduler import admission, inputs, quotes
-from scheduler.checking import check
+from scheduler import uploads
+from scheduler.admission import quote as quotes
+from scheduler.admission import submit
+from scheduler.admission.request_validation import check
 
 blueprint = Blueprint("submit", __name__)
 
@@ -51,11 +53,11 @@ def send() -> ResponseReturnValue:
     who = principal()
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     try:
-        asked, resolved = check(farm(), who.project_id, document, draw_seed=admission.draw_seed)
+        asked, resolved = check(farm(), who.project_id, document, draw_seed=submit.draw_seed)
         if typed.get("dry_run"):
             found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
             return _page(entry, typed, quote=found)
-        made = admission.submit(
+        made = submit.submit(
             farm(),
             project_id=who.project_id,
             user_id=who.user_id,
@@ -96,7 +98,7 @@ def _uploads(form: Form, kind: str) -> Sequence[Any]:
     if all(field.kind != kind for field in form.options):
         return []
     with read(farm().engine) as connection:
-        return inputs.list_inputs(
+        return uploads.list_inputs(
             connection, principal().project_id, after=None, limit=MOST_UPLOADS, only_pictures=kind == "picture"
         )
 

@@ -11,7 +11,7 @@ from dashboard.reads.scaling import list_scaling, with_scaling
 from dashboard.web.charts import draw
 from farm.database import read
 from farm.security import Role
-from scheduler.quarantining import release
+from scheduler.fleet.quarantine import release
 
 blueprint = Blueprint("workers", __name__)
 

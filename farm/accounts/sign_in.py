@@ -9,8 +9,8 @@ from functools import partial
 from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
 
 from farm.accounts.keys import create_key
-from farm.aside import Aside, right_here
 from farm.clock import Clock
+from farm.cpu_work import Aside, right_here
 from farm.database import read, write
 from farm.errors import Conflict, NotFound
 from farm.security import KeyKind, Role, is_secret, secret_sha256, verify_password

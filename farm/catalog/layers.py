@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from farm.did_you_mean import did_you_mean
 from farm.errors import CatalogError, Fault
-from farm.nearest import did_you_mean
 from farm.settings import CATALOG_OVERRIDE
 from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
 

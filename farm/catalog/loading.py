@@ -14,8 +14,8 @@ from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
 from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import Defaults, ModelEntry
+from farm.did_you_mean import did_you_mean
 from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool, in_words
-from farm.nearest import did_you_mean
 from farm.settings import Settings
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from farm.catalog.layers import ENTRIES, Layer
+from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
-from farm.nearest import did_you_mean
 from farm.settings import PREFIX, Settings
 
 #: What OmegaConf raises on values that do not fit together.

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from farm import accounts
-from farm.console.books import database, day, project_id, user_id
-from farm.console.speaking import say
+from farm.console.own_database import database, day, project_id, user_id
+from farm.console.session import say
 from farm.console.tables import print_list
 from farm.security import KeyKind
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Job
-from farm.console.each import for_each_job
-from farm.console.speaking import farm_at_hand, say
+from farm.console.bulk_action import for_each_job
+from farm.console.session import farm_at_hand, say
 from farm.lifecycle import RenderStatus
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]

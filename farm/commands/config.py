@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from farm.catalog import Catalog, load_catalog
+from farm.did_you_mean import did_you_mean
 from farm.errors import NotFound
-from farm.nearest import did_you_mean
 from farm.settings import Settings, load_settings
 
 MASK = "********"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farm.client import DeadLetter
-from farm.console.speaking import farm_at_hand, out, print_json, say
+from farm.console.session import farm_at_hand, out, print_json, say
 from farm.console.tables import ago, print_list
 
 

@@ -12,12 +12,12 @@ import typer
 
 from farm.catalog import load_catalog
 from farm.client import FarmClient, WaitTimeout
-from farm.console.speaking import ExitCode, exit_code_of, say, say_retries
+from farm.console.job_progress import watcher_for_here
+from farm.console.session import ExitCode, exit_code_of, say, say_retries
 from farm.console.tables import print_list
-from farm.console.watching import watcher_for_here
+from farm.demo.demo_jobs import SEED, Stop, plan_tour
 from farm.demo.inspection import KINDS, Finding, inspect
 from farm.demo.rates import Rates, read_rates
-from farm.demo.tour import SEED, Stop, plan_tour
 from farm.errors import FarmError
 from farm.local.stack import LocalStack
 from farm.settings import Settings, load_settings

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from farm.console.speaking import ExitCode, print_json
+from farm.console.session import ExitCode, print_json
 from farm.console.tables import print_list
+from farm.did_you_mean import did_you_mean
 from farm.doctor.examination import CHECKS, examine
 from farm.doctor.findings import Level
-from farm.nearest import did_you_mean
 from farm.settings import load_settings
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from farm.console.speaking import farm_at_hand, say
+from farm.console.session import farm_at_hand, say
 
 
 class Kind(StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from farm.client import FarmClient
-from farm.console.speaking import farm_at_hand, say
+from farm.console.session import farm_at_hand, say
 from farm.console.tables import print_list
 from farm.errors import Conflict
 

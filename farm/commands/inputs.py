@@ -9,7 +9,7 @@ import typer
 
 from farm.client import Adapter
 from farm.console.adapters import told
-from farm.console.speaking import ExitCode, exit_code_of, farm_at_hand, out, say
+from farm.console.session import ExitCode, exit_code_of, farm_at_hand, out, say
 from farm.console.tables import ago, print_list
 from farm.errors import FarmError
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Job, JobProgress
-from farm.console.quoting import cost_in_words, in_words
-from farm.console.speaking import ExitCode, clean, farm_at_hand, out, print_json, say
+from farm.console.job_progress import counts, exit_code_after, watch
+from farm.console.quote_text import cost_in_words, in_words
+from farm.console.session import ExitCode, clean, farm_at_hand, out, print_json, say
 from farm.console.tables import print_renders
-from farm.console.watching import counts, exit_code_after, watch
 
 
 def register(app: typer.Typer) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from farm.client.replies import Switched
-from farm.console.each import for_each_job
-from farm.console.speaking import farm_at_hand, say
+from farm.console.bulk_action import for_each_job
+from farm.console.session import farm_at_hand, say
 
 JobIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]

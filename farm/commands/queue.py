@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from farm.client.replies import Quota
-from farm.console.each import for_each_job
-from farm.console.speaking import farm_at_hand, out, print_json
+from farm.console.bulk_action import for_each_job
+from farm.console.session import farm_at_hand, out, print_json
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Render
-from farm.console.speaking import farm_at_hand, say
+from farm.console.session import farm_at_hand, say
 from farm.contact_sheet import FORMATS, MOST_CELLS, Cell, contact_sheet, encode_sheet, line_below, shrunk
 from farm.errors import NotFound
 

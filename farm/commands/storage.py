@@ -2,7 +2,7 @@
 
 import typer
 
-from farm.console.speaking import out
+from farm.console.session import out
 from farm.settings import load_settings
 from farm.storage import Storage
 

@@ -13,11 +13,11 @@ import typer
 
 from farm.byte_order_marks import lines_with_words
 from farm.client import FarmClient, Job
-from farm.console.quoting import show_quote
-from farm.console.sending import adapter_of, input_of, send_file
-from farm.console.speaking import ExitCode, farm_at_hand, print_json, say
+from farm.console.job_progress import exit_code_after, watch
+from farm.console.quote_text import show_quote
+from farm.console.session import ExitCode, farm_at_hand, print_json, say
 from farm.console.sweeping import read_choices, read_dialect, read_rows, read_sweeps
-from farm.console.watching import exit_code_after, watch
+from farm.console.upload_progress import adapter_of, input_of, send_file
 
 
 class Speed(StrEnum):

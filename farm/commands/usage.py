@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from farm.client import Cost
-from farm.console.quoting import cost_in_words
-from farm.console.speaking import farm_at_hand, print_json, say
+from farm.console.quote_text import cost_in_words
+from farm.console.session import farm_at_hand, print_json, say
 from farm.console.tables import print_list
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from farm.console.quoting import in_words
-from farm.console.speaking import clean, farm_at_hand, print_json
+from farm.console.quote_text import in_words
+from farm.console.session import clean, farm_at_hand, print_json
 
 
 def register(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from farm.console.speaking import farm_at_hand, print_json, say
+from farm.console.session import farm_at_hand, print_json, say
 from farm.console.tables import print_workers
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from farm.client import Job, Pool, Render, Worker
 from farm.clock_words import clock_words
-from farm.console.speaking import clean, out
+from farm.console.session import clean, out
 
 _STYLES = {
     "ok": "green",

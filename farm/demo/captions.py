@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, random_scene
 from farm.demo.vocabulary import COLOURS, MOTIONS, PLACES, SHAPES, SIZES, Word
 

@@ -14,9 +14,9 @@ from PIL import Image
 from farm.client import Render
 from farm.client.fetching import file_name
 from farm.demo.checker import check_clip, check_picture
+from farm.demo.demo_jobs import Stop
 from farm.demo.rates import Rates
 from farm.demo.scenes import Scene
-from farm.demo.tour import Stop
 from farm.errors import InvalidRequest
 from farm.manifest import Manifest, read_manifest
 

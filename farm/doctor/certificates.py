@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from farm.clock import system_clock
 from farm.doctor.findings import Finding, Level
 from farm.settings import Settings
-from farm.trust import distrusted
+from farm.tls_trust import distrusted
 
 PART = "certificates"
 CONNECT_SECONDS = 5.0

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from farm.doctor import certificates, crew, dashboard, database, disk, gpu, redis, storage, versions
+from farm.doctor import certificates, dashboard, database, disk, gpu, processes, redis, storage, versions
 from farm.doctor.findings import Check, Finding, Level
 from farm.redaction import Redaction, known_secrets
 from farm.settings import Settings
@@ -19,7 +19,7 @@ CHECKS: dict[str, Check] = {
     "storage": storage.check,
     "certificates": certificates.check,
     "dashboard": dashboard.check,
-    "crew": crew.check,
+    "crew": processes.check,
 }
 #: A check that takes longer has met somebody who does not answer.
 CHECK_SECONDS = 45.0

@@ -9,9 +9,9 @@ from farm.doctor.addresses import is_here, place_of
 from farm.doctor.findings import Finding, Level
 from farm.ids import new_id
 from farm.progress import LIVE
-from farm.refusals import reason
+from farm.redis_connection import LOST, connect
+from farm.redis_errors import reason
 from farm.settings import Settings
-from farm.wire import LOST, connect
 
 PART = "redis"
 ANSWER_SECONDS = 5.0

@@ -1,10 +1,18 @@
 """What may be asked of a model, checked at the door: as strict as a pipeline, adjusting nothing."""
 
-from farm.params.base import MAX_SEED, InputRef, RenderParameters, SanaParameters, SprintParameters, WanParameters
-from farm.params.body import parse_json_body
 from farm.params.forms import parameters_schema
 from farm.params.renders import Renders, drawn_from
-from farm.params.resolving import (
+from farm.params.request.base import (
+    MAX_SEED,
+    InputRef,
+    RenderParameters,
+    SanaParameters,
+    SprintParameters,
+    WanParameters,
+)
+from farm.params.request.body import parse_json_body
+from farm.params.request.submission import JobRequest, parse_request
+from farm.params.resolve import (
     Resolved,
     batch_key,
     check_and_resolve,
@@ -14,7 +22,6 @@ from farm.params.resolving import (
     shape_of,
 )
 from farm.params.sizes import Shape
-from farm.params.submission import JobRequest, parse_request
 from farm.params.timing import Timing, timing_of
 
 __all__ = [

@@ -5,11 +5,11 @@ from typing import Any
 from farm.adapter_shares import AdapterShares
 from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
 from farm.catalog.schema import ModelEntry
+from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
-from farm.nearest import did_you_mean
-from farm.params.base import ADAPTER_SUFFIX, AdapterRef, InputRef
-from farm.params.door import Door
-from farm.params.submission import AdapterUse, pointer, shown
+from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef, InputRef
+from farm.params.request.submission import AdapterUse, pointer, shown
+from farm.params.request_checks import Door
 
 
 def adapters_of(door: Door) -> tuple[AdapterRef, ...]:

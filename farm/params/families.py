@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
+from farm.did_you_mean import did_you_mean
 from farm.errors import UnknownFamily
-from farm.nearest import did_you_mean
 from farm.params.adapters import adapters_of
-from farm.params.base import (
+from farm.params.pictures import takes_picture
+from farm.params.request.base import (
     PICTURES,
     RenderParameters,
     SanaControlNetParameters,
@@ -18,8 +19,7 @@ from farm.params.base import (
     WanImageToVideoParameters,
     WanParameters,
 )
-from farm.params.door import Door
-from farm.params.pictures import takes_picture
+from farm.params.request_checks import Door
 from farm.params.sana import controlled_parameters, sana_parameters
 from farm.params.sana_video import sana_video_parameters
 from farm.params.sprint import sprint_parameters

@@ -7,14 +7,14 @@ from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
 from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
-from farm.params.base import PICTURES
-from farm.params.choosing import MOST_POST_PROCESSORS
+from farm.params.best_of import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
+from farm.params.request.base import PICTURES
+from farm.params.request.seeds import SEED_SCHEMA
+from farm.params.request.submission import CLASSES, SWEPT
 from farm.params.sana import CONTROL_SCALES
-from farm.params.seeds import SEED_SCHEMA
 from farm.params.sprint import STRENGTHS
-from farm.params.submission import CLASSES, SWEPT
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
 from farm.plugins import PluginKind, plugin_names

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.catalog.schema import ModelEntry
-from farm.nearest import did_you_mean
-from farm.params.choosing import plugin_parameters
-from farm.params.door import Door
-from farm.params.submission import shown
+from farm.did_you_mean import did_you_mean
+from farm.params.best_of import plugin_parameters
+from farm.params.request.submission import shown
+from farm.params.request_checks import Door
 
 #: Smallest and largest `output_quality`.
 QUALITY = (1, 100)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from farm.params.base import PICTURES, InputRef, RenderParameters
+from farm.params.request.base import PICTURES, InputRef, RenderParameters
 
 #: From an id to the picture, if the project has one of that id.
 FindInput = Callable[[str], InputRef | None]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from farm.params.base import RenderParameters
+from farm.params.request.base import RenderParameters
 
 
 class Renders(Sequence[RenderParameters]):

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from farm.catalog.known import known_samplers
-from farm.nearest import did_you_mean
-from farm.params.submission import shown
+from farm.did_you_mean import did_you_mean
+from farm.params.request.submission import shown
 
 
 @dataclass(frozen=True)

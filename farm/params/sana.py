@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from farm.params.door import Door
+from farm.params.request_checks import Door
 from farm.params.samplers import first_steps_collide
 from farm.params.sizes import rendered_shape
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from farm.params.door import Door
+from farm.params.request_checks import Door
 from farm.params.sana import course_parameters
 from farm.params.wan import frames_asked
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from farm.params.door import Door
+from farm.params.request_checks import Door
 
 #: Smallest and largest strength; from 0.05 on at least one of one to four steps is left.
 STRENGTHS = (0.05, 1.0)

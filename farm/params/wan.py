@@ -3,7 +3,7 @@
 from typing import Any
 
 from farm.catalog.known import ABILITIES
-from farm.params.door import Door
+from farm.params.request_checks import Door
 
 #: The video VAE packs the first frame alone and then so many at a time.
 FRAMES_PER_LATENT = ABILITIES["wan"].frames_per_latent or 1

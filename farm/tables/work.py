@@ -35,7 +35,7 @@ class Lane(Base):
 class LaneClass(Base):
     """One class of one lane: its own virtual time among the classes, and where its newcomers start.
 
-    A row appears when the class is claimed from for the first time; `scheduler.fairness` explains it.
+    A row appears when the class is claimed from for the first time; `scheduler.fair_share.virtual_time` explains it.
     """
 
     __tablename__ = "lane_classes"
@@ -59,7 +59,8 @@ class Flow(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
-    class_name: Mapped[str] = mapped_column(String(20))  # scheduler.fairness.CLASSES: urgent | normal | bulk
+    #: Of the settings' class_shares; by default `scheduler.fair_share.virtual_time.CLASSES`: urgent | normal | bulk.
+    class_name: Mapped[str] = mapped_column(String(20))
     weight: Mapped[Double] = mapped_column(default=1.0)
     virtual_time: Mapped[Double] = mapped_column(default=0.0)  # charged GPU-seconds / weight
     # True while it competes: it has pending renders (or had at the last look) and is not paused.
@@ -173,8 +174,9 @@ class Render(Base):
 
     No foreign keys: two of them were 40 % of the time in which PostgreSQL takes in 10,000 renders. That job and flow
     exist is guarded by who writes: admission inserts job and flow, or locks the job's row, in the transaction that
-    inserts the renders; flows are never removed; and `scheduler.retaining` removes a job, under that lock, only when
-    it has no renders left. `tests/scheduler/invariants.py` looks for orphans after everything that tests do.
+    inserts the renders; flows are never removed; and `scheduler.maintenance.apply_retention` removes a job, under that
+    lock, only when it has no renders left. `tests/scheduler/invariants.py` looks for orphans after everything that
+    tests do.
     """
 
     __tablename__ = "renders"

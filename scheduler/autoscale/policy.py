@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from farm.catalog import Scaling
-from scheduler.autoscale import arrivals, spells
+from scheduler.autoscale import arrivals, idle_timeout
 from scheduler.autoscale.arrivals import Arrivals
+from scheduler.autoscale.daily_budget import affordable
 from scheduler.autoscale.draining import WorkerLoad, choose_to_drain
-from scheduler.autoscale.spells import Needs
-from scheduler.autoscale.spending import affordable
+from scheduler.autoscale.idle_timeout import Needs
 
 __all__ = ["Decision", "Load", "Memory", "WorkerLoad", "choose_to_drain", "decide"]
 
@@ -92,8 +92,8 @@ def decide(load: Load, scaling: Scaling, memory: Memory) -> tuple[Decision, Memo
     seen = arrivals.observe(memory.arrivals, load.arriving_gpu_seconds_per_second, load.at, span)
     have = load.ready + load.starting
     need = _need(load, scaling, startup, seen.flow(), interval)
-    needs = spells.observe(memory.needs, min(need, scaling.maximum), load.at, shortest=1.5 * interval)
-    kept = spells.kept(needs, load.at, startup, scaling.cooldown_seconds)
+    needs = idle_timeout.observe(memory.needs, min(need, scaling.maximum), load.at, shortest=1.5 * interval)
+    kept = idle_timeout.kept(needs, load.at, startup, scaling.cooldown_seconds)
     wanted = max(need, min(have, kept))
     money = affordable(
         scaling.budget_per_day,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 from farm.errors import Fault, InvalidRequest
 from farm.lifecycle import RenderStatus
 from farm.tables import Flow, Job, Render
-from scheduler.control.ending import CANCELLABLE
+from scheduler.control.end_renders import CANCELLABLE
 
 
 @dataclass(frozen=True)

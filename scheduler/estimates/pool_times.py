@@ -17,9 +17,9 @@ from typing import Any
 
 from farm.catalog import ModelEntry
 from scheduler.estimates import scores
+from scheduler.estimates.observations import Observed
 from scheduler.estimates.regression import Regression
 from scheduler.estimates.seed import Demand, default_demand, demand_seen, seed_seconds
-from scheduler.observations import Observed
 
 VERSION = 1
 #: Of the default render's seed: what is encoding and decode, as first guess.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from farm.catalog import ModelEntry
 from farm.params import RenderParameters, Shape
 from farm.params.families import family_named
-from scheduler.observations import Observed
+from scheduler.estimates.observations import Observed
 
 #: Up to this scale nothing is guided: c + (scale − 1)·(c − u) needs no u at 1.
 UNGUIDED_SCALE = 1.0

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from farm.csv_records import by_name, column_names
+from farm.did_you_mean import did_you_mean
 from farm.errors import BadJson, Fault, InvalidRequest, TooLarge
-from farm.nearest import did_you_mean
 from farm.params import JobRequest, parse_json_body
 
 #: What is the same for all renders of a job, and so cannot stand in a row.

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 
-from scheduler.admission import DRAWN_SEEDS
+from scheduler.admission.submit import DRAWN_SEEDS
 
 
 def seeds_for(job_id: str, index: int) -> Callable[[], int]:

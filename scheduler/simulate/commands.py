@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from farm.console.speaking import faults_in_words
-from scheduler.simulate.asking import Wishes, answer
+from farm.console.session import faults_in_words
+from scheduler.simulate.scenario import Wishes, answer
 
 
 class Pattern(StrEnum):

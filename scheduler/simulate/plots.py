@@ -8,7 +8,7 @@ import numpy as np
 
 from farm.errors import FarmError
 from scheduler.simulate.results import Result
-from scheduler.simulate.trace import CLASS_NAMES
+from scheduler.simulate.traces.trace import CLASS_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

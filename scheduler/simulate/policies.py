@@ -9,8 +9,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, InvalidRequest
-from farm.nearest import did_you_mean
 
 Order = Literal["fair", "arrival"]
 Batch = Literal["full", "one"]

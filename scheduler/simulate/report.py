@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scheduler.simulate import plots, tables
-from scheduler.simulate.bound import SLOT_SECONDS, Bound
+from scheduler.simulate.lower_bound import SLOT_SECONDS, Bound
 from scheduler.simulate.results import Result
 
 _STYLE = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.simulate.trace import CLASS_NAMES
+from scheduler.simulate.traces.trace import CLASS_NAMES
 
 Floats = npt.NDArray[np.float32]
 

@@ -4,13 +4,13 @@ import math
 
 from farm.catalog import Scaling
 from farm.database import read
-from scheduler.autoscale.packing import full_batches
+from scheduler.autoscale.bin_packing import full_batches
 from scheduler.autoscale.policy import Load, choose_to_drain, decide
-from scheduler.backlog import backlog
-from scheduler.simulate.crew import Crew, Doing, VirtualWorker
-from scheduler.simulate.mishaps import dismiss
-from scheduler.simulate.working import hire
-from scheduler.simulate.world import World
+from scheduler.forecasts.backlog import backlog
+from scheduler.simulate.event_queue import World
+from scheduler.simulate.faults import dismiss
+from scheduler.simulate.virtual_pool import Crew, Doing, VirtualWorker
+from scheduler.simulate.virtual_worker import hire
 
 #: The horizontal pod autoscaler, which KEDA feeds: it looks so often, …
 QUEUE_LOOK_SECONDS = 15.0

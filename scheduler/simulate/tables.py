@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scheduler.simulate.results import Result
-from scheduler.simulate.trace import CLASS_NAMES
+from scheduler.simulate.traces.trace import CLASS_NAMES
 
 
 def comparison(results: Sequence[Result]) -> list[list[str]]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from farm.catalog import Catalog
 from farm.params import JobRequest, resolve, shape_of
-from scheduler.estimates import forwards, gpu_seconds
+from scheduler.estimates.seed import forwards, gpu_seconds
 from scheduler.simulate.fleet import Speed
-from scheduler.simulate.trace import Arrival
+from scheduler.simulate.traces.trace import Arrival
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from farm.connections import Connections
 from farm.database import upgrade
 from farm.ids import new_id
 from farm.params import check_and_resolve, parse_json_body
+from farm.redis_connection import connect
 from farm.settings import Settings
-from farm.wire import connect
-from scheduler.admission import draw_seed, submit
-from scheduler.lanes import sync_catalog
+from scheduler.admission.submit import draw_seed, submit
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres

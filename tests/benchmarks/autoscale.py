@@ -21,8 +21,13 @@ from dataclasses import dataclass, replace
 
 from farm.catalog import Catalog, Scaling, load_catalog
 from farm.settings import Settings
-from scheduler.simulate import OURS, QUEUE_LENGTH, Arrival, Fleet, Policy, Result, Trace, generate, one_pool, run
-from scheduler.simulate.asking import clairvoyant
+from scheduler.simulate.fleet import Fleet, one_pool
+from scheduler.simulate.policies import OURS, QUEUE_LENGTH, Policy
+from scheduler.simulate.results import Result
+from scheduler.simulate.run import run
+from scheduler.simulate.scenario import clairvoyant
+from scheduler.simulate.traces import generate
+from scheduler.simulate.traces.trace import Arrival, Trace
 from tests.benchmarks.report import Report
 
 MODEL = "sana-1600m-1024px"

@@ -59,7 +59,7 @@ class Pictures:
 
         from farm.catalog import load_catalog
         from farm.settings import load_settings
-        from workers.loading import load
+        from workers.pipelines.load import load
 
         torch.set_num_threads(1)  # as the pools of this machine
         loaded = load(load_catalog(load_settings()).model(model), None, torch.device("cpu"))
@@ -72,8 +72,8 @@ class Pictures:
         import torch
 
         from farm.manifest import summary_line
-        from workers.outputs import encode_output, encode_thumbnail
-        from workers.recipes import Recipe
+        from workers.outputs.embedded_metadata import Recipe
+        from workers.outputs.encode import encode_output, encode_thumbnail
 
         def stepped(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
             on_step()

@@ -27,9 +27,9 @@ from farm.catalog import ModelEntry, load_catalog
 from farm.params import JobRequest, RenderParameters, resolve, shape_of
 from farm.settings import load_settings
 from tests.benchmarks.report import Report
-from workers.engine import Engine
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.loading import load
+from workers.pipelines.load import load
 from workers.protocol import RenderBatch, Rendered, RenderOrder, Stepped
 
 MODEL, EDGE = "sana-demo", 256

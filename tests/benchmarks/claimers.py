@@ -10,9 +10,9 @@ from typing import Any
 
 from farm.database import make_engine
 from farm.ids import new_id
-from scheduler.claims import Claim, claim
-from scheduler.settling import Settlement, settle
-from scheduler.watermark import Watermark
+from scheduler.claims.claim import Claim, claim
+from scheduler.claims.watermark import Watermark
+from scheduler.leases.settle import Settlement, settle
 from tests.benchmarks.backlogs import POOL
 from tests.scheduler.farms import done
 

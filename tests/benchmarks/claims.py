@@ -3,9 +3,9 @@
     make bench NAME=claims          about ten minutes on two quiet cores
     .venv/bin/python -m tests.benchmarks.claims --quick
 
-Every time is that of `scheduler.claims.claim`, commit included, seen by the claimer. Databases lie side by side and
-are measured in turns, block after block, so that what else the machine does weighs on all of them alike. A ratio is
-the median of the blocks' ratios.
+Every time is that of `scheduler.claims.claim.claim`, commit included, seen by the claimer. Databases lie side by side
+and are measured in turns, block after block, so that what else the machine does weighs on all of them alike. A ratio
+is the median of the blocks' ratios.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from sqlalchemy import Engine, func, select, text
 from farm.database import make_engine, read, upgrade
 from farm.ids import new_id
 from farm.tables import Attempt
-from scheduler.claims import claim
-from scheduler.folding import fold
-from scheduler.watermark import Watermark
+from scheduler.claims.claim import claim
+from scheduler.claims.watermark import Watermark
+from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill, tidy
 from tests.benchmarks.claimers import Claimer, Crew, crew
 from tests.benchmarks.report import Report, quantile

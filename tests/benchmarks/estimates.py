@@ -28,7 +28,8 @@ from farm.database import read
 from farm.params import Shape, parse_parameters
 from farm.settings import Settings
 from farm.tables import Attempt, Observation, Render
-from scheduler.estimates import Estimator, Range, load
+from scheduler.estimates.estimator import Estimator, load
+from scheduler.estimates.pool_times import Range
 from tests.benchmarks.report import Report
 from tests.end_to_end.farms import RunningFarm, running_farm
 

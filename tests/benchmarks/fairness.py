@@ -22,9 +22,13 @@ from farm.ids import new_id
 from farm.params import JobRequest
 from farm.settings import Settings
 from farm.tables import Attempt, Render
-from scheduler import claims
-from scheduler.admission import submit
-from scheduler.simulate import Arrival, Options, jain, one_pool, run
+from scheduler.admission.submit import submit
+from scheduler.claims import claim as claims
+from scheduler.simulate.event_queue import Options
+from scheduler.simulate.fleet import one_pool
+from scheduler.simulate.results import jain
+from scheduler.simulate.run import run
+from scheduler.simulate.traces.trace import Arrival
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres
 from tests.end_to_end.farms import RunningFarm, running_farm

@@ -39,8 +39,8 @@ from farm.params import JobRequest
 from farm.progress import ProgressBoard
 from farm.settings import Settings
 from farm.tables import Lease, Worker
-from scheduler.admission import submit
-from scheduler.lanes import sync_catalog
+from scheduler.admission.submit import submit
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.idle_worker import NOOP_QUEUE, make_noop
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
@@ -93,8 +93,8 @@ def main() -> None:
         {
             "blocks": asked.blocks,
             "samples of each in a block": asked.samples,
-            "submitter": "scheduler.admission.submit in its own process",
-            "worker": "farm.broker.serve_rings with workers.feeder.Feeder; the engine only says the time",
+            "submitter": "scheduler.admission.submit.submit in its own process",
+            "worker": "farm.ring_consumer.serve_rings with workers.agent.feeder.Feeder; the engine only says the time",
             "no-op": "Celery worker, threads, concurrency 1, redis results",
             "valkey": "unix socket, as farm up starts it",
             "commit": "SQLite: WAL, synchronous NORMAL; PostgreSQL: synchronous, claims asynchronous, as in a farm",

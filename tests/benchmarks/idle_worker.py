@@ -10,12 +10,13 @@ import time
 
 from celery import Celery
 
-from farm.broker import broker_url, make_app, serve_rings
+from farm.broker import broker_url, make_app
 from farm.connections import Connections
 from farm.logs import configure_logging
+from farm.ring_consumer import serve_rings
 from farm.settings import Settings, load_settings
 from tests.workers.scripted import ScriptedEngine, ScriptedWorker
-from workers.holdings import Holdings
+from workers.agent.held_renders import Holdings
 
 NOOP_QUEUE = "noop"
 

@@ -20,11 +20,11 @@ from farm.catalog import load_catalog
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import load_settings
 from tests.benchmarks.report import Report
-from workers.engine import Engine
+from workers.denoising.track import Pixels, Track
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.loading import load
+from workers.pipelines.load import load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
-from workers.track import Pixels, Track
 
 MODELS = ("sana-demo", "sprint-demo", "wan-demo")
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}

@@ -11,20 +11,13 @@ import time
 
 from rich.console import Console
 
-from scheduler.simulate import (
-    FIFO,
-    FIFO_BATCHES,
-    OURS,
-    Arrival,
-    Faults,
-    Options,
-    Speed,
-    Trace,
-    generate,
-    one_pool,
-    run,
-    tables,
-)
+from scheduler.simulate import tables
+from scheduler.simulate.event_queue import Options
+from scheduler.simulate.fleet import Faults, Speed, one_pool
+from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS
+from scheduler.simulate.run import run
+from scheduler.simulate.traces import generate
+from scheduler.simulate.traces.trace import Arrival, Trace
 from tests.benchmarks.report import Report
 
 PROJECTS = tuple(f"project {number}" for number in range(1, 9))

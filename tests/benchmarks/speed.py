@@ -23,14 +23,14 @@ from farm.catalog.pool import PoolEntry
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import load_settings
 from tests.benchmarks.report import Report
-from workers.companies import free_memory, synchronize
-from workers.comparing import compare
-from workers.embeddings import EmbeddingCache
-from workers.engine import Engine
+from workers.denoising.fault_isolation import free_memory, synchronize
+from workers.denoising.track import Pixels
+from workers.engine.prompt_embeddings import EmbeddingCache
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.loading import load
+from workers.pipelines.load import load
 from workers.protocol import RenderBatch, RenderOrder
-from workers.track import Pixels
+from workers.verify.compare import compare
 
 PROMPTS = ("a red circle on a blue background", "a yellow star on a purple background")
 DEMO, REAL = ("sana-demo", "wan-demo"), ("sana-1600m-1024px", "wan21-t2v-1300m")

@@ -24,7 +24,7 @@ from farm.progress import ProgressBoard
 from farm.security import Role
 from farm.settings import Settings
 from farm.storage import Storage
-from scheduler.admission import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.dashboard.visiting import sign_in
 from tests.servers import S3
 

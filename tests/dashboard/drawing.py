@@ -15,10 +15,10 @@ from farm.demo.scenes import draw_clip, draw_picture, random_scene
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.claims import ClaimedRender, claim
-from scheduler.doorbell import tell
-from scheduler.roster import Pulse, beat, sign_on
-from scheduler.settling import Output, Settlement, settle
+from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.fleet.notify import tell
+from scheduler.fleet.worker_registry import Pulse, beat, sign_on
+from scheduler.leases.settle import Output, Settlement, settle
 
 
 class Drawer:

@@ -5,7 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard.web.adapters import read_adapters, write_adapters
+from dashboard.web.form.adapters import read_adapters, write_adapters
 from farm.catalog import load_catalog
 from farm.params.forms import parameters_schema
 from farm.settings import Settings

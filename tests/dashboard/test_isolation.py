@@ -8,7 +8,7 @@ from sqlalchemy import insert, update
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Artifact, Input, Render
-from scheduler.roster import Pulse, beat, sign_on
+from scheduler.fleet.worker_registry import Pulse, beat, sign_on
 from tests.dashboard.conftest import House
 
 

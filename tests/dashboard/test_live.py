@@ -11,7 +11,7 @@ import pytest
 from dashboard import events
 from dashboard.events import PUMP, Pump, Subscription, Told
 from farm.progress import JobChanged, Preview, StepProgress
-from scheduler.control import cancel_job
+from scheduler.control.cancel import cancel_job
 from tests.dashboard.conftest import House, Tenant
 from tests.waiting import eventually
 

@@ -5,7 +5,7 @@ from sqlalchemy import insert, update
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Charge, Job, Pool, Render, Usage, Worker
-from scheduler.usage import day_of
+from scheduler.accounting.usage import day_of
 from tests.dashboard.conftest import House
 
 POOL = "sana-demo-local"

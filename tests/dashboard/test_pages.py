@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from werkzeug.datastructures import MultiDict
 
-from dashboard.web.form import by_field, form_of, read_typed
+from dashboard.web.form.submission import by_field, form_of, read_typed
 from farm.database import write
 from farm.errors import Fault, InvalidRequest
 from farm.params import check_request

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 from dashboard.web.words import standing
 from farm.contact_sheet import Cell, contact_sheet, figures, line_below
 from farm.storage import ArtifactKind
-from scheduler import choosing
+from scheduler.maintenance import pick_best_of
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
 from tests.dashboard.visiting import PAGE, sign_in
@@ -174,7 +174,7 @@ def test_the_pages_show_scores_and_which_renders_are_among_the_best(live_house: 
     assert "the best 2 of 4 to be chosen when the job has ended" in text(f"/renders/{first['id']}")
 
     # and when these are chosen, all pages say which they are, and show what is left of the others.
-    assert choosing.one_pass(house.connections, house.connections.clock()) == 2
+    assert pick_best_of.one_pass(house.connections, house.connections.clock()) == 2
     page = text(f"/jobs/{job['id']}")
     assert page.count("· among the best 2 of 4") == page.count("· not among the best 2 of 4") == 2
     assert 'data-reread="5"' not in page

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from scheduler import intaking
+from scheduler.maintenance import read_streams
 from tests.dashboard.conftest import House
 from tests.dashboard.serving import served
 from tests.waiting import eventually
@@ -161,11 +161,11 @@ def test_an_uploaded_file_is_taken_in_by_the_supervisor(live_house: House) -> No
     assert begun.status_code == 202, begun.text
 
     farm = live_house.connections
-    assert intaking.one_pass(farm, farm.clock()) == 1
+    assert read_streams.one_pass(farm, farm.clock()) == 1
 
     ended = live_house.post("/api/v1/jobs/stream", json=asked, headers={"Idempotency-Key": "k"})
     assert (ended.status_code, ended.json["job"]["total"], ended.json["intake"]["sealed"]) == (200, 40, True)
-    assert intaking.one_pass(farm, farm.clock()) == 0
+    assert read_streams.one_pass(farm, farm.clock()) == 0
 
 
 @pytest.mark.parametrize("chunked", [True, False])

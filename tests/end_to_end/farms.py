@@ -23,7 +23,7 @@ from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.storage import ArtifactKind
 from farm.tables import Artifact, Attempt, Event, Render, Worker
-from scheduler.control import pause_pool, resume_pool
+from scheduler.control.pause_pool import pause_pool, resume_pool
 from tests.waiting import eventually
 
 __all__ = ["RunningFarm", "quick_settings", "running_farm"]
@@ -125,7 +125,7 @@ class RunningFarm:
     def kill_engine(self, worker_pid: int) -> None:
         """kill -9 of the engine process, a child of the worker."""
         for child in psutil.Process(worker_pid).children(recursive=True):
-            if "workers.engine_process" in child.cmdline():
+            if "workers.engine.process" in child.cmdline():
                 child.kill()
                 return
         raise AssertionError(f"worker {worker_pid} has no engine process")

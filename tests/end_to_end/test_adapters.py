@@ -12,7 +12,7 @@ import workers.demo_models
 from farm.client import FarmProblem
 from tests.end_to_end.farms import RunningFarm
 from tests.end_to_end.test_outputs import told_by
-from workers.adapter_files import civitai_hash
+from workers.agent.lora_files import civitai_hash
 
 WEIGHTS = Path(workers.demo_models.__file__).parent / "weights" / "sana-demo"
 #: Of a size that no other test of the shared farm renders: what is learnt of batches here is nobody else's.

@@ -146,7 +146,7 @@ def test_the_workers_extra_alone_renders_a_picture(install: Install, s3: S3, val
                 return str(connection.scalar(select(Render.status).where(Render.job_id == job_id)))
 
         from farm.clock import system_clock
-        from scheduler.admission import sync_catalog
+        from scheduler.fleet.catalog_sync import sync_catalog
 
         sync_catalog(connections.engine, connections.catalog, system_clock())
         job_id = submit_job(connections, account.project_id, 1, num_inference_steps=4)

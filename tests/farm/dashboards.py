@@ -23,10 +23,10 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.progress import StepProgress
 from farm.settings import Settings
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.admission import sync_catalog
-from scheduler.claims import ClaimedRender, claim
-from scheduler.roster import Pulse, beat, sign_on
-from scheduler.settling import Output, Settlement, settle
+from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.fleet.catalog_sync import sync_catalog
+from scheduler.fleet.worker_registry import Pulse, beat, sign_on
+from scheduler.leases.settle import Output, Settlement, settle
 from tests.servers import S3
 
 POOL = "sana-demo-local"

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 from pydantic import SecretStr
 
-from farm.hearing import serve_rings
 from farm.logs import configure_logging
+from farm.ring_consumer import serve_rings
 from farm.settings import Settings
 
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from farm.broker import Broker, broker_url, make_app
 from farm.local.processes import Processes
 from farm.local.valkey import valkey
-from farm.wire import REST_SECONDS, connect
+from farm.redis_connection import REST_SECONDS, connect
 from tests.waiting import eventually
 
 

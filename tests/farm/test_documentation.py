@@ -15,7 +15,7 @@ import yaml
 
 from farm.cli import build_app
 from farm.settings import PREFIX, Settings
-from scheduler.supervisor import DUTIES
+from scheduler.maintenance.supervisor import DUTIES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -10,7 +10,7 @@ import redis
 from structlog.testing import capture_logs
 
 from farm.progress import JobChanged, ProgressBoard, StepProgress
-from farm.wire import MOST_WAITING, Wire
+from farm.redis_connection import MOST_WAITING, Wire
 from tests.farm.test_broker import broker_at
 from tests.valkeys import OwnValkey, own_valkey
 from tests.waiting import eventually

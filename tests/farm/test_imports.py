@@ -19,7 +19,7 @@ EXTRAS = {
     "farm/local/": ["embedded"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
     "scheduler/simulate/plots.py": ["simulate"],
-    "workers/precision.py": ["worker", "quantization"],
+    "workers/pipelines/precision.py": ["worker", "quantization"],
     "workers/": ["worker"],
     "dashboard/": ["dashboard"],
 }

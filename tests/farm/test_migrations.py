@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CheckConstraint
 
-from farm import database as farm_database
+from farm import database
 from farm.accounts import begin_session, create_project, create_user
 from farm.database import check_revision, current_revision, make_engine, read, upgrade, write
 from farm.ids import new_id
@@ -76,7 +76,7 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
 
 
 def test_there_is_one_newest_revision() -> None:
-    script = ScriptDirectory.from_config(farm_database._alembic_config())
+    script = ScriptDirectory.from_config(database._alembic_config())
     assert len(script.get_heads()) == 1
 
 
@@ -86,7 +86,7 @@ def test_a_schema_from_elsewhere_is_refused_with_what_to_do(empty_database_url: 
     try:
         with write(engine) as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        with pytest.raises(farm_database.WrongRevision, match=r"revision 9999.*farm db upgrade"):
+        with pytest.raises(database.WrongRevision, match=r"revision 9999.*farm db upgrade"):
             check_revision(engine)
     finally:
         engine.dispose()
@@ -95,7 +95,7 @@ def test_a_schema_from_elsewhere_is_refused_with_what_to_do(empty_database_url: 
 def test_an_empty_database_is_refused_with_what_to_do(empty_database_url: str) -> None:
     engine = make_engine(empty_database_url)
     try:
-        with pytest.raises(farm_database.WrongRevision, match="farm db upgrade"):
+        with pytest.raises(database.WrongRevision, match="farm db upgrade"):
             check_revision(engine)
     finally:
         engine.dispose()
@@ -152,7 +152,7 @@ def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: st
         user = create_user(engine, project, "ada")
         begin_session(engine, user, 1.0)
         with write(engine) as connection:
-            config = farm_database._alembic_config()
+            config = database._alembic_config()
             config.attributes["connection"] = connection
             command.downgrade(config, "0006")
         with read(engine) as connection:
@@ -167,7 +167,7 @@ def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: st
 
 def _upgrade_to(engine: Engine, revision: str) -> None:
     with write(engine) as connection:
-        config = farm_database._alembic_config()
+        config = database._alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

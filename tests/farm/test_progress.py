@@ -9,7 +9,7 @@ import pytest
 from farm.local.processes import Processes
 from farm.local.valkey import valkey
 from farm.progress import LIFE_SECONDS, JobChanged, ProgressBoard, StepProgress
-from farm.wire import connect
+from farm.redis_connection import connect
 from tests.waiting import eventually
 
 

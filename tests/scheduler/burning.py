@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from scheduler import bulk
+from scheduler.admission import bulk_insert
 
 
 @contextmanager
 def burning_at(chunk: int) -> Iterator[None]:
     """The `chunk`-th thousand of renders (1: the first) goes in when everything stops."""
-    make_values, seen = bulk._values, []
-    first_part = (chunk - 1) * bulk.CHUNK // bulk.PART + 1
+    make_values, seen = bulk_insert._values, []
+    first_part = (chunk - 1) * bulk_insert.CHUNK // bulk_insert.PART + 1
 
     def fail(*args: Any) -> Any:
         seen.append(args)
@@ -20,5 +20,5 @@ def burning_at(chunk: int) -> Iterator[None]:
             raise OSError("the machine is burning")
         return make_values(*args)
 
-    with patch.object(bulk, "_values", fail):
+    with patch.object(bulk_insert, "_values", fail):
         yield

@@ -14,7 +14,7 @@ from farm.database import make_engine
 from farm.progress import ProgressBoard
 from farm.settings import Settings
 from farm.storage import Storage
-from scheduler.lanes import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 
 START = 1_800_000_000.0
 

@@ -11,11 +11,11 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Event, Flow, Job, Lane, Pool, Project, Render
-from scheduler.claims import Claim, ClaimedRender, claim
-from scheduler.folding import fold
-from scheduler.lanes import wake_flow
-from scheduler.settling import Output, Settlement
-from scheduler.watermark import Watermark
+from scheduler.claims.claim import Claim, ClaimedRender, claim
+from scheduler.claims.watermark import Watermark
+from scheduler.fair_share.flows import wake_flow
+from scheduler.fair_share.fold_charges import fold
+from scheduler.leases.settle import Output, Settlement
 
 LANE, POOL = "toy@fp32", "toy-local"
 KEY = "a" * 64

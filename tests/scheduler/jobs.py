@@ -11,11 +11,11 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.params import JobRequest
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Attempt, Event, Job, Render, Worker
-from scheduler import reaping, retiring
-from scheduler.admission import submit
-from scheduler.claims import ClaimedRender, claim
-from scheduler.settling import Output, Settled, Settlement, settle
-from scheduler.supervisor import Duty
+from scheduler.admission.submit import submit
+from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.leases.settle import Output, Settled, Settlement, settle
+from scheduler.maintenance import reap_leases, retire_workers
+from scheduler.maintenance.supervisor import Duty
 from tests.scheduler.conftest import TestClock
 
 POOL = "sana-demo-local"
@@ -58,12 +58,14 @@ def claim_some(connections: Connections, capacity: int = 8, worker_id: str | Non
 
 def reap_lost(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for half a lease; how many jobs had renders that were lost."""
-    return _watching(connections, clock, reaping, connections.settings.lease_seconds * reaping.PATIENCE)
+    return _watching(connections, clock, reap_leases, connections.settings.lease_seconds * reap_leases.PATIENCE)
 
 
 def retire_silent(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for long enough; how many workers are gone."""
-    return _watching(connections, clock, retiring, connections.settings.worker_gone_seconds * retiring.PATIENCE)
+    return _watching(
+        connections, clock, retire_workers, connections.settings.worker_gone_seconds * retire_workers.PATIENCE
+    )
 
 
 def _watching(connections: Connections, clock: TestClock, duty: Duty, seconds: float) -> int:

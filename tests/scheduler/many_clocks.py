@@ -10,10 +10,11 @@ from farm.connections import Connections
 from farm.farm_clock import FarmClock
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
-from scheduler import reaping, retiring, roster
-from scheduler.claims import claim
-from scheduler.leases import Held, extend
-from scheduler.supervisor import Supervisor
+from scheduler.claims.claim import claim
+from scheduler.fleet import worker_registry
+from scheduler.leases.extend import Held, extend
+from scheduler.maintenance import reap_leases, retire_workers
+from scheduler.maintenance.supervisor import Supervisor
 from tests.scheduler.conftest import START
 from tests.scheduler.jobs import POOL
 
@@ -85,7 +86,7 @@ class MachineWorker:
         self.revoked: list[str] = []
         self.lives = True
         self._beats_at = 0.0
-        roster.sign_on(
+        worker_registry.sign_on(
             connections.engine, worker_id=self.id, pool=POOL, model="sana-demo", host="h", pid=1, now=self._now()
         )
 
@@ -117,8 +118,8 @@ class MachineWorker:
             now=now,
             lease_seconds=settings.lease_seconds,
         )
-        pulse = roster.Pulse(self.id, WorkerStatus.RENDERING, clock_skew=self.connections.clock_skew)
-        roster.beat(self.connections.engine, pulse, now=now)
+        pulse = worker_registry.Pulse(self.id, WorkerStatus.RENDERING, clock_skew=self.connections.clock_skew)
+        worker_registry.beat(self.connections.engine, pulse, now=now)
 
     def _now(self) -> float:
         return self.connections.measured_time()
@@ -130,7 +131,7 @@ class MachineSupervisor:
     def __init__(self, connections: Connections, machine: Machine) -> None:
         self.machine, self.lives = machine, True
         self.connections = on_machine(connections, machine)
-        self.supervisor = Supervisor(self.connections, [retiring, reaping])
+        self.supervisor = Supervisor(self.connections, [retire_workers, reap_leases])
         self._runs_at = 0.0
 
     def run(self) -> None:

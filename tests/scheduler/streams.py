@@ -9,7 +9,8 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.tables import Job, Render
-from scheduler.intake import Position, Taken, open_intake, take_in
+from scheduler.intake.open_stream import Position, open_intake
+from scheduler.intake.read_stream import Taken, take_in
 
 DEFAULTS = {"model": "sana-demo", "class": "bulk"}
 

@@ -8,10 +8,13 @@ from contextlib import suppress
 from farm.connections import Connections
 from farm.errors import Conflict
 from farm.ids import new_id
-from scheduler import control
-from scheduler.leases import Held, extend, reap
-from scheduler.settling import settle
-from scheduler.watermark import Watermark
+from scheduler.claims.watermark import Watermark
+from scheduler.control.cancel import cancel_render
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.retry import retry_render
+from scheduler.leases.extend import Held, extend
+from scheduler.leases.reap import reap
+from scheduler.leases.settle import settle
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned
 from tests.scheduler.invariants import Snapshot, breaches
@@ -43,11 +46,11 @@ def test_everybody_at_once_leaves_the_books_right(connections: Connections, cloc
 
     def decide(chance: random.Random) -> None:
         for _ in range(ROUNDS):
-            verb = chance.choice([control.pause_job, control.resume_job, control.resume_job])
+            verb = chance.choice([pause_job, resume_job, resume_job])
             with suppress(Conflict):  # it has ended
                 verb(connections, chance.choice(jobs))
             with suppress(Conflict):  # it has ended, or it has not failed
-                chance.choice([control.cancel_render, control.retry_render])(connections, chance.choice(renders))
+                chance.choice([cancel_render, retry_render])(connections, chance.choice(renders))
 
     def supervise(_: random.Random) -> None:
         for _ in range(ROUNDS):
@@ -74,7 +77,7 @@ def test_everybody_at_once_leaves_the_books_right(connections: Connections, cloc
 
     for job_id in jobs:
         with suppress(Conflict):
-            control.resume_job(connections, job_id)
+            resume_job(connections, job_id)
     reap(engine, clock() + 31.0)
     while claim := farm.claim():
         settle(engine, [done(render) for render in claim.renders], clock())

@@ -22,11 +22,19 @@ from farm.errors import Conflict
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Base, Dependency, Flow, Job, Render
-from scheduler import control, expiring, promoting
-from scheduler.claims import ClaimedRender
-from scheduler.leases import Held, extend, reap, set_phase
-from scheduler.settling import settle
-from scheduler.watermark import Watermark
+from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.watermark import Watermark
+from scheduler.control.cancel import cancel_job, cancel_render
+from scheduler.control.pause_job import pause_job, resume_job
+from scheduler.control.pause_pool import pause_flow, resume_flow
+from scheduler.control.pause_project import pause_project, resume_project
+from scheduler.control.reclass import change_class
+from scheduler.control.reorder import Place, reorder_job
+from scheduler.control.retry import retry_render
+from scheduler.leases.extend import Held, extend, set_phase
+from scheduler.leases.reap import reap
+from scheduler.leases.settle import settle
+from scheduler.maintenance import expire_jobs, release_held
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned
 from tests.scheduler.invariants import Snapshot, breaches
@@ -175,7 +183,7 @@ class FarmLife(RuleBasedStateMachine):
         self.farm.now = self.clock.forward(seconds)
         reap(self.connections.engine, self.clock())
 
-    @rule(duty=st.sampled_from([promoting, promoting, expiring]))
+    @rule(duty=st.sampled_from([release_held, release_held, expire_jobs]))
     def the_supervisor_promotes_and_expires(self, duty: Any) -> None:
         duty.one_pass(self.connections, self.clock())
 
@@ -183,37 +191,37 @@ class FarmLife(RuleBasedStateMachine):
     @rule(data=st.data(), class_name=st.sampled_from(["urgent", "normal", "bulk"]))
     def change_a_class(self, data: st.DataObject, class_name: str) -> None:
         with suppress(Conflict):  # it has ended
-            control.change_class(self.connections, data.draw(st.sampled_from(self.jobs)), class_name)
+            change_class(self.connections, data.draw(st.sampled_from(self.jobs)), class_name)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def reorder_a_job(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(self.jobs))
-        where = data.draw(st.sampled_from([*control.Place, *self.jobs]))
-        chosen = {"place": where} if isinstance(where, control.Place) else {"before": where}
+        where = data.draw(st.sampled_from([*Place, *self.jobs]))
+        chosen = {"place": where} if isinstance(where, Place) else {"before": where}
         with suppress(Conflict):  # one has ended, or they do not stand in one line
-            control.reorder_job(self.connections, job_id, **chosen)
+            reorder_job(self.connections, job_id, **chosen)
 
-    @rule(project=PROJECTS, verb=st.sampled_from(["pause_project", "resume_project", "resume_project"]))
-    def control_a_project(self, project: str, verb: str) -> None:
+    @rule(project=PROJECTS, verb=st.sampled_from([pause_project, resume_project, resume_project]))
+    def control_a_project(self, project: str, verb: Callable[..., None]) -> None:
         self.farm.flow(project)
-        getattr(control, verb)(self.connections, self.farm.projects[project])
+        verb(self.connections, self.farm.projects[project])
 
     @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), verb=st.sampled_from(["pause_job", "resume_job", "pause_job", "resume_job", "cancel_job"]))
-    def control_a_job(self, data: st.DataObject, verb: str) -> None:
+    @rule(data=st.data(), verb=st.sampled_from([pause_job, resume_job, pause_job, resume_job, cancel_job]))
+    def control_a_job(self, data: st.DataObject, verb: Callable[..., None]) -> None:
         with suppress(Conflict):  # it has ended
-            getattr(control, verb)(self.connections, data.draw(st.sampled_from(self.jobs)))
+            verb(self.connections, data.draw(st.sampled_from(self.jobs)))
 
     @precondition(lambda self: self.renders)
-    @rule(data=st.data(), verb=st.sampled_from(["retry_render", "retry_render", "cancel_render"]))
-    def control_a_render(self, data: st.DataObject, verb: str) -> None:
+    @rule(data=st.data(), verb=st.sampled_from([retry_render, retry_render, cancel_render]))
+    def control_a_render(self, data: st.DataObject, verb: Callable[..., None]) -> None:
         with suppress(Conflict):  # it has ended, or it has not failed
-            getattr(control, verb)(self.connections, data.draw(st.sampled_from(self.renders)))
+            verb(self.connections, data.draw(st.sampled_from(self.renders)))
 
-    @rule(project=PROJECTS, verb=st.sampled_from(["pause_flow", "resume_flow"]))
-    def control_a_flow(self, project: str, verb: str) -> None:
-        getattr(control, verb)(self.connections, self.farm.flow(project))
+    @rule(project=PROJECTS, verb=st.sampled_from([pause_flow, resume_flow]))
+    def control_a_flow(self, project: str, verb: Callable[..., None]) -> None:
+        verb(self.connections, self.farm.flow(project))
 
     @invariant()
     def all_is_well(self) -> None:
@@ -224,12 +232,12 @@ class FarmLife(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end everything can be worked off: nothing is stuck."""
         for project_id in self.farm.projects.values():
-            control.resume_project(self.connections, project_id)
+            resume_project(self.connections, project_id)
         for flow in self.farm.rows(Flow):
-            control.resume_flow(self.connections, flow.id)
+            resume_flow(self.connections, flow.id)
         for job_id in self.jobs:
             with suppress(Conflict):
-                control.resume_job(self.connections, job_id)
+                resume_job(self.connections, job_id)
         self.farm.now = self.clock.forward(31.0)
         reap(self.connections.engine, self.clock())
         self.promote_all()
@@ -242,7 +250,7 @@ class FarmLife(RuleBasedStateMachine):
 
     def promote_all(self) -> None:
         """Chains of jobs that wait for each other go on by one with each pass."""
-        while promoting.one_pass(self.connections, self.clock()):
+        while release_held.one_pass(self.connections, self.clock()):
             pass
 
 

@@ -13,7 +13,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Attempt, Base, Lease, Worker
-from scheduler.lanes import sync_catalog
+from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.jobs import statuses, submit_job
 from tests.scheduler.many_clocks import HOUR, Machine, MachineSupervisor, MachineWorker, Time
 

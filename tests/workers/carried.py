@@ -16,10 +16,10 @@ import torch
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
+from workers.denoising.track import Pixels
 from workers.families.base import Family
-from workers.loading import Loaded, load
+from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderOrder, adapter_file
-from workers.track import Pixels
 
 CACHE = {"kind": "first-block", "threshold": 0.6}
 #: By kind: its job (the project, here), its LoRAs and what else it asks for.

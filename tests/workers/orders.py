@@ -12,17 +12,17 @@ from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline
 from PIL import Image
 
 from farm.params import parse_parameters, shape_of
-from farm.params.base import PICTURES
+from farm.params.request.base import PICTURES
 from tests.workers import tiny_pipelines
 from tests.workers.pictures import picture_file, picture_ref
-from workers.engine import Engine
-from workers.families import find_family
+from workers.denoising.samplers import build_sampler, is_stochastic
+from workers.denoising.track import Pixels, Track
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
+from workers.families.find import find_family
 from workers.families.sana import SanaFamily
-from workers.loading import load
+from workers.pipelines.load import load
 from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
-from workers.samplers import build_sampler, is_stochastic
-from workers.track import Pixels, Track
 
 CPU = torch.device("cpu")
 

@@ -12,12 +12,12 @@ from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import Phase
 from farm.tables import Render
-from workers.engine_link import EngineLink
-from workers.feeder import Feeder
-from workers.holdings import Holdings
-from workers.ordering import Ordering
+from workers.agent.engine_link import EngineLink
+from workers.agent.feeder import Feeder
+from workers.agent.held_renders import Holdings
+from workers.agent.render_orders import Ordering
+from workers.agent.settler import Settler
 from workers.protocol import RenderBatch
-from workers.settler import Settler
 
 
 class ScriptedEngine(EngineLink):

@@ -15,9 +15,9 @@ import torch
 from farm.catalog import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, batch, order, run, watch_latents
-from workers.engine import Engine
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.loading import load
+from workers.pipelines.load import load
 
 
 def main() -> None:

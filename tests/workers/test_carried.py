@@ -18,16 +18,16 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
 
 from tests.workers.carried import KINDS, UNFIT, digest, loaded, ordered
+from tests.workers.denoising.test_lora import make
 from tests.workers.orders import batch, run, saved_paths, with_checkpoint
-from tests.workers.test_adapters import make
-from tests.workers.test_rerender import manifest_of
 from tests.workers.trouble import failures
-from workers.engine import Engine
+from tests.workers.verify.test_rerender import manifest_of
+from workers.denoising.step_caches import MOST_KEPT
+from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.loading import Loaded
+from workers.pipelines.load import Loaded
 from workers.protocol import FromEngine, Rendered, RenderOrder
-from workers.step_caches import MOST_KEPT
-from workers.verifying import Verdict, verify
+from workers.verify.verify import Verdict, verify
 
 ADMITTED = [*KINDS, UNFIT]
 HARM = ["a pass breaks off", "a pass is out of memory", "a LoRA is out of memory", "layers do not obey"]

@@ -3,7 +3,7 @@
 import torch
 
 from farm.params import MAX_SEED
-from farm.params.seeds import NOISE_BITS
+from farm.params.request.seeds import NOISE_BITS
 
 
 def noise(seed: int) -> torch.Tensor:

@@ -35,7 +35,7 @@ from transformers import (
 )
 
 from farm.catalog import ModelEntry
-from workers.samplers import build_sampler
+from workers.denoising.samplers import build_sampler
 
 WIDTH = 16  # of text embeddings
 TOKENS = 24  # max_sequence_length of the tiny models

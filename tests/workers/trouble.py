@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from workers.denoising.track import Track
 from workers.families.base import Family
 from workers.protocol import FromEngine, Rendered, RenderFailed
-from workers.track import Track
 
 
 def trouble(family: Family, part: str, raised: Callable[[Sequence[Track]], Exception | None]) -> None:

@@ -16,7 +16,7 @@ from diffusers import AutoencoderDC, AutoencoderKLWan
 from PIL import Image
 from torch import Tensor
 
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import draw_clip, draw_picture, random_scene
 from workers.demo_models.training import Plan, Training
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from farm.demo.captions import CHINESE, ENGLISH, caption, leave_out
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, random_scene
 from farm.demo.vocabulary import VAGUE
 from workers.demo_models.sketch import Sketches, sketches

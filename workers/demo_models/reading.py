@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, UMT5EncoderModel
 
 from farm.demo.captions import CHINESE, ENGLISH, caption, leave_out
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, random_scene
 from farm.demo.vocabulary import COLOURS, MOTIONS, SHAPES
 from workers.demo_models.components import WIDTH

@@ -18,10 +18,10 @@ from PIL import Image
 from farm.catalog import load_catalog
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import Settings
+from workers.denoising.track import Pixels
 from workers.families.base import Family
-from workers.loading import load
+from workers.pipelines.load import load
 from workers.protocol import RenderOrder
-from workers.track import Pixels
 
 BEGIN, END = "<!-- made by workers.demo_models.sampler_sheet: begin -->", "<!-- end -->"
 SEED = 5

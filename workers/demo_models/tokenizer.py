@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from farm.demo.captions import CHINESE, ENGLISH, caption, leave_out
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import random_scene
 from farm.demo.vocabulary import VAGUE
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedTokenizerFast
 
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_picture
 from workers.demo_models.autoencoders import pixels
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_scheduler, sana_transformer

@@ -17,7 +17,7 @@ from diffusers import SanaPipeline, SanaSprintPipeline, SanaTransformer2DModel
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import random_scene
 from workers.demo_models.components import sana_transformer, sprint_scheduler
 from workers.demo_models.lessons import tokens, words

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedTokenizerFast
 
-from farm.demo.dice import dice
+from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_clip
 from workers.demo_models.autoencoders import clips
 from workers.demo_models.components import WAN_SHIFT, WIDTH, umt5, wan_scheduler, wan_transformer

@@ -18,15 +18,15 @@ from torch import Tensor
 from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import ModelEntry
 from farm.params import RenderParameters, Shape, parse_parameters
-from farm.params.dividing import division_fault
-from workers.adapters import Adapters, adapters_of
-from workers.checkpoints import Saved
-from workers.companies import is_out_of_memory
-from workers.families.colours import LatentColours
+from farm.params.sharding_limits import division_fault
+from workers.denoising.checkpoint_file import Saved
+from workers.denoising.fault_isolation import is_out_of_memory
+from workers.denoising.lora import Adapters, adapters_of
+from workers.denoising.samplers import Sampler, build_sampler
+from workers.denoising.step_caches import StepCaches
+from workers.denoising.track import Embeddings, Pixels, Track
+from workers.families.latent_colours import LatentColours
 from workers.protocol import RenderOrder
-from workers.samplers import Sampler, build_sampler
-from workers.step_caches import StepCaches
-from workers.track import Embeddings, Pixels, Track
 
 #: Latent positions, and latent frames, from which colours are learnt where nothing has been decoded yet.
 _CORNER, _CORNER_FRAMES = 16, 2

@@ -14,9 +14,9 @@ from diffusers.pipelines.pixart_alpha.pipeline_pixart_sigma import ASPECT_RATIO_
 from diffusers.pipelines.sana.pipeline_sana import ASPECT_RATIO_4096_BIN
 from torch import Tensor
 
+from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused
-from workers.families.rows import guide_tracks, rows_of, to_uint8
-from workers.track import Embeddings, Pixels, Track
+from workers.families.guidance import guide_tracks, rows_of, to_uint8
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
 _BIN_TABLES = {

@@ -7,10 +7,10 @@ import torch
 from diffusers import SanaControlNetPipeline
 from torch import Tensor
 
+from workers.denoising.track import Embeddings, Track
 from workers.families.base import Prepared
-from workers.families.pictures import picture_of
+from workers.families.condition_pictures import picture_of
 from workers.families.sana import SanaFamily
-from workers.track import Embeddings, Track
 
 
 class SanaControlNetFamily(SanaFamily):

@@ -7,11 +7,11 @@ import torch
 from diffusers import SanaImageToVideoPipeline, SanaVideoPipeline
 from torch import Tensor
 
+from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Prepared, Refused
-from workers.families.clips import decode_clips
-from workers.families.pictures import picture_of
+from workers.families.condition_pictures import picture_of
 from workers.families.sana import SanaFamily
-from workers.track import Embeddings, Pixels, Track
+from workers.families.video_latents import decode_clips
 
 _SIZE_MULTIPLE = 32  # the pipeline's own check
 

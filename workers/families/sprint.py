@@ -10,12 +10,12 @@ import torch
 from diffusers import SanaSprintPipeline
 from torch import Tensor
 
+from workers.denoising.samplers import Sampler
+from workers.denoising.track import Embeddings, Track
 from workers.families.base import Prepared, Refused
-from workers.families.pictures import picture_of
-from workers.families.rows import rows_of
+from workers.families.condition_pictures import picture_of
+from workers.families.guidance import rows_of
 from workers.families.sana import SanaFamily
-from workers.samplers import Sampler
-from workers.track import Embeddings, Track
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
 _INTERMEDIATE_TIMESTEP = 1.3  # exists for two steps only: the scheduler refuses it for any other number

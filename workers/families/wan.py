@@ -9,10 +9,10 @@ from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
+from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused, Unsuitable
-from workers.families.clips import decode_clips
-from workers.families.rows import guide_tracks, rows_of
-from workers.track import Embeddings, Pixels, Track
+from workers.families.guidance import guide_tracks, rows_of
+from workers.families.video_latents import decode_clips
 
 
 class WanFamily(Family):

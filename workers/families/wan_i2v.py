@@ -8,11 +8,11 @@ from diffusers import WanImageToVideoPipeline
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
+from workers.denoising.track import Track
 from workers.families.base import Prepared, Unsuitable
-from workers.families.pictures import picture_of
-from workers.families.rows import rows_of
+from workers.families.condition_pictures import picture_of
+from workers.families.guidance import rows_of
 from workers.families.wan import WanFamily
-from workers.track import Track
 
 
 class WanImageToVideoFamily(WanFamily):

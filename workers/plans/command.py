@@ -25,8 +25,8 @@ def plan(
     """Say what fits where, with the sums, without weights, GPU or network; exit 1 if nothing does."""
     from workers.plans.fitting import arrangements
     from workers.plans.gpus import parse_gpus
-    from workers.plans.needs import needs_of
-    from workers.plans.telling import as_values, tell
+    from workers.plans.report import as_values, tell
+    from workers.plans.requirements import needs_of
 
     memory = parse_gpus(gpus)
     entry = load_catalog(load_settings()).model(model)

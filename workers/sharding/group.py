@@ -23,11 +23,11 @@ import torch
 
 from farm.catalog.pool import Sharding
 from workers.protocol import GROUP_LOST
-from workers.sharding import ShardingFailed
+from workers.sharding.broadcast import send_tensors, take_apart
+from workers.sharding.errors import ShardingFailed
+from workers.sharding.messages import Call, Enlist, Failed, Loaded, Meet, Weights
+from workers.sharding.parallelism import split
 from workers.sharding.rank import meet_others
-from workers.sharding.splitting import split
-from workers.sharding.telling import send_tensors, take_apart
-from workers.sharding.words import Call, Enlist, Failed, Loaded, Meet, Weights
 
 log = structlog.get_logger(__name__)
 

@@ -20,10 +20,10 @@ from diffusers.utils import logging as diffusers_logging
 from farm.catalog.pool import Sharding
 from farm.logs import configure_logging
 from farm.settings import load_settings
-from workers.belonging import belong_to_parent
-from workers.sharding.splitting import split
-from workers.sharding.telling import put_together, receive_tensors
-from workers.sharding.words import Call, Enlist, Failed, Loaded, Meet
+from workers.parent_death import belong_to_parent
+from workers.sharding.broadcast import put_together, receive_tensors
+from workers.sharding.messages import Call, Enlist, Failed, Loaded, Meet
+from workers.sharding.parallelism import split
 
 log = structlog.get_logger(__name__)
 

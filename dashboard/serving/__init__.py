@@ -1,0 +1,1 @@
+"""What stands around the requests of a process: threads for what computes or reads SQLite, limits, slow clients."""

@@ -1,0 +1,23 @@
+"""Adapters (LoRA) as people type them into the submit form: 'ink-sketch:0.8, 0198f2a4', and back."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dashboard.web.form.numbers import number
+
+
+def read_adapters(text: str) -> list[dict[str, Any]]:
+    """The `loras` of a request. What is no weight is left as it was typed, for the door to say so."""
+    found: list[dict[str, Any]] = []
+    for part in (part.strip() for part in text.replace("\n", ",").split(",")):
+        name, colon, weight = part.rpartition(":")
+        if colon:
+            found.append({"name": name.strip(), "weight": number(weight.strip(), float)})
+        elif part:
+            found.append({"name": part})
+    return found
+
+
+def write_adapters(adapters: Iterable[Mapping[str, Any]]) -> str:
+    """The same text for the adapters that a render has."""
+    return ", ".join(f"{adapter['name']}:{adapter['weight']!r}" for adapter in adapters)

@@ -1,0 +1,55 @@
+"""All pages put together, and what their templates use."""
+
+from flask import Flask
+
+from dashboard import auth
+from dashboard.context import farm, now
+from dashboard.times import ago, duration, iso, spread
+from dashboard.web import (
+    artifacts,
+    dead_letters,
+    docs,
+    health,
+    inputs,
+    job,
+    job_controls,
+    jobs,
+    picture,
+    sheet,
+    sign_in,
+    submit,
+    words,
+    workers,
+)
+from farm.clock_words import clock_words
+from farm.contact_sheet import figures
+
+
+def register(app: Flask) -> None:
+    """Add all pages, and what their templates use."""
+    for page in (
+        sign_in,
+        jobs,
+        job,
+        job_controls,
+        sheet,
+        picture,
+        submit,
+        inputs,
+        workers,
+        dead_letters,
+        artifacts,
+        docs,
+        health,
+    ):
+        app.register_blueprint(page.blueprint)
+    app.jinja_env.filters.update(
+        duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
+    )
+    app.jinja_env.filters["spread"] = spread
+    app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures, clock_words=clock_words)
+    app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
+    app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
+    app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing, varied=words.varied)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(lambda: {"signed_in": auth.is_signed_in()})

@@ -1,0 +1,49 @@
+"""What a dry run says, in words for people."""
+
+from farm.client import Cost, Quote, Range
+from farm.console.session import print_json, say
+
+_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+def show_quote(quote: Quote, *, as_json: bool) -> None:
+    """Print a quote: one line a fact, or one line of JSON."""
+    if as_json:
+        print_json(quote.model_dump(mode="json"))
+        return
+    for notice in quote.notices:
+        say(f"Note: {notice}", "yellow")
+    print(f"{quote.renders:,} render{'' if quote.renders == 1 else 's'}; nothing was accepted")
+    for shape in quote.shapes:
+        frames = f" x {shape.frames} frames" if shape.frames > 1 else ""
+        print(f"  {shape.renders:,} of {shape.width}x{shape.height}{frames}")
+    print(f"costs {in_words(quote.gpu_seconds)} of GPU time{_price(quote)}")
+    if quote.starts_in is not None:
+        print(f"starts in {in_words(quote.starts_in)}")
+    if quote.done_in is not None:
+        print(f"done in {in_words(quote.done_in)}")
+
+
+def in_words(length: Range) -> str:
+    """A length of time with its range: '4.0 min (3.1 min to 6.2 min)'."""
+    likely, low, high = (_words(seconds) for seconds in (length.likely, length.low, length.high))
+    return likely if low == high else f"{likely} ({low} to {high})"
+
+
+def _words(seconds: float) -> str:
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1])
+    return f"{seconds / size:.{0 if unit == 's' and seconds >= 10 else 1}f} {unit}"
+
+
+def _price(quote: Quote) -> str:
+    parts = [f"{quote.money:,.4g} {quote.currency}"] if quote.money else []
+    parts += [f"{quote.watt_hours:,.3g} Wh"] if quote.watt_hours else []
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def cost_in_words(cost: Cost) -> str:
+    """'12.4 s of GPU time, 0.0034 EUR, 1.2 Wh'; what is nothing is left out."""
+    parts = [f"{_words(cost.gpu_seconds)} of GPU time"]
+    parts += [f"{cost.money:,.4g} {cost.currency}"] if cost.money else []
+    parts += [f"{cost.watt_hours:,.3g} Wh"] if cost.watt_hours else []
+    return ", ".join(parts)

@@ -1,0 +1,76 @@
+"""Parameters of a render that was admitted for one model, looked at by the door of another one of its family."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from farm.catalog.schema import ModelEntry
+from farm.errors import Fault
+from farm.params.best_of import CHOICE, choice_of
+from farm.params.families import common_parameters, family_named
+from farm.params.outputs import output_parameters
+from farm.params.pictures import FindInput, none_uploaded, stored_pictures
+from farm.params.request.base import PICTURES, AdapterRef, InputRef, RenderParameters
+from farm.params.request.submission import CARRIED, JobRequest, pointer
+from farm.params.request.text import text_fault
+from farm.params.request_checks import Door
+from farm.params.sharding_limits import refuse_undivided
+
+
+class Recheck:
+    """The door of a model, for renders one by one; what follows from all but prompt and seed is looked at once."""
+
+    def __init__(self, entry: ModelEntry, find_input: FindInput = none_uploaded) -> None:
+        """`find_input`: of the project, where it is known what this model takes of an adapter."""
+        self._entry = entry
+        self._find_input = find_input
+        self._family = family_named(entry.family)
+        self._seen: dict[str, RenderParameters | list[Fault]] = {}
+
+    def check(self, parameters: Mapping[str, Any]) -> RenderParameters | list[Fault]:
+        """The same picture or clip as this model renders it, or everything that is against it.
+
+        Nothing is adjusted: what was a default of the old model is asked for as if it had been typed.
+        """
+        if parameters.get("family") != self._entry.family:
+            text = f"{self._entry.name} is of the family {self._entry.family}; seen {parameters.get('family')!r}"
+            return [Fault("/model", f"{text}, whose parameters mean something else")]
+        rest = {name: parameters[name] for name in (*CARRIED, *CHOICE) if parameters.get(name) is not None}
+        alike = repr(sorted(rest.items()))
+        if alike not in self._seen:
+            self._seen[alike] = self._check_rest(rest)
+        found = self._seen[alike]
+        if fault := text_fault(str(parameters["prompt"]), self._entry.limits.prompt_chars):
+            return [*(found if isinstance(found, list) else []), Fault(pointer("prompt"), fault)]
+        if isinstance(found, list):
+            return found
+        return found.model_copy(update={"prompt": parameters["prompt"], "seed": parameters["seed"]})
+
+    def _check_rest(self, rest: dict[str, Any]) -> RenderParameters | list[Fault]:
+        files = {found.id: found for found in stored_pictures(rest).values()}  # checked when they were admitted
+        asked = {name: value for name, value in rest.items() if name not in CHOICE}
+        asked |= {name: rest[name]["id"] for name in PICTURES if name in rest}
+        if adapters := [AdapterRef.model_validate(stored) for stored in rest.pop("loras", [])]:
+            asked["loras"] = [{"name": adapter.name, "weight": adapter.weight} for adapter in adapters]
+            asked["allow_partial"] = any(adapter.partial for adapter in adapters)
+            files |= {adapter.name: self._file(adapter, adapter.key) for adapter in adapters if adapter.key}
+        else:
+            asked.pop("loras", None)
+        door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
+        values = self._family.check(door)
+        values |= common_parameters(door, self._family, values)
+        values |= output_parameters(door, values.get("num_frames", 1), values.get("fps")) | choice_of(rest)
+        refuse_undivided(door, values)
+        if door.faults:
+            return door.faults
+        values |= {
+            "prompt": "",
+            "seed": 0,
+            "max_sequence_length": self._entry.max_sequence_length,
+            "deterministic": bool(rest.get("deterministic")),
+        }
+        return self._family.parameters.model_validate(values)
+
+    def _file(self, adapter: AdapterRef, key: str) -> InputRef:
+        found = self._find_input(adapter.name)
+        told = found.adapter if found is not None else None
+        return InputRef(id=adapter.name, key=key, sha256=adapter.sha256, adapter=told, name=adapter.file or "")

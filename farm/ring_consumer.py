@@ -1,0 +1,152 @@
+"""Hearing rings: this process as a Celery worker of one pool's queue. `farm.broker` rings.
+
+Whatever Redis does, it is waited for: away, frozen, or answering with errors, as the old primary does to everybody at
+the moment of a failover. Meanwhile the worker polls SQL.
+"""
+
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from celery.concurrency.thread import TaskPool
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.worker import state
+from celery.worker.consumer import Consumer
+from kombu.asynchronous import get_event_loop
+
+from farm.broker import RING_TASK, BrokerSettings, make_app, queue_name
+from farm.redis_errors import reason
+
+log = structlog.get_logger(__name__)
+
+#: Before the next try: a server that refuses would otherwise be asked, and the log written, ten times a second.
+PAUSE_SECONDS = 2.0
+
+
+def serve_rings(
+    settings: BrokerSettings,
+    *,
+    pool: str,
+    worker_name: str,
+    on_ring: Callable[[], None],
+    on_drain: Callable[[], None],
+) -> None:
+    """Be a Celery worker of the pool's queue until SIGTERM or SIGINT; call it in the main thread.
+
+    `on_ring` runs in a thread of its own, one at a time, so that ping, inspect and other remote control are answered
+    meanwhile. `on_drain` runs as soon as the signal has come; this returns when `on_ring` has returned after that.
+    Celery's own name of the worker is `<worker_name>@<host>`. With the broker away it waits for it, for ever.
+    """
+    told_to_end = threading.Event()
+
+    def drain(**_: Any) -> None:
+        told_to_end.set()
+        on_drain()
+
+    app = make_app(settings)
+    app.task(name=RING_TASK)(_hear(on_ring))
+    # Strong references: Celery forgets a handler that nobody else holds.
+    signals.setup_logging.connect(_leave_logging_alone, weak=False)
+    signals.worker_shutting_down.connect(drain, weak=False)
+    # It warns root of pickled messages, which this app does not accept.
+    warnings.simplefilter("ignore", SecurityWarning)
+    while not told_to_end.is_set():
+        _serve(app, pool, worker_name, told_to_end)
+        if not told_to_end.is_set():
+            # Whatever it was that Celery could not live with, its own log has said it. Its signal handlers stay.
+            log.warning("celery ended by itself and is started again", seconds=PAUSE_SECONDS)
+            told_to_end.wait(PAUSE_SECONDS)
+
+
+def _serve(app: Celery, pool: str, worker_name: str, told_to_end: threading.Event) -> None:
+    worker = app.Worker(
+        consumer_cls=_patient(told_to_end),
+        hostname=f"{worker_name}@{socket.gethostname()}",
+        queues=[queue_name(pool)],
+        pool=_Ringers,
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+
+
+def _patient(told_to_end: threading.Event) -> type[Consumer]:
+    """Celery's consumer, but that it rests between two tries and says why in the farm's words, each reason once."""
+
+    class Patient(Consumer):
+        _said = ""
+
+        def on_ready(self) -> None:
+            if self._said:
+                log.info("rings are heard again")
+                self._said = ""
+            super().on_ready()
+
+        def ensure_connected(self, conn: Any) -> Any:
+            connected = conn.ensure_connection(
+                lambda error, seconds: self._say(error),
+                interval_start=PAUSE_SECONDS,
+                interval_step=0,
+                callback=state.maybe_shutdown,
+            )
+            self.first_connection_attempt = False
+            return connected
+
+        def on_connection_error_before_connected(self, exc: Exception) -> None:
+            self._say_and_rest(exc)
+
+        def on_connection_error_after_connected(self, exc: Exception) -> None:
+            with warnings.catch_warnings():
+                # It asks at every loss whether tasks should be cancelled: the setting says no.
+                warnings.simplefilter("ignore", CPendingDeprecationWarning)
+                super().on_connection_error_after_connected(exc)
+            self._say_and_rest(exc)
+
+        def _say_and_rest(self, error: Exception) -> None:
+            self._say(error)
+            told_to_end.wait(PAUSE_SECONDS)
+
+        def _say(self, error: Exception) -> None:
+            why = reason(error)
+            if why != self._said:
+                log.warning("rings cannot be heard; work is found by looking into SQL", reason=why)
+                self._said = why
+
+    return Patient
+
+
+class _Ringers(TaskPool):
+    """Celery's pool of threads, but that Celery listens again as soon as a ring is answered.
+
+    It fetches one message at a time, and looks whether it may fetch the next only when its loop turns: by itself up to
+    a second after the last one was answered.
+    """
+
+    def on_apply(self, *arguments: Any, **options: Any) -> Any:
+        """Answer one ring in a thread."""
+        answered = super().on_apply(*arguments, **options)
+        answered.f.add_done_callback(_turn_the_loop)
+        return answered
+
+
+def _turn_the_loop(_: object) -> None:
+    loop = get_event_loop()
+    if loop is not None:
+        loop.call_soon(lambda: None)
+
+
+def _hear(on_ring: Callable[[], None]) -> Callable[[str], None]:
+    def ring(pool: str) -> None:
+        on_ring()
+
+    return ring
+
+
+def _leave_logging_alone(**_: Any) -> None:
+    """Its presence keeps Celery from setting up a logging of its own."""

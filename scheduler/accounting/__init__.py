@@ -1,0 +1,1 @@
+"""What work costs, and what a project may have: quotas, usage, prices."""

@@ -1,0 +1,112 @@
+"""`farm project`: an operator's look at a project, its weight, quotas and budget; by way of the database."""
+
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select, update
+
+from farm.connections import Connections
+from farm.database import check_revision, read, write
+from farm.errors import Fault, InvalidRequest, NotFound
+from farm.tables import Flow, Project
+from scheduler.accounting.quotas import Standing, standing
+
+#: What an option says to take a limit away.
+NONE = "none"
+_COLUMNS = ("max_pending", "max_running", "gpu_seconds_per_day", "budget", "retention_days")
+_WHOLE = frozenset({"max_pending", "max_running"})
+Name = Annotated[str, typer.Argument(help="The name of the project.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    project = typer.Typer(no_args_is_help=True, help="One project: its weight, quotas and budget.")
+    project.command("set")(set_limits)
+    project.command("show")(show)
+    app.add_typer(project, name="project")
+
+
+def set_limits(
+    name: Name,
+    weight: Annotated[float | None, typer.Option(help="Its part in the fair share.")] = None,
+    max_pending: Annotated[str | None, typer.Option(metavar="N|none", help="Renders that may wait.")] = None,
+    max_running: Annotated[str | None, typer.Option(metavar="N|none", help="Renders that may run at once.")] = None,
+    gpu_seconds_per_day: Annotated[str | None, typer.Option(metavar="N|none", help="From midnight UTC.")] = None,
+    budget: Annotated[str | None, typer.Option(metavar="MONEY|none", help="In all; then nothing is admitted.")] = None,
+    retention_days: Annotated[str | None, typer.Option(metavar="N|none", help="Ended jobs are kept so long.")] = None,
+) -> None:
+    """Set what is given and leave the rest; 'none' takes a limit away. Counts from the next submission on."""
+    given = dict(zip(_COLUMNS, (max_pending, max_running, gpu_seconds_per_day, budget, retention_days), strict=True))
+    faults: list[Fault] = []
+    values = {column: _limit(column, text, faults) for column, text in given.items() if text is not None}
+    if weight is not None and not 0 < weight < float("inf"):
+        faults.append(Fault("--weight", f"must be a positive number; seen {weight!r}"))
+    if faults:
+        raise InvalidRequest(faults)
+    with Connections.open() as connections:
+        check_revision(connections.engine)
+        save(connections, name, values, weight)
+    typer.echo(f"Project {name} is set.")
+
+
+def save(connections: Connections, name: str, limits: dict[str, Any], weight: float | None) -> None:
+    """Write limits and weight of a project; its flows have the weight at once. Raises NotFound."""
+    with write(connections.engine) as connection:
+        project_id = connection.scalar(select(Project.id).where(Project.name == name))
+        if project_id is None:
+            raise NotFound(f"There is no project named {name!r}; make one with `farm projects create`.")
+        if weight is not None:
+            limits = limits | {"weight": weight}
+        if limits:
+            connection.execute(update(Project).where(Project.id == project_id).values(limits))
+        if weight is not None:
+            connection.execute(update(Flow).where(Flow.project_id == project_id).values(weight=weight))
+
+
+def show(name: Name) -> None:
+    """Show a project's limits, and how much of each is used."""
+    with Connections.open() as connections:
+        check_revision(connections.engine)
+        with read(connections.engine) as connection:
+            row = connection.execute(
+                select(Project.id, Project.weight, Project.paused_at, Project.retention_days).where(
+                    Project.name == name
+                )
+            ).one_or_none()
+            if row is None:
+                raise NotFound(f"There is no project named {name!r}; `farm projects list` shows them.")
+            found = standing(connection, row.id, connections.clock())
+        typer.echo(f"project      {name}{', paused' if row.paused_at else ''}; weight {row.weight:g}")
+        for line in _lines(found, connections.settings.currency):
+            typer.echo(line)
+
+
+def _lines(found: Standing, currency: str) -> list[str]:
+    return [
+        f"waiting      {found.waiting.pending:,}{_of(found.max_pending)} renders",
+        f"running      {found.waiting.running:,}{_of(found.max_running)} renders",
+        f"today        {found.today.gpu_seconds:,.0f} used and {found.waiting.gpu_seconds:,.0f} admitted"
+        f"{_of(found.gpu_seconds_per_day)} GPU-seconds",
+        f"budget       {found.spent.money:,.2f} spent and {found.waiting.money:,.2f} promised"
+        f"{_of(found.budget)} {currency}",
+        f"in all       {found.spent.gpu_seconds:,.0f} GPU-seconds, {found.spent.watt_hours:,.0f} Wh,"
+        f" {found.spent.renders:,} renders",
+    ]
+
+
+def _of(limit: float | None) -> str:
+    return "" if limit is None else f" of {limit:,g}"
+
+
+def _limit(column: str, text: str, faults: list[Fault]) -> float | None:
+    if text.lower() == NONE:
+        return None
+    try:
+        value = int(text) if column in _WHOLE else float(text)
+        if not 0 <= value < 2**31:
+            raise ValueError
+    except ValueError:
+        kind = "a whole number from 0 on" if column in _WHOLE else "a number from 0 on"
+        faults.append(Fault(f"--{column.replace('_', '-')}", f"must be {kind}, or '{NONE}'; seen {text[:40]!r}"))
+        return None
+    return value

@@ -1,0 +1,31 @@
+"""What can never run is said at the door: no pool serves the model, or it is too large for every pool's workers.
+
+A pool without a worker is no reason to refuse: workers come and go. That is a notice (scheduler.admission.quote). Pure.
+"""
+
+from collections.abc import Sequence
+
+from farm.catalog import Catalog, ModelEntry
+from farm.errors import Fault, InvalidRequest
+from scheduler.fleet.notify import Doorbell
+
+
+def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:
+    """Raise InvalidRequest where no worker of any pool could ever render this model."""
+    pools = catalog.pools_of(entry.name)
+    if not pools:
+        raise InvalidRequest(
+            [Fault("/model", f"No pool of this farm serves {entry.name}: nothing would ever render it.")]
+        )
+    if all(pool.memory_gb is not None and pool.memory_gb < entry.memory_gb for pool in pools):
+        sizes = ", ".join(f"{pool.name} has {pool.memory_gb:g} GB" for pool in pools)
+        raise InvalidRequest(
+            [Fault("/model", f"{entry.name} needs {entry.memory_gb:g} GB of memory, and no worker has it: {sizes}.")]
+        )
+
+
+def absence(entry: ModelEntry, bells: Sequence[Doorbell]) -> list[str]:
+    """What to say at submission where no worker is there to render it; nothing where one is. `bells`: open pools."""
+    if any(bell.workers for bell in bells):
+        return []
+    return [f"No worker for {entry.name} was running when this was submitted: it waits until one is started."]

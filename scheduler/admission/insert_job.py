@@ -1,0 +1,59 @@
+"""A job and all that belongs to it go into SQL, in the transaction of who admits it."""
+
+from sqlalchemy import Connection, insert
+
+from farm.tables import Event, Job
+from scheduler.accounting import quotas
+from scheduler.admission.bulk_insert import insert_renders
+from scheduler.admission.dependencies import Holding, check_after, insert_dependencies
+from scheduler.admission.idempotency import Key, claim_key
+from scheduler.admission.render_rows import Row
+from scheduler.fair_share.flows import ensure_flow, wake_flow
+
+
+class SameKeyCommitted(Exception):
+    """Another submission with the same key committed while this one was on its way."""
+
+
+def insert_job(
+    connection: Connection,
+    job: Row,
+    renders: list[Row],
+    class_name: str,
+    weight: float,
+    notices: list[str],
+    key: Key | None,
+    holding: Holding,
+) -> bool:
+    """Flow, job, key, event, renders; whether they are held. The flow's row, which claims wait for, is locked last."""
+    project_id, now = job["project_id"], job["created_at"]
+    quotas.check_admission(
+        connection,
+        project_id,
+        renders=len(renders),
+        gpu_seconds=job["estimate"],
+        now=now,
+        lane=job["lane"],
+    )
+    holding = check_after(connection, project_id, holding)
+    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
+    connection.execute(insert(Job), job | holding.job_columns | {"flow_id": flow_id})
+    insert_dependencies(connection, job["id"], holding.after)
+    if key is not None and not claim_key(connection, key, job["id"], now):
+        raise SameKeyCommitted
+    payload = {"renders": len(renders), "notices": notices}
+    event = {
+        "job_id": job["id"],
+        "version": job["version"],
+        "kind": "submitted",
+        "at": now,
+        "payload": payload,
+    }
+    connection.execute(insert(Event), event)
+    for row in renders:
+        row |= holding.render_columns
+        row["flow_id"] = flow_id
+    insert_renders(connection, renders)
+    if not holding.held:
+        wake_flow(connection, flow_id, weight)
+    return holding.held

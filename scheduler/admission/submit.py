@@ -1,0 +1,145 @@
+"""Admission: a request becomes a job and its renders in one transaction; the doorbells ring after the commit.
+
+Nothing is in SQL before the commit, and everything is after it: a crash in the middle leaves no trace, a
+crash after it costs only the rings, which the supervisor and idle workers make good.
+"""
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import select
+
+from farm.catalog import ModelEntry
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import BudgetSpent, NotFound, QuotaExceeded
+from farm.params import JobRequest, Resolved, resolve
+from farm.progress import JobChanged
+from farm.tables import Lane, Project
+from scheduler.admission.dependencies import initial
+from scheduler.admission.feasibility import absence, check_can_run
+from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
+from scheduler.admission.insert_job import SameKeyCommitted, insert_job
+from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
+from scheduler.estimates.estimator import Estimator, load
+from scheduler.fleet.catalog_sync import sync_catalog
+from scheduler.fleet.notify import Doorbell, doorbells, ring, tell
+from scheduler.uploads import finder, mark_used
+
+log = structlog.get_logger(__name__)
+
+#: Drawn seeds stay short enough to be read out and typed again.
+DRAWN_SEEDS = 2**32
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The job that a request became. `replayed`: an earlier request with the same key had made it already."""
+
+    job_id: str
+    notices: list[str]
+    seeds: list[int]  # of the renders, by index
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class _Door:
+    """What admission reads before it writes."""
+
+    weight: float
+    bells: list[Doorbell]
+    estimator: Estimator
+
+
+def submit(
+    connections: Connections,
+    *,
+    project_id: str,
+    user_id: str | None,
+    request: JobRequest,
+    idempotency_key: str | None,
+    body_sha256: str,
+    resolved: Resolved | None = None,
+) -> Submitted:
+    """Accept a request: when this returns its job is committed, and its renders may be claimed.
+
+    With an `idempotency_key` the same request makes one job however often it comes, also several times at
+    once. `resolved`: the renders of the request, from a caller that had to look at them already.
+
+    Raises:
+        InvalidRequest: the request breaks rules; every fault is listed. UnknownModel is one kind of it.
+        IdempotencyMismatch: the key made another job from another body (`body_sha256`, hexadecimal).
+        NotFound: there is no such project.
+        QuotaExceeded, BudgetSpent: the project has as much as it may.
+    """
+    key = check_key(project_id, idempotency_key, body_sha256)
+    if key is not None and (earlier := _replay(connections, key)) is not None:
+        return earlier
+
+    now = connections.clock()
+    entry = connections.catalog.model(request.model)
+    resolved = resolved or resolve(
+        request,
+        entry,
+        max_renders=connections.settings.max_renders_per_job,
+        draw_seed=draw_seed,
+        now=now,
+        find_input=finder(connections, project_id),
+    )
+    check_can_run(connections.catalog, entry)
+    door = _look(connections, project_id, entry, now)
+    notices = [*resolved.notices, *absence(entry, door.bells)]
+    job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
+    make = partial(render_rows, job, entry, resolved.renders, door.estimator)
+    renders = make() if len(resolved.renders) <= FEW_ROWS else connections.aside(make)
+    job["estimate"] = sum(row["estimate"] for row in renders)
+    holding = initial(request, now)
+    try:
+        with write(connections.engine) as connection:
+            mark_used(connection, resolved.renders, now)
+            held = insert_job(connection, job, renders, request.class_name, door.weight, notices, key, holding)
+    except (QuotaExceeded, BudgetSpent):
+        # A repeated submission hears of its job, not of the quota that this very job has just filled.
+        if key is not None and (winner := _replay(connections, key)) is not None:
+            return winner
+        raise
+    except SameKeyCommitted:
+        winner = _replay(connections, key) if key is not None else None
+        assert winner is not None, "a key that is taken belongs to a committed job"
+        return winner
+
+    changed = JobChanged(job_id=job["id"], project_id=project_id, version=job["version"])
+    tell(connections, lanes=[entry.lane], changed=[changed])
+    if not held:
+        ring(connections, door.bells, len(renders))
+    log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders))
+    return Submitted(job["id"], notices, resolved.renders.seeds)
+
+
+def draw_seed() -> int:
+    """A seed for a render whose request names none."""
+    return secrets.randbelow(DRAWN_SEEDS)
+
+
+def _replay(connections: Connections, key: Key) -> Submitted | None:
+    with read(connections.engine) as connection:
+        job_id = find_job(connection, key)
+        if job_id is None:
+            return None
+        return Submitted(job_id, notices_of(connection, job_id), seeds_of(connection, job_id), replayed=True)
+
+
+def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _Door:
+    alive_since = now - connections.settings.worker_gone_seconds
+    with read(connections.engine) as connection:
+        weight = connection.scalar(select(Project.weight).where(Project.id == project_id))
+        known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
+        bells = doorbells(connection, entry.lane, alive_since)
+        estimator = load(connection, entry)
+    if weight is None:
+        raise NotFound("There is no such project.")
+    if not known:  # the catalog grew since this farm was started
+        sync_catalog(connections.engine, connections.catalog, now)
+    return _Door(weight, bells, estimator)

@@ -1,0 +1,1 @@
+"""How a worker gets its next batch: whose head it is, what goes with it, what joins later."""

@@ -1,0 +1,186 @@
+"""The claim: one short transaction that leases renders of one batch key to a worker.
+
+1. what projects with a limit may still start, and the turns: which flows compete in the pool's lane, in the order
+   of `scheduler.fair_share.virtual_time`;
+2. the head of the first flow; its shape says how many seats there are; the fillers of its batch key in that flow;
+3. seats that are left: fillers of the same key from other flows;
+4. the attempts, then the charges: rows that are inserted, and folded into virtual times by whoever finds many.
+
+It never touches jobs. Renders are locked with SKIP LOCKED on PostgreSQL, so claims never wait for each other
+there; flows are locked only where one is found empty, last and in the order of their ids. On SQLite the transaction
+begins IMMEDIATE and is the only writer. Status and LIMIT are literals in every statement: a bound status hides the
+partial indexes from a cached plan.
+
+The head is not looked at first and taken later: whatever one sees without a lock, another may have taken. It is
+taken, and then asked for its shape. If the flow's last head had the same key, its fillers come by the same statement.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine
+
+from farm.database import write
+from farm.ids import new_id
+from scheduler.claims import statements
+from scheduler.claims.adapter_affinity import Loaded
+from scheduler.claims.claim_transaction import NEIGHBOURS, Claim, ClaimedRender, Head, Taker, claimed_render, head_of
+from scheduler.claims.join import Waiting, join, waiting
+from scheduler.claims.running_limits import read_allowances
+from scheduler.claims.statements import Lease
+from scheduler.claims.watermark import Watermark
+from scheduler.dialects import prepare
+from scheduler.fair_share.fold_charges import FOLD_AT, fold
+from scheduler.fair_share.turn_order import read_turns, rest
+from scheduler.fair_share.virtual_time import CLASSES, FlowTime, Turn, fillers
+
+__all__ = ["Capacity", "Claim", "ClaimedRender", "Head", "Waiting", "claim", "join", "waiting"]
+
+#: How many renders a worker takes: a number, or what it says when it knows whose turn it is. It is asked inside the
+#: transaction, so it must not wait for anything.
+Capacity = int | Callable[[Head], int]
+
+
+def claim(
+    engine: Engine,
+    *,
+    pool: str,
+    worker_id: str,
+    capacity: Capacity,
+    now: float,
+    lease_seconds: float,
+    watermark: Watermark | None = None,
+    shares: Mapping[str, float] = CLASSES,
+    only: Collection[str] | None = None,
+    loaded: Loaded | None = None,
+) -> Claim | None:
+    """Lease up to `capacity` renders of the pool's lane to the worker until `now + lease_seconds`.
+
+    None when nothing may be claimed: nothing is pending, or the lane, the pool or the flows are paused, or their
+    projects run as many as they may. A render that has a limit to its company is claimed with others of the same
+    limit only. A claimer that keeps a `watermark` from claim to claim does not wade through rows that PostgreSQL
+    could not remove yet. `shares`: the classes of the farm, the most urgent first. `only`: nothing but renders of
+    these classes is taken, also beside the head. `loaded`: the adapters that the worker has; a head that wants others
+    may be passed by.
+    """
+    watermark = watermark or Watermark()
+    lease = Lease(worker_id, now, now + lease_seconds)
+    batch_id = new_id()
+    while True:
+        with write(engine) as connection:
+            prepare(connection)
+            taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
+            batch = _take_batch(taker, pool, capacity, shares, only, loaded)
+            # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
+            rested = [rest(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
+            if batch.head is not None:
+                taker.write(batch_id, pool, batch.turns, beside=0, served=batch.served)
+        if batch.head is not None:
+            if batch.unfolded >= FOLD_AT[engine.dialect.name]:
+                fold(engine, batch.head.lane, now, shares=shares)
+            classes = {turn.flow.id: turn.flow.class_name for turn in batch.turns}
+            renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
+            return Claim(batch_id, renders, batch.head, batch.passed_by)
+        if not any(rested):
+            return None
+        # Empty flows stood before others that were not read yet: look again without them.
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Whose turn was taken, and the flows that turned out empty."""
+
+    head: Head | None
+    turns: list[Turn]  # of the flows that the renders may be from, the head's first
+    empty: list[FlowTime]
+    unfolded: int  # charges that every claim has to read
+    served: Turn | None = None  # whose turn it was and who was taken first
+    passed_by: str | None = None  # the render whose turn it was, if another was taken for its adapters
+
+
+def _take_batch(
+    taker: Taker,
+    pool: str,
+    capacity: Capacity,
+    shares: Mapping[str, float],
+    only: Collection[str] | None,
+    loaded: Loaded | None,
+) -> _Batch:
+    """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
+    order = read_turns(taker.connection, pool, shares, without=taker.allowances.used_up())
+    turns = [turn for turn in order.turns if only is None or turn.flow.class_name in only]
+    for place, turn in enumerate(turns):
+        empty = [passed.flow for passed in turns[:place]]
+        if loaded is not None and (passed_by := _take_loaded(taker, turns[place:], capacity, loaded)):
+            return _around_loaded(taker, turns[place:], capacity, empty, order.unfolded, passed_by)
+        row = taker.head(turn.flow.id, *_expected(taker, turn, capacity))
+        if row is None:
+            continue
+        head = head_of(row, turn.flow.class_name, taker.lease.start)
+        taker.watermark.heads[turn.flow.id] = head
+        _fill(taker, head, turn, turns[place + 1 :], capacity)
+        return _Batch(head, turns[place:], empty, order.unfolded, served=turn)
+    return _Batch(None, [], [turn.flow for turn in turns], order.unfolded)
+
+
+def _take_loaded(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Loaded) -> str | None:
+    """If the first of these wants adapters that are not loaded, take a render that does not, near its turn.
+
+    The id of the head that was passed by; None if nothing was taken.
+    """
+    turn, others = turns[0], turns[1:]
+    head = taker.peek(turn.flow.id)
+    if head is None or head.batch_key in loaded.batch_keys:
+        return None
+    if loaded.has_all(statements.read_parameters(taker.connection, head.id)):
+        return None
+    equals = [other for other in fillers(turn, others) if other.flow.class_name == turn.flow.class_name]
+    for candidate in [turn, *equals][:NEIGHBOURS]:
+        for key in loaded.batch_keys:
+            if taker.fill(candidate.flow.id, key, None, capacity if isinstance(capacity, int) else 1):
+                return head.id
+    return None
+
+
+def _around_loaded(
+    taker: Taker, turns: list[Turn], capacity: Capacity, empty: list[FlowTime], unfolded: int, passed_by: str
+) -> _Batch:
+    """Fill the batch of what was taken in place of the first head."""
+    row = taker.rows[0]
+    mine = next(turn for turn in turns if turn.flow.id == row.flow_id)
+    head = head_of(row, mine.flow.class_name, taker.lease.start)
+    _fill(taker, head, mine, [turn for turn in turns if turn is not mine], capacity)
+    return _Batch(head, turns, empty, unfolded, turns[0] if mine is turns[0] else None, passed_by)
+
+
+def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | None]:
+    """How many to take with the head in one statement, provided that it has this key.
+
+    Nearly always a flow's head is like the one before it: then its fillers are taken with it.
+    """
+    if isinstance(capacity, int):
+        return capacity, None
+    before = taker.watermark.heads.get(turn.flow.id)
+    return (1, None) if before is None else (max(1, capacity(before)), before.batch_key)
+
+
+def _seats(taker: Taker, head: Head, others: list[Turn], capacity: Capacity) -> int:
+    """How many renders share the batch. What waits in all is counted only where it would change the answer."""
+    if isinstance(capacity, int):
+        return capacity
+    seats = max(1, capacity(head))
+    if not others and capacity(replace(head, waiting=seats + 1)) > seats:
+        seats = max(seats, capacity(replace(head, waiting=taker.waiting())))
+    return seats
+
+
+def _fill(taker: Taker, head: Head, turn: Turn, others: list[Turn], capacity: Capacity) -> None:
+    """Seats beside the head: of its own flow first, then of others. Suspects keep company with suspects only: an
+    innocent neighbour would share the blame.
+    """
+    wanted = _seats(taker, head, others, capacity)
+    seats = min(wanted, head.company or wanted) - len(taker.rows)
+    if seats > 0 and (head.company is not None or not isinstance(capacity, int)):
+        seats -= len(taker.fill(head.flow_id, head.batch_key, head.company, seats))
+    if head.company is None:
+        taker.fill_from(fillers(turn, others), head.batch_key, seats)

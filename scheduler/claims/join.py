@@ -1,0 +1,132 @@
+"""What may join the batch that is running now, and whether something more urgent waits.
+
+A join is a small claim of one batch key. It is fair by two bounds: flows that join ahead of their turn are not
+further ahead than the slack of `scheduler.fair_share.virtual_time`, each charged for its own renders; and once a head
+of another key has waited one quantum, nobody joins any more, so the batch ends and that head is next.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from farm.database import read, write
+from scheduler.claims import statements
+from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, head_of
+from scheduler.claims.running_limits import read_allowances
+from scheduler.claims.statements import Lease, Peeked
+from scheduler.claims.watermark import BEGINNING, Watermark
+from scheduler.dialects import prepare
+from scheduler.fair_share.turn_order import read_turns
+from scheduler.fair_share.virtual_time import CLASSES, Turn, fillers
+
+#: Seconds for which a head of another batch key lets others join before it, at the most.
+QUANTUM = 2.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A render of a more urgent class whose turn it is."""
+
+    id: str
+    class_name: str
+    batch_key: str
+    since: float  # when it was submitted, seconds since 1970
+
+
+def join(
+    engine: Engine,
+    *,
+    pool: str,
+    worker_id: str,
+    batch_id: str,
+    batch_key: str,
+    seats: int,
+    running: int,
+    began: float,
+    now: float,
+    lease_seconds: float,
+    watermark: Watermark | None = None,
+    shares: Mapping[str, float] = CLASSES,
+    quantum: float = QUANTUM,
+    only: Collection[str] | None = None,
+) -> Claim | None:
+    """Lease up to `seats` renders that may share passes with the `running` ones of a batch; None: nobody may join.
+
+    `began`: when that batch was claimed, seconds since 1970. A head of another key has waited since then, or since
+    it was submitted if that is later; from `quantum` seconds on nobody joins. Renders whose company is
+    limited never join. The attempts carry the batch's id, and its size as it is then. `only`: renders of these classes
+    may join, and of no other.
+    """
+    if seats < 1:
+        return None
+    lease = Lease(worker_id, now, now + lease_seconds)
+    with write(engine) as connection:
+        prepare(connection)
+        watermark = watermark or Watermark()
+        taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
+        order = read_turns(connection, pool, shares, without=taker.allowances.used_up())
+        place, head = _first_head(connection, order.turns, watermark, now)
+        if head is None:
+            return None
+        turn, others = order.turns[place], order.turns[place + 1 :]
+        its_turn = head.batch_key == batch_key and head.company is None
+        joining = who_joins(turn, others, its_turn=its_turn, waited=now - max(head.created_at, began), quantum=quantum)
+        joining = [turn for turn in joining if only is None or turn.flow.class_name in only]
+        taker.fill_from(joining, batch_key, seats)
+        if not taker.rows:
+            return None
+        taker.write(batch_id, pool, joining, beside=running, served=turn if its_turn else None)
+    classes = {turn.flow.id: turn.flow.class_name for turn in joining}
+    first = taker.rows[0]
+    renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
+    return Claim(batch_id, renders, head_of(first, classes[first.flow_id], now))
+
+
+def who_joins(turn: Turn, others: Sequence[Turn], *, its_turn: bool, waited: float, quantum: float) -> list[Turn]:
+    """Which flows may join a running batch, in their order. Pure.
+
+    `turn` is whose turn it is; `its_turn`: its head fits the running batch. If it does not, others of its flow and
+    of flows within the slack may go before it until it has waited a quantum.
+    """
+    if not its_turn and waited >= quantum:
+        return []
+    return [turn, *fillers(turn, others)]
+
+
+def waiting(
+    engine: Engine,
+    *,
+    pool: str,
+    class_name: str,
+    now: float,
+    watermark: Watermark | None = None,
+    shares: Mapping[str, float] = CLASSES,
+) -> Waiting | None:
+    """Whether it is the turn of a class that is more urgent than `class_name`; reads only, locks nothing.
+
+    Not merely whether such a render waits: a class that has had its share waits for its turn like the others.
+    """
+    rank = {name: place for place, name in enumerate(shares)}
+    with read(engine) as connection:
+        order = read_turns(connection, pool, shares)
+        place, head = _first_head(connection, order.turns, watermark or Watermark(), now)
+    if head is None:
+        return None
+    first = order.turns[place].flow.class_name
+    if rank.get(first, len(rank)) >= rank.get(class_name, len(rank)):
+        return None
+    return Waiting(head.id, first, head.batch_key, head.created_at)
+
+
+def _first_head(
+    connection: Connection, turns: Sequence[Turn], watermark: Watermark, now: float
+) -> tuple[int, Peeked | None]:
+    """The first of these flows that has something pending, and its head, unlocked."""
+    for place, turn in enumerate(turns):
+        head = statements.peek(connection, turn.flow.id, watermark.of(turn.flow.id, now))
+        if head is None and watermark.forget(turn.flow.id):
+            head = statements.peek(connection, turn.flow.id, BEGINNING)
+        if head is not None:
+            return place, head
+    return len(turns), None

@@ -1,0 +1,50 @@
+"""How many renders projects with a `max_running` may still start, as a claim has to respect it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, literal_column, select
+
+from farm.tables import Flow, Pool, Project
+from scheduler.accounting import quotas
+
+#: Nearly always nothing: a farm without such limits pays this one read of few rows.
+_ANY_LIMIT: Select[Any] = select(literal_column("1")).where(Project.max_running.is_not(None)).limit(literal_column("1"))
+_LANE = select(Pool.lane).where(Pool.name == bindparam("pool"))
+_FLOWS = select(Flow.id, Flow.project_id).where(
+    Flow.lane == bindparam("of_lane"), Flow.project_id.in_(bindparam("projects", expanding=True))
+)
+
+
+@dataclass
+class Allowances:
+    """Seats left by project, and whose flow is whose; flows that are not listed have no limit."""
+
+    seats: dict[str, int] = field(default_factory=dict)
+    project_of: dict[str, str] = field(default_factory=dict)
+
+    def used_up(self) -> frozenset[str]:
+        """The flows that may start nothing now."""
+        return frozenset(flow_id for flow_id, project_id in self.project_of.items() if self.seats[project_id] <= 0)
+
+    def allow(self, flow_id: str, wanted: int) -> int:
+        """How many of the wanted renders the flow may start."""
+        project_id = self.project_of.get(flow_id)
+        return wanted if project_id is None else min(wanted, self.seats[project_id])
+
+    def spend(self, flow_id: str, renders: int) -> None:
+        """So many were started."""
+        if (project_id := self.project_of.get(flow_id)) is not None:
+            self.seats[project_id] -= renders
+
+
+def read_allowances(connection: Connection, pool: str) -> Allowances:
+    """The allowances in the pool's lane; before anything is taken, in the transaction that takes it."""
+    if connection.execute(_ANY_LIMIT).first() is None:
+        return Allowances()
+    lane = connection.scalar(_LANE, {"pool": pool})
+    seats = quotas.seats(connection, lane) if lane is not None else {}
+    if not seats:
+        return Allowances()
+    flows = connection.execute(_FLOWS, {"of_lane": lane, "projects": sorted(seats)}).all()
+    return Allowances(seats, {row.id: row.project_id for row in flows})

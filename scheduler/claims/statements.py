@@ -1,0 +1,214 @@
+"""The statements of a claim that touch renders; `scheduler.claims.claim` says when."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+
+from farm.lifecycle import Phase, RenderStatus, check_transition
+from farm.tables import Render
+from scheduler.claims.watermark import Place
+
+check_transition(RenderStatus.PENDING, RenderStatus.RUNNING)
+_PENDING: ColumnElement[str] = literal_column(f"'{RenderStatus.PENDING}'")
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who takes, when, and until when; seconds since 1970."""
+
+    worker_id: str
+    start: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A render that this transaction has leased."""
+
+    id: str
+    job_id: str
+    project_id: str
+    flow_id: str
+    index: int
+    attempt: int
+    lane: str
+    batch_key: str
+    rank: int
+    company: int | None
+    width: int
+    height: int
+    frames: int
+    parameters: dict[str, Any]
+    estimate: float
+    failures: int
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The first pending render of a flow, as it was seen without a lock: another claimer may take it."""
+
+    id: str
+    batch_key: str
+    company: int | None
+    created_at: float
+
+
+_TAKEN = [getattr(Render, field.name) for field in fields(Taken)]
+_PLACE = tuple_(Render.rank, Render.id)
+_AT_PLACE = tuple_(bindparam("from_rank", type_=Render.rank.type), bindparam("from_id", type_=Render.id.type)) <= _PLACE
+
+
+def peek(connection: Connection, flow_id: str, place: Place) -> Peeked | None:
+    """The first pending render of the flow from `place` on. Reads ix_renders_head, locks nothing."""
+    rank, from_id = place
+    row = connection.execute(_PEEK, {"flow": flow_id, "from_rank": rank, "from_id": from_id}).one_or_none()
+    return None if row is None else Peeked(*row)
+
+
+def read_parameters(connection: Connection, render_id: str) -> dict[str, Any]:
+    """What a render is asked for; empty if it is gone."""
+    found: dict[str, Any] | None = connection.scalar(select(Render.parameters).where(Render.id == render_id))
+    return found or {}
+
+
+def count_waiting(connection: Connection, flow_id: str, place: Place, most: int) -> int:
+    """How many pending renders the flow has from `place` on, `most` at the most. Reads ix_renders_head only."""
+    rank, from_id = place
+    counted = connection.scalar(_count(most), {"flow": flow_id, "from_rank": rank, "from_id": from_id})
+    return int(counted or 0)
+
+
+def take_head(
+    connection: Connection, flow_id: str, capacity: int, lease: Lease, place: Place, batch_key: str | None = None
+) -> list[Taken]:
+    """Lease the first pending render of the flow from `place` on, and with it, if it may keep any company, up to
+    `capacity - 1` of the same batch key that may too; if a `batch_key` is given, only if it has that one.
+    Sorted: the head is first.
+    """
+    rank, from_id = place
+    values: dict[str, Any] = {"flow": flow_id, "from_rank": rank, "from_id": from_id}
+    if batch_key is not None and capacity > 1:
+        values["of_key"] = batch_key
+    return _execute(connection, _take_head(capacity, "of_key" in values), lease, **values)
+
+
+def take_fillers(
+    connection: Connection, flow_id: str, batch_key: str, company: int | None, seats: int, lease: Lease, place: Place
+) -> list[Taken]:
+    """Lease up to `seats` pending renders of a flow, from `place` on, with this batch key and limit of company."""
+    rank, from_id = place
+    values: dict[str, Any] = {"flow": flow_id, "of_key": batch_key, "from_rank": rank, "from_id": from_id}
+    if company is not None:
+        values["of_company"] = company
+    return _execute(connection, _take_fillers(seats, company is not None), lease, **values)
+
+
+def _execute(connection: Connection, statement: Update, lease: Lease, **values: Any) -> list[Taken]:
+    values |= {"worker": lease.worker_id, "start": lease.start, "until": lease.until}
+    rows = [Taken(*row) for row in connection.execute(statement, values)]
+    return sorted(rows, key=lambda row: (row.rank, row.id))
+
+
+@cache
+def _take_head(capacity: int, of_key: bool) -> Update:
+    """Head: the first of ix_renders_head from the watermark on. Rest: ix_renders_fill right behind the head."""
+    head = (
+        _from_place(Render.id, Render.batch_key, Render.company, Render.rank)
+        .limit(literal_column("1"))
+        .with_for_update(skip_locked=True)
+        .cte("head")
+    )
+    if capacity == 1:
+        return _lease(select(head.c.id))
+    # Scalar subqueries, not a join: with a join both databases walk the flow and filter by key.
+    of_head = {name: select(head.c[name]).scalar_subquery() for name in ("id", "batch_key", "company", "rank")}
+    rest = _fillers(capacity - 1).where(
+        Render.batch_key == of_head["batch_key"],
+        Render.company.is_(None),
+        of_head["company"].is_(None),
+        tuple_(of_head["rank"], of_head["id"]) < _PLACE,
+    )
+    if of_key:
+        rest = rest.where(of_head["batch_key"] == bindparam("of_key"))
+    return _lease(select(head.c.id).union_all(select(_locked(rest, "rest").c.id)))
+
+
+@cache
+def _take_fillers(seats: int, limited: bool) -> Update:
+    """The first of ix_renders_fill for this flow, key and company."""
+    if limited:
+        # Not '=': that would make ix_renders_head look as good to PostgreSQL, which would walk all of the flow.
+        limit = bindparam("of_company", type_=Integer)
+        company = and_(Render.company >= limit, Render.company <= limit)
+    else:
+        company = Render.company.is_(None)
+    rest = _fillers(seats).where(Render.batch_key == bindparam("of_key"), company, _AT_PLACE)
+    return _lease(select(_locked(rest, "rest").c.id))
+
+
+def _from_place(*columns: Any) -> Select[Any]:
+    """The flow's pending renders in their order: ix_renders_head from the watermark on."""
+    return (
+        select(*columns)
+        .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING, _AT_PLACE)
+        .order_by(Render.rank, Render.id)
+    )
+
+
+def _fillers(seats: int) -> Select[Any]:
+    # Ordered by company too, though it is one value: PostgreSQL does not see that IS NULL fixes it, and would sort.
+    return (
+        select(Render.id)
+        .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING)
+        .order_by(Render.company, Render.rank, Render.id)
+        .limit(literal_column(str(seats)))
+    )
+
+
+def _locked(rows: Select[Any], name: str) -> CTE:
+    """With row locks a CTE is computed once; a bare subquery might be computed, and lock, again for every row."""
+    return rows.with_for_update(skip_locked=True).cte(name)
+
+
+def _lease(ids: Any) -> Update:
+    """pending → running, by primary key; the attempt is raised, which voids what older attempts say."""
+    return (
+        update(Render)
+        .where(Render.id.in_(ids))
+        .values(
+            status=RenderStatus.RUNNING.value,
+            phase=Phase.CLAIMED.value,
+            attempt=Render.attempt + 1,
+            worker_id=bindparam("worker", type_=Render.worker_id.type),
+            lease_until=bindparam("until", type_=Render.lease_until.type),
+            started_at=bindparam("start", type_=Render.started_at.type),
+            reason=None,
+        )
+        .returning(*_TAKEN)
+    )
+
+
+_PEEK = _from_place(Render.id, Render.batch_key, Render.company, Render.created_at).limit(literal_column("1"))
+
+
+@cache
+def _count(most: int) -> Select[Any]:
+    some = _from_place(Render.id).limit(literal_column(str(most))).subquery()
+    return select(func.count()).select_from(some)

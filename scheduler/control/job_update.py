@@ -1,0 +1,60 @@
+"""The job's books, for changes that people make: its row is locked after the renders and before the flow."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, select, update
+
+from farm.lifecycle import JobStatus, RenderStatus
+from farm.progress import JobChanged
+from farm.tables import Job
+from scheduler.leases.job_counters import JobChange, record
+
+
+class Overtaken(Exception):
+    """The job is not in the state this change began with: somebody else decided otherwise meanwhile.
+
+    Raised inside a transaction, which must be rolled back.
+    """
+
+
+def set_status(
+    connection: Connection, job_id: str, before: Collection[JobStatus], after: JobStatus, *, event: str, now: float
+) -> JobChanged:
+    """Put a job into the state `after`, with an event. Raises Overtaken unless it is in one of `before`."""
+    states = sorted(status.value for status in before)
+    changed = connection.execute(update(Job).where(Job.id == job_id, Job.status.in_(states)).values(status=after.value))
+    if changed.rowcount != 1:
+        raise Overtaken(job_id)
+    return enter(connection, job_id, event, indexes=[], now=now)
+
+
+def require_status(connection: Connection, job_id: str, *allowed: JobStatus) -> None:
+    """Lock the job. Raises Overtaken unless it is in one of these states."""
+    if lock_status(connection, job_id) not in allowed:
+        raise Overtaken(job_id)
+
+
+def lock_status(connection: Connection, job_id: str) -> JobStatus | None:
+    """Lock the job; its state, or None when there is no such job."""
+    status = connection.scalar(select(Job.status).where(Job.id == job_id).with_for_update())
+    return None if status is None else JobStatus(status)
+
+
+def enter(
+    connection: Connection,
+    job_id: str,
+    event: str,
+    *,
+    indexes: Sequence[int],
+    now: float,
+    ended: RenderStatus | None = None,
+    back: RenderStatus | None = None,
+) -> JobChanged:
+    """Write one event for these renders (by index); they have `ended` so, or came `back` from such an end."""
+    change = JobChange()
+    change.told[event].extend((index, None) for index in indexes)
+    if ended is not None:
+        change.ended[ended] += len(indexes)
+    if back is not None:
+        change.ended[back] -= len(indexes)
+    return record(connection, {job_id: change}, now)[0]

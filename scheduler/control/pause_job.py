@@ -1,0 +1,81 @@
+"""Pause a job: its pending renders are held, the running ones end. Resume lets them be pending again."""
+
+from collections.abc import Sequence
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import Conflict
+from farm.lifecycle import JobStatus, RenderStatus
+from farm.tables import Render
+from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move
+from scheduler.control.job_update import Overtaken, enter, lock_status, set_status
+from scheduler.control.lookup import FoundJob, find_job
+from scheduler.control.release import release
+from scheduler.fleet.notify import tell
+
+
+def pause_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:
+    """Hold the pending renders of a job; returns how many. Pausing it again holds what became pending since.
+
+    Raises:
+        NotFound: the project (None: an operator) sees no such job.
+        Conflict: the job has ended.
+    """
+    job = _begin(connections, job_id, project_id, JobStatus.OPEN, JobStatus.PAUSED, "paused")
+    held = _hold(connections, job)
+    tell(connections, lanes=[job.lane])
+    return held
+
+
+def resume_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:
+    """Let the held renders of a job be pending again; returns how many. Those held for a time stay held.
+
+    Raises:
+        NotFound: the project (None: an operator) sees no such job.
+        Conflict: the job has ended.
+    """
+    job = _begin(connections, job_id, project_id, JobStatus.PAUSED, JobStatus.OPEN, "resumed")
+    tell(connections, lanes=[job.lane])
+    # A render with a time of its own waits for that time, a job that waits for another one waits on.
+    return release(connections, job, Render.eligible_at.is_(None))
+
+
+def _begin(
+    connections: Connections,
+    job_id: str,
+    project_id: str | None,
+    before: JobStatus,
+    after: JobStatus,
+    event: str,
+) -> FoundJob:
+    """Set the job's status first: each chunk looks whether it is still so, and stops when it is not."""
+    with read(connections.engine) as connection:
+        job = find_job(connection, job_id, project_id)
+    if job.status is after:
+        return job
+    try:
+        with write(connections.engine) as connection:
+            changed = set_status(connection, job.id, [before], after, event=event, now=connections.clock())
+    except Overtaken as overtaken:
+        with read(connections.engine) as connection:
+            status = find_job(connection, job_id, project_id).status
+        if status is after:  # somebody else did the same a moment ago
+            return job
+        raise Conflict(f"Job {job.id} is {status}; it cannot be {event}.") from overtaken
+    tell(connections, lanes=[job.lane], changed=[changed])
+    return job
+
+
+def _hold(connections: Connections, job: FoundJob) -> int:
+    def step(behind: int) -> Sequence[LockedRender]:
+        with write(connections.engine) as connection:
+            renders = lock_renders(connection, Render.job_id == job.id, status=[RenderStatus.PENDING], behind=behind)
+            if not renders or lock_status(connection, job.id) is not JobStatus.PAUSED:
+                return []  # somebody resumed or cancelled it meanwhile: theirs is the later word
+            move(connection, renders, RenderStatus.HELD)
+            indexes = [render.index for render in renders]
+            changed = enter(connection, job.id, "held", indexes=indexes, now=connections.clock())
+        tell(connections, lanes=[], changed=[changed])
+        return renders
+
+    return in_chunks(step)

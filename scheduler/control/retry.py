@@ -1,0 +1,57 @@
+"""Retry: a failed render gets a fresh start, by a person's wish."""
+
+from sqlalchemy import select
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.errors import Conflict
+from farm.lifecycle import JobStatus, RenderStatus
+from farm.tables import Render
+from scheduler.batching.batch_limits import first_company
+from scheduler.control.bulk_transition import lock_renders, move, wake_flows
+from scheduler.control.job_update import Overtaken, enter, require_status
+from scheduler.control.lookup import find_render
+from scheduler.fleet.notify import doorbells, ring, tell
+
+#: A retried render would be claimed at once: not while its job is paused.
+RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
+
+
+def retry_render(connections: Connections, render_id: str, project_id: str | None = None) -> None:
+    """Let a failed render be pending again, with no failures; its job is open again.
+
+    Jobs that waited for it and know already how it ended are not called back: what was cancelled stays so, what was
+    let go goes on. Those that have not heard yet wait for the new end.
+
+    Raises:
+        NotFound: the project (None: an operator) sees no such render.
+        Conflict: the render has not failed, or its job is paused.
+    """
+    now = connections.clock()
+    with read(connections.engine) as connection:
+        found = find_render(connection, render_id, project_id)
+    try:
+        with write(connections.engine) as connection:
+            renders = lock_renders(connection, Render.id == found.id, status=[RenderStatus.FAILED])
+            if not renders:
+                raise Conflict(f"Render {found.id} is {found.status}; only a failed render can be retried.")
+            parameters = connection.execute(select(Render.parameters).where(Render.id == found.id)).scalar_one()
+            move(
+                connection,
+                renders,
+                RenderStatus.PENDING,
+                failures=0,
+                company=first_company(parameters),
+                reason=None,
+                finished_at=None,
+            )
+            require_status(connection, found.job.id, *RETRIED_IN)
+            indexes = [render.index for render in renders]
+            changed = enter(connection, found.job.id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
+            wake_flows(connection, renders)
+            alive_since = now - connections.settings.worker_gone_seconds
+            bells = doorbells(connection, found.job.lane, alive_since)
+    except Overtaken as paused:
+        raise Conflict(f"Job {found.job.id} is paused; resume it, then retry the render.") from paused
+    tell(connections, lanes=[found.job.lane], changed=[changed])
+    ring(connections, bells, 1)

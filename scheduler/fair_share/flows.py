@@ -1,0 +1,57 @@
+"""The flows of projects: the rows that must be there before work can come, and how an idle one competes again."""
+
+from sqlalchemy import Connection, and_, select, update
+
+from farm.ids import new_id
+from farm.tables import Flow, Project
+from scheduler.dialects import insert_or_ignore
+from scheduler.fair_share.charges import Account, level, unfolded_of
+from scheduler.fair_share.virtual_time import flow_charge, newcomer_start
+
+
+def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_name: str, weight: float) -> str:
+    """The id of the project's flow of this class in this lane; a new one is idle, and paused if its project is.
+
+    A new one keeps the project from being paused or resumed until the commit: that must see it.
+    """
+    this = and_(Flow.lane == lane, Flow.project_id == project_id, Flow.class_name == class_name)
+    found = connection.scalar(select(Flow.id).where(this))
+    if found is not None:
+        return found
+    paused_at = connection.scalar(
+        select(Project.paused_at).where(Project.id == project_id).with_for_update(read=True, of=Project)
+    )
+    row = {
+        "id": new_id(),
+        "lane": lane,
+        "project_id": project_id,
+        "class_name": class_name,
+        "weight": weight,
+        "paused_at": paused_at,
+    }
+    connection.execute(insert_or_ignore(connection, Flow).values(row))
+    return connection.execute(select(Flow.id).where(this)).scalar_one()
+
+
+def wake_flow(connection: Connection, flow_id: str, weight: float | None = None) -> None:
+    """Let a flow compete: called where renders become pending, in that transaction, late.
+
+    A flow that was idle starts at the virtual time of its class: nobody saves up turns by being idle. A
+    paused flow stays asleep. Locks the flow's row until the commit, for which a claim waits that found it empty.
+    """
+    # Locked before its charges are read: they cannot be folded between the two.
+    flow = connection.execute(
+        select(Flow.lane, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.backlogged)
+        .where(Flow.id == flow_id)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if flow is None:
+        return
+    weight = flow.weight if weight is None else weight
+    values: dict[str, object] = {"backlogged": Flow.paused_at.is_(None), "wakes": Flow.wakes + 1, "weight": weight}
+    if not flow.backlogged:
+        account = Account(flow.lane, flow.class_name)
+        ahead = flow_charge(unfolded_of(connection, flow_id, account), weight)
+        start = newcomer_start(flow.virtual_time + ahead, *level(connection, account))
+        values["virtual_time"] = start - ahead
+    connection.execute(update(Flow).where(Flow.id == flow_id).values(values))

@@ -1,0 +1,51 @@
+"""After the commit: tell busy workers, wake idle ones, tell who watches. Nothing here raises or waits for Redis."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, select
+
+from farm.connections import Connections
+from farm.progress import JobChanged
+from farm.tables import Pool, Worker
+from scheduler.fleet.worker_registry import may_claim
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A pool that may be rung: `workers` are alive, each takes up to `max_batch` renders at once."""
+
+    pool: str
+    max_batch: int
+    workers: int
+
+
+def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doorbell]:
+    """The pools of a lane that take work now, with the workers that have beaten since `alive_since` and may claim."""
+    alive = and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= alive_since)
+    rows = connection.execute(
+        select(Pool.name, Pool.max_batch, func.count(Worker.id))
+        .outerjoin(Worker, alive)
+        .where(Pool.lane == lane, Pool.paused_at.is_(None))
+        .group_by(Pool.name, Pool.max_batch)
+        .order_by(Pool.name)
+    )
+    return [Doorbell(name, max_batch, workers) for name, max_batch, workers in rows]
+
+
+def tell(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:
+    """Busy workers of these lanes look into SQL between two steps; pages that show these jobs read again."""
+    for lane in sorted(set(lanes)):
+        connections.progress.raise_lane(lane)
+    connections.progress.announce(*changed)
+
+
+def ring(connections: Connections, doors: Iterable[Doorbell], renders: int) -> None:
+    """Invite as many workers of each pool as `renders` need and as live.
+
+    A pool without a living worker gets one ring, for the first that comes.
+    """
+    for door in doors:
+        wanted = min(max(1, door.workers), math.ceil(renders / door.max_batch))
+        connections.broker.ring_soon(door.pool, door.workers, wanted)

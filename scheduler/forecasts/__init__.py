@@ -1,0 +1,1 @@
+"""When work starts and ends, and why it waits."""

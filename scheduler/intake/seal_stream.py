@@ -1,0 +1,89 @@
+"""The end of a stream: its last row is in, or nothing more will come. Then its job is as its counts say."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, null, select, update
+
+from farm.connections import Connections
+from farm.database import write
+from farm.errors import Conflict
+from farm.lifecycle import JOB_ENDED, JobStatus
+from farm.progress import JobChanged
+from farm.tables import Dependency, Event, IdempotencyKey, Intake, Job
+from scheduler.fleet.notify import tell
+from scheduler.intake.open_stream import Position, read_position
+from scheduler.leases.job_counters import JobChange, record
+
+
+def seal(connections: Connections, position: Position) -> Position:
+    """No row follows: the job is open, or has ended if all its renders have. Sealing it again changes nothing.
+
+    Raises:
+        Conflict: another request has moved the stream meanwhile.
+    """
+    now = connections.clock()
+    with write(connections.engine) as connection:
+        if not _close(connection, position.job_id, now, None, bytes_=position.bytes):
+            found = read_position(connection, position.job_id)
+            if found is not None and found.sealed_at is not None and found.bytes == position.bytes:
+                return found
+            raise Conflict(f"Another request is sending the stream of job {position.job_id}; go on where it is.")
+        changed = _settle(connection, position.job_id, "sealed", now)
+        found = read_position(connection, position.job_id)
+    tell(connections, lanes=[], changed=[changed])
+    assert found is not None
+    return found
+
+
+def stop(connections: Connections, job_id: str, reason: str, *, empty: JobStatus, now: float) -> bool:
+    """End a stream before its last row, if it goes on; whether it did. What was admitted is left as it is.
+
+    A job without any render becomes `empty`: CANCELLED or EXPIRED.
+    """
+    with write(connections.engine) as connection:
+        if not _close(connection, job_id, now, {"stopped": reason}):
+            return False
+        changed = _settle(connection, job_id, "stopped", now, empty)
+    tell(connections, lanes=[], changed=[changed])
+    return True
+
+
+def discard(connections: Connections, position: Position) -> bool:
+    """Remove the job of a stream of which nothing was admitted, and its key; whether it could be.
+
+    It stays where another request has moved the stream, or another job waits for it.
+    """
+    this = position.job_id
+    with write(connections.engine) as connection:
+        empty = delete(Intake).where(
+            Intake.job_id == this, Intake.bytes == position.bytes, Intake.renders == 0, Intake.sealed_at.is_(None)
+        )
+        waited_for = select(exists().where(Dependency.after_id == this))
+        if connection.scalar(waited_for) or connection.execute(empty).rowcount != 1:
+            return False
+        for table in (Event, IdempotencyKey, Dependency):
+            connection.execute(delete(table).where(table.job_id == this))
+        connection.execute(delete(Job).where(Job.id == this))
+    return True
+
+
+def _close(
+    connection: Connection, job_id: str, now: float, error: dict[str, Any] | None, *, bytes_: int | None = None
+) -> bool:
+    statement = update(Intake).where(Intake.job_id == job_id, Intake.sealed_at.is_(None))
+    if bytes_ is not None:
+        statement = statement.where(Intake.bytes == bytes_)
+    return connection.execute(statement.values(sealed_at=now, updated_at=now, error=error or null())).rowcount == 1
+
+
+def _settle(
+    connection: Connection, job_id: str, event: str, now: float, empty: JobStatus = JobStatus.CANCELLED
+) -> JobChanged:
+    """The job is no longer admitted: what it is now, its counters say."""
+    this = update(Job).where(Job.id == job_id, Job.status == JobStatus.ADMITTING.value)
+    connection.execute(this.where(Job.renders_total > 0).values(status=JobStatus.OPEN.value))
+    assert empty in JOB_ENDED
+    connection.execute(this.where(Job.renders_total == 0).values(status=empty.value, finished_at=now))
+    change = JobChange()
+    change.told[event] = []
+    return record(connection, {job_id: change}, now)[0]

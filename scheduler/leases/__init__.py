@@ -1,0 +1,1 @@
+"""Who holds a running render, how it ends, and what follows for its job and its flow."""

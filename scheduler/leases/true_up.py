@@ -1,0 +1,54 @@
+"""What follows for flows when renders left their workers: they are trued up, and those with new work compete again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from scheduler.fair_share.charges import Entry, accounts, charge
+from scheduler.fair_share.flows import wake_flow
+from scheduler.leases.job_counters import paused
+from scheduler.leases.transitions import LockedRender, hold
+
+
+@dataclass
+class Due:
+    """What one flow is still charged when renders of it left a worker."""
+
+    gpu_seconds: float = 0.0  # besides what was charged at the claim; negative: given back
+    spent: float = 0.0  # GPU-seconds that really passed
+    renders: int = 0  # that ended
+
+
+def settle_flows(
+    connection: Connection, dues: Mapping[str, Due], back: Sequence[LockedRender], now: float, pool: str | None = None
+) -> None:
+    """Charge flows (by id) what is due; hold or wake what went `back` to pending. `pool`: where it was spent.
+
+    Call it after the jobs were recorded, and so locked: renders that went back to a paused job are held. A job that
+    is paused a moment later finds them pending, and holds them itself. Flows are the last rows that a transaction
+    locks, in the order of their ids; charges are rows of nobody else.
+    """
+    paused_jobs = paused(connection, {render.job_id for render in back}) if back else frozenset[str]()
+    if held := [render for render in back if render.job_id in paused_jobs]:
+        hold(connection, held)
+    for flow_id in sorted({render.flow_id for render in back if render.job_id not in paused_jobs}):
+        wake_flow(connection, flow_id)
+    account = accounts(connection, dues.keys())
+    charge(
+        connection,
+        (
+            Entry(
+                account[flow_id].lane,
+                account[flow_id].class_name,
+                flow_id,
+                due.gpu_seconds,
+                pool=pool,
+                spent=due.spent,
+                renders=due.renders,
+            )
+            for flow_id, due in sorted(dues.items())
+            if due.gpu_seconds or due.spent or due.renders
+        ),
+        now,
+    )

@@ -1,0 +1,1 @@
+"""What runs in the background: the supervisor, and its duties, one a file."""

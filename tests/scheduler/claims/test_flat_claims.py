@@ -1,0 +1,57 @@
+"""A claim costs the same behind a long backlog: counted in what the database does, not in time."""
+
+import statistics
+
+import pytest
+from sqlalchemy import Engine, text
+
+from farm.database import make_engine
+from farm.ids import new_id
+from scheduler.claims.claim import claim
+from scheduler.claims.watermark import Watermark
+from scheduler.fair_share.fold_charges import fold
+from tests.benchmarks.backlogs import LANE, POOL, fill
+from tests.scheduler.effort import effort
+
+
+def claims(engine: Engine, count: int, watermark: Watermark) -> list[int]:
+    """The effort of each of so many claims of 8; charges are folded between, so that each reads as few."""
+    found = []
+    for _ in range(count):
+        fold(engine, LANE, 0.0)
+        found.append(
+            effort(
+                engine,
+                lambda: claim(
+                    engine, pool=POOL, worker_id=new_id(), capacity=8, now=0.0, lease_seconds=30.0, watermark=watermark
+                ),
+            )
+        )
+    return found
+
+
+def test_a_claim_touches_as_much_behind_thirty_times_the_backlog(engine: Engine) -> None:
+    fill(engine, 1_000)
+    few = statistics.median(claims(engine, 9, Watermark()))
+    with engine.begin() as connection:
+        for table in ("charges", "attempts", "renders", "jobs", "flows", "lane_classes", "pools", "lanes", "projects"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    fill(engine, 30_000)
+    many = statistics.median(claims(engine, 9, Watermark()))
+    assert few > 0
+    assert many <= 1.3 * few
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_claim_does_not_wade_through_what_others_claimed_while_a_snapshot_is_held(database_url: str) -> None:
+    engine = make_engine(database_url)
+    fill(engine, 6_000)
+    watermark = Watermark(life=1e9)
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as watcher:
+        watcher.execute(text("SELECT 1 FROM flows"))
+        fresh = statistics.median(claims(engine, 9, watermark))
+        for _ in range(400):
+            claim(engine, pool=POOL, worker_id=new_id(), capacity=8, now=0.0, lease_seconds=30.0, watermark=watermark)
+        old = statistics.median(claims(engine, 9, watermark))
+    engine.dispose()
+    assert old <= 1.5 * fresh

@@ -1,0 +1,118 @@
+"""Streams that are refused: what came before the fault is kept, and the answer says where to go on."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from farm.connections import Connections
+from farm.database import write
+from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, QuotaExceeded, StreamFault
+from farm.tables import Job, Project
+from scheduler.intake.open_stream import open_intake
+from scheduler.intake.read_stream import take_in
+from tests.scheduler.streams import DEFAULTS, begin, job, jsonl, prompts, send
+
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+def test_a_fault_keeps_the_rows_before_it_and_says_where_to_go_on(connections: Connections, project: str) -> None:
+    rows = jsonl(1_200).splitlines(keepends=True)
+    wrong = [b'{"prompt": "x", "width": "wide"}\n', b'{"promt": "x"}\n', b"no json\n"]
+    with pytest.raises(StreamFault) as refused:
+        send(connections, project, b"".join(rows[:1_100] + wrong + rows[1_100:]))
+
+    assert {fault.field.split("/")[2] for fault in refused.value.faults} == {"1101", "1102", "1103"}
+    assert refused.value.members["next_line"] == 1_101
+    assert refused.value.members["next_byte"] == len(b"".join(rows[:1_100]))
+    assert len(prompts(connections)) == 1_100
+    assert job(connections).status == "admitting"
+
+    send(connections, project, b"".join(rows))
+
+    assert prompts(connections) == [f"plate {row}" for row in range(1_200)]
+
+
+@SQLITE
+def test_another_file_under_the_same_key_is_refused(connections: Connections, project: str) -> None:
+    send(connections, project, jsonl(5), more=True)
+
+    with pytest.raises(IdempotencyMismatch):
+        send(connections, project, jsonl(5, seed=1))
+    assert len(prompts(connections)) == 5
+
+
+@SQLITE
+@pytest.mark.parametrize("other", [{"model": "wan-demo"}, {"num_inference_steps": 3}])
+def test_other_defaults_under_the_same_key_are_refused(
+    connections: Connections, project: str, other: dict[str, Any]
+) -> None:
+    send(connections, project, jsonl(5), more=True)
+
+    with pytest.raises(IdempotencyMismatch):
+        begin(connections, project, **other)
+
+
+@SQLITE
+def test_a_gap_is_refused(connections: Connections, project: str) -> None:
+    with pytest.raises(Conflict):
+        take_in(connections, begin(connections, project), [jsonl(1)], offset=10)
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("form", "data", "line"),
+    [
+        ("jsonl", b"", 1),
+        ("jsonl", b"[1]\n", 1),
+        ("jsonl", b'{"prompt": "a", "model": "wan-demo"}\n', 1),
+        ("jsonl", b'{"prompt": "\xff"}\n', 1),
+        ("jsonl", b'{"prompt": "a", "seed": NaN}\n', 1),
+        ("csv", b"", 1),
+        ("csv", b"prompt,prompt\na,b\n", 1),
+        ("csv", b"promt\na\n", 1),
+        ("csv", b"prompt,class\na,bulk\n", 1),
+        ("csv", b"prompt,seed\na,1\nb\n", 3),
+        ("csv", b'prompt\n"a\nb\n', 2),
+        ("csv", b"prompt,seed\na,one\n", 2),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(
+    connections: Connections, project: str, form: str, data: bytes, line: int
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        send(connections, project, data, form=form)
+
+    assert {fault.field.split("/")[2] for fault in refused.value.faults} == {str(line)}
+
+
+@SQLITE
+def test_a_stream_stops_at_a_quota_and_goes_on_when_it_frees(connections: Connections, project: str) -> None:
+    with write(connections.engine) as connection:
+        connection.execute(update(Project).values(max_pending=1_500))
+    with pytest.raises(QuotaExceeded):
+        send(connections, project, jsonl(2_000))
+    assert len(prompts(connections)) == 1_000
+
+    with write(connections.engine) as connection:
+        connection.execute(update(Project).values(max_pending=None))
+    send(connections, project, jsonl(2_000))
+
+    assert len(prompts(connections)) == 2_000
+
+
+@SQLITE
+def test_nothing_is_added_to_a_job_that_was_cancelled(connections: Connections, project: str) -> None:
+    position = send(connections, project, jsonl(5), more=True).position
+    with write(connections.engine) as connection:
+        connection.execute(update(Job).values(status="cancelled"))
+
+    with pytest.raises(Conflict):
+        take_in(connections, position, [jsonl(6)[position.bytes :]], offset=position.bytes)
+    assert len(prompts(connections)) == 5
+
+
+@SQLITE
+def test_a_stream_needs_a_key(connections: Connections, project: str) -> None:
+    with pytest.raises(InvalidRequest):
+        open_intake(connections, project_id=project, user_id=None, defaults=DEFAULTS, form="jsonl", key=None)

@@ -1,0 +1,350 @@
+"""The supervisor: one acts, another takes over, and what was lost comes back."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, select, update
+from structlog.testing import capture_logs
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.lifecycle import Outcome, WorkerStatus
+from farm.redis_connection import connect
+from farm.settings import Settings
+from farm.tables import Lease, Pool, Worker
+from scheduler.control.cancel import cancel_job
+from scheduler.control.pause_job import pause_job
+from scheduler.maintenance import reap_leases, retire_workers, ring_pools
+from scheduler.maintenance.supervisor import Duty, Supervisor
+from tests.databases import PostgresServer
+from tests.scheduler.conftest import START, TestClock
+from tests.scheduler.jobs import (
+    LANE,
+    LEASE_SECONDS,
+    POOL,
+    assert_books_are_right,
+    attempt_rows,
+    claim_some,
+    job_row,
+    reap_lost,
+    render_rows,
+    retire_silent,
+    settle_as,
+    sign_on,
+    statuses,
+    submit_job,
+)
+from tests.waiting import eventually
+
+
+class Counted:
+    """A duty that counts its passes."""
+
+    __name__ = "tests.counted"
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        self.passes += 1
+        return 0
+
+
+class Broken:
+    """A duty that always fails."""
+
+    __name__ = "tests.broken"
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        raise ZeroDivisionError("no such luck")
+
+
+def supervise(connections: Connections, *duties: Duty) -> Supervisor:
+    return Supervisor(connections, duties or [Counted()])
+
+
+class TestLeadership:
+    def test_of_many_one_acts(self, connections: Connections) -> None:
+        first, second = supervise(connections), supervise(connections)
+
+        for supervisor in (first, second, first, second):
+            supervisor.one_round()
+
+        assert (first.acts, second.acts) == (True, False)
+
+    def test_another_takes_over_when_the_holder_is_silent(self, connections: Connections, clock: TestClock) -> None:
+        first, second = supervise(connections), supervise(connections)
+        first.one_round()
+
+        clock.forward(9.0)
+        second.one_round()
+        assert not second.acts
+        clock.forward(1.0)
+        second.one_round()
+
+        assert second.acts
+        first.one_round()
+        assert not first.acts
+
+    def test_a_clean_stop_lets_another_act_at_once(self, connections: Connections) -> None:
+        first, second = supervise(connections), supervise(connections)
+        stop = threading.Event()
+        thread = threading.Thread(target=first.run, args=[stop])
+        thread.start()
+        eventually(lambda: first.acts)
+
+        stop.set()
+        thread.join()
+
+        with read(connections.engine) as connection:
+            assert connection.scalars(select(Lease.name)).all() == []
+        second.one_round()
+        assert second.acts
+
+    def test_who_does_not_act_does_no_duty(self, connections: Connections) -> None:
+        duty = Counted()
+        supervise(connections).one_round()
+
+        supervise(connections, duty).one_round()
+
+        assert duty.passes == 0
+
+    def test_two_that_start_at_once_do_not_both_act(self, connections: Connections) -> None:
+        supervisors = [supervise(connections) for _ in range(6)]
+        threads = [threading.Thread(target=supervisor.one_round) for supervisor in supervisors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert [supervisor.acts for supervisor in supervisors].count(True) == 1
+
+
+class TestRare:
+    def test_a_duty_that_waits_between_its_passes_waits_before_the_first_too(
+        self, connections: Connections, clock: TestClock
+    ) -> None:
+        class Rare(Counted):
+            __name__ = "tests.rare"
+            EVERY_SECONDS = 60.0
+
+        rare, always = Rare(), Counted()
+        supervisor = supervise(connections, rare, always)
+        passes = []
+        for _ in range(5):
+            supervisor.one_round()
+            passes.append((rare.passes, always.passes))
+            clock.forward(30)
+
+        assert passes == [(0, 1), (0, 2), (1, 3), (1, 4), (2, 5)]
+
+
+class TestTrouble:
+    def test_a_duty_that_fails_is_logged_and_the_others_go_on(self, connections: Connections) -> None:
+        counted = Counted()
+        supervisor = supervise(connections, Broken(), counted)
+
+        with capture_logs() as lines:
+            supervisor.one_round()
+            supervisor.one_round()
+
+        assert counted.passes == 2
+        assert [line["duty"] for line in lines if line["event"] == "duty failed"] == ["broken", "broken"]
+
+    def test_a_database_that_is_away_is_waited_for(
+        self, connections: Connections, settings: Settings, request: pytest.FixtureRequest
+    ) -> None:
+        counted = Counted()
+        supervisor = supervise(connections, counted)
+        supervisor.one_round()
+
+        with capture_logs() as lines:
+            with database_away(connections, settings, request):
+                supervisor.one_round()
+                supervisor.one_round()
+                assert not supervisor.acts
+            supervisor.one_round()
+
+        assert supervisor.acts
+        assert counted.passes == 2
+        told = [line["event"] for line in lines]
+        assert told[0].startswith("database lost")
+        assert told[1:] == ["database is back", "supervisor acts"]
+
+
+@contextmanager
+def database_away(connections: Connections, settings: Settings, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nobody can reach this test's database."""
+    url = make_url(settings.database_url.get_secret_value())
+    connections.engine.dispose()
+    if url.get_backend_name() == "sqlite":
+        assert url.database
+        path = Path(url.database)
+        aside = path.rename(path.with_suffix(".aside"))
+        path.mkdir()
+        yield
+        path.rmdir()
+        aside.rename(path)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+    yield
+    server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+
+
+class TestReaping:
+    def test_a_render_whose_worker_was_lost_is_rendered_again(
+        self, connections: Connections, clock: TestClock, project: str
+    ) -> None:
+        job = submit_job(connections, project, 2)
+        lost = claim_some(connections, 2)
+
+        assert reap_leases.one_pass(connections, clock()) == 0
+        clock.forward(LEASE_SECONDS + 1)
+        assert reap_lost(connections, clock) == 1
+
+        assert statuses(connections, job) == ["pending"] * 2
+        again = claim_some(connections, 2)
+        assert settle_as(connections, lost, Outcome.DONE).accepted == []
+        assert len(settle_as(connections, again, Outcome.DONE).accepted) == 2
+        assert job_row(connections, job)["status"] == "done"
+        assert {render["failures"] for render in render_rows(connections, job)} == {0}
+        assert [attempt["outcome"] for attempt in attempt_rows(connections, job)] == ["lost", "done"] * 2
+        assert_books_are_right(connections, job)
+
+    def test_pools_are_rung_and_busy_workers_told(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+    ) -> None:
+        submit_job(belled, project, 1)
+        belled.broker.flush()
+        claim_some(belled, 1)
+        wipe(valkey_url)
+        clock.forward(LEASE_SECONDS + 1)
+        belled.progress.flush()
+        before = belled.progress.lane_counter(LANE)
+
+        reap_lost(belled, clock)
+        belled.progress.flush()
+
+        assert belled.progress.lane_counter(LANE) != before
+        assert belled.broker.waiting_rings(POOL) == 1
+
+    def test_a_cancelled_render_stays_cancelled(self, connections: Connections, clock: TestClock, project: str) -> None:
+        job = submit_job(connections, project, 1)
+        claim_some(connections)
+        cancel_job(connections, job, project)
+
+        clock.forward(LEASE_SECONDS + 1)
+        reap_lost(connections, clock)
+
+        assert statuses(connections, job) == ["cancelled"]
+
+
+class TestRinging:
+    def test_rings_that_were_lost_with_redis_are_rung_again(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+    ) -> None:
+        for _ in range(3):
+            sign_on(belled)
+        submit_job(belled, project, 5)
+        belled.broker.flush()
+        wipe(valkey_url)
+        assert belled.broker.waiting_rings(POOL) == 0
+
+        assert ring_pools.one_pass(belled, clock()) == 3
+
+        assert belled.broker.waiting_rings(POOL) == 3
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+    def test_nobody_is_rung_for_nothing(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+    ) -> None:
+        sign_on(belled)
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+        submit_job(belled, project, 1)
+        assert claim_some(belled)
+        assert not claim_some(belled)
+        wipe(valkey_url)
+
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+    @pytest.mark.parametrize("status", [WorkerStatus.RENDERING, WorkerStatus.GONE, WorkerStatus.DRAINING])
+    def test_only_idle_workers_are_rung(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str, status: WorkerStatus
+    ) -> None:
+        sign_on(belled, status=status)
+        submit_job(belled, project, 1)
+        wipe(valkey_url)
+
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+    def test_a_silent_worker_is_not_rung(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+    ) -> None:
+        sign_on(belled)
+        submit_job(belled, project, 1)
+        wipe(valkey_url)
+
+        clock.forward(61)
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+    def test_a_paused_pool_is_not_rung(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+    ) -> None:
+        sign_on(belled)
+        submit_job(belled, project, 1)
+        with write(belled.engine) as connection:
+            connection.execute(update(Pool).where(Pool.name == POOL).values(paused_at=START))
+        wipe(valkey_url)
+
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+    def test_a_paused_job_rings_nobody_for_long(
+        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+    ) -> None:
+        sign_on(belled)
+        pause_job(belled, submit_job(belled, project, 1), project)
+        assert claim_some(belled) == []  # the idle worker's look lets the empty flow rest
+        wipe(valkey_url)
+
+        assert ring_pools.one_pass(belled, clock()) == 0
+
+
+class TestRetiring:
+    def test_a_worker_that_is_silent_is_gone_and_one_that_beats_is_not(
+        self, connections: Connections, clock: TestClock
+    ) -> None:
+        silent = sign_on(connections)
+        clock.forward(61)
+        beating = sign_on(connections, status=WorkerStatus.RENDERING)
+
+        assert retire_silent(connections, clock) == 1
+        assert retire_workers.one_pass(connections, clock()) == 0
+
+        with read(connections.engine) as connection:
+            found = {row.id: row.status for row in connection.execute(select(Worker.id, Worker.status))}
+        assert found == {silent: "gone", beating: "rendering"}
+
+    def test_the_queue_of_a_pool_holds_no_more_rings_than_workers_live(
+        self, belled: Connections, clock: TestClock, project: str
+    ) -> None:
+        for _ in range(3):
+            sign_on(belled)
+        clock.forward(61)
+        sign_on(belled)
+        retire_silent(belled, clock)
+
+        submit_job(belled, project, 100)
+
+        assert belled.broker.waiting_rings(POOL) == 1
+
+
+def wipe(valkey_url: str) -> None:
+    """All that Redis knew is gone."""
+    client = connect(valkey_url)
+    client.flushall()
+    client.close()

@@ -1,0 +1,103 @@
+"""What a worker makes of what its engine says; no process is started."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import stamina
+from pydantic import SecretStr
+
+from farm.accounts import create_project
+from farm.clock import system_clock
+from farm.connections import Connections
+from farm.database import read
+from farm.errors import StorageDown
+from farm.lifecycle import Phase
+from farm.settings import Settings
+from farm.storage import Storage
+from scheduler.fleet.worker_registry import sign_on
+from scheduler.forecasts.queue_position import job_prospect
+from scheduler.forecasts.wait_reasons import job_reason
+from scheduler.leases import extend
+from tests.scheduler.conftest import catalog, clock, connect
+from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
+from tests.servers import S3
+from tests.workers.agent.test_feeder import connections
+from workers.agent.worker import Worker
+from workers.protocol import ParkedRenders, RenderStep, ResumedRenders, Stepped
+
+__all__ = ["catalog", "clock", "connect", "connections"]
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, database_url=database_url)
+
+
+@pytest.fixture
+def worker(connections: Connections) -> Iterator[Worker]:
+    made = Worker(connections, POOL)
+    yield made
+    shutil.rmtree(made._spool)
+
+
+@pytest.fixture
+def job(connections: Connections, worker: Worker) -> str:
+    """Three renders of it are in the engine: one steps, one is parked after a step, one was only claimed."""
+    job = submit_job(connections, create_project(connections.engine, "ada", clock=connections.clock), 3)
+    renders = sorted(claim_some(connections, worker_id=worker.id), key=lambda render: render.index)
+    worker._holdings.take("batch", renders)
+    worker._hear(Stepped([RenderStep(one.id, one.attempt, Phase.STEPPING, 1, 20) for one in renders[:2]]))
+    worker._hear(ParkedRenders([renders[1].id]))
+    return job
+
+
+def tell_sql(connections: Connections, worker: Worker) -> None:
+    """What every heartbeat does."""
+    for phase, held in worker._holdings.moved_since_last_asked().items():
+        extend.set_phase(connections.engine, held, phase)
+
+
+def test_sql_is_told_which_renders_are_parked_and_when_they_go_on(
+    connections: Connections, worker: Worker, job: str
+) -> None:
+    tell_sql(connections, worker)
+    rows = render_rows(connections, job)
+    assert [row["phase"] for row in rows] == ["stepping", "parked", "claimed"]
+    assert {row["status"] for row in rows} == {"running"}
+
+    worker._hear(ResumedRenders([rows[1]["id"]]))
+    tell_sql(connections, worker)
+    assert [row["phase"] for row in render_rows(connections, job)] == ["stepping", "stepping", "claimed"]
+
+
+def test_when_the_engine_dies_only_who_was_in_a_pass_is_blamed(
+    connections: Connections, worker: Worker, job: str
+) -> None:
+    worker._mourn("The engine process was killed by signal 9.")
+    rows = render_rows(connections, job)
+    assert [row["failures"] for row in rows] == [1, 0, 0]
+    assert {row["status"] for row in rows} == {"pending"}
+    assert sorted(row["outcome"] for row in attempt_rows(connections, job)) == ["failed", "returned", "returned"]
+
+
+def test_what_a_worker_cannot_store_is_told_with_its_beat_and_by_why(
+    connections: Connections, worker: Worker, job: str, s3: S3
+) -> None:
+    connections.storage = Storage(replace(s3, s3_secret_access_key=SecretStr("another-secret")), clock=system_clock)
+    sign_on(connections.engine, worker_id=worker.id, pool=POOL, model="m", host="h", pid=1, now=connections.clock())
+    with stamina.set_testing(True, attempts=1), pytest.raises(StorageDown):
+        worker._storing.put("projects/a.png", b"", "image/png")
+
+    worker._heartbeat._beat()
+
+    with read(connections.engine) as connection:
+        found = job_prospect(connection, connections, job, connections.clock())
+    assert found is not None
+    assert found.forecast is None
+    told = job_reason(found, connections.settings.class_shares, connections.clock())
+    assert told.kind == "storage"
+    assert "the object storage refuses to store files: SignatureDoesNotMatch" in told.sentence

@@ -1,0 +1,141 @@
+"""What a worker asks of SQL to keep its engine fed: a batch, what may join it, whether something is more urgent."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from farm.connections import Connections
+from farm.database import read
+from farm.lifecycle import JobStatus
+from farm.tables import Job
+from scheduler.claims import claim as claims
+from scheduler.claims.adapter_affinity import LoadedAdapters
+from scheduler.claims.claim import Claim, ClaimedRender, Waiting
+from scheduler.claims.watermark import Watermark
+from workers.agent.batch_sizes import BatchSizes
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Batch:
+    """A claimed batch, and what was heard of its lane since."""
+
+    claim: Claim
+    began: float  # when it was claimed, seconds since 1970
+    seats: int  # how many renders of its shape share a batch, these included
+    counter: int | None  # the lane's, before it was claimed
+    ask_at: float  # monotonic: SQL is asked then though the counter stands still
+    more: bool  # something may wait that could join
+    only: frozenset[str] | None = None  # others were set aside for it: nothing but these classes may join
+    nothing_ahead: bool = False  # a claim for the time after it came back empty
+
+    @property
+    def may_be_joined(self) -> bool:
+        """Renders with a limit to their company keep to those that were claimed with them."""
+        return self.claim.head.company is None
+
+
+class Leasing:
+    """Asks for one worker, and is asked by one thread. Each answer is None while the database is away."""
+
+    def __init__(self, connections: Connections, *, pool: str, lane: str, worker_id: str, sizes: BatchSizes) -> None:
+        self._connections = connections
+        self._pool = pool
+        self._lane = lane
+        self._worker_id = worker_id
+        self._sizes = sizes
+        self._watermark = Watermark()
+        self.adapters = LoadedAdapters(connections.catalog.pool(pool).loaded_adapters)
+
+    def claim(self, only: frozenset[str] | None = None) -> Batch | None:
+        """The next batch in turn, or the next of these classes; None if there is none."""
+        connections, settings = self._connections, self._connections.settings
+        counter, now = connections.progress.lane_counter(self._lane), connections.clock()
+        try:
+            claim = claims.claim(
+                connections.engine,
+                pool=self._pool,
+                worker_id=self._worker_id,
+                capacity=self._sizes,
+                now=now,
+                lease_seconds=settings.lease_seconds,
+                watermark=self._watermark,
+                shares=settings.class_shares,
+                only=only,
+                loaded=self.adapters.at_hand(connections.steady()),
+            )
+        except DBAPIError as error:
+            # The database is away or busy: what is pending stays pending, and the idle poll asks again.
+            log.warning("claim failed", error=str(error.orig))
+            return None
+        if claim is None:
+            return None
+        self.adapters.claimed(claim, connections.steady())
+        seats = max(len(claim.renders), self._sizes(claim.head))
+        ask_at = time.monotonic() + settings.idle_poll_seconds
+        return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats, only=only)
+
+    def has_news(self, batch: Batch) -> bool:
+        """Whether its lane's counter was raised, or nobody has looked for a while."""
+        counter = self._connections.progress.lane_counter(self._lane)
+        if counter == batch.counter and time.monotonic() < batch.ask_at:
+            return False
+        batch.counter = counter
+        batch.ask_at = time.monotonic() + self._connections.settings.idle_poll_seconds
+        self._watermark.forget()  # what came may lie before what was seen
+        return True
+
+    def join(self, batch: Batch, *, seats: int, running: int) -> list[ClaimedRender] | None:
+        """Renders that may join the batch now, leased under its id."""
+        connections, settings = self._connections, self._connections.settings
+        try:
+            joined = claims.join(
+                connections.engine,
+                pool=self._pool,
+                worker_id=self._worker_id,
+                batch_id=batch.claim.batch_id,
+                batch_key=batch.claim.head.batch_key,
+                seats=seats,
+                running=running,
+                began=batch.began,
+                now=connections.clock(),
+                lease_seconds=settings.lease_seconds,
+                watermark=self._watermark,
+                shares=settings.class_shares,
+                only=batch.only,
+            )
+        except DBAPIError as error:
+            log.warning("join failed", error=str(error.orig))
+            return None
+        return joined.renders if joined else None
+
+    def before(self, class_name: str) -> Waiting | None:
+        """What waits if it is the turn of a class that is more urgent than this one."""
+        connections = self._connections
+        try:
+            return claims.waiting(
+                connections.engine,
+                pool=self._pool,
+                class_name=class_name,
+                now=connections.clock(),
+                watermark=self._watermark,
+                shares=connections.settings.class_shares,
+            )
+        except DBAPIError as error:
+            log.warning("waiting work not seen", error=str(error.orig))
+            return None
+
+    def is_streaming(self, batch: Batch) -> bool:
+        """Whether a job of this batch is still being taken in: more of it is on its way."""
+        jobs = {render.job_id for render in batch.claim.renders}
+        statement = select(Job.id).where(Job.id.in_(jobs), Job.status == JobStatus.ADMITTING.value).limit(1)
+        try:
+            with read(self._connections.engine) as connection:
+                return connection.execute(statement).first() is not None
+        except DBAPIError as error:
+            log.warning("job not read", error=str(error.orig))
+            return False

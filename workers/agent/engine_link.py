@@ -1,0 +1,157 @@
+"""The parent's end of the wire to an engine process: start it, talk to it, see it hang or die, start it again."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import structlog
+
+from workers.agent.log_tail import LogTail
+from workers.protocol import GROUP_LOST, STATE_IN_DOUBT, EngineFacts, Ready, Stop
+
+log = structlog.get_logger(__name__)
+
+RESTART_SECONDS = (0.5, 1, 2, 5, 10, 30)  # waits before the first, second, … restart in a row
+_POLL_SECONDS = 0.5
+_LOG_SECONDS = 1.0  # for its last lines to be read, after it is gone
+_STOP_SECONDS = 5.0  # to end by itself after Stop, before it is killed
+
+
+class EngineLink:
+    """Keeps one engine process alive in a thread of its own.
+
+    Parameters:
+        command: how to start the engine; `--fd N` is added, the wire's end in the child.
+        hang_seconds: an engine that says nothing for so long is killed; it speaks between steps and while loading.
+        on_message: called in the link's thread with every message but Ready.
+        on_death: called in the link's thread with the reason, after the process is gone and before the next starts.
+        log: takes what the engine writes to stderr; without it the engine writes to ours.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        hang_seconds: float,
+        on_message: Callable[[Any], None],
+        on_death: Callable[[str], None],
+        log: LogTail | None = None,
+    ) -> None:
+        self.ready = threading.Event()
+        self.facts: EngineFacts | None = None
+        self.restarts = 0
+        self.failed_starts = 0  # in a row, without ever being ready
+        self.pid: int | None = None
+        self._command = list(command)
+        self._hang_seconds = hang_seconds
+        self._on_message = on_message
+        self._on_death = on_death
+        self._log = log
+        self._stopping = threading.Event()
+        self._sending = threading.Lock()
+        self._wire: Connection | None = None
+        self._thread = threading.Thread(target=self._keep, name="engine-link", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def send(self, message: Any) -> bool:
+        """Send to the engine; False when there is none right now (the caller's renders come back by on_death)."""
+        with self._sending:
+            if self._wire is None:
+                return False
+            try:
+                self._wire.send(message)
+            except OSError:
+                return False
+            return True
+
+    def stop(self) -> None:
+        """End the engine, by asking first; returns when it is gone."""
+        self._stopping.set()
+        self.send(Stop())
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            was_ready, reason = self._run_once()
+            if self._stopping.is_set():
+                return
+            self.failed_starts = 0 if was_ready else self.failed_starts + 1
+            self.restarts += 1
+            log.error("engine died", reason=reason, restarts=self.restarts)
+            self._on_death(reason)
+            self._stopping.wait(RESTART_SECONDS[min(self.failed_starts, len(RESTART_SECONDS) - 1)])
+
+    def _run_once(self) -> tuple[bool, str]:
+        """One life of an engine: whether it became ready, and why it ended."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [*self._command, "--fd", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE if self._log else None,
+            )
+        reading = self._log.follow(process.stderr) if self._log and process.stderr else None
+        wire = Connection(ours.detach())
+        self.pid = process.pid
+        with self._sending:
+            self._wire = wire
+        try:
+            reason = self._listen(wire)
+        finally:
+            was_ready = self.ready.is_set()
+            self.ready.clear()
+            with self._sending:
+                self._wire = None
+            wire.close()
+            self._end(process, patient=self._stopping.is_set())
+            if reading:
+                reading.join(_LOG_SECONDS)
+        return was_ready, reason or _last_words(process.returncode)
+
+    def _listen(self, wire: Connection) -> str:
+        """Pass on what the engine says until it is gone; the reason if it had to be given up, else ''."""
+        heard = time.monotonic()
+        asked_to_stop: float | None = None
+        while True:
+            try:
+                while wire.poll(_POLL_SECONDS):
+                    message = wire.recv()
+                    heard = time.monotonic()
+                    if isinstance(message, Ready):
+                        self.facts, self.failed_starts = message.facts, 0
+                        self.ready.set()
+                    else:
+                        self._on_message(message)
+            except (EOFError, OSError):
+                return ""
+            if self._stopping.is_set():
+                asked_to_stop = asked_to_stop or time.monotonic()
+                if time.monotonic() - asked_to_stop > _STOP_SECONDS:
+                    return "stopped"
+            elif time.monotonic() - heard > self._hang_seconds:
+                return f"The engine said nothing for {self._hang_seconds:.0f} s and was killed."
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes], *, patient: bool) -> None:
+        try:
+            process.wait(_STOP_SECONDS if patient else 0.5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _last_words(returncode: int) -> str:
+    if returncode < 0:
+        return f"The engine process was killed by signal {-returncode}."
+    if returncode == GROUP_LOST:
+        return "A rank of the engine's group died or failed, so the whole group ended; the worker's log says which."
+    if returncode == STATE_IN_DOUBT:
+        return "The engine could not put its model right after a render, so it ended; the worker's log says why."
+    return f"The engine process ended by itself with exit code {returncode}; its last lines are in the worker's log."

@@ -1,0 +1,136 @@
+"""The worker's pulse: extend the leases, hear what was revoked, say how it is."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from farm.connections import Connections
+from farm.lifecycle import Outcome, WorkerStatus
+from scheduler.fleet.worker_registry import Health, Orders, Pulse, beat
+from scheduler.leases import extend
+from workers.agent.engine_link import EngineLink
+from workers.agent.held_renders import Holdings
+from workers.agent.settler import Settler
+from workers.agent.storage_state import Storing
+from workers.protocol import DropRender
+
+log = structlog.get_logger(__name__)
+
+_LISTEN_SECONDS = 0.5  # how often the lane's counter is read: what is revoked stops within a step or two of that
+
+
+class Heartbeat:
+    """Beats every `heartbeat_seconds`, and at once when the lane's counter says that something was revoked."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        lane: str,
+        worker_id: str,
+        link: EngineLink,
+        holdings: Holdings,
+        settler: Settler,
+        storing: Storing,
+        on_orders: Callable[[Orders], None],
+    ) -> None:
+        """`on_orders` is called in the heartbeat's thread with the answer to every beat."""
+        self.draining = False
+        self.last_error: str | None = None
+        self._done = 0
+        self._connections = connections
+        self._lane = lane
+        self._worker_id = worker_id
+        self._link = link
+        self._holdings = holdings
+        self._settler = settler
+        self._storing = storing
+        self._on_orders = on_orders
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
+
+    def count_done(self, renders: int) -> None:
+        """Add to the renders that the next beat reports as done."""
+        self._done += renders
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        counter, due = self._connections.progress.lane_counter(self._lane), 0.0
+        while not self._stopping.wait(_LISTEN_SECONDS):
+            heard = self._connections.progress.lane_counter(self._lane)
+            if heard == counter and time.monotonic() < due:
+                continue
+            counter, due = heard, time.monotonic() + self._connections.settings.heartbeat_seconds
+            try:
+                self._beat()
+            except DBAPIError as error:
+                log.warning("heartbeat failed", error=str(error.orig))
+
+    def _beat(self) -> None:
+        connections = self._connections
+        # By the database's clock as it is now: this machine may have slept, and its own clock may be anything.
+        now = connections.measured_time()
+        revoked = extend.extend(
+            connections.engine,
+            worker_id=self._worker_id,
+            held=self._holdings.leases(),
+            now=now,
+            lease_seconds=connections.settings.lease_seconds,
+        )
+        for render_id in revoked:
+            log.info("revoked", render=render_id)
+            self._link.send(DropRender(render_id))
+        self._holdings.let_go(revoked)
+        for phase, held in self._holdings.moved_since_last_asked().items():
+            extend.set_phase(connections.engine, held, phase)
+        done, self._done = self._done, 0
+        try:
+            orders = beat(connections.engine, self._pulse(now), renders_done=done, now=now)
+        except DBAPIError:
+            self._done += done
+            raise
+        self._on_orders(orders)
+
+    def _pulse(self, now: float) -> Pulse:
+        facts = self._link.facts
+        holding, seconds = self._holdings.ahead()
+        trouble = self._storing.trouble
+        return Pulse(
+            worker_id=self._worker_id,
+            status=self._status(),
+            device=facts.device if facts else "?",
+            engine_restarts=self._link.restarts,
+            last_error=self.last_error,
+            details={"health": asdict(self._health())}
+            | ({"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {}),
+            holding=holding,
+            busy_until=now + seconds if holding else None,
+            clock_skew=self._connections.clock_skew,
+            storage_away_since=trouble.since if trouble else None,
+            storage_trouble=trouble.reason if trouble else None,
+        )
+
+    def _health(self) -> Health:
+        """What the supervisor judges it by."""
+        return Health(
+            failed_starts=self._link.failed_starts,
+            recent_done=self._settler.recent(Outcome.DONE),
+            recent_failed=self._settler.recent(Outcome.FAILED),
+        )
+
+    def _status(self) -> WorkerStatus:
+        if self.draining:
+            return WorkerStatus.DRAINING
+        if not self._link.ready.is_set():
+            return WorkerStatus.STARTING
+        return WorkerStatus.RENDERING if len(self._holdings) else WorkerStatus.IDLE

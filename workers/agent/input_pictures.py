@@ -1,0 +1,38 @@
+"""Uploaded pictures that renders start from, as files on this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from farm.errors import NotFound
+from farm.params.pictures import stored_pictures
+from farm.storage import Storage
+from workers.agent.file_cache import KeptFiles
+
+log = structlog.get_logger(__name__)
+
+#: Kept in the folder: far more than a worker holds renders, as the engine reads them later.
+MOST_KEPT = 5_000
+
+
+class Pictures:
+    """The pictures of one worker. `folder` is its own, and is made here."""
+
+    def __init__(self, storage: Storage, folder: Path) -> None:
+        self._kept = KeptFiles(storage, folder, suffix=".png", most=MOST_KEPT)
+
+    def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
+        """Local files by the name of the parameter.
+
+        One that is gone or not what was uploaded is left out: the family then refuses the render, and says which it
+        lacks. Raises StorageDown: that is not the render's fault.
+        """
+        files: dict[str, str] = {}
+        for name, picture in stored_pictures(parameters).items():
+            try:
+                files[name] = str(self._kept.file(picture.key, picture.sha256))
+            except (NotFound, OSError, ValueError) as error:
+                log.warning("a picture cannot be had", render=render_id, parameter=name, reason=str(error))
+        return files

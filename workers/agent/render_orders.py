@@ -1,0 +1,103 @@
+"""From a claimed render to what the engine is told, with the files that it needs fetched from storage."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import stamina
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from farm.catalog.adapters import AdapterEntry
+from farm.connections import Connections
+from farm.errors import NotFound, StorageDown
+from farm.storage import StoredFile
+from scheduler.claims.claim import ClaimedRender
+from scheduler.leases import checkpoint_rows
+from workers.agent.input_pictures import Pictures
+from workers.agent.lora_files import AdapterFiles
+from workers.protocol import RenderOrder
+
+log = structlog.get_logger(__name__)
+
+#: Seconds to wait for a store that is away before a render begins anew: others wait for it to be handed over.
+_FETCH_PATIENCE = 20.0
+
+
+class Ordering:
+    """Makes the orders of one worker. `spool`: the folder that it shares with its engine; `adapters`: of its model."""
+
+    def __init__(
+        self, connections: Connections, spool: Path, adapters: Mapping[str, AdapterEntry] = MappingProxyType({})
+    ) -> None:
+        self._connections = connections
+        self._spool = spool
+        self._begun: dict[str, Path] = {}
+        self._pictures = Pictures(connections.storage, spool / "pictures")
+        self._adapters = AdapterFiles(connections.storage, spool / "adapters", adapters)
+
+    def begun(self, render_id: str) -> None:
+        """The engine steps it: what it went on from is not needed any more."""
+        if path := self._begun.pop(render_id, None):
+            path.unlink(missing_ok=True)
+
+    def lora_hashes(self, parameters: Mapping[str, Any]) -> dict[str, str]:
+        """Of a render that was ordered: by the sha256 of its LoRAs' files, their hashes on Civitai."""
+        return self._adapters.civitai_hashes(parameters)
+
+    def orders(self, renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
+        """One for each. Those that were begun before go on from their newest checkpoint, if it can be had.
+
+        Raises StorageDown while a picture or an adapter that they need cannot be fetched.
+        """
+        saved = self._saved([render.id for render in renders if render.attempt > 1])
+        return [self._order(render, saved.get(render.id)) for render in renders]
+
+    def _order(self, render: ClaimedRender, saved: StoredFile | None) -> RenderOrder:
+        path = self._fetch(render, saved) if saved else None
+        return RenderOrder(
+            render_id=render.id,
+            attempt=render.attempt,
+            job_id=render.job_id,
+            parameters=render.parameters,
+            width=render.width,
+            height=render.height,
+            frames=render.frames,
+            checkpoint=str(path) if path else None,
+            inputs=self._pictures.files_for(render.parameters, render.id)
+            | self._adapters.files_for(render.parameters, render.id),
+        )
+
+    def _saved(self, render_ids: Sequence[str]) -> dict[str, StoredFile]:
+        if not render_ids:
+            return {}
+        try:
+            return checkpoint_rows.newest(self._connections.engine, render_ids)
+        except DBAPIError as error:
+            log.warning("checkpoints not found, as the database did not answer", error=str(error.orig))
+            return {}
+
+    def _fetch(self, render: ClaimedRender, saved: StoredFile) -> Path | None:
+        """The checkpoint as a local file; None if it cannot be had whole: then the render begins anew."""
+        data = b""
+        try:
+            for attempt in stamina.retry_context(on=StorageDown, timeout=_FETCH_PATIENCE, attempts=None, wait_max=5.0):
+                with attempt:
+                    data = self._connections.storage.get(saved.key)
+        except (NotFound, StorageDown) as error:
+            log.warning("a render begins anew: its checkpoint cannot be had", render=render.id, reason=str(error))
+            return None
+        if hashlib.sha256(data).hexdigest() != saved.sha256:
+            log.warning("a render begins anew: its checkpoint is not what was stored", render=render.id, key=saved.key)
+            return None
+        path = self._begun[render.id] = self._spool / f"{render.id}-{render.attempt}.begun"
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            log.warning("a render begins anew: no room for its checkpoint", render=render.id, reason=str(error))
+            return None
+        log.info("goes on from a checkpoint", render=render.id, attempt=render.attempt, bytes=len(data))
+        return path

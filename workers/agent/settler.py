@@ -1,0 +1,113 @@
+"""The one way a worker ends a render: settle in SQL, tell who watches, let go."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import stamina
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from farm.connections import Connections
+from farm.errors import StorageDown
+from farm.lifecycle import Outcome
+from scheduler.leases.settle import Settlement, settle
+from workers.agent.held_renders import Holding, Holdings
+from workers.agent.log_tail import LogTail
+
+log = structlog.get_logger(__name__)
+
+RECENT = 20  # attempts by which a worker is judged
+_SETTLE_PATIENCE = 120.0  # seconds; a database that is away longer than that has let the lease run out anyway
+
+
+class Settler:
+    """Settles for one worker; safe to use from every thread."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        holdings: Holdings,
+        *,
+        worker_id: str,
+        pool: str,
+        log_tail: LogTail | None = None,
+    ) -> None:
+        """`log_tail`: what the engine wrote last, kept with the attempts that failed."""
+        self._recent: deque[Outcome] = deque(maxlen=RECENT)
+        self._log_tail = log_tail
+        self._connections = connections
+        self._worker_id = worker_id
+        self._pool = pool
+        self._holdings = holdings
+
+    def settle(self, settlements: Sequence[Settlement]) -> set[str]:
+        """Settle, announce, let go of all; the ids that counted. The others were revoked: their word is void."""
+        if not settlements:
+            return set()
+        connections = self._connections
+        try:
+            for attempt in stamina.retry_context(on=DBAPIError, timeout=_SETTLE_PATIENCE, attempts=None, wait_max=5.0):
+                with attempt:
+                    settled = settle(
+                        connections.engine,
+                        settlements,
+                        now=connections.clock(),
+                        max_failures=connections.settings.max_failures,
+                        worker_id=self._worker_id,
+                        pool=self._pool,
+                    )
+        except DBAPIError as error:
+            # The renders stay 'running' in SQL; when their lease runs out the supervisor hands them to another worker.
+            log.error("settle given up", renders=len(settlements), error=str(error.orig))
+            self._holdings.let_go(settlement.render_id for settlement in settlements)
+            return set()
+        for change in settled.jobs:
+            connections.progress.announce(change)
+        self._forget_progress(settlements)
+        self._remove(settled.replaced)
+        self._holdings.let_go(settlement.render_id for settlement in settlements)
+        if void := len(settlements) - len(settled.accepted):
+            log.info("settlements void: revoked meanwhile", renders=void)
+        self._recent.extend(item.outcome for item in settlements if item.render_id in set(settled.accepted))
+        return set(settled.accepted)
+
+    def recent(self, outcome: Outcome) -> int:
+        """How many of the last attempts (at most RECENT) ended so."""
+        return self._recent.count(outcome)
+
+    def end(self, holdings: Sequence[Holding], outcome: Outcome, reason: str, *, hopeless: bool = False) -> None:
+        """End renders without an output: failed (blamed) or returned (nobody is).
+
+        Whose steps are kept in a checkpoint is charged for them: the next attempt is not, and does not take them again.
+        """
+        log_lines = self._log_tail.lines() if self._log_tail and outcome is Outcome.FAILED else None
+        self.settle(
+            [
+                Settlement(
+                    render_id=holding.render.id,
+                    attempt=holding.render.attempt,
+                    outcome=outcome,
+                    reason=reason,
+                    log_lines=log_lines,
+                    hopeless=hopeless,
+                    gpu_seconds=(holding.saved_gpu_seconds or None) if outcome is Outcome.RETURNED else None,
+                )
+                for holding in holdings
+            ]
+        )
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        try:
+            self._connections.storage.delete(keys)
+        except StorageDown as error:  # the supervisor's sweep finds what no row names
+            log.warning("replaced files stay for now", files=len(keys), reason=str(error))
+
+    def _forget_progress(self, settlements: Sequence[Settlement]) -> None:
+        by_job: dict[str, list[str]] = {}
+        for settlement in settlements:
+            if holding := self._holdings.get(settlement.render_id):
+                by_job.setdefault(holding.render.job_id, []).append(settlement.render_id)
+        for job_id, render_ids in by_job.items():
+            self._connections.progress.clear(job_id, render_ids)

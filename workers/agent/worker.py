@@ -1,0 +1,271 @@
+"""One worker: a parent that claims, reports and stores, and an engine process that renders.
+
+The parent never touches torch, so it always answers: rings, remote control, signals and heartbeats go on while the
+engine renders, and an engine that hangs or dies is seen and started again.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from farm.connections import Connections
+from farm.ids import new_id
+from farm.lifecycle import Outcome, Phase
+from farm.progress import Preview, StepProgress
+from farm.redaction import Redaction, known_secrets
+from farm.ring_consumer import serve_rings
+from scheduler.batching.batch_curves import Shape
+from scheduler.fleet import worker_registry
+from scheduler.fleet.catalog_sync import sync_catalog
+from scheduler.fleet.worker_registry import Orders
+from workers.agent.checkpoint_uploader import Checkpointing
+from workers.agent.engine_link import EngineLink
+from workers.agent.feeder import Feeder
+from workers.agent.finisher import Finisher
+from workers.agent.heartbeat import Heartbeat
+from workers.agent.held_renders import Holding, Holdings
+from workers.agent.log_tail import LogTail
+from workers.agent.render_orders import Ordering
+from workers.agent.settler import Settler
+from workers.agent.spool_folder import SpoolFolder
+from workers.agent.storage_state import Storing
+from workers.protocol import (
+    Checkpointed,
+    CheckpointsSaved,
+    Drafted,
+    LoadFailed,
+    MemoryFits,
+    ParkedRenders,
+    Previewed,
+    Rendered,
+    RenderFailed,
+    ResumedRenders,
+    Stepped,
+)
+
+log = structlog.get_logger(__name__)
+
+#: What a render that is in one of these was doing when the engine died cannot have killed it.
+_NOT_IN_A_PASS = (Phase.CLAIMED, Phase.PARKED)
+_REPORT_SECONDS = 0.5  # progress is for eyes: at most two messages a second
+
+
+class Worker:
+    """Puts the parts of one worker together and runs them until it is told to drain.
+
+    Parameters:
+        connections: what this process holds open.
+        pool: the pool of the catalog to serve; its model stays resident in the engine.
+    """
+
+    def __init__(self, connections: Connections, pool: str) -> None:
+        self.id = new_id()
+        self._connections = connections
+        self._pool = connections.catalog.pool(pool)
+        self._model = connections.catalog.model(self._pool.model)
+        self._spool_folder = SpoolFolder()
+        self._spool = self._spool_folder.path
+        self._holdings = Holdings()
+        log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
+        self._settler = Settler(connections, self._holdings, worker_id=self.id, pool=pool, log_tail=log_tail)
+        self._storing = Storing(connections)
+        self._link = EngineLink(
+            [
+                *(sys.executable, "-m", "workers.engine.process"),
+                *("--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"),
+            ],
+            hang_seconds=connections.settings.engine_hang_seconds,
+            on_message=self._hear,
+            on_death=self._mourn,
+            log=log_tail,
+        )
+        self._ordering = Ordering(connections, self._spool, connections.catalog.model(self._pool.model).adapters)
+        self._finisher = Finisher(
+            connections,
+            self._holdings,
+            self._settler,
+            self._storing,
+            on_done=self._count_done,
+            lora_hashes=self._ordering.lora_hashes,
+        )
+        self._feeder = Feeder(
+            connections,
+            pool=pool,
+            worker_id=self.id,
+            link=self._link,
+            holdings=self._holdings,
+            settler=self._settler,
+            ordering=self._ordering,
+        )
+        self._checkpointing = Checkpointing(connections, self._holdings, self._link, worker_id=self.id)
+        self._heartbeat = Heartbeat(
+            connections,
+            lane=self._model.lane,
+            worker_id=self.id,
+            link=self._link,
+            holdings=self._holdings,
+            settler=self._settler,
+            storing=self._storing,
+            on_orders=self._obey,
+        )
+        self._reported = 0.0
+        self._leaves_by = 0.0  # monotonic, once it drains
+
+    def run(self) -> None:
+        """Serve the pool until SIGTERM or SIGINT, then drain: what cannot end in time is saved and handed back."""
+        connections = self._connections
+        sync_catalog(connections.engine, connections.catalog, connections.clock())
+        worker_registry.sign_on(
+            connections.engine,
+            worker_id=self.id,
+            pool=self._pool.name,
+            model=self._model.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            now=connections.clock(),
+        )
+        log.info("worker starts", worker=self.id, pool=self._pool.name, model=self._model.name)
+        self._link.start()
+        self._finisher.start()
+        self._checkpointing.start()
+        self._heartbeat.start()
+        idle_poll = threading.Thread(target=self._poll, name="idle-poll", daemon=True)
+        idle_poll.start()
+        try:
+            serve_rings(
+                connections.settings,
+                pool=self._pool.name,
+                worker_name=f"{self._pool.name}.{self.id[-8:]}",
+                on_ring=self._look,
+                on_drain=self._drain,
+            )
+        finally:
+            self._drain()
+            idle_poll.join()
+            self._close()
+
+    def _poll(self) -> None:
+        """Look without being rung: a ring can be lost, and with Redis down there are none."""
+        while not self._feeder.draining.wait(self._connections.settings.idle_poll_seconds):
+            self._look()
+
+    def _look(self) -> None:
+        self._feeder.work_until_empty()
+
+    def _drain(self) -> None:
+        if not self._feeder.draining.is_set():
+            log.info("worker drains", holding=len(self._holdings))
+            self._leaves_by = time.monotonic() + self._connections.settings.drain_seconds
+        self._heartbeat.draining = True
+        self._feeder.drain()
+
+    def _obey(self, orders: Orders) -> None:
+        """What the supervisor or an operator decided about this worker (in the heartbeat's thread)."""
+        if (orders.quarantined is not None) != self._feeder.quarantined:
+            self._feeder.quarantined = orders.quarantined is not None
+            log.warning("quarantined" if orders.quarantined else "released", reason=orders.quarantined)
+        # Before Celery listens to the signal, it would end us without a word: the next beat tells us again.
+        if orders.drain and not self._feeder.draining.is_set() and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+            log.info("told to drain and to end")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _close(self) -> None:
+        connections = self._connections
+        self._checkpointing.save_all(until=self._leaves_by)
+        self._link.stop()
+        self._checkpointing.stop()
+        self._settler.end(self._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
+        self._finisher.stop()
+        self._heartbeat.stop()
+        worker_registry.sign_off(connections.engine, self.id, now=connections.clock())
+        self._spool_folder.remove()
+        log.info("worker ended", worker=self.id)
+
+    def _hear(self, message: Any) -> None:
+        """What the engine says (in the link's thread)."""
+        if isinstance(message, Stepped):
+            self._report(message)
+        elif isinstance(message, Rendered | Drafted):
+            self._holdings.leave_engine(message.render_id)
+            if self._link.facts:
+                self._finisher.put(message, self._link.facts)
+        elif isinstance(message, RenderFailed):
+            holding = self._holdings.get(message.render_id, message.attempt)
+            log.warning("render failed", render=message.render_id, reason=message.reason, blame=message.blame)
+            if holding:
+                outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
+                self._settler.end([holding], outcome, message.reason, hopeless=message.hopeless)
+        elif isinstance(message, Checkpointed | CheckpointsSaved):
+            self._checkpointing.hear(message)
+        elif isinstance(message, ParkedRenders):
+            self._show(self._holdings.phase_is(message.render_ids, Phase.PARKED))
+        elif isinstance(message, ResumedRenders):
+            self._show(self._holdings.phase_is(message.render_ids, Phase.STEPPING))
+        elif isinstance(message, Previewed):
+            self._preview(message)
+        elif isinstance(message, MemoryFits):
+            self._feeder.memory_fits(Shape(message.width, message.height, message.frames), message.renders)
+        elif isinstance(message, LoadFailed):
+            log.error("model not loaded", reason=message.reason)
+            self._heartbeat.last_error = message.reason
+
+    def _mourn(self, reason: str) -> None:
+        """The engine died: who was in a pass is suspect and renders in less company next; the others go back."""
+        self._heartbeat.last_error = reason
+        self._checkpointing.engine_died()
+        self._feeder.engine_died()
+        lost = self._holdings.in_engine()
+        for holding in lost:
+            self._spool_folder.forget(holding.render.id, holding.render.attempt)
+        suspects = [holding for holding in lost if holding.phase not in _NOT_IN_A_PASS]
+        others = [holding for holding in lost if holding.phase in _NOT_IN_A_PASS]
+        self._settler.end(suspects, Outcome.FAILED, reason)
+        self._settler.end(others, Outcome.RETURNED, reason)
+
+    def _report(self, stepped: Stepped) -> None:
+        moved: list[Holding] = []
+        for step in stepped.steps:
+            if holding := self._holdings.step(step.render_id, step.attempt, Phase(step.phase), step.step, step.steps):
+                moved.append(holding)
+                if holding.phase != Phase.ENCODING:
+                    self._ordering.begun(step.render_id)
+        self._holdings.moved()
+        ended = any(holding.step == holding.steps for holding in moved)
+        if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:
+            return
+        self._reported = time.monotonic()
+        self._show(moved)
+
+    def _show(self, holdings: Sequence[Holding]) -> None:
+        """Tell those who watch where these renders are."""
+        self._connections.progress.report(
+            [
+                StepProgress(
+                    job_id=holding.render.job_id,
+                    project_id=holding.render.project_id,
+                    render_id=holding.render.id,
+                    phase=holding.phase,
+                    step=holding.step,
+                    steps=holding.steps,
+                )
+                for holding in holdings
+            ]
+        )
+
+    def _preview(self, previewed: Previewed) -> None:
+        if holding := self._holdings.get(previewed.render_id, previewed.attempt):
+            render = holding.render
+            self._connections.progress.show(
+                Preview(job_id=render.job_id, project_id=render.project_id, render_id=render.id, step=previewed.step),
+                previewed.data,
+            )
+
+    def _count_done(self, renders: int) -> None:
+        self._heartbeat.count_done(renders)

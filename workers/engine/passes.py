@@ -1,0 +1,89 @@
+"""Which tracks share the next transformer pass, how many memory allows, and each track's own step with the result."""
+
+import time
+from collections.abc import Collection, Hashable, Iterator
+
+from torch import Tensor
+
+from workers.denoising.fault_isolation import Outcome, free_memory, in_company, is_out_of_memory
+from workers.denoising.step_caches import position
+from workers.denoising.track import Track
+from workers.families.base import Family
+from workers.protocol import MemoryFits, StepTrace
+
+
+class Passes:
+    """Pass keys take turns. Remembers for each how many tracks fitted into memory."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._rows: dict[Hashable, int] = {}  # pass key → most tracks that memory allowed
+        self._turns: dict[Hashable, int] = {}  # pass key → when it last had a pass
+        self._turn = 0
+
+    def run(self, tracks: Collection[Track], *, crowded: bool) -> Iterator[Outcome[Tensor] | MemoryFits]:
+        """One pass for the pass key that waited longest: a prediction for each of its tracks, which stay as they are.
+
+        crowded: something else uses memory just now, so that running out of it says nothing about the next pass.
+        Raises DeviceLost.
+        """
+        key, company = self._next_company(tracks)
+        limit = self._rows.get(key, len(company))
+        for begin in range(0, len(company), limit):
+            part = company[begin : begin + limit]
+            outcomes = in_company(self._family.run_pass, part, self._family.device)
+            fitted = [len(outcome.company) for outcome in outcomes if outcome.short_of_memory]
+            if fitted and not crowded:  # ask for no more rows than this from now on
+                self._rows[key] = max(fitted)
+                order = part[0].order
+                yield MemoryFits(order.width, order.height, order.frames, max(fitted))
+            yield from outcomes
+
+    def _next_company(self, tracks: Collection[Track]) -> tuple[Hashable, list[Track]]:
+        """All tracks of the pass key that was served longest ago.
+
+        Guided ones first, then in the order they joined: a row's number and the number of guided rows then say
+        where in the pass a track was, and on some machines the last bits depend on that. Of those with a step cache
+        the ones that joined first go to their end before others of their key: a cache belongs to one company.
+        """
+        companies: dict[Hashable, list[Track]] = {}
+        for track in tracks:
+            asked = track.parameters
+            key = (self._family.pass_key(track), asked.loras, asked.step_cache, track.solitude)
+            companies.setdefault(key, []).append(track)
+        first = min(companies, key=lambda found: self._turns.get(found, 0))
+        self._turn += 1
+        self._turns = {found: self._turns.get(found, 0) for found in companies} | {first: self._turn}
+        place = position(companies[first][0])
+        company = [track for track in companies[first] if position(track) == place]
+        return first, sorted(company, key=lambda track: not track.guided)
+
+
+def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, look_ahead: bool) -> Tensor | None:
+    """One track's own step with its prediction. With `look_ahead`, the latents that the end is expected to have."""
+    track, company = outcome.track, outcome.company
+    started = time.perf_counter()
+    timestep, sigma = track.schedule[track.step]
+    put_back = track.remember()
+    try:
+        expected = _advance(family, track, prediction, look_ahead)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        put_back()  # the sampler may have changed half of what it remembers
+        free_memory(family.device)
+        expected = _advance(family, track, prediction, look_ahead)
+    spent = outcome.seconds + time.perf_counter() - started
+    guided = sum(member.guided for member in company)
+    left_out = track.parameters.step_cache is not None and family.step_caches.left_out
+    track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided, left_out))
+    track.gpu_seconds += spent
+    track.pass_seconds += spent * len(company)
+    track.seconds["steps"] += spent
+    return expected
+
+
+def _advance(family: Family, track: Track, prediction: Tensor, look_ahead: bool) -> Tensor | None:
+    expected = family.estimate(track, prediction) if look_ahead else None
+    family.advance(track, prediction)
+    return expected

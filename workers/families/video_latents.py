@@ -1,0 +1,32 @@
+"""What families of clips share: where the video autoencoders put their latents, and how clips become bytes."""
+
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLLTX2Video, AutoencoderKLWan
+from torch import Tensor
+
+from workers.denoising.track import Pixels
+from workers.families.guidance import to_uint8
+
+
+def decode_clips(pipeline: Any, latents: Tensor) -> list[Pixels | None]:
+    """Latents (clips, channels, frames, height, width) to pixels; None for a clip that holds values that are no
+    numbers.
+    """
+    vae = pipeline.vae
+    latents = latents.to(vae.dtype)
+    mean, deviation = (values.view(1, -1, 1, 1, 1) for values in _statistics(vae, latents))
+    # Divided by the reciprocal, as the pipelines do: multiplying rounds differently.
+    reciprocal = 1.0 / deviation.to(latents.device, latents.dtype)
+    clips = vae.decode(latents / reciprocal + mean.to(latents.device, latents.dtype), return_dict=False)[0]
+    return [to_uint8(clip) for clip in pipeline.video_processor.postprocess_video(clips, output_type="np")]
+
+
+def _statistics(vae: Any, latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the latents that the autoencoder was trained to have, for each channel."""
+    if isinstance(vae, AutoencoderKLLTX2Video):
+        return vae.latents_mean, vae.latents_std
+    if isinstance(vae, AutoencoderKLWan):
+        return torch.tensor(vae.config.latents_mean), torch.tensor(vae.config.latents_std)
+    return torch.zeros(latents.shape[1]), torch.ones(latents.shape[1])

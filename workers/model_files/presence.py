@@ -1,0 +1,36 @@
+"""Is a model on this machine? By names and sizes only: a list of all models should not read terabytes."""
+
+from dataclasses import dataclass
+
+from farm.catalog import ModelEntry
+from farm.settings import Settings
+from workers.model_files.fetch import fetch
+from workers.model_files.fetched import FetchFailed
+from workers.model_files.weights import BadWeights, check_whole
+
+
+@dataclass(frozen=True)
+class Presence:
+    """`state`: 'here', 'damaged' (some are cut off or not there), 'not here'; `size` in bytes."""
+
+    state: str
+    size: int = 0
+
+
+def look(entry: ModelEntry, settings: Settings) -> Presence:
+    """What of the model's files is here."""
+    try:
+        fetched = fetch(entry, settings, local_only=True)
+    except FetchFailed:
+        return Presence("not here")
+    except BadWeights:
+        return Presence("damaged")
+    places = {file: fetched.folder / file.path for file in fetched.files}
+    short = [
+        file for file, place in places.items() if not place.is_file() or file.size not in (None, place.stat().st_size)
+    ]
+    try:
+        check_whole(fetched.folder / path for path in fetched.weights)
+    except (BadWeights, OSError):
+        return Presence("damaged", fetched.size)
+    return Presence("damaged" if short else "here", fetched.size)

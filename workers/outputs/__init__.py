@@ -1,0 +1,1 @@
+"""From pixels to files: pictures, videos, embedded metadata, the manifest, plugins."""

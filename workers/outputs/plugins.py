@@ -1,0 +1,93 @@
+"""What plugins do to outputs: change them, score them, refuse them. Their faults are told as theirs."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from farm.plugins import PluginKind, load_plugin, plugin_version
+from workers.outputs.encode import Pixels
+
+
+class PostProcessor(Protocol):
+    """Changes an output before it is stored."""
+
+    def __call__(self, pixels: Pixels, parameters: Mapping[str, Any]) -> Pixels:
+        """uint8, (height, width, 3) or (frames, height, width, 3), to the same kind; sizes may differ."""
+        ...
+
+
+class Scorer(Protocol):
+    """Says how good an output is."""
+
+    def __call__(self, pixels: Pixels, parameters: Mapping[str, Any]) -> float:
+        """Any finite number; larger is better."""
+        ...
+
+
+class SafetyChecker(Protocol):
+    """Says whether an output may be stored."""
+
+    def __call__(self, pixels: Pixels, parameters: Mapping[str, Any]) -> str | None:
+        """Why not, as a clause for people; None: it may."""
+        ...
+
+
+class PluginFailed(RuntimeError):
+    """A plugin raised, or gave something else than it must; the message names it."""
+
+
+class NotAllowed(ValueError):
+    """The farm's safety checker does not let this output be stored; the message says why."""
+
+
+def post_process(pixels: Pixels, parameters: Mapping[str, Any]) -> Pixels:
+    """What the render's post-processors make of its pixels, one after the other.
+
+    Raises PluginMissing or PluginFailed.
+    """
+    for name in parameters.get("post_processors") or []:
+        made = _call(PluginKind.POST_PROCESSOR, name, pixels, parameters)
+        right = isinstance(made, np.ndarray) and made.dtype == np.uint8 and made.ndim == pixels.ndim
+        if not right or made.shape[-1] != 3:
+            raise PluginFailed(f"the post-processor {name!r} gave no uint8 array of {pixels.ndim} axes, the last of 3")
+        pixels = made
+    return pixels
+
+
+def score(pixels: Pixels, parameters: Mapping[str, Any]) -> float | None:
+    """What the render's scorer says of its pixels; None if it has none. Raises PluginMissing or PluginFailed."""
+    name = parameters.get("scorer")
+    if name is None:
+        return None
+    said = _call(PluginKind.SCORER, name, pixels, parameters)
+    try:
+        value = float(said)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not np.isfinite(value):
+        raise PluginFailed(f"the scorer {name!r} gave {said!r:.80}, which is no finite number")
+    return value
+
+
+def check_safety(checker: str | None, pixels: Pixels, parameters: Mapping[str, Any]) -> None:
+    """Raise NotAllowed when the farm has a safety checker and it objects; PluginMissing or PluginFailed."""
+    if checker is not None and (reason := _call(PluginKind.SAFETY_CHECKER, checker, pixels, parameters)) is not None:
+        raise NotAllowed(f"the safety checker {checker!r} objects: {reason!s:.300}")
+
+
+def versions_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Who brings the plugins of a render, by name. Raises PluginMissing."""
+    found = dict.fromkeys(parameters.get("post_processors") or [], PluginKind.POST_PROCESSOR)
+    found |= {parameters["scorer"]: PluginKind.SCORER} if parameters.get("scorer") else {}
+    return {name: plugin_version(kind, name) for name, kind in found.items()}
+
+
+def _call(kind: PluginKind, name: str, pixels: Pixels, parameters: Mapping[str, Any]) -> Any:
+    plugin = load_plugin(kind, name)
+    given = pixels.view()
+    given.flags.writeable = False  # one that wrote into it would change what others see
+    try:
+        return plugin(given, dict(parameters))
+    except Exception as error:
+        raise PluginFailed(f"the {kind.word} {name!r} raised {type(error).__name__}: {error}") from error

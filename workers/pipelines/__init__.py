@@ -1,0 +1,1 @@
+"""From a catalog entry to a loaded pipeline: precision, offloading, compilation, shards."""

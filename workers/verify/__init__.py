@@ -1,0 +1,1 @@
+"""Render again what was rendered, and compare: `farm verify`."""

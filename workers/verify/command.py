@@ -1,0 +1,122 @@
+"""`farm verify`: is a render what its receipt says?"""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.client import FarmClient
+from farm.console.session import ExitCode, farm_at_hand, out, print_json, say
+from farm.errors import NotFound
+from farm.logs import configure_logging
+from farm.manifest import Manifest, read_manifest
+from farm.plugins import PluginMissing
+from workers.verify.since_command import verify_since
+from workers.verify.source_files import given_files
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(verify)
+
+
+def verify(
+    render_id: Annotated[str | None, typer.Argument(metavar="[RENDER]", help="The render's id.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="For operators, beside the database: instead of one, all that a LoRA may have touched which failed on "
+            "their worker from this date on (ISO 8601).",
+        ),
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="With --since: failures up to this date.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="With --since: say which, and make none again.")] = False,
+    tolerance: Annotated[
+        float, typer.Option(metavar="DB", help="From this PSNR on two outputs count as the same.")
+    ] = 40.0,
+    pool: Annotated[
+        str | None, typer.Option(help="Load the model as this pool of the catalog does (precision, offloading).")
+    ] = None,
+    given: Annotated[
+        list[Path] | None,
+        typer.Option("--input", metavar="FILE", help="A picture or LoRA that the render was made with."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what came out in this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as one line of JSON.")] = False,
+) -> None:
+    """Make a render again on this machine from its manifest, alone and at its recorded batch sizes, and compare.
+
+    With --since all renders of the farm that a failed LoRA may have touched, read from the database and the bucket.
+
+    Exit codes: 0 the same (or within tolerance) at the recorded batch sizes, 1 other pixels, 2 it cannot be made
+    again here, 3 the farm does not answer.
+    """
+    if (render_id is None) == (since is None):
+        raise typer.BadParameter("give the id of a render, or --since DATE")
+    if render_id is None:
+        verify_since(since or "", until, only_list=only_list, pool=pool, tolerance=tolerance, as_json=as_json)
+        return
+    from farm.catalog import load_catalog
+    from farm.settings import load_settings
+    from workers.outputs.plugins import PluginFailed
+    from workers.pipelines.load import LoadingFailed, choose_device, load
+    from workers.verify.rerender import set_threads
+    from workers.verify.verify import Verdict
+    from workers.verify.verify import verify as make_again
+
+    with farm_at_hand() as farm:
+        manifest, stored = fetch_receipt(farm, render_id)
+    settings = load_settings()
+    configure_logging(settings)  # to stderr: stdout is for the verdicts
+    catalog = load_catalog(settings)
+    entry = catalog.model(manifest.model.name)
+    wanted = catalog.pool(pool) if pool is not None else catalog.held(entry.name)
+    set_threads(manifest.environment.torch_threads)
+    try:
+        with given_files(manifest, given or [], settings) as inputs:
+            loaded = load(entry, wanted, choose_device(settings.device, wanted.device if wanted else "auto"))
+            found, differences = make_again(manifest, stored, loaded, tolerance=tolerance, inputs=inputs)
+    except (LoadingFailed, PluginFailed, PluginMissing, ValueError) as error:
+        say(f"The render cannot be made again here: {error}", "red")
+        raise typer.Exit(ExitCode.REFUSED) from None
+    if to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+        for place, again in enumerate(found):
+            name = "recorded" if place == 0 else "alone"
+            (to / f"{render_id}-{name}{Path(again.output.filename).suffix}").write_bytes(again.output.data)
+    if as_json:
+        print_json(
+            {
+                "render_id": render_id,
+                "verdicts": [
+                    {
+                        "company": again.company,
+                        "verdict": again.verdict.value,
+                        "psnr": again.likeness.psnr if again.likeness and again.likeness.largest else None,
+                        "largest": again.likeness.largest if again.likeness else None,
+                    }
+                    for again in found
+                ],
+                "differences": differences,
+            }
+        )
+    else:
+        for again in found:
+            out().print(str(again))
+        for difference in differences:
+            out().print(f"not as it was: {difference}")
+    if found[0].verdict is Verdict.OTHER:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def fetch_receipt(farm: FarmClient, render_id: str) -> tuple[Manifest, bytes]:
+    """The manifest of a render and its stored output. Raises NotFound for a render that has none (yet)."""
+    with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
+        paths = farm.download_render(render_id, folder, ("manifest", "output"))
+        manifests = [path for path in paths if path.name.endswith(".manifest.json")]
+        outputs = [path for path in paths if path not in manifests]
+        if not (manifests and outputs):
+            raise NotFound(f"The render {render_id} has no output and manifest; only one that is done can be verified.")
+        return read_manifest(manifests[0]), outputs[0].read_bytes()

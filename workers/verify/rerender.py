@@ -1,0 +1,114 @@
+"""Render a manifest again: the same model, parameters and batch sizes, and whether the same pixels come out.
+
+A pass with neighbours sums its floats in another order than a lone one, so each step is repeated at its recorded batch
+size and row. The neighbours' content does not matter, so the other rows hold copies of this very render.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from farm.manifest import Manifest, StepFacts
+from workers.denoising.track import Pixels, Track
+from workers.families.base import Family
+from workers.outputs.embedded_metadata import recipe_of
+from workers.outputs.encode import EncodedFile, encode_output
+from workers.outputs.plugins import post_process
+from workers.pipelines.load import Loaded
+from workers.protocol import RenderOrder
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """What came out, and what could explain a difference."""
+
+    pixels: Pixels
+    same_pixels: bool
+    differences: list[str]  # between the manifest's environment and this one, as sentences
+
+
+def set_threads(threads: int) -> None:
+    """As many threads as then: how a sum is split among them changes its last bits."""
+    torch.set_num_threads(threads)
+
+
+@torch.no_grad()
+def render_again(
+    manifest: Manifest, loaded: Loaded, *, alone: bool = False, inputs: Mapping[str, str] | None = None
+) -> Repeated:
+    """Render a manifest again with a loaded model, in the company that it had or `alone`.
+
+    `inputs`: local files of the pictures that it starts from, by parameter. Raises ValueError when the manifest's
+    steps are not those that its sampler takes, or the output is not numbers.
+    """
+    family = loaded.family
+    prepared = family.prepare(replace(_order(manifest), inputs=dict(inputs or {})))
+    track = family.start(prepared, family.encode(prepared))
+    if track.steps != len(manifest.steps):
+        raise ValueError(f"the manifest has {len(manifest.steps)} steps and its sampler takes {track.steps}")
+    for step in manifest.steps:
+        company, row = ([track], 0) if alone else (_company(track, step), step.row)
+        family.advance(track, family.run_pass(company)[row])
+    pixels = _decode(family, track, *(1, 0) if alone else (manifest.decode_batch_size, manifest.decode_row))
+    return Repeated(
+        pixels=pixels,
+        same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
+        differences=_differences(manifest, loaded),
+    )
+
+
+def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
+    """Pixels as the output that the manifest's render would have."""
+    recipe = recipe_of(manifest.parameters, manifest.model, manifest.lora_hashes)
+    return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, recipe)
+
+
+def _order(manifest: Manifest) -> RenderOrder:
+    return RenderOrder(
+        render_id=manifest.render_id,
+        attempt=manifest.attempt,
+        job_id=manifest.job_id,
+        parameters=manifest.parameters,
+        width=manifest.rendered_width,
+        height=manifest.rendered_height,
+        frames=manifest.rendered_frames,
+    )
+
+
+def _company(track: Track, step: StepFacts) -> list[Track]:
+    """The pass of one step: the track in its row, and a copy in each neighbour's; those with guidance come first."""
+    # A guided row needs a negative embedding; its content does not matter, so the prompt's own will do.
+    own = track.embeddings
+    embeddings = replace(own, negative=own.text, negative_mask=own.mask)
+    return [
+        track if row == step.row else replace(track, guided=row < step.guided, embeddings=embeddings)
+        for row in range(step.batch_size)
+    ]
+
+
+def _decode(family: Family, track: Track, batch_size: int, row: int) -> Pixels:
+    pixels = family.decode([track] * batch_size)[row]
+    if pixels is None:
+        raise ValueError("the output holds values that are not numbers (NaN)")
+    return pixels
+
+
+def _differences(manifest: Manifest, loaded: Loaded) -> list[str]:
+    """What the last bits may depend on, where it is not as it was."""
+    then, now = manifest.environment, loaded.facts
+    found = [
+        f"{name}: {then.versions.get(name, 'none')} then, {version} now"
+        for name, version in now.versions.items()
+        if then.versions.get(name) != version
+    ]
+    if then.device != now.device:
+        found.append(f"device: {then.device} then, {now.device} now")
+    if then.torch_threads != now.torch_threads:
+        found.append(f"torch threads: {then.torch_threads} then, {now.torch_threads} now")
+    if manifest.model.precision != now.precision:
+        found.append(f"precision: {manifest.model.precision} then, {now.precision} now")
+    if manifest.model.weight_sha256 != now.weight_sha256:
+        found.append("the weights are not the same files")
+    return found

@@ -1,0 +1,83 @@
+"""What `farm verify --since` prints, and its exit codes."""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from farm.connections import Connections
+from farm.console.session import ExitCode, faults_in_words, out, print_json, say
+from farm.logs import configure_logging
+
+if TYPE_CHECKING:
+    from workers.verify.since import Looked
+
+
+def verify_since(
+    since: str, until: str | None, *, only_list: bool, pool: str | None, tolerance: float, as_json: bool
+) -> None:
+    """Exit codes: 0 all are what their receipts say, 1 some differ, 2 some could not be made again."""
+    from workers.verify.since import Looked, list_touched, look
+
+    first = _read_date("--since", since)
+    last = math.inf if until is None else _read_date("--until", until)
+    with faults_in_words(), Connections.open() as connections:
+        configure_logging(connections.settings)  # to stderr: stdout is for the verdicts
+        touched = list_touched(connections, first, last)
+        say(f"{len(touched)} finished renders were made, or begun, by a worker on which a LoRA had failed before them")
+        made = look(connections, touched, pool=pool, tolerance=tolerance)
+        found = _tell([Looked(one) for one in touched] if only_list else made, only_list, as_json)
+    differing, unmade = sum(one.differs for one in found), sum(one.verified is None for one in found)
+    if only_list:
+        return
+    say(f"{differing} differ from their receipts, {unmade} could not be made again here, of {len(found)}")
+    if differing:
+        raise typer.Exit(ExitCode.FAILED)
+    if unmade:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _tell(looked: "Iterable[Looked]", only_list: bool, as_json: bool) -> "list[Looked]":
+    """Each as soon as it is known; it may take hours until all are."""
+    found = []
+    for one in looked:
+        found.append(one)
+        touched, verified = one.touched, one.verified
+        worker = touched.failure.worker_id
+        if as_json:
+            print_json(
+                {
+                    "render_id": touched.render_id,
+                    "job_id": touched.job_id,
+                    "project": touched.project,
+                    "model": touched.model,
+                    "finished_at": touched.finished_at,
+                    "adapters": touched.adapters,
+                    "worker_id": worker,
+                    "failed_render_id": touched.failure.render_id,
+                    "failed_reason": touched.failure.reason,
+                    "verdict": verified.verdict.value if verified else None,
+                    "differs": None if only_list or verified is None else one.differs,
+                    "differences": list(one.differences),
+                    "reason": one.reason,
+                }
+            )
+        else:
+            when = datetime.fromtimestamp(touched.finished_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            made_with = f"with {', '.join(touched.adapters)}" if touched.adapters else "plain"
+            told = f"worker {worker}" if only_list else str(one)
+            out().print(f"{touched.render_id}  {when}  {touched.project}  {touched.model}, {made_with}: {told}")
+    return found
+
+
+def _read_date(option: str, text: str) -> float:
+    """Seconds since 1970. A date without a zone is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{option} takes a date as 2026-11-28 or 2026-11-28T10:00:00Z; seen {text!r}"
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
