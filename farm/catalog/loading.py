@@ -75,8 +75,8 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
     faults = list(merged.faults)
     models = dict(_entries(ModelEntry, "models", merged, faults))
     pools = dict(_entries(PoolEntry, "pools", merged, faults))
-    for name, pool in merged.values["pools"].items():
-        model = pool.get("model")
+    for name, values in merged.values["pools"].items():
+        model = values.get("model")
         if isinstance(model, str) and model not in merged.names["models"]:
             place = merged.place(("pools", name, "model"))
             text = f"unknown model {model!r}; {did_you_mean(model, merged.values['models'])}"

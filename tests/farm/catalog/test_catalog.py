@@ -111,6 +111,22 @@ models:
     assert catalog.origin("models.mine.published") == "default"
 
 
+def test_an_entry_may_speak_of_any_other_and_of_its_own_nearest_values(tmp_path: Path) -> None:
+    catalog = load(
+        tmp_path,
+        """
+variables: {studio: {name: north}}
+models:
+  first: {extends: sana-demo, title: "${variables.studio.name}"}
+  second: {extends: sana-demo, title: "${models.first.title}/${.name}"}
+  third: {extends: sana-demo, title: "${oc.select:models.second.title,none}"}
+  fourth: {extends: sana-demo, title: "${oc.select:models.fifth.title,none}"}
+""",
+    )
+    titles = [catalog.model(name).title for name in ("first", "second", "third", "fourth")]
+    assert titles == ["north", "north/second", "north/second", "none"]
+
+
 def test_what_a_parent_is_changed_to_reaches_its_children(tmp_path: Path) -> None:
     catalog = load(tmp_path, "models: {sana: {limits: {steps: [1, 30]}}}")
     assert catalog.model("sana-1600m-1024px").limits.steps == (1, 30)
