@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,6 +15,7 @@ from farm.redaction import Redaction
 from farm.tls_trust import causes, distrusted
 
 if TYPE_CHECKING:
+    from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
 
 CA_SETTING = "FARM_S3_CA_FILE"
@@ -63,10 +65,13 @@ def connect(settings: AccessSettings, endpoint: str | None, seconds: float | Non
     With `seconds` it waits no longer than that for a connection and for an answer, and asks once only.
     """
     import boto3
+    import botocore.session
     from botocore.config import Config
 
     key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
-    client = boto3.session.Session().client(
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _descriptions())
+    client = boto3.session.Session(botocore_session=session).client(
         "s3",
         endpoint_url=endpoint,
         region_name=settings.s3_region,
@@ -88,6 +93,14 @@ def connect(settings: AccessSettings, endpoint: str | None, seconds: float | Non
     if settings.s3_checksums == "when_required":
         client.meta.events.register("before-call.s3.DeleteObjects", _send_md5)
     return client
+
+
+@cache
+def _descriptions() -> "Loader":
+    """What botocore has written down of S3: read once in a process, not anew for each client (0.1 s)."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _send_md5(params: dict[str, Any], **_: Any) -> None:
