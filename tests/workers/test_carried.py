@@ -166,7 +166,8 @@ def test_after_a_lora_that_cannot_be_loaded_nobody_gets_the_one_before_it(
     check(LEAK, loaded(tiny_folder("sana")), loaded(tiny_folder("sana")), loras, fresh, tmp_path)
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.long)])
 def test_no_render_carries_anything_of_those_before_it(
     examples: int,
     tiny_folder: Callable[[str], Path],
