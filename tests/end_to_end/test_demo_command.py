@@ -20,7 +20,7 @@ def environment(data: Path) -> dict[str, str]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_the_demo_renders_checks_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     # Given a demo that has shown what it can, and goes on
     said = tmp_path / "said"

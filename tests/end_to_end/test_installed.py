@@ -129,7 +129,7 @@ def test_the_embedded_servers_start_and_a_whole_farm_says_what_it_lacks(install:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_the_workers_extra_alone_renders_a_picture(install: Install, s3: S3, valkey_url: str, tmp_path: Path) -> None:
     here = install("worker")
     variables = here.variables(tmp_path, **s3.environment, FARM_REDIS_URL=valkey_url)

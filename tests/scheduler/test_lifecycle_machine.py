@@ -262,7 +262,7 @@ def test_no_order_of_events_loses_or_doubles_a_render(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_no_long_order_of_events_loses_or_doubles_a_render(connections: Connections, clock: TestClock) -> None:
     live(connections, clock, examples=100, steps=60)
 
