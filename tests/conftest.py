@@ -1,14 +1,17 @@
 """Fixtures that all tests may ask for live in the modules named here; and which tests run in the same process."""
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.clean_environments", "tests.databases", "tests.example_plugin", "tests.servers", "tests.tls"]
 
-# How long an example takes says more of what else the machine does than of the code.
-settings.register_profile("farm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says more of what else the machine does than of the code. To explain a failure, hypothesis
+# traces every line of every example, which takes a fifth of the time: `--hypothesis-profile default` does.
+settings.register_profile(
+    "farm", deadline=None, phases=set(Phase) - {Phase.explain}, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("farm")
 
 #: Files whose tests all use the one running farm of their session.

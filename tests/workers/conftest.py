@@ -1,5 +1,6 @@
 """One torch thread, as workers on small machines have; and tiny models saved once for all tests that load."""
 
+import gc
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,13 @@ import pytest
 import torch
 
 from tests.workers import tiny_pipelines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _libraries_are_no_garbage() -> None:
+    """What torch, diffusers and transformers hold is not looked through each time that an engine frees memory."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
