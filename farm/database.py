@@ -7,6 +7,7 @@ Nothing lives longer in the server's session than a transaction: no SET but SET 
 LISTEN, no temporary tables, and behind a pooler no prepared statements. So one in transaction mode may stand between.
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import stamina
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -173,9 +175,24 @@ def _make_sqlite_engine(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
-    # WAL keeps commits without an fsync each; a power cut may lose the last of them, never corrupt.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+@stamina.retry(
+    on=lambda error: isinstance(error, sqlite3.OperationalError) and "locked" in str(error),
+    attempts=None,
+    timeout=BUSY_SECONDS,
+    wait_initial=0.01,
+    wait_max=0.2,
+)
+def _write_ahead(connection: Any) -> None:
+    """WAL keeps commits without an fsync each; a power cut may lose the last of them, never corrupt.
+
+    Of several who open a new file at once, SQLite (3.40) refuses all but the first instead of letting them wait.
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -27,13 +27,14 @@ def one_pass(connections: Connections, now: float) -> int:
     """Retire who has not beaten for `worker_gone_seconds`; returns how many."""
     gone_seconds = connections.settings.worker_gone_seconds
     patience = gone_seconds * PATIENCE
-    # Nobody has beaten in the future: the clock was set back since.
-    doubtful = or_(Worker.heartbeat_at < now - gone_seconds + patience, Worker.heartbeat_at > now + patience)
+    # Nobody has beaten in the future: the clock was set back since. That counts however near the future is: with a
+    # margin, a beat would come to lie within it while it is watched, be believed, and be gone a minute later still.
+    doubtful = or_(Worker.heartbeat_at < now - gone_seconds + patience, Worker.heartbeat_at > now)
     with read(connections.engine) as connection:
         rows = connection.execute(select(Worker.id, Worker.heartbeat_at).where(_THERE, doubtful))
         seen = [(row.id, row.heartbeat_at) for row in rows]
     silent = _silence.look(seen, patience=patience, at=connections.steady())
-    lost = [(worker, beat) for worker, beat in silent if not now - gone_seconds <= beat <= now + patience]
+    lost = [(worker, beat) for worker, beat in silent if not now - gone_seconds <= beat <= now]
     return sum(_retire(connections, worker, beat) for worker, beat in lost)
 
 

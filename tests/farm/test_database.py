@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,21 @@ def test_a_reader_is_not_held_up_by_a_writer(engine: Engine) -> None:
         connection.execute(insert(Project).values(id=new_id(), name="ada", created_at=1.0))
         assert projects(engine) == []
     assert projects(engine) == ["ada"]
+
+
+def test_many_may_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
+    def opened(url: str, together: threading.Barrier) -> int:
+        engine = make_engine(url)
+        together.wait()
+        with read(engine) as connection:
+            found: int = connection.scalar(text("SELECT 1"))
+        engine.dispose()
+        return found
+
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(40):
+            url, together = f"sqlite:///{tmp_path}/{number}.sqlite3", threading.Barrier(8)
+            assert list(threads.map(opened, [url] * 8, [together] * 8)) == [1] * 8
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

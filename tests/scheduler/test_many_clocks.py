@@ -118,6 +118,16 @@ def test_when_the_databases_clock_is_set_the_living_keep_theirs_and_the_dead_are
     assert statuses(farm.connections, farm.job).count("running") == 3
 
 
+@pytest.mark.parametrize("back", [10.0, 30.0, 45.0, 60.0, 75.0, 100.0])
+def test_a_dead_worker_is_found_however_far_the_databases_clock_was_set_back(farm: Farm, back: float) -> None:
+    farm.workers[0].lives = False
+    farm.time.database_is_off = -back
+
+    farm.run(ENOUGH)
+
+    assert farm.gone() == {farm.workers[0].id}
+
+
 @pytest.mark.parametrize("asleep", [False, True])
 def test_when_all_of_a_machine_slept_or_was_stopped_nothing_is_lost(farm: Farm, asleep: bool) -> None:
     farm.workers[0].take(4)

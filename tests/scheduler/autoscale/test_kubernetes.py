@@ -14,6 +14,7 @@ from scheduler.autoscale.kubernetes import DELETION_COST, Kubernetes
 from scheduler.autoscale.orders import NotScaled, Order
 from tests.scheduler.autoscale.kubernetes_api import KubernetesApi, kubernetes_api
 from tests.scheduler.autoscale.test_autoscaler import CHEAP, asked, decide, pool, say, work
+from tests.scheduler.autoscale.test_autoscaler import farm as scaled_farm  # noqa: F401 - a fixture
 from tests.scheduler.jobs import sign_on
 
 SCALING = Scaling(
@@ -34,7 +35,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesA
 
 
 @pytest.fixture
-def farm(scaled_farm: Connections) -> Connections:
+def farm(scaled_farm: Connections) -> Connections:  # noqa: F811
     """The farm of the duty's tests, with drivers that have no connection yet."""
     autoscaler._drivers.clear()
     return scaled_farm
