@@ -60,11 +60,6 @@ def verify(
         return
     from farm.catalog import load_catalog
     from farm.settings import load_settings
-    from workers.outputs.plugins import PluginFailed
-    from workers.pipelines.load import LoadingFailed, choose_device, load
-    from workers.verify.rerender import set_threads
-    from workers.verify.verify import Verdict
-    from workers.verify.verify import verify as make_again
 
     with farm_at_hand() as farm:
         manifest, stored = fetch_receipt(farm, render_id)
@@ -73,14 +68,21 @@ def verify(
     catalog = load_catalog(settings)
     entry = catalog.model(manifest.model.name)
     wanted = catalog.pool(pool) if pool is not None else catalog.held(entry.name)
-    set_threads(manifest.environment.torch_threads)
-    try:
-        with given_files(manifest, given or [], settings) as inputs:
+    with given_files(manifest, given or [], settings) as inputs:
+        # Only now: whoever has not given all files need not wait for torch.
+        from workers.outputs.plugins import PluginFailed
+        from workers.pipelines.load import LoadingFailed, choose_device, load
+        from workers.verify.rerender import set_threads
+        from workers.verify.verify import Verdict
+        from workers.verify.verify import verify as make_again
+
+        set_threads(manifest.environment.torch_threads)
+        try:
             loaded = load(entry, wanted, choose_device(settings.device, wanted.device if wanted else "auto"))
             found, differences = make_again(manifest, stored, loaded, tolerance=tolerance, inputs=inputs)
-    except (LoadingFailed, PluginFailed, PluginMissing, ValueError) as error:
-        say(f"The render cannot be made again here: {error}", "red")
-        raise typer.Exit(ExitCode.REFUSED) from None
+        except (LoadingFailed, PluginFailed, PluginMissing, ValueError) as error:
+            say(f"The render cannot be made again here: {error}", "red")
+            raise typer.Exit(ExitCode.REFUSED) from None
     if to is not None:
         to.mkdir(parents=True, exist_ok=True)
         for place, again in enumerate(found):
