@@ -71,6 +71,8 @@ def _serve(app: Celery, pool: str, worker_name: str, told_to_end: threading.Even
         concurrency=1,
         without_gossip=True,
         without_mingle=True,
+        # No events: the farm has its own, and one that cannot be sent is tried for ever, even by a worker told to end.
+        without_heartbeat=True,
         quiet=True,
     )
     worker.start()

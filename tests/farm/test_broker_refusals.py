@@ -132,8 +132,12 @@ def test_a_worker_outlives_commands_that_are_ended_with_an_error(
     worker.hears_a_ring(broker)
 
 
-def test_a_worker_drains_while_redis_is_frozen(own: OwnValkey, worker: Worker) -> None:
+@pytest.mark.parametrize("for_long", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_worker_drains_while_redis_is_frozen(own: OwnValkey, worker: Worker, for_long: bool) -> None:
     own.freeze()
+    if for_long:
+        # Whatever it sends by itself from time to time, it has tried by then.
+        worker.says("rings cannot be heard")
     worker.process.terminate()
     hear(worker.process, "drain")
 
