@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 NAME ?=
 
+# Every test process would compile the farm, and each of three collectors all tests, again and again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-long coverage lint format bench bench-gpu demo-models screenshot lock clean
 
 help: ## Show this list

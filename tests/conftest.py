@@ -5,7 +5,14 @@ from hypothesis import HealthCheck, Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.clean_environments", "tests.databases", "tests.example_plugin", "tests.servers", "tests.tls"]
+pytest_plugins = [
+    "tests.clean_environments",
+    "tests.compiled_statements",
+    "tests.databases",
+    "tests.example_plugin",
+    "tests.servers",
+    "tests.tls",
+]
 
 # How long an example takes says more of what else the machine does than of the code. To explain a failure, hypothesis
 # traces every line of every example, which takes a fifth of the time: `--hypothesis-profile default` does.

@@ -14,6 +14,8 @@ from tests.end_to_end.farms import RunningFarm
 from tests.end_to_end.test_outputs import told_by
 from workers.agent.lora_files import civitai_hash
 
+pytestmark = pytest.mark.long
+
 WEIGHTS = Path(workers.demo_models.__file__).parent / "weights" / "sana-demo"
 #: Of a size that no other test of the shared farm renders: what is learnt of batches here is nobody else's.
 ASKED = {

@@ -14,6 +14,8 @@ from farm.demo.scenes import draw_picture, random_scene
 from tests.end_to_end.farms import RunningFarm
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 ASKED = {"prompt": "a red circle on a blue background", "deterministic": True}
 
 
@@ -27,9 +29,7 @@ def drafted(farm: RunningFarm, job_id: str, count: int) -> list[str]:
     ("model", "more", "stop"),
     [
         ("sana-demo", {"sampler": "dpm++-2m-sde", "num_inference_steps": 8}, 3),
-        pytest.param(
-            *("wan-demo", {"sampler": "unipc", "num_inference_steps": 6, "num_frames": 5}, 4), marks=pytest.mark.long
-        ),
+        ("wan-demo", {"sampler": "unipc", "num_inference_steps": 6, "num_frames": 5}, 4),
     ],
 )
 def test_a_kept_draft_goes_on_with_another_worker_and_has_the_bytes_of_an_undivided_render(

@@ -23,6 +23,8 @@ from tests.scheduler.jobs import submit_job
 from tests.servers import S3
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 #: Starts and stops the servers that come with the extra, as `farm up` does.
 SERVERS = """
 from pathlib import Path
@@ -128,7 +130,6 @@ def test_the_embedded_servers_start_and_a_whole_farm_says_what_it_lacks(install:
     assert "pip install 'latent-farm[all]'" in up.stderr
 
 
-@pytest.mark.long
 @pytest.mark.timeout(2400)
 def test_the_workers_extra_alone_renders_a_picture(install: Install, s3: S3, valkey_url: str, tmp_path: Path) -> None:
     here = install("worker")
@@ -154,7 +155,6 @@ def test_the_workers_extra_alone_renders_a_picture(install: Install, s3: S3, val
         assert status(job_id) == "done", log.read_text()
 
 
-@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_pip_installs_all_of_it_and_the_demo_runs_outside_the_repository(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"

@@ -11,6 +11,8 @@ from farm.settings import Settings
 from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 POOL = "wan-demo-local"
 ONLY_CLIPS = f"""models:
   wan-demo: {{limits: {{steps: [1, 200]}}}}
@@ -71,7 +73,6 @@ def test_a_clip_whose_worker_is_told_to_end_goes_on_with_the_next_one_and_has_th
     eventually(lambda: not checkpoints(farm, job.id))
 
 
-@pytest.mark.long
 def test_a_clip_whose_worker_is_killed_goes_on_from_its_last_checkpoint(
     farm: RunningFarm, uninterrupted: bytes
 ) -> None:

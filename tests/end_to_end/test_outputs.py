@@ -15,6 +15,8 @@ from farm.client import Render
 from tests.end_to_end.farms import RunningFarm
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     ("model", "fields", "form", "kinds"),
