@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from celery.concurrency.thread import TaskPool
+from celery.events.dispatcher import EventDispatcher
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer
@@ -49,6 +50,7 @@ def serve_rings(
 
     app = make_app(settings)
     app.task(name=RING_TASK)(_hear(on_ring))
+    app.events.dispatcher_cls = f"{__name__}:{_SentOnce.__name__}"
     # Strong references: Celery forgets a handler that nobody else holds.
     signals.setup_logging.connect(_leave_logging_alone, weak=False)
     signals.worker_shutting_down.connect(drain, weak=False)
@@ -71,8 +73,6 @@ def _serve(app: Celery, pool: str, worker_name: str, told_to_end: threading.Even
         concurrency=1,
         without_gossip=True,
         without_mingle=True,
-        # No events: the farm has its own, and one that cannot be sent is tried for ever, even by a worker told to end.
-        without_heartbeat=True,
         quiet=True,
     )
     worker.start()
@@ -121,6 +121,17 @@ def _patient(told_to_end: threading.Event) -> type[Consumer]:
                 self._said = why
 
     return Patient
+
+
+class _SentOnce(EventDispatcher):
+    """Celery's events, of which its monitors live (Flower), but that one that cannot be sent is not tried for ever.
+
+    Celery 5.7 does so with its heartbeats, in the main thread: a worker that is told to end then never looks at it.
+    """
+
+    def send(self, *arguments: Any, **fields: Any) -> None:
+        """Send it if that is possible now; else it goes with what is sent after the next connection."""
+        super().send(*arguments, **(fields | {"retry": False}))
 
 
 class _Ringers(TaskPool):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -182,3 +183,19 @@ def test_a_worker_hears_rings_again_after_its_broker_was_emptied(
     broker.ring("test", workers=1)
 
     hear(ring_worker, "ring")
+
+
+def test_monitors_of_celery_see_the_workers_heartbeats(
+    valkey_url: str, ring_worker: "subprocess.Popen[str]", broker: Broker
+) -> None:
+    heard: list[str] = []
+
+    def hear_one(event: dict[str, Any]) -> None:
+        heard.append(event["type"])
+        receiver.should_stop = True
+
+    with broker.app.connection_for_read() as connection:
+        receiver = broker.app.events.Receiver(connection, handlers={"*": hear_one})
+        receiver.capture(limit=None, timeout=60, wakeup=False)
+
+    assert heard in (["worker-online"], ["worker-heartbeat"])
