@@ -5,9 +5,10 @@ from typing import Any
 from farm.adapter_shares import AdapterShares
 from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
 from farm.catalog.schema import ModelEntry
+from farm.catalog_adapters import catalog_shares
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
-from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef, InputRef
+from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
 from farm.params.request.submission import AdapterUse, pointer, shown
 from farm.params.request_checks import Door
 
@@ -75,13 +76,8 @@ def _one(door: Door, place: int, use: AdapterUse) -> AdapterRef | None:
             Fault(pointer("loras", place, "weight"), f"must be between {low:g} and {high:g}; seen {shown(weight)}")
         )
     if entry is not None:
-        return AdapterRef(
-            name=use.name,
-            weight=weight,
-            sha256=entry.source.sha256,
-            file=entry.source.stem,
-            partial=bool(door.request.allow_partial),
-        )
+        ref = AdapterRef(name=use.name, weight=weight, sha256=entry.source.sha256, file=entry.source.stem)
+        return _as_far_as_it_fits(door, place, ref, catalog_shares(entry.source, door.entry))
     uploaded = door.uploaded(use.name)
     if uploaded is None or not uploaded.key.endswith(ADAPTER_SUFFIX):
         hint = did_you_mean(use.name, door.entry.adapters) if door.entry.adapters else "the catalog has none for it"
@@ -90,15 +86,17 @@ def _one(door: Door, place: int, use: AdapterUse) -> AdapterRef | None:
         return None
     file = uploaded.name.removesuffix(ADAPTER_SUFFIX) or None
     ref = AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key, file=file)
-    return _as_far_as_it_fits(door, place, ref, uploaded)
+    return _as_far_as_it_fits(
+        door, place, ref, AdapterShares.model_validate(uploaded.adapter) if uploaded.adapter else None
+    )
 
 
-def _as_far_as_it_fits(door: Door, place: int, ref: AdapterRef, uploaded: InputRef) -> AdapterRef:
+def _as_far_as_it_fits(door: Door, place: int, ref: AdapterRef, stored: AdapterShares | None) -> AdapterRef:
     """With what the model takes of it; a fault where that is nothing, or not all and nobody said that this will do.
 
-    Where it is not known, the worker looks: the file came before the model, or the model's layers are not known here.
+    Where it is not known, the worker looks: the file came before the model or is on no disk here, or the model's layers
+    are not known here.
     """
-    stored = AdapterShares.model_validate(uploaded.adapter) if uploaded.adapter else None
     share = stored.of(door.entry) if stored else None
     allowed = bool(door.request.allow_partial)
     if stored is None or share is None:
