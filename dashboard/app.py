@@ -17,7 +17,7 @@ from dashboard.sessions import FarmSessions
 from dashboard.web.pages import register as register_pages
 from dashboard.web.static_files import FOLDER, static_path
 from farm.connections import Connections
-from farm.cpu_work import Aside, right_here
+from farm.cpu_work import CpuWork, right_here
 
 _STATIC_SECONDS = 31_536_000  # a year: their addresses change with their contents
 
@@ -38,7 +38,7 @@ _SECURITY: dict[str, Any] = {
 }
 
 
-def create_app(connections: Connections | None = None, passwords: Aside = right_here) -> OpenAPI:
+def create_app(connections: Connections | None = None, passwords: CpuWork = right_here) -> OpenAPI:
     """The application over these connections, or over those that the settings name.
 
     `passwords`: where they are hashed. Nothing is contacted before the first request.

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard import limits
 from dashboard.context import farm, now
 from dashboard.problems import FormExpired
-from dashboard.reads.people import find_project
+from dashboard.reads.users import find_project
 from farm import accounts
 from farm.accounts import Principal
 from farm.database import read

@@ -25,7 +25,7 @@ def read_json() -> Any:
         )
     raw = request.get_data(cache=True)
     parse = partial(parse_json_body, raw, farm().settings.max_body_bytes)
-    return parse() if len(raw) <= QUICK_BYTES else farm().aside(parse)
+    return parse() if len(raw) <= QUICK_BYTES else farm().cpu_work(parse)
 
 
 def body_sha256() -> str:

@@ -5,7 +5,7 @@ from typing import cast
 from flask import current_app
 
 from farm.connections import Connections
-from farm.cpu_work import Aside
+from farm.cpu_work import CpuWork
 
 CONNECTIONS = "latent_farm"
 #: Where passwords are hashed.
@@ -24,6 +24,6 @@ def now() -> float:
     return farm().measured_time(older_than=TRUSTED_SECONDS)
 
 
-def passwords_aside() -> Aside:
+def password_work() -> CpuWork:
     """Where passwords are hashed: beside what projects have computed, so that neither waits for the other."""
-    return cast(Aside, current_app.extensions[PASSWORDS])
+    return cast(CpuWork, current_app.extensions[PASSWORDS])

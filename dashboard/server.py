@@ -91,7 +91,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """The application, made before the processes are: nothing is contacted and no thread started until they are."""
-        connections = replace(Connections.open(self._settings), aside=computing())
+        connections = replace(Connections.open(self._settings), cpu_work=computing())
         use_threads(connections.engine)
         return patient(create_app(connections, passwords=hashing()))
 

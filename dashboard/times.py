@@ -39,7 +39,7 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
-class Spread(Protocol):
+class Interval(Protocol):
     """Seconds that are not known exactly."""
 
     @property
@@ -50,7 +50,7 @@ class Spread(Protocol):
     def high(self) -> float: ...
 
 
-def spread(found: Spread) -> str:
+def spread(found: Interval) -> str:
     """A span of time with its range: '4 min (3 min to 6 min)'; without one where it would say the same thrice."""
     low, likely, high = duration(found.low), duration(found.likely), duration(found.high)
     return likely if low == high else f"{likely} ({low} to {high})"

@@ -1,7 +1,7 @@
 """Which layers of a LoRA file one model can take, said before any weight is read.
 
-Door and worker ask the same function, so that what was accepted loads. A layer is taken whole or not at all: half of
-one would be another change than the one that was trained.
+Request validation and worker ask the same function, so that what was accepted loads. A layer is taken whole or not at
+all: half of one would be another change than the one that was trained.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

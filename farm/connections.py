@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from farm.broker import Broker
 from farm.catalog import Catalog, load_catalog
 from farm.clock import Clock, steady_clock, system_clock
-from farm.cpu_work import Aside, right_here
+from farm.cpu_work import CpuWork, right_here
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.progress import ProgressBoard
@@ -22,7 +22,7 @@ class Connections:
 
     Nothing is contacted until it is used, so opening them never fails for a server that is away. `clock` is the
     farm's: by it goes every time that another machine may read. `steady` is this process's own: by it goes how long
-    something took, or has not happened. `aside` is where work goes that only computes.
+    something took, or has not happened. `cpu_work` is where work goes that only computes.
     """
 
     settings: Settings
@@ -33,7 +33,7 @@ class Connections:
     storage: Storage
     clock: Clock = system_clock
     steady: Clock = steady_clock
-    aside: Aside = right_here
+    cpu_work: CpuWork = right_here
 
     @classmethod
     def open(cls, settings: Settings | None = None, clock: Clock | None = None) -> Self:

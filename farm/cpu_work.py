@@ -1,9 +1,9 @@
 """Where work goes that only computes: by default right here; beside an event loop into threads of its own.
 
 The dashboard serves everybody in one thread. What computes for longer than a few milliseconds (reading a large body,
-making ten thousand renders of it, a contact sheet) is handed to `Connections.aside`, and the dashboard puts something
-there that leaves its thread free (dashboard/serving/compute_threads.py). What is handed over must not ask a database,
-Redis or S3: their connections belong to the thread that opened them.
+making ten thousand renders of it, a contact sheet) is handed to `Connections.cpu_work`, and the dashboard puts
+something there that leaves its thread free (dashboard/serving/compute_threads.py). What is handed over must not ask a
+database, Redis or S3: their connections belong to the thread that opened them.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 QUICK_BYTES = 20_000
 
 
-class Aside(Protocol):
+class CpuWork(Protocol):
     """Does a piece of work and returns what it returned, or raises what it raised."""
 
     def __call__(self, work: Callable[[], Made], /) -> Made: ...

@@ -1,4 +1,4 @@
-"""The receipt of a render: everything that is needed to render it again, and what came out.
+"""The manifest of a render: everything that is needed to render it again, and what came out.
 
 A manifest never names a neighbour. What other renders of a pass contain changes nothing in this one; how many there
 were, and its own row among them, does (floating-point sums run in another order), so each step records both.
@@ -67,7 +67,7 @@ class OutputFacts(_Part):
 
 
 class Manifest(_Part):
-    """The receipt itself, stored as `manifest.json` beside the output."""
+    """The manifest itself, stored as `manifest.json` beside the output."""
 
     schema_version: Literal[1] = 1
     farm_version: str = farm.__version__
@@ -93,7 +93,7 @@ class Manifest(_Part):
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The receipt in a file. Raises InvalidRequest where it is none, and OSError where it cannot be read."""
+    """The manifest in a file. Raises InvalidRequest where it is none, and OSError where it cannot be read."""
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:

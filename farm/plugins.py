@@ -1,7 +1,8 @@
 """What installed packages bring for outputs, found by name among their entry points.
 
-The door only looks at names, so a control node needs the package but not what it imports. An entry point names a class
-or function without arguments that makes the plugin; a worker calls it once, when the plugin is needed first.
+Request validation only looks at names, so a control node needs the package but not what it imports. An entry point
+names a class or function without arguments that makes the plugin; a worker calls it once, when the plugin is needed
+first.
 """
 
 from enum import StrEnum

@@ -49,7 +49,7 @@ def serve_rings(
         on_drain()
 
     app = make_app(settings)
-    app.task(name=RING_TASK)(_hear(on_ring))
+    app.task(name=RING_TASK)(_ring_task(on_ring))
     app.events.dispatcher_cls = f"{__name__}:{_SentOnce.__name__}"
     # Strong references: Celery forgets a handler that nobody else holds.
     signals.setup_logging.connect(_leave_logging_alone, weak=False)
@@ -92,7 +92,7 @@ def _patient(told_to_end: threading.Event) -> type[Consumer]:
 
         def ensure_connected(self, conn: Any) -> Any:
             connected = conn.ensure_connection(
-                lambda error, seconds: self._say(error),
+                lambda error, seconds: self._report(error),
                 interval_start=PAUSE_SECONDS,
                 interval_step=0,
                 callback=state.maybe_shutdown,
@@ -101,20 +101,20 @@ def _patient(told_to_end: threading.Event) -> type[Consumer]:
             return connected
 
         def on_connection_error_before_connected(self, exc: Exception) -> None:
-            self._say_and_rest(exc)
+            self._report_and_wait(exc)
 
         def on_connection_error_after_connected(self, exc: Exception) -> None:
             with warnings.catch_warnings():
                 # It asks at every loss whether tasks should be cancelled: the setting says no.
                 warnings.simplefilter("ignore", CPendingDeprecationWarning)
                 super().on_connection_error_after_connected(exc)
-            self._say_and_rest(exc)
+            self._report_and_wait(exc)
 
-        def _say_and_rest(self, error: Exception) -> None:
-            self._say(error)
+        def _report_and_wait(self, error: Exception) -> None:
+            self._report(error)
             told_to_end.wait(PAUSE_SECONDS)
 
-        def _say(self, error: Exception) -> None:
+        def _report(self, error: Exception) -> None:
             why = reason(error)
             if why != self._said:
                 log.warning("rings cannot be heard; work is found by looking into SQL", reason=why)
@@ -154,7 +154,7 @@ def _turn_the_loop(_: object) -> None:
         loop.call_soon(lambda: None)
 
 
-def _hear(on_ring: Callable[[], None]) -> Callable[[str], None]:
+def _ring_task(on_ring: Callable[[], None]) -> Callable[[str], None]:
     def ring(pool: str) -> None:
         on_ring()
 

@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     torch_threads: int | None = Field(None, ge=1)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
 
-    # What is written to the log, and what is accepted at the door.
+    # What is written to the log, and what is accepted at validation.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     max_body_bytes: int = Field(1_000_000, ge=1_000)

@@ -38,7 +38,7 @@ def add_input(connections: Connections, project_id: str, name: str, file: Path) 
     models = connections.catalog.models.values()
     shares: dict[str, Any] | None = None
     if upload.adapter is not None:
-        shares = connections.aside(partial(shares_of, upload.adapter, models)).model_dump()
+        shares = connections.cpu_work(partial(shares_of, upload.adapter, models)).model_dump()
     with read(connections.engine) as connection:
         known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == upload.sha256)
         found = connection.execute(known.order_by(Input.id).limit(1)).one_or_none()
@@ -119,7 +119,7 @@ def count_users(connection: Connection, row: Any, project_id: str) -> int:
 
 
 def finder(connections: Connections, project_id: str) -> FindInput:
-    """How the door looks up the files of a project; each is read once."""
+    """How request validation looks up the files of a project; each is read once."""
     known: dict[str, InputRef | None] = {}
 
     def find(input_id: str) -> InputRef | None:

@@ -50,18 +50,18 @@ def rerender(
 
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")
-    receipt, settings, console = (
+    recorded, settings, console = (
         read_manifest(manifest),
         load_settings(),
         out(),
     )
-    set_threads(receipt.environment.torch_threads)
-    catalog, name = load_catalog(settings), receipt.model.name
+    set_threads(recorded.environment.torch_threads)
+    catalog, name = load_catalog(settings), recorded.model.name
     loaded = load(catalog.model(name), catalog.held(name), choose_device(settings.device))
-    with given_files(receipt, given or [], settings) as inputs:
-        repeated = render_again(receipt, loaded, inputs=inputs)
+    with given_files(recorded, given or [], settings) as inputs:
+        repeated = render_again(recorded, loaded, inputs=inputs)
     if to is not None:
-        to.write_bytes(encode_again(receipt, repeated.pixels).data)
+        to.write_bytes(encode_again(recorded, repeated.pixels).data)
     for difference in repeated.differences:
         console.print(f"differs from then: {difference}")
     console.print("the same pixels" if repeated.same_pixels else Text("other pixels than then", "red"))

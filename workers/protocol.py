@@ -50,7 +50,7 @@ class DropRender:
 
 @dataclass(frozen=True)
 class ParkRenders:
-    """Keep these aside from the next step on: no pass, latents in host memory. Answered with `ParkedRenders`, which
+    """Keep these parked from the next step on: no pass, latents in host memory. Answered with `ParkedRenders`, which
     names those that could be: one that is already being decoded goes on to its end.
     """
 
@@ -235,14 +235,14 @@ class Drafted:
 
 @dataclass(frozen=True)
 class RenderFailed:
-    """A render could not be made. `blame` is true when its own work raised; false when the machine is at
+    """A render could not be made. `own_fault` is true when its own work raised; false when the machine is at
     fault. `hopeless`: it is not one that this model can make, so that another try would end the same.
     """
 
     render_id: str
     attempt: int
     reason: str
-    blame: bool
+    own_fault: bool
     hopeless: bool = False
 
 

@@ -6,8 +6,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import JOBS, JobPath, reply
 from dashboard.auth import principal
 from dashboard.context import farm, now
+from dashboard.reads.forecasts import job_why
 from dashboard.reads.jobs import find_job
-from dashboard.reads.outlook import job_why
 from dashboard.schemas import Job
 from farm.database import read
 

@@ -54,7 +54,7 @@ def register(blueprint: APIBlueprint) -> None:
             job = find_job(connection, principal().project_id, path.job_id)
             tiles = list_tiles(connection, job.id, after=query.after, limit=min(query.limit, job.done))
         files = _files(farm().storage, tiles)
-        sheet = farm().aside(partial(_sheet, files))
+        sheet = farm().cpu_work(partial(_sheet, files))
         if not sheet:
             behind = f" behind index {query.after}" if query.after >= 0 else ""
             raise Conflict(f"Nothing of this job is done{behind}, so there is no sheet of it (yet).")

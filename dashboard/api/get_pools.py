@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import FARM, reply
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.reads.machines import list_pools
+from dashboard.reads.fleet import list_pools
 from dashboard.reads.scaling import list_scaling, with_scaling
 from dashboard.schemas import PoolList
 from farm.database import read

@@ -19,7 +19,7 @@ def register(blueprint: APIBlueprint) -> None:
     def get_quota() -> Response:
         """Read the limits of your project, and how much of each is used. A limit of null is none."""
         with read(farm().engine) as connection:
-            found = quotas.standing(connection, principal().project_id, now())
+            found = quotas.quota_use(connection, principal().project_id, now())
         return reply(
             Quota(
                 max_pending=found.max_pending,

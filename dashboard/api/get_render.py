@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import RENDERS, RenderPath, reply, signed_link
 from dashboard.auth import principal
 from dashboard.context import farm, now
-from dashboard.reads.outlook import render_why
+from dashboard.reads.forecasts import render_why
 from dashboard.reads.renders import find_render
 from dashboard.schemas import Render
 from farm.database import read

@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import RENDERS, RenderPath, reply
 from dashboard.auth import principal
 from dashboard.context import farm, now
-from dashboard.reads.outlook import render_why
+from dashboard.reads.forecasts import render_why
 from dashboard.schemas import Why
 from farm.database import read
 

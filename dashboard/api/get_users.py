@@ -7,7 +7,7 @@ from dashboard.api.common import PEOPLE, reply
 from dashboard.auth import require_operator
 from dashboard.context import farm
 from dashboard.schemas import UserList
-from dashboard.schemas.people import shown_user
+from dashboard.schemas.users import shown_user
 from farm import accounts
 
 

@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import FARM, reply
 from dashboard.auth import principal
 from dashboard.context import farm, now
-from dashboard.reads.machines import list_workers
+from dashboard.reads.fleet import list_workers
 from dashboard.schemas import WorkerList
 from farm.database import read
 from farm.security import Role

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from dashboard.api.common import PEOPLE, NamePath, json_body, reply
 from dashboard.auth import require_operator
 from dashboard.bodies import read_json
-from dashboard.context import farm, passwords_aside
+from dashboard.context import farm, password_work
 from dashboard.schemas import User
-from dashboard.schemas.people import shown_user
+from dashboard.schemas.users import shown_user
 from farm import accounts
 from farm.errors import NotFound
 from farm.security import Role
@@ -39,7 +39,7 @@ def register(blueprint: APIBlueprint) -> None:
         engine, clock, asked = farm().engine, farm().clock, UserChange.model_validate(read_json())
         hashed = None
         if asked.password is not None:
-            hashed = passwords_aside()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
+            hashed = password_work()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
         accounts.change_user(
             engine,
             path.name,

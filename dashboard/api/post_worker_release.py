@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from dashboard.api.common import FARM, reply
 from dashboard.auth import require_operator
 from dashboard.context import farm, now
-from dashboard.reads.machines import list_workers
+from dashboard.reads.fleet import list_workers
 from dashboard.schemas import WorkerList
 from farm.database import read
 from scheduler.fleet.quarantine import release

@@ -4,6 +4,20 @@ Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
 """
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Problem, ProblemFault, Range
+from dashboard.schemas.fleet import (
+    BatchCurve,
+    BatchCurveList,
+    CurvePoint,
+    Model,
+    ModelList,
+    Pool,
+    PoolList,
+    ScaleChange,
+    Scaling,
+    Switched,
+    Worker,
+    WorkerList,
+)
 from dashboard.schemas.inputs import Adapter, AdapterFit, Input, InputPage
 from dashboard.schemas.jobs import (
     Cancelled,
@@ -21,21 +35,6 @@ from dashboard.schemas.jobs import (
     Upload,
     Why,
 )
-from dashboard.schemas.machines import (
-    BatchCurve,
-    BatchCurveList,
-    CurvePoint,
-    Model,
-    ModelList,
-    Pool,
-    PoolList,
-    ScaleChange,
-    Scaling,
-    Switched,
-    Worker,
-    WorkerList,
-)
-from dashboard.schemas.people import User, UserList
 from dashboard.schemas.projects import Quota, Usage, UsageDay
 from dashboard.schemas.renders import (
     Artifact,
@@ -48,6 +47,7 @@ from dashboard.schemas.renders import (
     RenderPage,
     Retried,
 )
+from dashboard.schemas.users import User, UserList
 
 __all__ = [
     "Adapter",

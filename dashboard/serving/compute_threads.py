@@ -24,7 +24,7 @@ SWITCH_SECONDS = 0.001
 
 
 class Beside:
-    """`farm.cpu_work.Aside` for a process with an event loop; made in its own process, after any fork."""
+    """`farm.cpu_work.CpuWork` for a process with an event loop; made in its own process, after any fork."""
 
     def __init__(self, turns: Turns, threads: int) -> None:
         """`turns`: how many at once and for each project, at the most `threads`."""

@@ -6,9 +6,9 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.cursors import after_render, read_after_render
+from dashboard.reads.forecasts import job_why
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_events
-from dashboard.reads.outlook import job_why
 from dashboard.reads.renders import list_renders
 from dashboard.web.artifacts import address
 from farm.database import read

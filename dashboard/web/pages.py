@@ -50,6 +50,6 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures, clock_words=clock_words)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
-    app.jinja_env.globals.update(best_of=words.best_of, standing=words.standing, varied=words.varied)
+    app.jinja_env.globals.update(best_of=words.best_of, status_words=words.status_words, varied=words.varied)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": auth.is_signed_in()})

@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
 from dashboard.context import farm, now
+from dashboard.reads.forecasts import render_why
 from dashboard.reads.jobs import find_job
-from dashboard.reads.outlook import render_why
 from dashboard.reads.renders import find_render, neighbours
 from dashboard.web.artifacts import address
 from farm.database import read

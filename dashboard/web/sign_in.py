@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from dashboard import auth
-from dashboard.context import farm, now, passwords_aside
+from dashboard.context import farm, now, password_work
 from dashboard.throttling import throttle
 from farm import accounts
 
@@ -26,7 +26,7 @@ def by_password() -> ResponseReturnValue:
     name, password = request.form.get("name", ""), request.form.get("password", "")
     where = auth.safe_next(request.form.get("next"))
     throttle().try_once(name, request.remote_addr or "")
-    who = accounts.authenticate_password(farm().engine, name, password, aside=passwords_aside())
+    who = accounts.authenticate_password(farm().engine, name, password, cpu_work=password_work())
     if who is None:
         return render_template("sign_in.html", next=where, refused=True, name=name), 401
     throttle().succeeded(name)

@@ -43,7 +43,7 @@ def best_of(parameters: Mapping[str, Any]) -> str:
     return f"the best{'' if keep == 1 else f' {keep}'} of {parameters['best_of']}"
 
 
-def standing(render: Render) -> str:
+def status_words(render: Render) -> str:
     """Whether a render is one of the best of its prompt: 'not among the best 2 of 4'; '' where nobody chooses."""
     best = best_of(render.parameters)
     if render.score is None or not best:

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal, require_operator
 from dashboard.context import farm, now
 from dashboard.reads.curves import curves_by_pool
-from dashboard.reads.machines import list_pools, list_workers
+from dashboard.reads.fleet import list_pools, list_workers
 from dashboard.reads.scaling import list_scaling, with_scaling
 from dashboard.web.charts import draw
 from farm.database import read

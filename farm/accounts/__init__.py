@@ -1,7 +1,10 @@
 """Accounts: projects, users and keys; who may come in, and as whom."""
 
 from farm.accounts.keys import KeyRow, NewKey, create_key, list_keys, revoke_key
-from farm.accounts.people import (
+from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
+from farm.accounts.sign_in import Principal, authenticate, authenticate_password, redeem, sign_in_link
+from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
+from farm.accounts.users import (
     FIRST_PROJECT,
     FirstAccount,
     ProjectRow,
@@ -12,9 +15,6 @@ from farm.accounts.people import (
     find_user,
     list_projects,
 )
-from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
-from farm.accounts.sign_in import Principal, authenticate, authenticate_password, redeem, sign_in_link
-from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
 
 __all__ = [
     "FIRST_PROJECT",

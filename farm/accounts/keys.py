@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, insert, select, update
 
 from farm.accounts.names import name_faults
-from farm.accounts.people import require_project, require_user
+from farm.accounts.users import require_project, require_user
 from farm.clock import Clock
 from farm.database import read, write
 from farm.errors import InvalidRequest, NotFound

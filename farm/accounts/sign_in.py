@@ -10,7 +10,7 @@ from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
 
 from farm.accounts.keys import create_key
 from farm.clock import Clock
-from farm.cpu_work import Aside, right_here
+from farm.cpu_work import CpuWork, right_here
 from farm.database import read, write
 from farm.errors import Conflict, NotFound
 from farm.security import KeyKind, Role, is_secret, secret_sha256, verify_password
@@ -38,16 +38,18 @@ def authenticate(engine: Engine, secret: str, now: float) -> Principal | None:
         return _principal(connection, secret, KeyKind.API, now)
 
 
-def authenticate_password(engine: Engine, name: str, password: str, *, aside: Aside = right_here) -> Principal | None:
+def authenticate_password(
+    engine: Engine, name: str, password: str, *, cpu_work: CpuWork = right_here
+) -> Principal | None:
     """Whom a name and a password stand for. A wrong name takes as long as a wrong password.
 
-    `aside`: where the hash is computed, which takes a core for tens of milliseconds.
+    `cpu_work`: where the hash is computed, which takes a core for tens of milliseconds.
     """
     with read(engine) as connection:
         user = connection.execute(
             select(User.id, User.project_id, User.role, User.password_hash, User.disabled_at).where(User.name == name)
         ).one_or_none()
-    if not aside(partial(verify_password, password, user.password_hash if user else None)) or user is None:
+    if not cpu_work(partial(verify_password, password, user.password_hash if user else None)) or user is None:
         return None
     if user.disabled_at is not None:
         return None

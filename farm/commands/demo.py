@@ -41,7 +41,7 @@ def demo(
         typer.Option(metavar="DIR", help="The farm's data folder; ./farm-data, or FARM_DATA_DIR."),
     ] = None,
     postgres: Annotated[
-        bool, typer.Option("--postgres", help="Keep the books in PostgreSQL instead of SQLite.")
+        bool, typer.Option("--postgres", help="Keep the jobs in PostgreSQL instead of SQLite.")
     ] = False,
     pictures: Annotated[int, typer.Option(min=4, max=1000, help="Pictures from each picture model.")] = 24,
     clips: Annotated[int, typer.Option(min=1, max=1000, help="Clips.")] = 2,

@@ -22,7 +22,7 @@ def up(
         typer.Option(metavar="DIR", help="Where all data of this farm lie; ./farm-data, or FARM_DATA_DIR."),
     ] = None,
     postgres: Annotated[
-        bool, typer.Option("--postgres", help="Keep the books in a PostgreSQL, started here, instead of SQLite.")
+        bool, typer.Option("--postgres", help="Keep the jobs in a PostgreSQL, started here, instead of SQLite.")
     ] = False,
     port: Annotated[
         int | None,

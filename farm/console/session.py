@@ -23,7 +23,7 @@ from farm.errors import FarmError
 from farm.file_errors import file_error
 
 #: Seconds for which a command tries to reach the farm before it gives up.
-PATIENCE = 5.0
+RETRY_SECONDS = 5.0
 
 
 class ExitCode(IntEnum):
@@ -75,7 +75,7 @@ def _plain(answer: Any) -> Any:
 def farm_at_hand() -> Iterator[FarmClient]:
     """A client for one command. What goes wrong is said in words on stderr and becomes the exit code."""
     say_retries()
-    with faults_in_words(), FarmClient(patience=PATIENCE) as farm:
+    with faults_in_words(), FarmClient(patience=RETRY_SECONDS) as farm:
         yield farm
 
 

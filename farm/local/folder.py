@@ -13,7 +13,7 @@ from farm.errors import InUse
 from farm.local.valkey import LONGEST_SOCKET_PATH
 
 #: After a `kill -9` of the farm its servers need a moment to end, and hold the folder until then.
-PATIENCE_SECONDS = 30.0
+LOCK_WAIT_SECONDS = 30.0
 LONGEST_SOCKET_NAME = len("/valkey.sock")
 
 
@@ -56,7 +56,7 @@ class DataFolder:
         return self.path / "runtime-folder"
 
     def _take(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
         while True:
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -108,9 +108,9 @@ class Processes:
         """Stop all: the upper tier at once, then the lower, each with its own patience; then kill."""
         self._ending.set()
         with self._lock:
-            standing = [kept.child for kept in self._kept.values() if kept.child is not None]
-            for tier in sorted({child.program.tier for child in standing}, reverse=True):
-                falling = [child for child in reversed(standing) if child.program.tier == tier]
+            running = [kept.child for kept in self._kept.values() if kept.child is not None]
+            for tier in sorted({child.program.tier for child in running}, reverse=True):
+                falling = [child for child in reversed(running) if child.program.tier == tier]
                 for child in falling:
                     child.signal(child.program.stop_signal)
                 for child in falling:

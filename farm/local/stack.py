@@ -76,7 +76,7 @@ class LocalStack:
         say: Callable[[str], None] = _tell,
         programs: Callable[["LocalStack"], Sequence[Program]] = farm_programs,
     ) -> None:
-        """`postgres`: keep the books in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
+        """`postgres`: keep the jobs in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
         instead of what the catalog says. `say` hears what happens, in words for people.
 
         Raises UnknownPool, and StartFailed when an extra is not installed.

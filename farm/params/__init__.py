@@ -1,4 +1,4 @@
-"""What may be asked of a model, checked at the door: as strict as a pipeline, adjusting nothing."""
+"""What may be asked of a model, checked at validation: as strict as a pipeline, adjusting nothing."""
 
 from farm.params.forms import parameters_schema
 from farm.params.renders import Renders, drawn_from

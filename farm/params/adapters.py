@@ -10,26 +10,26 @@ from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
 from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
 from farm.params.request.submission import AdapterUse, pointer, shown
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 
 
-def adapters_of(door: Door) -> tuple[AdapterRef, ...]:
+def adapters_of(checks: RequestChecks) -> tuple[AdapterRef, ...]:
     """What a render keeps of its adapters, sorted by name: the order of a sum changes its last bits.
 
-    Those that work with no strength are left out. Every fault goes to the door.
+    Those that work with no strength are left out. Every fault goes to request validation.
     """
-    asked = door.request.loras or []
+    asked = checks.request.loras or []
     if len(asked) > MOST_ADAPTERS:
-        door.refuse("loras", f"a render has at most {MOST_ADAPTERS} adapters; seen {len(asked)}")
+        checks.refuse("loras", f"a render has at most {MOST_ADAPTERS} adapters; seen {len(asked)}")
         return ()
-    if asked and door.entry.without_adapters:
-        door.refuse("loras", f"{door.entry.name} takes no adapters: {door.entry.without_adapters}; leave it out")
+    if asked and checks.entry.without_adapters:
+        checks.refuse("loras", f"{checks.entry.name} takes no adapters: {checks.entry.without_adapters}; leave it out")
         return ()
-    found = [_one(door, place, use) for place, use in enumerate(asked)]
+    found = [_one(checks, place, use) for place, use in enumerate(asked)]
     names = [use.name for use in asked]
     for place, name in enumerate(names):
         if name in names[:place]:
-            door.faults.append(
+            checks.faults.append(
                 Fault(pointer("loras", place, "name"), f"names {shown(name)} a second time; leave it out")
             )
     known = [adapter for adapter in found if adapter is not None and adapter.weight]
@@ -67,49 +67,51 @@ def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
     }
 
 
-def _one(door: Door, place: int, use: AdapterUse) -> AdapterRef | None:
-    entry = door.entry.adapters.get(use.name)
+def _one(checks: RequestChecks, place: int, use: AdapterUse) -> AdapterRef | None:
+    entry = checks.entry.adapters.get(use.name)
     weight = use.weight if use.weight is not None else entry.weight if entry else 1.0
     low, high = WEIGHTS
     if not low <= weight <= high:
-        door.faults.append(
+        checks.faults.append(
             Fault(pointer("loras", place, "weight"), f"must be between {low:g} and {high:g}; seen {shown(weight)}")
         )
     if entry is not None:
         ref = AdapterRef(name=use.name, weight=weight, sha256=entry.source.sha256, file=entry.source.stem)
-        return _as_far_as_it_fits(door, place, ref, catalog_shares(entry.source, door.entry))
-    uploaded = door.uploaded(use.name)
+        return _as_far_as_it_fits(checks, place, ref, catalog_shares(entry.source, checks.entry))
+    uploaded = checks.uploaded(use.name)
     if uploaded is None or not uploaded.key.endswith(ADAPTER_SUFFIX):
-        hint = did_you_mean(use.name, door.entry.adapters) if door.entry.adapters else "the catalog has none for it"
-        message = f"{door.entry.name} has no adapter {shown(use.name)}, nor was one of that id uploaded; {hint}"
-        door.faults.append(Fault(pointer("loras", place, "name"), message))
+        hint = did_you_mean(use.name, checks.entry.adapters) if checks.entry.adapters else "the catalog has none for it"
+        message = f"{checks.entry.name} has no adapter {shown(use.name)}, nor was one of that id uploaded; {hint}"
+        checks.faults.append(Fault(pointer("loras", place, "name"), message))
         return None
     file = uploaded.name.removesuffix(ADAPTER_SUFFIX) or None
     ref = AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key, file=file)
     return _as_far_as_it_fits(
-        door, place, ref, AdapterShares.model_validate(uploaded.adapter) if uploaded.adapter else None
+        checks, place, ref, AdapterShares.model_validate(uploaded.adapter) if uploaded.adapter else None
     )
 
 
-def _as_far_as_it_fits(door: Door, place: int, ref: AdapterRef, stored: AdapterShares | None) -> AdapterRef:
+def _as_far_as_it_fits(checks: RequestChecks, place: int, ref: AdapterRef, stored: AdapterShares | None) -> AdapterRef:
     """With what the model takes of it; a fault where that is nothing, or not all and nobody said that this will do.
 
     Where it is not known, the worker looks: the file came before the model or is on no disk here, or the model's layers
     are not known here.
     """
-    share = stored.of(door.entry) if stored else None
-    allowed = bool(door.request.allow_partial)
+    share = stored.of(checks.entry) if stored else None
+    allowed = bool(checks.request.allow_partial)
     if stored is None or share is None:
         return ref.model_copy(update={"partial": allowed})
     where = pointer("loras", place, "name")
     taken = f"{share.applied} of the {stored.layers} layers"
     if not share.applied:
-        message = f"the adapter {shown(ref.name)} does not fit {door.entry.name}: it takes none of the {stored.layers}"
-        door.faults.append(Fault(where, f"{message} layers, as of {share.reason}"))
+        message = (
+            f"the adapter {shown(ref.name)} does not fit {checks.entry.name}: it takes none of the {stored.layers}"
+        )
+        checks.faults.append(Fault(where, f"{message} layers, as of {share.reason}"))
     elif share.applied < stored.layers and not allowed:
-        message = f"{door.entry.name} takes {taken} of the adapter {shown(ref.name)}: {share.reason}"
-        door.faults.append(Fault(where, f"{message}; say allow_partial to render with these"))
+        message = f"{checks.entry.name} takes {taken} of the adapter {shown(ref.name)}: {share.reason}"
+        checks.faults.append(Fault(where, f"{message}; say allow_partial to render with these"))
     elif share.applied < stored.layers:
-        door.notices.append(f"{where}: {door.entry.name} takes {taken} of this adapter; not {share.reason}")
+        checks.notices.append(f"{where}: {checks.entry.name} takes {taken} of this adapter; not {share.reason}")
     partial = allowed and share.applied < stored.layers
     return ref.model_copy(update={"partial": partial, "applied": share.applied, "layers": stored.layers})

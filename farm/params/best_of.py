@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from farm.params.request.submission import JobRequest, shown
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 from farm.plugins import PluginKind, missing, plugin_names
 
 #: Post-processors of one render.
@@ -13,10 +13,10 @@ MOST_POST_PROCESSORS = 8
 CHOICE = ("scorer", "keep_best", "best_of")
 
 
-def plugin_parameters(door: Door) -> dict[str, Any]:
+def plugin_parameters(checks: RequestChecks) -> dict[str, Any]:
     """`post_processors`, and with a scorer `scorer`, `keep_best` and `best_of`: how many renders it chooses from."""
-    request = door.request
-    return {"post_processors": _post_processors(door), **_choice(door, request)}
+    request = checks.request
+    return {"post_processors": _post_processors(checks), **_choice(checks, request)}
 
 
 def choice_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,33 +24,33 @@ def choice_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: parameters.get(name) for name in CHOICE}
 
 
-def _post_processors(door: Door) -> list[str]:
-    names = door.request.post_processors or []
+def _post_processors(checks: RequestChecks) -> list[str]:
+    names = checks.request.post_processors or []
     if len(names) > MOST_POST_PROCESSORS:
-        door.refuse("post_processors", f"at most {MOST_POST_PROCESSORS} can follow each other; seen {len(names)}")
+        checks.refuse("post_processors", f"at most {MOST_POST_PROCESSORS} can follow each other; seen {len(names)}")
         return []
     for name in names:
         if name not in plugin_names(PluginKind.POST_PROCESSOR):
-            door.refuse("post_processors", missing(PluginKind.POST_PROCESSOR, name))
+            checks.refuse("post_processors", missing(PluginKind.POST_PROCESSOR, name))
     return list(names)
 
 
-def _choice(door: Door, request: JobRequest) -> dict[str, Any]:
+def _choice(checks: RequestChecks, request: JobRequest) -> dict[str, Any]:
     scorer, keep = request.scorer, request.keep_best
     nothing: dict[str, Any] = dict.fromkeys(CHOICE)
     if scorer is None:
         if keep is not None:
-            door.refuse("keep_best", "needs a scorer that says which are the best; give scorer too")
+            checks.refuse("keep_best", "needs a scorer that says which are the best; give scorer too")
         return nothing
     if scorer not in plugin_names(PluginKind.SCORER):
-        door.refuse("scorer", missing(PluginKind.SCORER, scorer))
+        checks.refuse("scorer", missing(PluginKind.SCORER, scorer))
     if keep is None:
         return nothing | {"scorer": scorer}
     seeds = len(request.seeds) if request.seeds is not None else request.seed_count or 1
     if seeds >= 2 and not 1 <= keep < seeds:
-        door.refuse(
+        checks.refuse(
             "keep_best", f"must be at least 1 and less than the seeds of each prompt ({seeds}); seen {shown(keep)}"
         )
     elif seeds < 2:
-        door.refuse("keep_best", "chooses among the seeds of a prompt: give seeds or seed_count, in no stream")
+        checks.refuse("keep_best", "chooses among the seeds of a prompt: give seeds or seed_count, in no stream")
     return {"scorer": scorer, "keep_best": keep, "best_of": seeds}

@@ -19,13 +19,13 @@ from farm.params.request.base import (
     WanImageToVideoParameters,
     WanParameters,
 )
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 from farm.params.sana import controlled_parameters, sana_parameters
 from farm.params.sana_video import sana_video_parameters
 from farm.params.sprint import sprint_parameters
 from farm.params.wan import image_to_video_parameters, wan_parameters
 
-#: A plugin's family brings its door as an entry point of the same name, a `Family`.
+#: A plugin's family brings its request checks as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"
 
 
@@ -34,24 +34,24 @@ class Family:
     """How one kind of model checks a request, and what its renders carry.
 
     `check` gives all parameters but `family`, `prompt`, `seed`, `max_sequence_length`, `deterministic` and those of
-    the output, and adds what is wrong to the door's faults.
+    the output, and adds what is wrong to request validation's faults.
     """
 
     parameters: type[RenderParameters]
-    check: Callable[[Door], dict[str, Any]]
+    check: Callable[[RequestChecks], dict[str, Any]]
 
 
-def common_parameters(door: Door, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
+def common_parameters(checks: RequestChecks, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same for every family, beside what its own `check` has found."""
-    found: dict[str, Any] = {"stop_at_step": door.stop_at_step(checked["num_inference_steps"])}
-    found["loras"] = adapters_of(door)
-    found["speed"] = door.speed()
-    found["step_cache"] = door.entry.step_cache if found["speed"] == "fast" else None
+    found: dict[str, Any] = {"stop_at_step": checks.stop_at_step(checked["num_inference_steps"])}
+    found["loras"] = adapters_of(checks)
+    found["speed"] = checks.speed()
+    found["step_cache"] = checks.entry.step_cache if found["speed"] == "fast" else None
     for name in PICTURES:
         if not takes_picture(family.parameters, name):
-            door.refuse_given(name, f"{door.entry.name} takes no such picture")
+            checks.refuse_given(name, f"{checks.entry.name} takes no such picture")
         elif name not in checked:
-            found[name] = door.picture(name)
+            found[name] = checks.picture(name)
     return found
 
 
@@ -69,7 +69,7 @@ def family_named(name: str) -> Family:
     """The family of that name, ours or a plugin's.
 
     Raises:
-        UnknownFamily: nobody brings its door.
+        UnknownFamily: nobody brings its request checks.
     """
     if name in FAMILIES:
         return FAMILIES[name]

@@ -21,11 +21,11 @@ from farm.plugins import PluginKind, plugin_names
 
 
 def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> dict[str, Any]:
-    """A JSON Schema (2020-12) of the requests this model accepts; what the door lets through fits it.
+    """A JSON Schema (2020-12) of the requests this model accepts; what request validation lets through fits it.
 
     `classes`: the names of the farm's classes, the most urgent first.
 
-    The door is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
+    Request validation is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
     """
     properties = _common(entry, list(classes)) | _size(entry) | _output(entry)
     fields = family_named(entry.family).parameters.model_fields

@@ -8,7 +8,7 @@ from farm.catalog.schema import ModelEntry
 from farm.did_you_mean import did_you_mean
 from farm.params.best_of import plugin_parameters
 from farm.params.request.submission import shown
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 
 #: Smallest and largest `output_quality`.
 QUALITY = (1, 100)
@@ -48,23 +48,25 @@ def default_format(frames: int) -> str:
     return "mp4" if frames > 1 else "png"
 
 
-def output_parameters(door: Door, frames: int, fps: int | None) -> dict[str, Any]:
+def output_parameters(checks: RequestChecks, frames: int, fps: int | None) -> dict[str, Any]:
     """`output_format`, `output_quality`, `keep_latents` and plugins of renders with that many frames."""
-    request = door.request
+    request = checks.request
     name = request.output_format if isinstance(request.output_format, str) else default_format(frames)
     quality = request.output_quality if isinstance(request.output_quality, int) else None
-    found = _checked(door, name, frames)
+    found = _checked(checks, name, frames)
     if quality is not None:
         if not QUALITY[0] <= quality <= QUALITY[1]:
-            door.refuse("output_quality", f"must be between {QUALITY[0]} and {QUALITY[1]}; seen {shown(quality)}")
+            checks.refuse("output_quality", f"must be between {QUALITY[0]} and {QUALITY[1]}; seen {shown(quality)}")
         elif found is not None and found.quality is None:
-            door.tell("output_quality", f"has no effect: {name} has no levels of quality")
+            checks.tell("output_quality", f"has no effect: {name} has no levels of quality")
             quality = None
     elif found is not None:
         quality = found.quality
     if name == "gif" and frames > 1 and fps is not None and fps > GIF_FPS:
-        door.tell("fps", f"a gif shows at most {GIF_FPS} frames a second: of {fps} some are left out, to hold the time")
-    found_by_name = plugin_parameters(door)
+        checks.tell(
+            "fps", f"a gif shows at most {GIF_FPS} frames a second: of {fps} some are left out, to hold the time"
+        )
+    found_by_name = plugin_parameters(checks)
     return found_by_name | {
         "output_format": name,
         "output_quality": quality,
@@ -72,8 +74,8 @@ def output_parameters(door: Door, frames: int, fps: int | None) -> dict[str, Any
     }
 
 
-def _checked(door: Door, name: str, frames: int) -> Format | None:
-    offered = formats_of(door.entry)
+def _checked(checks: RequestChecks, name: str, frames: int) -> Format | None:
+    offered = formats_of(checks.entry)
     if frames > 1:
         offered = [name for name in offered if FORMATS[name].clips]
     if name in offered:
@@ -83,5 +85,5 @@ def _checked(door: Door, name: str, frames: int) -> Format | None:
         message = f"{name} holds {holds}; take {', '.join(offered[:-1])} or {offered[-1]}"
     else:
         message = f"{shown(name)} is unknown; {did_you_mean(name, offered, show=len(offered))}"
-    door.refuse("output_format", message)
+    checks.refuse("output_format", message)
     return None

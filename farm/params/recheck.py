@@ -1,4 +1,6 @@
-"""Parameters of a render that was admitted for one model, looked at by the door of another one of its family."""
+"""Parameters of a render that was admitted for one model, looked at by request validation for another one of its
+family.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +14,14 @@ from farm.params.pictures import FindInput, none_uploaded, stored_pictures
 from farm.params.request.base import PICTURES, AdapterRef, InputRef, RenderParameters
 from farm.params.request.submission import CARRIED, JobRequest, pointer
 from farm.params.request.text import text_fault
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 from farm.params.sharding_limits import refuse_undivided
 
 
 class Recheck:
-    """The door of a model, for renders one by one; what follows from all but prompt and seed is looked at once."""
+    """Request validation for a model, for renders one by one; what follows from all but prompt and seed is looked at
+    once.
+    """
 
     def __init__(self, entry: ModelEntry, find_input: FindInput = none_uploaded) -> None:
         """`find_input`: of the project, where it is known what this model takes of an adapter."""
@@ -55,13 +59,15 @@ class Recheck:
             files |= {adapter.name: self._file(adapter, adapter.key) for adapter in adapters if adapter.key}
         else:
             asked.pop("loras", None)
-        door = Door(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
-        values = self._family.check(door)
-        values |= common_parameters(door, self._family, values)
-        values |= output_parameters(door, values.get("num_frames", 1), values.get("fps")) | choice_of(rest)
-        refuse_undivided(door, values)
-        if door.faults:
-            return door.faults
+        checks = RequestChecks(
+            JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get
+        )
+        values = self._family.check(checks)
+        values |= common_parameters(checks, self._family, values)
+        values |= output_parameters(checks, values.get("num_frames", 1), values.get("fps")) | choice_of(rest)
+        refuse_undivided(checks, values)
+        if checks.faults:
+            return checks.faults
         values |= {
             "prompt": "",
             "seed": 0,

@@ -49,5 +49,5 @@ class Renders(Sequence[RenderParameters]):
 
 
 def drawn_from(alike: RenderParameters, prompt: str, seed: int) -> RenderParameters:
-    """A render with a prompt and a seed that the door has looked at."""
+    """A render with a prompt and a seed that request validation has looked at."""
     return alike.model_copy(update={"prompt": prompt, "seed": seed})

@@ -1,4 +1,4 @@
-"""The door: one request against one model, gathering every fault and everything the answer must say."""
+"""Request validation: one request against one model, gathering every fault and everything the answer must say."""
 
 from collections.abc import Iterable, Mapping
 
@@ -19,7 +19,7 @@ _OF_PICTURES = {
 }
 
 
-class Door:
+class RequestChecks:
     """Checks that families share. A check returns the value to render with, also after a fault.
 
     The request has one value for every parameter; `places` says where those that come from lists stand.

@@ -20,7 +20,7 @@ from farm.params.request.seeds import NOISE_BITS, alike_in_noise, seed_number
 from farm.params.request.submission import CLASSES, JobRequest, pointer, read_request, shown
 from farm.params.request.sweeps import count_points, list_faults, points
 from farm.params.request.templates import Filled, Templates
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 from farm.params.sharding_limits import refuse_undivided
 from farm.params.sizes import Shape, rendered_shape
 from farm.params.timing import timing_faults
@@ -59,25 +59,25 @@ def resolve(
         InvalidRequest: with every fault, each with the field, the rule, the value seen and what to do.
     """
     family = family_named(entry.family)
-    door = Door(request, entry)
-    door.title()
-    door.faults += timing_faults(request, system_clock() if now is None else now)
+    checks = RequestChecks(request, entry)
+    checks.title()
+    checks.faults += timing_faults(request, system_clock() if now is None else now)
     templates = Templates(request)
-    door.faults += templates.faults
-    door.notices += templates.notices
+    checks.faults += templates.faults
+    checks.notices += templates.notices
     if not request.prompts:
-        door.refuse("prompt", "must hold at least one prompt; seen an empty list")
-    seeds = _seeds(door, max_renders, draw_seed)
-    door.faults += list_faults(request)
+        checks.refuse("prompt", "must hold at least one prompt; seen an empty list")
+    seeds = _seeds(checks, max_renders, draw_seed)
+    checks.faults += list_faults(request)
     prompts: list[Filled] = []
     values: list[dict[str, Any]] = []
-    if _few_enough(door, templates, len(seeds), max_renders):
+    if _few_enough(checks, templates, len(seeds), max_renders):
         prompts = list(templates.fill(entry.limits.prompt_chars)) if not templates.faults else []
-        door.prompts(prompts, templates)
-        values = _values(door, family, find_input)
-    if door.faults:
-        raise InvalidRequest(door.faults)
-    # Validated once for each combination: prompts and seeds, which the door has looked at, are only put in.
+        checks.prompts(prompts, templates)
+        values = _values(checks, family, find_input)
+    if checks.faults:
+        raise InvalidRequest(checks.faults)
+    # Validated once for each combination: prompts and seeds, which request validation has looked at, are only put in.
     each = [family.parameters.model_validate({**chosen, "prompt": "", "seed": 0}) for chosen in values]
     drawn = [
         (alike, templates.draw(prompt.text, seed) if templates.wild else prompt.text, seed)
@@ -85,7 +85,7 @@ def resolve(
         for alike in each
         for seed in seeds
     ]
-    return Resolved(Renders(drawn), _few(door.notices))
+    return Resolved(Renders(drawn), _few(checks.notices))
 
 
 def _few(notices: list[str]) -> list[str]:
@@ -93,35 +93,35 @@ def _few(notices: list[str]) -> list[str]:
     return [*notices[:MOST_NOTICES], f"… and {left:,} more notices of these kinds"] if left > 0 else notices
 
 
-def _few_enough(door: Door, templates: Templates, seeds: int, max_renders: int) -> bool:
+def _few_enough(checks: RequestChecks, templates: Templates, seeds: int, max_renders: int) -> bool:
     """Whether the request makes no more renders than a job may have; asked before any is made."""
-    prompts, combinations = templates.count(), count_points(door.request)
+    prompts, combinations = templates.count(), count_points(checks.request)
     if prompts * combinations * max(seeds, 1) <= max_renders:
         return True
     parts = [f"{prompts:,} prompts"]
     parts += [f"{combinations:,} combinations of values"] if combinations > 1 else []
     parts += [f"{seeds:,} seeds"]
     most = f"the {max_renders:,} renders of a job"
-    door.refuse("prompt", f"{' x '.join(parts)} are more than {most}; split it into several jobs, or stream them")
+    checks.refuse("prompt", f"{' x '.join(parts)} are more than {most}; split it into several jobs, or stream them")
     return False
 
 
-def _values(door: Door, family: Family, find_input: FindInput) -> list[dict[str, Any]]:
+def _values(checks: RequestChecks, family: Family, find_input: FindInput) -> list[dict[str, Any]]:
     """All parameters but prompt and seed, for each combination; each fault and notice is told once."""
     found = []
-    for point in points(door.request):
-        at = Door(point.request, door.entry, point.places, find_input)
+    for point in points(checks.request):
+        at = RequestChecks(point.request, checks.entry, point.places, find_input)
         parameters = family.check(at)
         refuse_undivided(at, parameters)
         parameters |= output_parameters(at, parameters.get("num_frames", 1), parameters.get("fps"))
         parameters |= common_parameters(at, family, parameters)
-        parameters["max_sequence_length"] = door.entry.max_sequence_length
+        parameters["max_sequence_length"] = checks.entry.max_sequence_length
         parameters["deterministic"] = bool(point.request.deterministic)
         found.append(parameters)
-        door.faults += [fault for fault in at.faults if fault not in door.faults]
-        if len(door.notices) < MOST_NOTICES:
-            door.notices += [notice for notice in at.notices if notice not in door.notices]
-        if len(door.faults) > MAX_FAULTS:
+        checks.faults += [fault for fault in at.faults if fault not in checks.faults]
+        if len(checks.notices) < MOST_NOTICES:
+            checks.notices += [notice for notice in at.notices if notice not in checks.notices]
+        if len(checks.faults) > MAX_FAULTS:
             break
     return found
 
@@ -209,7 +209,7 @@ def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:
 
     Raises:
         UnknownFamily: its plugin is not installed here.
-        pydantic.ValidationError: a field is not as the door stores it.
+        pydantic.ValidationError: a field is not as request validation stores it.
     """
     return family_named(str(parameters.get("family"))).parameters.model_validate(parameters)
 
@@ -224,7 +224,7 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
 
     Prompt, seed, steps, guidance and sampler belong to each track and are not part of it, but for renders with a
     step cache: it decides for all rows of a pass, which must be at the same place. A deterministic render
-    has a key of its own. Admission also limits the company of both.
+    has a key of its own. Admission also sets the batch limit of both.
     """
     shape = shape_of(parameters, entry)
     sealed: dict[str, Any] = {
@@ -248,28 +248,28 @@ def _top(fault: Fault) -> str:
     return fault.field.split("/")[1] if fault.field else ""
 
 
-def _seeds(door: Door, max_renders: int, draw_seed: Callable[[], int]) -> list[int]:
+def _seeds(checks: RequestChecks, max_renders: int, draw_seed: Callable[[], int]) -> list[int]:
     """The seeds of every prompt; empty after a fault."""
-    request = door.request
+    request = checks.request
     given = [name for name in ("seed", "seeds", "seed_count") if getattr(request, name) is not None]
     if len(given) > 1:
-        door.refuse(given[1], f"give one of seed, seeds and seed_count; seen {' and '.join(given)}")
+        checks.refuse(given[1], f"give one of seed, seeds and seed_count; seen {' and '.join(given)}")
         return []
     if request.seeds is not None:
         if not request.seeds:
-            door.refuse("seeds", "must hold at least one seed; seen an empty list")
+            checks.refuse("seeds", "must hold at least one seed; seen an empty list")
         if len(request.seeds) > max_renders:
-            door.refuse("seeds", f"a job has at most {max_renders:,} renders; seen {len(request.seeds):,} seeds")
+            checks.refuse("seeds", f"a job has at most {max_renders:,} renders; seen {len(request.seeds):,} seeds")
             return []
         seeds = [seed_number(seed, draw_seed) for seed in request.seeds]
         if same := alike_in_noise(seeds):
             text = f"{same[0]} and {same[1]} draw the same noise: torch takes the lower {NOISE_BITS} bits of a seed"
-            door.tell("seeds", text)
+            checks.tell("seeds", text)
         return seeds
     if request.seed is not None:
         return [seed_number(request.seed, draw_seed)]
     count = request.seed_count or 1
     if count > max_renders:
-        door.refuse("seed_count", f"a job has at most {max_renders:,} renders; seen {shown(count)}")
+        checks.refuse("seed_count", f"a job has at most {max_renders:,} renders; seen {shown(count)}")
         return []
     return [draw_seed() for _ in range(count)]

@@ -2,41 +2,41 @@
 
 from typing import Any
 
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 
 #: Smallest and largest strength; from 0.05 on at least one of one to four steps is left.
 STRENGTHS = (0.05, 1.0)
 
 
-def sprint_parameters(door: Door) -> dict[str, Any]:
+def sprint_parameters(checks: RequestChecks) -> dict[str, Any]:
     """All parameters but prompt and seed. One to four steps; sizes as for Sana.
 
     The picture to start from is looked up by admission.
     """
-    entry, request = door.entry, door.request
-    door.refuse_given("num_frames", f"{entry.name} makes pictures, not clips")
-    door.refuse_given("fps", f"{entry.name} makes pictures, not clips")
-    door.refuse_given(
+    entry, request = checks.entry, checks.request
+    checks.refuse_given("num_frames", f"{entry.name} makes pictures, not clips")
+    checks.refuse_given("fps", f"{entry.name} makes pictures, not clips")
+    checks.refuse_given(
         "negative_prompt",
         f"{entry.name} has no negative prompt: guidance is an input of the distilled model, so no second "
         "prediction is made that a negative prompt could steer",
     )
-    door.refuse_given("flow_shift", f"the consistency sampler of {entry.name} has no timestep shift")
-    door.only_of_pictures("strength")
+    checks.refuse_given("flow_shift", f"the consistency sampler of {entry.name} has no timestep shift")
+    checks.only_of_pictures("strength")
     if request.image is None:
-        door.refuse_given("strength", "it says how far a picture is noised, and there is no image")
-    width, height = door.size()
-    steps = door.whole("num_inference_steps", *entry.limits.steps)
-    strength = None if request.image is None else door.real("strength", *STRENGTHS)
+        checks.refuse_given("strength", "it says how far a picture is noised, and there is no image")
+    width, height = checks.size()
+    steps = checks.whole("num_inference_steps", *entry.limits.steps)
+    strength = None if request.image is None else checks.real("strength", *STRENGTHS)
     if strength is not None and steps - steps * strength < 1:
-        door.tell("strength", _nothing_left(steps, strength))
+        checks.tell("strength", _nothing_left(steps, strength))
     return {
         "width": width,
         "height": height,
         "num_inference_steps": steps,
-        "guidance_scale": door.real("guidance_scale", *entry.limits.guidance),
-        "sampler": door.sampler(),
-        "complex_human_instruction": door.instruction(),
+        "guidance_scale": checks.real("guidance_scale", *entry.limits.guidance),
+        "sampler": checks.sampler(),
+        "complex_human_instruction": checks.instruction(),
         "strength": strength,
     }
 

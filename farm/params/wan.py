@@ -3,54 +3,54 @@
 from typing import Any
 
 from farm.catalog.known import ABILITIES
-from farm.params.request_checks import Door
+from farm.params.request_checks import RequestChecks
 
 #: The video VAE packs the first frame alone and then so many at a time.
 FRAMES_PER_LATENT = ABILITIES["wan"].frames_per_latent or 1
 
 
-def wan_parameters(door: Door) -> dict[str, Any]:
+def wan_parameters(checks: RequestChecks) -> dict[str, Any]:
     """All parameters but prompt and seed. Sizes: multiples of 16. Frames: 4k + 1; one is a still.
 
     The pipeline itself would round other frame counts (12 up to 13, 10 down to 9) with only a warning.
     """
-    door.only_of_pictures()
-    return _clip_parameters(door)
+    checks.only_of_pictures()
+    return _clip_parameters(checks)
 
 
-def image_to_video_parameters(door: Door) -> dict[str, Any]:
+def image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
     """The same for models that begin with a picture, but for the picture itself, which admission looks up."""
-    door.only_of_pictures()
-    door.needs_picture("image", "makes clips that begin with a picture")
-    return _clip_parameters(door)
+    checks.only_of_pictures()
+    checks.needs_picture("image", "makes clips that begin with a picture")
+    return _clip_parameters(checks)
 
 
-def _clip_parameters(door: Door) -> dict[str, Any]:
-    entry = door.entry
-    door.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")
-    width, height = door.size()
-    guidance = door.real("guidance_scale", *entry.limits.guidance)
+def _clip_parameters(checks: RequestChecks) -> dict[str, Any]:
+    entry = checks.entry
+    checks.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")
+    width, height = checks.size()
+    guidance = checks.real("guidance_scale", *entry.limits.guidance)
     return {
         "width": width,
         "height": height,
-        "num_frames": frames_asked(door),
-        "fps": door.whole("fps", *entry.limits.fps),
-        "num_inference_steps": door.whole("num_inference_steps", *entry.limits.steps),
+        "num_frames": frames_asked(checks),
+        "fps": checks.whole("fps", *entry.limits.fps),
+        "num_inference_steps": checks.whole("num_inference_steps", *entry.limits.steps),
         "guidance_scale": guidance,
-        "negative_prompt": door.negative_prompt(guidance),
-        "sampler": door.sampler(),
-        "flow_shift": door.flow_shift(width, height),
+        "negative_prompt": checks.negative_prompt(guidance),
+        "sampler": checks.sampler(),
+        "flow_shift": checks.flow_shift(width, height),
     }
 
 
-def frames_asked(door: Door) -> int:
+def frames_asked(checks: RequestChecks) -> int:
     """The frames of a clip, of which the video VAE can make just so many."""
-    low, high = door.entry.limits.frames
-    before = len(door.faults)
-    frames = door.whole("num_frames", low, high)
-    if len(door.faults) == before and frames % FRAMES_PER_LATENT != 1:
+    low, high = checks.entry.limits.frames
+    before = len(checks.faults)
+    frames = checks.whole("num_frames", low, high)
+    if len(checks.faults) == before and frames % FRAMES_PER_LATENT != 1:
         below = (frames - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
         legal = [count for count in (below, below + FRAMES_PER_LATENT) if low <= count <= high]
         take = " or ".join(map(str, legal))
-        door.refuse("num_frames", f"must be 4k + 1 for {door.entry.name}; seen {frames}, take {take}")
+        checks.refuse("num_frames", f"must be 4k + 1 for {checks.entry.name}; seen {frames}, take {take}")
     return frames

@@ -7,10 +7,10 @@ creation.
 
 from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
-from farm.tables.machines import Lease, Pool, ScaleDecision, Worker
-from farm.tables.measures import BatchCurve, MemoryLimit, Observation, Regression, Usage
+from farm.tables.fleet import Lease, Pool, ScaleDecision, Worker
+from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
-from farm.tables.people import IdempotencyKey, Key, Project, Session, User
+from farm.tables.users import IdempotencyKey, Key, Project, Session, User
 from farm.tables.work import (
     Attempt,
     Charge,

@@ -65,7 +65,7 @@ class Flow(Base):
     virtual_time: Mapped[Double] = mapped_column(default=0.0)  # charged GPU-seconds / weight
     # True while it competes: it has pending renders (or had at the last look) and is not paused.
     backlogged: Mapped[bool] = mapped_column(default=False)
-    wakes: Mapped[int] = mapped_column(default=0)  # raised when renders become pending: fences the clearing
+    epoch: Mapped[int] = mapped_column(default=0)  # raised when renders become pending: fences the clearing
     paused_at: Mapped[Seconds | None]
 
 
@@ -185,11 +185,11 @@ class Render(Base):
         one_of("phase", Phase),
         UniqueConstraint("job_id", "index"),
         # The claim's two paths, both inside one flow and both holding only pending rows: the head, and the
-        # fillers of its batch key that may keep it company.
+        # backfill of its batch key that may share its batch.
         Index("ix_renders_head", "flow_id", "rank", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
         Index(
             "ix_renders_fill",
-            *("flow_id", "batch_key", "company", "rank", "id"),
+            *("flow_id", "batch_key", "batch_limit", "rank", "id"),
             sqlite_where=_PENDING,
             postgresql_where=_PENDING,
         ),
@@ -217,7 +217,7 @@ class Render(Base):
     estimate: Mapped[Double]  # GPU-seconds
     attempt: Mapped[int] = mapped_column(default=0)  # the fence: only the newest may write
     failures: Mapped[int] = mapped_column(default=0)  # passes that this render itself killed or raised in
-    company: Mapped[int | None]  # how many may render beside it, itself included; none: no limit
+    batch_limit: Mapped[int | None]  # how many may render beside it, itself included; none: no limit
     worker_id: Mapped[Id | None]
     lease_until: Mapped[Seconds | None]
     reason: Mapped[str | None] = mapped_column(Text)  # why it failed, was cancelled or went back

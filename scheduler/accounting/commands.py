@@ -9,7 +9,7 @@ from farm.connections import Connections
 from farm.database import check_revision, read, write
 from farm.errors import Fault, InvalidRequest, NotFound
 from farm.tables import Flow, Project
-from scheduler.accounting.quotas import Standing, standing
+from scheduler.accounting.quotas import QuotaUse, quota_use
 
 #: What an option says to take a limit away.
 NONE = "none"
@@ -75,13 +75,13 @@ def show(name: Name) -> None:
             ).one_or_none()
             if row is None:
                 raise NotFound(f"There is no project named {name!r}; `farm projects list` shows them.")
-            found = standing(connection, row.id, connections.clock())
+            found = quota_use(connection, row.id, connections.clock())
         typer.echo(f"project      {name}{', paused' if row.paused_at else ''}; weight {row.weight:g}")
         for line in _lines(found, connections.settings.currency):
             typer.echo(line)
 
 
-def _lines(found: Standing, currency: str) -> list[str]:
+def _lines(found: QuotaUse, currency: str) -> list[str]:
     return [
         f"waiting      {found.waiting.pending:,}{_of(found.max_pending)} renders",
         f"running      {found.waiting.running:,}{_of(found.max_running)} renders",

@@ -30,7 +30,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Standing:
+class QuotaUse:
     """A project's limits (None: no limit) and how much of each is used."""
 
     max_pending: int | None
@@ -78,10 +78,10 @@ def check_admission(
         _check_budget(limits.budget, money, waiting.money, gpu_seconds / 3600 * price)
 
 
-def seats(connection: Connection, lane: str) -> dict[str, int]:
+def slots(connection: Connection, lane: str) -> dict[str, int]:
     """How many more renders the projects that have a `max_running` may start, by project; others are not listed.
 
-    For the claim, before it chooses: a project with no seats is passed over. Only projects that compete in the lane
+    For the claim, before it chooses: a project with no slots is passed over. Only projects that compete in the lane
     are counted, by ix_renders_running. On PostgreSQL two claims at once wait for each other here, for each project
     with such a limit and no other, so that together they never go over it: a lock until the end of the transaction,
     which a pooler keeps. A farm without such limits pays one read of few rows.
@@ -97,16 +97,16 @@ def seats(connection: Connection, lane: str) -> dict[str, int]:
 
 
 def blocked_projects(connection: Connection, lane: str) -> frozenset[str]:
-    """The projects that may start nothing more now, as :func:`seats` counts."""
-    return frozenset(project_id for project_id, free in seats(connection, lane).items() if not free)
+    """The projects that may start nothing more now, as :func:`slots` counts."""
+    return frozenset(project_id for project_id, free in slots(connection, lane).items() if not free)
 
 
-def standing(connection: Connection, project_id: str, now: float) -> Standing:
+def quota_use(connection: Connection, project_id: str, now: float) -> QuotaUse:
     """The project's limits and use, to be shown. Raises NotFound."""
     limits = _limits(connection, project_id)
     if limits is None:
         raise NotFound("There is no such project.")
-    return Standing(
+    return QuotaUse(
         max_pending=limits.max_pending,
         max_running=limits.max_running,
         gpu_seconds_per_day=limits.gpu_seconds_per_day,

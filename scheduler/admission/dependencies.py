@@ -19,7 +19,7 @@ CANCEL = "cancel"  # jobs.after_failure: the dependent is cancelled when one tha
 
 
 @dataclass(frozen=True)
-class Holding:
+class Hold:
     """What a request waits for. `after` holds ids of jobs that have not ended."""
 
     not_before: float | None = None  # seconds since 1970, in the future
@@ -44,14 +44,14 @@ class Holding:
         return {"status": status.value, "eligible_at": self.not_before}
 
 
-def initial(request: JobRequest, now: float) -> Holding:
-    """What a request that the door let in waits for; :func:`check_after` says which jobs of `after` are left."""
+def initial(request: JobRequest, now: float) -> Hold:
+    """What a valid request waits for; :func:`check_after` says which jobs of `after` are left."""
     timing = timing_of(request, now)
     after = tuple(job_id.lower() for job_id in request.after or ())
-    return Holding(timing.not_before, timing.deadline, after, (request.after_failure or CANCEL) if after else None)
+    return Hold(timing.not_before, timing.deadline, after, (request.after_failure or CANCEL) if after else None)
 
 
-def check_after(connection: Connection, project_id: str, holding: Holding) -> Holding:
+def check_after(connection: Connection, project_id: str, hold: Hold) -> Hold:
     """The same without the jobs that have ended already. In the transaction that inserts the job, before it does.
 
     A job that ends after this look is found by the duty. No circle can form: a job waits only for older ones.
@@ -59,24 +59,24 @@ def check_after(connection: Connection, project_id: str, holding: Holding) -> Ho
     Raises:
         InvalidRequest: a job is not there in this project, or has failed and the request would be cancelled.
     """
-    if not holding.after:
-        return holding
-    rows = connection.execute(select(Job.id, Job.status).where(Job.id.in_(holding.after), Job.project_id == project_id))
+    if not hold.after:
+        return hold
+    rows = connection.execute(select(Job.id, Job.status).where(Job.id.in_(hold.after), Job.project_id == project_id))
     found = {job_id: JobStatus(status) for job_id, status in rows}
     faults: list[Fault] = []
     left: list[str] = []
-    for place, job_id in enumerate(holding.after):
+    for place, job_id in enumerate(hold.after):
         status = found.get(job_id)
         if status is None:
             faults.append(Fault(f"/after/{place}", f"there is no job {job_id} in this project"))
         elif status not in JOB_ENDED:
             left.append(job_id)
-        elif status is not JobStatus.DONE and holding.after_failure == CANCEL:
+        elif status is not JobStatus.DONE and hold.after_failure == CANCEL:
             text = f'job {job_id} has ended as {status}; leave it out, or send "after_failure": "run"'
             faults.append(Fault(f"/after/{place}", text))
     if faults:
         raise InvalidRequest(faults)
-    return replace(holding, after=tuple(left))
+    return replace(hold, after=tuple(left))
 
 
 def insert_dependencies(connection: Connection, job_id: str, after: Sequence[str]) -> None:

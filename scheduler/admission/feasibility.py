@@ -1,4 +1,4 @@
-"""What can never run is said at the door: no pool serves the model, or it is too large for every pool's workers.
+"""What can never run is said at validation: no pool serves the model, or it is too large for every pool's workers.
 
 A pool without a worker is no reason to refuse: workers come and go. That is a notice (scheduler.admission.quote). Pure.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import Fault, InvalidRequest
-from scheduler.fleet.notify import Doorbell
+from scheduler.fleet.notify import RingTarget
 
 
 def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:
@@ -24,8 +24,8 @@ def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:
         )
 
 
-def absence(entry: ModelEntry, bells: Sequence[Doorbell]) -> list[str]:
-    """What to say at submission where no worker is there to render it; nothing where one is. `bells`: open pools."""
-    if any(bell.workers for bell in bells):
+def absence(entry: ModelEntry, targets: Sequence[RingTarget]) -> list[str]:
+    """What to say at submission where no worker is there to render it; nothing where one is. `targets`: open pools."""
+    if any(target.workers for target in targets):
         return []
     return [f"No worker for {entry.name} was running when this was submitted: it waits until one is started."]

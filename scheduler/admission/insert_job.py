@@ -5,7 +5,7 @@ from sqlalchemy import Connection, insert
 from farm.tables import Event, Job
 from scheduler.accounting import quotas
 from scheduler.admission.bulk_insert import insert_renders
-from scheduler.admission.dependencies import Holding, check_after, insert_dependencies
+from scheduler.admission.dependencies import Hold, check_after, insert_dependencies
 from scheduler.admission.idempotency import Key, claim_key
 from scheduler.admission.render_rows import Row
 from scheduler.fair_share.flows import ensure_flow, wake_flow
@@ -23,7 +23,7 @@ def insert_job(
     weight: float,
     notices: list[str],
     key: Key | None,
-    holding: Holding,
+    hold: Hold,
 ) -> bool:
     """Flow, job, key, event, renders; whether they are held. The flow's row, which claims wait for, is locked last."""
     project_id, now = job["project_id"], job["created_at"]
@@ -35,10 +35,10 @@ def insert_job(
         now=now,
         lane=job["lane"],
     )
-    holding = check_after(connection, project_id, holding)
+    hold = check_after(connection, project_id, hold)
     flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
-    connection.execute(insert(Job), job | holding.job_columns | {"flow_id": flow_id})
-    insert_dependencies(connection, job["id"], holding.after)
+    connection.execute(insert(Job), job | hold.job_columns | {"flow_id": flow_id})
+    insert_dependencies(connection, job["id"], hold.after)
     if key is not None and not claim_key(connection, key, job["id"], now):
         raise SameKeyCommitted
     payload = {"renders": len(renders), "notices": notices}
@@ -51,9 +51,9 @@ def insert_job(
     }
     connection.execute(insert(Event), event)
     for row in renders:
-        row |= holding.render_columns
+        row |= hold.render_columns
         row["flow_id"] = flow_id
     insert_renders(connection, renders)
-    if not holding.held:
+    if not hold.held:
         wake_flow(connection, flow_id, weight)
-    return holding.held
+    return hold.held

@@ -16,7 +16,7 @@ from farm.tables import Flow, Project
 from scheduler.admission.feasibility import check_can_run
 from scheduler.estimates.pool_times import Range
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.forecasts.lane_snapshot import LaneSight, look
+from scheduler.forecasts.lane_snapshot import LaneSnapshot, look
 from scheduler.forecasts.ranges import last_batch, of_many
 from scheduler.forecasts.start_times import FlowWork, Forecast, Wanted, forecast
 from scheduler.uploads import finder
@@ -74,16 +74,16 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest, res
     settings, now = connections.settings, connections.clock()
     with read(connections.engine) as connection:
         known = _weight_and_flow(connection, project_id, entry.lane, request.class_name)
-        sight = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
-    if not sight.pools:  # the catalog grew since this farm was started
+        snapshot = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
+    if not snapshot.pools:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, now)
         with read(connections.engine) as connection:
-            sight = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
-    make = partial(_look_at_all, entry, resolved.renders, sight)
+            snapshot = look(connection, connections.catalog, entry, now, settings.worker_gone_seconds)
+    make = partial(_look_at_all, entry, resolved.renders, snapshot)
     few = len(resolved.renders.kinds()) <= _FEW_KINDS
-    gpu_seconds, shapes = make() if few else connections.aside(make)
-    rates = sight.rates()
-    told = _when(entry, sight, gpu_seconds, len(resolved.renders), request.class_name, known, settings.class_shares)
+    gpu_seconds, shapes = make() if few else connections.cpu_work(make)
+    rates = snapshot.rates()
+    told = _when(entry, snapshot, gpu_seconds, len(resolved.renders), request.class_name, known, settings.class_shares)
     return Quote(
         renders=len(resolved.renders),
         shapes=shapes,
@@ -93,27 +93,27 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest, res
         watt_hours=rates.watt_hours(gpu_seconds.likely),
         starts_in=told.starts_in if told else None,
         done_in=told.done_in if told else None,
-        notices=[*resolved.notices, *notices(entry, sight)],
+        notices=[*resolved.notices, *notices(entry, snapshot)],
     )
 
 
-def notices(entry: ModelEntry, sight: LaneSight) -> list[str]:
+def notices(entry: ModelEntry, snapshot: LaneSnapshot) -> list[str]:
     """What whoever submits now should know about who is there to render it."""
-    if sight.paused:
-        return [f"The lane {sight.backlog.lane} is paused: nothing of it starts until an operator resumes it."]
-    if sight.pools and not sight.open_pools:
+    if snapshot.paused:
+        return [f"The lane {snapshot.backlog.lane} is paused: nothing of it starts until an operator resumes it."]
+    if snapshot.pools and not snapshot.open_pools:
         return [f"All pools that serve {entry.name} are paused: nothing starts until an operator resumes one."]
-    if sight.unstored is not None:
+    if snapshot.unstored is not None:
         return [
-            f"Nothing that is rendered for {entry.name} can be stored now: the object storage {sight.unstored.trouble}."
+            f"Nothing that is rendered for {entry.name} can be stored now: the object storage {snapshot.unstored.trouble}."
         ]
-    if any(pool.ready for pool in sight.open_pools):
+    if any(pool.ready for pool in snapshot.open_pools):
         return []
-    if any(pool.starting or pool.wanted for pool in sight.open_pools):
+    if any(pool.starting or pool.wanted for pool in snapshot.open_pools):
         return [f"No worker for {entry.name} is ready yet; some are starting."]
-    if any(pool.scaled for pool in sight.open_pools):
+    if any(pool.scaled for pool in snapshot.open_pools):
         return [f"No worker for {entry.name} is running now; one will be started for this."]
-    if any(pool.quarantined for pool in sight.open_pools):
+    if any(pool.quarantined for pool in snapshot.open_pools):
         return [f"Every worker for {entry.name} is quarantined: it waits until an operator looks at them."]
     return [f"No worker for {entry.name} is running now: it waits until one is started."]
 
@@ -128,13 +128,13 @@ def _weight_and_flow(connection: Connection, project_id: str, lane: str, class_n
     return weight, flow_id or _NEW_FLOW
 
 
-def _look_at_all(entry: ModelEntry, renders: Renders, sight: LaneSight) -> tuple[Range, list[QuotedShape]]:
-    return _estimate(entry, renders, sight), _shapes(entry, renders)
+def _look_at_all(entry: ModelEntry, renders: Renders, snapshot: LaneSnapshot) -> tuple[Range, list[QuotedShape]]:
+    return _estimate(entry, renders, snapshot), _shapes(entry, renders)
 
 
-def _estimate(entry: ModelEntry, renders: Renders, sight: LaneSight) -> Range:
+def _estimate(entry: ModelEntry, renders: Renders, snapshot: LaneSnapshot) -> Range:
     """GPU-seconds of all renders. Those that differ in prompt and seed only are estimated once."""
-    estimator = sight.estimator()
+    estimator = snapshot.estimator()
     whole = Range(0.0, 0.0, 0.0)
     for parameters, count in renders.kinds():
         one = estimator.range(entry, shape_of(parameters, entry), parameters)
@@ -151,26 +151,30 @@ def _shapes(entry: ModelEntry, renders: Renders) -> list[QuotedShape]:
 
 def _when(
     entry: ModelEntry,
-    sight: LaneSight,
+    snapshot: LaneSnapshot,
     gpu_seconds: Range,
     renders: int,
     class_name: str,
     known: tuple[float, str],
     shares: dict[str, float],
 ) -> Forecast | None:
-    if sight.paused or sight.unstored is not None:
+    if snapshot.paused or snapshot.unstored is not None:
         return None
     weight, flow_id = known
-    flows = [flow for flow in sight.flows() if flow.flow_id != flow_id]
-    mine = next((flow for flow in sight.flows() if flow.flow_id == flow_id), FlowWork(flow_id, class_name, weight, 0.0))
-    batch, stay = last_batch(sight, entry, gpu_seconds.likely / renders, renders)
+    flows = [flow for flow in snapshot.flows() if flow.flow_id != flow_id]
+    mine = next(
+        (flow for flow in snapshot.flows() if flow.flow_id == flow_id), FlowWork(flow_id, class_name, weight, 0.0)
+    )
+    batch, turnaround = last_batch(snapshot, entry, gpu_seconds.likely / renders, renders)
     wanted = Wanted(
         flow_id=flow_id,
         before=mine.gpu_seconds,
         own=gpu_seconds.likely,
         last_batch=batch,
-        stay=stay,
+        turnaround=turnaround,
         work=Range(gpu_seconds.low / gpu_seconds.likely, 1.0, gpu_seconds.high / gpu_seconds.likely),
     )
     mine = FlowWork(flow_id, class_name, weight, mine.gpu_seconds + gpu_seconds.likely)
-    return forecast(wanted, [*flows, mine], sight.backlog.running.gpu_seconds, sight.workers(), shares, idle=sight.idle)
+    return forecast(
+        wanted, [*flows, mine], snapshot.backlog.running.gpu_seconds, snapshot.workers(), shares, idle=snapshot.idle
+    )

@@ -9,7 +9,7 @@ from farm.catalog import ModelEntry
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import JobRequest, RenderParameters, Renders, batch_key, drawn_from, shape_of
-from scheduler.batching.batch_limits import first_company
+from scheduler.batching.batch_limits import initial_batch_limit
 from scheduler.estimates.estimator import Estimator, seeded
 
 TITLE_CHARS = 80
@@ -114,7 +114,7 @@ def derived(parameters: RenderParameters, entry: ModelEntry, estimator: Estimato
         "height": shape.height,
         "frames": shape.frames,
         "estimate": estimator.gpu_seconds(entry, shape, parameters),
-        "company": first_company(parameters.__dict__),
+        "batch_limit": initial_batch_limit(parameters.__dict__),
     }
 
 

@@ -51,7 +51,7 @@ def check_row(
     if is_small(document):
         return work()
     look_up(find_input, document)
-    return connections.aside(work)
+    return connections.cpu_work(work)
 
 
 #: What is looked at in a few milliseconds: combinations, drawn seeds, values, characters.

@@ -25,7 +25,7 @@ from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.notify import Doorbell, doorbells, ring, tell
+from scheduler.fleet.notify import RingTarget, notify, ring, ring_targets
 from scheduler.uploads import finder, mark_used
 
 log = structlog.get_logger(__name__)
@@ -45,11 +45,11 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class _Door:
+class _LaneState:
     """What admission reads before it writes."""
 
     weight: float
-    bells: list[Doorbell]
+    targets: list[RingTarget]
     estimator: Estimator
 
 
@@ -89,17 +89,17 @@ def submit(
         find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
-    door = _look(connections, project_id, entry, now)
-    notices = [*resolved.notices, *absence(entry, door.bells)]
+    lane_state = _look(connections, project_id, entry, now)
+    notices = [*resolved.notices, *absence(entry, lane_state.targets)]
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
-    make = partial(render_rows, job, entry, resolved.renders, door.estimator)
-    renders = make() if len(resolved.renders) <= FEW_ROWS else connections.aside(make)
+    make = partial(render_rows, job, entry, resolved.renders, lane_state.estimator)
+    renders = make() if len(resolved.renders) <= FEW_ROWS else connections.cpu_work(make)
     job["estimate"] = sum(row["estimate"] for row in renders)
-    holding = initial(request, now)
+    hold = initial(request, now)
     try:
         with write(connections.engine) as connection:
             mark_used(connection, resolved.renders, now)
-            held = insert_job(connection, job, renders, request.class_name, door.weight, notices, key, holding)
+            held = insert_job(connection, job, renders, request.class_name, lane_state.weight, notices, key, hold)
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.
         if key is not None and (winner := _replay(connections, key)) is not None:
@@ -111,9 +111,9 @@ def submit(
         return winner
 
     changed = JobChanged(job_id=job["id"], project_id=project_id, version=job["version"])
-    tell(connections, lanes=[entry.lane], changed=[changed])
+    notify(connections, lanes=[entry.lane], changed=[changed])
     if not held:
-        ring(connections, door.bells, len(renders))
+        ring(connections, lane_state.targets, len(renders))
     log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders))
     return Submitted(job["id"], notices, resolved.renders.seeds)
 
@@ -131,15 +131,15 @@ def _replay(connections: Connections, key: Key) -> Submitted | None:
         return Submitted(job_id, notices_of(connection, job_id), seeds_of(connection, job_id), replayed=True)
 
 
-def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _Door:
+def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _LaneState:
     alive_since = now - connections.settings.worker_gone_seconds
     with read(connections.engine) as connection:
         weight = connection.scalar(select(Project.weight).where(Project.id == project_id))
         known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
-        bells = doorbells(connection, entry.lane, alive_since)
+        targets = ring_targets(connection, entry.lane, alive_since)
         estimator = load(connection, entry)
     if weight is None:
         raise NotFound("There is no such project.")
     if not known:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, now)
-    return _Door(weight, bells, estimator)
+    return _LaneState(weight, targets, estimator)

@@ -1,6 +1,6 @@
 """Waiting work in GPU-seconds of full batches: what it will take by the time that it is claimed.
 
-Estimates of renders assume the company that renders of their pool usually have. While little waits, batches are half
+Estimates of renders assume the batches that renders of their pool usually have. While little waits, batches are half
 empty and renders look dear; to start workers for that would keep batches half empty for ever. What waits together is
 rendered together.
 """

@@ -14,7 +14,7 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 #: Who is asked to end goes before those that nobody has marked.
 FIRST_TO_GO = "-1000"
 #: The supervisor has other duties: an API that hangs is not waited for longer.
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 class Kubernetes:
@@ -55,7 +55,7 @@ class Kubernetes:
         except ImportError as error:
             raise NotScaled("install latent-farm[kubernetes] where the scheduler runs") from error
         try:
-            self._client = Client(KubeConfig.from_env().get(), timeout=Timeout(PATIENCE_SECONDS))
+            self._client = Client(KubeConfig.from_env().get(), timeout=Timeout(TIMEOUT_SECONDS))
         except (ConfigError, OSError, KeyError) as error:
             raise NotScaled("no Kubernetes API: neither a service account nor KUBECONFIG") from error
         return self._client

@@ -67,7 +67,7 @@ class Memory:
                 arrivals=Arrivals(**{**seen, "ended": tuple(seen["ended"])}),
                 needs=Needs(
                     last=tuple((workers, at) for workers, at in needs["last"]),
-                    spells={rank: tuple(seconds) for rank, seconds in needs["spells"].items()},
+                    idle_intervals={rank: tuple(seconds) for rank, seconds in needs["idle_intervals"].items()},
                 ),
                 decided_at=document["decided_at"],  # type: ignore[index]
             )

@@ -1,4 +1,4 @@
-"""How much company a render may have before anybody has suspected it: any, none, or that of its own batch."""
+"""The batch limit of a render before any failure: none, one, or that of a sealed batch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from farm.tables import Render
 SEALED = 1000
 
 
-def first_company(parameters: Mapping[str, Any]) -> int | None:
-    """`renders.company` of a render with these parameters; None: any number, also of those that join later.
+def initial_batch_limit(parameters: Mapping[str, Any]) -> int | None:
+    """`renders.batch_limit` of a render with these parameters; None: any number, also of those that join later.
 
     A deterministic one is alone. A step cache (`fast`) decides for all rows of a pass, so its batch stays as it began.
     """
@@ -22,12 +22,12 @@ def first_company(parameters: Mapping[str, Any]) -> int | None:
     return SEALED if parameters.get("speed") == "fast" else None
 
 
-def is_unsuspected(company: int | None) -> bool:
-    """Whether a limit is none, or that of a sealed batch: not one that a blame has set, nor that of a lone render."""
-    return company is None or company == SEALED
+def is_initial(batch_limit: int | None) -> bool:
+    """Whether a limit is none, or that of a sealed batch: not one that a failure has set, nor that of a lone render."""
+    return batch_limit is None or batch_limit == SEALED
 
 
-def first_company_of_row() -> ColumnElement[int | None]:
+def initial_batch_limit_of_row() -> ColumnElement[int | None]:
     """The same in SQL, of the row of a render."""
     return case(
         (Render.parameters["deterministic"].as_boolean(), 1),

@@ -1,4 +1,4 @@
-"""Whether what renders now is set aside for something more urgent. Pure: it is told what is, and decides.
+"""Whether what renders now is parked for something more urgent. Pure: it is told what is, and decides.
 
 Between two steps a render can be parked: it keeps its place and its lease, takes part in no pass, and goes on later
 with the same bits. That costs it time, so it is done where it gains the urgent one time: where it could not share the
@@ -29,7 +29,7 @@ class Running:
 class Urgent:
     """What waits: its class, and what it would find if it shared the passes of those that run.
 
-    `may_join`: it has their batch key, and there is a seat. `shared_seconds`, `own_seconds`: of one pass with those
+    `may_join`: it has their batch key, and there is a slot. `shared_seconds`, `own_seconds`: of one pass with those
     that run, and without them; None while nobody has measured it.
     """
 
@@ -57,7 +57,7 @@ class Limits:
 def whom_to_park(
     running: Sequence[Running], urgent: Urgent, *, parked: int, limits: Limits, shares: Mapping[str, float]
 ) -> list[str]:
-    """The ids of those to set aside now; none if the urgent one should join them or wait. `parked`: how many are.
+    """The ids of those to park now; none if the urgent one should join them or wait. `parked`: how many are.
 
     Only those of a lower class, and not those that have been parked for as long as they may. Those are parked first
     that have the most before them. `shares`: the classes, the most urgent first.

@@ -1,9 +1,10 @@
 """Work whose adapters a worker has loaded goes first, for a while: loading one takes as long as many passes.
 
 A claim whose head wants adapters that are not loaded may take renders of a batch key that the worker has just rendered
-instead: of the same flow, or of flows of the same class within the slack of `scheduler.fair_share.virtual_time`, each
-charged for its own. Once a worker has passed by heads for PATIENCE seconds, the next head is taken whatever it wants;
-and nobody is passed by for batches that are estimated to take longer than that, beside which a loading is nothing.
+instead: of the same flow, or of flows of the same class within the lag bound of `scheduler.fair_share.virtual_time`,
+each charged for its own. Once a worker has passed by heads for MAX_QUEUE_DELAY seconds, the next head is taken whatever
+it wants; and nobody is passed by for batches that are estimated to take longer than that, beside which a loading is
+nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from scheduler.claims.claim_transaction import Claim
 
 #: Seconds for which a worker may pass by heads whose adapters it would have to load, at the most.
-PATIENCE = 10.0
+MAX_QUEUE_DELAY = 10.0
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class LoadedAdapters:
 
     def at_hand(self, now: float) -> Loaded | None:
         """What a claim may prefer now; None: it is to take the next head, whatever that wants."""
-        if not self._used or (self._passing_by is not None and now - self._passing_by >= PATIENCE):
+        if not self._used or (self._passing_by is not None and now - self._passing_by >= MAX_QUEUE_DELAY):
             return None
         adapters = frozenset[str]().union(*(used.adapters for used in self._used))
-        return Loaded(adapters, tuple(used.batch_key for used in self._used if used.seconds <= PATIENCE))
+        return Loaded(adapters, tuple(used.batch_key for used in self._used if used.seconds <= MAX_QUEUE_DELAY))
 
     def claimed(self, claim: Claim, now: float) -> None:
         """A batch was claimed, whose turn it was or, if it says so, by passing by a head."""

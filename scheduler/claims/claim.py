@@ -2,8 +2,8 @@
 
 1. what projects with a limit may still start, and the turns: which flows compete in the pool's lane, in the order
    of `scheduler.fair_share.virtual_time`;
-2. the head of the first flow; its shape says how many seats there are; the fillers of its batch key in that flow;
-3. seats that are left: fillers of the same key from other flows;
+2. the head of the first flow; its shape says how many slots there are; the backfill of its batch key in that flow;
+3. slots that are left: backfill of the same key from other flows;
 4. the attempts, then the charges: rows that are inserted, and folded into virtual times by whoever finds many.
 
 It never touches jobs. Renders are locked with SKIP LOCKED on PostgreSQL, so claims never wait for each other
@@ -12,7 +12,7 @@ begins IMMEDIATE and is the only writer. Status and LIMIT are literals in every 
 partial indexes from a cached plan.
 
 The head is not looked at first and taken later: whatever one sees without a lock, another may have taken. It is
-taken, and then asked for its shape. If the flow's last head had the same key, its fillers come by the same statement.
+taken, and then asked for its shape. If the flow's last head had the same key, its backfill come by the same statement.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -32,7 +32,7 @@ from scheduler.claims.watermark import Watermark
 from scheduler.dialects import prepare
 from scheduler.fair_share.fold_charges import FOLD_AT, fold
 from scheduler.fair_share.turn_order import read_turns, rest
-from scheduler.fair_share.virtual_time import CLASSES, FlowTime, Turn, fillers
+from scheduler.fair_share.virtual_time import CLASSES, FlowTime, Turn, backfill
 
 __all__ = ["Capacity", "Claim", "ClaimedRender", "Head", "Waiting", "claim", "join", "waiting"]
 
@@ -57,7 +57,7 @@ def claim(
     """Lease up to `capacity` renders of the pool's lane to the worker until `now + lease_seconds`.
 
     None when nothing may be claimed: nothing is pending, or the lane, the pool or the flows are paused, or their
-    projects run as many as they may. A render that has a limit to its company is claimed with others of the same
+    projects run as many as they may. A render that has a batch limit is claimed with others of the same
     limit only. A claimer that keeps a `watermark` from claim to claim does not wade through rows that PostgreSQL
     could not remove yet. `shares`: the classes of the farm, the most urgent first. `only`: nothing but renders of
     these classes is taken, also beside the head. `loaded`: the adapters that the worker has; a head that wants others
@@ -106,7 +106,7 @@ def _take_batch(
     only: Collection[str] | None,
     loaded: Loaded | None,
 ) -> _Batch:
-    """The renders of the first flow that has a head, with fillers; nothing when no flow has one."""
+    """The renders of the first flow that has a head, with backfill; nothing when no flow has one."""
     order = read_turns(taker.connection, pool, shares, without=taker.allowances.used_up())
     turns = [turn for turn in order.turns if only is None or turn.flow.class_name in only]
     for place, turn in enumerate(turns):
@@ -134,7 +134,7 @@ def _take_loaded(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Lo
         return None
     if loaded.has_all(statements.read_parameters(taker.connection, head.id)):
         return None
-    equals = [other for other in fillers(turn, others) if other.flow.class_name == turn.flow.class_name]
+    equals = [other for other in backfill(turn, others) if other.flow.class_name == turn.flow.class_name]
     for candidate in [turn, *equals][:NEIGHBOURS]:
         for key in loaded.batch_keys:
             if taker.fill(candidate.flow.id, key, None, capacity if isinstance(capacity, int) else 1):
@@ -156,7 +156,7 @@ def _around_loaded(
 def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | None]:
     """How many to take with the head in one statement, provided that it has this key.
 
-    Nearly always a flow's head is like the one before it: then its fillers are taken with it.
+    Nearly always a flow's head is like the one before it: then its backfill is taken with it.
     """
     if isinstance(capacity, int):
         return capacity, None
@@ -164,23 +164,23 @@ def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | 
     return (1, None) if before is None else (max(1, capacity(before)), before.batch_key)
 
 
-def _seats(taker: Taker, head: Head, others: list[Turn], capacity: Capacity) -> int:
+def _slots(taker: Taker, head: Head, others: list[Turn], capacity: Capacity) -> int:
     """How many renders share the batch. What waits in all is counted only where it would change the answer."""
     if isinstance(capacity, int):
         return capacity
-    seats = max(1, capacity(head))
-    if not others and capacity(replace(head, waiting=seats + 1)) > seats:
-        seats = max(seats, capacity(replace(head, waiting=taker.waiting())))
-    return seats
+    slots = max(1, capacity(head))
+    if not others and capacity(replace(head, waiting=slots + 1)) > slots:
+        slots = max(slots, capacity(replace(head, waiting=taker.waiting())))
+    return slots
 
 
 def _fill(taker: Taker, head: Head, turn: Turn, others: list[Turn], capacity: Capacity) -> None:
-    """Seats beside the head: of its own flow first, then of others. Suspects keep company with suspects only: an
-    innocent neighbour would share the blame.
+    """Slots beside the head: of its own flow first, then of others. Renders under suspicion share batches with each
+    other only: an innocent neighbour would be counted too.
     """
-    wanted = _seats(taker, head, others, capacity)
-    seats = min(wanted, head.company or wanted) - len(taker.rows)
-    if seats > 0 and (head.company is not None or not isinstance(capacity, int)):
-        seats -= len(taker.fill(head.flow_id, head.batch_key, head.company, seats))
-    if head.company is None:
-        taker.fill_from(fillers(turn, others), head.batch_key, seats)
+    wanted = _slots(taker, head, others, capacity)
+    slots = min(wanted, head.batch_limit or wanted) - len(taker.rows)
+    if slots > 0 and (head.batch_limit is not None or not isinstance(capacity, int)):
+        slots -= len(taker.fill(head.flow_id, head.batch_key, head.batch_limit, slots))
+    if head.batch_limit is None:
+        taker.fill_from(backfill(turn, others), head.batch_key, slots)

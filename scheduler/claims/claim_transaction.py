@@ -1,4 +1,4 @@
-"""Taking renders inside one transaction: heads, fillers, and what is written about them. Claims and joins share it."""
+"""Taking renders inside one transaction: heads, backfill, and what is written about them. Claims and joins share it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from scheduler.claims.watermark import Place, Watermark
 from scheduler.fair_share.charges import charge, claimed
 from scheduler.fair_share.virtual_time import Turn, claim_cost
 
-#: How many other flows are asked for fillers at once, at the most.
+#: How many other flows are asked for backfill at once, at the most.
 NEIGHBOURS = 8
 #: Up to so many waiting renders are counted, more are "many".
 _COUNTED = 128
@@ -33,7 +33,7 @@ class Head:
     width: int  # pixels, as the model renders it
     height: int
     frames: int
-    company: int | None  # how many may render beside it, itself included; None: any number
+    batch_limit: int | None  # how many may render beside it, itself included; None: any number
     waited: float  # seconds since it was submitted
     waiting: int | None = None  # renders that wait in the pool's lane, itself included; None: many, or nobody counted
 
@@ -79,7 +79,7 @@ class Taker:
     rows: list[Taken] = field(default_factory=list)
 
     def head(self, flow_id: str, capacity: int, batch_key: str | None = None) -> Taken | None:
-        """The flow's first render; with it up to `capacity - 1` of its key, unless its company is limited.
+        """The flow's first render; with it up to `capacity - 1` of its key, unless it has a batch limit.
 
         With a `batch_key`: those only if it has that key, else alone.
         """
@@ -105,27 +105,27 @@ class Taker:
             head = statements.peek(self.connection, flow_id, self._place(flow_id))
         return head
 
-    def fill(self, flow_id: str, batch_key: str, company: int | None, seats: int) -> list[Taken]:
-        """Up to so many renders of a flow with this batch key and this limit of company."""
-        seats = self.allowances.allow(flow_id, seats)
-        if seats < 1:
+    def fill(self, flow_id: str, batch_key: str, batch_limit: int | None, slots: int) -> list[Taken]:
+        """Up to so many renders of a flow with this batch key and this batch limit."""
+        slots = self.allowances.allow(flow_id, slots)
+        if slots < 1:
             return []
         # Nothing pending lies before the head of the flow, and nothing of the key before its first.
         mark = f"{flow_id} {batch_key}"
         place = max(self._place(flow_id), self._place(mark))
-        rows = statements.take_fillers(self.connection, flow_id, batch_key, company, seats, self.lease, place)
+        rows = statements.take_backfill(self.connection, flow_id, batch_key, batch_limit, slots, self.lease, place)
         if rows:
             self._keep(flow_id, rows)
-            if company is None:
+            if batch_limit is None:
                 self.watermark.set(mark, _place_of(rows[0]), self.lease.start)
         return rows
 
-    def fill_from(self, turns: Sequence[Turn], batch_key: str, seats: int) -> None:
-        """Fill seats from these flows in their order; renders whose company is limited fill nobody's batch."""
+    def fill_from(self, turns: Sequence[Turn], batch_key: str, slots: int) -> None:
+        """Fill slots from these flows in their order; renders with a batch limit fill nobody's batch."""
         for turn in turns[:NEIGHBOURS]:
-            if seats <= 0:
+            if slots <= 0:
                 return
-            seats -= len(self.fill(turn.flow.id, batch_key, None, seats))
+            slots -= len(self.fill(turn.flow.id, batch_key, None, slots))
 
     def waiting(self) -> int | None:
         """How many renders wait in the head's flow, those that were taken included; None: many."""
@@ -179,7 +179,7 @@ def head_of(row: Taken, class_name: str, now: float, waiting: int | None = None)
         width=row.width,
         height=row.height,
         frames=row.frames,
-        company=row.company,
+        batch_limit=row.batch_limit,
         waited=max(0.0, now - row.created_at),
         waiting=waiting,
     )

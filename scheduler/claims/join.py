@@ -1,8 +1,8 @@
 """What may join the batch that is running now, and whether something more urgent waits.
 
 A join is a small claim of one batch key. It is fair by two bounds: flows that join ahead of their turn are not
-further ahead than the slack of `scheduler.fair_share.virtual_time`, each charged for its own renders; and once a head
-of another key has waited one quantum, nobody joins any more, so the batch ends and that head is next.
+further ahead than the lag bound of `scheduler.fair_share.virtual_time`, each charged for its own renders; and once a
+head of another key has waited one quantum, nobody joins any more, so the batch ends and that head is next.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ from scheduler.claims.statements import Lease, Peeked
 from scheduler.claims.watermark import BEGINNING, Watermark
 from scheduler.dialects import prepare
 from scheduler.fair_share.turn_order import read_turns
-from scheduler.fair_share.virtual_time import CLASSES, Turn, fillers
+from scheduler.fair_share.virtual_time import CLASSES, Turn, backfill
 
 #: Seconds for which a head of another batch key lets others join before it, at the most.
 QUANTUM = 2.0
@@ -41,7 +41,7 @@ def join(
     worker_id: str,
     batch_id: str,
     batch_key: str,
-    seats: int,
+    slots: int,
     running: int,
     began: float,
     now: float,
@@ -51,14 +51,14 @@ def join(
     quantum: float = QUANTUM,
     only: Collection[str] | None = None,
 ) -> Claim | None:
-    """Lease up to `seats` renders that may share passes with the `running` ones of a batch; None: nobody may join.
+    """Lease up to `slots` renders that may share passes with the `running` ones of a batch; None: nobody may join.
 
     `began`: when that batch was claimed, seconds since 1970. A head of another key has waited since then, or since
-    it was submitted if that is later; from `quantum` seconds on nobody joins. Renders whose company is
-    limited never join. The attempts carry the batch's id, and its size as it is then. `only`: renders of these classes
-    may join, and of no other.
+    it was submitted if that is later; from `quantum` seconds on nobody joins. Renders with a batch limit never join.
+    The attempts carry the batch's id, and its size as it is then. `only`: renders of these classes may join, and of no
+    other.
     """
-    if seats < 1:
+    if slots < 1:
         return None
     lease = Lease(worker_id, now, now + lease_seconds)
     with write(engine) as connection:
@@ -70,10 +70,10 @@ def join(
         if head is None:
             return None
         turn, others = order.turns[place], order.turns[place + 1 :]
-        its_turn = head.batch_key == batch_key and head.company is None
+        its_turn = head.batch_key == batch_key and head.batch_limit is None
         joining = who_joins(turn, others, its_turn=its_turn, waited=now - max(head.created_at, began), quantum=quantum)
         joining = [turn for turn in joining if only is None or turn.flow.class_name in only]
-        taker.fill_from(joining, batch_key, seats)
+        taker.fill_from(joining, batch_key, slots)
         if not taker.rows:
             return None
         taker.write(batch_id, pool, joining, beside=running, served=turn if its_turn else None)
@@ -87,11 +87,11 @@ def who_joins(turn: Turn, others: Sequence[Turn], *, its_turn: bool, waited: flo
     """Which flows may join a running batch, in their order. Pure.
 
     `turn` is whose turn it is; `its_turn`: its head fits the running batch. If it does not, others of its flow and
-    of flows within the slack may go before it until it has waited a quantum.
+    of flows within the lag bound may go before it until it has waited a quantum.
     """
     if not its_turn and waited >= quantum:
         return []
-    return [turn, *fillers(turn, others)]
+    return [turn, *backfill(turn, others)]
 
 
 def waiting(

@@ -18,24 +18,24 @@ _FLOWS = select(Flow.id, Flow.project_id).where(
 
 @dataclass
 class Allowances:
-    """Seats left by project, and whose flow is whose; flows that are not listed have no limit."""
+    """Slots left by project, and whose flow is whose; flows that are not listed have no limit."""
 
-    seats: dict[str, int] = field(default_factory=dict)
+    slots: dict[str, int] = field(default_factory=dict)
     project_of: dict[str, str] = field(default_factory=dict)
 
     def used_up(self) -> frozenset[str]:
         """The flows that may start nothing now."""
-        return frozenset(flow_id for flow_id, project_id in self.project_of.items() if self.seats[project_id] <= 0)
+        return frozenset(flow_id for flow_id, project_id in self.project_of.items() if self.slots[project_id] <= 0)
 
     def allow(self, flow_id: str, wanted: int) -> int:
         """How many of the wanted renders the flow may start."""
         project_id = self.project_of.get(flow_id)
-        return wanted if project_id is None else min(wanted, self.seats[project_id])
+        return wanted if project_id is None else min(wanted, self.slots[project_id])
 
     def spend(self, flow_id: str, renders: int) -> None:
         """So many were started."""
         if (project_id := self.project_of.get(flow_id)) is not None:
-            self.seats[project_id] -= renders
+            self.slots[project_id] -= renders
 
 
 def read_allowances(connection: Connection, pool: str) -> Allowances:
@@ -43,8 +43,8 @@ def read_allowances(connection: Connection, pool: str) -> Allowances:
     if connection.execute(_ANY_LIMIT).first() is None:
         return Allowances()
     lane = connection.scalar(_LANE, {"pool": pool})
-    seats = quotas.seats(connection, lane) if lane is not None else {}
-    if not seats:
+    slots = quotas.slots(connection, lane) if lane is not None else {}
+    if not slots:
         return Allowances()
-    flows = connection.execute(_FLOWS, {"of_lane": lane, "projects": sorted(seats)}).all()
-    return Allowances(seats, {row.id: row.project_id for row in flows})
+    flows = connection.execute(_FLOWS, {"of_lane": lane, "projects": sorted(slots)}).all()
+    return Allowances(slots, {row.id: row.project_id for row in flows})

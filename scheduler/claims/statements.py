@@ -50,7 +50,7 @@ class Taken:
     lane: str
     batch_key: str
     rank: int
-    company: int | None
+    batch_limit: int | None
     width: int
     height: int
     frames: int
@@ -66,7 +66,7 @@ class Peeked:
 
     id: str
     batch_key: str
-    company: int | None
+    batch_limit: int | None
     created_at: float
 
 
@@ -98,7 +98,7 @@ def count_waiting(connection: Connection, flow_id: str, place: Place, most: int)
 def take_head(
     connection: Connection, flow_id: str, capacity: int, lease: Lease, place: Place, batch_key: str | None = None
 ) -> list[Taken]:
-    """Lease the first pending render of the flow from `place` on, and with it, if it may keep any company, up to
+    """Lease the first pending render of the flow from `place` on, and with it, if it has no batch limit, up to
     `capacity - 1` of the same batch key that may too; if a `batch_key` is given, only if it has that one.
     Sorted: the head is first.
     """
@@ -109,15 +109,21 @@ def take_head(
     return _execute(connection, _take_head(capacity, "of_key" in values), lease, **values)
 
 
-def take_fillers(
-    connection: Connection, flow_id: str, batch_key: str, company: int | None, seats: int, lease: Lease, place: Place
+def take_backfill(
+    connection: Connection,
+    flow_id: str,
+    batch_key: str,
+    batch_limit: int | None,
+    slots: int,
+    lease: Lease,
+    place: Place,
 ) -> list[Taken]:
-    """Lease up to `seats` pending renders of a flow, from `place` on, with this batch key and limit of company."""
+    """Lease up to `slots` pending renders of a flow, from `place` on, with this batch key and batch limit."""
     rank, from_id = place
     values: dict[str, Any] = {"flow": flow_id, "of_key": batch_key, "from_rank": rank, "from_id": from_id}
-    if company is not None:
-        values["of_company"] = company
-    return _execute(connection, _take_fillers(seats, company is not None), lease, **values)
+    if batch_limit is not None:
+        values["of_batch_limit"] = batch_limit
+    return _execute(connection, _take_backfill(slots, batch_limit is not None), lease, **values)
 
 
 def _execute(connection: Connection, statement: Update, lease: Lease, **values: Any) -> list[Taken]:
@@ -130,7 +136,7 @@ def _execute(connection: Connection, statement: Update, lease: Lease, **values: 
 def _take_head(capacity: int, of_key: bool) -> Update:
     """Head: the first of ix_renders_head from the watermark on. Rest: ix_renders_fill right behind the head."""
     head = (
-        _from_place(Render.id, Render.batch_key, Render.company, Render.rank)
+        _from_place(Render.id, Render.batch_key, Render.batch_limit, Render.rank)
         .limit(literal_column("1"))
         .with_for_update(skip_locked=True)
         .cte("head")
@@ -138,11 +144,11 @@ def _take_head(capacity: int, of_key: bool) -> Update:
     if capacity == 1:
         return _lease(select(head.c.id))
     # Scalar subqueries, not a join: with a join both databases walk the flow and filter by key.
-    of_head = {name: select(head.c[name]).scalar_subquery() for name in ("id", "batch_key", "company", "rank")}
-    rest = _fillers(capacity - 1).where(
+    of_head = {name: select(head.c[name]).scalar_subquery() for name in ("id", "batch_key", "batch_limit", "rank")}
+    rest = _backfill_rows(capacity - 1).where(
         Render.batch_key == of_head["batch_key"],
-        Render.company.is_(None),
-        of_head["company"].is_(None),
+        Render.batch_limit.is_(None),
+        of_head["batch_limit"].is_(None),
         tuple_(of_head["rank"], of_head["id"]) < _PLACE,
     )
     if of_key:
@@ -151,15 +157,15 @@ def _take_head(capacity: int, of_key: bool) -> Update:
 
 
 @cache
-def _take_fillers(seats: int, limited: bool) -> Update:
-    """The first of ix_renders_fill for this flow, key and company."""
+def _take_backfill(slots: int, limited: bool) -> Update:
+    """The first of ix_renders_fill for this flow, key and batch limit."""
     if limited:
         # Not '=': that would make ix_renders_head look as good to PostgreSQL, which would walk all of the flow.
-        limit = bindparam("of_company", type_=Integer)
-        company = and_(Render.company >= limit, Render.company <= limit)
+        limit = bindparam("of_batch_limit", type_=Integer)
+        batch_limit = and_(Render.batch_limit >= limit, Render.batch_limit <= limit)
     else:
-        company = Render.company.is_(None)
-    rest = _fillers(seats).where(Render.batch_key == bindparam("of_key"), company, _AT_PLACE)
+        batch_limit = Render.batch_limit.is_(None)
+    rest = _backfill_rows(slots).where(Render.batch_key == bindparam("of_key"), batch_limit, _AT_PLACE)
     return _lease(select(_locked(rest, "rest").c.id))
 
 
@@ -172,13 +178,14 @@ def _from_place(*columns: Any) -> Select[Any]:
     )
 
 
-def _fillers(seats: int) -> Select[Any]:
-    # Ordered by company too, though it is one value: PostgreSQL does not see that IS NULL fixes it, and would sort.
+def _backfill_rows(slots: int) -> Select[Any]:
+    # Ordered by the batch limit too, though it is one value: PostgreSQL does not see that IS NULL fixes it, and would
+    # sort.
     return (
         select(Render.id)
         .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING)
-        .order_by(Render.company, Render.rank, Render.id)
-        .limit(literal_column(str(seats)))
+        .order_by(Render.batch_limit, Render.rank, Render.id)
+        .limit(literal_column(str(slots)))
     )
 
 
@@ -205,7 +212,7 @@ def _lease(ids: Any) -> Update:
     )
 
 
-_PEEK = _from_place(Render.id, Render.batch_key, Render.company, Render.created_at).limit(literal_column("1"))
+_PEEK = _from_place(Render.id, Render.batch_key, Render.batch_limit, Render.created_at).limit(literal_column("1"))
 
 
 @cache

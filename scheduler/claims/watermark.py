@@ -16,7 +16,7 @@ _MANY = 1000
 class Watermark:
     """For each flow, where its head was at the last claim; the next claim looks from there on.
 
-    Those who take fillers of one batch key keep a mark for flow and key too, under a name of their own.
+    Those who take backfill of one batch key keep a mark for flow and key too, under a name of their own.
 
     While some transaction keeps an old snapshot, PostgreSQL cannot remove the index entries of claimed renders:
     without this, 61,000 of them slowed a claim from 2.8 to 32 ms. It hides what becomes pending below it

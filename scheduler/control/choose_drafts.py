@@ -1,7 +1,7 @@
 """Drafts: renders that stopped at a step go on when somebody chooses them; with the same call their siblings end.
 
 What goes on is pending again and begins at its checkpoint, on any worker. Its parameters say no more where to stop, so
-that it comes to its end whatever happens on the way, and its receipt is that of an undivided render.
+that it comes to its end whatever happens on the way, and its manifest is that of an undivided render.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
 from scheduler.control.release import ring_for
 from scheduler.estimates.seed import passes_of, passes_until
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 #: Renders in one call: each is locked until all are written.
 MOST_KEPT = 500
@@ -146,7 +146,7 @@ def _go_on(connections: Connections, job: FoundJob, drafts: Sequence[_Draft]) ->
         else:
             wake_flows(connection, pending)
     lanes = _lanes(connections, renders)
-    tell(connections, lanes=lanes, changed=[changed])
+    notify(connections, lanes=lanes, changed=[changed])
     for lane in lanes:
         ring_for(connections, lane, 0 if paused else len(renders))
     return len(renders)

@@ -9,13 +9,13 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import RenderStatus
 from farm.tables import Job, Render
-from scheduler.batching.batch_limits import first_company_of_row
+from scheduler.batching.batch_limits import initial_batch_limit_of_row
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
 from scheduler.control.lookup import find_job
 from scheduler.control.release import ring_for
 from scheduler.control.retry import RETRIED_IN
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _retry_in_job(connections: Connections, job_id: str, chosen: LetterFilter) -
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, None)
     meant = select(Render.id).join(Job, Job.id == Render.job_id).where(Render.job_id == job_id, *chosen.conditions())
-    company = first_company_of_row()
+    batch_limit = initial_batch_limit_of_row()
 
     def step(behind: int) -> Sequence[LockedRender]:
         with write(connections.engine) as connection:
@@ -92,13 +92,21 @@ def _retry_in_job(connections: Connections, job_id: str, chosen: LetterFilter) -
             )
             if not renders:
                 return []
-            move(connection, renders, RenderStatus.PENDING, failures=0, company=company, reason=None, finished_at=None)
+            move(
+                connection,
+                renders,
+                RenderStatus.PENDING,
+                failures=0,
+                batch_limit=batch_limit,
+                reason=None,
+                finished_at=None,
+            )
             require_status(connection, job_id, *RETRIED_IN)
             indexes = [render.index for render in renders]
             now = connections.clock()
             changed = enter(connection, job_id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
             wake_flows(connection, renders)
-        tell(connections, lanes=[job.lane], changed=[changed])
+        notify(connections, lanes=[job.lane], changed=[changed])
         return renders
 
     retried = in_chunks(step)

@@ -11,7 +11,7 @@ from farm.lifecycle import TRANSITIONS, Outcome, RenderStatus
 from farm.tables import Job, Render
 from scheduler.control.bulk_transition import LockedRender, end_attempts, in_chunks, lock_renders, move
 from scheduler.control.job_update import enter
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if RenderStatus.CANCELLED in targets)
 
@@ -46,7 +46,7 @@ def end_renders(connections: Connections, job_id: str, ending: Ending, *which: C
             changed = enter(connection, job_id, ending.status.value, indexes=indexes, now=now, ended=ending.status)
             lanes = connection.scalars(select(Render.lane).where(Render.id.in_([r.id for r in renders])).distinct())
             lanes_told = [*lanes, *connection.scalars(select(Job.lane).where(Job.id == job_id))]
-        tell(connections, lanes=lanes_told, changed=[changed])
+        notify(connections, lanes=lanes_told, changed=[changed])
         return renders
 
     return in_chunks(step)

@@ -1,4 +1,4 @@
-"""The job's books, for changes that people make: its row is locked after the renders and before the flow."""
+"""The job's counters, for changes that people make: its row is locked after the renders and before the flow."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,7 +1,7 @@
 """Move a job to another lane: another model of its family, or the same model at another precision.
 
-What waits is looked at by the door of the other model before anything is moved, and moves in chunks; what runs ends
-where it is, and is charged there.
+What waits is looked at by request validation for the other model before anything is moved, and moves in chunks; what
+runs ends where it is, and is charged there.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ from scheduler.control.release import ring_for
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 from scheduler.uploads import finder
 
-_COLUMNS = ("flow_id", "lane", "batch_key", "width", "height", "frames", "estimate", "company", "parameters")
+_COLUMNS = ("flow_id", "lane", "batch_key", "width", "height", "frames", "estimate", "batch_limit", "parameters")
 #: By primary key; the row is locked, and waits.
 _MOVE = (
     update(Render)
@@ -41,7 +41,7 @@ _MOVE = (
 def transfer_job(connections: Connections, job_id: str, model: str, project_id: str | None = None) -> int:
     """Move the job's pending and held renders to the lane of another model; returns how many.
 
-    Batch key, shape, estimate and company are computed anew. In chunks: after a crash, ask for the same again.
+    Batch key, shape, estimate and batch limit are computed anew. In chunks: after a crash, ask for the same again.
 
     Raises:
         NotFound: the project (None: an operator) sees no such job.
@@ -75,7 +75,7 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
             connection.execute(update(Job).where(Job.id == job.id).values(estimate=Job.estimate + gained))
             if any(render.status is RenderStatus.PENDING for render in renders):
                 wake_flows_of(connection, [flow_id])
-        tell(connections, lanes={job.lane, entry.lane}, changed=[changed])
+        notify(connections, lanes={job.lane, entry.lane}, changed=[changed])
         return renders
 
     moved = in_chunks(step)
@@ -146,7 +146,7 @@ def _move(
 ) -> float:
     """Write the renders as the other model has them; returns by how many GPU-seconds their estimates grew."""
     rows = connection.execute(
-        select(Render.id, Render.parameters, Render.estimate, Render.failures, Render.company).where(
+        select(Render.id, Render.parameters, Render.estimate, Render.failures, Render.batch_limit).where(
             Render.id.in_([render.id for render in renders])
         )
     )
@@ -157,8 +157,8 @@ def _move(
         if not isinstance(parameters, RenderParameters):  # one that came after the look
             raise InvalidRequest(parameters)
         new = derived(parameters, entry, estimator)
-        if row.failures and row.company is not None:
-            new["company"] = row.company  # a suspect keeps its distance, wherever it goes
+        if row.failures and row.batch_limit is not None:
+            new["batch_limit"] = row.batch_limit  # a render that may be poison keeps its limit, wherever it goes
         gained += new["estimate"] - row.estimate
         values = {**new, "flow_id": flow_id, "lane": entry.lane, "parameters": parameters.model_dump(mode="json")}
         moves.append({"of_render": row.id} | {f"new_{name}": values[name] for name in _COLUMNS})

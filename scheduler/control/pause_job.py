@@ -11,7 +11,7 @@ from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_rend
 from scheduler.control.job_update import Overtaken, enter, lock_status, set_status
 from scheduler.control.lookup import FoundJob, find_job
 from scheduler.control.release import release
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 
 def pause_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:
@@ -23,7 +23,7 @@ def pause_job(connections: Connections, job_id: str, project_id: str | None = No
     """
     job = _begin(connections, job_id, project_id, JobStatus.OPEN, JobStatus.PAUSED, "paused")
     held = _hold(connections, job)
-    tell(connections, lanes=[job.lane])
+    notify(connections, lanes=[job.lane])
     return held
 
 
@@ -35,7 +35,7 @@ def resume_job(connections: Connections, job_id: str, project_id: str | None = N
         Conflict: the job has ended.
     """
     job = _begin(connections, job_id, project_id, JobStatus.PAUSED, JobStatus.OPEN, "resumed")
-    tell(connections, lanes=[job.lane])
+    notify(connections, lanes=[job.lane])
     # A render with a time of its own waits for that time, a job that waits for another one waits on.
     return release(connections, job, Render.eligible_at.is_(None))
 
@@ -62,7 +62,7 @@ def _begin(
         if status is after:  # somebody else did the same a moment ago
             return job
         raise Conflict(f"Job {job.id} is {status}; it cannot be {event}.") from overtaken
-    tell(connections, lanes=[job.lane], changed=[changed])
+    notify(connections, lanes=[job.lane], changed=[changed])
     return job
 
 
@@ -75,7 +75,7 @@ def _hold(connections: Connections, job: FoundJob) -> int:
             move(connection, renders, RenderStatus.HELD)
             indexes = [render.index for render in renders]
             changed = enter(connection, job.id, "held", indexes=indexes, now=connections.clock())
-        tell(connections, lanes=[], changed=[changed])
+        notify(connections, lanes=[], changed=[changed])
         return renders
 
     return in_chunks(step)

@@ -10,7 +10,7 @@ from farm.errors import NotFound
 from farm.tables import Flow, Lane, Pool
 from scheduler.control.release import wake_workers
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 
 def pause_flow(connections: Connections, flow_id: str) -> None:
@@ -18,7 +18,7 @@ def pause_flow(connections: Connections, flow_id: str) -> None:
     with write(connections.engine) as connection:
         lane = _switch(connection, Flow, Flow.id, flow_id, Flow.lane, connections.clock())
         connection.execute(update(Flow).where(Flow.id == flow_id).values(backlogged=False))
-    tell(connections, lanes=[lane])
+    notify(connections, lanes=[lane])
 
 
 def resume_flow(connections: Connections, flow_id: str) -> None:
@@ -33,7 +33,7 @@ def pause_lane(connections: Connections, lane: str) -> None:
     """Nothing of this lane is claimed any more; what runs goes on. Raises NotFound."""
     with write(connections.engine) as connection:
         _switch(connection, Lane, Lane.name, lane, Lane.name, connections.clock())
-    tell(connections, lanes=[lane])
+    notify(connections, lanes=[lane])
 
 
 def resume_lane(connections: Connections, lane: str) -> None:
@@ -47,7 +47,7 @@ def pause_pool(connections: Connections, pool: str) -> None:
     """The pool's workers claim nothing any more; what runs goes on. Raises NotFound."""
     with write(connections.engine) as connection:
         lane = _switch(connection, Pool, Pool.name, pool, Pool.lane, connections.clock())
-    tell(connections, lanes=[lane])
+    notify(connections, lanes=[lane])
 
 
 def resume_pool(connections: Connections, pool: str) -> None:

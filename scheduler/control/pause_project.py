@@ -8,7 +8,7 @@ from farm.errors import NotFound
 from farm.tables import Flow, Project
 from scheduler.control.release import wake_workers
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 
 def pause_project(connections: Connections, project_id: str) -> None:
@@ -26,7 +26,7 @@ def pause_project(connections: Connections, project_id: str) -> None:
         flows = connection.execute(_lock_flows(project_id)).all()
         waking = [flow.id for flow in flows if flow.paused_at is None]
         connection.execute(update(Flow).where(Flow.id.in_(waking)).values(paused_at=since, backlogged=False))
-    tell(connections, lanes=[flow.lane for flow in flows])
+    notify(connections, lanes=[flow.lane for flow in flows])
 
 
 def resume_project(connections: Connections, project_id: str) -> None:

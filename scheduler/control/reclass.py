@@ -18,7 +18,7 @@ from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
 from scheduler.control.release import ring_for
 from scheduler.fair_share.flows import ensure_flow
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 
 def change_class(connections: Connections, job_id: str, class_name: str, project_id: str | None = None) -> int:
@@ -53,7 +53,7 @@ def change_class(connections: Connections, job_id: str, class_name: str, project
             changed = enter(connection, job.id, "reclassed", indexes=indexes, now=connections.clock())
             if any(render.status is RenderStatus.PENDING for render in renders):
                 wake_flows_of(connection, [flow_id])
-        tell(connections, lanes=[job.lane], changed=[changed])
+        notify(connections, lanes=[job.lane], changed=[changed])
         return renders
 
     moved = in_chunks(step)

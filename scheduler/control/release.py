@@ -12,7 +12,7 @@ from scheduler.admission.dependencies import waits
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move, wake_flows
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob
-from scheduler.fleet.notify import doorbells, ring, tell
+from scheduler.fleet.notify import notify, ring, ring_targets
 
 #: Jobs whose renders may become pending.
 _GOING_ON = (JobStatus.OPEN, JobStatus.ADMITTING)
@@ -35,7 +35,7 @@ def release(connections: Connections, job: FoundJob, *which: ColumnElement[bool]
             indexes = [render.index for render in renders]
             changed = enter(connection, job.id, "released", indexes=indexes, now=connections.clock())
             wake_flows(connection, renders)
-        tell(connections, lanes=[job.lane], changed=[changed])
+        notify(connections, lanes=[job.lane], changed=[changed])
         return renders
 
     released = in_chunks(step)
@@ -88,7 +88,7 @@ def release_after(connections: Connections, job: FoundJob, now: float) -> int:
             indexes = [render.index for render in renders]
             changed = enter(connection, job.id, "released", indexes=indexes, now=now)
             wake_flows(connection, renders)
-        tell(connections, lanes=[job.lane], changed=[changed])
+        notify(connections, lanes=[job.lane], changed=[changed])
         return renders
 
     released = 0
@@ -110,15 +110,15 @@ def ring_for(connections: Connections, lane: str, renders: int) -> None:
         return
     alive_since = connections.clock() - connections.settings.worker_gone_seconds
     with read(connections.engine) as connection:
-        bells = doorbells(connection, lane, alive_since)
-    tell(connections, lanes=[lane])
-    ring(connections, bells, renders)
+        targets = ring_targets(connection, lane, alive_since)
+    notify(connections, lanes=[lane])
+    ring(connections, targets, renders)
 
 
 def wake_workers(connections: Connections, lane: str) -> None:
     """Invite every worker of a lane: it is not counted how much may run now."""
     alive_since = connections.clock() - connections.settings.worker_gone_seconds
     with read(connections.engine) as connection:
-        bells = doorbells(connection, lane, alive_since)
-    tell(connections, lanes=[lane])
-    ring(connections, bells, sum(bell.workers * bell.max_batch for bell in bells) or 1)
+        targets = ring_targets(connection, lane, alive_since)
+    notify(connections, lanes=[lane])
+    ring(connections, targets, sum(target.workers * target.max_batch for target in targets) or 1)

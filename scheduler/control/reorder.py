@@ -18,7 +18,7 @@ from farm.tables import Job, Render
 from scheduler.control.bulk_transition import QUEUED, LockedRender, in_chunks, lock_renders
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 
 
 class Place(StrEnum):
@@ -63,7 +63,7 @@ def reorder_job(
         raise Conflict(f"Job {other.id} does not wait in line with job {job.id}: another model or another class.")
     changed = _rank_jobs(connections, job, place, other)
     moved = sum(_rank_renders(connections, one, job.lane) for one in changed)
-    tell(connections, lanes=[job.lane])
+    notify(connections, lanes=[job.lane])
     return moved
 
 
@@ -107,7 +107,7 @@ def _rank_jobs(connections: Connections, job: FoundJob, place: Place | None, oth
         for job_id, rank in sorted(ranks.items()):
             connection.execute(update(Job).where(Job.id == job_id).values(rank=rank))
         changed = enter(connection, job.id, "reordered", indexes=[], now=connections.clock())
-    tell(connections, lanes=[], changed=[changed])
+    notify(connections, lanes=[], changed=[changed])
     return sorted({*ranks, job.id})
 
 

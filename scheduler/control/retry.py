@@ -7,11 +7,11 @@ from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
-from scheduler.batching.batch_limits import first_company
+from scheduler.batching.batch_limits import initial_batch_limit
 from scheduler.control.bulk_transition import lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
 from scheduler.control.lookup import find_render
-from scheduler.fleet.notify import doorbells, ring, tell
+from scheduler.fleet.notify import notify, ring, ring_targets
 
 #: A retried render would be claimed at once: not while its job is paused.
 RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
@@ -41,7 +41,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
                 renders,
                 RenderStatus.PENDING,
                 failures=0,
-                company=first_company(parameters),
+                batch_limit=initial_batch_limit(parameters),
                 reason=None,
                 finished_at=None,
             )
@@ -50,8 +50,8 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
             changed = enter(connection, found.job.id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
             wake_flows(connection, renders)
             alive_since = now - connections.settings.worker_gone_seconds
-            bells = doorbells(connection, found.job.lane, alive_since)
+            targets = ring_targets(connection, found.job.lane, alive_since)
     except Overtaken as paused:
         raise Conflict(f"Job {found.job.id} is paused; resume it, then retry the render.") from paused
-    tell(connections, lanes=[found.job.lane], changed=[changed])
-    ring(connections, bells, 1)
+    notify(connections, lanes=[found.job.lane], changed=[changed])
+    ring(connections, targets, 1)

@@ -26,7 +26,7 @@ class Estimator:
     ) -> float:
         """GPU-seconds of one render, with its share of the passes that it has in a batch of `batch_size`.
 
-        Without a batch size it is in the company that renders of its pools usually have; one that must run alone
+        Without a batch size it is in a batch as large as renders of its pools usually have; one that must run alone
         pays its whole passes.
         """
         demand = demand_of(shape, parameters)

@@ -48,7 +48,7 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
     if flow is None:
         return
     weight = flow.weight if weight is None else weight
-    values: dict[str, object] = {"backlogged": Flow.paused_at.is_(None), "wakes": Flow.wakes + 1, "weight": weight}
+    values: dict[str, object] = {"backlogged": Flow.paused_at.is_(None), "epoch": Flow.epoch + 1, "weight": weight}
     if not flow.backlogged:
         account = Account(flow.lane, flow.class_name)
         ahead = flow_charge(unfolded_of(connection, flow_id, account), weight)

@@ -29,7 +29,7 @@ _DAY = 86400.0
 
 #: Whoever waits longer than this for a flow gives up, and leaves the charges to the next: it locks the lane first
 #: and flows then, which others may do the other way round.
-_PATIENCE = text("SELECT set_config('lock_timeout', '50ms', true)")
+_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', '50ms', true)")
 _CHARGED = (
     update(Flow)
     .where(Flow.id == bindparam("flow"))
@@ -53,7 +53,7 @@ def fold(engine: Engine, lane: str, now: float, *, shares: Mapping[str, float] =
 def _fold(connection: Connection, lane: str, shares: Mapping[str, float], late: bool) -> int:
     prepare(connection)
     if connection.dialect.name == "postgresql":
-        connection.execute(_PATIENCE)
+        connection.execute(_LOCK_TIMEOUT)
     folded_to = connection.scalar(
         select(Lane.folded_to).where(Lane.name == lane).with_for_update(key_share=True, skip_locked=True)
     )

@@ -37,10 +37,10 @@ _FLOWS_READ = 9
 
 _HAS_PENDING = exists().where(Render.flow_id == Flow.id, Render.status == literal_column("'pending'"))
 #: The flow has nothing pending: it does not compete. Reads ix_renders_head, locks the flow. Not if renders became
-#: pending since the turns were read: whoever made them so has raised `wakes`, and this waits for its commit.
+#: pending since the turns were read: whoever made them so has raised `epoch`, and this waits for its commit.
 _REST = (
     update(Flow)
-    .where(Flow.id == bindparam("flow"), Flow.wakes == bindparam("seen"), ~_HAS_PENDING)
+    .where(Flow.id == bindparam("flow"), Flow.epoch == bindparam("seen"), ~_HAS_PENDING)
     .values(backlogged=False)
 )
 
@@ -66,10 +66,10 @@ def read_turns(
     flows: list[FlowTime] = []
     classes: dict[str, _Class] = {}
     values: dict[str, Any] = {"pool": pool} | ({"without": sorted(without)} if without else {})
-    for row in connection.execute(_standings(tuple(shares.items()), bool(without)), values):
-        id, class_name, weight, time, wakes, start, reached, count = row
+    for row in connection.execute(_competing(tuple(shares.items()), bool(without)), values):
+        id, class_name, weight, time, epoch, start, reached, count = row
         if id is not None:
-            flows.append(FlowTime(id, class_name, weight, time, wakes))
+            flows.append(FlowTime(id, class_name, weight, time, epoch))
         else:
             classes.setdefault(class_name, _Class()).add(time, start, reached, count)
     unfolded = sum(entry.unfolded for entry in classes.values())
@@ -80,7 +80,7 @@ def read_turns(
 
 def rest(connection: Connection, flow: FlowTime) -> bool:
     """Let a flow that was found empty stop competing, until renders become pending in it; False if it has some."""
-    return connection.execute(_REST, {"flow": flow.id, "seen": flow.wakes}).rowcount == 1
+    return connection.execute(_REST, {"flow": flow.id, "seen": flow.epoch}).rowcount == 1
 
 
 @dataclass
@@ -103,7 +103,7 @@ class _Class:
 
 
 @cache
-def _standings(shares: tuple[tuple[str, float], ...], without: bool) -> CompoundSelect[Any]:
+def _competing(shares: tuple[tuple[str, float], ...], without: bool) -> CompoundSelect[Any]:
     """One statement for all: flows with their charges, rows of classes, charges of classes.
 
     Flows are read once and then sorted class by class, because a window function over 500 flows takes SQLite 1 ms,
@@ -166,14 +166,14 @@ def _times(lane: CTE, charges: CTE, without: bool) -> CTE:
     """
     passed_over = [Flow.id.not_in(bindparam("without", expanding=True))] if without else []
     flows = select(
-        Flow.id, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.wakes, _number(0.0).label("gpu_seconds")
+        Flow.id, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.epoch, _number(0.0).label("gpu_seconds")
     ).where(
         Flow.lane == select(lane.c.name).scalar_subquery(),
         literal_column("flows.backlogged"),
         Flow.paused_at.is_(None),
         *passed_over,
     )
-    nothing = (cast(null(), column.type) for column in (Flow.class_name, Flow.weight, Flow.virtual_time, Flow.wakes))
+    nothing = (cast(null(), column.type) for column in (Flow.class_name, Flow.weight, Flow.virtual_time, Flow.epoch))
     both = flows.union_all(select(charges.c.flow_id, *nothing, charges.c.gpu_seconds)).subquery()
     weight = func.max(both.c.weight)
     return (
@@ -182,7 +182,7 @@ def _times(lane: CTE, charges: CTE, without: bool) -> CTE:
             func.max(both.c.class_name).label("class_name"),
             weight.label("weight"),
             (func.max(both.c.virtual_time) + func.sum(both.c.gpu_seconds) / weight).label("virtual_time"),
-            func.max(both.c.wakes).label("wakes"),
+            func.max(both.c.epoch).label("epoch"),
         )
         .group_by(both.c.id)
         .cte("times")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 #: The classes in their order, with the share of the GPU time that each gets while all of them have work.
 CLASSES: dict[str, float] = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
-#: How far ahead of the head a flow may be served as a filler, in GPU-seconds divided by weight or share.
-SLACK = 60.0
+#: How far ahead of the head a flow may be served as backfill, in GPU-seconds divided by weight or share.
+LAG_BOUND = 60.0
 #: A render is charged at least this, in GPU-seconds: who asks for nothing would be served for ever.
 LEAST_CHARGE = 0.001
 #: How far before the others a newcomer starts, in GPU-seconds divided by weight: less than any charge, so that nothing
@@ -33,13 +33,13 @@ class ClassTime:
 
 @dataclass(frozen=True)
 class FlowTime:
-    """A flow that competes. `wakes` fences what a claim says about it later."""
+    """A flow that competes. `epoch` fences what a claim says about it later."""
 
     id: str
     class_name: str
     weight: float
     virtual_time: float
-    wakes: int
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,15 @@ def turns(flows: Iterable[FlowTime], classes: Iterable[ClassTime], shares: Mappi
     )
 
 
-def fillers(head: Turn, others: Sequence[Turn]) -> list[Turn]:
+def backfill(head: Turn, others: Sequence[Turn]) -> list[Turn]:
     """Which of the other flows may fill a batch whose head is another's: those not too far ahead of their turn."""
     return [
         turn
         for turn in others
-        if turn.class_start <= head.class_start + SLACK
-        and (turn.flow.class_name != head.flow.class_name or turn.flow.virtual_time <= head.flow.virtual_time + SLACK)
+        if turn.class_start <= head.class_start + LAG_BOUND
+        and (
+            turn.flow.class_name != head.flow.class_name or turn.flow.virtual_time <= head.flow.virtual_time + LAG_BOUND
+        )
     ]
 
 
@@ -99,9 +101,9 @@ def newcomer_start(virtual_time: float, served_last: float, poorest: float | Non
 
     `poorest`: the smallest time of those that have work. Refunds may have put it behind the one served last, and the
     newcomer must not wait for it; but a flow that is held back for long, by a limit to what its project runs, must
-    not pull newcomers back with it, so this goes no further than the slack.
+    not pull newcomers back with it, so this goes no further than the lag bound.
     """
-    level = served_last if poorest is None else max(min(served_last, poorest), served_last - SLACK)
+    level = served_last if poorest is None else max(min(served_last, poorest), served_last - LAG_BOUND)
     return max(virtual_time, level - _HEADSTART)
 
 

@@ -13,7 +13,7 @@ from scheduler.fleet.worker_registry import may_claim
 
 
 @dataclass(frozen=True)
-class Doorbell:
+class RingTarget:
     """A pool that may be rung: `workers` are alive, each takes up to `max_batch` renders at once."""
 
     pool: str
@@ -21,7 +21,7 @@ class Doorbell:
     workers: int
 
 
-def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doorbell]:
+def ring_targets(connection: Connection, lane: str, alive_since: float) -> list[RingTarget]:
     """The pools of a lane that take work now, with the workers that have beaten since `alive_since` and may claim."""
     alive = and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= alive_since)
     rows = connection.execute(
@@ -31,21 +31,21 @@ def doorbells(connection: Connection, lane: str, alive_since: float) -> list[Doo
         .group_by(Pool.name, Pool.max_batch)
         .order_by(Pool.name)
     )
-    return [Doorbell(name, max_batch, workers) for name, max_batch, workers in rows]
+    return [RingTarget(name, max_batch, workers) for name, max_batch, workers in rows]
 
 
-def tell(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:
+def notify(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:
     """Busy workers of these lanes look into SQL between two steps; pages that show these jobs read again."""
     for lane in sorted(set(lanes)):
         connections.progress.raise_lane(lane)
     connections.progress.announce(*changed)
 
 
-def ring(connections: Connections, doors: Iterable[Doorbell], renders: int) -> None:
+def ring(connections: Connections, targets: Iterable[RingTarget], renders: int) -> None:
     """Invite as many workers of each pool as `renders` need and as live.
 
     A pool without a living worker gets one ring, for the first that comes.
     """
-    for door in doors:
-        wanted = min(max(1, door.workers), math.ceil(renders / door.max_batch))
-        connections.broker.ring_soon(door.pool, door.workers, wanted)
+    for target in targets:
+        wanted = min(max(1, target.workers), math.ceil(renders / target.max_batch))
+        connections.broker.ring_soon(target.pool, target.workers, wanted)

@@ -20,7 +20,7 @@ class Health:
 
 
 @dataclass
-class Pulse:
+class WorkerReport:
     """What a worker says of itself at each beat."""
 
     worker_id: str
@@ -72,7 +72,7 @@ def sign_on(engine: Engine, *, worker_id: str, pool: str, model: str, host: str,
         )
 
 
-def beat(engine: Engine, pulse: Pulse, *, renders_done: int = 0, now: float) -> Orders:
+def beat(engine: Engine, report: WorkerReport, *, renders_done: int = 0, now: float) -> Orders:
     """Say that the worker lives, how it is, and how many renders it has done since the last beat; hear what to do.
 
     A worker that was retired by mistake (its machine slept) is back with its next beat.
@@ -80,20 +80,20 @@ def beat(engine: Engine, pulse: Pulse, *, renders_done: int = 0, now: float) -> 
     with write(engine) as connection:
         told = connection.execute(
             update(Worker)
-            .where(Worker.id == pulse.worker_id)
+            .where(Worker.id == report.worker_id)
             .values(
-                status=pulse.status,
-                device=pulse.device,
-                engine_restarts=pulse.engine_restarts,
-                last_error=pulse.last_error,
-                details=pulse.details,
+                status=report.status,
+                device=report.device,
+                engine_restarts=report.engine_restarts,
+                last_error=report.last_error,
+                details=report.details,
                 heartbeat_at=now,
                 renders_done=Worker.renders_done + renders_done,
-                holding=pulse.holding,
-                busy_until=pulse.busy_until,
-                clock_skew=pulse.clock_skew,
-                storage_away_since=pulse.storage_away_since,
-                storage_trouble=pulse.storage_trouble,
+                holding=report.holding,
+                busy_until=report.busy_until,
+                clock_skew=report.clock_skew,
+                storage_away_since=report.storage_away_since,
+                storage_trouble=report.storage_trouble,
             )
             .returning(Worker.drain_asked_at, Worker.quarantined_at, Worker.quarantine_reason)
         ).one_or_none()

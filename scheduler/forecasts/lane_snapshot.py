@@ -24,14 +24,14 @@ from scheduler.forecasts.start_times import FlowWork, Workers
 #: GPU-seconds that a worker renders in a second, before anybody measured it: some is lost between batches.
 FIRST_SPEED = Range(0.4, 0.8, 1.0)
 #: Seconds from claim to settle for each second that the device works for the batch, before it was measured.
-FIRST_STAY = Range(1.0, 1.3, 2.5)
+FIRST_TURNAROUND = Range(1.0, 1.3, 2.5)
 #: A worker that is starting takes at least so long, in seconds, where it should have been ready by now.
 SOON_SECONDS = 5.0
 DEFAULT_STARTUP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class PoolSight:
+class PoolSnapshot:
     """One pool: who is there. All counts are workers that have beaten lately."""
 
     name: str
@@ -52,15 +52,15 @@ class PoolSight:
 
 
 @dataclass(frozen=True)
-class LaneSight:
+class LaneSnapshot:
     """A lane with all its pools."""
 
     backlog: Backlog
     paused: bool
-    pools: Sequence[PoolSight]
+    pools: Sequence[PoolSnapshot]
 
     @property
-    def open_pools(self) -> list[PoolSight]:
+    def open_pools(self) -> list[PoolSnapshot]:
         """The pools that are not paused."""
         return [pool for pool in self.pools if not pool.paused]
 
@@ -110,13 +110,15 @@ class LaneSight:
             groups.append(Workers(pool.wanted, speed, pool.startup_seconds))
         return [group for group in groups if group.count > 0]
 
-    def stay(self) -> Range:
+    def turnaround(self) -> Range:
         """Seconds from claim to settle for each second that the device works for a batch."""
         told = [pool.times for pool in self.open_pools if pool.times.stays]
-        return _quantiles(max(told, key=lambda times: times.samples).stays, FIRST_STAY) if told else FIRST_STAY
+        return (
+            _quantiles(max(told, key=lambda times: times.samples).stays, FIRST_TURNAROUND) if told else FIRST_TURNAROUND
+        )
 
 
-def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float, gone_seconds: float) -> LaneSight:
+def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float, gone_seconds: float) -> LaneSnapshot:
     """The lane of this model. Pools that left the catalog are left out."""
     paused_at = connection.scalar(select(Lane.paused_at).where(Lane.name == entry.lane))
     rows = connection.execute(
@@ -143,7 +145,7 @@ def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float
         for row in rows
         if row.name in catalog.pools
     ]
-    return LaneSight(backlog(connection, entry.lane, now), paused_at is not None, pools)
+    return LaneSnapshot(backlog(connection, entry.lane, now), paused_at is not None, pools)
 
 
 def entry_of(catalog: Catalog, model: str) -> ModelEntry | None:
@@ -156,7 +158,7 @@ def entry_of(catalog: Catalog, model: str) -> ModelEntry | None:
 
 def _pool(
     row: Any, catalog: Catalog, entry: ModelEntry, workers: Sequence[Any], now: float, gone_seconds: float
-) -> PoolSight:
+) -> PoolSnapshot:
     scaling = catalog.pool(row.name).scaling
     startup = scaling.startup_seconds if scaling else DEFAULT_STARTUP_SECONDS
     alive = [
@@ -171,7 +173,7 @@ def _pool(
     able = [worker for worker in alive if worker not in quarantined and worker not in draining]
     starting = [worker for worker in able if worker.status == WorkerStatus.STARTING.value]
     ready = [worker for worker in able if worker not in starting]
-    return PoolSight(
+    return PoolSnapshot(
         name=row.name,
         paused=row.paused_at is not None,
         max_batch=row.max_batch,

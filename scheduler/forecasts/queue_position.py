@@ -15,7 +15,7 @@ from farm.params import Shape, parse_parameters
 from farm.tables import Dependency, Flow, Job, Project, Render
 from scheduler.estimates.pool_times import Range
 from scheduler.fleet.storage_outages import Unstored, of_running
-from scheduler.forecasts.lane_snapshot import LaneSight, entry_of, look
+from scheduler.forecasts.lane_snapshot import LaneSnapshot, entry_of, look
 from scheduler.forecasts.ranges import last_batch, of_many
 from scheduler.forecasts.start_times import Forecast, Wanted, forecast
 
@@ -25,7 +25,7 @@ _LEFT = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_
 
 
 @dataclass(frozen=True)
-class Prospect:
+class QueuePosition:
     """A job (or one render of it) in its lane."""
 
     job: Any  # the row: columns of jobs, and class_name, weight, flow_paused_at, project_paused_at, max_running
@@ -34,25 +34,29 @@ class Prospect:
     after: list[str]  # jobs that it still waits for
     before: int  # waiting renders of its flow that come first
     wanted: Wanted
-    sight: LaneSight | None  # none: the model left the catalog
+    snapshot: LaneSnapshot | None  # none: the model left the catalog
     forecast: Forecast | None
     drafted: int = 0  # renders of the job that wait for a choice
     unstored: Unstored | None = None  # of what runs, what cannot be stored when it is rendered
 
 
-def job_prospect(connection: Connection, connections: Connections, job_id: str, now: float) -> Prospect | None:
+def job_queue_position(
+    connection: Connection, connections: Connections, job_id: str, now: float
+) -> QueuePosition | None:
     """The job as a whole: starts with its first render, is done with its last. None: there is no such job."""
-    return _prospect(connection, connections, job_id, None, now)
+    return _queue_position(connection, connections, job_id, None, now)
 
 
-def render_prospect(connection: Connection, connections: Connections, render: Any, now: float) -> Prospect | None:
+def render_queue_position(
+    connection: Connection, connections: Connections, render: Any, now: float
+) -> QueuePosition | None:
     """One render: a row with job_id, index, status, started_at. None: there is no such job."""
-    return _prospect(connection, connections, render.job_id, render, now)
+    return _queue_position(connection, connections, render.job_id, render, now)
 
 
-def _prospect(
+def _queue_position(
     connection: Connection, connections: Connections, job_id: str, render: Any, now: float
-) -> Prospect | None:
+) -> QueuePosition | None:
     job = _job(connection, job_id)
     if job is None:
         return None
@@ -68,9 +72,9 @@ def _prospect(
     ended = job.finished_at is not None if render is None else render.status in _ENDED
     if ended or entry is None:
         wanted = Wanted(job.flow_id, 0.0, 0.0)
-        return Prospect(job, running[0], running[1], after, 0, wanted, None, None)
-    sight = look(connection, connections.catalog, entry, now, connections.settings.worker_gone_seconds)
-    factor, spread = _correction(connection, entry, sight, job.id)
+        return QueuePosition(job, running[0], running[1], after, 0, wanted, None, None)
+    snapshot = look(connection, connections.catalog, entry, now, connections.settings.worker_gone_seconds)
+    factor, interval = _correction(connection, entry, snapshot, job.id)
     others = _before_in_flow(connection, job)
     drafted = _drafted(connection, job)
     left = max(job.left - running[0] - drafted, 0)  # renders of the job that wait for a worker
@@ -82,28 +86,28 @@ def _prospect(
     runs = running[0] > 0 if render is None else render.status == RenderStatus.RUNNING.value
     if render is not None and runs:
         own = 0
-    batch, stay = last_batch(sight, entry, each, own or 1)
-    one = Range(each * spread.low, each, each * spread.high)
-    many = of_many(one, max(own, 1), learnt=sight.estimator().learnt())
+    batch, turnaround = last_batch(snapshot, entry, each, own or 1)
+    one = Range(each * interval.low, each, each * interval.high)
+    many = of_many(one, max(own, 1), learnt=snapshot.estimator().learnt())
     wanted = Wanted(
         flow_id=job.flow_id,
         before=others.gpu_seconds * factor + inside * each if own else 0.0,
         own=own * each,
         last_batch=batch if own else 0.0,
-        stay=stay if own else _rest_of(stay, render, now),
+        turnaround=turnaround if own else _rest_of(turnaround, render, now),
         work=Range(many.low / many.likely, 1.0, many.high / many.likely) if many.likely > 0 else Range(1.0, 1.0, 1.0),
         not_before=max(0.0, (job.not_before or 0.0) - now),
         runs=runs,
     )
-    undecided = drafted > 0 and (left == 0 if render is None else render.status == RenderStatus.DRAFTED.value)
+    awaits_choice = drafted > 0 and (left == 0 if render is None else render.status == RenderStatus.DRAFTED.value)
     which = Render.job_id == job.id if render is None else Render.id == render.id
     unstored = of_running(connection, job.project_id, which) if runs else None
     # Nobody can put a time to a storage that is away.
-    away = unstored is not None or (sight.unstored is not None and not runs)
-    silent = away or ((undecided or _held_back(job, after, sight)) and not runs)
-    told = None if silent else _forecast(wanted, sight, factor, connections)
+    away = unstored is not None or (snapshot.unstored is not None and not runs)
+    silent = away or ((awaits_choice or _held_back(job, after, snapshot)) and not runs)
+    told = None if silent else _forecast(wanted, snapshot, factor, connections)
     before = others.renders + inside if own else 0
-    return Prospect(job, running[0], running[1], after, before, wanted, sight, told, drafted, unstored)
+    return QueuePosition(job, running[0], running[1], after, before, wanted, snapshot, told, drafted, unstored)
 
 
 _ENDED = frozenset({"done", "failed", "cancelled", "expired"})
@@ -164,7 +168,7 @@ def _before_in_flow(connection: Connection, job: Any) -> _Others:
     return _Others(int(row[0] or 0), float(row[1] or 0.0))
 
 
-def _correction(connection: Connection, entry: Any, sight: LaneSight, job_id: str) -> tuple[float, Range]:
+def _correction(connection: Connection, entry: Any, snapshot: LaneSnapshot, job_id: str) -> tuple[float, Range]:
     """By what factor the estimates of the job are to be taken now that more is known, and how far one may be off.
 
     Asked of its first render; jobs of one lane that wait together were mostly estimated by the same knowledge.
@@ -177,29 +181,31 @@ def _correction(connection: Connection, entry: Any, sight: LaneSight, job_id: st
     if row is None or row.estimate <= 0:
         return 1.0, Range(0.5, 1.0, 2.0)
     shape = Shape(row.width, row.height, row.frames)
-    told = sight.estimator().range(entry, shape, parse_parameters(row.parameters))
+    told = snapshot.estimator().range(entry, shape, parse_parameters(row.parameters))
     factor = min(max(told.likely / row.estimate, 1 / MOST_CORRECTION), MOST_CORRECTION)
     return factor, Range(told.low / told.likely, 1.0, told.high / told.likely)
 
 
-def _rest_of(stay: Range, render: Any, now: float) -> Range:
-    """Seconds until what runs is settled: the whole stay, less what has passed; of a job about half of it."""
+def _rest_of(turnaround: Range, render: Any, now: float) -> Range:
+    """Seconds until what runs is settled: the whole turnaround, less what has passed; of a job about half of it."""
     if render is None or render.started_at is None:
-        return Range(0.0, stay.likely / 2, stay.high)
+        return Range(0.0, turnaround.likely / 2, turnaround.high)
     passed = now - render.started_at
-    return Range(max(stay.low - passed, 0.0), max(stay.likely - passed, 0.0), max(stay.high - passed, 0.0))
+    return Range(
+        max(turnaround.low - passed, 0.0), max(turnaround.likely - passed, 0.0), max(turnaround.high - passed, 0.0)
+    )
 
 
-def _held_back(job: Any, after: list[str], sight: LaneSight) -> bool:
+def _held_back(job: Any, after: list[str], snapshot: LaneSnapshot) -> bool:
     """Whether it waits for something that nobody can put a time to."""
-    paused = job.status == JobStatus.PAUSED.value or job.flow_paused_at is not None or sight.paused
+    paused = job.status == JobStatus.PAUSED.value or job.flow_paused_at is not None or snapshot.paused
     return paused or bool(after)
 
 
-def _forecast(wanted: Wanted, sight: LaneSight, factor: float, connections: Connections) -> Forecast | None:
-    flows = [flow.times(factor) for flow in sight.flows()]
-    running = sight.backlog.running.gpu_seconds * factor
+def _forecast(wanted: Wanted, snapshot: LaneSnapshot, factor: float, connections: Connections) -> Forecast | None:
+    flows = [flow.times(factor) for flow in snapshot.flows()]
+    running = snapshot.backlog.running.gpu_seconds * factor
     if wanted.runs and not wanted.own:
-        return Forecast(None, wanted.stay)
+        return Forecast(None, wanted.turnaround)
     shares = connections.settings.class_shares
-    return forecast(wanted, flows, running, sight.workers(), shares, idle=sight.idle)
+    return forecast(wanted, flows, running, snapshot.workers(), shares, idle=snapshot.idle)

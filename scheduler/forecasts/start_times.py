@@ -50,7 +50,7 @@ class Wanted:
     before: float  # GPU-seconds in its own flow that come first
     own: float  # GPU-seconds that it waits with itself; 0: all of it runs
     last_batch: float = 0.0  # GPU-seconds of its last batch: served at once, not in slices
-    stay: Range = NONE  # seconds from the claim of a batch to its settle
+    turnaround: Range = NONE  # seconds from the claim of a batch to its settle
     work: Range = SURE  # by what factor estimates may be off, from the low to the high
     not_before: float = 0.0  # seconds until it may start
     runs: bool = False  # some of it runs already
@@ -121,11 +121,12 @@ def _once(
         return _duration(total, speeds)
 
     start = max(reached(wanted.before), wanted.not_before)
-    stay: float = getattr(wanted.stay, which)
+    turnaround: float = getattr(wanted.turnaround, which)
     end = max(
-        reached(wanted.before + wanted.own), reached(max(wanted.before + wanted.own - wanted.last_batch, 0)) + stay
+        reached(wanted.before + wanted.own),
+        reached(max(wanted.before + wanted.own - wanted.last_batch, 0)) + turnaround,
     )
-    return start, max(end, wanted.not_before + stay)
+    return start, max(end, wanted.not_before + turnaround)
 
 
 def _served_before(target: float, mine: FlowWork, others: Sequence[FlowWork], shares: Mapping[str, float]) -> float:

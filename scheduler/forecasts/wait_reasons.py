@@ -1,4 +1,4 @@
-"""Why something is not rendered yet: one sentence and the facts behind it. Pure decisions over a prospect.
+"""Why something is not rendered yet: one sentence and the facts behind it. Pure decisions over a queue position.
 
 What is named first is what has to change first: a paused job that also has no worker is told as paused.
 """
@@ -9,15 +9,15 @@ from typing import Any
 
 from farm.lifecycle import JobStatus, Phase, RenderStatus
 from scheduler.fleet.storage_outages import Unstored
-from scheduler.forecasts.lane_snapshot import LaneSight
-from scheduler.forecasts.queue_position import Prospect
+from scheduler.forecasts.lane_snapshot import LaneSnapshot
+from scheduler.forecasts.queue_position import QueuePosition
 from scheduler.forecasts.start_times import ahead
 
 _PHASES = {
     Phase.CLAIMED.value: "a worker has it and will begin at once",
     Phase.ENCODING.value: "its prompt is being read",
     Phase.STEPPING.value: "it is being rendered",
-    Phase.PARKED.value: "it stands aside for something more urgent, and goes on where it was",
+    Phase.PARKED.value: "it is parked for something more urgent, and goes on where it was",
     Phase.FINISHING.value: "its picture is being stored",
 }
 
@@ -32,37 +32,41 @@ class Reason:
     before: int | None = None
 
 
-def job_reason(prospect: Prospect, shares: dict[str, float], now: float) -> Reason:
+def job_reason(queue_position: QueuePosition, shares: dict[str, float], now: float) -> Reason:
     """Why the job is where it is."""
-    job = prospect.job
+    job = queue_position.job
     if job.finished_at is not None:
         return Reason("finished", f"It has ended: {job.status}.", {"status": job.status})
     if job.left == 0 and job.status == JobStatus.ADMITTING.value:
         return Reason("admitting", "Its renders are still coming in.")
-    waiting = job.left - prospect.running - prospect.drafted
-    held = _held(prospect, now) or _closed(prospect)
-    if prospect.unstored is not None:
-        return _unstored(prospect.unstored)
-    if waiting <= 0 and prospect.drafted and not prospect.running:
-        stopped = "1 of its renders has" if prospect.drafted == 1 else f"{prospect.drafted:,} of its renders have"
-        facts = {"drafted": prospect.drafted}
+    waiting = job.left - queue_position.running - queue_position.drafted
+    held = _held(queue_position, now) or _closed(queue_position)
+    if queue_position.unstored is not None:
+        return _unstored(queue_position.unstored)
+    if waiting <= 0 and queue_position.drafted and not queue_position.running:
+        stopped = (
+            "1 of its renders has" if queue_position.drafted == 1 else f"{queue_position.drafted:,} of its renders have"
+        )
+        facts = {"drafted": queue_position.drafted}
         return Reason("drafted", f"{stopped} stopped at a draft and wait for somebody's choice.", facts)
     if waiting <= 0:
-        return Reason("running", f"{_renders(prospect.running)} being rendered, and nothing of it waits.")
-    if prospect.running:
-        what = f"{_renders(prospect.running)} being rendered. The rest: "
-        rest = held or _turn(prospect, shares)
-        return Reason(rest.kind, what + _lower(rest.sentence), rest.facts | {"running": prospect.running}, rest.before)
+        return Reason("running", f"{_renders(queue_position.running)} being rendered, and nothing of it waits.")
+    if queue_position.running:
+        what = f"{_renders(queue_position.running)} being rendered. The rest: "
+        rest = held or _turn(queue_position, shares)
+        return Reason(
+            rest.kind, what + _lower(rest.sentence), rest.facts | {"running": queue_position.running}, rest.before
+        )
     if job.status == JobStatus.ADMITTING.value and held is None:
-        return _turn(prospect, shares)
-    return held or _turn(prospect, shares)
+        return _turn(queue_position, shares)
+    return held or _turn(queue_position, shares)
 
 
-def render_reason(render: Any, prospect: Prospect, shares: dict[str, float], now: float) -> Reason:
+def render_reason(render: Any, queue_position: QueuePosition, shares: dict[str, float], now: float) -> Reason:
     """Why one render is where it is. `render`: status, phase, reason, worker_id, eligible_at, failures."""
     status = RenderStatus(render.status)
-    if status is RenderStatus.RUNNING and prospect.unstored is not None:
-        return _unstored(prospect.unstored, render.phase)
+    if status is RenderStatus.RUNNING and queue_position.unstored is not None:
+        return _unstored(queue_position.unstored, render.phase)
     if status is RenderStatus.RUNNING:
         return Reason(
             "running", f"It is on its way: {_PHASES.get(render.phase, 'a worker has it')}.",
@@ -73,7 +77,7 @@ def render_reason(render: Any, prospect: Prospect, shares: dict[str, float], now
     if status not in (RenderStatus.PENDING, RenderStatus.HELD):
         because = f": {render.reason}" if render.reason else ""
         return Reason("finished", f"It has ended: {status.value}{because}.", {"status": status.value})
-    found = _held(prospect, now) or _closed(prospect)
+    found = _held(queue_position, now) or _closed(queue_position)
     if found is None and status is RenderStatus.HELD:
         until = render.eligible_at
         found = (
@@ -81,12 +85,12 @@ def render_reason(render: Any, prospect: Prospect, shares: dict[str, float], now
             if until is not None and until > now
             else Reason("released", "It was held and is being released: it waits for its turn in a moment.")
         )
-    return found or _turn(prospect, shares)
+    return found or _turn(queue_position, shares)
 
 
-def _held(prospect: Prospect, now: float) -> Reason | None:
+def _held(queue_position: QueuePosition, now: float) -> Reason | None:
     """What its owner or an operator decided, or an agreement about time."""
-    job = prospect.job
+    job = queue_position.job
     if job.status == JobStatus.PAUSED.value:
         return Reason("job_paused", "The job is paused: it goes on when somebody resumes it.")
     if job.project_paused_at is not None:
@@ -96,40 +100,40 @@ def _held(prospect: Prospect, now: float) -> Reason | None:
             "flow_paused", f"The project's {job.class_name} work for {job.model} is paused: somebody has to resume it.",
             {"class": job.class_name},
         )  # fmt: skip
-    if prospect.after:
-        others = "another job" if len(prospect.after) == 1 else f"{len(prospect.after)} other jobs"
-        return Reason("after", f"It waits until {others} ended.", {"after": prospect.after})
+    if queue_position.after:
+        others = "another job" if len(queue_position.after) == 1 else f"{len(queue_position.after)} other jobs"
+        return Reason("after", f"It waits until {others} ended.", {"after": queue_position.after})
     if job.not_before is not None and job.not_before > now:
         return Reason("not_before", f"It may not start before {_time(job.not_before)}.", {"not_before": job.not_before})
     return None
 
 
-def _closed(prospect: Prospect) -> Reason | None:
+def _closed(queue_position: QueuePosition) -> Reason | None:
     """Nobody could take it now: paused lanes and pools, a quota, no worker."""
-    sight, job = prospect.sight, prospect.job
-    if sight is None:
+    snapshot, job = queue_position.snapshot, queue_position.job
+    if snapshot is None:
         return Reason("no_model", f"{job.model} is no longer in the catalog of this farm: nothing renders it.")
-    if sight.paused:
+    if snapshot.paused:
         return Reason("lane_paused", f"All work for {job.lane} is paused by an operator.", {"lane": job.lane})
-    if not sight.pools:
+    if not snapshot.pools:
         return Reason("no_pool", f"No pool of this farm serves {job.model}.")
-    if not sight.open_pools:
-        names = [pool.name for pool in sight.pools]
+    if not snapshot.open_pools:
+        names = [pool.name for pool in snapshot.pools]
         return Reason("pool_paused", f"{_list('Pool', names)} paused by an operator.", {"pools": names})
     most = job.max_running
-    if most is not None and prospect.project_running >= most:
+    if most is not None and queue_position.project_running >= most:
         return Reason(
             "quota",
-            f"The project may render {most} at once, and {prospect.project_running} are being rendered: the next "
+            f"The project may render {most} at once, and {queue_position.project_running} are being rendered: the next "
             "begins when one ends.",
-            {"max_running": most, "running": prospect.project_running},
+            {"max_running": most, "running": queue_position.project_running},
         )
-    return _nobody(sight, job.model) or _nothing_stored(sight, job.model)
+    return _nobody(snapshot, job.model) or _nothing_stored(snapshot, job.model)
 
 
-def _nobody(sight: LaneSight, model: str) -> Reason | None:
+def _nobody(snapshot: LaneSnapshot, model: str) -> Reason | None:
     """No worker that takes work: why, and whether one comes."""
-    pools = sight.open_pools
+    pools = snapshot.open_pools
     if any(pool.ready for pool in pools):
         return None
     starting = sum(len(pool.starting) + pool.wanted for pool in pools)
@@ -166,9 +170,9 @@ def _unstored(unstored: Unstored, phase: str | None = None) -> Reason:
     return _storage(f"{what}, but cannot be stored", unstored, {"renders": unstored.renders})
 
 
-def _nothing_stored(sight: LaneSight, model: str) -> Reason | None:
+def _nothing_stored(snapshot: LaneSnapshot, model: str) -> Reason | None:
     """There are workers, but nothing that they render could be stored."""
-    unstored = sight.unstored
+    unstored = snapshot.unstored
     if unstored is None:
         return None
     return _storage(f"No worker for {model} can store what it renders", unstored, {"workers": unstored.workers})
@@ -182,17 +186,17 @@ def _storage(what: str, unstored: Unstored, facts: dict[str, Any]) -> Reason:
     )  # fmt: skip
 
 
-def _turn(prospect: Prospect, shares: dict[str, float]) -> Reason:
+def _turn(queue_position: QueuePosition, shares: dict[str, float]) -> Reason:
     """It only waits for its turn."""
-    assert prospect.sight is not None, "what has no lane was told before"
-    sight = prospect.sight
-    waiting = sight.backlog.renders
-    first = ahead(prospect.wanted, sight.flows(), shares)
-    each = sight.backlog.gpu_seconds / waiting if waiting else 0.0
-    before = max(prospect.before, round(first / each) if each else 0)
-    ready = sum(pool.ready for pool in sight.open_pools)
+    assert queue_position.snapshot is not None, "what has no lane was told before"
+    snapshot = queue_position.snapshot
+    waiting = snapshot.backlog.renders
+    first = ahead(queue_position.wanted, snapshot.flows(), shares)
+    each = snapshot.backlog.gpu_seconds / waiting if waiting else 0.0
+    before = max(queue_position.before, round(first / each) if each else 0)
+    ready = sum(pool.ready for pool in snapshot.open_pools)
     facts = {"before": before, "workers": ready, "waiting_in_lane": waiting, "approximate": True}
-    if before == 0 and sight.idle:
+    if before == 0 and snapshot.idle:
         return Reason("next", "A worker is free: it starts in a moment.", facts, 0)
     if before == 0:
         return Reason("next", "It is among the next: it starts when a worker is free.", facts, 0)

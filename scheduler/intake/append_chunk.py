@@ -21,7 +21,7 @@ from scheduler.admission.dependencies import waits
 from scheduler.admission.render_rows import FEW_ROWS, render_rows, shortened
 from scheduler.estimates.estimator import Estimator
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import Doorbell, doorbells, ring, tell
+from scheduler.fleet.notify import RingTarget, notify, ring, ring_targets
 from scheduler.intake.open_stream import Position
 from scheduler.uploads import mark_used
 
@@ -36,7 +36,7 @@ def add_chunk(
     entry: ModelEntry,
     renders: Sequence[RenderParameters],
     estimator: Estimator,
-    bells: Sequence[Doorbell],
+    targets: Sequence[RingTarget],
 ) -> Position:
     """Admit renders and move the stream from `before` to `after`; both or neither. Returns `after` as it is kept.
 
@@ -49,7 +49,7 @@ def add_chunk(
     now = connections.clock()
     job: dict[str, Any] = {"id": before.job_id, "project_id": before.project_id, "created_at": now}
     make = partial(render_rows, job, entry, renders, estimator, first_index=before.renders)
-    rows = make() if len(renders) <= FEW_ROWS else connections.aside(make)
+    rows = make() if len(renders) <= FEW_ROWS else connections.cpu_work(make)
     estimate = sum(row["estimate"] for row in rows)
     after = replace(after, renders=before.renders + len(rows), updated_at=now, error=None)
     with write(connections.engine) as connection:
@@ -64,17 +64,17 @@ def add_chunk(
             title = shortened(renders[0].prompt)
             version, awake = _count(connection, before, len(rows), estimate, title, now, rows)
     changed = [JobChanged(job_id=before.job_id, project_id=before.project_id, version=version)] if rows else []
-    tell(connections, lanes=[entry.lane] if awake else [], changed=changed)
+    notify(connections, lanes=[entry.lane] if awake else [], changed=changed)
     if awake:
-        ring(connections, bells, len(rows))
+        ring(connections, targets, len(rows))
     return after
 
 
-def bells_of(connections: Connections, lane: str) -> list[Doorbell]:
+def bells_of(connections: Connections, lane: str) -> list[RingTarget]:
     """Whom to ring for the chunks of this lane."""
     alive_since = connections.clock() - connections.settings.worker_gone_seconds
     with read(connections.engine) as connection:
-        return doorbells(connection, lane, alive_since)
+        return ring_targets(connection, lane, alive_since)
 
 
 def _move(connection: Connection, before: Position, after: Position) -> None:

@@ -22,7 +22,7 @@ from scheduler.admission.idempotency import Key, check_key, claim_key, find_job
 from scheduler.admission.request_validation import check
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 from scheduler.intake.split_records import FORMATS
 
 #: What stands in for the fields that rows bring, when the rest is looked at before any row came.
@@ -179,7 +179,7 @@ def _make(
     if not known:
         sync_catalog(connections.engine, connections.catalog, now)
     with write(connections.engine) as connection:
-        holding = check_after(connection, key.project_id, initial(request, now))
+        hold = check_after(connection, key.project_id, initial(request, now))
         flow_id = ensure_flow(
             connection, lane=entry.lane, project_id=key.project_id, class_name=request.class_name, weight=weight
         )
@@ -197,8 +197,8 @@ def _make(
             "renders_total": 0,
             "created_at": now,
         }
-        connection.execute(insert(Job), job | holding.job_columns)
-        insert_dependencies(connection, job_id, holding.after)
+        connection.execute(insert(Job), job | hold.job_columns)
+        insert_dependencies(connection, job_id, hold.after)
         if not claim_key(connection, key, job_id, now):
             raise _SameKeyCommitted
         event = {"renders": 0, "notices": [], "stream": form}
@@ -210,5 +210,5 @@ def _make(
         connection.execute(insert(Intake), row | {"header": header})
         position = read_position(connection, job_id)
     assert position is not None
-    tell(connections, lanes=[], changed=[JobChanged(job_id=job_id, project_id=key.project_id, version=1)])
+    notify(connections, lanes=[], changed=[JobChanged(job_id=job_id, project_id=key.project_id, version=1)])
     return position

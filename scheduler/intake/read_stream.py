@@ -118,7 +118,7 @@ class _Stream:
         self.framer = Framer(here.form, here.lines, settings.max_body_bytes, dialect, here.delimiter)
         self.entry = self.connections.catalog.model(here.model)
         self.most = settings.max_renders_per_stream
-        self.bells = bells_of(self.connections, self.entry.lane)
+        self.targets = bells_of(self.connections, self.entry.lane)
         with read(self.connections.engine) as connection:
             self.estimator = load(connection, self.entry)
         self.find_input = finder(self.connections, here.project_id)
@@ -188,7 +188,7 @@ class _Stream:
         if record.cells is None:
             most_bytes = self.connections.settings.max_body_bytes
             parse = partial(read_json, record.raw, most_bytes)
-            row = parse() if len(record.raw) <= QUICK_BYTES else self.connections.aside(parse)
+            row = parse() if len(record.raw) <= QUICK_BYTES else self.connections.cpu_work(parse)
         elif self.columns is None:
             columns = read_columns(record.cells)
             check_columns(columns, here.defaults)
@@ -231,7 +231,7 @@ class _Stream:
             return
         renders, self.renders, self.since = self.renders, [], None
         self.position = add_chunk(
-            self.connections, self.position, after, self.entry, renders, self.estimator, self.bells
+            self.connections, self.position, after, self.entry, renders, self.estimator, self.targets
         )
 
 

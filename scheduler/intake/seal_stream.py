@@ -10,7 +10,7 @@ from farm.errors import Conflict
 from farm.lifecycle import JOB_ENDED, JobStatus
 from farm.progress import JobChanged
 from farm.tables import Dependency, Event, IdempotencyKey, Intake, Job
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 from scheduler.intake.open_stream import Position, read_position
 from scheduler.leases.job_counters import JobChange, record
 
@@ -30,7 +30,7 @@ def seal(connections: Connections, position: Position) -> Position:
             raise Conflict(f"Another request is sending the stream of job {position.job_id}; go on where it is.")
         changed = _settle(connection, position.job_id, "sealed", now)
         found = read_position(connection, position.job_id)
-    tell(connections, lanes=[], changed=[changed])
+    notify(connections, lanes=[], changed=[changed])
     assert found is not None
     return found
 
@@ -44,7 +44,7 @@ def stop(connections: Connections, job_id: str, reason: str, *, empty: JobStatus
         if not _close(connection, job_id, now, {"stopped": reason}):
             return False
         changed = _settle(connection, job_id, "stopped", now, empty)
-    tell(connections, lanes=[], changed=[changed])
+    notify(connections, lanes=[], changed=[changed])
     return True
 
 

@@ -46,18 +46,18 @@ def keep(engine: Engine, checkpoints: Sequence[Checkpoint], *, worker_id: str, n
         return Kept()
     with write(engine) as connection:
         renders = lock_renders(connection, [item.render_id for item in checkpoints])
-        standing = [
+        current = [
             item
             for item in checkpoints
             if (render := renders.get(item.render_id))
             and (render.status, render.attempt, render.worker_id) == (RenderStatus.RUNNING, item.attempt, worker_id)
         ]
-        if not standing:
+        if not current:
             return Kept()
-        accepted = [item.render_id for item in standing]
+        accepted = [item.render_id for item in current]
         older = delete(Artifact).where(IS_CHECKPOINT, Artifact.render_id.in_(accepted)).returning(Artifact.key)
-        replaced = set(connection.scalars(older)) - {item.file.key for item in standing}
-        connection.execute(insert(Artifact), [_row(item, now) for item in standing])
+        replaced = set(connection.scalars(older)) - {item.file.key for item in current}
+        connection.execute(insert(Artifact), [_row(item, now) for item in current])
     return Kept(accepted, sorted(replaced))
 
 

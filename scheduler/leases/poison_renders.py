@@ -3,8 +3,8 @@
 A worker that dies takes its renders with it, and says nothing: its leases run out, and nobody is blamed, as machines
 are switched off. But a render that fills the machine's memory ends the whole worker, and the next one, and the
 next. So a render that was in a pass, as far as anybody knows, when its worker was lost, and that was lost so on
-UNBLAMED_LOSSES other workers before, is blamed as if its pass had killed the engine: half the company, then alone,
-then failed. An innocent neighbour is alone, and done, before it runs out of failures.
+UNCOUNTED_LOSSES other workers before, counts as failed, as if its pass had killed the engine: half the batch, then
+alone, then failed. An innocent neighbour is alone, and done, before it runs out of failures.
 """
 
 from collections import defaultdict
@@ -16,23 +16,23 @@ from sqlalchemy import Connection, select
 
 from farm.lifecycle import Outcome, Phase
 from farm.tables import Attempt, Render, Worker
-from scheduler.batching.batch_limits import is_unsuspected
+from scheduler.batching.batch_limits import is_initial
 from scheduler.leases.transitions import LockedRender
 
 #: Workers that a render may be lost with before it is suspected.
-UNBLAMED_LOSSES = 2
+UNCOUNTED_LOSSES = 2
 
 
 @dataclass(frozen=True)
-class Suspicion:
-    """What a suspected render has to bear: `failures` in all, and at most `company` renders beside each other."""
+class PoisonFinding:
+    """What a suspected render has to bear: `failures` in all, and at most `batch_limit` renders beside each other."""
 
     failures: int
-    company: int
+    batch_limit: int
     reason: str
 
 
-def suspects(connection: Connection, lost: Sequence[LockedRender]) -> dict[str, Suspicion]:
+def find_poison(connection: Connection, lost: Sequence[LockedRender]) -> dict[str, PoisonFinding]:
     """Which of these renders, whose leases ran out, are suspected of having killed their workers; by id.
 
     One statement, by the primary keys of attempts and workers.
@@ -49,24 +49,26 @@ def suspects(connection: Connection, lost: Sequence[LockedRender]) -> dict[str, 
     attempts: defaultdict[str, list[Any]] = defaultdict(list)
     for row in rows:
         attempts[row.render_id].append(row)
-    found: dict[str, Suspicion] = {}
+    found: dict[str, PoisonFinding] = {}
     for render in lost:
         now = next((row for row in attempts[render.id] if row.number == render.attempt), None)
         if now is None or not _was_in_a_pass(now):
             continue
         others = {row.worker_id for row in attempts[render.id] if row.outcome == Outcome.LOST} - {now.worker_id}
-        if len(others) >= UNBLAMED_LOSSES:
-            found[render.id] = Suspicion(
+        if len(others) >= UNCOUNTED_LOSSES:
+            found[render.id] = PoisonFinding(
                 failures=render.failures + 1,
-                company=less_company(render.company, now.batch_size),
+                batch_limit=reduced_batch_limit(render.batch_limit, now.batch_size),
                 reason=f"Its worker was lost while it rendered, as {len(others)} others were before.",
             )
     return found
 
 
-def less_company(company: int | None, batch_size: int | None) -> int:
-    """How many may render beside each other from now on: after the first blame half of its batch, then it is alone."""
-    return max(1, (batch_size or 1) // 2) if is_unsuspected(company) else 1
+def reduced_batch_limit(batch_limit: int | None, batch_size: int | None) -> int:
+    """How many may render beside each other from now on: after its first failure half of its batch, then it is
+    alone.
+    """
+    return max(1, (batch_size or 1) // 2) if is_initial(batch_limit) else 1
 
 
 def _was_in_a_pass(attempt: Any) -> bool:

@@ -14,9 +14,9 @@ from farm.tables import Render
 from scheduler.dialects import prepare
 from scheduler.fair_share.virtual_time import settle_cost
 from scheduler.leases.job_counters import JobChange, record
-from scheduler.leases.poison_renders import Suspicion, suspects
+from scheduler.leases.poison_renders import PoisonFinding, find_poison
 from scheduler.leases.transitions import LockedRender, end_attempt, lock_renders, move
-from scheduler.leases.true_up import Due, settle_flows
+from scheduler.leases.true_up import Adjustment, settle_flows
 
 #: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
 REAP_CHUNK = 200
@@ -107,41 +107,41 @@ def _as_it_stands(row: Any) -> RunningLease:
 
 def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float, max_failures: int) -> list[JobChanged]:
     changes: defaultdict[str, JobChange] = defaultdict(JobChange)
-    given_back: defaultdict[str, Due] = defaultdict(Due)
-    suspected = suspects(connection, lost)
-    back: list[LockedRender] = []
+    given_back: defaultdict[str, Adjustment] = defaultdict(Adjustment)
+    poisonous = find_poison(connection, lost)
+    returned: list[LockedRender] = []
     for render in lost:
         change = changes[render.job_id]
-        suspicion = suspected.get(render.id)
-        if suspicion is None:
+        finding = poisonous.get(render.id)
+        if finding is None:
             end_attempt(connection, render, Outcome.LOST, now=now, reason=LOST_REASON)
             move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=LOST_REASON)
             change.told[Outcome.LOST.value].append((render.index, LOST_REASON))
-            back.append(render)
+            returned.append(render)
         else:
-            to = _blame(connection, render, suspicion, now, max_failures)
-            change.told["retried" if to is RenderStatus.PENDING else to.value].append((render.index, suspicion.reason))
+            to = _count_failure(connection, render, finding, now, max_failures)
+            change.told["retried" if to is RenderStatus.PENDING else to.value].append((render.index, finding.reason))
             if to is RenderStatus.PENDING:
-                back.append(render)
+                returned.append(render)
             else:
                 change.ended[to] += 1
         given_back[render.flow_id].gpu_seconds += settle_cost(render.estimate, None, keeps_estimate=False)
     jobs = record(connection, changes, now)
-    settle_flows(connection, given_back, back=back, now=now)
+    settle_flows(connection, given_back, returned=returned, now=now)
     return jobs
 
 
-def _blame(
-    connection: Connection, render: LockedRender, suspicion: Suspicion, now: float, max_failures: int
+def _count_failure(
+    connection: Connection, render: LockedRender, finding: PoisonFinding, now: float, max_failures: int
 ) -> RenderStatus:
-    """As if its pass had killed the engine: less company, or failed; returns where it went."""
-    end_attempt(connection, render, Outcome.FAILED, now=now, reason=suspicion.reason)
-    blamed: dict[str, Any] = {"failures": suspicion.failures, "reason": suspicion.reason}
-    if suspicion.failures >= max_failures:
+    """As if its pass had killed the engine: a smaller batch, or failed; returns where it went."""
+    end_attempt(connection, render, Outcome.FAILED, now=now, reason=finding.reason)
+    changes: dict[str, Any] = {"failures": finding.failures, "reason": finding.reason}
+    if finding.failures >= max_failures:
         to = RenderStatus.FAILED
-        blamed["finished_at"] = now
+        changes["finished_at"] = now
     else:
         to = RenderStatus.PENDING
-        blamed["company"] = suspicion.company
-    move(connection, render, to, raise_attempt=True, **blamed)
+        changes["batch_limit"] = finding.batch_limit
+    move(connection, render, to, raise_attempt=True, **changes)
     return to

@@ -18,14 +18,14 @@ from farm.progress import JobChanged
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
 from scheduler.accounting.prices import Rates, rates
-from scheduler.batching.batch_limits import is_unsuspected
+from scheduler.batching.batch_limits import is_initial
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.fair_share.virtual_time import settle_cost
 from scheduler.leases.checkpoint_rows import IS_CHECKPOINT
 from scheduler.leases.job_counters import JobChange, record
-from scheduler.leases.poison_renders import less_company
+from scheduler.leases.poison_renders import reduced_batch_limit
 from scheduler.leases.transitions import LockedRender, Move, lock_renders, move_all
-from scheduler.leases.true_up import Due, settle_flows
+from scheduler.leases.true_up import Adjustment, settle_flows
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def settle(
     with write(engine) as connection:
         renders = lock_renders(connection, [settlement.render_id for settlement in settlements])
         accepted: list[str] = []
-        standing: list[tuple[LockedRender, Settlement]] = []
+        current: list[tuple[LockedRender, Settlement]] = []
         for settlement in settlements:
             render = renders.pop(settlement.render_id, None)
             if render is None or render.attempt != settlement.attempt:
@@ -112,12 +112,12 @@ def settle(
                 accepted.append(render.id)
             elif render.status == RenderStatus.RUNNING and worker_id in (None, render.worker_id):
                 accepted.append(render.id)
-                standing.append((render, settlement))
-        if not standing:
+                current.append((render, settlement))
+        if not current:
             return Settled(accepted)
-        where = _where(connection, pool, standing[0][1])
-        replaced = _forget_checkpoints(connection, standing)
-        jobs = _settle(connection, standing, where, now, max_failures, events)
+        where = _where(connection, pool, current[0][1])
+        replaced = _forget_checkpoints(connection, current)
+        jobs = _settle(connection, current, where, now, max_failures, events)
     return Settled(accepted, jobs, replaced)
 
 
@@ -139,19 +139,19 @@ def _where(connection: Connection, pool: str | None, settlement: Settlement) -> 
 
 def _settle(
     connection: Connection,
-    standing: Sequence[tuple[LockedRender, Settlement]],
+    current: Sequence[tuple[LockedRender, Settlement]],
     where: _Where,
     now: float,
     max_failures: int,
     events: bool,
 ) -> list[JobChanged]:
-    moves = [_move(connection, render, settlement, where, now, max_failures) for render, settlement in standing]
+    moves = [_move(connection, render, settlement, where, now, max_failures) for render, settlement in current]
     move_all(connection, moves, now)
-    _store_artifacts(connection, [settlement for _, settlement in standing], now)
-    _keep_observations(connection, standing, where, now)
+    _store_artifacts(connection, [settlement for _, settlement in current], now)
+    _keep_observations(connection, current, where, now)
     jobs = record(connection, _changes(moves, where), now, events=events)
-    back = [move.render for move in moves if move.to is RenderStatus.PENDING]
-    settle_flows(connection, _dues(moves), back, now, pool=where.pool)
+    returned = [move.render for move in moves if move.to is RenderStatus.PENDING]
+    settle_flows(connection, _adjustments(moves), returned, now, pool=where.pool)
     return jobs
 
 
@@ -160,7 +160,7 @@ def _move(
 ) -> Move:
     """Where a render goes, by how its attempt ended."""
     to = _STATES.get(settlement.outcome, RenderStatus.PENDING)
-    move = Move(render, to, settlement.outcome, settlement.reason, render.failures, render.company)
+    move = Move(render, to, settlement.outcome, settlement.reason, render.failures, render.batch_limit)
     move.log_lines = settlement.log_lines
     move.gpu_seconds, move.money, move.watt_hours = render.gpu_seconds, render.money, render.watt_hours
     if settlement.gpu_seconds is not None:
@@ -173,28 +173,28 @@ def _move(
         if move.failures >= max_failures or settlement.hopeless:
             move.to = RenderStatus.FAILED
         else:
-            move.company = _less_company(connection, render)
+            move.batch_limit = _reduced_batch_limit(connection, render)
     if move.to in ENDED:
         move.finished_at = now
     return move
 
 
-def _less_company(connection: Connection, render: LockedRender) -> int:
+def _reduced_batch_limit(connection: Connection, render: LockedRender) -> int:
     """As `scheduler.leases.poison_renders` says, from the size of the claim that took it."""
     batch_size = None
-    if is_unsuspected(render.company):
+    if is_initial(render.batch_limit):
         this = (Attempt.render_id == render.id, Attempt.number == render.attempt)
         batch_size = connection.scalar(select(Attempt.batch_size).where(*this))
-    return less_company(render.company, batch_size)
+    return reduced_batch_limit(render.batch_limit, batch_size)
 
 
-def _forget_checkpoints(connection: Connection, standing: Sequence[tuple[LockedRender, Settlement]]) -> list[str]:
+def _forget_checkpoints(connection: Connection, current: Sequence[tuple[LockedRender, Settlement]]) -> list[str]:
     """The checkpoint of a draft takes the place of what was kept on the way to it; returns the keys of those files."""
-    drafted = [render.id for render, settlement in standing if settlement.outcome is Outcome.DRAFTED]
+    drafted = [render.id for render, settlement in current if settlement.outcome is Outcome.DRAFTED]
     if not drafted:
         return []
     older = delete(Artifact).where(IS_CHECKPOINT, Artifact.render_id.in_(drafted)).returning(Artifact.key)
-    new = {output.file.key for _, settlement in standing for output in settlement.artifacts}
+    new = {output.file.key for _, settlement in current for output in settlement.artifacts}
     return sorted(set(connection.scalars(older)) - new)
 
 
@@ -225,11 +225,11 @@ def _store_artifacts(connection: Connection, settlements: Sequence[Settlement], 
 
 
 def _keep_observations(
-    connection: Connection, standing: Sequence[tuple[LockedRender, Settlement]], where: _Where, now: float
+    connection: Connection, current: Sequence[tuple[LockedRender, Settlement]], where: _Where, now: float
 ) -> None:
     rows = [
         settlement.observation.row(render_id=render.id, pool=where.pool, lane=render.lane, at=now)
-        for render, settlement in standing
+        for render, settlement in current
         if settlement.observation is not None
     ]
     insert_observations(connection, rows)
@@ -253,13 +253,13 @@ def _changes(moves: Sequence[Move], where: _Where) -> dict[str, JobChange]:
     return changes
 
 
-def _dues(moves: Sequence[Move]) -> dict[str, Due]:
+def _adjustments(moves: Sequence[Move]) -> dict[str, Adjustment]:
     """By flow, the measured seconds less the estimates that were charged at the claim."""
-    dues: defaultdict[str, Due] = defaultdict(Due)
+    adjustments: defaultdict[str, Adjustment] = defaultdict(Adjustment)
     for move in moves:
-        due = dues[move.render.flow_id]
+        adjustment = adjustments[move.render.flow_id]
         keeps_estimate = move.outcome is not Outcome.RETURNED
-        due.gpu_seconds += settle_cost(move.render.estimate, move.spent, keeps_estimate=keeps_estimate)
-        due.spent += move.spent or 0.0
-        due.renders += move.to in ENDED
-    return dues
+        adjustment.gpu_seconds += settle_cost(move.render.estimate, move.spent, keeps_estimate=keeps_estimate)
+        adjustment.spent += move.spent or 0.0
+        adjustment.renders += move.to in ENDED
+    return adjustments

@@ -22,7 +22,7 @@ class LockedRender:
     status: str
     attempt: int
     failures: int
-    company: int | None
+    batch_limit: int | None
     worker_id: str | None
     estimate: float
     started_at: float | None
@@ -80,7 +80,7 @@ def move(
 #: A render in one of these stands at the attempt that left its files.
 _KEEPS_FILES = frozenset({RenderStatus.DONE, RenderStatus.DRAFTED})
 _SETTLED = (
-    "status", "attempt", "failures", "company", "reason", "finished_at", "gpu_seconds", "money", "watt_hours",
+    "status", "attempt", "failures", "batch_limit", "reason", "finished_at", "gpu_seconds", "money", "watt_hours",
 )  # fmt: skip
 _SETTLE = (
     update(Render)
@@ -101,7 +101,7 @@ class Move:
     outcome: Outcome  # of the attempt that ends with it
     reason: str | None
     failures: int
-    company: int | None
+    batch_limit: int | None
     finished_at: float | None = None
     spent: float | None = None  # GPU-seconds of this attempt, where they were measured
     gpu_seconds: float | None = None  # of all attempts

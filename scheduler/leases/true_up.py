@@ -12,7 +12,7 @@ from scheduler.leases.transitions import LockedRender, hold
 
 
 @dataclass
-class Due:
+class Adjustment:
     """What one flow is still charged when renders of it left a worker."""
 
     gpu_seconds: float = 0.0  # besides what was charged at the claim; negative: given back
@@ -21,20 +21,24 @@ class Due:
 
 
 def settle_flows(
-    connection: Connection, dues: Mapping[str, Due], back: Sequence[LockedRender], now: float, pool: str | None = None
+    connection: Connection,
+    adjustments: Mapping[str, Adjustment],
+    returned: Sequence[LockedRender],
+    now: float,
+    pool: str | None = None,
 ) -> None:
-    """Charge flows (by id) what is due; hold or wake what went `back` to pending. `pool`: where it was spent.
+    """Charge flows (by id) what is due; hold or wake what was `returned` to pending. `pool`: where it was spent.
 
     Call it after the jobs were recorded, and so locked: renders that went back to a paused job are held. A job that
     is paused a moment later finds them pending, and holds them itself. Flows are the last rows that a transaction
     locks, in the order of their ids; charges are rows of nobody else.
     """
-    paused_jobs = paused(connection, {render.job_id for render in back}) if back else frozenset[str]()
-    if held := [render for render in back if render.job_id in paused_jobs]:
+    paused_jobs = paused(connection, {render.job_id for render in returned}) if returned else frozenset[str]()
+    if held := [render for render in returned if render.job_id in paused_jobs]:
         hold(connection, held)
-    for flow_id in sorted({render.flow_id for render in back if render.job_id not in paused_jobs}):
+    for flow_id in sorted({render.flow_id for render in returned if render.job_id not in paused_jobs}):
         wake_flow(connection, flow_id)
-    account = accounts(connection, dues.keys())
+    account = accounts(connection, adjustments.keys())
     charge(
         connection,
         (
@@ -42,13 +46,13 @@ def settle_flows(
                 account[flow_id].lane,
                 account[flow_id].class_name,
                 flow_id,
-                due.gpu_seconds,
+                adjustment.gpu_seconds,
                 pool=pool,
-                spent=due.spent,
-                renders=due.renders,
+                spent=adjustment.spent,
+                renders=adjustment.renders,
             )
-            for flow_id, due in sorted(dues.items())
-            if due.gpu_seconds or due.spent or due.renders
+            for flow_id, adjustment in sorted(adjustments.items())
+            if adjustment.gpu_seconds or adjustment.spent or adjustment.renders
         ),
         now,
     )

@@ -39,7 +39,7 @@ class Leadership:
                 made = insert_or_ignore(connection, Lease).values(row).returning(Lease.name)
                 return connection.scalar(made) is not None
             seen = (held.holder, held.until)
-            if not self._silence.look([seen], patience=self._seconds, at=at):
+            if not self._silence.look([seen], silent_seconds=self._seconds, at=at):
                 return False
             as_seen = and_(this, Lease.holder == held.holder, Lease.until == held.until)
             return connection.execute(update(Lease).where(as_seen).values(mine)).rowcount == 1

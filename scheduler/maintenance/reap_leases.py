@@ -10,12 +10,12 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.tables import Job
-from scheduler.fleet.notify import doorbells, ring, tell
+from scheduler.fleet.notify import notify, ring, ring_targets
 from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back
 from scheduler.maintenance.silence import Silence
 
 #: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
-PATIENCE = 0.5
+SILENT_SHARE = 0.5
 
 _silence = Silence[RunningLease]()
 
@@ -23,9 +23,9 @@ _silence = Silence[RunningLease]()
 def one_pass(connections: Connections, now: float) -> int:
     """Reap what ran out by `now` and was watched long enough; returns how many jobs had such renders."""
     settings = connections.settings
-    patience = settings.lease_seconds * PATIENCE
-    doubted = doubtful(connections.engine, soon=now + patience, far=now + FAR * settings.lease_seconds)
-    silent = _silence.look(doubted, patience=patience, at=connections.steady())
+    silent_seconds = settings.lease_seconds * SILENT_SHARE
+    doubted = doubtful(connections.engine, soon=now + silent_seconds, far=now + FAR * settings.lease_seconds)
+    silent = _silence.look(doubted, silent_seconds=silent_seconds, at=connections.steady())
     lost = [lease for lease in silent if not lease.holds(now, settings.lease_seconds)]
     changed = take_back(connections.engine, lost, now, max_failures=settings.max_failures)
     if not changed:
@@ -34,8 +34,8 @@ def one_pass(connections: Connections, now: float) -> int:
     job_ids = [change.job_id for change in changed]
     with read(connections.engine) as connection:
         lanes = connection.scalars(select(Job.lane).where(Job.id.in_(job_ids)).distinct()).all()
-        bells = [bell for lane in lanes for bell in doorbells(connection, lane, alive_since)]
+        targets = [target for lane in lanes for target in ring_targets(connection, lane, alive_since)]
     # Busy workers remember how far they had looked into the lane: the raised counter makes them look again.
-    tell(connections, lanes=lanes, changed=changed)
-    ring(connections, bells, len(changed))
+    notify(connections, lanes=lanes, changed=changed)
+    ring(connections, targets, len(changed))
     return len(changed)

@@ -1,4 +1,4 @@
-"""Duty: what should not be, is put right where the books prove what is right, and every case is logged as an error.
+"""Duty: what should not be, is put right where the renders prove what is right, and every case is logged as an error.
 
 None of this happens by any way that we know; a defect, a hand in the database or an older farm may leave it. Only
 jobs that nothing was heard of for QUIET_SECONDS are looked at, some in each pass, and a job is judged under its lock:
@@ -23,7 +23,7 @@ from farm.tables import Event, Flow, Intake, Job, Render
 from scheduler.control.lookup import FoundJob
 from scheduler.control.release import release
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import tell
+from scheduler.fleet.notify import notify
 from scheduler.leases.job_counters import JobChange, record
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ def one_pass(connections: Connections, now: float) -> int:
         jobs = _quiet_jobs(connection, _looked_at, now)
     _looked_at = jobs[-1].id if len(jobs) == JOBS_A_PASS else ""
     for job in jobs:
-        mended += _mend(connections, job, now)
+        mended += _repair(connections, job, now)
     return mended
 
 
@@ -92,14 +92,14 @@ def _quiet_jobs(connection: Connection, behind: str, now: float) -> list[FoundJo
     return [FoundJob(row.id, row.project_id, row.lane, row.flow_id, JobStatus(row.status)) for row in rows]
 
 
-def _mend(connections: Connections, job: FoundJob, now: float) -> int:
+def _repair(connections: Connections, job: FoundJob, now: float) -> int:
     with read(connections.engine) as connection:
-        books = _books_of(connections, connection, job.id, now)
+        checked = _check_counters(connections, connection, job.id, now)
     mended = 0
-    if books.wrong is not None and (changed := _correct(connections, job.id, now)):
-        tell(connections, lanes=[job.lane], changed=[changed])
+    if checked.wrong is not None and (changed := _correct(connections, job.id, now)):
+        notify(connections, lanes=[job.lane], changed=[changed])
         mended += 1
-    if books.held and job.status is JobStatus.OPEN:
+    if checked.held and job.status is JobStatus.OPEN:
         # It looks again, with everything locked: the job may wait for another one, or be paused meanwhile.
         released = release(connections, job, Render.eligible_at.is_(None))
         if released:
@@ -109,7 +109,7 @@ def _mend(connections: Connections, job: FoundJob, now: float) -> int:
 
 
 @dataclass(frozen=True)
-class Books:
+class CounterCheck:
     """What the renders of a job say.
 
     `wrong`: what is to be added to its columns; {} if only its status is not right; None if all is well, or if that
@@ -120,16 +120,16 @@ class Books:
     held: int = 0
 
 
-def _books_of(connections: Connections, connection: Connection, job_id: str, now: float) -> Books:
+def _check_counters(connections: Connections, connection: Connection, job_id: str, now: float) -> CounterCheck:
     """Count the renders of a job, by their unique index."""
     job = connection.execute(select(Job.__table__).where(Job.id == job_id)).one_or_none()
     if job is None or job.status in JOB_ENDED:
-        return Books()
+        return CounterCheck()
     streams = select(Intake.job_id).where(Intake.job_id == job_id, Intake.sealed_at.is_(None))
     admitting = job.status == JobStatus.ADMITTING
     young = job.created_at > now - connections.settings.intake_hours * 3600
     if connection.scalar(streams) is not None or (admitting and young):
-        return Books()
+        return CounterCheck()
     rows = connection.execute(
         select(Render.status, func.count()).where(Render.job_id == job_id).group_by(Render.status)
     )
@@ -138,17 +138,17 @@ def _books_of(connections: Connections, connection: Connection, job_id: str, now
     right = ends | {"renders_total": sum(counts.values())}
     wrong = {name: count - getattr(job, name) for name, count in right.items() if count != getattr(job, name)}
     nothing_left = sum(ends.values()) == right["renders_total"]
-    return Books(wrong if wrong or admitting or nothing_left else None, counts.get(RenderStatus.HELD, 0))
+    return CounterCheck(wrong if wrong or admitting or nothing_left else None, counts.get(RenderStatus.HELD, 0))
 
 
 def _correct(connections: Connections, job_id: str, now: float) -> JobChanged | None:
     """Count again with the job locked, when nobody can change its renders and not its counters; put it right."""
     with write(connections.engine) as connection:
         connection.execute(select(Job.id).where(Job.id == job_id).with_for_update())
-        wrong = _books_of(connections, connection, job_id, now).wrong
+        wrong = _check_counters(connections, connection, job_id, now).wrong
         if wrong is None:
             return None
-        log.error("a job was stuck: its books are put right", job_id=job_id, off_by=wrong)
+        log.error("a job was stuck: its counters are put right", job_id=job_id, off_by=wrong)
         total = Job.renders_total + wrong.get("renders_total", 0)
         connection.execute(update(Job).where(Job.id == job_id).values(renders_total=total))
         admitting = and_(Job.id == job_id, Job.status == JobStatus.ADMITTING.value)

@@ -8,7 +8,7 @@ the watcher did not look for a while; and nobody is waited for longer because a 
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
-#: Between two looks at most this share of the patience counts: it takes three looks to give somebody up.
+#: Between two looks at most this share of `silent_seconds` counts: it takes three looks to give somebody up.
 _SHARE = 0.5
 
 Thing = TypeVar("Thing", bound=Hashable)
@@ -21,12 +21,12 @@ class Silence(Generic[Thing]):
         self._seconds: dict[Thing, float] = {}
         self._looked_at = 0.0
 
-    def look(self, things: Iterable[Thing], *, patience: float, at: float) -> list[Thing]:
-        """Those that were there at every look for `patience` seconds; what is not among `things` is forgotten.
+    def look(self, things: Iterable[Thing], *, silent_seconds: float, at: float) -> list[Thing]:
+        """Those that were there at every look for `silent_seconds` seconds; what is not among `things` is forgotten.
 
         `at`: by a steady clock, the same at every look.
         """
-        passed = min(max(0.0, at - self._looked_at), patience * _SHARE)
+        passed = min(max(0.0, at - self._looked_at), silent_seconds * _SHARE)
         self._looked_at = at
         self._seconds = {thing: self._seconds[thing] + passed if thing in self._seconds else 0.0 for thing in things}
-        return [thing for thing, seconds in self._seconds.items() if seconds >= patience]
+        return [thing for thing, seconds in self._seconds.items() if seconds >= silent_seconds]

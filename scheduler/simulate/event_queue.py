@@ -2,7 +2,7 @@
 
 Virtual: time, workers, heartbeats (the lease of a worker that is not heard of ends `lease_seconds` after its last
 one), rings (idle workers look as soon as there is something for them). Real: admission, the order of flows, claims,
-settles, reaping, the books in SQL, estimates, the autoscaler's decisions.
+settles, reaping, the tables in SQL, estimates, the autoscaler's decisions.
 """
 
 import heapq
@@ -18,11 +18,11 @@ from scheduler.claims.claim import ClaimedRender
 from scheduler.simulate.contention import Contention
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.in_memory_farm import BEGIN, VirtualClock
-from scheduler.simulate.ledger import Books
+from scheduler.simulate.ledger import Ledger
 from scheduler.simulate.policies import Policy
 from scheduler.simulate.results import Sample
 from scheduler.simulate.timing import Kinds
-from scheduler.simulate.virtual_pool import Crew
+from scheduler.simulate.virtual_pool import RunningPool
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Lost:
     renders: Sequence[ClaimedRender]
 
 
-class World:
+class Simulation:
     """One run: what is, and what will be. `now` is seconds since the beginning of the trace."""
 
     def __init__(self, connections: Connections, fleet: Fleet, policy: Policy, options: Options) -> None:
@@ -69,17 +69,17 @@ class World:
         self.random = random.Random(f"world {options.seed}")
         self.now = 0.0
         self.kinds = Kinds(connections.catalog)
-        self.books = Books()
+        self.ledger = Ledger()
         self.contention = Contention()
         self.projects: dict[str, str] = {}  # name → id
         self.ended: list[str] = []  # renders that were settled and are still in SQL
         self.pending: defaultdict[str, int] = defaultdict(int)  # renders by lane
         self.lost: list[Lost] = []
         self.arriving = 0  # jobs of the trace that are still to come
-        self.counted: defaultdict[str, int] = defaultdict(int)  # claims, seats, crashes, …
+        self.counted: defaultdict[str, int] = defaultdict(int)  # claims, slots, crashes, …
         self.samples: list[Sample] = []
         lanes = {name: entry.lane for name, entry in connections.catalog.models.items()}
-        self.crews = [Crew(pool, lanes[pool.entry.model]) for pool in fleet.pools]
+        self.running_pools = [RunningPool(pool, lanes[pool.entry.model]) for pool in fleet.pools]
 
     @property
     def clock_now(self) -> float:
@@ -89,7 +89,7 @@ class World:
     @property
     def over(self) -> bool:
         """Everything that came has ended, and nothing is to come."""
-        return not self.arriving and not self.books.open
+        return not self.arriving and not self.ledger.open
 
     def at(self, when: float, name: str, *to: Any) -> None:
         """Let something happen at a moment; of what happens at the same moment, what was said first is first."""

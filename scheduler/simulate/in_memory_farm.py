@@ -146,7 +146,7 @@ def forget_ended(connections: Connections, render_ids: list[str]) -> None:
 
 
 def ends_by_job(connections: Connections) -> dict[str, tuple[str, int, int]]:
-    """What the farm's own books say: by job its status, and how many of its renders are done and failed."""
+    """What the farm's own database says: by job its status, and how many of its renders are done and failed."""
     with read(connections.engine) as connection:
         rows = connection.execute(select(Job.id, Job.status, Job.renders_done, Job.renders_failed))
         return {job_id: (status, done, failed) for job_id, status, done, failed in rows}

@@ -1,4 +1,6 @@
-"""The simulator's own books, beside those in SQL: each submitted render ends exactly once, or the run is refused."""
+"""The simulator's own ledger, beside the tables in SQL: each submitted render ends exactly once, or the run is
+refused.
+"""
 
 from array import array
 from collections import defaultdict
@@ -15,7 +17,7 @@ class LostOrDoubled(AssertionError):
 
 
 @dataclass
-class JobBook:
+class JobLedger:
     """One job: what it is, and how often each of its renders ended."""
 
     arrival: Arrival
@@ -24,10 +26,10 @@ class JobBook:
 
 
 @dataclass
-class Books:
+class Ledger:
     """Everything that is counted of renders while the farm runs."""
 
-    jobs: dict[str, JobBook] = field(default_factory=dict)
+    jobs: dict[str, JobLedger] = field(default_factory=dict)
     submitted: int = 0
     done: int = 0
     failed: int = 0
@@ -37,7 +39,7 @@ class Books:
     #: GPU-seconds that each project used, failed attempts too.
     used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
-    def admit(self, job_id: str, book: JobBook) -> None:
+    def admit(self, job_id: str, book: JobLedger) -> None:
         """A job was accepted."""
         self.jobs[job_id] = book
         self.submitted += len(book.ends)
@@ -66,7 +68,7 @@ class Books:
         """Compare with SQL at the end: `ends` by job (status, done, failed), `left` unfinished rows.
 
         Raises:
-            LostOrDoubled: these books and SQL do not say the same.
+            LostOrDoubled: this ledger and SQL do not say the same.
         """
         never = sum(book.ends.count(0) for book in self.jobs.values())
         if never or left or self.open:

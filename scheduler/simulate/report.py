@@ -72,9 +72,9 @@ def _parts(results: Sequence[Result], bound: Bound | None) -> list[Part]:
         Part("Workers over time", "", plots.workers_plot(results, (bound.workers, SLOT_SECONDS) if bound else None)),
         Part("Renders that wait over time", "", plots.waiting_plot(results)),
     ]
-    if len(rows := tables.mishaps(results)) > 1:
+    if len(rows := tables.faults(results)) > 1:
         told = "What a worker says after its lease ran out is void. Lost and doubled are 0, or the run is refused."
-        parts.append(Part("Mishaps", told, _table(rows)))
+        parts.append(Part("Faults", told, _table(rows)))
     return parts
 
 

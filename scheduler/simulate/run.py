@@ -10,10 +10,10 @@ from farm.catalog import Catalog, load_catalog
 from farm.settings import Settings
 from scheduler.maintenance import fold_charges, learn_estimates
 from scheduler.simulate import faults, scaling, virtual_worker
-from scheduler.simulate.event_queue import Options, World
+from scheduler.simulate.event_queue import Options, Simulation
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.in_memory_farm import add_project, admit, ends_by_job, open_farm, unfinished
-from scheduler.simulate.ledger import JobBook, Waits
+from scheduler.simulate.ledger import JobLedger, Waits
 from scheduler.simulate.policies import OURS, Policy
 from scheduler.simulate.results import Floats, Result, Sample
 from scheduler.simulate.traces.trace import Arrival, Trace
@@ -42,67 +42,67 @@ def run(
     catalog = catalog or load_catalog(settings)
     began = time.perf_counter()
     with open_farm(catalog, fleet, settings) as connections:
-        world = World(connections, fleet, policy, options)
-        _play(world, trace)
-        virtual_worker.forget(world)
-        world.books.check(ends_by_job(connections), unfinished(connections))
-    return _result(world, time.perf_counter() - began)
+        simulation = Simulation(connections, fleet, policy, options)
+        _play(simulation, trace)
+        virtual_worker.forget(simulation)
+        simulation.ledger.check(ends_by_job(connections), unfinished(connections))
+    return _result(simulation, time.perf_counter() - began)
 
 
-def _play(world: World, trace: Trace) -> None:
-    for crew in world.crews:
-        for _ in range(crew.pool.workers):
-            virtual_worker.hire(world, crew, ready=True)
-    world.arriving = len(trace)
+def _play(simulation: Simulation, trace: Trace) -> None:
+    for running_pool in simulation.running_pools:
+        for _ in range(running_pool.pool.workers):
+            virtual_worker.hire(simulation, running_pool, ready=True)
+    simulation.arriving = len(trace)
     for arrival in trace:
-        world.at(arrival.at, "arrive", arrival)
-    world.at(0.0, "sample")
-    world.soon(world.options.duty_seconds, "duties")
-    scaling.begin(world)
-    while not world.over and (happening := world.next()) is not None:
-        _HAPPENS[happening.name](world, *happening.to)
+        simulation.at(arrival.at, "arrive", arrival)
+    simulation.at(0.0, "sample")
+    simulation.soon(simulation.options.duty_seconds, "duties")
+    scaling.begin(simulation)
+    while not simulation.over and (happening := simulation.next()) is not None:
+        _HAPPENS[happening.name](simulation, *happening.to)
 
 
-def _arrive(world: World, arrival: Arrival) -> None:
-    world.arriving -= 1
-    fair = world.policy.order == "fair"
+def _arrive(simulation: Simulation, arrival: Arrival) -> None:
+    simulation.arriving -= 1
+    fair = simulation.policy.order == "fair"
     project, class_name = (arrival.project, arrival.class_name) if fair else (_EVERYBODY, "normal")
-    connections = world.connections
-    if project not in world.projects:
-        world.projects[project] = add_project(connections, project, world.options.weights.get(project, 1.0))
-    kind = world.kinds.of(arrival)
-    for job in admit(connections, arrival, project_id=world.projects[project], class_name=class_name):
-        book = JobBook(arrival, kind.seconds_alone, bytearray(job.renders))
-        world.books.admit(job.job_id, book)
-        virtual_worker.put_waiting(world, job.lane, arrival, job.renders)
-        for crew in world.crews:
-            if crew.lane == job.lane:
-                crew.arrived_gpu_seconds += job.gpu_seconds
-        virtual_worker.wake(world, job.lane, job.renders)
+    connections = simulation.connections
+    if project not in simulation.projects:
+        simulation.projects[project] = add_project(connections, project, simulation.options.weights.get(project, 1.0))
+    kind = simulation.kinds.of(arrival)
+    for job in admit(connections, arrival, project_id=simulation.projects[project], class_name=class_name):
+        book = JobLedger(arrival, kind.seconds_alone, bytearray(job.renders))
+        simulation.ledger.admit(job.job_id, book)
+        virtual_worker.put_waiting(simulation, job.lane, arrival, job.renders)
+        for running_pool in simulation.running_pools:
+            if running_pool.lane == job.lane:
+                running_pool.arrived_gpu_seconds += job.gpu_seconds
+        virtual_worker.wake(simulation, job.lane, job.renders)
 
 
-def _sample(world: World) -> None:
+def _sample(simulation: Simulation) -> None:
     """A point of the plots."""
-    workers = [worker for crew in world.crews for worker in crew.workers.values()]
-    world.samples.append(
+    workers = [worker for running_pool in simulation.running_pools for worker in running_pool.workers.values()]
+    simulation.samples.append(
         Sample(
-            at=world.now,
-            waiting=sum(world.pending.values()),
+            at=simulation.now,
+            waiting=sum(simulation.pending.values()),
             ready=sum(worker.ready_at is not None for worker in workers),
             paid=len(workers),
             busy=sum(worker.doing is Doing.BUSY for worker in workers),
         )
     )
-    world.soon(world.options.sample_seconds, "sample")
+    simulation.soon(simulation.options.sample_seconds, "sample")
 
 
-def _duties(world: World) -> None:
+def _duties(simulation: Simulation) -> None:
     """What the supervisor does now and then, as far as it concerns what is simulated."""
     for duty in (learn_estimates, fold_charges):
-        duty.one_pass(world.connections, world.clock_now)
-    for crew in world.crews:
-        crew.observed = 0
-    world.soon(world.options.duty_seconds, "duties")
+        duty.one_pass(simulation.connections, simulation.clock_now)
+    for running_pool in simulation.running_pools:
+        running_pool.observed = 0
+    simulation.soon(simulation.options.duty_seconds, "duties")
 
 
 _HAPPENS: dict[str, Callable[..., None]] = {
@@ -122,32 +122,37 @@ _HAPPENS: dict[str, Callable[..., None]] = {
 }
 
 
-def _result(world: World, wall_seconds: float) -> Result:
-    books, crews, counted, now = world.books, world.crews, world.counted, world.now
-    ready = sum(crew.ready_seconds(now) for crew in crews)
+def _result(simulation: Simulation, wall_seconds: float) -> Result:
+    ledger, running_pools, counted, now = (
+        simulation.ledger,
+        simulation.running_pools,
+        simulation.counted,
+        simulation.now,
+    )
+    ready = sum(running_pool.ready_seconds(now) for running_pool in running_pools)
     return Result(
-        policy=world.policy.name,
-        submitted=books.submitted,
-        done=books.done,
-        failed=books.failed,
-        lost=books.open,
-        doubled=books.doubled,
+        policy=simulation.policy.name,
+        submitted=ledger.submitted,
+        done=ledger.done,
+        failed=ledger.failed,
+        lost=ledger.open,
+        doubled=ledger.doubled,
         seconds=now,
-        started_after=_arrays(books.started_after),
-        done_after=_arrays(books.done_after),
-        used=dict(books.used),
-        jain=world.contention.jain(world.options.weights),
-        utilisation=sum(crew.busy_seconds() for crew in crews) / ready if ready else 0.0,
-        fill=counted["claimed"] / counted["seats"] if counted["seats"] else 0.0,
+        started_after=_arrays(ledger.started_after),
+        done_after=_arrays(ledger.done_after),
+        used=dict(ledger.used),
+        jain=simulation.contention.jain(simulation.options.weights),
+        utilisation=sum(running_pool.busy_seconds() for running_pool in running_pools) / ready if ready else 0.0,
+        fill=counted["claimed"] / counted["slots"] if counted["slots"] else 0.0,
         claims=counted["claims"],
-        gpu_hours=sum(crew.paid_seconds(now) for crew in crews) / 3600,
-        cost=sum(crew.money(now) for crew in crews),
-        workers=sum(crew.started for crew in crews),
+        gpu_hours=sum(running_pool.paid_seconds(now) for running_pool in running_pools) / 3600,
+        cost=sum(running_pool.money(now) for running_pool in running_pools),
+        workers=sum(running_pool.started for running_pool in running_pools),
         crashes=counted["crashes"],
         stalls=counted["stalls"],
         preemptions=counted["preemptions"],
         void=counted["void"],
-        samples=tuple(world.samples),
+        samples=tuple(simulation.samples),
         wall_seconds=wall_seconds,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )

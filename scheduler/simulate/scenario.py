@@ -176,8 +176,8 @@ def _gain(text: str) -> dict[int, float]:
 def _print(console: Console, results: Sequence[Result], bound: Bound | None) -> None:
     tables.show(console, "Policies", tables.turned(tables.comparison(results)))
     tables.show(console, "Waiting time in seconds", tables.waiting(results))
-    if len(rows := tables.mishaps(results)) > 1:
-        tables.show(console, "Mishaps", tables.turned(rows))
+    if len(rows := tables.faults(results)) > 1:
+        tables.show(console, "Faults", tables.turned(rows))
     if bound is not None:
         told = (
             f"whoever has all done within {bound.within:,.0f} s (the p95 of {results[0].policy}) pays {bound.cost:,.2f}"

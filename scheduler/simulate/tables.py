@@ -52,7 +52,7 @@ def waiting(results: Sequence[Result]) -> list[list[str]]:
     return rows
 
 
-def mishaps(results: Sequence[Result]) -> list[list[str]]:
+def faults(results: Sequence[Result]) -> list[list[str]]:
     """The head and a row for each policy under which something went wrong."""
     rows = [["policy", "crashes", "stalls", "preemptions", "void settlements", "lost", "doubled"]]
     for result in results:

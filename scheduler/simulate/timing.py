@@ -68,7 +68,7 @@ class Passes:
 
 
 def run_batch(alone: Sequence[float], speed: Speed, slowness: float) -> Passes:
-    """Render these together, each of which takes `alone` seconds without company.
+    """Render these together, each of which takes `alone` seconds in a batch of one.
 
     Who has fewer steps leaves earlier, and the passes after it have fewer rows; all are settled at the end. The
     seconds of a pass are divided by its rows.

@@ -45,7 +45,7 @@ class VirtualWorker:
 
 
 @dataclass(eq=False)
-class Crew:
+class RunningPool:
     """The workers of a pool, those that are gone too, as sums."""
 
     pool: VirtualPool

@@ -9,11 +9,11 @@ from farm.storage import ArtifactKind, StoredFile
 from scheduler.claims.claim import Claim, ClaimedRender, claim
 from scheduler.estimates.observations import Observed
 from scheduler.leases.settle import Output, Settlement, settle
-from scheduler.simulate.event_queue import World
+from scheduler.simulate.event_queue import Simulation
 from scheduler.simulate.in_memory_farm import forget_ended
 from scheduler.simulate.timing import Passes, run_batch
 from scheduler.simulate.traces.trace import CLASS_NAMES, Arrival
-from scheduler.simulate.virtual_pool import Crew, Doing, VirtualWorker
+from scheduler.simulate.virtual_pool import Doing, RunningPool, VirtualWorker
 
 #: Virtual workers hold their leases for ever: a heartbeat would have extended them. Who is not heard of is cut off by
 #: `scheduler.simulate.faults`.
@@ -28,111 +28,123 @@ _ENCODE, _DECODE = 0.02, 0.05
 _FILE: dict[str, Any] = {"content_type": "image/png", "size": 1, "sha256": "0" * 64}
 
 
-def hire(world: World, crew: Crew, *, ready: bool = False) -> None:
+def hire(simulation: Simulation, running_pool: RunningPool, *, ready: bool = False) -> None:
     """A new worker; it begins to start now, or is ready (at the beginning of the trace)."""
-    worker = crew.hire(world.now)
+    worker = running_pool.hire(simulation.now)
     if ready:
-        start(world, crew, worker)
+        start(simulation, running_pool, worker)
     else:
-        world.soon(crew.pool.startup_seconds, "ready", crew, worker)
+        simulation.soon(running_pool.pool.startup_seconds, "ready", running_pool, worker)
 
 
-def start(world: World, crew: Crew, worker: VirtualWorker) -> None:
-    """The worker is ready; from now on it may meet with mishaps."""
+def start(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker) -> None:
+    """The worker is ready; from now on it may meet with faults."""
     if worker.doing is not Doing.STARTING:
         return  # it was dismissed before it was ready
-    worker.ready_at = world.now
-    faults = crew.pool.faults
-    for rate, mishap in (
+    worker.ready_at = simulation.now
+    faults = running_pool.pool.faults
+    for rate, fault in (
         (faults.crashes_per_hour, "crash"),
         (faults.stalls_per_hour, "stall"),
         (faults.preemptions_per_hour, "preempt"),
     ):
         if rate > 0:
-            world.soon(world.random.expovariate(rate / 3600), mishap, crew, worker)
-    look(world, crew, worker)
+            simulation.soon(simulation.random.expovariate(rate / 3600), fault, running_pool, worker)
+    look(simulation, running_pool, worker)
 
 
-def wake(world: World, lane: str, renders: int) -> None:
+def wake(simulation: Simulation, lane: str, renders: int) -> None:
     """Rings: as many idle workers of each pool look as these renders need; who finds nothing is idle again."""
-    for crew in world.crews:
-        if crew.lane == lane:
-            for _ in range(min(len(crew.idle), math.ceil(renders / seats(world, crew)))):
-                look(world, crew, crew.idle.popleft())
+    for running_pool in simulation.running_pools:
+        if running_pool.lane == lane:
+            for _ in range(min(len(running_pool.idle), math.ceil(renders / slots(simulation, running_pool)))):
+                look(simulation, running_pool, running_pool.idle.popleft())
 
 
-def put_waiting(world: World, lane: str, arrival: Arrival, renders: int) -> None:
+def put_waiting(simulation: Simulation, lane: str, arrival: Arrival, renders: int) -> None:
     """So many renders of a job are pending now (negative: are not any more)."""
-    world.pending[lane] += renders
-    world.contention.add(arrival.class_name, arrival.project, renders)
+    simulation.pending[lane] += renders
+    simulation.contention.add(arrival.class_name, arrival.project, renders)
 
 
-def seats(world: World, crew: Crew) -> int:
+def slots(simulation: Simulation, running_pool: RunningPool) -> int:
     """How many renders a worker may claim at once."""
-    return 1 if world.policy.batch == "one" else crew.pool.entry.max_batch
+    return 1 if simulation.policy.batch == "one" else running_pool.pool.entry.max_batch
 
 
-def look(world: World, crew: Crew, worker: VirtualWorker) -> None:
+def look(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker) -> None:
     """The worker has nothing in its hands: it ends if it was told to, or claims, or is idle."""
     worker.batch = worker.busy_until = None
     if worker.doing is Doing.GONE:
         return
     if worker.draining:
-        crew.dismiss(worker, world.now)
+        running_pool.dismiss(worker, simulation.now)
         return
-    found = _claim(world, crew, worker) if world.pending[crew.lane] else None
+    found = _claim(simulation, running_pool, worker) if simulation.pending[running_pool.lane] else None
     if found is None:
         worker.doing = Doing.IDLE
-        crew.idle.append(worker)
+        running_pool.idle.append(worker)
         return
-    alone = [world.books.jobs[render.job_id].seconds_alone for render in found.renders]
-    passes = run_batch(alone, crew.pool.speed, crew.pool.slowness)
-    _count(world, crew, found, passes)
+    alone = [simulation.ledger.jobs[render.job_id].seconds_alone for render in found.renders]
+    passes = run_batch(alone, running_pool.pool.speed, running_pool.pool.slowness)
+    _count(simulation, running_pool, found, passes)
     worker.doing, worker.batch = Doing.BUSY, found
-    worker.busy_since, worker.busy_until = world.now, world.now + passes.seconds
-    world.soon(passes.seconds, "finish", crew, worker, found, passes)
+    worker.busy_since, worker.busy_until = simulation.now, simulation.now + passes.seconds
+    simulation.soon(passes.seconds, "finish", running_pool, worker, found, passes)
 
 
-def _claim(world: World, crew: Crew, worker: VirtualWorker) -> Claim | None:
+def _claim(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker) -> Claim | None:
     return claim(
-        world.connections.engine,
-        pool=crew.pool.entry.name,
+        simulation.connections.engine,
+        pool=running_pool.pool.entry.name,
         worker_id=worker.id,
-        capacity=seats(world, crew),
-        now=world.clock_now,
+        capacity=slots(simulation, running_pool),
+        now=simulation.clock_now,
         lease_seconds=FOR_EVER,
     )
 
 
-def _count(world: World, crew: Crew, found: Claim, passes: Passes) -> None:
-    world.counted["claims"] += 1
-    world.counted["claimed"] += len(found.renders)
-    world.counted["seats"] += seats(world, crew)
-    together = {name: world.contention.together(name) for name in CLASS_NAMES}
+def _count(simulation: Simulation, running_pool: RunningPool, found: Claim, passes: Passes) -> None:
+    simulation.counted["claims"] += 1
+    simulation.counted["claimed"] += len(found.renders)
+    simulation.counted["slots"] += slots(simulation, running_pool)
+    together = {name: simulation.contention.together(name) for name in CLASS_NAMES}
     for render, share in zip(found.renders, passes.shares, strict=True):
-        arrival = world.books.jobs[render.job_id].arrival
-        world.contention.give(arrival.class_name, together[arrival.class_name], arrival.project, share)
-        put_waiting(world, crew.lane, arrival, -1)
+        arrival = simulation.ledger.jobs[render.job_id].arrival
+        simulation.contention.give(arrival.class_name, together[arrival.class_name], arrival.project, share)
+        put_waiting(simulation, running_pool.lane, arrival, -1)
 
 
-def finish(world: World, crew: Crew, worker: VirtualWorker, found: Claim, passes: Passes) -> None:
+def finish(
+    simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker, found: Claim, passes: Passes
+) -> None:
     """The passes of a batch are over: its renders are settled, and the worker looks for more."""
     if worker.batch is not found:
         return  # the worker crashed or was preempted meanwhile
-    worker.busy_seconds += world.now - worker.busy_since
-    failed = crew.pool.faults.failed_share
-    outcomes = [Outcome.FAILED if failed and world.random.random() < failed else Outcome.DONE for _ in found.renders]
-    settle_batch(world, crew, worker, found.renders, outcomes, passes.shares, _observe(world, crew, found, passes))
-    look(world, crew, worker)
+    worker.busy_seconds += simulation.now - worker.busy_since
+    failed = running_pool.pool.faults.failed_share
+    outcomes = [
+        Outcome.FAILED if failed and simulation.random.random() < failed else Outcome.DONE for _ in found.renders
+    ]
+    settle_batch(
+        simulation,
+        running_pool,
+        worker,
+        found.renders,
+        outcomes,
+        passes.shares,
+        _observe(simulation, running_pool, found, passes),
+    )
+    look(simulation, running_pool, worker)
 
 
-def _observe(world: World, crew: Crew, found: Claim, passes: Passes) -> Observed | None:
+def _observe(simulation: Simulation, running_pool: RunningPool, found: Claim, passes: Passes) -> Observed | None:
     """What the worker has measured of the first render of a batch; enough for the farm to learn from, not of each."""
-    if crew.observed >= _OBSERVED:
+    if running_pool.observed >= _OBSERVED:
         return None
-    crew.observed += 1
+    running_pool.observed += 1
     head, rows = found.renders[0], len(found.renders)
-    kind = world.kinds.of(world.books.jobs[head.job_id].arrival)
+    kind = simulation.kinds.of(simulation.ledger.jobs[head.job_id].arrival)
     return Observed(
         device=_DEVICE,
         width=head.width,
@@ -151,8 +163,8 @@ def _observe(world: World, crew: Crew, found: Claim, passes: Passes) -> Observed
 
 
 def settle_batch(
-    world: World,
-    crew: Crew,
+    simulation: Simulation,
+    running_pool: RunningPool,
     worker: VirtualWorker,
     renders: Sequence[ClaimedRender],
     outcomes: Sequence[Outcome],
@@ -174,39 +186,39 @@ def settle_batch(
     ]
     accepted = set(
         settle(
-            world.connections.engine,
+            simulation.connections.engine,
             settlements,
-            world.clock_now,
-            max_failures=world.options.max_failures,
+            simulation.clock_now,
+            max_failures=simulation.options.max_failures,
             worker_id=worker.id,
-            pool=crew.pool.entry.name,
+            pool=running_pool.pool.entry.name,
             events=False,
         ).accepted
     )
-    world.counted["void"] += len(renders) - len(accepted)
+    simulation.counted["void"] += len(renders) - len(accepted)
     for render, outcome, seconds in zip(renders, outcomes, shares, strict=True):
         if seconds is not None:
-            world.books.used[world.books.jobs[render.job_id].arrival.project] += seconds
+            simulation.ledger.used[simulation.ledger.jobs[render.job_id].arrival.project] += seconds
         if render.id not in accepted:
             continue  # a zombie's word: the farm has given the render to somebody else
-        last = outcome is Outcome.FAILED and render.failures + 1 >= world.options.max_failures
+        last = outcome is Outcome.FAILED and render.failures + 1 >= simulation.options.max_failures
         if outcome is Outcome.DONE or last:
             started_at = worker.busy_since
-            world.books.end(render.job_id, render.index, started_at=started_at, now=world.now, failed=last)
-            world.ended.append(render.id)
+            simulation.ledger.end(render.job_id, render.index, started_at=started_at, now=simulation.now, failed=last)
+            simulation.ended.append(render.id)
         else:
-            put_waiting(world, crew.lane, world.books.jobs[render.job_id].arrival, 1)
-    if world.pending[crew.lane]:
-        wake(world, crew.lane, len(renders))
-    if len(world.ended) >= _FORGET:
-        forget(world)
+            put_waiting(simulation, running_pool.lane, simulation.ledger.jobs[render.job_id].arrival, 1)
+    if simulation.pending[running_pool.lane]:
+        wake(simulation, running_pool.lane, len(renders))
+    if len(simulation.ended) >= _FORGET:
+        forget(simulation)
 
 
-def forget(world: World) -> None:
+def forget(simulation: Simulation) -> None:
     """Remove what has ended from SQL."""
-    if world.ended:
-        forget_ended(world.connections, world.ended)
-        world.ended = []
+    if simulation.ended:
+        forget_ended(simulation.connections, simulation.ended)
+        simulation.ended = []
 
 
 def _outputs(render: ClaimedRender) -> list[Output]:

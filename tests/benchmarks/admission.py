@@ -3,8 +3,9 @@
     .venv/bin/python -m tests.benchmarks.admission [--renders 10000] [--rounds 5] [--quick]
 
 Ours: the body of POST /api/v1/jobs as bytes until the job is committed and its workers are rung: reading the JSON,
-the door's checks, resolving, quotas, rows, event, counters and bells. Celery's: `apply_async` with one producer held
-open (its fastest way), no result, the id of a render as the only argument. Rounds of each, one after the other.
+request validation's checks, resolving, quotas, rows, event, counters and bells. Celery's: `apply_async` with one
+producer held open (its fastest way), no result, the id of a render as the only argument. Rounds of each, one after the
+other.
 """
 
 import argparse

@@ -5,7 +5,7 @@ and six hours of bursts. Ours is played first. The bound has done all within wha
 submission to their end: to the end, as it counts what is served, and all, where ours may have 5 % later. Queue-length
 scaling is played with the largest target (the cheapest) with which its p95 waiting time, from submission to start, is
 no longer than ours, and with the next one; its cost at just our p95 lies between the two. `make bench NAME=autoscale`;
-`--quick` plays one hour of each, which says little: the spells without work are what a day has.
+`--quick` plays one hour of each, which says little: the idle intervals without work are what a day has.
 
 Time is virtual: the load of the machine changes nothing but how long it takes. Plays that do not wait for each other
 run side by side.

@@ -72,7 +72,7 @@ class Pictures:
         import torch
 
         from farm.manifest import summary_line
-        from workers.outputs.embedded_metadata import Recipe
+        from workers.outputs.embedded_metadata import EmbeddedMetadata
         from workers.outputs.encode import encode_output, encode_thumbnail
 
         def stepped(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,9 @@ class Pictures:
         )[0]
         for parameters, image in zip(batch, images, strict=True):
             pixels = (image * 255).round().astype(np.uint8)
-            encode_output(pixels, parameters, Recipe(summary_line(parameters, self._name), {"parameters": parameters}))
+            encode_output(
+                pixels, parameters, EmbeddedMetadata(summary_line(parameters, self._name), {"parameters": parameters})
+            )
             encode_thumbnail(pixels, fps=None)
 
 

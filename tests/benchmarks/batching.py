@@ -3,7 +3,7 @@
     make bench NAME=batching          about five minutes on a quiet core
     .venv/bin/python -m tests.benchmarks.batching --quick
 
-The engine renders a backlog in which no two renders are alike; a seat that becomes free is taken at once, as a worker
+The engine renders a backlog in which no two renders are alike; a slot that becomes free is taken at once, as a worker
 does it. Beside it diffusers renders batches of the same number in which all are equal. Both make their pictures one by
 one, too. Runs take turns, so that what else the machine does weighs on all alike; figures are medians over the rounds.
 

@@ -88,7 +88,7 @@ def _serve(pipe: Connection) -> None:
 
 
 @dataclass
-class Crew:
+class ClaimerProcesses:
     """Claimers that work at the same time."""
 
     pipes: Sequence[Connection]
@@ -105,7 +105,7 @@ class Crew:
 
 
 @contextmanager
-def crew(size: int) -> Iterator[Crew]:
+def claimer_processes(size: int) -> Iterator[ClaimerProcesses]:
     """So many processes, started afresh: they share nothing but the database."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
@@ -116,7 +116,7 @@ def crew(size: int) -> Iterator[Crew]:
         pipes.append(ours)
         processes.append(process)
     try:
-        yield Crew(pipes)
+        yield ClaimerProcesses(pipes)
     finally:
         for pipe in pipes:
             pipe.send(None)

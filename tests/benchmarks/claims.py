@@ -26,7 +26,7 @@ from scheduler.claims.claim import claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill, tidy
-from tests.benchmarks.claimers import Claimer, Crew, crew
+from tests.benchmarks.claimers import Claimer, ClaimerProcesses, claimer_processes
 from tests.benchmarks.report import Report, quantile
 from tests.databases import PostgresServer, running_postgres
 from tests.scheduler.effort import effort
@@ -66,7 +66,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running_postgres("autovacuum_naptime=1s") as server,
-        crew(CLAIMERS) as claimers,
+        claimer_processes(CLAIMERS) as claimers,
     ):
         for place in (_sqlite(Path(folder)), _postgres(server)):
             _sizes(report, place, sizes, claimers)
@@ -104,7 +104,7 @@ def _postgres(server: PostgresServer) -> Place:
     return Place("postgresql", url)
 
 
-def _sizes(report: Report, place: Place, sizes: Sizes, claimers: Crew) -> None:
+def _sizes(report: Report, place: Place, sizes: Sizes, claimers: ClaimerProcesses) -> None:
     """10 k, 100 k and 1 M side by side, with one claimer and with eight; then what one claim touches."""
     taken = (sizes.blocks + 1) * (sizes.claims + sizes.rush * CLAIMERS) * CAPACITY
     urls = {}
@@ -183,7 +183,7 @@ def _claim(engine: Engine, watermark: Watermark) -> object:
     )  # fmt: skip
 
 
-def _no_render_twice(report: Report, place: Place, sizes: Sizes, claimers: Crew) -> None:
+def _no_render_twice(report: Report, place: Place, sizes: Sizes, claimers: ClaimerProcesses) -> None:
     """Eight claimers take 100,000 renders and settle them; every render is counted."""
     url = place.make("counted", sizes.counted + 1000)
     began = time.perf_counter()
@@ -199,7 +199,7 @@ def _no_render_twice(report: Report, place: Place, sizes: Sizes, claimers: Crew)
     report.aim("postgresql: renders that were claimed twice", len(ids) - len(set(ids)) + again, "<=", 0)
 
 
-def _after_many(report: Report, place: Place, sizes: Sizes, claimers: Crew) -> None:
+def _after_many(report: Report, place: Place, sizes: Sizes, claimers: ClaimerProcesses) -> None:
     """200,000 claims of one render each by eight claimers, settled, all of it while a snapshot is held; then this
     database against a fresh one: under the snapshot still, and again when it is gone and autovacuum has had its time.
     """

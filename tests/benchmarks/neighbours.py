@@ -3,7 +3,7 @@
     make bench NAME=neighbours        about three minutes on a quiet core
     .venv/bin/python -m tests.benchmarks.neighbours --quick
 
-Each demo model renders one prompt and seed alone, and again in the company of others. Told are the largest difference
+Each demo model renders one prompt and seed alone, and again in batches with others. Told are the largest difference
 of the last latents, as a part of their largest value, and of the pixels, which have values from 0 to 255. What the
 neighbours are asked for must change no bit: only their number may.
 """
@@ -35,7 +35,7 @@ PROMPTS = ("a red circle on a blue background", "a green star on a black backgro
 def main() -> None:
     """Measure, print, and write build/bench/neighbours.json."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="one model, one size of company")
+    options.add_argument("--quick", action="store_true", help="one model, one batch size")
     quick = options.parse_args().quick
     torch.set_num_threads(1)  # as the pools of this machine
     report = Report("neighbours", {"models": MODELS, "company": COMPANY, "quick": quick})
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _measure(report: Report, what: str, family: Family, company: tuple[int, ...]) -> int:
-    """All sizes of company for one model in one precision; how often the contents of neighbours changed a bit."""
+    """All batch sizes for one model in one precision; how often the contents of neighbours changed a bit."""
     latents, pixels = _render(family, 1, PROMPTS[0], 1.0)
     changed = 0
     for size in company:
@@ -67,7 +67,7 @@ def _measure(report: Report, what: str, family: Family, company: tuple[int, ...]
 
 
 def _render(family: Family, size: int, prompt: str, more_guidance: float) -> tuple[torch.Tensor, Pixels]:
-    """Last latents and pixels of the same render, in a company of so many that were asked for something else."""
+    """Last latents and pixels of the same render, in a batch of so many that were asked for something else."""
     seen: dict[str, torch.Tensor] = {}
     decode = type(family).decode
 

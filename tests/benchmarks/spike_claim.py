@@ -29,11 +29,11 @@ CREATE TABLE flows (id INTEGER PRIMARY KEY, class_name TEXT, weight DOUBLE PRECI
     virtual_time DOUBLE PRECISION, backlogged BOOLEAN, paused_at DOUBLE PRECISION);
 CREATE TABLE classes (name TEXT PRIMARY KEY, virtual_time DOUBLE PRECISION, start DOUBLE PRECISION);
 INSERT INTO classes VALUES ('normal', 0, 0);
-CREATE TABLE by_flow (id BIGINT PRIMARY KEY, flow_id INTEGER, place INTEGER, batch_key TEXT, company INTEGER,
+CREATE TABLE by_flow (id BIGINT PRIMARY KEY, flow_id INTEGER, place INTEGER, batch_key TEXT, batch_limit INTEGER,
     status TEXT, attempt INTEGER, worker TEXT, lease_until DOUBLE PRECISION, estimate DOUBLE PRECISION,
     payload TEXT);
 CREATE INDEX by_flow_head ON by_flow (flow_id, place, id) WHERE status = 'pending';
-CREATE INDEX by_flow_fill ON by_flow (flow_id, batch_key, company, place, id) WHERE status = 'pending';
+CREATE INDEX by_flow_fill ON by_flow (flow_id, batch_key, batch_limit, place, id) WHERE status = 'pending';
 CREATE TABLE by_tag (id BIGINT PRIMARY KEY, flow_id INTEGER, tag DOUBLE PRECISION, batch_key TEXT,
     status TEXT, attempt INTEGER, worker TEXT, lease_until DOUBLE PRECISION, estimate DOUBLE PRECISION,
     payload TEXT);
@@ -79,21 +79,21 @@ class Bench:
             yield connection
 
     def claim_by_flow(self) -> list[int]:
-        """The smallest flow; in it the measured statement (head and fillers in one); then the charges."""
+        """The smallest flow; in it the measured statement (head and backfill in one); then the charges."""
         with self.claiming() as connection:
             flows = connection.execute(text(CONTENDERS)).all()
             flow = min(flows, key=lambda flow: (flow.virtual_time, flow.id))
             place, after = self.places.get(flow.id, (-1, -1)) if self.watermark else (-1, -1)
             rows = connection.execute(
                 text(
-                    "WITH head AS (SELECT id, place, batch_key, company FROM by_flow"
+                    "WITH head AS (SELECT id, place, batch_key, batch_limit FROM by_flow"
                     " WHERE flow_id = :flow AND status = 'pending' AND (place, id) >= (:place, :after)"
                     f" ORDER BY place, id LIMIT 1 {self.lock}),"
                     " rest AS (SELECT id FROM by_flow WHERE flow_id = :flow AND status = 'pending'"
                     " AND batch_key = (SELECT batch_key FROM head)"
-                    " AND company IS NULL AND (SELECT company FROM head) IS NULL"
+                    " AND batch_limit IS NULL AND (SELECT batch_limit FROM head) IS NULL"
                     " AND (place, id) > ((SELECT place FROM head), (SELECT id FROM head))"
-                    f" ORDER BY company, place, id LIMIT {SEATS - 1} {self.lock})"
+                    f" ORDER BY batch_limit, place, id LIMIT {SEATS - 1} {self.lock})"
                     f" UPDATE by_flow SET {LEASED}"
                     " WHERE id IN (SELECT id FROM head UNION ALL SELECT id FROM rest)"
                     " RETURNING id, place, estimate, payload"
@@ -115,7 +115,7 @@ class Bench:
         return ids
 
     def claim_by_tag(self) -> list[int]:
-        """The measured statement of one tag per row: head and fillers of its key in one UPDATE."""
+        """The measured statement of one tag per row: head and backfill of its key in one UPDATE."""
         tag, after = self.tag if self.watermark else (-1.0, -1)
         with self.claiming() as connection:
             rows = connection.execute(

@@ -16,8 +16,8 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
 from scheduler.claims.claim import ClaimedRender, claim
-from scheduler.fleet.notify import tell
-from scheduler.fleet.worker_registry import Pulse, beat, sign_on
+from scheduler.fleet.notify import notify
+from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle
 
 
@@ -32,7 +32,7 @@ class Drawer:
         self._rng = random.Random(7)
         now = connections.clock()
         sign_on(connections.engine, worker_id=self.id, pool=pool, model=self.model, host="tests", pid=1, now=now)
-        beat(connections.engine, Pulse(self.id, WorkerStatus.IDLE, "cpu"), now=now)
+        beat(connections.engine, WorkerReport(self.id, WorkerStatus.IDLE, "cpu"), now=now)
 
     def take(self, most: int = 8) -> list[ClaimedRender]:
         """Claim a batch."""
@@ -56,13 +56,13 @@ class Drawer:
         ]
         settled = settle(self.connections.engine, settlements, self.connections.clock(), max_failures=1)
         assert len(settled.accepted) == len(renders)
-        tell(self.connections, lanes=[], changed=settled.jobs)
+        notify(self.connections, lanes=[], changed=settled.jobs)
 
     def draft(self, renders: Sequence[ClaimedRender]) -> None:
         """Settle renders as stopped at their step, each with a drawn draft."""
         settled = settle(self.connections.engine, [self._drafted(item) for item in renders], self.connections.clock())
         assert len(settled.accepted) == len(renders)
-        tell(self.connections, lanes=[], changed=settled.jobs)
+        notify(self.connections, lanes=[], changed=settled.jobs)
 
     def draw_everything(self) -> None:
         """Finish all that waits for this pool."""

@@ -96,7 +96,7 @@ def test_the_answer_says_which_families_and_models_it_fits_how_many_layers_and_w
     assert "rank 2, 2 layers; fits sana-demo in part (1 layers, not" in page
 
 
-def test_what_fits_nothing_is_refused_at_the_door_with_the_tensor_and_the_reason(stored: House) -> None:
+def test_what_fits_nothing_is_refused_at_validation_with_the_tensor_and_the_reason(stored: House) -> None:
     other = upload(stored, lora(layers=["blocks.0.attn1.to_q"]), "of-wan.safetensors").json
     assert {fit["model"] for fit in other["adapter"]["fits"]} == {"wan-demo"}
     refused = submit_lora(stored, other["id"], allow_partial=True)

@@ -161,7 +161,7 @@ def test_drafts_are_kept_and_dropped_with_buttons(live_house: House, browser: Br
     page = visit.page
     page.goto(f"{address}/jobs/{job['id']}")
     expect(page.locator(".badge.draft")).to_have_count(4)
-    expect(page.locator("#outlook")).to_contain_text("wait for somebody's choice")
+    expect(page.locator("#forecast")).to_contain_text("wait for somebody's choice")
     eventually(
         lambda: page.evaluate("[...document.querySelectorAll('.render img')].every(one => one.naturalWidth > 0)")
     )

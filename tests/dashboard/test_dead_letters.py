@@ -56,13 +56,13 @@ def test_a_failed_render_is_listed_with_its_reason_and_its_attempts(house: House
     assert attempt["log_lines"].endswith("CUDA error")
 
 
-def test_tried_again_each_keeps_the_company_that_its_parameters_ask_for(house: House) -> None:
+def test_tried_again_each_keeps_the_batch_limit_that_its_parameters_ask_for(house: House) -> None:
     asked = ({}, {"speed": "fast"}, {"deterministic": True})
     jobs = [fail(house, **more)["id"] for more in asked]
     assert house.post("/api/v1/dead-letters/retry", json={"everything": True}).json["renders"] == 6
     with read(house.connections.engine) as connection:
-        rows = connection.execute(select(Render.job_id, Render.company)).all()
-    assert [{row.company for row in rows if row.job_id == job} for job in jobs] == [{None}, {SEALED}, {1}]
+        rows = connection.execute(select(Render.job_id, Render.batch_limit)).all()
+    assert [{row.batch_limit for row in rows if row.job_id == job} for job in jobs] == [{None}, {SEALED}, {1}]
 
 
 def test_an_artist_reads_log_lines_only_of_the_own_project_and_none_that_name_others(house: House) -> None:
@@ -120,7 +120,7 @@ def test_one_or_all_are_tried_again_and_those_of_paused_jobs_stay(postgres_house
     assert (read_again["status"], read_again["failed"]) == ("open", 0)
     with read(house.connections.engine) as connection:
         rows = connection.execute(select(Render.__table__).where(Render.job_id == other["id"])).all()
-    assert {(row.status, row.failures, row.company, row.attempt) for row in rows} == {("pending", 0, None, 5)}
+    assert {(row.status, row.failures, row.batch_limit, row.attempt) for row in rows} == {("pending", 0, None, 5)}
     answer = house.post("/api/v1/dead-letters/retry", json={"job": theirs["id"], "all_projects": True})
     assert answer.json["renders"] == 2
 

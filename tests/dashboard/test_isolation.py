@@ -8,7 +8,7 @@ from sqlalchemy import insert, update
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Artifact, Input, Render
-from scheduler.fleet.worker_registry import Pulse, beat, sign_on
+from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from tests.dashboard.conftest import House
 
 
@@ -110,7 +110,7 @@ def test_an_artists_workers_page_shows_no_error_texts_since_they_may_quote_other
     engine, worker = house.connections.engine, new_id()
     sign_on(engine, worker_id=worker, pool="sana-demo-local", model="sana-demo", host="h", pid=1, now=0.0)
     now = house.connections.clock()
-    beat(engine, Pulse(worker, last_error="failed on the prompt of somebody"), now=now)
+    beat(engine, WorkerReport(worker, last_error="failed on the prompt of somebody"), now=now)
 
     def errors(who: Any) -> list[str | None]:
         return [item["last_error"] for item in house.get("/api/v1/workers", who).json["items"]]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from dashboard.web.words import standing
+from dashboard.web.words import status_words
 from farm.contact_sheet import Cell, contact_sheet, figures, line_below
 from farm.storage import ArtifactKind
 from scheduler.maintenance import pick_best_of
@@ -144,7 +144,7 @@ def test_a_render_is_said_to_be_among_the_best_or_not_once_that_is_chosen(
 ) -> None:
     parameters = {"keep_best": keep_best, "best_of": 4 if keep_best else None}
     render: Any = SimpleNamespace(parameters=parameters, score=0.5, kept=kept)
-    assert standing(render) == words
+    assert status_words(render) == words
     assert [figures(score) for score in (0.31416, 12.3456, 8, 1234.5, -1.5)] == [
         "0.3142",
         "12.35",

@@ -5,7 +5,7 @@ from sqlalchemy import update
 from farm.database import write
 from farm.tables import Worker
 from tests.dashboard.conftest import House
-from tests.dashboard.test_outlook import with_worker
+from tests.dashboard.test_forecasts import with_worker
 
 TROUBLE = "refuses to store files: NoSuchBucket"
 

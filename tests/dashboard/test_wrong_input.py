@@ -165,7 +165,7 @@ def test_what_breaks_on_our_side_is_a_500_without_its_inner_life(house: House, m
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200) | st.recursive(st.none() | st.text() | st.floats(), st.lists).map(json.dumps))
-def test_no_body_at_all_breaks_the_door(house: House, body: bytes | str) -> None:
+def test_no_body_at_all_breaks_request_validation(house: House, body: bytes | str) -> None:
     answer = house.post("/api/v1/jobs", data=body, content_type="application/json")
     _assert_problem(answer, answer.status_code)
     assert 400 <= answer.status_code < 500

@@ -159,7 +159,7 @@ class Chaos:
         self.faults.append(f"{left} jobs had not ended {PATIENCE_SECONDS:.0f} s after the last kill")
 
     def _look(self) -> None:
-        """Everything that was promised, from the books and from the bucket."""
+        """Everything that was promised, from the database and from the bucket."""
         self.faults += breaches(Snapshot(self.connections.engine))
         for tenant in self.tenants:
             self._look_at_jobs(tenant)

@@ -13,9 +13,9 @@ from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
 @pytest.fixture(scope="session")
 def farm(tmp_path_factory: pytest.TempPathFactory, example_plugin: Path) -> Iterator[RunningFarm]:
     """A whole farm on SQLite, with one worker for each demo model; its processes have the example's plugins."""
-    with ExitStack() as standing:
+    with ExitStack() as resources:
         with pytest.MonkeyPatch.context() as patch:  # its processes keep what they were started with, this one does not
             patch.setenv("PYTHONPATH", str(example_plugin), prepend=os.pathsep)
             folder = tmp_path_factory.mktemp("farm")
-            farm = standing.enter_context(contextmanager(running_farm)(folder, quick_settings))
+            farm = resources.enter_context(contextmanager(running_farm)(folder, quick_settings))
         yield farm

@@ -1,4 +1,4 @@
-"""A farm for the tests of this folder: the real stack that `farm up` starts, and a look into its books."""
+"""A farm for the tests of this folder: the real stack that `farm up` starts, and a look into its database."""
 
 import io
 import json
@@ -74,7 +74,7 @@ class RunningFarm:
             )
 
     def assert_nothing_lost_or_doubled(self, job_id: str, renders: int) -> None:
-        """Each render done once: one settled attempt, one output, and the job's books say the same."""
+        """Each render done once: one settled attempt, one output, and the job's counters say the same."""
         job = self.client.job(job_id)
         rows = self.renders(job_id)
         outputs = [row for row in self.artifacts(job_id) if row.kind == ArtifactKind.OUTPUT]

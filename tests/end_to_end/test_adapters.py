@@ -1,4 +1,4 @@
-"""A LoRA through the whole farm: uploaded, rendered with, repeated from its receipt, removed."""
+"""A LoRA through the whole farm: uploaded, rendered with, repeated from its manifest, removed."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "ink.safetensors"
 
 
-def test_an_uploaded_adapter_changes_the_picture_as_strongly_as_asked_and_the_receipt_repeats_it(
+def test_an_uploaded_adapter_changes_the_picture_as_strongly_as_asked_and_the_manifest_repeats_it(
     farm: RunningFarm, lora: Path
 ) -> None:
     uploaded = farm.client.add_input(lora)

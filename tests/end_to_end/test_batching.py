@@ -18,7 +18,7 @@ def neighbour(farm: RunningFarm, name: str) -> FarmClient:
 def test_a_picture_joins_the_batch_that_another_project_is_rendering(farm: RunningFarm) -> None:
     with neighbour(farm, "joins") as other:
         for _ in range(5):  # on a fast machine the batch may be over before the picture is submitted
-            # Given a worker in the middle of two renders, with seats left beside them
+            # Given a worker in the middle of two renders, with slots left beside them
             running = farm.client.submit("sana-demo", "a blue square", seed_count=2, num_inference_steps=50, **FRESH)
             farm.when_stepping(running.id)
 

@@ -81,14 +81,14 @@ def test_the_core_alone_runs_the_scheduler_and_the_doctor(install: Install, tmp_
     subprocess.run([here.bin / "farm", "db", "upgrade"], env=variables, cwd=tmp_path, check=True)
     with (
         running([here.bin / "farm", "scheduler"], log, variables) as process,
-        closing(sqlite3.connect(tmp_path / "farm.sqlite3")) as books,
+        closing(sqlite3.connect(tmp_path / "farm.sqlite3")) as database,
     ):
         eventually(
-            lambda: process.poll() is not None or books.execute("SELECT count(*) FROM leases").fetchone()[0] == 1,
+            lambda: process.poll() is not None or database.execute("SELECT count(*) FROM leases").fetchone()[0] == 1,
             timeout=240,
         )
         assert process.poll() is None, log.read_text()
-        eventually(lambda: books.execute("SELECT count(*) FROM pools").fetchone()[0] > 0)
+        eventually(lambda: database.execute("SELECT count(*) FROM pools").fetchone()[0] > 0)
         asked = [here.bin / "farm", "doctor", "versions", "database", "crew"]
         told = subprocess.run(asked, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr

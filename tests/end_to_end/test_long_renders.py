@@ -1,4 +1,4 @@
-"""A clip that takes long: saved on its way, gone on with by another worker, set aside for something urgent."""
+"""A clip that takes long: saved on its way, gone on with by another worker, parked for something urgent."""
 
 import os
 import signal
@@ -91,7 +91,7 @@ def test_a_clip_whose_worker_is_killed_goes_on_from_its_last_checkpoint(
     assert farm.file(farm.renders(job.id)[0].id, "output") == uninterrupted
 
 
-def test_a_bulk_clip_is_set_aside_for_an_urgent_one_and_comes_out_with_the_same_bytes(
+def test_a_bulk_clip_is_parked_for_an_urgent_one_and_comes_out_with_the_same_bytes(
     farm: RunningFarm, uninterrupted: bytes
 ) -> None:
     bulk = farm.client.submit("wan-demo", **CLIP, **LONG, **{"class": "bulk"})

@@ -1,4 +1,4 @@
-"""Outputs as they leave the farm: formats, latents, a contact sheet, and receipts that are true."""
+"""Outputs as they leave the farm: formats, latents, a contact sheet, and manifests that are true."""
 
 import io
 import subprocess
@@ -46,7 +46,7 @@ def test_an_output_is_stored_in_the_format_that_was_asked_for(
         assert Image.open(io.BytesIO(farm.file(render.id, "poster"))).size == picture.size
 
 
-def test_a_receipt_is_verified_and_a_job_is_shown_on_one_sheet(farm: RunningFarm, tmp_path: Path) -> None:
+def test_a_manifest_is_verified_and_a_job_is_shown_on_one_sheet(farm: RunningFarm, tmp_path: Path) -> None:
     prompts = ["a red circle", "a blue star"]
     with farm.pool_paused("sprint-demo-local"):
         job = farm.client.submit("sprint-demo", prompts, seeds=[1, 2], output_format="webp")
@@ -108,7 +108,7 @@ def told_by(farm: RunningFarm, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_fast_render_leaves_out_passes_and_its_receipt_repeats_it(farm: RunningFarm) -> None:
+def test_a_fast_render_leaves_out_passes_and_its_manifest_repeats_it(farm: RunningFarm) -> None:
     asked = {"prompt": "a red circle on a blue background", "seed": 7, "width": 96, "height": 160}
     job = farm.submit_and_wait("sana-demo", **asked, speed=["quality", "fast"], deterministic=True)
     whole, fast = (farm.manifest(render.id) for render in farm.renders(job.id))

@@ -52,7 +52,7 @@ def test_a_killed_rank_loses_nothing_and_its_group_comes_again(farm: RunningFarm
         lambda: [row for row in farm.alive_workers(POOL) if row.engine_restarts > worker.engine_restarts]
     )
     assert again.id == worker.id
-    # and the receipt says on what it was made.
+    # and the manifest says on what it was made.
     device = farm.manifest(farm.renders(job.id)[0].id)["environment"]["device"]
     assert device.startswith("2 x CPU: ")
     assert device.endswith(", by weights+sequence")

@@ -25,7 +25,7 @@ from farm.settings import Settings
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
 from scheduler.claims.claim import ClaimedRender, claim
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.worker_registry import Pulse, beat, sign_on
+from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle
 from tests.servers import S3
 
@@ -144,7 +144,7 @@ def dashboard_farm(database_url: str, valkey_url: str, s3: S3) -> Iterator[Dashb
         worker_id = new_id()
         here = {"host": "here", "pid": 1, "now": system_clock()}
         sign_on(connections.engine, worker_id=worker_id, pool=POOL, model="sana-demo", **here)
-        beat(connections.engine, Pulse(worker_id, WorkerStatus.IDLE, "cpu"), now=system_clock())
+        beat(connections.engine, WorkerReport(worker_id, WorkerStatus.IDLE, "cpu"), now=system_clock())
         app = create_app(connections)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

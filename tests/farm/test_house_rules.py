@@ -62,7 +62,7 @@ def test_every_shipped_model_is_documented() -> None:
     assert set(re.findall(r"`([a-z0-9-]+)`", shipped)) == set(load_catalog(load_settings(variables={}), {}).models)
 
 
-def test_every_family_that_renders_has_a_door() -> None:
+def test_every_family_that_renders_has_request_validation() -> None:
     assert set(FAMILIES) == known_families()
 
 

@@ -89,7 +89,7 @@ def test_every_message_of_pydantic_that_is_shown_goes_through_one_place() -> Non
                 assert not shown.search(line) or "in_words(" in line, f"{path}: {line}"
 
 
-def test_settings_and_receipts_are_refused_without_the_librarys_words(tmp_path: Path) -> None:
+def test_settings_and_manifests_are_refused_without_the_librarys_words(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings(variables={"FARM_CLASS_SHARES": "urgent=1", "FARM_LEASE_SECONDS": "1", "FARM_REDIS_URL": "x"})
     assert "Value error" not in str(refused.value)

@@ -63,7 +63,7 @@ class SmallFarm:
         render = {
             "job_id": job_id, "project_id": project_id, "lane": LANE, "flow_id": flow_id, "status": "pending",
             "batch_key": KEY, "width": 64, "height": 64, "frames": 1, "parameters": {"prompt": "a circle"},
-            "estimate": 1.0, "company": None, "created_at": self.now,
+            "estimate": 1.0, "batch_limit": None, "created_at": self.now,
         } | columns  # fmt: skip
         with write(self.engine) as connection:
             connection.execute(

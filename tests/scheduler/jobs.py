@@ -1,4 +1,4 @@
-"""What the tests of the scheduler do to jobs: submit, claim, settle, and look into the books."""
+"""What the tests of the scheduler do to jobs: submit, claim, settle, and look into the database."""
 
 from typing import Any
 
@@ -58,13 +58,13 @@ def claim_some(connections: Connections, capacity: int = 8, worker_id: str | Non
 
 def reap_lost(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for half a lease; how many jobs had renders that were lost."""
-    return _watching(connections, clock, reap_leases, connections.settings.lease_seconds * reap_leases.PATIENCE)
+    return _watching(connections, clock, reap_leases, connections.settings.lease_seconds * reap_leases.SILENT_SHARE)
 
 
 def retire_silent(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for long enough; how many workers are gone."""
     return _watching(
-        connections, clock, retire_workers, connections.settings.worker_gone_seconds * retire_workers.PATIENCE
+        connections, clock, retire_workers, connections.settings.worker_gone_seconds * retire_workers.SILENT_SHARE
     )
 
 
@@ -124,7 +124,7 @@ def events(connections: Connections, job_id: str) -> list[tuple[int, str, Any]]:
     return [(version, kind, payload["renders"]) for version, kind, payload in rows]
 
 
-def assert_books_are_right(connections: Connections, job_id: str) -> None:
+def assert_invariants_hold(connections: Connections, job_id: str) -> None:
     """The counters say what the renders say, and the events are numbered without a gap up to the version."""
     job, states = job_row(connections, job_id), statuses(connections, job_id)
     for state in ("done", "failed", "cancelled", "expired"):

@@ -118,8 +118,8 @@ class MachineWorker:
             now=now,
             lease_seconds=settings.lease_seconds,
         )
-        pulse = worker_registry.Pulse(self.id, WorkerStatus.RENDERING, clock_skew=self.connections.clock_skew)
-        worker_registry.beat(self.connections.engine, pulse, now=now)
+        report = worker_registry.WorkerReport(self.id, WorkerStatus.RENDERING, clock_skew=self.connections.clock_skew)
+        worker_registry.beat(self.connections.engine, report, now=now)
 
     def _now(self) -> float:
         return self.connections.measured_time()

@@ -22,7 +22,7 @@ from tests.scheduler.invariants import Snapshot, breaches
 ROUNDS = 25
 
 
-def test_everybody_at_once_leaves_the_books_right(connections: Connections, clock: TestClock) -> None:
+def test_everybody_at_once_leaves_the_counters_right(connections: Connections, clock: TestClock) -> None:
     farm, engine = SmallFarm(connections.engine, now=clock()), connections.engine
     jobs: list[str] = []
     renders: list[str] = []

@@ -77,7 +77,7 @@ class FarmLife(RuleBasedStateMachine):
         count=st.integers(1, 4),
         project=PROJECTS,
         key=st.sampled_from("ab"),
-        company=st.sampled_from([None, None, 1]),
+        batch_limit=st.sampled_from([None, None, 1]),
         class_name=st.sampled_from(["urgent", "normal"]),
         seconds=st.sampled_from([None, None, 20.0]),
         life=st.sampled_from([None, None, 40.0]),
@@ -88,7 +88,7 @@ class FarmLife(RuleBasedStateMachine):
         count: int,
         project: str,
         key: str,
-        company: int | None,
+        batch_limit: int | None,
         class_name: str,
         seconds: float | None,
         life: float | None,
@@ -102,7 +102,7 @@ class FarmLife(RuleBasedStateMachine):
             project=project,
             class_name=class_name,
             batch_key=key * 64,
-            company=company,
+            batch_limit=batch_limit,
             eligible_at=eligible_at,
             status="pending" if eligible_at is None and awaited is None else "held",
         )
@@ -124,8 +124,8 @@ class FarmLife(RuleBasedStateMachine):
         assert 1 <= len(claim.renders) <= capacity
         assert len({render.batch_key for render in claim.renders}) == 1
         for render in claim.renders:
-            company = self.farm.row(Render, id=render.id).company
-            assert company is None or len(claim.renders) <= company
+            batch_limit = self.farm.row(Render, id=render.id).batch_limit
+            assert batch_limit is None or len(claim.renders) <= batch_limit
         self.grips += [Grip(worker_id, render) for render in claim.renders]
 
     @precondition(lambda self: self.holders())

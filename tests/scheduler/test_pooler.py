@@ -14,10 +14,10 @@ from farm.lifecycle import Outcome
 from farm.tables import Project
 from tests.databases import PostgresServer
 from tests.poolers import SERVERS, pgbouncer
-from tests.scheduler.jobs import assert_books_are_right, claim_some, settle_as, statuses, submit_job
-from tests.scheduler.test_everybody_at_once import test_everybody_at_once_leaves_the_books_right
+from tests.scheduler.jobs import assert_invariants_hold, claim_some, settle_as, statuses, submit_job
+from tests.scheduler.test_everybody_at_once import test_everybody_at_once_leaves_the_counters_right
 
-__all__ = ["test_everybody_at_once_leaves_the_books_right"]
+__all__ = ["test_everybody_at_once_leaves_the_counters_right"]
 
 
 @pytest.fixture(scope="module", params=["debian", "newer"])
@@ -98,7 +98,7 @@ def test_many_workers_claim_and_settle_each_render_once(connections: Connections
 
     assert len(claimed) == len(set(claimed)) == 200
     assert set(statuses(connections, job)) == {"done"}
-    assert_books_are_right(connections, job)
+    assert_invariants_hold(connections, job)
 
 
 def test_what_a_claim_asks_of_the_planner_is_over_with_it(connections: Connections, project: str) -> None:

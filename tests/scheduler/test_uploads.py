@@ -1,4 +1,6 @@
-"""Uploaded pictures in the books: found by the door, noted when they are used, not removed while they are needed."""
+"""Uploaded pictures in the database: found by request validation, noted when they are used, not removed while they are
+needed.
+"""
 
 import hashlib
 import tempfile
@@ -19,7 +21,7 @@ from tests.scheduler.jobs import job_row, render_rows, submit_job
 
 
 class Bucket:
-    """What the books need of the storage."""
+    """What the database needs of the storage."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}

@@ -14,7 +14,7 @@ from farm.lifecycle import Phase
 from farm.tables import Render
 from workers.agent.engine_link import EngineLink
 from workers.agent.feeder import Feeder
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.protocol import RenderBatch
@@ -23,13 +23,13 @@ from workers.protocol import RenderBatch
 class ScriptedEngine(EngineLink):
     """Takes batches, and steps and ends renders when it is told to. Nothing is started."""
 
-    def __init__(self, holdings: Holdings) -> None:
+    def __init__(self, held_renders: HeldRenders) -> None:
         self.ready = threading.Event()
         self.ready.set()
         self.facts = None
         self.sent: list[RenderBatch] = []
         self.told: list[object] = []  # everything, in its order
-        self._holdings = holdings
+        self._held_renders = held_renders
 
     def send(self, message: object) -> bool:
         self.told.append(message)
@@ -43,20 +43,20 @@ class ScriptedEngine(EngineLink):
 
     def step(self, step: int, steps: int) -> None:
         """Everything that is in the engine and not parked has done so many steps, a second each."""
-        for holding in self._holdings.in_engine():
-            if holding.is_parked:
+        for leased in self._held_renders.in_engine():
+            if leased.is_parked:
                 continue
             phase = Phase.FINISHING if step == steps else Phase.STEPPING
-            self._holdings.step(holding.render.id, holding.render.attempt, phase, step, steps)
-            holding.stepping_since = time.monotonic() - step
-        self._holdings.moved()
+            self._held_renders.step(leased.render.id, leased.render.attempt, phase, step, steps)
+            leased.stepping_since = time.monotonic() - step
+        self._held_renders.moved()
 
     def end(self, render_ids: list[str] | None = None) -> None:
         """These renders, or all, are rendered and stored."""
-        ids = [held.render.id for held in self._holdings.in_engine()] if render_ids is None else render_ids
+        ids = [held.render.id for held in self._held_renders.in_engine()] if render_ids is None else render_ids
         for render_id in ids:
-            self._holdings.leave_engine(render_id)
-        self._holdings.let_go(ids)
+            self._held_renders.leave_engine(render_id)
+        self._held_renders.let_go(ids)
 
 
 class ScriptedWorker:
@@ -65,16 +65,16 @@ class ScriptedWorker:
     def __init__(
         self, connections: Connections, pool: str, worker_id: str, engine: type[ScriptedEngine] = ScriptedEngine
     ) -> None:
-        self.holdings = Holdings()
-        self.engine = engine(self.holdings)
-        self.settler = Settler(connections, self.holdings, worker_id=worker_id, pool=pool)
+        self.held_renders = HeldRenders()
+        self.engine = engine(self.held_renders)
+        self.settler = Settler(connections, self.held_renders, worker_id=worker_id, pool=pool)
         self.connections = connections
         self.feeder = Feeder(
             connections,
             pool=pool,
             worker_id=worker_id,
             link=self.engine,
-            holdings=self.holdings,
+            held_renders=self.held_renders,
             settler=self.settler,
             ordering=Ordering(connections, Path(connections.settings.data_dir)),
         )

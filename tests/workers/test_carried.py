@@ -155,8 +155,8 @@ def check(acts: Acts, model: Loaded, verifier: Loaded, loras: Path, fresh: dict[
             continue
         if order.parameters["deterministic"]:
             assert digest(pixels) == fresh[sequence.kinds[name]], (name, sequence.kinds[name])
-        receipt = manifest_of(order, message, model)
-        found, _ = verify(receipt, b"", verifier, inputs=order.inputs, also_alone=False)
+        recorded = manifest_of(order, message, model)
+        found, _ = verify(recorded, b"", verifier, inputs=order.inputs, also_exclusive=False)
         assert found[0].verdict in (Verdict.SAME_BYTES, Verdict.SAME_PIXELS), (name, sequence.kinds[name])
 
 

@@ -1,4 +1,4 @@
-"""What torch makes of seeds: all that the door lets through, and which of them draw the same."""
+"""What torch makes of seeds: all that request validation lets through, and which of them draw the same."""
 
 import torch
 

@@ -1,4 +1,5 @@
-"""What the door lets through no pipeline refuses or changes; what a pipeline would refuse or change never gets in.
+"""What request validation lets through no pipeline refuses or changes; what a pipeline would refuse or change never
+gets in.
 
 Requests are drawn by hypothesis; the pipelines are diffusers' own classes with tiny weights.
 """
@@ -85,7 +86,7 @@ def families() -> dict[str, Family]:
 
 
 def legal(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Bodies that follow the rules of the documentation: the door lets them through."""
+    """Bodies that follow the rules of the documentation: request validation lets them through."""
     entry = CATALOG.model(f"{name}-demo")
     multiple = entry.size_multiple
     sides = st.integers(max(1, 16 // multiple), 64 // multiple).map(lambda count: count * multiple)
@@ -113,8 +114,8 @@ def legal(name: str) -> st.SearchStrategy[dict[str, Any]]:
     return body.map(lambda values: {"model": f"tiny-{name}", **values})
 
 
-def through_the_door(body: dict[str, Any], entry: ModelEntry) -> RenderParameters | None:
-    """The render that a body asks for, or None where the door refuses it."""
+def through_validation(body: dict[str, Any], entry: ModelEntry) -> RenderParameters | None:
+    """The render that a body asks for, or None where request validation refuses it."""
     try:
         request = parse_request(body)
         return resolve(request, entry, max_renders=10, draw_seed=lambda: 7).renders[0]
@@ -147,12 +148,12 @@ def no_adjusting() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["sana", "sprint", "wan"])
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_pipelines_render_what_the_door_lets_through_as_it_was_asked(
+def test_pipelines_render_what_request_validation_lets_through_as_it_was_asked(
     families: dict[str, Family], name: str, data: st.DataObject
 ) -> None:
     family = families[name]
     body = data.draw(legal(name))
-    parameters = through_the_door(body, family.entry)
+    parameters = through_validation(body, family.entry)
     assert parameters is not None, body
     for asked, value in body.items():
         if asked != "model":
@@ -175,7 +176,7 @@ def test_pipelines_render_what_the_door_lets_through_as_it_was_asked(
 @pytest.mark.parametrize("name", ["sana", "sprint", "wan"])
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_the_door_refuses_just_what_a_pipeline_would_refuse_or_change(
+def test_request_validation_refuses_just_what_a_pipeline_would_refuse_or_change(
     families: dict[str, Family], name: str, data: st.DataObject
 ) -> None:
     family = families[name]
@@ -200,11 +201,11 @@ def test_the_door_refuses_just_what_a_pipeline_would_refuse_or_change(
         packed = family.pipeline.vae_scale_factor_temporal
         objects = objects or body["num_frames"] // packed * packed + 1 != body["num_frames"]
 
-    assert (through_the_door(body, family.entry) is None) == objects
+    assert (through_validation(body, family.entry) is None) == objects
 
 
 @pytest.mark.parametrize("sampler", ["dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc"])
-def test_the_door_knows_where_the_first_two_steps_of_a_sampler_collide(sampler: str) -> None:
+def test_request_validation_knows_where_the_first_two_steps_of_a_sampler_collide(sampler: str) -> None:
     collisions = 0
     for steps in (2, 10, *range(48, 58), 75, 100):
         for shift in (0.1, 1.0, 8.0, 10.0, 10.99, 11.0, 14.0, 18.5, 19.0, 19.5, 20.0):
@@ -219,12 +220,12 @@ def test_the_door_knows_where_the_first_two_steps_of_a_sampler_collide(sampler: 
 @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["sana"])
 @settings(max_examples=30, deadline=None)
 @given(steps=st.integers(1, 100), shift=st.floats(0.1, 20))
-def test_no_sampler_runs_past_its_end_with_the_steps_and_shift_that_the_door_lets_through(
+def test_no_sampler_runs_past_its_end_with_the_steps_and_shift_that_request_validation_lets_through(
     sampler: str, steps: int, shift: float
 ) -> None:
     entry = CATALOG.model("sana-600m-1024px")
     body = {"prompt": "x", "sampler": sampler, "num_inference_steps": steps, "flow_shift": shift}
-    accepted = through_the_door({"model": entry.name, **body}, entry) is not None
+    accepted = through_validation({"model": entry.name, **body}, entry) is not None
     scheduler = build_sampler(sampler, flow_shift=shift)
     scheduler.set_timesteps(steps)
     latents = torch.ones(1, 1, 1, 1)
@@ -247,7 +248,9 @@ def test_the_tables_of_sizes_are_those_of_diffusers(bins: int) -> None:
 @pytest.mark.parametrize("entry", BINNED, ids=lambda entry: entry.name)
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_sizes_of_binned_models_are_rendered_and_cut_as_the_door_says(entry: ModelEntry, data: st.DataObject) -> None:
+def test_sizes_of_binned_models_are_rendered_and_cut_as_request_validation_says(
+    entry: ModelEntry, data: st.DataObject
+) -> None:
     assert entry.bins is not None
     width = data.draw(st.integers(*entry.limits.width))
     height = data.draw(st.integers(*entry.limits.height))
@@ -298,7 +301,7 @@ def test_a_binned_pipeline_gives_the_size_that_was_asked_for(width: int, height:
         defaults={"width": 512, "height": 512, "num_inference_steps": 1, "guidance_scale": 1.0, "sampler": "euler"},
     )
     body = {"model": "tiny-sana", "prompt": "x", "width": width, "height": height}
-    parameters = through_the_door(body, family.entry)
+    parameters = through_validation(body, family.entry)
     assert parameters is not None
     with no_adjusting():
         output = call_pipeline(family, parameters.model_dump(), "np")

@@ -1,4 +1,6 @@
-"""The door knows each model's layers without torch: they are those that diffusers builds, by name and shape."""
+"""Request validation knows each model's layers without torch: they are those that diffusers builds, by name and
+shape.
+"""
 
 import json
 from collections.abc import Mapping
@@ -34,14 +36,14 @@ def built(transformer: torch.nn.Module) -> dict[str, tuple[tuple[int, ...], int]
 
 
 def told(config: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], int]]:
-    """What the door works out."""
+    """What request validation works out."""
     layers = layers_of(config)
     assert layers is not None
     return {name: (layer.shape, layer.groups) for name, layer in layers.items()}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.parent.name + "-" + path.stem)
-def test_each_shipped_model_has_the_layers_that_the_door_thinks(path: Path) -> None:
+def test_each_shipped_model_has_the_layers_that_request_validation_thinks(path: Path) -> None:
     config = json.loads(path.read_text())
     with torch.device("meta"):
         transformer = getattr(diffusers, config["_class_name"]).from_config(config)

@@ -14,7 +14,7 @@ from farm.errors import StorageDown
 from farm.storage import artifact_key, checkpoint_name
 from scheduler.leases.checkpoint_rows import Checkpoint, keep
 from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.protocol import Checkpointed, CheckpointsSaved, SaveCheckpoints
 
 log = structlog.get_logger(__name__)
@@ -29,13 +29,15 @@ class Checkpointing:
     A checkpoint that cannot be stored is left out; the next one is due as if it had been.
     """
 
-    def __init__(self, connections: Connections, holdings: Holdings, link: EngineLink, *, worker_id: str) -> None:
+    def __init__(
+        self, connections: Connections, held_renders: HeldRenders, link: EngineLink, *, worker_id: str
+    ) -> None:
         self._connections = connections
-        self._holdings = holdings
+        self._held_renders = held_renders
         self._link = link
         self._worker_id = worker_id
         self._every = connections.settings.checkpoint_seconds
-        self._heard: queue.Queue[Checkpointed | CheckpointsSaved | None] = queue.Queue()
+        self._messages: queue.Queue[Checkpointed | CheckpointsSaved | None] = queue.Queue()
         self._asked = self._answered = 0  # how often the engine was asked, and has said that this was all
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="checkpointing", daemon=True)
@@ -43,9 +45,9 @@ class Checkpointing:
     def start(self) -> None:
         self._thread.start()
 
-    def hear(self, message: Checkpointed | CheckpointsSaved) -> None:
+    def on_message(self, message: Checkpointed | CheckpointsSaved) -> None:
         """What the engine answers."""
-        self._heard.put(message)
+        self._messages.put(message)
 
     def engine_died(self) -> None:
         """What it was asked for will not come."""
@@ -55,17 +57,17 @@ class Checkpointing:
 
     def save_all(self, until: float) -> None:
         """Store how far everything in the engine is. Returns when that is done, or at `until` (monotonic)."""
-        if not self._every or not self._holdings.in_engine():
+        if not self._every or not self._held_renders.in_engine():
             return
         mine = self._ask(None)
         with self._changed:
             stored = self._changed.wait_for(lambda: self._answered >= mine, max(0.0, until - time.monotonic()))
         if not stored:
-            log.warning("no time to store all checkpoints", renders=len(self._holdings.in_engine()))
+            log.warning("no time to store all checkpoints", renders=len(self._held_renders.in_engine()))
 
     def stop(self) -> None:
         """Store what was heard, then end."""
-        self._heard.put(None)
+        self._messages.put(None)
         self._thread.join()
 
     def _ask(self, render_ids: list[str] | None) -> int:
@@ -80,18 +82,18 @@ class Checkpointing:
     def _work(self) -> None:
         while True:
             try:
-                heard = [self._heard.get(timeout=_LOOK_SECONDS)]
+                messages = [self._messages.get(timeout=_LOOK_SECONDS)]
             except queue.Empty:
-                heard = []
-            while not self._heard.empty():
-                heard.append(self._heard.get())
-            self._store([item for item in heard if isinstance(item, Checkpointed)])
+                messages = []
+            while not self._messages.empty():
+                messages.append(self._messages.get())
+            self._store([item for item in messages if isinstance(item, Checkpointed)])
             with self._changed:
-                self._answered += sum(isinstance(item, CheckpointsSaved) for item in heard)
+                self._answered += sum(isinstance(item, CheckpointsSaved) for item in messages)
                 self._changed.notify_all()
-            if None in heard:
+            if None in messages:
                 return
-            if self._every and (due := self._holdings.to_save(self._every)):
+            if self._every and (due := self._held_renders.to_save(self._every)):
                 self._ask(due)
 
     def _store(self, saved: Sequence[Checkpointed]) -> None:
@@ -109,17 +111,17 @@ class Checkpointing:
         else:
             for item in saved:
                 if item.render_id in kept.accepted:
-                    self._holdings.saved(item.render_id, item.attempt, item.gpu_seconds)
+                    self._held_renders.saved(item.render_id, item.attempt, item.gpu_seconds)
             log.info("checkpoints stored", renders=len(kept.accepted), bytes=sum(item.file.size for item in stored))
 
     def _upload(self, saved: Checkpointed) -> Checkpoint | None:
         """Store one file; None if its render was revoked, or the store is away."""
         path = Path(saved.path)
         try:
-            holding = self._holdings.get(saved.render_id, saved.attempt)
-            if holding is None:
+            leased = self._held_renders.get(saved.render_id, saved.attempt)
+            if leased is None:
                 return None
-            render = holding.render
+            render = leased.render
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, checkpoint_name(saved.step))
             return Checkpoint(render.id, render.attempt, self._connections.storage.put(key, path, CONTENT_TYPE))
         except (StorageDown, OSError) as error:

@@ -15,7 +15,7 @@ from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
 from scheduler.claims.claim import Claim, ClaimedRender, Waiting
 from scheduler.claims.watermark import Watermark
-from workers.agent.batch_sizes import BatchSizes
+from workers.agent.batch_capacity import BatchCapacity
 
 log = structlog.get_logger(__name__)
 
@@ -26,23 +26,23 @@ class Batch:
 
     claim: Claim
     began: float  # when it was claimed, seconds since 1970
-    seats: int  # how many renders of its shape share a batch, these included
+    slots: int  # how many renders of its shape share a batch, these included
     counter: int | None  # the lane's, before it was claimed
     ask_at: float  # monotonic: SQL is asked then though the counter stands still
     more: bool  # something may wait that could join
-    only: frozenset[str] | None = None  # others were set aside for it: nothing but these classes may join
+    only: frozenset[str] | None = None  # others were parked for it: nothing but these classes may join
     nothing_ahead: bool = False  # a claim for the time after it came back empty
 
     @property
     def may_be_joined(self) -> bool:
-        """Renders with a limit to their company keep to those that were claimed with them."""
-        return self.claim.head.company is None
+        """Renders with a batch limit keep to those that were claimed with them."""
+        return self.claim.head.batch_limit is None
 
 
 class Leasing:
     """Asks for one worker, and is asked by one thread. Each answer is None while the database is away."""
 
-    def __init__(self, connections: Connections, *, pool: str, lane: str, worker_id: str, sizes: BatchSizes) -> None:
+    def __init__(self, connections: Connections, *, pool: str, lane: str, worker_id: str, sizes: BatchCapacity) -> None:
         self._connections = connections
         self._pool = pool
         self._lane = lane
@@ -75,9 +75,9 @@ class Leasing:
         if claim is None:
             return None
         self.adapters.claimed(claim, connections.steady())
-        seats = max(len(claim.renders), self._sizes(claim.head))
+        slots = max(len(claim.renders), self._sizes(claim.head))
         ask_at = time.monotonic() + settings.idle_poll_seconds
-        return Batch(claim, now, seats, counter, ask_at, more=len(claim.renders) >= seats, only=only)
+        return Batch(claim, now, slots, counter, ask_at, more=len(claim.renders) >= slots, only=only)
 
     def has_news(self, batch: Batch) -> bool:
         """Whether its lane's counter was raised, or nobody has looked for a while."""
@@ -89,7 +89,7 @@ class Leasing:
         self._watermark.forget()  # what came may lie before what was seen
         return True
 
-    def join(self, batch: Batch, *, seats: int, running: int) -> list[ClaimedRender] | None:
+    def join(self, batch: Batch, *, slots: int, running: int) -> list[ClaimedRender] | None:
         """Renders that may join the batch now, leased under its id."""
         connections, settings = self._connections, self._connections.settings
         try:
@@ -99,7 +99,7 @@ class Leasing:
                 worker_id=self._worker_id,
                 batch_id=batch.claim.batch_id,
                 batch_key=batch.claim.head.batch_key,
-                seats=seats,
+                slots=slots,
                 running=running,
                 began=batch.began,
                 now=connections.clock(),

@@ -1,6 +1,6 @@
 """Feeding the engine: claim what fits, hand it over, let others join, have the next ready when it ends.
 
-What is more urgent than all that renders does not wait for its end where that pays: the others are set aside, and
+What is more urgent than all that renders does not wait for its end where that pays: the others are parked, and
 go on when it is done (`_let_pass`, which tends one batch inside the other).
 """
 
@@ -16,11 +16,11 @@ from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from scheduler.batching.batch_curves import Shape
 from scheduler.claims.claim import ClaimedRender
-from workers.agent.batch_sizes import BatchSizes
-from workers.agent.batch_wait import Patience
+from workers.agent.batch_capacity import BatchCapacity
+from workers.agent.batch_wait import BatchWait
 from workers.agent.claimer import Batch, Leasing
 from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.agent.preemption import Parking
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
@@ -48,7 +48,7 @@ class Feeder:
         pool: str,
         worker_id: str,
         link: EngineLink,
-        holdings: Holdings,
+        held_renders: HeldRenders,
         settler: Settler,
         ordering: Ordering,
     ) -> None:
@@ -58,14 +58,14 @@ class Feeder:
         self._connections = connections
         self._pool = connections.catalog.pool(pool)
         self._link = link
-        self._holdings = holdings
+        self._held_renders = held_renders
         self._settler = settler
         lane = connections.catalog.model(self._pool.model).lane
-        self._sizes = BatchSizes(connections, lane=lane, pool=self._pool)
+        self._sizes = BatchCapacity(connections, lane=lane, pool=self._pool)
         self._leasing = Leasing(connections, pool=pool, lane=lane, worker_id=worker_id, sizes=self._sizes)
         self._ordering = ordering
-        self._parking = Parking(connections.settings, link=link, holdings=holdings, sizes=self._sizes)
-        self._patience = Patience(connections.settings.fuller_batch_seconds)
+        self._parking = Parking(connections.settings, link=link, held_renders=held_renders, sizes=self._sizes)
+        self._batch_wait = BatchWait(connections.settings.fuller_batch_seconds)
         self._ahead: Batch | None = None  # claimed for the time after what renders now
         self._looked = 0.0
         self._turn = threading.Lock()
@@ -102,7 +102,7 @@ class Feeder:
             self._turn.release()
 
     def _may_claim(self) -> bool:
-        while not self._holdings.wait_below(self._most_held, timeout=0.5):
+        while not self._held_renders.wait_below(self._most_held, timeout=0.5):
             if self.draining.is_set():
                 return False
         return self._link.ready.is_set() and not self._claims_nothing
@@ -124,33 +124,33 @@ class Feeder:
         batch = self._leasing.claim(only)
         if batch is not None:
             claim = batch.claim
-            self._holdings.take(claim.batch_id, claim.renders, in_engine=in_engine)
+            self._held_renders.take(claim.batch_id, claim.renders, in_engine=in_engine)
         return batch
 
     def _render(self, batch: Batch) -> int:
         """Give the batch to the engine and tend it until all of it, and all that joined, has left; how many."""
-        self._holdings.enter_engine(batch.claim.renders)
-        renders = self._holdings.enter_engine([*batch.claim.renders, *self._wait_for_more(batch)])
-        log.info("batch", batch=batch.claim.batch_id, renders=len(renders), seats=batch.seats)
+        self._held_renders.enter_engine(batch.claim.renders)
+        renders = self._held_renders.enter_engine([*batch.claim.renders, *self._wait_for_more(batch)])
+        log.info("batch", batch=batch.claim.batch_id, renders=len(renders), slots=batch.slots)
         rendered = self._hand_over(batch, renders)
         moves = 0
         while self._is_in_engine(batch) and not self._leaves():
             rendered += self._tend(batch)
-            moves = self._holdings.wait_moved(moves, _STEP_SECONDS)
+            moves = self._held_renders.wait_moved(moves, _STEP_SECONDS)
         return rendered
 
     def _is_in_engine(self, batch: Batch) -> bool:
         """Whether there is something to tend; for a batch that others let pass, until its last step is done."""
         if batch.only is None:
-            return bool(self._holdings.in_engine())
+            return bool(self._held_renders.in_engine())
         return any(
-            held.batch_id == batch.claim.batch_id and held.passes_left > 0 for held in self._holdings.in_engine()
+            held.batch_id == batch.claim.batch_id and held.passes_left > 0 for held in self._held_renders.in_engine()
         )
 
     def _leaves(self) -> bool:
         """Whether the worker drains and nothing in the engine would end in time; what is not known yet may."""
         left = self.leaves_by - time.monotonic()
-        return left < 0 or all(left < held.seconds_left < math.inf for held in self._holdings.in_engine())
+        return left < 0 or all(left < held.seconds_left < math.inf for held in self._held_renders.in_engine())
 
     def _hand_over(self, batch: Batch, renders: Sequence[ClaimedRender]) -> int:
         """Send renders to the engine; they join what it renders at the next step. How many were sent."""
@@ -175,7 +175,7 @@ class Feeder:
         self._parking.resume_overdue()
         if time.monotonic() >= self._looked + _LOOK_SECONDS:
             self._looked = time.monotonic()
-            if self._hears_news(batch) and (passed := self._let_pass(batch)):
+            if self._work_changed(batch) and (passed := self._let_pass(batch)):
                 return passed
         if self._ahead is not None or self._storage_lags:
             return 0  # what joined now would keep the next batch waiting
@@ -187,7 +187,7 @@ class Feeder:
             batch.nothing_ahead = self._ahead is None
         return joined
 
-    def _hears_news(self, batch: Batch) -> bool:
+    def _work_changed(self, batch: Batch) -> bool:
         """If something changed in the lane: what could not join may do so now, what was claimed ahead may be late."""
         if not self._leasing.has_news(batch):
             return False
@@ -197,40 +197,40 @@ class Feeder:
         return True
 
     def _let_pass(self, batch: Batch) -> int:
-        """Set aside what runs as long as something more urgent waits and that pays; how many of those were rendered."""
+        """Park what runs as long as something more urgent waits and that pays; how many of those were rendered."""
         rendered, parked = 0, list[str]()
         while not self._claims_nothing and not self._storage_lags and (least := self._parking.least_urgent(parked)):
             urgent = self._leasing.before(least)
             if urgent is None:
                 break
-            aside = self._parking.whom(batch, urgent)
-            if not aside and not any(held.render.id in parked for held in self._parking.parked):
+            to_park = self._parking.whom(batch, urgent)
+            if not to_park and not any(held.render.id in parked for held in self._parking.parked):
                 break
             first = self._claim(in_engine=True, only=self._parking.no_lower_than(urgent.class_name))
             if first is None:
                 break
-            self._parking.park(aside)
-            parked += aside
+            self._parking.park(to_park)
+            parked += to_park
             rendered += self._render(first)
         self._parking.resume(parked)
         return rendered
 
     @property
     def _storage_lags(self) -> bool:
-        return len(self._holdings) - len(self._parking.parked) >= self._most_held
+        return len(self._held_renders) - len(self._parking.parked) >= self._most_held
 
     def _join(self, batch: Batch) -> list[ClaimedRender]:
-        """Lease what may join, if there is a seat."""
-        running = sum(held.seconds_left > 0 and not held.is_parked for held in self._holdings.in_engine())
-        seats = batch.seats - running
-        if seats < 1 or not batch.more or not batch.may_be_joined:
+        """Lease what may join, if there is a slot."""
+        running = sum(held.seconds_left > 0 and not held.is_parked for held in self._held_renders.in_engine())
+        slots = batch.slots - running
+        if slots < 1 or not batch.more or not batch.may_be_joined:
             return []
-        renders = self._leasing.join(batch, seats=seats, running=running) or []
-        batch.more = len(renders) == seats
+        renders = self._leasing.join(batch, slots=slots, running=running) or []
+        batch.more = len(renders) == slots
         if renders:
             log.info("joined", batch=batch.claim.batch_id, renders=len(renders), running=running)
-            self._patience.arrived(batch.claim.head.batch_key, time.monotonic())
-            self._holdings.take(batch.claim.batch_id, renders)
+            self._batch_wait.arrived(batch.claim.head.batch_key, time.monotonic())
+            self._held_renders.take(batch.claim.batch_id, renders)
         return renders
 
     def _wait_for_more(self, batch: Batch) -> list[ClaimedRender]:
@@ -238,26 +238,26 @@ class Feeder:
         came: list[ClaimedRender] = []
         key = batch.claim.head.batch_key
         if batch.only is not None:
-            return came  # others were set aside for it
-        if not batch.may_be_joined or len(batch.claim.renders) >= batch.seats or self._patience.seconds <= 0:
+            return came  # others were parked for it
+        if not batch.may_be_joined or len(batch.claim.renders) >= batch.slots or self._batch_wait.seconds <= 0:
             return came
         streaming = self._leasing.is_streaming(batch)
-        if not self._patience.expects(key, time.monotonic(), streaming=streaming):
+        if not self._batch_wait.expects(key, time.monotonic(), streaming=streaming):
             return came
-        until = time.monotonic() + self._patience.seconds
+        until = time.monotonic() + self._batch_wait.seconds
         while (
-            time.monotonic() < until and not self._claims_nothing and len(batch.claim.renders) + len(came) < batch.seats
+            time.monotonic() < until and not self._claims_nothing and len(batch.claim.renders) + len(came) < batch.slots
         ):
             batch.more |= self._leasing.has_news(batch)
             came += self._join(batch)
             self.draining.wait(_LOOK_SECONDS)
         if not came:
-            self._patience.waited_in_vain(key, time.monotonic())
+            self._batch_wait.cool_down(key, time.monotonic())
         return came
 
     def _ends_soon(self) -> bool:
-        holdings = self._holdings.in_engine()
-        return all(holding.is_before_last_step or holding.seconds_left < _AHEAD_SECONDS for holding in holdings)
+        held_renders = self._held_renders.in_engine()
+        return all(leased.is_before_last_step or leased.seconds_left < _AHEAD_SECONDS for leased in held_renders)
 
     def _give_back(self, reason: str) -> None:
         """The batch that was claimed ahead goes back; it was not begun, so nobody is to blame."""
@@ -267,5 +267,5 @@ class Feeder:
             self._return(batch.claim.renders, reason)
 
     def _return(self, renders: Sequence[ClaimedRender], reason: str) -> None:
-        held = [holding for render in renders if (holding := self._holdings.get(render.id, render.attempt))]
+        held = [leased for render in renders if (leased := self._held_renders.get(render.id, render.attempt))]
         self._settler.end(held, Outcome.RETURNED, reason)

@@ -9,7 +9,7 @@ import stamina
 from farm.errors import StorageDown
 from farm.storage import Storage
 
-_FETCH_PATIENCE = 20.0  # seconds to wait for a store that is away; others wait for the order meanwhile
+_FETCH_RETRY_SECONDS = 20.0  # seconds to wait for a store that is away; others wait for the order meanwhile
 
 
 class KeptFiles:
@@ -42,7 +42,7 @@ class KeptFiles:
 
     def _fetch(self, key: str) -> bytes:
         data = b""
-        for attempt in stamina.retry_context(on=StorageDown, timeout=_FETCH_PATIENCE, attempts=None, wait_max=5.0):
+        for attempt in stamina.retry_context(on=StorageDown, timeout=_FETCH_RETRY_SECONDS, attempts=None, wait_max=5.0):
             with attempt:
                 data = self._storage.get(key)
         return data

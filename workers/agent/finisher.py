@@ -16,7 +16,7 @@ from farm.lifecycle import Outcome
 from farm.plugins import PluginKind, PluginMissing, missing, plugin_names
 from farm.storage import artifact_key
 from scheduler.leases.settle import Output, Settlement
-from workers.agent.held_renders import Holding, Holdings
+from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.agent.measurements import observe
 from workers.agent.settler import Settler
 from workers.agent.storage_state import Storing
@@ -36,7 +36,7 @@ class Finisher:
     def __init__(
         self,
         connections: Connections,
-        holdings: Holdings,
+        held_renders: HeldRenders,
         settler: Settler,
         storing: Storing,
         *,
@@ -50,7 +50,7 @@ class Finisher:
         self._on_done = on_done
         self._lora_hashes = lora_hashes
         self._connections = connections
-        self._holdings = holdings
+        self._held_renders = held_renders
         self._settler = settler
         self._storing = storing
         self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
@@ -85,16 +85,16 @@ class Finisher:
 
     def _finish(self, rendered: Rendered | Drafted, facts: EngineFacts) -> Settlement | None:
         """Store one render; None if it was revoked while it was stepping."""
-        holding = self._holdings.get(rendered.render_id, rendered.attempt)
+        leased = self._held_renders.get(rendered.render_id, rendered.attempt)
         outcome = Outcome.DONE if isinstance(rendered, Rendered) else Outcome.DRAFTED
         reason, outputs, hopeless = None, list[Output](), False
-        if holding is None:
+        if leased is None:
             _clear(rendered)
             return None
         now = self._connections.clock()
         try:
             pixels = np.load(rendered.pixels_path)
-            render, hashes = holding.render, self._lora_hashes(holding.render.parameters)
+            render, hashes = leased.render, self._lora_hashes(leased.render.parameters)
             checker = self._safety_checker
             if isinstance(rendered, Rendered):
                 files = make_files(
@@ -102,7 +102,7 @@ class Finisher:
                 )
             else:
                 files = make_draft_files(render, rendered, facts, pixels, safety_checker=checker, lora_hashes=hashes)
-            outputs = self._upload(holding, files)
+            outputs = self._upload(leased, files)
         except Unusable as error:
             outcome, reason = Outcome.FAILED, f"There is no output: {error}."
         except NotAllowed as error:
@@ -116,7 +116,7 @@ class Finisher:
             outcome, reason = Outcome.FAILED, f"The output could not be encoded: {error}"
         finally:
             _clear(rendered)
-        seen = observe(rendered, holding, device=facts.device, now=time.monotonic())
+        seen = observe(rendered, leased, device=facts.device, now=time.monotonic())
         return Settlement(
             render_id=rendered.render_id,
             attempt=rendered.attempt,
@@ -128,8 +128,8 @@ class Finisher:
             observation=seen if outputs else None,
         )
 
-    def _upload(self, holding: Holding, files: Sequence[File]) -> list[Output]:
-        render, stored = holding.render, []
+    def _upload(self, leased: HeldRender, files: Sequence[File]) -> list[Output]:
+        render, stored = leased.render, []
         for kind, file in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
             saved = self._storing.put(key, file.data, file.content_type)

@@ -1,4 +1,4 @@
-"""The worker's pulse: extend the leases, hear what was revoked, say how it is."""
+"""The worker's heartbeat: extend the leases, hear what was revoked, say how it is."""
 
 import threading
 import time
@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, WorkerStatus
-from scheduler.fleet.worker_registry import Health, Orders, Pulse, beat
+from scheduler.fleet.worker_registry import Health, Orders, WorkerReport, beat
 from scheduler.leases import extend
 from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.agent.settler import Settler
 from workers.agent.storage_state import Storing
 from workers.protocol import DropRender
@@ -33,7 +33,7 @@ class Heartbeat:
         lane: str,
         worker_id: str,
         link: EngineLink,
-        holdings: Holdings,
+        held_renders: HeldRenders,
         settler: Settler,
         storing: Storing,
         on_orders: Callable[[Orders], None],
@@ -46,7 +46,7 @@ class Heartbeat:
         self._lane = lane
         self._worker_id = worker_id
         self._link = link
-        self._holdings = holdings
+        self._held_renders = held_renders
         self._settler = settler
         self._storing = storing
         self._on_orders = on_orders
@@ -83,29 +83,29 @@ class Heartbeat:
         revoked = extend.extend(
             connections.engine,
             worker_id=self._worker_id,
-            held=self._holdings.leases(),
+            held=self._held_renders.leases(),
             now=now,
             lease_seconds=connections.settings.lease_seconds,
         )
         for render_id in revoked:
             log.info("revoked", render=render_id)
             self._link.send(DropRender(render_id))
-        self._holdings.let_go(revoked)
-        for phase, held in self._holdings.moved_since_last_asked().items():
+        self._held_renders.let_go(revoked)
+        for phase, held in self._held_renders.moved_since_last_asked().items():
             extend.set_phase(connections.engine, held, phase)
         done, self._done = self._done, 0
         try:
-            orders = beat(connections.engine, self._pulse(now), renders_done=done, now=now)
+            orders = beat(connections.engine, self._report(now), renders_done=done, now=now)
         except DBAPIError:
             self._done += done
             raise
         self._on_orders(orders)
 
-    def _pulse(self, now: float) -> Pulse:
+    def _report(self, now: float) -> WorkerReport:
         facts = self._link.facts
-        holding, seconds = self._holdings.ahead()
+        holding, seconds = self._held_renders.ahead()
         trouble = self._storing.trouble
-        return Pulse(
+        return WorkerReport(
             worker_id=self._worker_id,
             status=self._status(),
             device=facts.device if facts else "?",
@@ -133,4 +133,4 @@ class Heartbeat:
             return WorkerStatus.DRAINING
         if not self._link.ready.is_set():
             return WorkerStatus.STARTING
-        return WorkerStatus.RENDERING if len(self._holdings) else WorkerStatus.IDLE
+        return WorkerStatus.RENDERING if len(self._held_renders) else WorkerStatus.IDLE

@@ -12,7 +12,7 @@ from scheduler.leases.extend import Held
 
 
 @dataclass
-class Holding:
+class HeldRender:
     """One leased render."""
 
     render: ClaimedRender
@@ -24,7 +24,7 @@ class Holding:
     step: int = 0
     steps: int = 0
     stepping_since: float | None = None  # monotonic; later by the time for which it was parked
-    parked_since: float | None = None  # monotonic, while it is set aside
+    parked_since: float | None = None  # monotonic, while it is parked
     parked_before: float = 0.0  # seconds, of the times that are over
     saved_at: float | None = None  # monotonic: when its last checkpoint was ordered
     saved_gpu_seconds: float = 0.0  # of this attempt, up to its last checkpoint that is stored
@@ -48,12 +48,12 @@ class Holding:
 
     @property
     def is_parked(self) -> bool:
-        """Whether it was set aside for something more urgent, and is still."""
+        """Whether it was parked for something more urgent, and is still."""
         return self.parked_since is not None
 
     @property
     def parked_seconds(self) -> float:
-        """For how long it has been set aside in all."""
+        """For how long it has been parked in all."""
         now = 0.0 if self.parked_since is None else time.monotonic() - self.parked_since
         return self.parked_before + now
 
@@ -63,11 +63,11 @@ class Holding:
         return self.phase == Phase.FINISHING or (self.phase == Phase.STEPPING and self.steps - self.step <= 1)
 
 
-class Holdings:
+class HeldRenders:
     """The leased renders by id; safe to use from every thread of the worker."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Holding] = {}
+        self._held: dict[str, HeldRender] = {}
         self._changed = threading.Condition()
         self._moves = 0
 
@@ -76,29 +76,29 @@ class Holdings:
         now = time.monotonic()
         with self._changed:
             for render in renders:
-                self._held[render.id] = Holding(render, batch_id, claimed_at=now, in_engine=in_engine)
+                self._held[render.id] = HeldRender(render, batch_id, claimed_at=now, in_engine=in_engine)
 
     def enter_engine(self, renders: Iterable[ClaimedRender]) -> list[ClaimedRender]:
         """Those of these renders that are still held go into the engine."""
         entered: list[ClaimedRender] = []
         with self._changed:
             for render in renders:
-                holding = self._held.get(render.id)
-                if holding is not None and holding.render.attempt == render.attempt:
-                    holding.in_engine = True
+                leased = self._held.get(render.id)
+                if leased is not None and leased.render.attempt == render.attempt:
+                    leased.in_engine = True
                     entered.append(render)
         return entered
 
-    def step(self, render_id: str, attempt: int, phase: Phase, step: int, steps: int) -> Holding | None:
+    def step(self, render_id: str, attempt: int, phase: Phase, step: int, steps: int) -> HeldRender | None:
         """A render has moved; None if it is not ours any more. Tell who waits with :meth:`moved` after the last."""
         with self._changed:
-            holding = self._held.get(render_id)
-            if holding is None or holding.render.attempt != attempt:
+            leased = self._held.get(render_id)
+            if leased is None or leased.render.attempt != attempt:
                 return None
-            if phase == Phase.STEPPING and holding.stepping_since is None:
-                holding.stepping_since = time.monotonic()
-            holding.phase, holding.step, holding.steps = phase, step, steps
-            return holding
+            if phase == Phase.STEPPING and leased.stepping_since is None:
+                leased.stepping_since = time.monotonic()
+            leased.phase, leased.step, leased.steps = phase, step, steps
+            return leased
 
     def moved(self) -> None:
         """Wake who waits for a step."""
@@ -106,28 +106,28 @@ class Holdings:
             self._notify()
 
     def park(self, render_ids: Iterable[str]) -> None:
-        """These are set aside from now on."""
+        """These are parked from now on."""
         with self._changed:
-            for holding in self._those(render_ids):
-                holding.parked_since = holding.parked_since or time.monotonic()
+            for leased in self._those(render_ids):
+                leased.parked_since = leased.parked_since or time.monotonic()
 
     def resume(self, render_ids: Iterable[str]) -> None:
-        """These go on; the time for which they were set aside does not count as theirs."""
+        """These go on; the time for which they were parked does not count as theirs."""
         with self._changed:
-            for holding in self._those(render_ids):
-                if holding.parked_since is None:
+            for leased in self._those(render_ids):
+                if leased.parked_since is None:
                     continue
-                away, holding.parked_since = time.monotonic() - holding.parked_since, None
-                holding.parked_before += away
-                if holding.stepping_since is not None:
-                    holding.stepping_since += away
+                away, leased.parked_since = time.monotonic() - leased.parked_since, None
+                leased.parked_before += away
+                if leased.stepping_since is not None:
+                    leased.stepping_since += away
 
-    def phase_is(self, render_ids: Iterable[str], phase: Phase) -> list[Holding]:
+    def phase_is(self, render_ids: Iterable[str], phase: Phase) -> list[HeldRender]:
         """The engine says that these are in another phase, without having moved; those that are still held."""
         with self._changed:
-            found = [holding for holding in self._those(render_ids) if holding.in_engine]
-            for holding in found:
-                holding.phase = phase
+            found = [leased for leased in self._those(render_ids) if leased.in_engine]
+            for leased in found:
+                leased.phase = phase
             return found
 
     def saved(self, render_id: str, attempt: int, gpu_seconds: float) -> None:
@@ -141,27 +141,27 @@ class Holdings:
         """Those in the engine whose last checkpoint, or else their first step, is so long ago; counted as saved."""
         now, due = time.monotonic(), list[str]()
         with self._changed:
-            for holding in self._held.values():
-                since = holding.saved_at or holding.stepping_since
-                if holding.in_engine and holding.step and since is not None and now - since >= seconds:
-                    holding.saved_at = now
-                    due.append(holding.render.id)
+            for leased in self._held.values():
+                since = leased.saved_at or leased.stepping_since
+                if leased.in_engine and leased.step and since is not None and now - since >= seconds:
+                    leased.saved_at = now
+                    due.append(leased.render.id)
         return due
 
-    def get(self, render_id: str, attempt: int | None = None) -> Holding | None:
+    def get(self, render_id: str, attempt: int | None = None) -> HeldRender | None:
         """The holding, if it is still ours (and, when given, still of this attempt)."""
         with self._changed:
-            holding = self._held.get(render_id)
-            if holding is None or (attempt is not None and holding.render.attempt != attempt):
+            leased = self._held.get(render_id)
+            if leased is None or (attempt is not None and leased.render.attempt != attempt):
                 return None
-            return holding
+            return leased
 
     def leave_engine(self, render_id: str) -> None:
         """The engine is through with it; it is held until it is stored and settled."""
         with self._changed:
-            if holding := self._held.get(render_id):
-                holding.in_engine = False
-                holding.phase = Phase.FINISHING
+            if leased := self._held.get(render_id):
+                leased.in_engine = False
+                leased.phase = Phase.FINISHING
             self._notify()
 
     def let_go(self, render_ids: Iterable[str]) -> None:
@@ -172,16 +172,16 @@ class Holdings:
 
     def leases(self) -> list[Held]:
         with self._changed:
-            return [Held(holding.render.id, holding.render.attempt) for holding in self._held.values()]
+            return [Held(leased.render.id, leased.render.attempt) for leased in self._held.values()]
 
     def moved_since_last_asked(self) -> dict[Phase, list[Held]]:
         """Those whose phase is another than when this was last asked, by their phase now."""
         moved: dict[Phase, list[Held]] = {}
         with self._changed:
-            for holding in self._held.values():
-                if holding.told_phase != holding.phase:
-                    holding.told_phase = holding.phase
-                    moved.setdefault(holding.phase, []).append(Held(holding.render.id, holding.render.attempt))
+            for leased in self._held.values():
+                if leased.told_phase != leased.phase:
+                    leased.told_phase = leased.phase
+                    moved.setdefault(leased.phase, []).append(Held(leased.render.id, leased.render.attempt))
         return moved
 
     def ahead(self) -> tuple[int, float]:
@@ -191,9 +191,9 @@ class Holdings:
             left = (held.render.estimate * _still_to_do(held) for held in before)
             return len(self._held), sum(left)
 
-    def in_engine(self) -> list[Holding]:
+    def in_engine(self) -> list[HeldRender]:
         with self._changed:
-            return [holding for holding in self._held.values() if holding.in_engine]
+            return [leased for leased in self._held.values() if leased.in_engine]
 
     def wait_moved(self, seen: int, timeout: float) -> int:
         """Wait until something has moved since `seen`, the number that this returned before."""
@@ -201,8 +201,8 @@ class Holdings:
             self._changed.wait_for(lambda: self._moves != seen, timeout)
             return self._moves
 
-    def _those(self, render_ids: Iterable[str]) -> list[Holding]:
-        return [holding for render_id in render_ids if (holding := self._held.get(render_id))]
+    def _those(self, render_ids: Iterable[str]) -> list[HeldRender]:
+        return [leased for render_id in render_ids if (leased := self._held.get(render_id))]
 
     def _notify(self) -> None:
         self._moves += 1
@@ -218,6 +218,6 @@ class Holdings:
             return self._changed.wait_for(lambda: len(self._held) < count, timeout)
 
 
-def _still_to_do(holding: Holding) -> float:
+def _still_to_do(leased: HeldRender) -> float:
     """The share of its steps that a render has before it."""
-    return 1.0 - holding.step / holding.steps if holding.steps else 1.0
+    return 1.0 - leased.step / leased.steps if leased.steps else 1.0

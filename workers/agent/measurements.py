@@ -1,11 +1,11 @@
-"""What a finished render or a draft teaches: its times and the company it had, for batch curves and estimates."""
+"""What a finished render or a draft teaches: its times and its batch sizes, for batch curves and estimates."""
 
 from scheduler.estimates.observations import Observed
-from workers.agent.held_renders import Holding
+from workers.agent.held_renders import HeldRender
 from workers.protocol import Drafted, Rendered
 
 
-def observe(rendered: Rendered | Drafted, holding: Holding, *, device: str, now: float) -> Observed | None:
+def observe(rendered: Rendered | Drafted, leased: HeldRender, *, device: str, now: float) -> Observed | None:
     """What the engine measured of a render. `now`: when it is settled, monotonic.
 
     None where a step cache left out work: how much depends on what is in the picture, so it says nothing about others.
@@ -13,23 +13,23 @@ def observe(rendered: Rendered | Drafted, holding: Holding, *, device: str, now:
     Steady is a render whose passes all had the same number of rows, as many of them guided: a guided row is twice
     the work, so only then the mean seconds of its passes belong to one size of batch.
     """
-    if holding.render.parameters.get("step_cache") is not None:
+    if leased.render.parameters.get("step_cache") is not None:
         return None
     steps = rendered.trace[rendered.first_step :]  # those before were another attempt's
     sizes = [step.batch_size for step in steps]
     guided = [step.guided for step in steps]
     return Observed(
         device=device,
-        width=holding.render.width,
-        height=holding.render.height,
-        frames=holding.render.frames,
+        width=leased.render.width,
+        height=leased.render.height,
+        frames=leased.render.frames,
         forwards=len(sizes),
-        guided=holding.render.parameters.get("guidance_scale", 0.0) > 1.0,
+        guided=leased.render.parameters.get("guidance_scale", 0.0) > 1.0,
         batch_size=max(1, round(sum(sizes) / len(sizes))) if sizes else 1,
         steady=len(set(sizes)) == 1 and set(guided) <= {0, sizes[0]} and len(set(guided)) == 1,
         encode_seconds=rendered.seconds.get("encode", 0.0),
         pass_seconds=rendered.pass_seconds,
         decode_seconds=rendered.seconds.get("decode", 0.0),
         gpu_seconds=rendered.gpu_seconds,
-        wall_seconds=max(0.0, now - holding.claimed_at),
+        wall_seconds=max(0.0, now - leased.claimed_at),
     )

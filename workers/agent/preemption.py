@@ -8,39 +8,41 @@ from farm.settings import Settings
 from scheduler.batching.batch_curves import Shape
 from scheduler.batching.preemption import Limits, Running, Urgent, rank, whom_to_park
 from scheduler.claims.claim import Waiting
-from workers.agent.batch_sizes import BatchSizes
+from workers.agent.batch_capacity import BatchCapacity
 from workers.agent.claimer import Batch
 from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import Holding, Holdings
+from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.protocol import ParkRenders, ResumeRenders
 
 log = structlog.get_logger(__name__)
 
 
 class Parking:
-    """For one worker; one thread uses it. What is parked keeps its lease, and its place in `Holdings`."""
+    """For one worker; one thread uses it. What is parked keeps its lease, and its place in `HeldRenders`."""
 
-    def __init__(self, settings: Settings, *, link: EngineLink, holdings: Holdings, sizes: BatchSizes) -> None:
+    def __init__(
+        self, settings: Settings, *, link: EngineLink, held_renders: HeldRenders, sizes: BatchCapacity
+    ) -> None:
         self._limits = Limits(settings.max_parked, settings.parked_seconds)
         self._shares = settings.class_shares
         self._link = link
-        self._holdings = holdings
+        self._held_renders = held_renders
         self._sizes = sizes
 
     @property
-    def parked(self) -> list[Holding]:
-        """What is set aside now."""
-        return [holding for holding in self._holdings.in_engine() if holding.is_parked]
+    def parked(self) -> list[HeldRender]:
+        """What is parked now."""
+        return [leased for leased in self._held_renders.in_engine() if leased.is_parked]
 
     def least_urgent(self, given_way: Collection[str] = ()) -> str | None:
         """The class that would give way first, of those that take part in passes or have `given_way` (ids) and are
-        still set aside; None if nothing could.
+        still parked; None if nothing could.
         """
         if not self._limits.max_parked:
             return None
         classes = {
             held.render.class_name
-            for held in self._holdings.in_engine()
+            for held in self._held_renders.in_engine()
             if held.passes_left > 0 and (not held.is_parked or held.render.id in given_way)
         }
         least = max(classes, key=self._rank, default=None)
@@ -51,8 +53,8 @@ class Parking:
         return frozenset(name for name in self._shares if self._rank(name) <= self._rank(class_name))
 
     def whom(self, batch: Batch, urgent: Waiting) -> list[str]:
-        """Which renders to set aside for what waits; `batch` is the one that renders now."""
-        going = [holding for holding in self._holdings.in_engine() if not holding.is_parked]
+        """Which renders to park for what waits; `batch` is the one that renders now."""
+        going = [leased for leased in self._held_renders.in_engine() if not leased.is_parked]
         running = [
             Running(held.render.id, held.render.class_name, held.passes_left, held.parked_seconds) for held in going
         ]
@@ -65,25 +67,25 @@ class Parking:
         """Set these aside: they take part in no pass from the next step on."""
         if render_ids:
             log.info("parked", renders=len(render_ids))
-            self._holdings.park(render_ids)
+            self._held_renders.park(render_ids)
             self._link.send(ParkRenders(render_ids))
 
     def resume(self, render_ids: Iterable[str]) -> None:
-        """Let those of them that are set aside go on."""
+        """Let those of them that are parked go on."""
         wanted = set(render_ids)
-        ids = [holding.render.id for holding in self.parked if holding.render.id in wanted]
+        ids = [leased.render.id for leased in self.parked if leased.render.id in wanted]
         if ids:
             log.info("resumed", renders=len(ids))
-            self._holdings.resume(ids)
+            self._held_renders.resume(ids)
             self._link.send(ResumeRenders(ids))
 
     def resume_overdue(self) -> None:
-        """Those that have been set aside for as long as they may go on beside whatever renders."""
+        """Those that have been parked for as long as they may go on beside whatever renders."""
         self.resume([held.render.id for held in self.parked if held.parked_seconds >= self._limits.parked_seconds])
 
-    def _urgent(self, batch: Batch, urgent: Waiting, going: list[Holding]) -> Urgent:
-        head, size = batch.claim.head, sum(holding.passes_left > 0 for holding in going)
-        fits = urgent.batch_key == head.batch_key and batch.may_be_joined and size < batch.seats
+    def _urgent(self, batch: Batch, urgent: Waiting, going: list[HeldRender]) -> Urgent:
+        head, size = batch.claim.head, sum(leased.passes_left > 0 for leased in going)
+        fits = urgent.batch_key == head.batch_key and batch.may_be_joined and size < batch.slots
         shape = Shape(head.width, head.height, head.frames)
         return Urgent(
             urgent.class_name,

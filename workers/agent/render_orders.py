@@ -23,7 +23,7 @@ from workers.protocol import RenderOrder
 log = structlog.get_logger(__name__)
 
 #: Seconds to wait for a store that is away before a render begins anew: others wait for it to be handed over.
-_FETCH_PATIENCE = 20.0
+_FETCH_RETRY_SECONDS = 20.0
 
 
 class Ordering:
@@ -83,7 +83,9 @@ class Ordering:
         """The checkpoint as a local file; None if it cannot be had whole: then the render begins anew."""
         data = b""
         try:
-            for attempt in stamina.retry_context(on=StorageDown, timeout=_FETCH_PATIENCE, attempts=None, wait_max=5.0):
+            for attempt in stamina.retry_context(
+                on=StorageDown, timeout=_FETCH_RETRY_SECONDS, attempts=None, wait_max=5.0
+            ):
                 with attempt:
                     data = self._connections.storage.get(saved.key)
         except (NotFound, StorageDown) as error:

@@ -11,13 +11,13 @@ from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from scheduler.leases.settle import Settlement, settle
-from workers.agent.held_renders import Holding, Holdings
+from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.agent.log_tail import LogTail
 
 log = structlog.get_logger(__name__)
 
 RECENT = 20  # attempts by which a worker is judged
-_SETTLE_PATIENCE = 120.0  # seconds; a database that is away longer than that has let the lease run out anyway
+_SETTLE_RETRY_SECONDS = 120.0  # seconds; a database that is away longer than that has let the lease run out anyway
 
 
 class Settler:
@@ -26,7 +26,7 @@ class Settler:
     def __init__(
         self,
         connections: Connections,
-        holdings: Holdings,
+        held_renders: HeldRenders,
         *,
         worker_id: str,
         pool: str,
@@ -38,7 +38,7 @@ class Settler:
         self._connections = connections
         self._worker_id = worker_id
         self._pool = pool
-        self._holdings = holdings
+        self._held_renders = held_renders
 
     def settle(self, settlements: Sequence[Settlement]) -> set[str]:
         """Settle, announce, let go of all; the ids that counted. The others were revoked: their word is void."""
@@ -46,7 +46,9 @@ class Settler:
             return set()
         connections = self._connections
         try:
-            for attempt in stamina.retry_context(on=DBAPIError, timeout=_SETTLE_PATIENCE, attempts=None, wait_max=5.0):
+            for attempt in stamina.retry_context(
+                on=DBAPIError, timeout=_SETTLE_RETRY_SECONDS, attempts=None, wait_max=5.0
+            ):
                 with attempt:
                     settled = settle(
                         connections.engine,
@@ -59,13 +61,13 @@ class Settler:
         except DBAPIError as error:
             # The renders stay 'running' in SQL; when their lease runs out the supervisor hands them to another worker.
             log.error("settle given up", renders=len(settlements), error=str(error.orig))
-            self._holdings.let_go(settlement.render_id for settlement in settlements)
+            self._held_renders.let_go(settlement.render_id for settlement in settlements)
             return set()
         for change in settled.jobs:
             connections.progress.announce(change)
         self._forget_progress(settlements)
         self._remove(settled.replaced)
-        self._holdings.let_go(settlement.render_id for settlement in settlements)
+        self._held_renders.let_go(settlement.render_id for settlement in settlements)
         if void := len(settlements) - len(settled.accepted):
             log.info("settlements void: revoked meanwhile", renders=void)
         self._recent.extend(item.outcome for item in settlements if item.render_id in set(settled.accepted))
@@ -75,7 +77,7 @@ class Settler:
         """How many of the last attempts (at most RECENT) ended so."""
         return self._recent.count(outcome)
 
-    def end(self, holdings: Sequence[Holding], outcome: Outcome, reason: str, *, hopeless: bool = False) -> None:
+    def end(self, held_renders: Sequence[HeldRender], outcome: Outcome, reason: str, *, hopeless: bool = False) -> None:
         """End renders without an output: failed (blamed) or returned (nobody is).
 
         Whose steps are kept in a checkpoint is charged for them: the next attempt is not, and does not take them again.
@@ -84,15 +86,15 @@ class Settler:
         self.settle(
             [
                 Settlement(
-                    render_id=holding.render.id,
-                    attempt=holding.render.attempt,
+                    render_id=leased.render.id,
+                    attempt=leased.render.attempt,
                     outcome=outcome,
                     reason=reason,
                     log_lines=log_lines,
                     hopeless=hopeless,
-                    gpu_seconds=(holding.saved_gpu_seconds or None) if outcome is Outcome.RETURNED else None,
+                    gpu_seconds=(leased.saved_gpu_seconds or None) if outcome is Outcome.RETURNED else None,
                 )
-                for holding in holdings
+                for leased in held_renders
             ]
         )
 
@@ -107,7 +109,7 @@ class Settler:
     def _forget_progress(self, settlements: Sequence[Settlement]) -> None:
         by_job: dict[str, list[str]] = {}
         for settlement in settlements:
-            if holding := self._holdings.get(settlement.render_id):
-                by_job.setdefault(holding.render.job_id, []).append(settlement.render_id)
+            if leased := self._held_renders.get(settlement.render_id):
+                by_job.setdefault(leased.render.job_id, []).append(settlement.render_id)
         for job_id, render_ids in by_job.items():
             self._connections.progress.clear(job_id, render_ids)

@@ -12,7 +12,7 @@ from farm.storage import StoredFile
 
 log = structlog.get_logger(__name__)
 
-_PATIENCE = 300.0  # seconds to wait for a storage that is away, before the render goes back
+_RETRY_SECONDS = 300.0  # seconds to wait for a storage that is away, before the render goes back
 _PAUSE = 10.0  # the longest between two tries, in seconds
 _SILENT = 30.0  # a storage that has not answered for so many seconds is told of, though it may yet
 #: What is written to see whether the storage is back: it takes the same right as an output. No bytes.
@@ -45,7 +45,7 @@ class Storing:
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
         """Store a file, trying for five minutes while the storage is away or refuses. Raises StorageDown after that."""
-        retrying = stamina.retry_context(on=StorageDown, timeout=_PATIENCE, attempts=None, wait_max=_PAUSE)
+        retrying = stamina.retry_context(on=StorageDown, timeout=_RETRY_SECONDS, attempts=None, wait_max=_PAUSE)
         for attempt in retrying:
             with attempt:
                 stored = self._put(key, data, content_type)

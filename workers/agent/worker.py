@@ -30,7 +30,7 @@ from workers.agent.engine_link import EngineLink
 from workers.agent.feeder import Feeder
 from workers.agent.finisher import Finisher
 from workers.agent.heartbeat import Heartbeat
-from workers.agent.held_renders import Holding, Holdings
+from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.agent.log_tail import LogTail
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
@@ -72,9 +72,9 @@ class Worker:
         self._model = connections.catalog.model(self._pool.model)
         self._spool_folder = SpoolFolder()
         self._spool = self._spool_folder.path
-        self._holdings = Holdings()
+        self._held_renders = HeldRenders()
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
-        self._settler = Settler(connections, self._holdings, worker_id=self.id, pool=pool, log_tail=log_tail)
+        self._settler = Settler(connections, self._held_renders, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._storing = Storing(connections)
         self._link = EngineLink(
             [
@@ -82,14 +82,14 @@ class Worker:
                 *("--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"),
             ],
             hang_seconds=connections.settings.engine_hang_seconds,
-            on_message=self._hear,
-            on_death=self._mourn,
+            on_message=self._on_message,
+            on_death=self._on_engine_exit,
             log=log_tail,
         )
         self._ordering = Ordering(connections, self._spool, connections.catalog.model(self._pool.model).adapters)
         self._finisher = Finisher(
             connections,
-            self._holdings,
+            self._held_renders,
             self._settler,
             self._storing,
             on_done=self._count_done,
@@ -100,20 +100,20 @@ class Worker:
             pool=pool,
             worker_id=self.id,
             link=self._link,
-            holdings=self._holdings,
+            held_renders=self._held_renders,
             settler=self._settler,
             ordering=self._ordering,
         )
-        self._checkpointing = Checkpointing(connections, self._holdings, self._link, worker_id=self.id)
+        self._checkpointing = Checkpointing(connections, self._held_renders, self._link, worker_id=self.id)
         self._heartbeat = Heartbeat(
             connections,
             lane=self._model.lane,
             worker_id=self.id,
             link=self._link,
-            holdings=self._holdings,
+            held_renders=self._held_renders,
             settler=self._settler,
             storing=self._storing,
-            on_orders=self._obey,
+            on_orders=self._apply_orders,
         )
         self._reported = 0.0
         self._leaves_by = 0.0  # monotonic, once it drains
@@ -161,12 +161,12 @@ class Worker:
 
     def _drain(self) -> None:
         if not self._feeder.draining.is_set():
-            log.info("worker drains", holding=len(self._holdings))
+            log.info("worker drains", leased=len(self._held_renders))
             self._leaves_by = time.monotonic() + self._connections.settings.drain_seconds
         self._heartbeat.draining = True
         self._feeder.drain()
 
-    def _obey(self, orders: Orders) -> None:
+    def _apply_orders(self, orders: Orders) -> None:
         """What the supervisor or an operator decided about this worker (in the heartbeat's thread)."""
         if (orders.quarantined is not None) != self._feeder.quarantined:
             self._feeder.quarantined = orders.quarantined is not None
@@ -181,33 +181,33 @@ class Worker:
         self._checkpointing.save_all(until=self._leaves_by)
         self._link.stop()
         self._checkpointing.stop()
-        self._settler.end(self._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
+        self._settler.end(self._held_renders.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
         self._finisher.stop()
         self._heartbeat.stop()
         worker_registry.sign_off(connections.engine, self.id, now=connections.clock())
         self._spool_folder.remove()
         log.info("worker ended", worker=self.id)
 
-    def _hear(self, message: Any) -> None:
+    def _on_message(self, message: Any) -> None:
         """What the engine says (in the link's thread)."""
         if isinstance(message, Stepped):
             self._report(message)
         elif isinstance(message, Rendered | Drafted):
-            self._holdings.leave_engine(message.render_id)
+            self._held_renders.leave_engine(message.render_id)
             if self._link.facts:
                 self._finisher.put(message, self._link.facts)
         elif isinstance(message, RenderFailed):
-            holding = self._holdings.get(message.render_id, message.attempt)
-            log.warning("render failed", render=message.render_id, reason=message.reason, blame=message.blame)
-            if holding:
-                outcome = Outcome.FAILED if message.blame else Outcome.RETURNED
-                self._settler.end([holding], outcome, message.reason, hopeless=message.hopeless)
+            leased = self._held_renders.get(message.render_id, message.attempt)
+            log.warning("render failed", render=message.render_id, reason=message.reason, own_fault=message.own_fault)
+            if leased:
+                outcome = Outcome.FAILED if message.own_fault else Outcome.RETURNED
+                self._settler.end([leased], outcome, message.reason, hopeless=message.hopeless)
         elif isinstance(message, Checkpointed | CheckpointsSaved):
-            self._checkpointing.hear(message)
+            self._checkpointing.on_message(message)
         elif isinstance(message, ParkedRenders):
-            self._show(self._holdings.phase_is(message.render_ids, Phase.PARKED))
+            self._show(self._held_renders.phase_is(message.render_ids, Phase.PARKED))
         elif isinstance(message, ResumedRenders):
-            self._show(self._holdings.phase_is(message.render_ids, Phase.STEPPING))
+            self._show(self._held_renders.phase_is(message.render_ids, Phase.STEPPING))
         elif isinstance(message, Previewed):
             self._preview(message)
         elif isinstance(message, MemoryFits):
@@ -216,52 +216,54 @@ class Worker:
             log.error("model not loaded", reason=message.reason)
             self._heartbeat.last_error = message.reason
 
-    def _mourn(self, reason: str) -> None:
-        """The engine died: who was in a pass is suspect and renders in less company next; the others go back."""
+    def _on_engine_exit(self, reason: str) -> None:
+        """The engine died: who was in a pass may be poison and renders in a smaller batch next; the others go back."""
         self._heartbeat.last_error = reason
         self._checkpointing.engine_died()
         self._feeder.engine_died()
-        lost = self._holdings.in_engine()
-        for holding in lost:
-            self._spool_folder.forget(holding.render.id, holding.render.attempt)
-        suspects = [holding for holding in lost if holding.phase not in _NOT_IN_A_PASS]
-        others = [holding for holding in lost if holding.phase in _NOT_IN_A_PASS]
-        self._settler.end(suspects, Outcome.FAILED, reason)
+        lost = self._held_renders.in_engine()
+        for leased in lost:
+            self._spool_folder.forget(leased.render.id, leased.render.attempt)
+        in_pass = [leased for leased in lost if leased.phase not in _NOT_IN_A_PASS]
+        others = [leased for leased in lost if leased.phase in _NOT_IN_A_PASS]
+        self._settler.end(in_pass, Outcome.FAILED, reason)
         self._settler.end(others, Outcome.RETURNED, reason)
 
     def _report(self, stepped: Stepped) -> None:
-        moved: list[Holding] = []
+        moved: list[HeldRender] = []
         for step in stepped.steps:
-            if holding := self._holdings.step(step.render_id, step.attempt, Phase(step.phase), step.step, step.steps):
-                moved.append(holding)
-                if holding.phase != Phase.ENCODING:
+            if leased := self._held_renders.step(
+                step.render_id, step.attempt, Phase(step.phase), step.step, step.steps
+            ):
+                moved.append(leased)
+                if leased.phase != Phase.ENCODING:
                     self._ordering.begun(step.render_id)
-        self._holdings.moved()
-        ended = any(holding.step == holding.steps for holding in moved)
+        self._held_renders.moved()
+        ended = any(leased.step == leased.steps for leased in moved)
         if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:
             return
         self._reported = time.monotonic()
         self._show(moved)
 
-    def _show(self, holdings: Sequence[Holding]) -> None:
+    def _show(self, held_renders: Sequence[HeldRender]) -> None:
         """Tell those who watch where these renders are."""
         self._connections.progress.report(
             [
                 StepProgress(
-                    job_id=holding.render.job_id,
-                    project_id=holding.render.project_id,
-                    render_id=holding.render.id,
-                    phase=holding.phase,
-                    step=holding.step,
-                    steps=holding.steps,
+                    job_id=leased.render.job_id,
+                    project_id=leased.render.project_id,
+                    render_id=leased.render.id,
+                    phase=leased.phase,
+                    step=leased.step,
+                    steps=leased.steps,
                 )
-                for holding in holdings
+                for leased in held_renders
             ]
         )
 
     def _preview(self, previewed: Previewed) -> None:
-        if holding := self._holdings.get(previewed.render_id, previewed.attempt):
-            render = holding.render
+        if leased := self._held_renders.get(previewed.render_id, previewed.attempt):
+            render = leased.render
             self._connections.progress.show(
                 Preview(job_id=render.job_id, project_id=render.project_id, render_id=render.id, step=previewed.step),
                 previewed.data,

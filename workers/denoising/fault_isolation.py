@@ -1,6 +1,6 @@
 """Work done for several tracks at once, so guarded that what one of them breaks costs the others nothing.
 
-Out of memory: the company is split in halves. Any other error: each track is tried alone, and only the guilty
+Out of memory: the batch is split in halves. Any other error: each track is tried alone, and only the guilty
 fail. The work must leave the tracks unchanged until it returns (a transformer pass and a VAE decode do).
 """
 
@@ -31,20 +31,20 @@ class StateInDoubt(RuntimeError):
 class Outcome(Generic[Made]):
     """What became of one track: `made`, or the error that it raised when it was alone.
 
-    `company` are the tracks of the call that succeeded, itself included, and `seconds` its share of that
-    call. `short_of_memory` says that a larger company was tried and did not fit.
+    `batch` are the tracks of the call that succeeded, itself included, and `seconds` its share of that
+    call. `short_of_memory` says that a larger batch was tried and did not fit.
     """
 
     track: Track
     made: Made | None
     error: Exception | None
-    company: Sequence[Track]
+    batch: Sequence[Track]
     row: int
     seconds: float
     short_of_memory: bool = False
 
 
-def in_company(work: Work[Made], tracks: Sequence[Track], device: torch.device) -> list[Outcome[Made]]:
+def isolate_faults(work: Work[Made], tracks: Sequence[Track], device: torch.device) -> list[Outcome[Made]]:
     """Do the work for all tracks together where that is possible. Raises DeviceLost, StateInDoubt."""
     started = time.perf_counter()
     error: Exception | None = None
@@ -73,7 +73,7 @@ def in_company(work: Work[Made], tracks: Sequence[Track], device: torch.device) 
         return [Outcome(tracks[0], None, error, tracks, 0, seconds)]
     size = (len(tracks) + 1) // 2 if short_of_memory else 1
     parts = [tracks[begin : begin + size] for begin in range(0, len(tracks), size)]
-    outcomes = [outcome for part in parts for outcome in in_company(work, part, device)]
+    outcomes = [outcome for part in parts for outcome in isolate_faults(work, part, device)]
     return [replace(outcome, short_of_memory=True) for outcome in outcomes] if short_of_memory else outcomes
 
 

@@ -1,7 +1,7 @@
 """Step caches: passes of `fast` renders leave out blocks whose part hardly changed since the pass before.
 
 They are diffusers' own, and on the transformer only while renders that want one have a pass. What a cache decides it
-decides for all rows of a pass, so it belongs to one company: the same renders, pass after pass. Those that lose a
+decides for all rows of a pass, so it belongs to one batch: the same renders, pass after pass. Those that lose a
 member, come from a checkpoint, or failed in the middle of a pass, begin anew with a whole pass; that costs time and
 changes last bits, not the picture. Before each pass the transformer is asked whether a cache is on it.
 """
@@ -56,29 +56,29 @@ class StepCaches:
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self._kept: OrderedDict[tuple[str, ...], _Worn] = OrderedDict()  # by company, the last used at the end
-        self._worn: _Worn | None = None  # what is on the transformer now
+        self._kept: OrderedDict[tuple[str, ...], _Attached] = OrderedDict()  # by batch, the last used at the end
+        self._attached: _Attached | None = None  # what is on the transformer now
 
     @property
     def left_out(self) -> bool:
         """Whether the last pass left out blocks."""
-        return self._worn is not None and self._worn.whole < self._worn.calls
+        return self._attached is not None and self._attached.whole < self._attached.calls
 
     def use(self, tracks: Sequence[Track]) -> None:
         """Before a pass of these, which want the same: put on their cache, and take off that of others.
 
         Raises StateInDoubt where the transformer has one on that they do not want, or has not the one that they do.
         """
-        first, company = tracks[0], tuple(track.order.render_id for track in tracks)
-        wanted = self._going_on(company, first)
-        if self._worn is not None and self._worn is not wanted:
-            self._worn.take_off()
-            self._worn = None
+        first, batch = tracks[0], tuple(track.order.render_id for track in tracks)
+        wanted = self._going_on(batch, first)
+        if self._attached is not None and self._attached is not wanted:
+            self._attached.take_off()
+            self._attached = None
         if wanted is None:
             wanted = self._anew(first)
-        if wanted is not None and self._worn is None:
+        if wanted is not None and self._attached is None:
             wanted.put_on()
-            self._worn = wanted
+            self._attached = wanted
         if self._is_on() != (wanted is not None):
             raise StateInDoubt(
                 f"a step cache is {'off' if wanted else 'on'} that should be {'on' if wanted else 'off'}"
@@ -86,18 +86,18 @@ class StepCaches:
         if wanted is None:
             return
         wanted.begin(first)
-        self._kept[company] = wanted
+        self._kept[batch] = wanted
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
     def forget(self, render_id: str) -> None:
         """A render has left: what its companies were remembered for takes memory, and nobody goes on with it."""
-        self._let_go(company for company in self._kept if render_id in company)
+        self._let_go(batch for batch in self._kept if render_id in batch)
 
     def broke_off(self, tracks: Sequence[Track]) -> None:
         """A pass of these raised, which left their cache half-way between two steps: they begin anew."""
-        company = tuple(track.order.render_id for track in tracks)
-        self._let_go(names for names in self._kept if names == company)
+        batch = tuple(track.order.render_id for track in tracks)
+        self._let_go(names for names in self._kept if names == batch)
 
     def clear(self) -> None:
         """There is no memory, or the transformer's layers change: whoever goes on begins anew."""
@@ -106,12 +106,12 @@ class StepCaches:
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
         """One call of the transformer in a pass; `name` tells it from the others."""
-        if self._worn is None:
+        if self._attached is None:
             yield
             return
-        self._worn.calls += 1
+        self._attached.calls += 1
         # As a function, since Sana's transformers have no such method.
-        with CacheMixin.cache_context(self._pipeline.transformer, name, **self._worn.where):
+        with CacheMixin.cache_context(self._pipeline.transformer, name, **self._attached.where):
             yield
 
     def _is_on(self) -> bool:
@@ -119,29 +119,29 @@ class StepCaches:
         registries = (vars(module).get("_diffusers_hook") for module in _hooked(self._pipeline.transformer))
         return any(registry is not None and not _HOOKS.isdisjoint(registry.hooks) for registry in registries)
 
-    def _let_go(self, companies: Iterable[tuple[str, ...]]) -> None:
-        for company in list(companies):
-            gone = self._kept.pop(company)
-            if gone is self._worn:
+    def _let_go(self, batches: Iterable[tuple[str, ...]]) -> None:
+        for batch in list(batches):
+            gone = self._kept.pop(batch)
+            if gone is self._attached:
                 gone.take_off()
-                self._worn = None
+                self._attached = None
 
-    def _going_on(self, company: tuple[str, ...], first: Track) -> "_Worn | None":
-        """The cache of this company, if this is the pass after its last."""
-        kept = self._kept.pop(company, None)
-        self._kept = OrderedDict((names, worn) for names, worn in self._kept.items() if not worn.over)
+    def _going_on(self, batch: tuple[str, ...], first: Track) -> "_Attached | None":
+        """The cache of this batch, if this is the pass after its last."""
+        kept = self._kept.pop(batch, None)
+        self._kept = OrderedDict((names, attached) for names, attached in self._kept.items() if not attached.over)
         return kept if kept is not None and kept.step + 1 == first.step else None
 
-    def _anew(self, first: Track) -> "_Worn | None":
+    def _anew(self, first: Track) -> "_Attached | None":
         """A cache that remembers nothing; None if they want none, or can have none from this step on."""
         cache = first.parameters.step_cache
         if cache is None or (cache.kind == "mag" and first.step):  # it counts the steps itself, from the first
             return None
-        return _Worn(self._pipeline.transformer, cache, first.steps)
+        return _Attached(self._pipeline.transformer, cache, first.steps)
 
 
-class _Worn:
-    """The cache of one company. Modules keep their hooks in a few attributes, which are exchanged as a whole: so what
+class _Attached:
+    """The cache of one batch. Modules keep their hooks in a few attributes, which are exchanged as a whole: so what
     it remembers outlives the passes of others, and hooks of other purposes stay as they are.
     """
 
@@ -169,7 +169,7 @@ class _Worn:
 
     @property
     def over(self) -> bool:
-        """Whether its company has had its last pass."""
+        """Whether its batch has had its last pass."""
         return self.step + 1 >= self._steps
 
     def put_on(self) -> None:

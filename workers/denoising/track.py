@@ -76,7 +76,7 @@ class Track:
         return self.step >= self.steps
 
     @property
-    def solitude(self) -> str | None:
+    def isolation_key(self) -> str | None:
         """What keeps a deterministic render apart from all others, whichever batch they came with."""
         return self.order.render_id if self.parameters.deterministic else None
 
@@ -103,7 +103,7 @@ class Track:
 
         return put_back
 
-    def likeness(self, latents: Tensor) -> "Track":
+    def as_preview(self, latents: Tensor) -> "Track":
         """What is shown of it; it goes on itself with what its sampler made."""
         shown = copy(self)
         shown.latents = latents

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 
 import torch
 
-from workers.denoising.fault_isolation import Outcome, in_company, is_out_of_memory
+from workers.denoising.fault_isolation import Outcome, is_out_of_memory, isolate_faults
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
 
@@ -33,7 +33,7 @@ class Decoding:
         self.beside = beside
         self._family = family
         self._queue: deque[Track] = deque()
-        self._flying: list[Track] = []  # being decoded in the thread
+        self._in_flight: list[Track] = []  # being decoded in the thread
         self._dropped: set[int] = set()  # of these nobody wants to hear any more; by id()
         self._future: Future[list[Decoded]] | None = None
         self._thread = ThreadPoolExecutor(1, "decoding")
@@ -46,7 +46,7 @@ class Decoding:
     @property
     def tracks(self) -> list[Track]:
         """All that is not through."""
-        return [*(track for track in self._flying if id(track) not in self._dropped), *self._queue]
+        return [*(track for track in self._in_flight if id(track) not in self._dropped), *self._queue]
 
     @property
     def queued(self) -> bool:
@@ -54,7 +54,7 @@ class Decoding:
         return bool(self._queue)
 
     @property
-    def flying(self) -> bool:
+    def in_flight(self) -> bool:
         """Whether the thread decodes, or has decoded what `ended` has not told yet."""
         return self._future is not None
 
@@ -64,20 +64,20 @@ class Decoding:
     def drop(self, render_id: str) -> None:
         """Say nothing about this render. Unknown ids are ignored."""
         self._queue = deque(track for track in self._queue if track.order.render_id != render_id)
-        self._dropped |= {id(track) for track in self._flying if track.order.render_id == render_id}
+        self._dropped |= {id(track) for track in self._in_flight if track.order.render_id == render_id}
 
     def now(self) -> list[Decoded]:
         """Decode the next few here. Raises DeviceLost."""
-        return in_company(self._family.decode, self._next(), self._family.device)
+        return isolate_faults(self._family.decode, self._next(), self._family.device)
 
     def begin(self) -> None:
         """Let the thread decode the next few, if it has nothing to do and something waits."""
         if self._future is None and self._queue:
-            self._flying = self._next()
+            self._in_flight = self._next()
             ready = torch.cuda.Event() if self._stream is not None else None  # type: ignore[no-untyped-call]
             if ready is not None:
                 ready.record(torch.cuda.current_stream(self._family.device))
-            self._future = self._thread.submit(self._decode, list(self._flying), ready)
+            self._future = self._thread.submit(self._decode, list(self._in_flight), ready)
 
     def ended(self, *, seconds: float) -> list[Decoded]:
         """What the thread has decoded since it was last asked, waiting for it that long at most. Raises DeviceLost.
@@ -87,7 +87,7 @@ class Decoding:
         if self._future is None or self._future not in wait([self._future], seconds).done:
             return []
         outcomes = [outcome for outcome in self._future.result() if id(outcome.track) not in self._dropped]
-        self._future, self._flying, self._dropped = None, [], set()
+        self._future, self._in_flight, self._dropped = None, [], set()
         short = [found for found in outcomes if found.error is not None and is_out_of_memory(found.error)]
         if short:
             self.beside = False
@@ -99,15 +99,15 @@ class Decoding:
         with torch.no_grad(), torch.cuda.stream(self._stream) if self._stream is not None else nullcontext():
             if self._stream is not None and ready is not None:
                 self._stream.wait_event(ready)
-            return in_company(self._family.decode, tracks, self._family.device)
+            return isolate_faults(self._family.decode, tracks, self._family.device)
 
     def _next(self) -> list[Track]:
         """The oldest and those of equal latents, as many as DECODE_PIXELS allow; a deterministic one alone."""
         first = self._queue[0]
         order = first.order
         most = max(1, DECODE_PIXELS // (order.width * order.height * order.frames))
-        kind = (first.latents.shape, first.solitude)
-        alike = [track for track in self._queue if (track.latents.shape, track.solitude) == kind][:most]
+        kind = (first.latents.shape, first.isolation_key)
+        alike = [track for track in self._queue if (track.latents.shape, track.isolation_key) == kind][:most]
         chosen = {id(track) for track in alike}
         self._queue = deque(track for track in self._queue if id(track) not in chosen)
         return alike

@@ -14,7 +14,7 @@ _REASON_CHARS = 600
 
 
 def failure(
-    order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, blame: bool = True
+    order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, own_fault: bool = True
 ) -> RenderFailed:
     """That it failed while `doing`, because of an error or a reason. Raises DeviceLost where nobody can go on."""
     if error is not None and is_device_lost(error):
@@ -27,11 +27,11 @@ def failure(
     trace = None if isinstance(error, ValueError | FarmError) else error
     log.warning("render failed", render=order.render_id, attempt=order.attempt, doing=doing, exc_info=trace)
     hopeless = isinstance(error, Refused | AdapterUnfit)
-    return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], blame, hopeless)
+    return RenderFailed(order.render_id, order.attempt, f"{doing}: {reason}"[:_REASON_CHARS], own_fault, hopeless)
 
 
 def given_back(order: RenderOrder, error: StateInDoubt, *, in_passes: bool) -> RenderFailed:
     """That its engine has to end. One with adapters and in passes may be why, and counts it; others just go back."""
-    blame = in_passes and bool(order.parameters.get("loras"))
+    own_fault = in_passes and bool(order.parameters.get("loras"))
     reason = f"The engine had to start anew: {error}"
-    return RenderFailed(order.render_id, order.attempt, reason[:_REASON_CHARS], blame)
+    return RenderFailed(order.render_id, order.attempt, reason[:_REASON_CHARS], own_fault)

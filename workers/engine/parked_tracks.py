@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Aside:
+class SwappedOut:
     """A parked track. `moved` says which of its tensors, by id(), were on the device and go back there."""
 
     track: Track
@@ -30,14 +30,14 @@ class Aside:
     def order(self) -> RenderOrder:
         return self.track.order
 
-    def back(self, device: torch.device) -> Track:
+    def swap_in(self, device: torch.device) -> Track:
         """The track as it was. What does not fit raises, and may be tried again."""
         each_tensor(self.track, lambda tensor: tensor.to(device) if id(tensor) in self.moved else tensor)
         return self.track
 
 
-def put_aside(track: Track) -> Aside | None:
-    """Move the tensors of a track to host memory. The caller lets the track rest until it is `back`.
+def swap_out(track: Track) -> SwappedOut | None:
+    """Move the tensors of a track to host memory. The caller lets the track rest until it is `swap_in`.
 
     None without memory for it: it is as it was, and may step on.
     """
@@ -57,7 +57,7 @@ def put_aside(track: Track) -> Aside | None:
             raise
         log.warning("no host memory to set a render aside", render=track.order.render_id)
         return None
-    return Aside(track, frozenset(moved))
+    return SwappedOut(track, frozenset(moved))
 
 
 def each_tensor(track: Track, move: Callable[[Tensor], Tensor]) -> None:

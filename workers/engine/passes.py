@@ -5,7 +5,7 @@ from collections.abc import Collection, Hashable, Iterator
 
 from torch import Tensor
 
-from workers.denoising.fault_isolation import Outcome, free_memory, in_company, is_out_of_memory
+from workers.denoising.fault_isolation import Outcome, free_memory, is_out_of_memory, isolate_faults
 from workers.denoising.step_caches import position
 from workers.denoising.track import Track
 from workers.families.base import Family
@@ -27,63 +27,63 @@ class Passes:
         crowded: something else uses memory just now, so that running out of it says nothing about the next pass.
         Raises DeviceLost.
         """
-        key, company = self._next_company(tracks)
-        limit = self._rows.get(key, len(company))
-        for begin in range(0, len(company), limit):
-            part = company[begin : begin + limit]
-            outcomes = in_company(self._family.run_pass, part, self._family.device)
-            fitted = [len(outcome.company) for outcome in outcomes if outcome.short_of_memory]
+        key, batch = self._next_batch(tracks)
+        limit = self._rows.get(key, len(batch))
+        for begin in range(0, len(batch), limit):
+            part = batch[begin : begin + limit]
+            outcomes = isolate_faults(self._family.run_pass, part, self._family.device)
+            fitted = [len(outcome.batch) for outcome in outcomes if outcome.short_of_memory]
             if fitted and not crowded:  # ask for no more rows than this from now on
                 self._rows[key] = max(fitted)
                 order = part[0].order
                 yield MemoryFits(order.width, order.height, order.frames, max(fitted))
             yield from outcomes
 
-    def _next_company(self, tracks: Collection[Track]) -> tuple[Hashable, list[Track]]:
+    def _next_batch(self, tracks: Collection[Track]) -> tuple[Hashable, list[Track]]:
         """All tracks of the pass key that was served longest ago.
 
         Guided ones first, then in the order they joined: a row's number and the number of guided rows then say
         where in the pass a track was, and on some machines the last bits depend on that. Of those with a step cache
-        the ones that joined first go to their end before others of their key: a cache belongs to one company.
+        the ones that joined first go to their end before others of their key: a cache belongs to one batch.
         """
-        companies: dict[Hashable, list[Track]] = {}
+        batches: dict[Hashable, list[Track]] = {}
         for track in tracks:
             asked = track.parameters
-            key = (self._family.pass_key(track), asked.loras, asked.step_cache, track.solitude)
-            companies.setdefault(key, []).append(track)
-        first = min(companies, key=lambda found: self._turns.get(found, 0))
+            key = (self._family.pass_key(track), asked.loras, asked.step_cache, track.isolation_key)
+            batches.setdefault(key, []).append(track)
+        first = min(batches, key=lambda found: self._turns.get(found, 0))
         self._turn += 1
-        self._turns = {found: self._turns.get(found, 0) for found in companies} | {first: self._turn}
-        place = position(companies[first][0])
-        company = [track for track in companies[first] if position(track) == place]
-        return first, sorted(company, key=lambda track: not track.guided)
+        self._turns = {found: self._turns.get(found, 0) for found in batches} | {first: self._turn}
+        place = position(batches[first][0])
+        batch = [track for track in batches[first] if position(track) == place]
+        return first, sorted(batch, key=lambda track: not track.guided)
 
 
 def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, look_ahead: bool) -> Tensor | None:
     """One track's own step with its prediction. With `look_ahead`, the latents that the end is expected to have."""
-    track, company = outcome.track, outcome.company
+    track, batch = outcome.track, outcome.batch
     started = time.perf_counter()
     timestep, sigma = track.schedule[track.step]
     put_back = track.remember()
     try:
-        expected = _advance(family, track, prediction, look_ahead)
+        predicted = _advance(family, track, prediction, look_ahead)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         put_back()  # the sampler may have changed half of what it remembers
         free_memory(family.device)
-        expected = _advance(family, track, prediction, look_ahead)
+        predicted = _advance(family, track, prediction, look_ahead)
     spent = outcome.seconds + time.perf_counter() - started
-    guided = sum(member.guided for member in company)
+    guided = sum(member.guided for member in batch)
     left_out = track.parameters.step_cache is not None and family.step_caches.left_out
-    track.trace.append(StepTrace(timestep, sigma, len(company), outcome.row, guided, left_out))
+    track.trace.append(StepTrace(timestep, sigma, len(batch), outcome.row, guided, left_out))
     track.gpu_seconds += spent
-    track.pass_seconds += spent * len(company)
+    track.pass_seconds += spent * len(batch)
     track.seconds["steps"] += spent
-    return expected
+    return predicted
 
 
 def _advance(family: Family, track: Track, prediction: Tensor, look_ahead: bool) -> Tensor | None:
-    expected = family.estimate(track, prediction) if look_ahead else None
+    predicted = family.estimate(track, prediction) if look_ahead else None
     family.advance(track, prediction)
-    return expected
+    return predicted

@@ -55,19 +55,19 @@ class Line:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._said = time.monotonic()
+        self._sent_at = time.monotonic()
 
-    def say(self, message: FromEngine) -> None:
+    def send(self, message: FromEngine) -> None:
         """Raises ConnectionError when the parent is gone."""
         self._connection.send(message)
-        self._said = time.monotonic()
+        self._sent_at = time.monotonic()
 
-    def stay_heard(self) -> None:
+    def keep_alive(self) -> None:
         """Say Alive if nothing has been said for a while."""
-        if time.monotonic() - self._said >= ALIVE_SECONDS:
-            self.say(Alive())
+        if time.monotonic() - self._sent_at >= ALIVE_SECONDS:
+            self.send(Alive())
 
-    def hear(self, seconds: float) -> ToEngine | None:
+    def receive(self, seconds: float) -> ToEngine | None:
         """The next message, waiting that long at most. Raises EOFError or ConnectionError when the parent is gone."""
         if not self._connection.poll(seconds):
             return None
@@ -95,7 +95,7 @@ class AliveMeanwhile:
     def _run(self) -> None:
         while not self._over.wait(ALIVE_SECONDS):
             try:
-                self._line.say(Alive())
+                self._line.send(Alive())
             except OSError:  # the parent is gone, and with it the reason to load
                 os._exit(0)
 
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with structlog.contextvars.bound_contextvars(model=entry.name, pool=pool.name):
             return _run(line, settings, entry, pool, options.spool, hold_folders=options.hold_folders)
     except FarmError as error:
-        line.say(LoadFailed(str(error)))
+        line.send(LoadFailed(str(error)))
         return LOAD_FAILED
     except (EOFError, ConnectionError) as error:
         log.info("the worker is gone, so the engine stops", error=type(error).__name__)
@@ -146,10 +146,10 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
             failure = str(error)
     if failure is not None:
         log.error("the model could not be loaded", reason=failure)
-        line.say(LoadFailed(failure))
+        line.send(LoadFailed(failure))
         return LOAD_FAILED
     _keep_embeddings(loaded, settings)
-    line.say(Ready(loaded.facts))
+    line.send(Ready(loaded.facts))
     try:
         previews = Previews(loaded.family, settings.preview_seconds or None)
         serve(line, Engine(loaded.family, spool, weights=weights_of(loaded.facts), previews=previews))
@@ -171,15 +171,15 @@ def _keep_embeddings(loaded: "Loaded", settings: Settings) -> None:
         loaded.family.kept = EmbeddingCache(
             loaded.facts,
             most_bytes=settings.embedding_cache_mb * 10**6,
-            shelf=ProgressBoard(url.get_secret_value(), settings.redis_ca_file) if seconds and url else None,
-            shelf_seconds=seconds,
+            shared_cache=ProgressBoard(url.get_secret_value(), settings.redis_ca_file) if seconds and url else None,
+            shared_seconds=seconds,
         )
 
 
 def serve(line: Line, engine: "Engine") -> None:
     """Between two steps, hear what the parent wants; when idle, wait for it. Returns on Stop."""
     while True:
-        message = line.hear(ALIVE_SECONDS if engine.idle else 0)
+        message = line.receive(ALIVE_SECONDS if engine.idle else 0)
         while message is not None:
             if isinstance(message, Stop):
                 return
@@ -188,16 +188,16 @@ def serve(line: Line, engine: "Engine") -> None:
             elif isinstance(message, DropRender):
                 engine.drop(message.render_id)
             elif isinstance(message, ParkRenders):
-                line.say(engine.park(message.render_ids))
+                line.send(engine.park(message.render_ids))
             elif isinstance(message, ResumeRenders):
-                line.say(engine.resume(message.render_ids))
+                line.send(engine.resume(message.render_ids))
             elif isinstance(message, SaveCheckpoints):
                 for saved in engine.save_checkpoints(message.render_ids):
-                    line.say(saved)
-            message = line.hear(0)
+                    line.send(saved)
+            message = line.receive(0)
         for said in engine.step():
-            line.say(said)
-        line.stay_heard()
+            line.send(said)
+        line.keep_alive()
 
 
 def _set_up_environment() -> None:

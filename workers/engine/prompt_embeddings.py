@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 _NAMES = tuple(part.name for part in fields(Embeddings))
 
 
-class Shelf(Protocol):
+class SharedCache(Protocol):
     """Where workers leave bytes for each other; what is on it may be gone at any moment."""
 
     def embeddings(self, key: str) -> bytes | None: ...
@@ -39,19 +39,19 @@ class EmbeddingCache:
     Parameters:
         facts: of the loaded model, see the head of this file.
         most_bytes: kept in memory, of the host; what was not asked for longest goes first.
-        shelf: shared with other workers; none: only memory.
-        shelf_seconds: how long it keeps what is put on it.
+        shared_cache: shared with other workers; none: only memory.
+        shared_seconds: how long it keeps what is put into it.
     """
 
     def __init__(
-        self, facts: EngineFacts, *, most_bytes: int, shelf: Shelf | None = None, shelf_seconds: int = 600
+        self, facts: EngineFacts, *, most_bytes: int, shared_cache: SharedCache | None = None, shared_seconds: int = 600
     ) -> None:
         self.found = 0
         self.encoded = 0
         self._identity = _identity(facts)
         self._most_bytes = most_bytes
-        self._shelf = shelf
-        self._shelf_seconds = shelf_seconds
+        self._shared_cache = shared_cache
+        self._shared_seconds = shared_seconds
         self._kept: OrderedDict[str, Embeddings] = OrderedDict()
         self._bytes = 0
 
@@ -61,15 +61,15 @@ class EmbeddingCache:
         if asked is None:
             return family.encode(prepared)
         key = self._key(family, asked)
-        kept = self._kept.get(key) or self._from_shelf(key)
+        kept = self._kept.get(key) or self._from_shared_cache(key)
         if kept is None:
             self.encoded += 1
             made = family.encode(prepared)
             kept = _copied(made, torch.device("cpu"))
             if not _is_finite(kept):  # of a device that failed: nobody else shall have them
                 return made
-            if self._shelf is not None:
-                self._shelf.keep_embeddings(key, save(_tensors(kept)), self._shelf_seconds)
+            if self._shared_cache is not None:
+                self._shared_cache.keep_embeddings(key, save(_tensors(kept)), self._shared_seconds)
         else:
             self.found += 1
         self._keep(key, kept)
@@ -80,8 +80,8 @@ class EmbeddingCache:
         dtypes = sorted(family.entry.dtype.items())
         return hashlib.sha256(f"{self._identity}\n{kind}\n{dtypes!r}\n{asked!r}".encode()).hexdigest()
 
-    def _from_shelf(self, key: str) -> Embeddings | None:
-        data = None if self._shelf is None else self._shelf.embeddings(key)
+    def _from_shared_cache(self, key: str) -> Embeddings | None:
+        data = None if self._shared_cache is None else self._shared_cache.embeddings(key)
         if data is None:
             return None
         try:

@@ -44,7 +44,7 @@ class Spool:
             return None
         return str(path)
 
-    def deliver(self, track: Track, pixels: Pixels, company: int, row: int) -> Rendered | Drafted:
+    def deliver(self, track: Track, pixels: Pixels, batch_size: int, row: int) -> Rendered | Drafted:
         """Leave the pixels of a finished track, or of one that stopped for a draft. Raises OSError."""
         path = self._folder / f"{_name(track)}.npy"
         latents = path.with_suffix(".safetensors") if track.parameters.keep_latents and not track.draft else None
@@ -63,7 +63,7 @@ class Spool:
             pixels_path=str(path),
             gpu_seconds=track.gpu_seconds,
             trace=track.trace,
-            decode_batch_size=company,
+            decode_batch_size=batch_size,
             decode_row=row,
             pass_seconds=track.pass_seconds / max(1, taken),
             seconds=track.seconds,

@@ -18,7 +18,7 @@ from workers.denoising.track import Track
 from workers.engine.decode import Decoded, Decoding
 from workers.engine.failure_reasons import failure, given_back
 from workers.engine.open_batches import Batches
-from workers.engine.parked_tracks import Aside, put_aside
+from workers.engine.parked_tracks import SwappedOut, swap_out
 from workers.engine.passes import Passes, take_step
 from workers.engine.previews import Previews
 from workers.engine.spool import Spool
@@ -65,9 +65,9 @@ class Engine:
         self._family = family
         self._spool = Spool(spool, family, weights)
         self._weights = weights
-        self._waiting: deque[RenderOrder | Aside] = deque()  # to be begun, or to be taken back into memory
+        self._waiting: deque[RenderOrder | SwappedOut] = deque()  # to be begun, or to be taken back into memory
         self._tracks: dict[str, Track] = {}  # stepping, by render id, in the order they joined
-        self._parked: dict[str, RenderOrder | Aside] = {}
+        self._parked: dict[str, RenderOrder | SwappedOut] = {}
         self._decoding = Decoding(
             family, beside=family.device.type == "cuda" if decode_beside is None else decode_beside
         )
@@ -101,16 +101,16 @@ class Engine:
         self._leave(render_id)
 
     def park(self, render_ids: list[str]) -> ParkedRenders:
-        """Keep these aside from the next step on, in host memory; not those that are finished but for the decoding."""
+        """Keep these parked from the next step on, in host memory; not those that are finished but for the decoding."""
         parked = []
         for render_id in render_ids:
             waiting = next((waiting for waiting in self._waiting if waiting.render_id == render_id), None)
             if waiting is not None:
                 self._waiting.remove(waiting)
                 self._parked[render_id] = waiting
-            elif render_id in self._tracks and (aside := put_aside(self._tracks[render_id])):
+            elif render_id in self._tracks and (swapped_out := swap_out(self._tracks[render_id])):
                 del self._tracks[render_id]
-                self._parked[render_id] = aside
+                self._parked[render_id] = swapped_out
             else:
                 continue
             parked.append(render_id)
@@ -124,9 +124,11 @@ class Engine:
 
     def save_checkpoints(self, render_ids: list[str] | None) -> Iterator[Checkpointed | CheckpointsSaved]:
         """Write down how far these are (None: all) that have taken a step. What cannot be written goes on without."""
-        aside = [found.track for found in (*self._parked.values(), *self._waiting) if isinstance(found, Aside)]
+        swapped_out = [
+            found.track for found in (*self._parked.values(), *self._waiting) if isinstance(found, SwappedOut)
+        ]
         saved = []
-        for track in (*self._tracks.values(), *aside, *self._decoding.tracks):
+        for track in (*self._tracks.values(), *swapped_out, *self._decoding.tracks):
             wanted = render_ids is None or track.order.render_id in render_ids
             if wanted and track.step and (path := self._spool.keep_state(track)):
                 order = track.order
@@ -145,7 +147,7 @@ class Engine:
         inside = len(self._tracks) + len(self._decoding.tracks)
         if began := self._may_begin(inside):
             yield from self._begin(self._waiting.popleft(), inside)
-        elif self._decoding.beside or self._decoding.flying:
+        elif self._decoding.beside or self._decoding.in_flight:
             self._decoding.begin()
             if self._tracks:
                 yield from self._pass()
@@ -163,14 +165,14 @@ class Engine:
         if not self._waiting or (self._most_inside is not None and inside >= self._most_inside):
             return False
         first = self._waiting[0]
-        return not (isinstance(first, RenderOrder) and first.inputs and self._decoding.flying)
+        return not (isinstance(first, RenderOrder) and first.inputs and self._decoding.in_flight)
 
-    def _begin(self, first: RenderOrder | Aside, inside: int) -> Iterator[FromEngine]:
+    def _begin(self, first: RenderOrder | SwappedOut, inside: int) -> Iterator[FromEngine]:
         """Make one render's track, or bring it back; without memory for it, wait until others have left."""
         order = first if isinstance(first, RenderOrder) else first.order
         try:
-            if isinstance(first, Aside):
-                track = first.back(self._family.device)
+            if isinstance(first, SwappedOut):
+                track = first.swap_in(self._family.device)
             else:
                 steps = order.parameters.get("num_inference_steps", 0)  # until the sampler says how many passes
                 yield Stepped([RenderStep(order.render_id, order.attempt, Phase.ENCODING, 0, steps)])
@@ -196,7 +198,7 @@ class Engine:
         """One transformer pass for the pass key that waited longest, then each track's own sampler step."""
         moved: list[RenderStep] = []
         try:
-            for found in self._passes.run(self._tracks.values(), crowded=self._decoding.flying):
+            for found in self._passes.run(self._tracks.values(), crowded=self._decoding.in_flight):
                 if isinstance(found, MemoryFits):
                     yield found
                 else:
@@ -229,18 +231,18 @@ class Engine:
             del self._tracks[track.order.render_id]
             yield from self._stop(track, expected)
         elif expected is not None:
-            yield from self._previews.make(track.likeness(expected), vae_is_free=not self._decoding.flying)
+            yield from self._previews.make(track.as_preview(expected), vae_is_free=not self._decoding.in_flight)
 
     def _stop(self, track: Track, expected: Tensor) -> Iterator[FromEngine]:
-        """Let go of a track that is to be looked at before it goes on: its state is kept, its likeness decoded."""
+        """Let go of a track that is to be looked at before it goes on: its state is kept, its preview decoded."""
         track.expected = expected  # kept too, for a worker that has to show it once more
-        likeness = track.likeness(expected)
-        likeness.draft = self._spool.keep_draft(track)
-        if likeness.draft is None:
+        as_preview = track.as_preview(expected)
+        as_preview.draft = self._spool.keep_draft(track)
+        if as_preview.draft is None:
             reason = "the spool folder took no checkpoint"
-            yield self._failed(track.order, "stopping for a draft", None, reason, blame=False)
+            yield self._failed(track.order, "stopping for a draft", None, reason, own_fault=False)
         else:
-            self._decoding.put(likeness)
+            self._decoding.put(as_preview)
 
     def _decoded(self, outcomes: list[Decoded]) -> Iterator[FromEngine]:
         """Deliver what has been decoded, each or its failure."""
@@ -256,19 +258,19 @@ class Engine:
             else:
                 self._previews.learn(track, pixels)
                 try:
-                    said = self._spool.deliver(track, pixels, len(outcome.company), outcome.row)
+                    said = self._spool.deliver(track, pixels, len(outcome.batch), outcome.row)
                     self._leave(track.order.render_id)
                 except OSError as error:
                     reason = f"the spool folder took no pixels: {error}"
-                    said = self._failed(track.order, "saving", None, reason, blame=False)
+                    said = self._failed(track.order, "saving", None, reason, own_fault=False)
             if isinstance(said, RenderFailed):
                 self._spool.forget(track)
             yield said
 
     def _failed(
-        self, order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, blame: bool = True
+        self, order: RenderOrder, doing: str, error: Exception | None, reason: str = "", *, own_fault: bool = True
     ) -> RenderFailed:
-        failed = failure(order, doing, error, reason, blame=blame)
+        failed = failure(order, doing, error, reason, own_fault=own_fault)
         self._tracks.pop(order.render_id, None)
         self._leave(order.render_id)
         return failed
@@ -279,7 +281,8 @@ class Engine:
         yield from [given_back(track.order, error, in_passes=True) for track in self._tracks.values()]
         rest = [track.order for track in self._decoding.tracks]
         rest += [
-            aside.order if isinstance(aside, Aside) else aside for aside in (*self._waiting, *self._parked.values())
+            swapped_out.order if isinstance(swapped_out, SwappedOut) else swapped_out
+            for swapped_out in (*self._waiting, *self._parked.values())
         ]
         yield from [given_back(order, error, in_passes=False) for order in rest]
 

@@ -100,10 +100,10 @@ class SanaVideoFamily(SanaFamily):
         track.latents = torch.cat([whole[:, :, :1], track.latents], dim=2)
 
     def estimate(self, track: Track, prediction: Tensor) -> Tensor:
-        expected = super().estimate(track, prediction)
+        predicted = super().estimate(track, prediction)
         if "given" in track.conditions:
-            expected = torch.cat([track.latents[:, :, :1], expected[:, :, 1:]], dim=2)
-        return expected
+            predicted = torch.cat([track.latents[:, :, :1], predicted[:, :, 1:]], dim=2)
+        return predicted
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
         return decode_clips(self.pipeline, torch.cat([track.latents for track in tracks]))

@@ -43,7 +43,7 @@ def _needs() -> None:
 
 def list_models() -> None:
     """List the models, where they come from, and whether their files are on this machine. Nobody is asked."""
-    from workers.model_files.presence import look
+    from workers.model_files.cached import look
 
     settings = load_settings()
     catalog = load_catalog(settings)

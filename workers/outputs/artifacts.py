@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from farm.storage import ArtifactKind, checkpoint_name
-from workers.outputs.embedded_metadata import Recipe, recipe_of
+from workers.outputs.embedded_metadata import EmbeddedMetadata, embedded_metadata_of
 from workers.outputs.encode import (
     EncodedFile,
     Pixels,
@@ -59,9 +59,11 @@ def make_draft_files(
     """
     check_safety(safety_checker, pixels, render.parameters)
     parameters = render.parameters
-    recipe = recipe_of(parameters, model_facts(facts), lora_hashes)
-    line = f"{recipe.text}, Draft: step {drafted.step} of {drafted.steps}"
-    shown = encode_output(pixels, parameters, Recipe(line, recipe.document | {"draft_of_step": drafted.step}))
+    metadata = embedded_metadata_of(parameters, model_facts(facts), lora_hashes)
+    line = f"{metadata.text}, Draft: step {drafted.step} of {drafted.steps}"
+    shown = encode_output(
+        pixels, parameters, EmbeddedMetadata(line, metadata.document | {"draft_of_step": drafted.step})
+    )
     saved = Path(drafted.checkpoint_path).read_bytes()
     name = checkpoint_name(drafted.step)
     return [
@@ -81,12 +83,12 @@ def _files(
     lora_hashes: Mapping[str, str],
 ) -> Iterator[File]:
     parameters = render.parameters
-    recipe = recipe_of(parameters, model_facts(facts), lora_hashes)
-    output = encode_output(shown, parameters, recipe)
+    metadata = embedded_metadata_of(parameters, model_facts(facts), lora_hashes)
+    output = encode_output(shown, parameters, metadata)
     yield ArtifactKind.OUTPUT, output
     yield ArtifactKind.THUMBNAIL, encode_thumbnail(shown, fps=parameters.get("fps"))
     if len(frames_of(shown)) > 1:
-        yield ArtifactKind.POSTER, encode_poster(shown, recipe)
+        yield ArtifactKind.POSTER, encode_poster(shown, metadata)
     if rendered.latents_path is not None:
         latents = Path(rendered.latents_path).read_bytes()
         yield ArtifactKind.LATENTS, EncodedFile("latents.safetensors", "application/x-safetensors", latents, 0, 0, 0)
@@ -97,8 +99,8 @@ def _files(
             "lora_hashes": dict(lora_hashes),
         }
     )
-    receipt = manifest.model_dump_json(indent=2).encode()
+    document = manifest.model_dump_json(indent=2).encode()
     yield (
         ArtifactKind.MANIFEST,
-        EncodedFile("manifest.json", "application/json", receipt, 0, 0, 0, score=manifest.score),
+        EncodedFile("manifest.json", "application/json", document, 0, 0, 0, score=manifest.score),
     )

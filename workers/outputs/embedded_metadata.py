@@ -26,7 +26,7 @@ _NAMESPACE = "urn:latent-farm:recipe:1"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EmbeddedMetadata:
     """The text for people and other tools, and the whole of it as a JSON document."""
 
     text: str
@@ -70,7 +70,9 @@ class Recipe:
         ).encode()
 
 
-def recipe_of(parameters: dict[str, Any], model: ModelFacts, lora_hashes: Mapping[str, str]) -> Recipe:
+def embedded_metadata_of(
+    parameters: dict[str, Any], model: ModelFacts, lora_hashes: Mapping[str, str]
+) -> EmbeddedMetadata:
     """What an output says of itself; `lora_hashes` as a manifest has them."""
     text = summary_line(parameters, model.name, model_hash=model_hash(model.weight_sha256), lora_hashes=lora_hashes)
-    return Recipe(text, {"model": model.model_dump(), "parameters": parameters})
+    return EmbeddedMetadata(text, {"model": model.model_dump(), "parameters": parameters})

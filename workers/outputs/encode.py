@@ -1,6 +1,6 @@
 """Pixels to files: the output in the format that was asked for, a clip's poster, thumbnails; and what is no output.
 
-Every encoder writes the same bytes for the same pixels and recipe, so that a render can be repeated to the bit.
+Every encoder writes the same bytes for the same pixels and metadata, so that a render can be repeated to the bit.
 """
 
 import io
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from farm.params.outputs import default_format
-from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.frame_times import shown_frames
 from workers.outputs.image_file import STILLS, encode_webp
 from workers.outputs.mp4 import even_sides
@@ -57,7 +57,7 @@ def check_pixels(pixels: Pixels) -> None:
         )
 
 
-def encode_output(pixels: Pixels, parameters: Mapping[str, Any], recipe: Recipe) -> EncodedFile:
+def encode_output(pixels: Pixels, parameters: Mapping[str, Any], metadata: EmbeddedMetadata) -> EncodedFile:
     """The output of a render, as its parameters want it: `output_format`, `output_quality`, `fps`."""
     frames = frames_of(pixels)
     # Renders from before formats could be chosen are stored without one.
@@ -66,19 +66,19 @@ def encode_output(pixels: Pixels, parameters: Mapping[str, Any], recipe: Recipe)
     if form in CLIPS and (pixels.ndim == 4 and (len(frames) > 1 or form not in STILLS)):
         frames = even_sides(frames) if form == "mp4" else frames
         data, kind = (
-            CLIPS[form](frames, parameters.get("fps") or 16, recipe, quality),
+            CLIPS[form](frames, parameters.get("fps") or 16, metadata, quality),
             "video" if form == "mp4" else "image",
         )
     else:
-        data, kind = STILLS[form](Image.fromarray(frames[0]), recipe, quality), "image"
+        data, kind = STILLS[form](Image.fromarray(frames[0]), metadata, quality), "image"
     _, height, width, _ = frames.shape
     return EncodedFile(f"output.{_SUFFIXES.get(form, form)}", f"{kind}/{form}", data, width, height, len(frames))
 
 
-def encode_poster(pixels: Pixels, recipe: Recipe) -> EncodedFile:
+def encode_poster(pixels: Pixels, metadata: EmbeddedMetadata) -> EncodedFile:
     """The first frame of a clip at full size, to be shown until it plays."""
     first = Image.fromarray(frames_of(pixels)[0])
-    data = encode_webp(first, recipe, POSTER_QUALITY)
+    data = encode_webp(first, metadata, POSTER_QUALITY)
     return EncodedFile("poster.webp", "image/webp", data, first.width, first.height, 1)
 
 

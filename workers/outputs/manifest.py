@@ -11,7 +11,7 @@ from workers.protocol import EngineFacts, Rendered
 
 
 class ClaimedFacts(Protocol):
-    """What a receipt needs of a claimed render."""
+    """What a manifest needs of a claimed render."""
 
     @property
     def id(self) -> str: ...
@@ -40,7 +40,7 @@ def make_manifest(
     *,
     finished_at: float,
 ) -> Manifest:
-    """The receipt; `finished_at` is in seconds since 1970."""
+    """The manifest; `finished_at` is in seconds since 1970."""
     return Manifest(
         render_id=render.id,
         job_id=render.job_id,

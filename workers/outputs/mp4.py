@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.embedded_metadata import EmbeddedMetadata
 
 DEFAULT_QUALITY = 80
 #: x264's constant rate factor at our worst and best quality. From 0, its lossless, comes 'High 4:4:4 Predictive',
@@ -26,7 +26,7 @@ class EncodingFailed(RuntimeError):
     """ffmpeg could not write the file; the message holds its last words."""
 
 
-def encode_mp4(frames: NDArray[np.uint8], fps: int, recipe: Recipe, quality: int | None) -> bytes:
+def encode_mp4(frames: NDArray[np.uint8], fps: int, metadata: EmbeddedMetadata, quality: int | None) -> bytes:
     """yuv420p, playable from the first byte; one encoder thread and no encoder tags, for equal bytes.
 
     Sides must be even, as `even_sides` makes them. Raises EncodingFailed.
@@ -40,7 +40,7 @@ def encode_mp4(frames: NDArray[np.uint8], fps: int, recipe: Recipe, quality: int
             *("-vf", f"{_TO_BT709},format=yuv420p,{_TAGS}"),
             *("-c:v", "libx264", "-profile:v", "high", "-crf", f"{rate_factor(quality):.2f}", "-threads", "1"),
             *("-movflags", "+faststart", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
-            *("-metadata", f"comment={recipe.text}", "-metadata", f"description={recipe.json}"),
+            *("-metadata", f"comment={metadata.text}", "-metadata", f"description={metadata.json}"),
             str(path),
         ]
         ended = subprocess.run(command, input=np.ascontiguousarray(frames).data, capture_output=True, check=False)

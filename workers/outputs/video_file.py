@@ -1,4 +1,4 @@
-"""A clip to the bytes of a file; the same pixels and recipe always give the same bytes."""
+"""A clip to the bytes of a file; the same pixels and metadata always give the same bytes."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.frame_times import shown_frames
 from workers.outputs.image_file import LOSSLESS
 from workers.outputs.mp4 import encode_mp4
@@ -20,7 +20,7 @@ _PALETTE_PIXELS = 512 * 512  # of all frames together, from which a GIF's colour
 _HUNDREDTHS = 10  # milliseconds: what a GIF counts in
 
 
-def encode_webp_clip(frames: Frames, fps: int, recipe: Recipe, quality: int | None) -> bytes:
+def encode_webp_clip(frames: Frames, fps: int, metadata: EmbeddedMetadata, quality: int | None) -> bytes:
     """Animated, for ever; at 100 without loss."""
     shown = shown_frames(len(frames), fps)
     data = _save(
@@ -30,14 +30,14 @@ def encode_webp_clip(frames: Frames, fps: int, recipe: Recipe, quality: int | No
         lossless=quality == LOSSLESS,
         method=4,
         duration=[milliseconds for _, milliseconds in shown],
-        exif=recipe.exif(),
-        xmp=recipe.xmp(),
+        exif=metadata.exif(),
+        xmp=metadata.xmp(),
     )
     # Of frames that it takes for one and the same libwebp writes a picture, which lasts no time.
     return data if is_animation(data) else as_animation(data, sum(milliseconds for _, milliseconds in shown))
 
 
-def encode_gif(frames: Frames, fps: int, recipe: Recipe, _quality: int | None) -> bytes:
+def encode_gif(frames: Frames, fps: int, metadata: EmbeddedMetadata, _quality: int | None) -> bytes:
     """Animated, for ever; one palette for all frames, as colours that change from frame to frame would flicker."""
     count, height, width, _ = frames.shape
     shown = shown_frames(count, fps, unit=_HUNDREDTHS)
@@ -49,7 +49,7 @@ def encode_gif(frames: Frames, fps: int, recipe: Recipe, _quality: int | None) -
         images,
         "GIF",
         duration=[milliseconds for _, milliseconds in shown],
-        comment=recipe.text.encode(),
+        comment=metadata.text.encode(),
         optimize=False,
         disposal=1,
     )
@@ -62,7 +62,7 @@ def _save(images: list[Image.Image], form: str, **options: object) -> bytes:
 
 
 #: From `output_format` to who writes it.
-CLIPS: Mapping[str, Callable[[Frames, int, Recipe, int | None], bytes]] = {
+CLIPS: Mapping[str, Callable[[Frames, int, EmbeddedMetadata, int | None], bytes]] = {
     "mp4": encode_mp4,
     "webp": encode_webp_clip,
     "gif": encode_gif,

@@ -1,4 +1,4 @@
-"""`farm verify`: is a render what its receipt says?"""
+"""`farm verify`: is a render what its manifest says?"""
 
 import tempfile
 from pathlib import Path
@@ -62,7 +62,7 @@ def verify(
     from farm.settings import load_settings
 
     with farm_at_hand() as farm:
-        manifest, stored = fetch_receipt(farm, render_id)
+        manifest, stored = fetch_manifest(farm, render_id)
     settings = load_settings()
     configure_logging(settings)  # to stderr: stdout is for the verdicts
     catalog = load_catalog(settings)
@@ -94,10 +94,10 @@ def verify(
                 "render_id": render_id,
                 "verdicts": [
                     {
-                        "company": again.company,
+                        "company": again.batching,
                         "verdict": again.verdict.value,
-                        "psnr": again.likeness.psnr if again.likeness and again.likeness.largest else None,
-                        "largest": again.likeness.largest if again.likeness else None,
+                        "psnr": again.similarity.psnr if again.similarity and again.similarity.largest else None,
+                        "largest": again.similarity.largest if again.similarity else None,
                     }
                     for again in found
                 ],
@@ -113,7 +113,7 @@ def verify(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def fetch_receipt(farm: FarmClient, render_id: str) -> tuple[Manifest, bytes]:
+def fetch_manifest(farm: FarmClient, render_id: str) -> tuple[Manifest, bytes]:
     """The manifest of a render and its stored output. Raises NotFound for a render that has none (yet)."""
     with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
         paths = farm.download_render(render_id, folder, ("manifest", "output"))

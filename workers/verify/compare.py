@@ -15,21 +15,21 @@ from workers.outputs.encode import Pixels
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """`psnr`: peak signal-to-noise ratio in dB, endless for equal pixels; `largest`: of all differences, in levels."""
 
     psnr: float
     largest: int
 
 
-def compare(one: Pixels, other: Pixels) -> Likeness:
+def compare(one: Pixels, other: Pixels) -> Similarity:
     """Two outputs of the same shape, uint8. Raises ValueError when the shapes differ."""
     if one.shape != other.shape:
         raise ValueError(f"the files hold {_shape(one)} and {_shape(other)}")
     differences = np.abs(one.astype(np.int16) - other.astype(np.int16))
     mean_square = float(np.mean(np.square(differences, dtype=np.float64)))
     psnr = math.inf if mean_square == 0 else 10 * math.log10(255**2 / mean_square)
-    return Likeness(psnr, int(differences.max()))
+    return Similarity(psnr, int(differences.max()))
 
 
 def decode_file(data: bytes, content_type: str) -> Pixels:

@@ -13,7 +13,7 @@ import torch
 from farm.manifest import Manifest, StepFacts
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
-from workers.outputs.embedded_metadata import recipe_of
+from workers.outputs.embedded_metadata import embedded_metadata_of
 from workers.outputs.encode import EncodedFile, encode_output
 from workers.outputs.plugins import post_process
 from workers.pipelines.load import Loaded
@@ -36,9 +36,9 @@ def set_threads(threads: int) -> None:
 
 @torch.no_grad()
 def render_again(
-    manifest: Manifest, loaded: Loaded, *, alone: bool = False, inputs: Mapping[str, str] | None = None
+    manifest: Manifest, loaded: Loaded, *, exclusive: bool = False, inputs: Mapping[str, str] | None = None
 ) -> Repeated:
-    """Render a manifest again with a loaded model, in the company that it had or `alone`.
+    """Render a manifest again with a loaded model, in the batches that it had or `exclusive`.
 
     `inputs`: local files of the pictures that it starts from, by parameter. Raises ValueError when the manifest's
     steps are not those that its sampler takes, or the output is not numbers.
@@ -49,9 +49,9 @@ def render_again(
     if track.steps != len(manifest.steps):
         raise ValueError(f"the manifest has {len(manifest.steps)} steps and its sampler takes {track.steps}")
     for step in manifest.steps:
-        company, row = ([track], 0) if alone else (_company(track, step), step.row)
-        family.advance(track, family.run_pass(company)[row])
-    pixels = _decode(family, track, *(1, 0) if alone else (manifest.decode_batch_size, manifest.decode_row))
+        batch, row = ([track], 0) if exclusive else (_recorded_batch(track, step), step.row)
+        family.advance(track, family.run_pass(batch)[row])
+    pixels = _decode(family, track, *(1, 0) if exclusive else (manifest.decode_batch_size, manifest.decode_row))
     return Repeated(
         pixels=pixels,
         same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
@@ -61,8 +61,8 @@ def render_again(
 
 def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
     """Pixels as the output that the manifest's render would have."""
-    recipe = recipe_of(manifest.parameters, manifest.model, manifest.lora_hashes)
-    return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, recipe)
+    metadata = embedded_metadata_of(manifest.parameters, manifest.model, manifest.lora_hashes)
+    return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, metadata)
 
 
 def _order(manifest: Manifest) -> RenderOrder:
@@ -77,7 +77,7 @@ def _order(manifest: Manifest) -> RenderOrder:
     )
 
 
-def _company(track: Track, step: StepFacts) -> list[Track]:
+def _recorded_batch(track: Track, step: StepFacts) -> list[Track]:
     """The pass of one step: the track in its row, and a copy in each neighbour's; those with guidance come first."""
     # A guided row needs a negative embedding; its content does not matter, so the prompt's own will do.
     own = track.embeddings

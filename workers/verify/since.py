@@ -29,7 +29,7 @@ class Looked:
 
     @property
     def differs(self) -> bool:
-        """Whether it is not what its receipt says. Where nothing is other than then, even the last bit counts."""
+        """Whether it is not what its manifest says. Where nothing is other than then, even the last bit counts."""
         if self.verified is None or self.verified.verdict in (Verdict.SAME_BYTES, Verdict.SAME_PIXELS):
             return False
         return self.verified.verdict is Verdict.OTHER or not self.differences
@@ -80,7 +80,7 @@ def _look(connections: Connections, one: Touched, loaded: Loaded, folder: Path, 
         inputs = Pictures(storage, folder / "pictures").files_for(one.parameters, one.render_id)
         inputs |= AdapterFiles(storage, folder / "loras", entry.adapters).files_for(one.parameters, one.render_id)
         set_threads(manifest.environment.torch_threads)
-        found, differences = verify(manifest, stored, loaded, tolerance=tolerance, inputs=inputs, also_alone=False)
+        found, differences = verify(manifest, stored, loaded, tolerance=tolerance, inputs=inputs, also_exclusive=False)
     except NotFound as error:
         return Looked(one, reason=f"its files are gone ({error})")
     except (FarmError, ValueError) as error:

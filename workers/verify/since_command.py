@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def verify_since(
     since: str, until: str | None, *, only_list: bool, pool: str | None, tolerance: float, as_json: bool
 ) -> None:
-    """Exit codes: 0 all are what their receipts say, 1 some differ, 2 some could not be made again."""
+    """Exit codes: 0 all are what their manifests say, 1 some differ, 2 some could not be made again."""
     from workers.verify.since import Looked, list_touched, look
 
     first = _read_date("--since", since)
@@ -32,7 +32,7 @@ def verify_since(
     differing, unmade = sum(one.differs for one in found), sum(one.verified is None for one in found)
     if only_list:
         return
-    say(f"{differing} differ from their receipts, {unmade} could not be made again here, of {len(found)}")
+    say(f"{differing} differ from their manifests, {unmade} could not be made again here, of {len(found)}")
     if differing:
         raise typer.Exit(ExitCode.FAILED)
     if unmade:

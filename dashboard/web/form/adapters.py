@@ -7,7 +7,7 @@ from dashboard.web.form.numbers import number
 
 
 def read_adapters(text: str) -> list[dict[str, Any]]:
-    """The `loras` of a request. What is no weight is left as it was typed, for the door to say so."""
+    """The `loras` of a request. What is no weight is left as it was typed, for request validation to say so."""
     found: list[dict[str, Any]] = []
     for part in (part.strip() for part in text.replace("\n", ",").split(",")):
         name, colon, weight = part.rpartition(":")

@@ -1,6 +1,7 @@
 """The submit form: fields from a model's JSON Schema, and what was typed as the request that the API would get.
 
-What was typed is never corrected here: a word in a number's place goes on to the door, which says what is wrong.
+What was typed is never corrected here: a word in a number's place goes on to request validation, which says what is
+wrong.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,7 +18,9 @@ _WILDCARD = re.compile(r"__(.*)__")
 
 
 def read_sweep(text: str, form: Form, request: dict[str, Any]) -> None:
-    """Put the lists into the request; a line that is none of the three becomes a field that the door refuses."""
+    """Put the lists into the request; a line that is none of the three becomes a field that request validation
+    refuses.
+    """
     kinds = _numbers(form)
     for line in lines_with_words(text):
         name, _, values = (part.strip() for part in line.partition("="))

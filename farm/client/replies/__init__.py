@@ -4,9 +4,9 @@ Fields that this client does not know are ignored, so that a newer farm can say 
 """
 
 from farm.client.replies.base import Cost, Forecast, Range, Reply
+from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
-from farm.client.replies.machines import Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.projects import Quota, Usage, UsageDay
 from farm.client.replies.renders import (
     Artifact,

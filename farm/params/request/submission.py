@@ -41,7 +41,7 @@ SWEPT = (
     "output_format",
     "output_quality",
 )
-#: All that a render keeps when it is looked at again by the door of another model.
+#: All that a render keeps when it is looked at again by request validation for another model.
 CARRIED = (*SWEPT, "loras", "keep_latents", "post_processors", "stop_at_step", *PICTURES)
 
 

@@ -55,7 +55,9 @@ class _Template(NamedTuple):
 
 
 class Templates:
-    """The prompts of one request as templates, with what fills them. `faults` and `notices` are the door's."""
+    """The prompts of one request as templates, with what fills them. `faults` and `notices` are request
+    validation's.
+    """
 
     def __init__(self, request: JobRequest) -> None:
         self.faults: list[Fault] = []

@@ -35,7 +35,7 @@ def length_fault(chars: int, max_chars: int) -> str | None:
 def tokens_at_most(text: str) -> int:
     """A careful guess of how many tokens a prompt has: one for each wide character, one for three others.
 
-    The door has no tokenizer (it runs without torch and without weights), so it warns rather than refuses.
+    Request validation has no tokenizer (it runs without torch and without weights), so it warns rather than refuses.
     """
     wide = 0 if text.isascii() else sum(ord(character) >= _WIDE_FROM for character in text)
     return wide + (len(text) - wide + 2) // 3 + 2

@@ -158,7 +158,7 @@ def test_two_databases_are_an_error(lean: Settings) -> None:
         LocalStack(settings, postgres=True, programs=sleeper).__enter__()
 
 
-def test_the_books_can_be_kept_in_a_postgresql_of_its_own(lean: Settings) -> None:
+def test_the_database_can_be_kept_in_a_postgresql_of_its_own(lean: Settings) -> None:
     with LocalStack(lean, postgres=True, programs=sleeper) as stack:
         assert stack.names() == ["postgres", "sleeper"]
         assert stack.engine.dialect.name == "postgresql"

@@ -1,4 +1,4 @@
-"""Adapters of a request: by name or by id, checked at the door, and complete in what a render keeps."""
+"""Adapters of a request: by name or by id, checked at validation, and complete in what a render keeps."""
 
 from pathlib import Path
 from typing import Any

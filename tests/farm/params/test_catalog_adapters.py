@@ -1,4 +1,4 @@
-"""A LoRA of the catalog is held against the model at the door, where its file lies on this machine."""
+"""A LoRA of the catalog is held against the model at validation, where its file lies on this machine."""
 
 from pathlib import Path
 from typing import Any

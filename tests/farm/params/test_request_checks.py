@@ -1,4 +1,4 @@
-"""The door: what every refusal says, where, and what to do."""
+"""Request validation: what every refusal says, where, and what to do."""
 
 from typing import Any
 

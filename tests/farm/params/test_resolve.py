@@ -1,4 +1,4 @@
-"""The door: what comes out as renders, and whatever may be sent."""
+"""Request validation: what comes out as renders, and whatever may be sent."""
 
 from collections.abc import Callable
 from itertools import count

@@ -1,4 +1,4 @@
-"""Clips for workers that split them over several devices: what cannot be split is refused at the door."""
+"""Clips for workers that split them over several devices: what cannot be split is refused at validation."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def catalog(tmp_path: Path, sharding: str, model: str = MODEL) -> Catalog:
 
 
 def faults_of(entries: Catalog, **fields: Any) -> list[tuple[str, str]]:
-    """What the door has against a clip."""
+    """What request validation has against a clip."""
     request = JobRequest.model_validate({"model": MODEL, "prompt": "a red circle", **fields})
     try:
         resolve(request, entries.model(MODEL), max_renders=10, draw_seed=lambda: 1)

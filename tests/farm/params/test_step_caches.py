@@ -1,4 +1,4 @@
-"""`speed: fast` at the door: offered where the model has a way, complete in what a render keeps."""
+"""`speed: fast` at validation: offered where the model has a way, complete in what a render keeps."""
 
 from pathlib import Path
 from typing import Any

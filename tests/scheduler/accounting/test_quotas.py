@@ -135,19 +135,19 @@ class TestBudget:
 
 
 class TestRunning:
-    def test_a_claim_is_told_how_many_seats_a_limited_project_has_left(
+    def test_a_claim_is_told_how_many_slots_a_limited_project_has_left(
         self, connections: Connections, project: str, other_project: str
     ) -> None:
         limit(connections, project, max_running=3)
         submit_job(connections, other_project, 2)
         submit_job(connections, project, 5)
         with write(connections.engine) as connection:
-            assert quotas.seats(connection, LANE) == {project: 3}
+            assert quotas.slots(connection, LANE) == {project: 3}
             assert quotas.blocked_projects(connection, LANE) == frozenset()
         with write(connections.engine) as connection:
             connection.execute(update(Project).where(Project.id == project).values(max_running=0))
             assert quotas.blocked_projects(connection, LANE) == {project}
-            assert quotas.seats(connection, "another lane") == {}
+            assert quotas.slots(connection, "another lane") == {}
 
 
 def test_submissions_at_once_never_go_over_the_limit(connections: Connections, project: str) -> None:
@@ -175,6 +175,6 @@ def test_standing_says_limits_and_use(connections: Connections, project: str) ->
     settle_as(connections, claim_some(connections, 1), Outcome.DONE)
     assert job_row(connections, job)["renders_done"] == 1
     with read(connections.engine) as connection:
-        found = quotas.standing(connection, project, START)
+        found = quotas.quota_use(connection, project, START)
     assert (found.max_pending, found.max_running, found.budget) == (9, None, 5.0)
     assert (found.waiting.pending, found.waiting.running, found.waiting.gpu_seconds) == (3, 0, 6.0)

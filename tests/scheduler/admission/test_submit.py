@@ -78,13 +78,13 @@ class TestAccepted:
         ask(connections, project, deterministic=True)
 
         with read(connections.engine) as connection:
-            assert connection.scalars(select(Render.company)).all() == [1]
+            assert connection.scalars(select(Render.batch_limit)).all() == [1]
 
     def test_a_fast_render_is_in_a_sealed_batch(self, connections: Connections, project: str) -> None:
         ask(connections, project, speed="fast")
 
         with read(connections.engine) as connection:
-            assert connection.scalars(select(Render.company)).all() == [SEALED]
+            assert connection.scalars(select(Render.batch_limit)).all() == [SEALED]
 
     def test_ten_thousand_renders_are_one_job(self, connections: Connections, project: str) -> None:
         made = ask(connections, project, seeds=list(range(10_000)))
@@ -102,7 +102,7 @@ class TestFlows:
         ask(connections, project, **{"class": "bulk"})
 
         with read(connections.engine) as connection:
-            flows = connection.execute(select(Flow.class_name, Flow.wakes, Flow.backlogged).order_by(Flow.wakes)).all()
+            flows = connection.execute(select(Flow.class_name, Flow.epoch, Flow.backlogged).order_by(Flow.epoch)).all()
         assert [tuple(flow) for flow in flows] == [("bulk", 1, True), ("normal", 2, True)]
 
     def test_a_flow_has_the_weight_of_its_project(self, connections: Connections) -> None:

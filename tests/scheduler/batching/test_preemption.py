@@ -1,4 +1,4 @@
-"""Who is set aside for whom: never for an equal, never for nothing, never more or longer than the settings say."""
+"""Who is parked for whom: never for an equal, never for nothing, never more or longer than the settings say."""
 
 import math
 
@@ -24,7 +24,7 @@ def bulk(id: str, passes_left: float = 10.0, parked_seconds: float = 0.0, class_
     return Running(id, class_name, passes_left, parked_seconds)
 
 
-def test_what_is_less_urgent_is_set_aside_and_what_is_not_goes_on() -> None:
+def test_what_is_less_urgent_is_parked_and_what_is_not_goes_on() -> None:
     running = [bulk("a"), bulk("b", class_name="normal"), bulk("c", class_name="urgent")]
     assert set(park(running)) == {"a", "b"}
     assert park(running, Urgent("normal", may_join=False)) == ["a"]
@@ -36,7 +36,7 @@ def test_a_class_that_the_farm_does_not_know_any_more_is_the_least_urgent() -> N
     assert park([bulk("a")], Urgent("forgotten", may_join=False)) == []
 
 
-def test_nobody_is_set_aside_who_ends_with_the_next_pass_and_somebody_who_has_not_begun_is() -> None:
+def test_nobody_is_parked_who_ends_with_the_next_pass_and_somebody_who_has_not_begun_is() -> None:
     assert park([bulk("a", 1.0), bulk("b", 0.0)]) == []
     assert park([bulk("a", math.inf)]) == ["a"]
 
@@ -57,7 +57,7 @@ def test_who_can_join_does_so_unless_shared_passes_are_slow(
 ) -> None:
     urgent = Urgent("urgent", may_join=True, shared_seconds=shared, own_seconds=own)
     assert bool(park([bulk("a")], urgent)) is parked
-    # Without a seat beside them it would wait for their end, however quick their passes are.
+    # Without a slot beside them it would wait for their end, however quick their passes are.
     full = Urgent("urgent", may_join=False, shared_seconds=shared, own_seconds=own)
     assert park([bulk("a")], full) == ["a"]
 
@@ -82,8 +82,8 @@ def test_a_claim_and_a_join_can_be_kept_to_some_classes(farm: SmallFarm) -> None
     taken = claim(farm.engine, capacity=1, only={"urgent"}, **common)
     assert taken
     assert [(one.id, one.class_name) for one in taken.renders] == [(urgent, "urgent")]
-    seats = {"batch_id": taken.batch_id, "batch_key": taken.head.batch_key, "seats": 8, "running": 1, "began": farm.now}
-    joined = join(farm.engine, only={"urgent"}, **seats, **common)
+    slots = {"batch_id": taken.batch_id, "batch_key": taken.head.batch_key, "slots": 8, "running": 1, "began": farm.now}
+    joined = join(farm.engine, only={"urgent"}, **slots, **common)
     assert joined
     assert [one.id for one in joined.renders] == [late]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.ids import new_id
-from scheduler.claims.adapter_affinity import PATIENCE, LoadedAdapters, wanted
+from scheduler.claims.adapter_affinity import MAX_QUEUE_DELAY, LoadedAdapters, wanted
 from scheduler.claims.claim import Claim, ClaimedRender, Head, claim
 from scheduler.fair_share.fold_charges import fold
 from tests.scheduler.claims.test_claim import farm
@@ -29,12 +29,12 @@ class Worker:
         self._farm, self._id = farm, new_id()
         self.adapters = LoadedAdapters(most)
 
-    def claim(self, seats: int = 2) -> Claim | None:
+    def claim(self, slots: int = 2) -> Claim | None:
         found = claim(
             self._farm.engine,
             pool=POOL,
             worker_id=self._id,
-            capacity=lambda head: seats,
+            capacity=lambda head: slots,
             now=self._farm.now,
             lease_seconds=1e6,
             loaded=self.adapters.at_hand(self._farm.now),
@@ -76,7 +76,7 @@ def test_what_needs_nothing_that_is_not_loaded_keeps_its_turn(farm: SmallFarm) -
     assert second.passed_by is third.passed_by is None
 
 
-def test_a_head_is_passed_by_for_no_longer_than_the_patience(farm: SmallFarm) -> None:
+def test_a_head_is_passed_by_for_no_longer_than_the_max_queue_delay(farm: SmallFarm) -> None:
     worker = Worker(farm)
     farm.submit(1, **using("a"))
     assert worker.given(1) == "a"
@@ -85,7 +85,7 @@ def test_a_head_is_passed_by_for_no_longer_than_the_patience(farm: SmallFarm) ->
     passed_by = worker.claim()
     assert passed_by
     assert passed_by.passed_by == other
-    farm.now += PATIENCE - 1
+    farm.now += MAX_QUEUE_DELAY - 1
     assert worker.given(1) == "a"
     farm.now += 1
     assert worker.given(1) == "b"
@@ -94,14 +94,14 @@ def test_a_head_is_passed_by_for_no_longer_than_the_patience(farm: SmallFarm) ->
 
 def test_nobody_is_passed_by_for_a_batch_that_takes_longer_than_a_loading(farm: SmallFarm) -> None:
     worker = Worker(farm)
-    farm.submit(1, **using("a"), estimate=PATIENCE + 1)
+    farm.submit(1, **using("a"), estimate=MAX_QUEUE_DELAY + 1)
     assert worker.given(1) == "a"
     farm.submit(1, **using("b"))
-    farm.submit(2, **using("a"), estimate=PATIENCE + 1)
+    farm.submit(2, **using("a"), estimate=MAX_QUEUE_DELAY + 1)
     assert worker.given(2) == "ba"
 
 
-def test_another_project_goes_first_only_within_the_slack_and_pays_for_itself(farm: SmallFarm) -> None:
+def test_another_project_goes_first_only_within_the_lag_bound_and_pays_for_itself(farm: SmallFarm) -> None:
     worker = Worker(farm)
     farm.submit(1, project="ada", **using("a"))
     assert worker.given(1) == "a"

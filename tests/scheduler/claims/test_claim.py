@@ -65,7 +65,7 @@ def test_a_batch_has_one_batch_key_and_nobody_else_waits_longer_for_it(farm: Sma
     assert [[render.id for render in claim.renders] for claim in claims if claim] == [first + later, other]
 
 
-def test_free_seats_are_filled_with_renders_of_other_projects_each_charged_its_own(farm: SmallFarm) -> None:
+def test_free_slots_are_filled_with_renders_of_other_projects_each_charged_its_own(farm: SmallFarm) -> None:
     farm.submit(2, project="ada", estimate=3.0)
     farm.submit(9, project="bob", estimate=5.0)
     claim = farm.claim(capacity=8)
@@ -134,7 +134,7 @@ def test_what_is_paused_is_not_claimed_and_goes_on_when_resumed(farm: SmallFarm,
     assert len(claim.renders) == 3
 
 
-def test_fillers_never_come_from_a_paused_flow(farm: SmallFarm) -> None:
+def test_backfill_never_come_from_a_paused_flow(farm: SmallFarm) -> None:
     farm.submit(2, project="ada")
     farm.submit(9, project="bob")
     with write(farm.engine) as connection:
@@ -145,23 +145,23 @@ def test_fillers_never_come_from_a_paused_flow(farm: SmallFarm) -> None:
 
 
 def test_a_render_that_must_be_alone_is_alone(farm: SmallFarm) -> None:
-    farm.submit(1, company=1)
+    farm.submit(1, batch_limit=1)
     farm.submit(3)
-    farm.submit(2, company=1)
+    farm.submit(2, batch_limit=1)
     sizes = []
     while claim := farm.claim():
         sizes.append([(render.id, render.batch_key) for render in claim.renders])
     assert sorted(len(batch) for batch in sizes) == [1, 1, 1, 3]
 
 
-def test_suspects_are_batched_with_suspects_up_to_their_limit(farm: SmallFarm) -> None:
-    _, suspects = farm.submit(5, company=4)
+def test_limited_ones_are_batched_with_limited_ones_up_to_their_limit(farm: SmallFarm) -> None:
+    _, find_poison = farm.submit(5, batch_limit=4)
     farm.submit(8)
     batches = []
     while claim := farm.claim():
         batches.append({render.id for render in claim.renders})
-    assert set(suspects[:4]) in batches
-    assert {suspects[4]} in batches
+    assert set(find_poison[:4]) in batches
+    assert {find_poison[4]} in batches
 
 
 def test_what_is_lower_in_rank_is_sooner(farm: SmallFarm) -> None:

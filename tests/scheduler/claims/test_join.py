@@ -32,11 +32,11 @@ def claim_by(farm: SmallFarm, capacity: Any, watermark: Watermark | None = None)
     )
 
 
-def join_by(farm: SmallFarm, running: Claim, seats: int = 8, **changes: Any) -> list[str]:
+def join_by(farm: SmallFarm, running: Claim, slots: int = 8, **changes: Any) -> list[str]:
     """The ids of the renders that join."""
     values: dict[str, Any] = {
         "pool": POOL, "worker_id": new_id(), "batch_id": running.batch_id, "batch_key": running.head.batch_key,
-        "seats": seats, "running": len(running.renders), "began": farm.now, "now": farm.now, "lease_seconds": 30.0,
+        "slots": slots, "running": len(running.renders), "began": farm.now, "now": farm.now, "lease_seconds": 30.0,
     }  # fmt: skip
     joined = join(farm.engine, **(values | changes))
     return [render.id for render in joined.renders] if joined else []
@@ -62,10 +62,10 @@ def test_the_shape_of_the_head_says_how_many_are_taken(farm: SmallFarm) -> None:
     claims = [claim_by(farm, by_shape), claim_by(farm, by_shape)]
     sizes = {claimed.head.width: len(claimed.renders) for claimed in claims if claimed}
     assert sizes == {512: 6, 1024: 2}
-    assert (asked[0].lane, asked[0].class_name, asked[0].company, asked[0].waited) == (LANE, "normal", None, 0.0)
+    assert (asked[0].lane, asked[0].class_name, asked[0].batch_limit, asked[0].waited) == (LANE, "normal", None, 0.0)
 
 
-def test_seats_beside_the_head_are_filled_in_its_flow_and_then_in_others(farm: SmallFarm) -> None:
+def test_slots_beside_the_head_are_filled_in_its_flow_and_then_in_others(farm: SmallFarm) -> None:
     _, ids = farm.submit(2)
     _, others = farm.submit(5, project="bob")
     claimed = claim_by(farm, lambda head: 4)
@@ -75,12 +75,12 @@ def test_seats_beside_the_head_are_filled_in_its_flow_and_then_in_others(farm: S
 
 
 def test_a_render_that_opted_out_is_alone_whatever_the_curve_says(farm: SmallFarm) -> None:
-    _, [id] = farm.submit(1, company=1)
+    _, [id] = farm.submit(1, batch_limit=1)
     farm.submit(3)
     claimed = claim_by(farm, lambda head: 8)
     assert claimed
     assert [render.id for render in claimed.renders] == [id]
-    assert claimed.head.company == 1
+    assert claimed.head.batch_limit == 1
 
 
 def test_all_that_waits_may_be_taken_at_once_when_nobody_else_competes(farm: SmallFarm) -> None:
@@ -136,7 +136,7 @@ def test_a_project_starts_no_more_than_it_may_and_others_fill_the_batch(farm: Sm
 def test_renders_of_the_same_key_join_a_running_batch_and_are_charged_to_their_own(farm: SmallFarm) -> None:
     batch = running_batch(farm)
     _, ids = farm.submit(3, project="bob", estimate=5.0)
-    assert join_by(farm, batch, seats=2) == ids[:2]
+    assert join_by(farm, batch, slots=2) == ids[:2]
     attempts = {row.render_id: (row.batch_id, row.batch_size) for row in farm.rows(Attempt)}
     assert attempts[ids[0]] == attempts[ids[1]] == (batch.batch_id, 3)
     assert join_by(farm, batch) == ids[2:]
@@ -146,10 +146,10 @@ def test_renders_of_the_same_key_join_a_running_batch_and_are_charged_to_their_o
 def test_other_keys_and_renders_that_opted_out_do_not_join(farm: SmallFarm) -> None:
     batch = running_batch(farm)
     farm.submit(2, project="bob", batch_key="b" * 64)
-    farm.submit(2, project="eve", company=1)
-    farm.submit(2, project="joe", company=4)
+    farm.submit(2, project="eve", batch_limit=1)
+    farm.submit(2, project="joe", batch_limit=4)
     assert join_by(farm, batch) == []
-    assert join_by(farm, batch, seats=0) == []
+    assert join_by(farm, batch, slots=0) == []
 
 
 def test_joining_goes_on_for_a_quantum_before_a_head_of_another_key_and_then_stops(farm: SmallFarm) -> None:
@@ -160,8 +160,8 @@ def test_joining_goes_on_for_a_quantum_before_a_head_of_another_key_and_then_sto
     _, ids = farm.submit(4, project="eve")
     # when the head has not waited a quantum since the batch began, one joins;
     farm.now = began + QUANTUM * 0.9
-    assert join_by(farm, batch, seats=1, began=began) == ids[:1]
-    # when it has, nobody does, however many seats there are,
+    assert join_by(farm, batch, slots=1, began=began) == ids[:1]
+    # when it has, nobody does, however many slots there are,
     farm.now = began + QUANTUM
     assert join_by(farm, batch, began=began) == []
     # and the next claim is that head's.
@@ -189,7 +189,7 @@ def test_joining_never_takes_what_is_paused(farm: SmallFarm) -> None:
 def test_joins_and_claims_together_take_every_render_once_and_end_settled(farm: SmallFarm) -> None:
     batch = running_batch(farm)
     farm.submit(10, project="bob")
-    joined = join_by(farm, batch, seats=4)
+    joined = join_by(farm, batch, slots=4)
     claimed = farm.claim()
     assert claimed
     assert not {render.id for render in claimed.renders} & set(joined)
@@ -236,10 +236,10 @@ def test_the_key_of_the_running_batch_is_that_of_its_head(farm: SmallFarm) -> No
 
 
 def test_a_sealed_batch_is_filled_by_its_own_flow_and_joined_by_nobody(farm: SmallFarm) -> None:
-    _, ids = farm.submit(3, company=SEALED)
-    farm.submit(2, project="bob", company=SEALED)
+    _, ids = farm.submit(3, batch_limit=SEALED)
+    farm.submit(2, project="bob", batch_limit=SEALED)
     batch = claim_by(farm, 8)
     assert batch
     assert [render.id for render in batch.renders] == ids
-    farm.submit(1, company=SEALED)
+    farm.submit(1, batch_limit=SEALED)
     assert join_by(farm, batch) == []

@@ -1,4 +1,4 @@
-"""Cancel: a job, a render or what a filter finds ends, whatever it was doing, and the books stay right."""
+"""Cancel: a job, a render or what a filter finds ends, whatever it was doing, and the counters stay right."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ from scheduler.leases.extend import Held, extend
 from tests.scheduler.jobs import (
     LANE,
     LEASE_SECONDS,
-    assert_books_are_right,
+    assert_invariants_hold,
     attempt_rows,
     claim_some,
     events,
@@ -41,7 +41,7 @@ class TestCancelJob:
         assert statuses(connections, job) == ["cancelled"] * 5
         assert (row["status"], row["finished_at"]) == ("cancelled", connections.clock())
         assert events(connections, job)[-1] == (2, "cancelled", [0, 1, 2, 3, 4])
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_what_the_worker_says_of_a_cancelled_render_is_void(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 2)
@@ -53,7 +53,7 @@ class TestCancelJob:
         assert settle_as(connections, held, Outcome.FAILED).accepted == []
         assert settle_as(connections, held, Outcome.RETURNED).accepted == []
         assert statuses(connections, job) == ["cancelled"] * 2
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_the_worker_hears_of_it_with_its_next_heartbeat(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 2)
@@ -98,7 +98,7 @@ class TestCancelJob:
             1_000,
             500,
         ]
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_held_renders_of_a_paused_job_end_too(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 3)
@@ -107,7 +107,7 @@ class TestCancelJob:
         cancel_job(connections, job, project)
 
         assert job_row(connections, job)["status"] == "cancelled"
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_cancelling_twice_is_no_error_and_tells_nothing_new(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1)
@@ -155,7 +155,7 @@ class TestCancelJob:
         states = statuses(connections, job)
         assert states.count("cancelled") == cancelled
         assert states.count("done") + cancelled == 300
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
 
 class TestCancelRender:
@@ -183,7 +183,7 @@ class TestCancelRender:
         cancel_render(connections, render, project)
         cancel_render(connections, render, project)
 
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_the_render_of_another_project_is_not_there(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1)
@@ -209,7 +209,7 @@ class TestCancelFiltered:
         assert statuses(connections, cats) == ["cancelled", "cancelled", "pending", "pending"]
         assert {*statuses(connections, bulk), *statuses(connections, theirs)} == {"pending"}
         assert cancel_filtered(connections, chosen) == Found(jobs=0, renders=0)
-        assert_books_are_right(connections, cats)
+        assert_invariants_hold(connections, cats)
 
     def test_by_state_age_model_lane_and_job(self, connections: Connections, project: str) -> None:
         old = submit_job(connections, project, 3)

@@ -16,14 +16,14 @@ from scheduler.control.cancel import cancel_render
 from scheduler.control.choose_drafts import Chosen, Siblings, keep_drafts
 from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.forecasts.backlog import backlog
-from scheduler.forecasts.queue_position import job_prospect
+from scheduler.forecasts.queue_position import job_queue_position
 from scheduler.forecasts.wait_reasons import job_reason
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
 from scheduler.leases.settle import Output, Settled, Settlement, settle
 from scheduler.maintenance import expire_drafts
 from tests.scheduler.jobs import (
     LANE,
-    assert_books_are_right,
+    assert_invariants_hold,
     attempt_rows,
     claim_some,
     events,
@@ -71,7 +71,7 @@ class TestDrafted:
         assert events(connections, job)[-1][1:] == ("drafted", [0, 1])
         assert [attempt["outcome"] for attempt in attempt_rows(connections, job)] == ["drafted"] * 2
         assert claim_some(connections) == []
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     @pytest.mark.parametrize(("sampler", "part"), [("dpm++-2m", 5 / 20), ("heun", 10 / 39)])
     def test_a_draft_costs_the_passes_up_to_its_step_and_what_is_kept_the_rest(
@@ -122,7 +122,7 @@ class TestDrafted:
         with read(connections.engine) as connection:
             assert backlog(connection, LANE, connections.clock()).renders == 0
 
-            seen = job_prospect(connection, connections, job, connections.clock())
+            seen = job_queue_position(connection, connections, job, connections.clock())
         assert seen is not None
         assert seen.forecast is None
         assert job_reason(seen, {"normal": 1.0}, connections.clock()).kind == "drafted"
@@ -148,7 +148,7 @@ class TestKeep:
         settle_as(connections, [again], Outcome.DONE)
         assert statuses(connections, job) == ["done", "drafted"]
         assert [kind for _, kind, _ in events(connections, job)] == ["submitted", "drafted", "kept", "done"]
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_keep_this_one_and_stop_its_siblings_is_one_call(self, connections: Connections, project: str) -> None:
         job = drafted_job(connections, project, 2, prompt=["a red circle", "a blue star"])
@@ -160,7 +160,7 @@ class TestKeep:
         assert statuses(connections, job) == ["pending", "cancelled", "cancelled", "cancelled"]
         with pytest.raises(Conflict, match="ended"):
             keep_drafts(connections, job, [second], project)
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_nothing_is_kept_before_it_has_a_draft(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1, stop_at_step=5)

@@ -17,7 +17,7 @@ from scheduler.control.pause_project import pause_project, resume_project
 from tests.scheduler.jobs import (
     LANE,
     POOL,
-    assert_books_are_right,
+    assert_invariants_hold,
     claim_some,
     events,
     job_row,
@@ -43,7 +43,7 @@ class TestPauseJob:
         assert [kind for _, kind, _ in events(connections, job)] == [
             *("submitted", "paused", "held", "resumed", "released"),
         ]
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_what_runs_goes_on_and_may_end_the_job(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 2)
@@ -85,7 +85,7 @@ class TestPauseJob:
         assert set(statuses(connections, job)) == {"held"}
         resume_job(connections, job, project)
         assert set(statuses(connections, job)) == {"pending"}
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
 
 class TestSwitches:

@@ -17,7 +17,7 @@ from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.control.reclass import change_class
 from scheduler.control.reorder import Place, Ranked, new_ranks, reorder_job
 from tests.scheduler.jobs import (
-    assert_books_are_right,
+    assert_invariants_hold,
     claim_some,
     events,
     job_row,
@@ -55,7 +55,7 @@ class TestClass:
         assert len(claim_some(connections)) == 3
         settle_as(connections, running, Outcome.DONE)
         assert events(connections, job)[1][1:] == ("reclassed", [1, 2, 3])
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_charges_go_to_the_flow_in_which_a_render_was_claimed(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 4)
@@ -221,4 +221,4 @@ class TestLane:
         assert claim_some(wide) == []
         assert settle_as(wide, running, Outcome.DONE).accepted == [running[0].id]
         assert statuses(wide, job) == ["done", "pending", "pending"]
-        assert_books_are_right(wide, job)
+        assert_invariants_hold(wide, job)

@@ -11,7 +11,7 @@ from scheduler.batching.batch_limits import SEALED
 from scheduler.control.pause_job import pause_job
 from scheduler.control.retry import retry_render
 from tests.scheduler.jobs import (
-    assert_books_are_right,
+    assert_invariants_hold,
     claim_some,
     events,
     job_row,
@@ -38,7 +38,7 @@ class TestRetry:
         assert events(connections, job)[-1][1:] == ("retried", [0])
         settle_as(connections, claim_some(connections), Outcome.DONE)
         assert job_row(connections, job)["status"] == "partial"
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_only_what_failed_is_retried(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1)
@@ -57,7 +57,7 @@ class TestRetry:
             errors = [threads.submit(retry_render, connections, render, project).exception() for _ in range(4)]
 
         assert [type(error) for error in errors].count(Conflict) == 3
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_not_while_its_job_is_paused(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 2)
@@ -74,7 +74,7 @@ class TestRetry:
 
         retry_render(connections, render_rows(connections, job)[0]["id"], project)
 
-        assert render_rows(connections, job)[0]["company"] == SEALED
+        assert render_rows(connections, job)[0]["batch_limit"] == SEALED
 
     def test_a_deterministic_render_stays_alone(self, connections: Connections, project: str) -> None:
         job = submit_job(connections, project, 1, deterministic=True)
@@ -82,4 +82,4 @@ class TestRetry:
 
         retry_render(connections, render_rows(connections, job)[0]["id"], project)
 
-        assert render_rows(connections, job)[0]["company"] == 1
+        assert render_rows(connections, job)[0]["batch_limit"] == 1

@@ -96,7 +96,7 @@ def test_four_of_five_renders_fall_inside_their_range() -> None:
     assert sum(guessed) / len(guessed) == pytest.approx(COVERAGE, abs=0.08)
 
 
-def test_company_makes_a_render_cheaper_and_a_deterministic_one_pays_its_whole_passes() -> None:
+def test_a_batch_makes_a_render_cheaper_and_a_deterministic_one_pays_its_whole_passes() -> None:
     times = taught(PoolTimes.seeded(ENTRY), machine(random.Random(7)), 100)
     estimator = Estimator({"pool": times})
     shape, render = Shape(64, 64, 1), parameters(ENTRY)

@@ -13,7 +13,7 @@ from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
 from scheduler.fair_share.charges import Entry, charge, claimed
 from scheduler.fair_share.fold_charges import FOLD_AT, LATE_IDS, fold
 from scheduler.fair_share.turn_order import read_turns
-from scheduler.fair_share.virtual_time import CLASSES, SLACK
+from scheduler.fair_share.virtual_time import CLASSES, LAG_BOUND
 from scheduler.leases.settle import settle
 from scheduler.maintenance import fold_charges
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned
@@ -234,11 +234,11 @@ def test_a_newcomer_waits_for_nobody_who_was_given_back_what_was_estimated_too_h
     assert claim.renders[0].id == id
 
 
-def test_a_newcomer_gains_no_more_than_the_slack_by_one_who_is_held_back(farm: SmallFarm) -> None:
+def test_a_newcomer_gains_no_more_than_the_lag_bound_by_one_who_is_held_back(farm: SmallFarm) -> None:
     far = farm.flow("far")
     farm.submit(40, project="far")
     farm.submit(1, project="held back", batch_key="b" * 64)
     with write(farm.engine) as connection:
         charge(connection, [Entry(LANE, "normal", far, 1000.0, class_start=0.0, flow_start=1000.0)], farm.now)
     farm.submit(1, project="new", batch_key="c" * 64)
-    assert times(farm)[farm.flow("new")][0] == pytest.approx(1000.0 - SLACK)
+    assert times(farm)[farm.flow("new")][0] == pytest.approx(1000.0 - LAG_BOUND)

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from scheduler.fair_share.virtual_time import (
     CLASSES,
-    SLACK,
+    LAG_BOUND,
     ClassTime,
     FlowTime,
     Turn,
+    backfill,
     claim_cost,
     class_charge,
-    fillers,
     flow_charge,
     settle_cost,
     turns,
@@ -113,13 +113,13 @@ def test_a_class_that_was_idle_saved_up_no_turns() -> None:
     assert served["normal"] >= 38
 
 
-def test_fillers_stay_within_the_slack_of_their_turn() -> None:
+def test_backfill_stay_within_the_lag_bound_of_their_turn() -> None:
     head = Turn(FlowTime("head", "normal", 1.0, 100.0, 0), class_start=10.0)
-    near = Turn(FlowTime("near", "normal", 1.0, 100.0 + SLACK, 0), class_start=10.0)
-    far = Turn(FlowTime("far", "normal", 1.0, 101.0 + SLACK, 0), class_start=10.0)
-    other_class = Turn(FlowTime("bulk", "bulk", 1.0, 9999.0, 0), class_start=10.0 + SLACK)
-    far_class = Turn(FlowTime("far bulk", "bulk", 1.0, 0.0, 0), class_start=11.0 + SLACK)
-    assert fillers(head, [near, far, other_class, far_class]) == [near, other_class]
+    near = Turn(FlowTime("near", "normal", 1.0, 100.0 + LAG_BOUND, 0), class_start=10.0)
+    far = Turn(FlowTime("far", "normal", 1.0, 101.0 + LAG_BOUND, 0), class_start=10.0)
+    other_class = Turn(FlowTime("bulk", "bulk", 1.0, 9999.0, 0), class_start=10.0 + LAG_BOUND)
+    far_class = Turn(FlowTime("far bulk", "bulk", 1.0, 0.0, 0), class_start=11.0 + LAG_BOUND)
+    assert backfill(head, [near, far, other_class, far_class]) == [near, other_class]
 
 
 @pytest.mark.parametrize(

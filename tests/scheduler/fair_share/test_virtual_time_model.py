@@ -16,9 +16,9 @@ from scheduler.fair_share.virtual_time import (
     ClassTime,
     FlowTime,
     Turn,
+    backfill,
     claim_cost,
     class_time,
-    fillers,
     flow_charge,
     newcomer_start,
     settle_cost,
@@ -93,7 +93,7 @@ class Model:
             return []
         head, key = order[0], self.flows[order[0].flow.id].pending[0].key
         taken: list[tuple[str, Work]] = []
-        for turn in [head, *fillers(head, order[1:])]:
+        for turn in [head, *backfill(head, order[1:])]:
             flow = self.flows[turn.flow.id]
             fits = [work for work in flow.pending if work.key == key][: capacity - len(taken)]
             if not fits:
@@ -164,7 +164,7 @@ def test_backlogged_classes_are_charged_by_their_shares_within_one_batch_each(co
     served = [
         (flow.charged / CLASSES[flow.class_name], most / CLASSES[flow.class_name]) for flow in model.flows.values()
     ]
-    # What fills another's batch runs ahead by the slack at the most; here every batch is one render.
+    # What fills another's batch runs ahead by the lag bound at the most; here every batch is one render.
     for own, own_batch in served:
         for other, other_batch in served:
             assert own - other <= own_batch + other_batch + 1e-6
@@ -264,12 +264,12 @@ def test_nobody_gains_by_misstating_what_it_takes() -> None:
     assert abs(model.flows["honest"].charged - model.flows["liar"].charged) <= 8.0
 
 
-def test_what_fills_other_batches_pays_for_it_and_runs_ahead_by_the_slack_at_the_most() -> None:
+def test_what_fills_other_batches_pays_for_it_and_runs_ahead_by_the_lag_bound_at_the_most() -> None:
     model = Model()
     for place in range(5):
         model.submit(f"few {place}", work(1, 10.0))
     model.submit("many", work(500, 10.0))
     claimed = Counter(model.claim(16))
-    assert claimed["many"] == 11  # one batch: what is a filler now is charged, and waits its turn later
+    assert claimed["many"] == 11  # one batch: what is backfill now is charged, and waits its turn later
     model.submit("other", work(50, 10.0, key="o"))
     assert model.claim(16)[0] == "other"

@@ -6,8 +6,8 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
-from scheduler.fleet.notify import doorbells
-from scheduler.fleet.worker_registry import Orders, Pulse, beat, workers_alive
+from scheduler.fleet.notify import ring_targets
+from scheduler.fleet.worker_registry import Orders, WorkerReport, beat, workers_alive
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import LANE, POOL, sign_on
 
@@ -20,7 +20,9 @@ def mark(connections: Connections, worker_id: str, **columns: object) -> None:
 def test_a_beat_says_what_is_held_and_hears_nothing_to_do(connections: Connections, clock: TestClock) -> None:
     worker = sign_on(connections)
 
-    orders = beat(connections.engine, Pulse(worker, WorkerStatus.RENDERING, holding=3, busy_until=9.0), now=clock())
+    orders = beat(
+        connections.engine, WorkerReport(worker, WorkerStatus.RENDERING, holding=3, busy_until=9.0), now=clock()
+    )
 
     assert orders == Orders(drain=False, quarantined=None)
     with read(connections.engine) as connection:
@@ -32,18 +34,18 @@ def test_who_is_told_to_drain_hears_it_with_every_beat(connections: Connections,
     worker = sign_on(connections)
     mark(connections, worker, drain_asked_at=START)
 
-    assert [beat(connections.engine, Pulse(worker), now=clock()).drain for _ in range(2)] == [True, True]
+    assert [beat(connections.engine, WorkerReport(worker), now=clock()).drain for _ in range(2)] == [True, True]
 
 
 def test_a_quarantined_worker_hears_why(connections: Connections, clock: TestClock) -> None:
     worker = sign_on(connections)
     mark(connections, worker, quarantined_at=START, quarantine_reason="It fails where others succeed.")
 
-    assert beat(connections.engine, Pulse(worker), now=clock()).quarantined == "It fails where others succeed."
+    assert beat(connections.engine, WorkerReport(worker), now=clock()).quarantined == "It fails where others succeed."
 
 
 def test_a_worker_that_nobody_knows_hears_nothing(connections: Connections, clock: TestClock) -> None:
-    assert beat(connections.engine, Pulse("01a20936-152b-75ce-80a1-dcf6f4b2b4a5"), now=clock()) == Orders()
+    assert beat(connections.engine, WorkerReport("01a20936-152b-75ce-80a1-dcf6f4b2b4a5"), now=clock()) == Orders()
 
 
 def test_rings_count_only_workers_that_may_claim(connections: Connections, clock: TestClock) -> None:
@@ -52,8 +54,8 @@ def test_rings_count_only_workers_that_may_claim(connections: Connections, clock
     mark(connections, leaving, drain_asked_at=START)
 
     with read(connections.engine) as connection:
-        [bell] = doorbells(connection, LANE, START - 60)
+        [target] = ring_targets(connection, LANE, START - 60)
 
     assert free
-    assert bell.workers == 1
+    assert target.workers == 1
     assert workers_alive(connections.engine, POOL, since=START - 60) == 1

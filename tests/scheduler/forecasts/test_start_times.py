@@ -37,8 +37,8 @@ def flow(name: str, gpu_seconds: float, class_name: str = "normal", weight: floa
     return FlowWork(name, class_name, weight, gpu_seconds)
 
 
-def test_alone_on_an_idle_farm_it_starts_now_and_takes_its_stay() -> None:
-    found = ask(Wanted("a", 0.0, 10.0, last_batch=10.0, stay=Range(9.0, 12.0, 15.0)), flow("a", 10.0), idle=True)
+def test_alone_on_an_idle_farm_it_starts_now_and_takes_its_turnaround() -> None:
+    found = ask(Wanted("a", 0.0, 10.0, last_batch=10.0, turnaround=Range(9.0, 12.0, 15.0)), flow("a", 10.0), idle=True)
     assert (starts(found), done(found)) == (0.0, 12.0)
 
 
@@ -70,7 +70,7 @@ def test_nobody_there_and_nobody_coming_is_no_forecast() -> None:
 
 
 def test_what_may_not_start_yet_does_not() -> None:
-    found = ask(Wanted("a", 0.0, 1.0, not_before=500.0, stay=Range(2.0, 2.0, 2.0)), flow("a", 1.0))
+    found = ask(Wanted("a", 0.0, 1.0, not_before=500.0, turnaround=Range(2.0, 2.0, 2.0)), flow("a", 1.0))
     assert (starts(found), done(found)) == (500.0, 502.0)
 
 
@@ -89,7 +89,7 @@ def test_the_range_is_in_order_and_all_work_is_done_when_the_last_flow_is(
 ) -> None:
     flows = [flow(f"o{i}", seconds, name, weight) for i, (name, weight, seconds) in enumerate(others)]
     workers = (Workers(count, Range(0.5, 0.8, 1.0)),)
-    wanted = Wanted("a", before, own, stay=Range(0.1, 0.2, 0.4), work=Range(0.7, 1.0, 1.6))
+    wanted = Wanted("a", before, own, turnaround=Range(0.1, 0.2, 0.4), work=Range(0.7, 1.0, 1.6))
 
     found = ask(wanted, flow("a", before + own), *flows, workers=workers)
 

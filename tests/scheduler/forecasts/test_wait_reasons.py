@@ -9,26 +9,26 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.tables import Flow, Job, Lane, Pool, Project, Render, Worker
-from scheduler.forecasts.queue_position import Prospect, job_prospect, render_prospect
+from scheduler.forecasts.queue_position import QueuePosition, job_queue_position, render_queue_position
 from scheduler.forecasts.wait_reasons import Reason, job_reason, render_reason
 from tests.scheduler.jobs import claim_some, render_rows, settle_as, sign_on, submit_job
 
 
-def prospect(connections: Connections, job_id: str) -> Prospect:
+def queue_position(connections: Connections, job_id: str) -> QueuePosition:
     with read(connections.engine) as connection:
-        found = job_prospect(connection, connections, job_id, connections.clock())
+        found = job_queue_position(connection, connections, job_id, connections.clock())
     assert found is not None
     return found
 
 
 def why(connections: Connections, job_id: str) -> Reason:
-    return job_reason(prospect(connections, job_id), connections.settings.class_shares, connections.clock())
+    return job_reason(queue_position(connections, job_id), connections.settings.class_shares, connections.clock())
 
 
 def why_render(connections: Connections, job_id: str, index: int = 0) -> Reason:
     with read(connections.engine) as connection:
         row = connection.execute(Render.__table__.select().where(Render.job_id == job_id, Render.index == index)).one()
-        found = render_prospect(connection, connections, row, connections.clock())
+        found = render_queue_position(connection, connections, row, connections.clock())
     assert found is not None
     return render_reason(row, found, connections.settings.class_shares, connections.clock())
 
@@ -43,14 +43,14 @@ def test_without_a_worker_it_says_so(connections: Connections, project: str) -> 
 
     assert why(connections, job).kind == "no_worker"
     assert "No worker for sana-demo is running" in why(connections, job).sentence
-    assert prospect(connections, job).forecast is None
+    assert queue_position(connections, job).forecast is None
 
 
 def test_a_starting_and_a_quarantined_worker_are_told_apart(connections: Connections, project: str) -> None:
     job = submit_job(connections, project, 1)
     sign_on(connections, status=WorkerStatus.STARTING)
     assert why(connections, job).kind == "pool_starting"
-    assert prospect(connections, job).forecast is not None
+    assert queue_position(connections, job).forecast is not None
 
     change(connections, Worker, quarantined_at=1.0)
     assert why(connections, job).kind == "quarantined"
@@ -108,7 +108,7 @@ def test_another_project_of_the_same_class_comes_between(
 
 def test_a_later_job_starts_and_ends_later(connections: Connections, project: str) -> None:
     sign_on(connections)
-    first, second = (prospect(connections, submit_job(connections, project, 20)).forecast for _ in range(2))
+    first, second = (queue_position(connections, submit_job(connections, project, 20)).forecast for _ in range(2))
     assert first is not None
     assert second is not None
     assert first.starts_in is not None
@@ -127,7 +127,7 @@ def test_what_runs_and_what_has_ended_is_told(connections: Connections, project:
     assert why_render(connections, job).kind == "running"
     assert why(connections, job).sentence.startswith("1 of its renders is being rendered. The rest: ")
     assert why(connections, job).facts["running"] == 1
-    running = prospect(connections, job).forecast
+    running = queue_position(connections, job).forecast
     assert running is not None
     assert running.starts_in is None
 
@@ -163,7 +163,7 @@ def test_what_is_rendered_and_cannot_be_stored_says_so_and_no_end_is_told(
         assert found.facts["since"] == connections.clock() - 60
     assert "rendered, but cannot be stored" in why(connections, job).sentence
     assert "It is rendered, but cannot be stored" in why_render(connections, job).sentence
-    assert prospect(connections, job).forecast is None
+    assert queue_position(connections, job).forecast is None
 
 
 def test_what_waits_while_nobody_can_store_says_so_but_not_while_somebody_can(
@@ -174,11 +174,11 @@ def test_what_waits_while_nobody_can_store_says_so_but_not_while_somebody_can(
     lose_storage(connections)
     assert why(connections, job).kind == why_render(connections, job).kind == "storage"
     assert "No worker for sana-demo can store what it renders" in why(connections, job).sentence
-    assert prospect(connections, job).forecast is None
+    assert queue_position(connections, job).forecast is None
 
     sign_on(connections)
     assert why(connections, job).kind == "next"
-    assert prospect(connections, job).forecast is not None
+    assert queue_position(connections, job).forecast is not None
 
 
 def test_who_pauses_is_told_before_the_storage(connections: Connections, project: str) -> None:

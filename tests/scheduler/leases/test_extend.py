@@ -68,7 +68,7 @@ def test_a_lease_that_ran_out_is_taken_back_unblamed(farm: SmallFarm) -> None:
     [changed] = reap(farm.engine, now=1031.0)
     assert (changed.job_id, changed.version) == (job_id, 2)
     render = farm.row(Render, id=ids[0])
-    assert (render.status, render.attempt, render.failures, render.company) == ("pending", 2, 0, None)
+    assert (render.status, render.attempt, render.failures, render.batch_limit) == ("pending", 2, 0, None)
     assert (render.worker_id, render.lease_until, render.phase) == (None, None, None)
     attempt = farm.row(Attempt, render_id=ids[0])
     assert (attempt.number, attempt.outcome, attempt.ended_at) == (1, "lost", 1031.0)

@@ -3,12 +3,12 @@
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase, WorkerStatus
 from scheduler.claims.claim import ClaimedRender
-from scheduler.fleet.worker_registry import Pulse, beat
+from scheduler.fleet.worker_registry import WorkerReport, beat
 from scheduler.leases.extend import Held, set_phase
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import (
     LEASE_SECONDS,
-    assert_books_are_right,
+    assert_invariants_hold,
     attempt_rows,
     claim_some,
     reap_lost,
@@ -28,7 +28,7 @@ def lose_a_worker(
     claimed = claim_some(connections, worker_id=worker)
     clock.forward(1)
     if beats:
-        beat(connections.engine, Pulse(worker, WorkerStatus.RENDERING), now=clock())
+        beat(connections.engine, WorkerReport(worker, WorkerStatus.RENDERING), now=clock())
     if phase is not None:
         set_phase(connections.engine, [Held(render.id, render.attempt) for render in claimed], phase)
     clock.forward(LEASE_SECONDS + 1)
@@ -41,18 +41,18 @@ def test_two_lost_workers_are_nobodys_fault(connections: Connections, clock: Tes
     for _ in range(2):
         assert len(lose_a_worker(connections, clock)) == 4
 
-    assert {(row["failures"], row["company"]) for row in render_rows(connections, job)} == {(0, None)}
+    assert {(row["failures"], row["batch_limit"]) for row in render_rows(connections, job)} == {(0, None)}
     assert {row["outcome"] for row in attempt_rows(connections, job)} == {"lost"}
 
 
-def test_what_was_lost_with_a_third_worker_renders_in_half_the_company_then_alone_then_fails(
+def test_what_was_lost_with_a_third_worker_renders_in_half_the_batch_then_alone_then_fails(
     connections: Connections, clock: TestClock, project: str
 ) -> None:
     job = submit_job(connections, project, 4)
     sizes = [len(lose_a_worker(connections, clock)) for _ in range(4)]
-    assert sizes == [4, 4, 4, 2], "the third loss halves the company"
+    assert sizes == [4, 4, 4, 2], "the third loss halves the batch"
     killer = {row["id"] for row in render_rows(connections, job) if row["failures"] == 2}
-    assert {row["company"] for row in render_rows(connections, job) if row["id"] in killer} == {1}
+    assert {row["batch_limit"] for row in render_rows(connections, job) if row["id"] in killer} == {1}
 
     # Every worker that takes one of them alone is lost too; the others are done as soon as they are apart.
     [guilty, *innocent] = sorted(killer)
@@ -73,7 +73,7 @@ def test_what_was_lost_with_a_third_worker_renders_in_half_the_company_then_alon
     assert "worker was lost" in rows[guilty]["reason"]
     assert {row["status"] for id, row in rows.items() if id != guilty} == {"done"}
     assert innocent
-    assert_books_are_right(connections, job)
+    assert_invariants_hold(connections, job)
 
 
 def test_a_render_that_only_waited_is_never_suspected(connections: Connections, clock: TestClock, project: str) -> None:
@@ -94,7 +94,7 @@ def test_a_render_that_kills_before_its_worker_can_say_that_it_began_is_suspecte
     [row] = render_rows(connections, job)
     assert (row["status"], row["failures"]) == ("failed", 3)
     assert [attempt["outcome"] for attempt in attempt_rows(connections, job)] == ["lost", "lost", *["failed"] * 3]
-    assert_books_are_right(connections, job)
+    assert_invariants_hold(connections, job)
 
 
 def test_one_worker_that_is_lost_again_and_again_is_not_several(

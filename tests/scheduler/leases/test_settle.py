@@ -110,16 +110,16 @@ def test_a_repeated_settlement_is_accepted_and_changes_nothing(farm: SmallFarm) 
     assert (farm.row(Job, id=job_id), farm.rows(Artifact), farm.rows(Flow)) == before
 
 
-@pytest.mark.parametrize("company_at_first", [None, SEALED], ids=["any", "sealed"])
-def test_a_failure_is_blamed_halves_the_company_then_leaves_it_alone_then_fails(
-    farm: SmallFarm, company_at_first: int | None
+@pytest.mark.parametrize("limit_at_first", [None, SEALED], ids=["any", "sealed"])
+def test_a_failure_is_blamed_halves_the_batch_then_isolates_it_then_fails(
+    farm: SmallFarm, limit_at_first: int | None
 ) -> None:
-    job_id, _ = farm.submit(8, company=company_at_first)
-    for expected_size, company in [(8, 4), (4, 1)]:
+    job_id, _ = farm.submit(8, batch_limit=limit_at_first)
+    for expected_size, batch_limit in [(8, 4), (4, 1)]:
         claim = claimed(farm)
         assert len(claim.renders) == expected_size
         settle(farm.engine, [failed(render, "the process died") for render in claim.renders], now=farm.now)
-        assert {farm.row(Render, id=render.id).company for render in claim.renders} == {company}
+        assert {farm.row(Render, id=render.id).batch_limit for render in claim.renders} == {batch_limit}
     claims = [claimed(farm) for _ in range(5)]
     assert sorted(len(claim.renders) for claim in claims) == [1, 1, 1, 1, 4]
     [culprit, *innocent] = [render for claim in claims for render in claim.renders]
@@ -144,7 +144,7 @@ def test_a_returned_render_is_not_blamed_and_may_be_claimed_at_once(farm: SmallF
         assert render.attempt == attempt
         settle(farm.engine, [returned(render, "the worker drains")], now=1010.0)
     row = farm.row(Render, id=id)
-    assert (row.status, row.failures, row.company, row.reason) == ("pending", 0, None, "the worker drains")
+    assert (row.status, row.failures, row.batch_limit, row.reason) == ("pending", 0, None, "the worker drains")
     assert [attempt.outcome for attempt in farm.rows(Attempt)] == ["returned"] * 5
 
 

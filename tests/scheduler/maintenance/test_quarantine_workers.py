@@ -13,7 +13,7 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.tables import Worker
 from scheduler.fleet.quarantine import release
-from scheduler.fleet.worker_registry import Health, Pulse, beat
+from scheduler.fleet.worker_registry import Health, WorkerReport, beat
 from scheduler.leases.settle import Settlement, settle
 from scheduler.maintenance import quarantine_workers
 from tests.scheduler.conftest import TestClock
@@ -22,7 +22,7 @@ from tests.scheduler.jobs import claim_some, settle_as, sign_on, submit_job
 
 def tell(connections: Connections, worker: str, **health: int) -> None:
     details = {"health": asdict(Health(**health))}
-    beat(connections.engine, Pulse(worker, WorkerStatus.IDLE, details=details), now=connections.clock())
+    beat(connections.engine, WorkerReport(worker, WorkerStatus.IDLE, details=details), now=connections.clock())
 
 
 def fails(connections: Connections, worker: str, batches: int, *, done_by: str | None) -> None:
@@ -61,7 +61,7 @@ def test_who_fails_three_batches_that_another_rendered_claims_nothing_any_more(
     assert row.quarantined_at == clock()
     assert "fails where others succeed: 3 of its batches" in row.quarantine_reason
     assert worker_row(connections, well).quarantined_at is None
-    assert beat(connections.engine, Pulse(sick), now=clock()).quarantined == row.quarantine_reason
+    assert beat(connections.engine, WorkerReport(sick), now=clock()).quarantined == row.quarantine_reason
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_released_worker_claims_again_and_old_failures_do_not_put_it_back(
     release(connections, sick, clock())
 
     assert quarantine_workers.one_pass(connections, clock()) == 0
-    assert beat(connections.engine, Pulse(sick), now=clock()).quarantined is None
+    assert beat(connections.engine, WorkerReport(sick), now=clock()).quarantined is None
     with pytest.raises(Conflict, match="not quarantined"):
         release(connections, sick, clock())
     for nobody in (new_id(), "nobody"):

@@ -16,7 +16,7 @@ from scheduler.control.retry import retry_render
 from scheduler.maintenance import expire_jobs, release_held
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (
-    assert_books_are_right,
+    assert_invariants_hold,
     attempt_rows,
     claim_some,
     events,
@@ -57,7 +57,7 @@ class TestNotBefore:
 
         assert len(claim_some(connections)) == 3
         assert [kind for _, kind, _ in events(connections, job)] == ["submitted", "released"]
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_a_large_job_is_released_in_chunks(self, connections: Connections, project: str, clock: TestClock) -> None:
         job = submit_job(connections, project, 2_500, not_before=1)
@@ -111,7 +111,7 @@ class TestAfter:
 
         assert unresolved(connections) == 0
         assert len(claim_some(connections)) == 2
-        assert_books_are_right(connections, third)
+        assert_invariants_hold(connections, third)
 
     @pytest.mark.parametrize("failure", ["failed", "cancelled"])
     def test_a_job_is_cancelled_with_the_reason_when_one_fails(
@@ -132,7 +132,7 @@ class TestAfter:
         assert first in reason
         assert failure in reason
         assert unresolved(connections) == 0
-        assert_books_are_right(connections, third)
+        assert_invariants_hold(connections, third)
 
     def test_it_runs_nevertheless_when_it_was_asked_to(self, connections: Connections, project: str) -> None:
         first = submit_job(connections, project, 1)
@@ -254,7 +254,7 @@ class TestDeadline:
         assert {attempt["outcome"] for attempt in attempt_rows(connections, job)} == {"done", "cancelled"}
         assert events(connections, job)[-1][1:] == ("expired", [1, 2, 3])
         assert expire_jobs.one_pass(connections, clock()) == 0
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_a_paused_or_held_job_expires_too_and_is_called_so(
         self, connections: Connections, project: str, clock: TestClock

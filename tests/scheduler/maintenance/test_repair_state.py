@@ -25,7 +25,7 @@ def spoil(connections: Connections, table: type[Job | Render | Flow], **columns:
         connection.execute(update(table).values(**columns))
 
 
-def mend(connections: Connections, clock: TestClock) -> int:
+def repair(connections: Connections, clock: TestClock) -> int:
     """A pass after a quiet while; every case must be in the log."""
     clock.forward(repair_state.QUIET_SECONDS + 1)
     with capture_logs() as lines:
@@ -45,11 +45,11 @@ def test_counters_that_are_not_those_of_the_renders_are_put_right(
     settle_as(connections, claim_some(connections, 3), Outcome.DONE)
     spoil(connections, Job, **counters)
 
-    assert mend(connections, clock) == 1
+    assert repair(connections, clock) == 1
 
     assert breaches(Snapshot(connections.engine)) == []
     assert job_row(connections, job)["status"] == "open"
-    assert mend(connections, clock) == 0
+    assert repair(connections, clock) == 0
 
 
 def test_an_open_job_with_nothing_left_ends(connections: Connections, clock: TestClock, project: str) -> None:
@@ -57,7 +57,7 @@ def test_an_open_job_with_nothing_left_ends(connections: Connections, clock: Tes
     settle_as(connections, claim_some(connections), Outcome.DONE)
     spoil(connections, Job, status="open", finished_at=None)
 
-    assert mend(connections, clock) == 1
+    assert repair(connections, clock) == 1
 
     assert job_row(connections, job)["status"] == "done"
     assert breaches(Snapshot(connections.engine)) == []
@@ -70,7 +70,7 @@ def test_a_running_render_without_a_lease_is_taken_back(
     claim_some(connections)
     spoil(connections, Render, lease_until=None)
 
-    assert mend(connections, clock) == 2
+    assert repair(connections, clock) == 2
     reap_lost(connections, clock)
 
     assert statuses(connections, job) == ["pending", "pending"]
@@ -81,7 +81,7 @@ def test_a_flow_that_forgot_to_compete_is_woken(connections: Connections, clock:
     spoil(connections, Flow, backlogged=False)
     assert claim_some(connections) == []
 
-    assert mend(connections, clock) == 1
+    assert repair(connections, clock) == 1
 
     assert len(claim_some(connections)) == 1
 
@@ -89,10 +89,10 @@ def test_a_flow_that_forgot_to_compete_is_woken(connections: Connections, clock:
 def test_what_is_held_for_nothing_is_released(connections: Connections, clock: TestClock, project: str) -> None:
     job = submit_job(connections, project, 3)
     pause_job(connections, job, project)
-    assert mend(connections, clock) == 0, "it is paused"
+    assert repair(connections, clock) == 0, "it is paused"
     spoil(connections, Job, status="open")  # a resume that died before it released anything
 
-    assert mend(connections, clock) == 3
+    assert repair(connections, clock) == 3
 
     assert statuses(connections, job) == ["pending"] * 3
 
@@ -104,7 +104,7 @@ def test_what_waits_for_another_job_or_for_a_time_waits_on(
     second = submit_job(connections, project, 1, after=[first])
     third = submit_job(connections, project, 1, not_before=9_999)
 
-    assert mend(connections, clock) == 0
+    assert repair(connections, clock) == 0
 
     assert (statuses(connections, second), statuses(connections, third)) == (["held"], ["held"])
 
@@ -120,10 +120,10 @@ def test_a_job_that_nobody_admits_any_more_is_sealed_but_a_stream_is_not(
                 job_id=streaming, format="jsonl", defaults={}, header={}, rows=2, renders=2, bytes=1, updated_at=clock()
             )
         )
-    assert mend(connections, clock) == 0, "somebody may be at it"
+    assert repair(connections, clock) == 0, "somebody may be at it"
 
     clock.forward(connections.settings.intake_hours * 3600)
-    assert mend(connections, clock) == 1
+    assert repair(connections, clock) == 1
 
     assert [job_row(connections, job)["status"] for job in (left, streaming)] == ["open", "admitting"]
 
@@ -136,4 +136,4 @@ def test_all_jobs_have_their_turn(
         submit_job(connections, project, 1)
     spoil(connections, Job, renders_total=7)
 
-    assert [mend(connections, clock) for _ in range(3)] == [2, 2, 1]
+    assert [repair(connections, clock) for _ in range(3)] == [2, 2, 1]

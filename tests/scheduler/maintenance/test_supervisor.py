@@ -25,7 +25,7 @@ from tests.scheduler.jobs import (
     LANE,
     LEASE_SECONDS,
     POOL,
-    assert_books_are_right,
+    assert_invariants_hold,
     attempt_rows,
     claim_some,
     job_row,
@@ -213,7 +213,7 @@ class TestReaping:
         assert job_row(connections, job)["status"] == "done"
         assert {render["failures"] for render in render_rows(connections, job)} == {0}
         assert [attempt["outcome"] for attempt in attempt_rows(connections, job)] == ["lost", "done"] * 2
-        assert_books_are_right(connections, job)
+        assert_invariants_hold(connections, job)
 
     def test_pools_are_rung_and_busy_workers_told(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str

@@ -11,7 +11,7 @@ from farm.errors import InvalidRequest
 from farm.settings import Settings
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Fleet, one_pool
-from scheduler.simulate.ledger import Books, JobBook, LostOrDoubled
+from scheduler.simulate.ledger import JobLedger, Ledger, LostOrDoubled
 from scheduler.simulate.planning import plan
 from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, QUEUE_LENGTH, Policy
 from scheduler.simulate.results import Result
@@ -66,7 +66,7 @@ class TestRun:
         policy=st.sampled_from([OURS, FIFO, FIFO_BATCHES]),
     )
     @settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    def test_nothing_is_lost_or_doubled_under_mishaps(
+    def test_nothing_is_lost_or_doubled_under_faults(
         self, catalog: Catalog, seed: int, crashes: int, stalls: int, preemptions: int, failed: float, policy: Policy
     ) -> None:
         faults = Faults(crashes, stalls, preemptions, notice_seconds=2, failed_share=failed)
@@ -150,17 +150,17 @@ class TestTrace:
         assert flat == pytest.approx(10_000, rel=0.1)
 
 
-class TestBooks:
+class TestLedger:
     def test_a_render_that_ends_twice_is_refused(self) -> None:
-        books = Books()
-        books.admit("job", JobBook(Arrival(0.0), 1.0, bytearray(1)))
-        books.end("job", 0, started_at=0, now=1, failed=False)
+        ledger = Ledger()
+        ledger.admit("job", JobLedger(Arrival(0.0), 1.0, bytearray(1)))
+        ledger.end("job", 0, started_at=0, now=1, failed=False)
         with pytest.raises(LostOrDoubled, match="twice"):
-            books.end("job", 0, started_at=0, now=2, failed=False)
+            ledger.end("job", 0, started_at=0, now=2, failed=False)
 
     def test_a_render_that_never_ends_is_refused(self) -> None:
-        books = Books()
-        books.admit("job", JobBook(Arrival(0.0), 1.0, bytearray(2)))
-        books.end("job", 1, started_at=0, now=1, failed=False)
+        ledger = Ledger()
+        ledger.admit("job", JobLedger(Arrival(0.0), 1.0, bytearray(2)))
+        ledger.end("job", 1, started_at=0, now=1, failed=False)
         with pytest.raises(LostOrDoubled, match="never ended"):
-            books.check({"job": ("open", 1, 0)}, left=1)
+            ledger.check({"job": ("open", 1, 0)}, left=1)

@@ -29,7 +29,7 @@ from tests.waiting import eventually
 from tests.workers.agent.test_feeder import connections
 from tests.workers.scripted import ScriptedEngine
 from workers.agent.checkpoint_uploader import Checkpointing
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.protocol import Checkpointed, CheckpointsSaved, SaveCheckpoints
@@ -49,14 +49,14 @@ class SavingEngine(ScriptedEngine):
     def send(self, message: object) -> bool:
         super().send(message)
         if isinstance(message, SaveCheckpoints) and not self.silent:
-            for held in self._holdings.in_engine():
+            for held in self._held_renders.in_engine():
                 if held.step and (message.render_ids is None or held.render.id in message.render_ids):
                     path = self.spool / f"{held.render.id}-{held.step}"
                     path.write_bytes(f"{held.render.id} at {held.step}".encode())
-                    self.checkpointing.hear(
+                    self.checkpointing.on_message(
                         Checkpointed(held.render.id, held.render.attempt, str(path), held.step, held.steps, 1.5)
                     )
-            self.checkpointing.hear(CheckpointsSaved([]))
+            self.checkpointing.on_message(CheckpointsSaved([]))
         return True
 
     @property
@@ -85,12 +85,12 @@ def farm(connections: Connections, s3: S3) -> Connections:
 def engine(farm: Connections, tmp_path: Path) -> Iterator[SavingEngine]:
     """It holds two renders of one job: the first at step 3, the second not begun."""
     submit_job(farm, create_project(farm.engine, "ada", clock=farm.clock), 2)
-    holdings = Holdings()
-    engine = SavingEngine(holdings)
+    held_renders = HeldRenders()
+    engine = SavingEngine(held_renders)
     engine.spool = tmp_path / "spool"
     engine.spool.mkdir()
-    engine.checkpointing = Checkpointing(farm, holdings, engine, worker_id=WORKER)
-    holdings.take("batch", claim_some(farm, worker_id=WORKER))
+    engine.checkpointing = Checkpointing(farm, held_renders, engine, worker_id=WORKER)
+    held_renders.take("batch", claim_some(farm, worker_id=WORKER))
     step_first(engine, 3)
     engine.checkpointing.start()
     yield engine
@@ -98,12 +98,12 @@ def engine(farm: Connections, tmp_path: Path) -> Iterator[SavingEngine]:
 
 
 def held(engine: SavingEngine) -> list[ClaimedRender]:
-    return sorted((holding.render for holding in engine._holdings.in_engine()), key=lambda render: render.index)
+    return sorted((leased.render for leased in engine._held_renders.in_engine()), key=lambda render: render.index)
 
 
 def step_first(engine: SavingEngine, step: int) -> None:
     first = held(engine)[0]
-    engine._holdings.step(first.id, first.attempt, Phase.STEPPING, step, 20)
+    engine._held_renders.step(first.id, first.attempt, Phase.STEPPING, step, 20)
 
 
 def stored(farm: Connections) -> list[bytes]:
@@ -146,8 +146,8 @@ def test_before_a_worker_leaves_all_is_saved_and_the_next_one_goes_on_from_it(
 
 def test_who_is_handed_back_pays_for_the_steps_that_are_kept(farm: Connections, engine: SavingEngine) -> None:
     engine.checkpointing.save_all(until=time.monotonic() + 60)
-    settler = Settler(farm, worker_id=WORKER, pool="sana-demo-local", holdings=engine._holdings)
-    settler.end(engine._holdings.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
+    settler = Settler(farm, worker_id=WORKER, pool="sana-demo-local", held_renders=engine._held_renders)
+    settler.end(engine._held_renders.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
     with read(farm.engine) as connection:
         spent = connection.scalars(select(Render.gpu_seconds).order_by(Render.index)).all()
     assert spent == [1.5, None], "the second has not begun"

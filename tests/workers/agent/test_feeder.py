@@ -68,7 +68,7 @@ def batches_of(connections: Connections) -> dict[str, str]:
 def test_one_picture_joins_the_running_batch_of_a_job_of_another_project(
     worker: ScriptedWorker, connections: Connections, ada: str, bob: str
 ) -> None:
-    # Given a worker in the middle of a batch that has a seat left, of a bulk job of another project,
+    # Given a worker in the middle of a batch that has a slot left, of a bulk job of another project,
     bulk = submit_job(connections, ada, 3, **{"class": "bulk"})
     with worker.working():
         eventually(lambda: worker.engine.sent)
@@ -98,7 +98,7 @@ def test_a_full_batch_is_not_joined_and_the_picture_is_in_the_next(
         assert worker.engine.ids(1)[0] == renders_of(connections, picture)[0]
 
 
-def test_seats_of_renders_that_are_done_are_filled_while_the_others_step(
+def test_slots_of_renders_that_are_done_are_filled_while_the_others_step(
     worker: ScriptedWorker, connections: Connections, ada: str
 ) -> None:
     most = connections.catalog.pool(POOL).max_batch
@@ -193,9 +193,9 @@ def test_what_was_claimed_ahead_and_cancelled_is_not_rendered(
     with worker.working():
         eventually(lambda: worker.engine.sent)
         worker.engine.step(19, 20)
-        eventually(lambda: len(worker.holdings) == most + 2)  # SQL knows of a claim a moment before the worker does
+        eventually(lambda: len(worker.held_renders) == most + 2)  # SQL knows of a claim a moment before the worker does
         gone, kept = renders_of(connections, job)[most:]
-        worker.holdings.let_go([gone])
+        worker.held_renders.let_go([gone])
         worker.engine.end()
         eventually(lambda: len(worker.engine.sent) == 2)
         assert worker.engine.ids(1) == [kept]
@@ -260,7 +260,7 @@ def test_memory_that_ran_out_makes_batches_smaller(worker: ScriptedWorker, conne
 def test_a_batch_waits_a_moment_while_its_job_is_still_being_taken_in(
     worker: ScriptedWorker, connections: Connections, ada: str
 ) -> None:
-    worker.feeder._patience.seconds = 30.0
+    worker.feeder._batch_wait.seconds = 30.0
     most = connections.catalog.pool(POOL).max_batch
     job = submit_job(connections, ada, 1)
     with write(connections.engine) as connection:

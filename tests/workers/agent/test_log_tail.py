@@ -9,9 +9,9 @@ from workers.agent.engine_link import EngineLink
 from workers.agent.log_tail import KEPT_LINES, LogTail
 
 
-def dead_engine(words: str, heard: list[bytes]) -> tuple[LogTail, list[str | None]]:
+def dead_engine(words: str, messages: list[bytes]) -> tuple[LogTail, list[str | None]]:
     """An engine that writes `words` to stderr and dies; its tail, and what was in it when its death was told."""
-    tail = LogTail(Redaction(["hunter-two"]).text, heard.append)
+    tail = LogTail(Redaction(["hunter-two"]).text, messages.append)
     told: list[str | None] = []
     command: Sequence[str] = [sys.executable, "-c", f"import sys; sys.stderr.write({words!r}); sys.exit(3)"]
     link = EngineLink(
@@ -24,11 +24,11 @@ def dead_engine(words: str, heard: list[bytes]) -> tuple[LogTail, list[str | Non
 
 
 def test_the_last_lines_are_there_when_the_death_is_told_and_go_on_to_the_log_of_the_worker() -> None:
-    heard: list[bytes] = []
-    _, told = dead_engine("one\ntwo: no newline at the end", heard)
+    messages: list[bytes] = []
+    _, told = dead_engine("one\ntwo: no newline at the end", messages)
 
     assert told[0] == "one\ntwo: no newline at the end"
-    assert heard[:2] == [b"one\n", b"two: no newline at the end\n"]
+    assert messages[:2] == [b"one\n", b"two: no newline at the end\n"]
 
 
 def test_secrets_and_all_but_the_last_lines_are_gone() -> None:

@@ -44,7 +44,7 @@ def told(worker: ScriptedWorker, kind: type) -> list[list[str]]:
     return [sorted(message.render_ids) for message in worker.engine.told if isinstance(message, kind)]
 
 
-def test_a_batch_is_set_aside_for_an_urgent_picture_and_goes_on_after_its_last_step(
+def test_a_batch_is_parked_for_an_urgent_picture_and_goes_on_after_its_last_step(
     worker: ScriptedWorker, connections: Connections, stepping: list[str], bob: str
 ) -> None:
     urgent = submit_job(connections, bob, 1, width=128, height=64, **{"class": "urgent"})
@@ -53,12 +53,12 @@ def test_a_batch_is_set_aside_for_an_urgent_picture_and_goes_on_after_its_last_s
     assert worker.engine.ids(1) == renders_of(connections, urgent)
     assert told(worker, ParkRenders) == [sorted(stepping)]
     assert told(worker, ResumeRenders) == []
-    assert worker.count("running") == len(stepping) + 1, "what is set aside keeps its lease"
+    assert worker.count("running") == len(stepping) + 1, "what is parked keeps its lease"
 
     worker.engine.step(20, 20)  # the urgent one: its last step; it is not decoded yet
     eventually(lambda: told(worker, ResumeRenders) == [sorted(stepping)])
     assert [type(message) for message in worker.engine.told] == [RenderBatch, ParkRenders, RenderBatch, ResumeRenders]
-    assert {holding.step for holding in worker.holdings.in_engine()} == {2, 20}
+    assert {leased.step for leased in worker.held_renders.in_engine()} == {2, 20}
 
 
 def test_urgent_pictures_that_come_meanwhile_are_rendered_before_the_batch_goes_on(
@@ -79,7 +79,7 @@ def test_urgent_pictures_that_come_meanwhile_are_rendered_before_the_batch_goes_
     eventually(lambda: told(worker, ResumeRenders) == [sorted(stepping)])
 
 
-def test_nothing_less_urgent_joins_what_others_were_set_aside_for(
+def test_nothing_less_urgent_joins_what_others_were_parked_for(
     worker: ScriptedWorker, connections: Connections, stepping: list[str], bob: str
 ) -> None:
     # The urgent picture has the shape of the bulk job, of which two renders still wait.
@@ -92,7 +92,7 @@ def test_nothing_less_urgent_joins_what_others_were_set_aside_for(
     assert len(worker.engine.sent) == 2
 
 
-def test_where_shared_passes_cost_little_the_urgent_picture_joins_and_nobody_is_set_aside(
+def test_where_shared_passes_cost_little_the_urgent_picture_joins_and_nobody_is_parked(
     worker: ScriptedWorker, connections: Connections, ada: str, bob: str
 ) -> None:
     job = submit_job(connections, ada, 2, **{"class": "bulk"})
@@ -106,7 +106,7 @@ def test_where_shared_passes_cost_little_the_urgent_picture_joins_and_nobody_is_
         assert told(worker, ParkRenders) == []
 
 
-def test_where_shared_passes_are_slow_the_urgent_picture_is_rendered_alone_though_there_is_a_seat(
+def test_where_shared_passes_are_slow_the_urgent_picture_is_rendered_alone_though_there_is_a_slot(
     worker: ScriptedWorker, connections: Connections, ada: str, bob: str
 ) -> None:
     job = submit_job(connections, ada, 2, **{"class": "bulk"})
@@ -135,20 +135,20 @@ def test_with_parking_switched_off_an_urgent_picture_waits_for_the_end_of_the_ba
 
 
 @pytest.mark.parametrize("changes", [{"parked_seconds": 0.2}])
-def test_who_was_set_aside_for_long_enough_goes_on_beside_the_urgent_ones(
+def test_who_was_parked_for_long_enough_goes_on_beside_the_urgent_ones(
     worker: ScriptedWorker, connections: Connections, stepping: list[str], bob: str
 ) -> None:
     submit_job(connections, bob, 1, width=128, height=64, **{"class": "urgent"})
     eventually(lambda: told(worker, ParkRenders) == [sorted(stepping)])
     eventually(lambda: told(worker, ResumeRenders) == [sorted(stepping)])
-    assert {holding.is_parked for holding in worker.holdings.in_engine()} == {False}
-    # And for the next urgent one they are not set aside again.
+    assert {leased.is_parked for leased in worker.held_renders.in_engine()} == {False}
+    # And for the next urgent one they are not parked again.
     submit_job(connections, bob, 1, width=64, height=128, **{"class": "urgent"})
     time.sleep(0.3)
     assert len(told(worker, ParkRenders)) == 1
 
 
-def test_a_normal_picture_is_set_aside_for_an_urgent_one_as_well(
+def test_a_normal_picture_is_parked_for_an_urgent_one_as_well(
     worker: ScriptedWorker, connections: Connections, stepping: list[str], ada: str, bob: str
 ) -> None:
     normal = submit_job(connections, ada, 1, width=128, height=64)

@@ -18,7 +18,7 @@ from farm.lifecycle import Phase
 from farm.settings import Settings
 from farm.storage import Storage
 from scheduler.fleet.worker_registry import sign_on
-from scheduler.forecasts.queue_position import job_prospect
+from scheduler.forecasts.queue_position import job_queue_position
 from scheduler.forecasts.wait_reasons import job_reason
 from scheduler.leases import extend
 from tests.scheduler.conftest import catalog, clock, connect
@@ -49,15 +49,15 @@ def job(connections: Connections, worker: Worker) -> str:
     """Three renders of it are in the engine: one steps, one is parked after a step, one was only claimed."""
     job = submit_job(connections, create_project(connections.engine, "ada", clock=connections.clock), 3)
     renders = sorted(claim_some(connections, worker_id=worker.id), key=lambda render: render.index)
-    worker._holdings.take("batch", renders)
-    worker._hear(Stepped([RenderStep(one.id, one.attempt, Phase.STEPPING, 1, 20) for one in renders[:2]]))
-    worker._hear(ParkedRenders([renders[1].id]))
+    worker._held_renders.take("batch", renders)
+    worker._on_message(Stepped([RenderStep(one.id, one.attempt, Phase.STEPPING, 1, 20) for one in renders[:2]]))
+    worker._on_message(ParkedRenders([renders[1].id]))
     return job
 
 
 def tell_sql(connections: Connections, worker: Worker) -> None:
     """What every heartbeat does."""
-    for phase, held in worker._holdings.moved_since_last_asked().items():
+    for phase, held in worker._held_renders.moved_since_last_asked().items():
         extend.set_phase(connections.engine, held, phase)
 
 
@@ -69,7 +69,7 @@ def test_sql_is_told_which_renders_are_parked_and_when_they_go_on(
     assert [row["phase"] for row in rows] == ["stepping", "parked", "claimed"]
     assert {row["status"] for row in rows} == {"running"}
 
-    worker._hear(ResumedRenders([rows[1]["id"]]))
+    worker._on_message(ResumedRenders([rows[1]["id"]]))
     tell_sql(connections, worker)
     assert [row["phase"] for row in render_rows(connections, job)] == ["stepping", "stepping", "claimed"]
 
@@ -77,7 +77,7 @@ def test_sql_is_told_which_renders_are_parked_and_when_they_go_on(
 def test_when_the_engine_dies_only_who_was_in_a_pass_is_blamed(
     connections: Connections, worker: Worker, job: str
 ) -> None:
-    worker._mourn("The engine process was killed by signal 9.")
+    worker._on_engine_exit("The engine process was killed by signal 9.")
     rows = render_rows(connections, job)
     assert [row["failures"] for row in rows] == [1, 0, 0]
     assert {row["status"] for row in rows} == {"pending"}
@@ -95,7 +95,7 @@ def test_what_a_worker_cannot_store_is_told_with_its_beat_and_by_why(
     worker._heartbeat._beat()
 
     with read(connections.engine) as connection:
-        found = job_prospect(connection, connections, job, connections.clock())
+        found = job_queue_position(connection, connections, job, connections.clock())
     assert found is not None
     assert found.forecast is None
     told = job_reason(found, connections.settings.class_shares, connections.clock())

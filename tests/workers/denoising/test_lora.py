@@ -105,6 +105,6 @@ def test_a_render_whose_adapter_does_not_fit_fails_alone_and_is_not_tried_again(
     said = render(family, tmp_path, [order(family, "plain"), unfit, missing])
     assert set(pixels_of(said)) == {"plain"}
     failed = failures(said)
-    assert (failed["unfit"].blame, failed["unfit"].hopeless) == (True, True)
+    assert (failed["unfit"].own_fault, failed["unfit"].hopeless) == (True, True)
     assert "does not fit this model" in failed["unfit"].reason
     assert not failed["missing"].hopeless, "another worker may have the file"

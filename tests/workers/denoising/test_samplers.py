@@ -130,7 +130,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist(ask: Callable[[str], o
         ask("euler_a")
 
 
-def test_the_door_and_the_engine_know_the_same_names() -> None:
+def test_request_validation_and_the_engine_know_the_same_names() -> None:
     assert set(SAMPLERS) == set(SAMPLER_NAMES)
 
 

@@ -128,7 +128,7 @@ def test_a_render_that_does_not_fit_even_alone_says_so(family: Family, tmp_path:
     assert "out of memory, though it was alone" in failures(said)["r1"].reason
 
 
-def test_a_render_for_which_there_is_no_host_memory_to_be_set_aside_steps_on(
+def test_a_render_for_which_there_is_no_host_memory_to_be_parked_steps_on(
     family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = Engine(family, tmp_path)

@@ -1,4 +1,4 @@
-"""Renders that are set aside, saved, stopped for a choice or shown, and what comes of them in the end: the same."""
+"""Renders that are parked, saved, stopped for a choice or shown, and what comes of them in the end: the same."""
 
 import io
 import pickle
@@ -163,7 +163,7 @@ def test_a_parked_render_can_be_dropped_and_its_batch_ends(family: Family, tmp_p
 
 @pytest.mark.parametrize(("dtype", "parked"), [("float32", False), ("bfloat16", True)])
 @EVERY_KIND
-def test_another_engine_goes_on_from_checkpoints_to_the_bit_in_company(
+def test_another_engine_goes_on_from_checkpoints_to_the_bit_in_a_batch(
     kind: str, dtype: str, parked: bool, tiny_folder: Folders, tmp_path: Path
 ) -> None:
     # Given what some renders become together,
@@ -324,7 +324,7 @@ def test_a_draft_that_is_dropped_leaves_no_file(family: Family, tmp_path: Path) 
 
 def test_a_draft_whose_state_cannot_be_kept_is_no_fault_of_the_render(family: Family, tmp_path: Path) -> None:
     said = render_in(tmp_path / "gone", family, stop_at_step=1)
-    assert [message.blame for message in said if isinstance(message, RenderFailed)] == [False]
+    assert [message.own_fault for message in said if isinstance(message, RenderFailed)] == [False]
 
 
 def render_in(spool: Path, family: Family, **changes: Any) -> list[FromEngine]:

@@ -52,13 +52,13 @@ def equal(one: Embeddings, other: Embeddings) -> bool:
 @pytest.mark.parametrize("family", ["sana", "sprint", "wan"])
 def test_kept_embeddings_are_the_fresh_ones_bit_for_bit(tiny_folder: Folders, family: str) -> None:
     # Given a model that keeps embeddings, in memory and on a shelf,
-    model, shelf = loaded(family, tiny_folder(family)), Dictionary()
-    cache = EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf)
+    model, shared_cache = loaded(family, tiny_folder(family)), Dictionary()
+    cache = EmbeddingCache(model.facts, most_bytes=MUCH, shared_cache=shared_cache)
     asked = prepared(model.family, prompt="a red fox")
     fresh = model.family.encode(asked)
     # when the same prompt comes again, to this engine and to another one,
     first, again = cache.of(model.family, asked), cache.of(model.family, asked)
-    other = EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf)
+    other = EmbeddingCache(model.facts, most_bytes=MUCH, shared_cache=shared_cache)
     elsewhere = other.of(model.family, asked)
     # then the text encoder ran once, and all are equal.
     assert (cache.encoded, cache.found, other.encoded) == (1, 1, 0)
@@ -96,7 +96,7 @@ def test_whatever_changes_the_embeddings_is_encoded_anew(tiny_folder: Folders, c
 
 
 def test_other_weights_revisions_and_precisions_share_nothing(tiny_folder: Folders) -> None:
-    model, shelf = loaded("sana", tiny_folder("sana")), Dictionary()
+    model, shared_cache = loaded("sana", tiny_folder("sana")), Dictionary()
     asked = prepared(model.family)
     facts = [
         model.facts,
@@ -106,8 +106,8 @@ def test_other_weights_revisions_and_precisions_share_nothing(tiny_folder: Folde
         replace(model.facts, weight_sha256={"text_encoder/model.safetensors": "0" * 64}),
     ]
     for known in facts:
-        EmbeddingCache(known, most_bytes=MUCH, shelf=shelf).of(model.family, asked)
-    assert len(shelf.data) == len(facts)
+        EmbeddingCache(known, most_bytes=MUCH, shared_cache=shared_cache).of(model.family, asked)
+    assert len(shared_cache.data) == len(facts)
 
 
 def test_memory_is_bounded_and_the_longest_unused_goes_first(tiny_folder: Folders) -> None:
@@ -122,12 +122,12 @@ def test_memory_is_bounded_and_the_longest_unused_goes_first(tiny_folder: Folder
     assert cache.encoded == 4
 
 
-def test_what_lies_broken_on_the_shelf_is_encoded_anew(tiny_folder: Folders) -> None:
-    model, shelf = loaded("sana", tiny_folder("sana")), Dictionary()
+def test_what_lies_broken_in_the_shared_cache_is_encoded_anew(tiny_folder: Folders) -> None:
+    model, shared_cache = loaded("sana", tiny_folder("sana")), Dictionary()
     asked = prepared(model.family)
-    EmbeddingCache(model.facts, most_bytes=0, shelf=shelf).of(model.family, asked)
-    shelf.data = dict.fromkeys(shelf.data, b"not what was put there")
-    cache = EmbeddingCache(model.facts, most_bytes=0, shelf=shelf)
+    EmbeddingCache(model.facts, most_bytes=0, shared_cache=shared_cache).of(model.family, asked)
+    shared_cache.data = dict.fromkeys(shared_cache.data, b"not what was put there")
+    cache = EmbeddingCache(model.facts, most_bytes=0, shared_cache=shared_cache)
     assert equal(cache.of(model.family, asked), model.family.encode(asked))
 
 
@@ -152,22 +152,22 @@ def test_whoever_writes_into_its_embeddings_changes_nobody_elses(tiny_folder: Fo
 
 
 def test_embeddings_that_are_not_numbers_are_kept_for_nobody(tiny_folder: Folders) -> None:
-    model, shelf = loaded("sana", tiny_folder("sana")), Dictionary()
-    cache = EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf)
+    model, shared_cache = loaded("sana", tiny_folder("sana")), Dictionary()
+    cache = EmbeddingCache(model.facts, most_bytes=MUCH, shared_cache=shared_cache)
     asked, encode = prepared(model.family), model.family.encode
     broken = replace(encode(asked), text=encode(asked).text * float("nan"))
     model.family.encode = lambda _: broken  # type: ignore[method-assign]
     assert cache.of(model.family, asked).text.isnan().all()
     model.family.encode = encode  # type: ignore[method-assign]
     assert equal(cache.of(model.family, asked), encode(asked))
-    assert len(shelf.data) == 1
+    assert len(shared_cache.data) == 1
 
 
 def test_models_of_other_dtypes_or_code_share_nothing_though_their_files_are_the_same(tiny_folder: Folders) -> None:
-    shelf = Dictionary()
+    shared_cache = Dictionary()
     for dtype in ("bfloat16", "float32"):
         model = loaded("sana", tiny_folder("sana"), dtype)  # the catalog calls both 'fp32'
-        EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf).of(model.family, prepared(model.family))
+        EmbeddingCache(model.facts, most_bytes=MUCH, shared_cache=shared_cache).of(model.family, prepared(model.family))
     other = type("Mine", (type(model.family),), {})(model.family.pipeline, model.family.entry, CPU)
-    EmbeddingCache(model.facts, most_bytes=MUCH, shelf=shelf).of(other, prepared(other))
-    assert len(shelf.data) == 3
+    EmbeddingCache(model.facts, most_bytes=MUCH, shared_cache=shared_cache).of(other, prepared(other))
+    assert len(shared_cache.data) == 3

@@ -114,7 +114,7 @@ def test_layers_that_do_not_obey_are_taken_out_and_their_render_is_tried_elsewhe
     monkeypatch.setattr(BaseTunerLayer, "enable_adapters", lambda layer, enabled: None)
     failed = failures(render(family, tmp_path, [inked(family, ink)]))["inked"]
     assert AdaptersInDoubt.__name__ in failed.reason
-    assert (failed.blame, failed.hopeless) == (True, False)
+    assert (failed.own_fault, failed.hopeless) == (True, False)
 
 
 def test_an_engine_that_cannot_be_put_right_ends_and_gives_everything_back(
@@ -128,7 +128,7 @@ def test_an_engine_that_cannot_be_put_right_ends_and_gives_everything_back(
     said: list[Any] = []
     with pytest.raises(StateInDoubt, match="cannot be taken out"):
         _listen(engine, said)
-    told = {message.render_id: message.blame for message in said if isinstance(message, RenderFailed)}
+    told = {message.render_id: message.own_fault for message in said if isinstance(message, RenderFailed)}
     assert told == {"plain": False, "inked": True, "waits": False}
     assert not pixels_of(said)
 
@@ -173,7 +173,7 @@ def test_a_render_whose_lora_never_gets_its_memory_may_be_tried_again(
     monkeypatch.setattr(SanaTransformer2DModel, "load_lora_adapter", full)
     failed = failures(render(family, tmp_path, [inked(family, ink)]))["inked"]
     assert "out of memory" in failed.reason
-    assert (failed.blame, failed.hopeless) == (True, False)
+    assert (failed.own_fault, failed.hopeless) == (True, False)
 
 
 def test_reasons_name_the_file_and_nothing_of_other_renders(family: Family, ink: Adapter, tmp_path: Path) -> None:

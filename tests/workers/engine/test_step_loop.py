@@ -30,12 +30,12 @@ def test_a_poison_render_fails_alone_with_its_reason(family: Family, tmp_path: P
         return RuntimeError("the kernel choked") if found else None
 
     trouble(family, part, poison)
-    # when it is rendered in company,
+    # when it is rendered in a batch,
     said = render(family, tmp_path, [order(family, name) for name in ("a", "poison", "b")])
     # then the others are rendered without losing a step, and it alone is blamed.
     assert pixels_of(said).keys() == {"a", "b"}
     assert failures(said).keys() == {"poison"}
-    assert failures(said)["poison"].blame
+    assert failures(said)["poison"].own_fault
     assert "the kernel choked" in failures(said)["poison"].reason
     assert all(len(sizes) == 4 for sizes in batch_sizes(said).values())
 
@@ -101,7 +101,7 @@ def test_a_full_spool_blames_the_machine_and_not_the_render(family: Family, tmp_
     engine = Engine(family, tmp_path / "gone")
     engine.admit(batch([order(family)]))
     failure = failures(run(engine))["r1"]
-    assert not failure.blame
+    assert not failure.own_fault
     assert "spool" in failure.reason
 
 

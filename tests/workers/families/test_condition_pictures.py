@@ -179,12 +179,12 @@ def test_a_picture_that_did_not_come_or_is_none_fails_that_render_alone(name: st
 
 
 @pytest.mark.parametrize("name", sorted(PICTURES))
-def test_what_the_door_makes_of_a_short_request_is_the_pipelines_own(name: str, tmp_path: Path) -> None:
+def test_what_request_validation_makes_of_a_short_request_is_the_pipelines_own(name: str, tmp_path: Path) -> None:
     # Given a request that names its picture,
     family = tiny_family(name)
     field = "control_image" if name == "sana-controlnet" else "image"
     request = JobRequest.model_validate({"model": f"tiny-{name}", "prompt": "a fox", "seed": 3, field: "picture-1"})
-    # when the door completes it, and it is stored and read again,
+    # when request validation completes it, and it is stored and read again,
     resolved = resolve(
         request,
         family.entry,

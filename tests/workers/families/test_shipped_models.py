@@ -16,7 +16,7 @@ from workers.protocol import RenderOrder
 
 @pytest.mark.parametrize("model", ["sana-demo", "sprint-demo", "wan-demo"])
 def test_with_the_defaults_of_the_catalog_each_is_the_pipeline_to_the_bit(model: str, tmp_path: Path) -> None:
-    # Given a model of the package and the render that the door makes of a short request,
+    # Given a model of the package and the render that request validation makes of a short request,
     entry = load_catalog(Settings(data_dir=tmp_path)).model(model)
     family = load(entry, None, CPU).family
     request = JobRequest(model=model, prompt="蓝色背景上的红色圆形", seed=5)

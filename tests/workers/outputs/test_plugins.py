@@ -1,4 +1,6 @@
-"""Plugins of an installed package, from the door to the stored files; the package is the example of docs/plugins.md."""
+"""Plugins of an installed package, from request validation to the stored files; the package is the example of
+docs/plugins.md.
+"""
 
 import hashlib
 import json
@@ -27,7 +29,7 @@ from scheduler.maintenance import pick_best_of
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
 from workers.agent.finisher import Finisher
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.agent.settler import Settler
 from workers.agent.storage_state import Storing
 from workers.outputs.encode import Pixels
@@ -116,10 +118,10 @@ def finish(connections: Connections, spool: Path, pictures: dict[int, Pixels], *
     connections.settings = connections.settings.model_copy(update=settings)
     worker_id = sign_on(connections)
     claimed = claim_some(connections, worker_id=worker_id)
-    holdings = Holdings()
-    holdings.take("batch", claimed)
-    settler = Settler(connections, holdings, worker_id=worker_id, pool=POOL)
-    finisher = Finisher(connections, holdings, settler, Storing(connections), on_done=lambda count: None)
+    held_renders = HeldRenders()
+    held_renders.take("batch", claimed)
+    settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
+    finisher = Finisher(connections, held_renders, settler, Storing(connections), on_done=lambda count: None)
     for render in claimed:
         path, latents = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
         np.save(path, pictures[render.index])
@@ -179,7 +181,7 @@ def test_a_safety_checker_that_is_not_there_stops_the_worker_at_its_start(connec
     connections.settings = connections.settings.model_copy(update={"safety_checker": "no-red"})
     with pytest.raises(SettingsError, match="no installed package brings the safety checker 'no-red'"):
         Finisher(  # type: ignore[arg-type]
-            connections, Holdings(), SimpleNamespace(), Storing(connections), on_done=lambda count: None
+            connections, HeldRenders(), SimpleNamespace(), Storing(connections), on_done=lambda count: None
         )
 
 
@@ -254,7 +256,7 @@ def test_a_scorer_alone_drops_nothing_and_a_post_processor_is_in_the_stored_file
         ({"post_processors": ["frame"] * 9}, "/post_processors", "at most 8"),
     ],
 )
-def test_the_door_refuses_plugins_that_nobody_brings_and_choices_without_a_choice(
+def test_request_validation_refuses_plugins_that_nobody_brings_and_choices_without_a_choice(
     connections: Connections, ada: str, fields: dict[str, Any], place: str, words: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:

@@ -17,7 +17,7 @@ from sd_parsers import ParserManager
 
 from farm.manifest import summary_line
 from tests.workers.outputs.test_video_file import COLOURS, SIZES, striped
-from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import Pixels, encode_output
 
 PARAMETERS = {
@@ -30,7 +30,7 @@ PARAMETERS = {
     "width": 96,
     "height": 64,
 }
-RECIPE = Recipe(summary_line(PARAMETERS, "sana-demo"), {"parameters": PARAMETERS})
+METADATA = EmbeddedMetadata(summary_line(PARAMETERS, "sana-demo"), {"parameters": PARAMETERS})
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 #: A GPU in software: without one, Chromium's own conversion of BT.709 is up to 12 levels off.
 ARGUMENTS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-first-run",
@@ -60,7 +60,7 @@ LOOK = """async ([address, kind]) => {
 
 def stored(form: str, pixels: Pixels | None = None, quality: int | None = 92) -> bytes:
     parameters = {"output_format": form, "output_quality": None if form in ("png", "gif") else quality, "fps": 16}
-    return encode_output(striped(96, 64)[0] if pixels is None else pixels, parameters, RECIPE).data
+    return encode_output(striped(96, 64)[0] if pixels is None else pixels, parameters, METADATA).data
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
@@ -83,7 +83,7 @@ def test_piexif_reads_the_comment_as_exif_says(form: str) -> None:
     read = piexif.load(Image.open(io.BytesIO(data)).info["exif"] if form == "avif" else data)
     comment = read["Exif"][piexif.ExifIFD.UserComment]
     assert isinstance(comment, bytes)  # of type BYTE it would be numbers
-    assert UserComment.load(comment) == RECIPE.text
+    assert UserComment.load(comment) == METADATA.text
     assert read["Exif"][piexif.ExifIFD.ExifVersion] == b"0230"
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import Pixels, encode_output, encode_thumbnail
 from workers.outputs.frame_times import SHORTEST, shown_frames
 from workers.outputs.mp4 import rate_factor
 
-RECIPE = Recipe("a red circle", {"parameters": {"seed": 7}})
+METADATA = EmbeddedMetadata("a red circle", {"parameters": {"seed": 7}})
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (120, 90, 200)]
 #: Wan's sizes, on both sides of the height where players guess another matrix, and a small one.
 SIZES = [(480, 832), (832, 480), (1280, 720), (160, 96)]
@@ -40,7 +40,7 @@ def moving(frames: int, edge: int = 32) -> Pixels:
 
 
 def made(pixels: Pixels, form: str, *, fps: int = 16, quality: int = 80) -> bytes:
-    return encode_output(pixels, {"output_format": form, "output_quality": quality, "fps": fps}, RECIPE).data
+    return encode_output(pixels, {"output_format": form, "output_quality": quality, "fps": fps}, METADATA).data
 
 
 def decoded(data: bytes, *options: str) -> bytes:
@@ -94,7 +94,7 @@ def test_no_quality_is_lossless_and_none_is_out_of_range() -> None:
 
 
 def test_odd_sides_are_made_even_and_lose_no_pixel() -> None:
-    file = encode_output(moving(3, edge=33), {"output_format": "mp4", "output_quality": 90, "fps": 16}, RECIPE)
+    file = encode_output(moving(3, edge=33), {"output_format": "mp4", "output_quality": 90, "fps": 16}, METADATA)
     assert (file.width, file.height) == (34, 34)
     assert "34x34" in told(file.data)
 
@@ -124,10 +124,10 @@ def test_a_clip_that_stands_still_lasts_as_long_as_asked(form: str) -> None:
 
 
 @pytest.mark.parametrize("quality", [5, 100])
-def test_a_webp_of_a_clip_that_stands_still_is_an_animation_with_its_recipe(quality: int) -> None:
+def test_a_webp_of_a_clip_that_stands_still_is_an_animation_with_its_metadata(quality: int) -> None:
     read = Image.open(io.BytesIO(made(striped(40, 24, frames=9), "webp", quality=quality)))
     assert (read.size, read.info["loop"]) == ((40, 24), 0)
-    assert RECIPE.json.encode() in read.info["xmp"]
+    assert METADATA.json.encode() in read.info["xmp"]
     assert read.getexif()
     if quality == 100:
         assert (np.asarray(read.convert("RGB")) == striped(40, 24)[0]).all()

@@ -1,4 +1,4 @@
-"""A manifest is enough to render again, to the byte, whatever company the render had."""
+"""A manifest is enough to render again, to the byte, whatever batches the render was in."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +12,14 @@ from farm.manifest import Manifest
 from farm.params import JobRequest, RenderParameters, resolve, shape_of
 from farm.settings import Settings
 from workers.engine.step_loop import Engine
-from workers.outputs.embedded_metadata import Recipe
+from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import encode_output
 from workers.outputs.manifest import make_manifest
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
 from workers.verify.rerender import render_again
 
-#: Company that changes on the way: different steps, samplers, and guidance on and off.
+#: A batch that changes on the way: different steps, samplers, and guidance on and off.
 WISHES = [
     {"prompt": "a red circle", "num_inference_steps": 4, "guidance_scale": 4.0},
     {"prompt": "a blue star on a white background", "num_inference_steps": 2, "guidance_scale": 1.0},
@@ -98,5 +98,5 @@ def manifest_of(order: RenderOrder, rendered: Rendered, loaded: Loaded) -> Manif
         height=order.height,
         frames=order.frames,
     )
-    output = encode_output(pixels, order.parameters, Recipe("", {}))
+    output = encode_output(pixels, order.parameters, EmbeddedMetadata("", {}))
     return make_manifest(claimed, rendered, loaded.facts, output, pixels, finished_at=0.0)

@@ -29,7 +29,7 @@ from tests.scheduler.jobs import POOL, claim_some, sign_on, submit_job
 from tests.servers import S3
 from tests.workers.orders import CPU
 from workers.agent.finisher import Finisher
-from workers.agent.held_renders import Holdings
+from workers.agent.held_renders import HeldRenders
 from workers.agent.settler import Settler
 from workers.agent.storage_state import Storing
 from workers.engine.step_loop import Engine
@@ -97,10 +97,12 @@ class Worker:
         while not engine.idle:
             said += engine.step()
         [rendered] = [message for message in said if isinstance(message, Rendered)]
-        holdings = Holdings()
-        holdings.take("b", [render])
-        settler = Settler(self._connections, holdings, worker_id=self.id, pool=POOL)
-        finisher = Finisher(self._connections, holdings, settler, Storing(self._connections), on_done=lambda _: None)
+        held_renders = HeldRenders()
+        held_renders.take("b", [render])
+        settler = Settler(self._connections, held_renders, worker_id=self.id, pool=POOL)
+        finisher = Finisher(
+            self._connections, held_renders, settler, Storing(self._connections), on_done=lambda _: None
+        )
         finisher.start()
         finisher.put(rendered, self._model.facts)
         finisher.stop()

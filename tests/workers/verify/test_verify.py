@@ -1,4 +1,4 @@
-"""`farm verify`: what it says of a true receipt, of a file that was changed, and of another machine."""
+"""`farm verify`: what it says of a true manifest, of a file that was changed, and of another machine."""
 
 import hashlib
 from pathlib import Path
@@ -25,8 +25,8 @@ from workers.verify.source_files import given_files
 from workers.verify.verify import Verdict, verify
 
 
-def receipts(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Manifest, bytes]], Loaded]:
-    """Two renders in company, each with its manifest and its output as a worker stores it."""
+def manifests(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Manifest, bytes]], Loaded]:
+    """Two renders in one batch, each with its manifest and its output as a worker stores it."""
     entry = load_catalog(Settings()).model(model)
     loaded = load(entry, None, torch.device("cpu"))
     request = JobRequest(model=model, prompt=["a red circle", "a blue star"], seed=7, **fields)
@@ -50,19 +50,19 @@ def receipts(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Mani
     ("model", "fields"),
     [("sprint-demo", {"output_format": "avif"}), ("wan-demo", {"num_frames": 5, "num_inference_steps": 3})],
 )
-def test_a_true_receipt_gives_the_same_bytes_in_company_and_nearly_the_same_alone(
+def test_a_true_manifest_gives_the_same_bytes_in_a_batch_and_nearly_the_same_alone(
     model: str, fields: dict[str, object], tmp_path: Path
 ) -> None:
-    [_, (manifest, stored)], loaded = receipts(model, tmp_path, **fields)
+    [_, (manifest, stored)], loaded = manifests(model, tmp_path, **fields)
     found, differences = verify(manifest, stored, loaded)
-    assert [again.company for again in found] == ["at the recorded batch sizes (2)", "alone"]
+    assert [again.batching for again in found] == ["at the recorded batch sizes (2)", "alone"]
     assert found[0].verdict is Verdict.SAME_BYTES
     assert found[1].verdict in (Verdict.SAME_BYTES, Verdict.SAME_PIXELS, Verdict.WITHIN)
     assert differences == []
 
 
-def test_what_is_not_as_the_receipt_says_is_told_with_figures(tmp_path: Path) -> None:
-    [(manifest, stored), _], loaded = receipts("sprint-demo", tmp_path)
+def test_what_is_not_as_the_manifest_says_is_told_with_figures(tmp_path: Path) -> None:
+    [(manifest, stored), _], loaded = manifests("sprint-demo", tmp_path)
 
     # A stored file that somebody touched: the render itself still gives the bytes of the manifest.
     pixels = decode_file(stored, "image/png").copy()
@@ -72,7 +72,7 @@ def test_what_is_not_as_the_receipt_says_is_told_with_figures(tmp_path: Path) ->
     assert found[0].verdict is Verdict.SAME_BYTES
     assert differences == ["the stored file is not the one that the manifest tells of"]
 
-    # Another seed, as if the receipt had been written by hand: other pixels, and how far off they are.
+    # Another seed, as if the manifest had been written by hand: other pixels, and how far off they are.
     forged = manifest.model_copy(update={"parameters": manifest.parameters | {"seed": 8}})
     other = verify(forged, stored, loaded)[0][0]
     assert other.verdict is Verdict.OTHER
@@ -91,12 +91,12 @@ def test_what_is_not_as_the_receipt_says_is_told_with_figures(tmp_path: Path) ->
 
 
 def test_alone_means_one_row_in_every_pass(tmp_path: Path) -> None:
-    [(manifest, _), _], loaded = receipts("sprint-demo", tmp_path)
+    [(manifest, _), _], loaded = manifests("sprint-demo", tmp_path)
     sizes: list[int] = []
     predict = loaded.family.predict
     loaded.family.predict = lambda tracks: sizes.append(len(tracks)) or predict(tracks)  # type: ignore[assignment,method-assign,func-returns-value]
     render_again(manifest, loaded)
-    render_again(manifest, loaded, alone=True)
+    render_again(manifest, loaded, exclusive=True)
     assert sizes == [2] * len(manifest.steps) + [1] * len(manifest.steps)
 
 
@@ -141,18 +141,18 @@ def test_files_that_a_render_was_made_with_are_asked_for_and_known_by_their_hash
 
 
 def _recipe(manifest: Manifest) -> object:
-    from workers.outputs.embedded_metadata import Recipe
+    from workers.outputs.embedded_metadata import EmbeddedMetadata
 
-    return Recipe(summary_line(manifest.parameters, manifest.model.name), {})
+    return EmbeddedMetadata(summary_line(manifest.parameters, manifest.model.name), {})
 
 
-def test_the_receipt_of_a_fast_render_tells_its_passes_and_repeats_it_if_it_was_alone(tmp_path: Path) -> None:
-    [(manifest, _), _], loaded = receipts("sana-demo", tmp_path, speed="fast", num_inference_steps=12)
+def test_the_manifest_of_a_fast_render_tells_its_passes_and_repeats_it_if_it_was_alone(tmp_path: Path) -> None:
+    [(manifest, _), _], loaded = manifests("sana-demo", tmp_path, speed="fast", num_inference_steps=12)
     assert any(step.left_out for step in manifest.steps)
     assert verify(manifest, b"", loaded)[1][1] == (
-        "a step cache decided by what its neighbours contained too, which no receipt keeps"
+        "a step cache decided by what its neighbours contained too, which no manifest keeps"
     )
-    [(lone, stored), _], loaded = receipts(
+    [(lone, stored), _], loaded = manifests(
         "sana-demo", tmp_path, speed="fast", num_inference_steps=12, deterministic=True
     )
     found, differences = verify(lone, stored, loaded)

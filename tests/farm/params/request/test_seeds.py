@@ -69,10 +69,10 @@ def test_seeds_that_draw_the_same_noise_are_told() -> None:
 
 
 @pytest.mark.parametrize("seed", [-2, 2**64, "-2", str(2**64), "1e3", "٣", " 7", "", True, 7.0, None])
-def test_the_models_schema_takes_what_the_door_takes(seed: object) -> None:
+def test_the_models_schema_takes_what_request_validation_takes(seed: object) -> None:
     schema = parameters_schema(CATALOG.model("sana-demo"))["properties"]["seed"]
     legal = jsonschema.Draft202012Validator(schema).is_valid(seed)
-    # JSON Schema takes 7.0 for a whole number and cannot count to 2^64 in texts: the door is stricter there.
+    # JSON Schema takes 7.0 for a whole number and cannot count to 2^64 in texts: request validation is stricter there.
     if legal and seed not in (7.0, str(2**64)):
         asked(seed=seed)
     else:

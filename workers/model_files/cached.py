@@ -10,21 +10,21 @@ from workers.model_files.weights import BadWeights, check_whole
 
 
 @dataclass(frozen=True)
-class Presence:
+class CachedState:
     """`state`: 'here', 'damaged' (some are cut off or not there), 'not here'; `size` in bytes."""
 
     state: str
     size: int = 0
 
 
-def look(entry: ModelEntry, settings: Settings) -> Presence:
+def look(entry: ModelEntry, settings: Settings) -> CachedState:
     """What of the model's files is here."""
     try:
         fetched = fetch(entry, settings, local_only=True)
     except FetchFailed:
-        return Presence("not here")
+        return CachedState("not here")
     except BadWeights:
-        return Presence("damaged")
+        return CachedState("damaged")
     places = {file: fetched.folder / file.path for file in fetched.files}
     short = [
         file for file, place in places.items() if not place.is_file() or file.size not in (None, place.stat().st_size)
@@ -32,5 +32,5 @@ def look(entry: ModelEntry, settings: Settings) -> Presence:
     try:
         check_whole(fetched.folder / path for path in fetched.weights)
     except (BadWeights, OSError):
-        return Presence("damaged", fetched.size)
-    return Presence("damaged" if short else "here", fetched.size)
+        return CachedState("damaged", fetched.size)
+    return CachedState("damaged" if short else "here", fetched.size)

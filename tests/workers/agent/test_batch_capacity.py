@@ -15,7 +15,7 @@ from scheduler.claims.claim_transaction import Head
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LANE, POOL
-from workers.agent.batch_sizes import BatchSizes
+from workers.agent.batch_capacity import BatchCapacity
 
 __all__ = ["catalog", "clock"]
 
@@ -35,10 +35,10 @@ def settings(database_url: str, tmp_path: object) -> Settings:
     return Settings(data_dir=tmp_path, database_url=database_url)
 
 
-def started(connections: Connections, device: str = DEVICE, **settings: Any) -> BatchSizes:
+def started(connections: Connections, device: str = DEVICE, **settings: Any) -> BatchCapacity:
     """A worker of the pool that has just started, with room for eight renders."""
     pool = PoolEntry.model_validate(connections.catalog.pool(POOL).model_dump() | {"max_batch": 8} | settings)
-    sizes = BatchSizes(connections, lane=LANE, pool=pool)
+    sizes = BatchCapacity(connections, lane=LANE, pool=pool)
     sizes.refresh(device)
     return sizes
 
@@ -51,7 +51,7 @@ def find(connections: Connections, shape: Shape, renders: int, **settings: Any) 
     sizes.refresh(DEVICE)
 
 
-def most(sizes: BatchSizes, shape: Shape) -> int:
+def most(sizes: BatchCapacity, shape: Shape) -> int:
     return sizes(Head("r", LANE, "f", "normal", "k", shape.width, shape.height, shape.frames, None, 0.0))
 
 

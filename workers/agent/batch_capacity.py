@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 _FRESH_SECONDS = 5.0
 
 
-class BatchSizes:
+class BatchCapacity:
     """The capacity of one worker of a pool, to be given to a claim."""
 
     def __init__(self, connections: Connections, *, lane: str, pool: PoolEntry) -> None:

@@ -10,7 +10,7 @@ from dashboard.times import iso, iso_or_none
 from farm.connections import Connections
 from farm.tables import Job, Render
 from scheduler.estimates.pool_times import Range
-from scheduler.forecasts.queue_position import Prospect, job_prospect, render_prospect
+from scheduler.forecasts.queue_position import QueuePosition, job_queue_position, render_queue_position
 from scheduler.forecasts.start_times import Forecast
 from scheduler.forecasts.wait_reasons import Reason, job_reason, render_reason
 
@@ -19,7 +19,7 @@ def job_why(connection: Connection, connections: Connections, project_id: str, j
     """Why a job of this project is where it is, in at most a dozen statements. Raises NotFound."""
     job_id = known_form("job", job_id)
     owner = connection.scalar(select(Job.project_id).where(Job.id == job_id))
-    found = job_prospect(connection, connections, job_id, now) if owner == project_id else None
+    found = job_queue_position(connection, connections, job_id, now) if owner == project_id else None
     if found is None:
         raise missing("job", job_id)
     return _why(job_reason(found, connections.settings.class_shares, now), found.job.status, found, now)
@@ -43,13 +43,13 @@ def render_why(
             Render.started_at,
         ).where(Render.id == render_id, Render.project_id == project_id)
     ).one_or_none()
-    found = render_prospect(connection, connections, row, now) if row is not None else None
+    found = render_queue_position(connection, connections, row, now) if row is not None else None
     if row is None or found is None:
         raise missing("render", render_id)
     return _why(render_reason(row, found, connections.settings.class_shares, now), row.status, found, now)
 
 
-def _why(reason: Reason, status: str, prospect: Prospect, now: float) -> schemas.Why:
+def _why(reason: Reason, status: str, queue_position: QueuePosition, now: float) -> schemas.Why:
     times = ("not_before", "since")
     facts: dict[str, Any] = {
         name: iso_or_none(value) if name in times else value for name, value in reason.facts.items()
@@ -60,7 +60,7 @@ def _why(reason: Reason, status: str, prospect: Prospect, now: float) -> schemas
         sentence=reason.sentence,
         before=reason.before,
         facts=facts,
-        forecast=_forecast(prospect.forecast, now),
+        forecast=_forecast(queue_position.forecast, now),
     )
 
 
