@@ -103,10 +103,8 @@ def notices(entry: ModelEntry, snapshot: LaneSnapshot) -> list[str]:
         return [f"The lane {snapshot.backlog.lane} is paused: nothing of it starts until an operator resumes it."]
     if snapshot.pools and not snapshot.open_pools:
         return [f"All pools that serve {entry.name} are paused: nothing starts until an operator resumes one."]
-    if snapshot.unstored is not None:
-        return [
-            f"Nothing that is rendered for {entry.name} can be stored now: the object storage {snapshot.unstored.trouble}."
-        ]
+    if (unstored := snapshot.unstored) is not None:
+        return [f"Nothing that is rendered for {entry.name} can be stored now: the object storage {unstored.trouble}."]
     if any(pool.ready for pool in snapshot.open_pools):
         return []
     if any(pool.starting or pool.wanted for pool in snapshot.open_pools):

@@ -63,11 +63,12 @@ class Memory:
         """The opposite of `to_json`; an empty memory for what cannot be read."""
         try:
             seen, needs = document["arrivals"], document["needs"]  # type: ignore[index]
+            intervals = needs["idle_intervals"] if "idle_intervals" in needs else needs["spells"]  # as 0.3.0 wrote it
             return cls(
                 arrivals=Arrivals(**{**seen, "ended": tuple(seen["ended"])}),
                 needs=Needs(
                     last=tuple((workers, at) for workers, at in needs["last"]),
-                    idle_intervals={rank: tuple(seconds) for rank, seconds in needs["idle_intervals"].items()},
+                    idle_intervals={rank: tuple(seconds) for rank, seconds in intervals.items()},
                 ),
                 decided_at=document["decided_at"],  # type: ignore[index]
             )

@@ -1,4 +1,4 @@
-"""The batch limit of a render before any failure: none, one, or that of a sealed batch."""
+"""How many renders may share a batch with one, before it has failed: any number, none, or those of a sealed batch."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -179,8 +179,7 @@ def _from_place(*columns: Any) -> Select[Any]:
 
 
 def _backfill_rows(slots: int) -> Select[Any]:
-    # Ordered by the batch limit too, though it is one value: PostgreSQL does not see that IS NULL fixes it, and would
-    # sort.
+    # Ordered by the batch limit too, though it is one: PostgreSQL does not see that IS NULL fixes it, and would sort.
     return (
         select(Render.id)
         .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING)

@@ -65,9 +65,7 @@ def find_poison(connection: Connection, lost: Sequence[LockedRender]) -> dict[st
 
 
 def reduced_batch_limit(batch_limit: int | None, batch_size: int | None) -> int:
-    """How many may render beside each other from now on: after its first failure half of its batch, then it is
-    alone.
-    """
+    """How many may render beside each other from now on: after one failure half of its batch, then it is alone."""
     return max(1, (batch_size or 1) // 2) if is_initial(batch_limit) else 1
 
 

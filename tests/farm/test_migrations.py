@@ -113,7 +113,8 @@ def test_renders_of_the_first_release_come_through_an_upgrade(empty_database_url
         upgrade(empty_database_url)
         with read(engine) as connection:
             after = connection.execute(text("SELECT * FROM renders")).mappings().one()
-            assert dict(after) == dict(before) | {"money": None, "watt_hours": None}
+            kept = dict(before)
+            assert dict(after) == kept | {"money": None, "watt_hours": None, "batch_limit": kept.pop("company")}
             assert inspect(connection).get_foreign_keys("renders") == []
             assert {index["name"] for index in inspect(connection).get_indexes("renders")} > indexes
             assert inspect(connection).get_check_constraints("renders") == checks
@@ -163,6 +164,47 @@ def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: st
         assert begin_session(engine, user, 1.0) is not None
     finally:
         engine.dispose()
+
+
+def test_waiting_work_comes_through_the_step_to_new_words_and_back(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        _upgrade_to(engine, "0001")
+        with write(engine) as connection:
+            _insert_render_of_0001(connection)
+            connection.execute(text("UPDATE renders SET company = 4"))
+        _upgrade_to(engine, "0007")
+        old = _names_and_indexes(engine)
+        _upgrade_to(engine, "0008")
+        with read(engine) as connection:
+            assert connection.execute(text("SELECT batch_limit FROM renders")).scalars().all() == [4]
+            assert connection.execute(text("SELECT epoch FROM flows")).scalars().all() == [1]
+            [fill] = [
+                index for index in inspect(connection).get_indexes("renders") if index["name"] == "ix_renders_fill"
+            ]
+            assert fill["column_names"] == ["flow_id", "batch_key", "batch_limit", "rank", "id"]
+        with write(engine) as connection:
+            config = database._alembic_config()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0007")
+        with read(engine) as connection:
+            assert connection.execute(text("SELECT company FROM renders")).scalars().all() == [4]
+            assert connection.execute(text("SELECT wakes FROM flows")).scalars().all() == [1]
+        assert _names_and_indexes(engine) == old
+    finally:
+        engine.dispose()
+
+
+def _names_and_indexes(engine: Engine) -> list[object]:
+    with read(engine) as connection:
+        look = inspect(connection)
+        return [
+            (
+                {column["name"] for column in look.get_columns(table)},
+                {index["name"]: index["column_names"] for index in look.get_indexes(table)},
+            )
+            for table in ("renders", "flows")
+        ]
 
 
 def _upgrade_to(engine: Engine, revision: str) -> None:

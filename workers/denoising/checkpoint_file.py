@@ -61,7 +61,7 @@ class Saved:
             # Nobody has seen the draft yet, or the order would not ask for it any more.
             if track.step > track.stop or "expected" not in self.tensors:
                 raise BadCheckpoint(f"the render stops after {track.stop} passes, and it holds no draft of that place")
-            track.expected = self.tensors["expected"].to(track.latents.device)
+            track.predicted_clean = self.tensors["expected"].to(track.latents.device)
 
     def _unfold(self, value: Any, present: Any, latents: Tensor) -> Any:
         """An attribute of the sampler. What it remembers of former steps lies where the latents are; what it had from
@@ -84,8 +84,8 @@ def save(track: Track, path: Path, weights: str) -> None:
     no file can hold.
     """
     tensors = {"latents": track.latents, "generator": track.generator.get_state()}
-    for name in ("denoised", "expected"):
-        if (tensor := getattr(track, name)) is not None:
+    for name, tensor in (("denoised", track.denoised), ("expected", track.predicted_clean)):
+        if tensor is not None:
             tensors[name] = tensor
     state = {
         name: _fold(value, f"sampler.{name}", tensors)

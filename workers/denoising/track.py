@@ -47,7 +47,7 @@ class Track:
     step: int = 0  # the next to be taken
     denoised: Tensor | None = None  # the sampler's estimate of the end, for families that decode it
     first_step: int = 0  # where its checkpoint was; what was spent before is not counted here again
-    expected: Tensor | None = None  # where it stopped for a choice: the latents that the end was expected to have
+    predicted_clean: Tensor | None = None  # where it stopped for a choice
     draft: str | None = None  # its checkpoint, where this is what is decoded of a track that stopped for a choice
     trace: list[StepTrace] = field(default_factory=list)
     gpu_seconds: float = 0.0

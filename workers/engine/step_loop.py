@@ -189,8 +189,8 @@ class Engine:
         yield Stepped([_progress(track)])
         if track.finished:
             self._decoding.put(track)
-        elif track.expected is not None:  # its worker went before its draft was settled
-            yield from self._stop(track, track.expected)
+        elif track.predicted_clean is not None:  # its worker went before its draft was settled
+            yield from self._stop(track, track.predicted_clean)
         else:
             self._tracks[order.render_id] = track
 
@@ -219,7 +219,7 @@ class Engine:
         stops = track.step + 1 == track.stop
         try:
             look_ahead = stops or self._previews.due(track)
-            expected = take_step(self._family, outcome, outcome.made, look_ahead=look_ahead)
+            predicted = take_step(self._family, outcome, outcome.made, look_ahead=look_ahead)
         except Exception as error:
             yield self._failed(track.order, doing, error)
             return
@@ -227,22 +227,22 @@ class Engine:
         if track.finished:
             del self._tracks[track.order.render_id]
             self._decoding.put(track)
-        elif stops and expected is not None:
+        elif stops and predicted is not None:
             del self._tracks[track.order.render_id]
-            yield from self._stop(track, expected)
-        elif expected is not None:
-            yield from self._previews.make(track.as_preview(expected), vae_is_free=not self._decoding.in_flight)
+            yield from self._stop(track, predicted)
+        elif predicted is not None:
+            yield from self._previews.make(track.as_preview(predicted), vae_is_free=not self._decoding.in_flight)
 
-    def _stop(self, track: Track, expected: Tensor) -> Iterator[FromEngine]:
+    def _stop(self, track: Track, predicted: Tensor) -> Iterator[FromEngine]:
         """Let go of a track that is to be looked at before it goes on: its state is kept, its preview decoded."""
-        track.expected = expected  # kept too, for a worker that has to show it once more
-        as_preview = track.as_preview(expected)
-        as_preview.draft = self._spool.keep_draft(track)
-        if as_preview.draft is None:
+        track.predicted_clean = predicted  # kept too, for a worker that has to show it once more
+        preview = track.as_preview(predicted)
+        preview.draft = self._spool.keep_draft(track)
+        if preview.draft is None:
             reason = "the spool folder took no checkpoint"
             yield self._failed(track.order, "stopping for a draft", None, reason, own_fault=False)
         else:
-            self._decoding.put(as_preview)
+            self._decoding.put(preview)
 
     def _decoded(self, outcomes: list[Decoded]) -> Iterator[FromEngine]:
         """Deliver what has been decoded, each or its failure."""

@@ -1,0 +1,81 @@
+"""The glossary explains every noun: of tables, of the API, of the log and of the pages."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.app import create_app
+from farm.tables import Base
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+PACKAGES = ("farm", "scheduler", "workers", "dashboard")
+LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+
+
+def explained() -> set[str]:
+    """What stands in backticks in the first cell of a row."""
+    cells = re.findall(r"^\| ([^|]+) \|", GLOSSARY, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def properties(schema: Any) -> Iterator[str]:
+    """The names of all properties, however deep."""
+    if isinstance(schema, dict):
+        named = schema.get("properties")
+        yield from named if isinstance(named, dict) else ()
+        for value in schema.values():
+            yield from properties(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from properties(value)
+
+
+def log_keys(path: Path) -> Iterator[str]:
+    """The keywords of the calls `log.info(…, key=value)` in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in LEVELS
+            and ast.unparse(node.func.value) in ("log", "self._log")
+        ):
+            yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+
+
+def page_titles() -> Iterator[str]:
+    """Titles and entries of the menu, without what is filled in."""
+    folder = ROOT / "dashboard" / "web" / "templates"
+    for page in folder.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        titles = re.findall(r"{% block title %}(.*?){% endblock %}", text)
+        menu = re.findall(r'<a href="/[^>]*>([^<{]+)</a>', text) if page.name == "layout.html" else []
+        for title in [*titles, *menu]:
+            if said := re.sub(r"{{.*?}}", "", title).strip(" :"):
+                yield said
+
+
+def test_every_table_and_column_is_explained() -> None:
+    tables = Base.metadata.sorted_tables
+    nouns = {table.name for table in tables} | {column.name for table in tables for column in table.columns}
+    assert sorted(nouns - explained()) == []
+
+
+def test_every_field_of_the_api_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_SECRET_KEY", "0" * 64)
+    assert sorted(set(properties(create_app().api_doc)) - explained()) == []
+
+
+def test_every_key_of_the_log_is_explained() -> None:
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    assert sorted({key for path in paths for key in log_keys(path)} - explained()) == []
+
+
+def test_every_page_is_explained() -> None:
+    pages = {name for row in re.findall(r"^\| ([^|]+) \| .*$", GLOSSARY, re.MULTILINE) for name in row.split(", ")}
+    assert sorted({title for title in page_titles() if title not in pages | {"Contact sheet"}}) == []
+    assert "Contact sheet" in GLOSSARY
