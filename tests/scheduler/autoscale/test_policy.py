@@ -79,6 +79,13 @@ def test_what_it_remembers_survives_json(load: Load, scaling: Scaling) -> None:
     assert Memory.from_json(None) == Memory.from_json({"from": "another version"}) == Memory()
 
 
+def test_what_0_3_0_remembered_is_read() -> None:
+    memory = Memory(needs=Needs(last=((1, 5.0),), idle_intervals={"0": (30.0, 40.0)}))
+    old = memory.to_json()
+    old["needs"]["spells"] = old["needs"].pop("idle_intervals")
+    assert Memory.from_json(old) == memory
+
+
 def test_the_reason_is_one_line_in_the_words_of_the_farm() -> None:
     load = Load(at=MIDNIGHT, backlog_gpu_seconds=952, ready=3, startup_seconds=90)
     decision, _ = decide(load, Scaling(maximum=16, target_seconds=60), Memory())
