@@ -10,7 +10,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -18,43 +17,28 @@ import structlog
 from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
-from farm.progress import Preview, StepProgress
 from farm.redaction import Redaction, known_secrets
 from farm.ring_consumer import serve_rings
-from scheduler.batching.batch_curves import Shape
 from scheduler.fleet import worker_registry
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import Orders
 from workers.agent.checkpoint_uploader import Checkpointing
 from workers.agent.engine_link import EngineLink
+from workers.agent.engine_messages import EngineMessages
 from workers.agent.feeder import Feeder
 from workers.agent.finisher import Finisher
 from workers.agent.heartbeat import Heartbeat
-from workers.agent.held_renders import HeldRender, HeldRenders
+from workers.agent.held_renders import HeldRenders
 from workers.agent.log_tail import LogTail
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.agent.spool_folder import SpoolFolder
 from workers.agent.storage_state import Storing
-from workers.protocol import (
-    Checkpointed,
-    CheckpointsSaved,
-    Drafted,
-    LoadFailed,
-    MemoryFits,
-    ParkedRenders,
-    Previewed,
-    Rendered,
-    RenderFailed,
-    ResumedRenders,
-    Stepped,
-)
 
 log = structlog.get_logger(__name__)
 
 #: What a render that is in one of these was doing when the engine died cannot have killed it.
 _NOT_IN_A_PASS = (Phase.CLAIMED, Phase.PARKED)
-_REPORT_SECONDS = 0.5  # progress is for eyes: at most two messages a second
 
 
 class Worker:
@@ -115,7 +99,17 @@ class Worker:
             storing=self._storing,
             on_orders=self._apply_orders,
         )
-        self._reported = 0.0
+        self._messages = EngineMessages(
+            connections,
+            held_renders=self._held_renders,
+            settler=self._settler,
+            finisher=self._finisher,
+            feeder=self._feeder,
+            checkpointing=self._checkpointing,
+            heartbeat=self._heartbeat,
+            ordering=self._ordering,
+            facts=lambda: self._link.facts,
+        )
         self._leaves_by = 0.0  # monotonic, once it drains
 
     def run(self) -> None:
@@ -189,32 +183,7 @@ class Worker:
         log.info("worker ended", worker=self.id)
 
     def _on_message(self, message: Any) -> None:
-        """What the engine says (in the link's thread)."""
-        if isinstance(message, Stepped):
-            self._report(message)
-        elif isinstance(message, Rendered | Drafted):
-            self._held_renders.leave_engine(message.render_id)
-            if self._link.facts:
-                self._finisher.put(message, self._link.facts)
-        elif isinstance(message, RenderFailed):
-            leased = self._held_renders.get(message.render_id, message.attempt)
-            log.warning("render failed", render=message.render_id, reason=message.reason, own_fault=message.own_fault)
-            if leased:
-                outcome = Outcome.FAILED if message.own_fault else Outcome.RETURNED
-                self._settler.end([leased], outcome, message.reason, hopeless=message.hopeless)
-        elif isinstance(message, Checkpointed | CheckpointsSaved):
-            self._checkpointing.on_message(message)
-        elif isinstance(message, ParkedRenders):
-            self._show(self._held_renders.phase_is(message.render_ids, Phase.PARKED))
-        elif isinstance(message, ResumedRenders):
-            self._show(self._held_renders.phase_is(message.render_ids, Phase.STEPPING))
-        elif isinstance(message, Previewed):
-            self._preview(message)
-        elif isinstance(message, MemoryFits):
-            self._feeder.memory_fits(Shape(message.width, message.height, message.frames), message.renders)
-        elif isinstance(message, LoadFailed):
-            log.error("model not loaded", reason=message.reason)
-            self._heartbeat.last_error = message.reason
+        self._messages.on_message(message)
 
     def _on_engine_exit(self, reason: str) -> None:
         """The engine died: who was in a pass may be poison and renders in a smaller batch next; the others go back."""
@@ -228,46 +197,6 @@ class Worker:
         others = [leased for leased in lost if leased.phase in _NOT_IN_A_PASS]
         self._settler.end(in_pass, Outcome.FAILED, reason)
         self._settler.end(others, Outcome.RETURNED, reason)
-
-    def _report(self, stepped: Stepped) -> None:
-        moved: list[HeldRender] = []
-        for step in stepped.steps:
-            if leased := self._held_renders.step(
-                step.render_id, step.attempt, Phase(step.phase), step.step, step.steps
-            ):
-                moved.append(leased)
-                if leased.phase != Phase.ENCODING:
-                    self._ordering.begun(step.render_id)
-        self._held_renders.moved()
-        ended = any(leased.step == leased.steps for leased in moved)
-        if not ended and time.monotonic() - self._reported < _REPORT_SECONDS:
-            return
-        self._reported = time.monotonic()
-        self._show(moved)
-
-    def _show(self, held_renders: Sequence[HeldRender]) -> None:
-        """Tell those who watch where these renders are."""
-        self._connections.progress.report(
-            [
-                StepProgress(
-                    job_id=leased.render.job_id,
-                    project_id=leased.render.project_id,
-                    render_id=leased.render.id,
-                    phase=leased.phase,
-                    step=leased.step,
-                    steps=leased.steps,
-                )
-                for leased in held_renders
-            ]
-        )
-
-    def _preview(self, previewed: Previewed) -> None:
-        if leased := self._held_renders.get(previewed.render_id, previewed.attempt):
-            render = leased.render
-            self._connections.progress.show(
-                Preview(job_id=render.job_id, project_id=render.project_id, render_id=render.id, step=previewed.step),
-                previewed.data,
-            )
 
     def _count_done(self, renders: int) -> None:
         self._heartbeat.count_done(renders)
