@@ -25,8 +25,8 @@ from farm.errors import (
     TooLarge,
     Unauthorized,
     in_words,
-    problem,
 )
+from farm.problems import problem
 
 log = structlog.get_logger(__name__)
 

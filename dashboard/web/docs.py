@@ -10,7 +10,8 @@ from flask import Blueprint, Response, current_app, g, jsonify, render_template,
 from flask.typing import ResponseReturnValue
 from flask_openapi3.openapi import OpenAPI
 
-from farm.errors import FarmError, NotFound, every_error
+from farm.errors import FarmError, NotFound
+from farm.problems import every_error
 
 blueprint = Blueprint("docs", __name__)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal_column, select, text
 
-from farm.errors import BudgetSpent, NotFound, QuotaExceeded
+from farm.errors import NotFound
+from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Flow, Job, Pool, Project, Render
 from scheduler.accounting.usage import Used, day_of, midnight_after, spent, used_since
 

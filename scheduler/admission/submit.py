@@ -14,9 +14,10 @@ from sqlalchemy import select
 from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import BudgetSpent, NotFound, QuotaExceeded
+from farm.errors import NotFound
 from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
+from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Lane, Project
 from scheduler.admission.dependencies import initial
 from scheduler.admission.feasibility import absence, check_can_run

@@ -16,17 +16,9 @@ from farm.connections import Connections
 from farm.cpu_work import QUICK_BYTES
 from farm.csv_records import CsvDialect
 from farm.database import read, write
-from farm.errors import (
-    MAX_FAULTS,
-    BudgetSpent,
-    Conflict,
-    Fault,
-    IdempotencyMismatch,
-    InvalidRequest,
-    QuotaExceeded,
-    StreamFault,
-)
+from farm.errors import MAX_FAULTS, Conflict, Fault, IdempotencyMismatch, InvalidRequest, StreamFault
 from farm.params import RenderParameters
+from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Intake
 from scheduler.admission.bulk_insert import CHUNK
 from scheduler.admission.request_validation import check_row

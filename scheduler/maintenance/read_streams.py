@@ -13,8 +13,9 @@ from sqlalchemy import select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import BudgetSpent, Conflict, FarmError, IdempotencyMismatch, QuotaExceeded, StorageDown, StreamFault
+from farm.errors import Conflict, FarmError, IdempotencyMismatch, StorageDown, StreamFault
 from farm.lifecycle import JobStatus, RenderStatus
+from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Intake
 from scheduler.control.end_renders import Ending, end_renders
 from scheduler.intake.open_stream import Position, read_position

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 import dashboard
 from dashboard.auth import PUBLIC
-from farm.errors import every_error
+from farm.problems import every_error
 from tests.dashboard.conftest import House
 
 WEB = Path(dashboard.__file__).parent / "web"

@@ -10,8 +10,9 @@ from farm.catalog.known import known_families
 from farm.catalog.pool import KubernetesScale, PoolEntry, Scaling
 from farm.catalog.schema import Limits, ModelEntry
 from farm.commands.config import MASK, _plain
-from farm.errors import FarmError, every_error
+from farm.errors import FarmError
 from farm.params.families import FAMILIES
+from farm.problems import every_error
 from farm.settings import CATALOG_OVERRIDE, OTHER_VARIABLES, PREFIX, Settings, load_settings
 
 DOCS = Path(__file__).parents[2] / "docs"

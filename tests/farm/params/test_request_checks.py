@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from farm.catalog import Catalog, load_catalog
-from farm.errors import InvalidRequest, UnknownModel, problem
+from farm.errors import InvalidRequest, UnknownModel
 from farm.params import MAX_SEED, check_request, parse_request
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.request.base import InputRef
+from farm.problems import problem
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})

@@ -6,8 +6,10 @@ from sqlalchemy import insert, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import BudgetSpent, FarmError, QuotaExceeded, problem
+from farm.errors import FarmError
 from farm.lifecycle import Outcome
+from farm.problems import problem
+from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Charge, Flow, Job, Pool, Project, Usage
 from scheduler.accounting import quotas, usage
 from tests.scheduler.conftest import START

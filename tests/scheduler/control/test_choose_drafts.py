@@ -7,8 +7,9 @@ from sqlalchemy import select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import BudgetSpent, Conflict, NotFound
+from farm.errors import Conflict, NotFound
 from farm.lifecycle import Outcome
+from farm.quota_errors import BudgetSpent
 from farm.storage import ArtifactKind, StoredFile, checkpoint_name
 from farm.tables import Artifact, Project
 from scheduler.claims.claim import ClaimedRender

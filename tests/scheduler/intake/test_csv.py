@@ -14,9 +14,10 @@ from sqlalchemy import func, select, update
 from farm.connections import Connections
 from farm.csv_records import CsvDialect, CsvReader
 from farm.database import read, write
-from farm.errors import InvalidRequest, QuotaExceeded, StreamFault
+from farm.errors import InvalidRequest, StreamFault
 from farm.params.request.submission import read_request
 from farm.params.request.templates import Templates
+from farm.quota_errors import QuotaExceeded
 from farm.tables import Event, IdempotencyKey, Intake, Job, Project
 from scheduler.intake.records import read_cells
 from scheduler.intake.split_records import CSV, Framer, Record

@@ -7,7 +7,8 @@ from sqlalchemy import update
 
 from farm.connections import Connections
 from farm.database import write
-from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, QuotaExceeded, StreamFault
+from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, StreamFault
+from farm.quota_errors import QuotaExceeded
 from farm.tables import Job, Project
 from scheduler.intake.open_stream import open_intake
 from scheduler.intake.read_stream import take_in

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from farm.errors import BadJson, FarmError, TooLarge, problem
+from farm.errors import BadJson, FarmError, TooLarge
 from farm.params import parse_json_body
+from farm.problems import problem
 
 LIMIT = 1_000_000
 
