@@ -1,6 +1,6 @@
-"""The states of renders, jobs and workers, and the one table of transitions that are allowed.
+"""The states of renders, jobs and workers, and the tables of transitions that are allowed.
 
-Claims, settling, control and the supervisor all go through this table; nobody else writes a status.
+Claims, settling, control and the supervisor all go through these tables; nobody else writes a status.
 """
 
 from enum import StrEnum
@@ -80,7 +80,7 @@ ENDED = frozenset({_R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED})
 
 
 class NotAllowed(AssertionError):
-    """A render was about to take a way that the table of transitions does not have: a defect of the farm."""
+    """A render or a job was about to take a way that its table does not have: a defect of the farm."""
 
 
 def check_transition(before: RenderStatus, after: RenderStatus) -> None:
@@ -91,6 +91,24 @@ def check_transition(before: RenderStatus, after: RenderStatus) -> None:
 
 #: Jobs in one of these have come to their end, until a render of theirs is retried.
 JOB_ENDED = frozenset({JobStatus.DONE, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
+
+_J = JobStatus
+#: From each state, the states a job may go to.
+JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    _J.ADMITTING: frozenset({_J.OPEN, _J.PAUSED}) | JOB_ENDED,
+    # A stream that somebody paused and resumed goes on to be admitted, also after its renders have come to their end.
+    _J.OPEN: frozenset({_J.PAUSED, _J.ADMITTING}) | JOB_ENDED,
+    _J.PAUSED: frozenset({_J.OPEN, _J.ADMITTING}) | JOB_ENDED,
+    # A retry opens it again; counters that were wrong may tell of another end when they are put right.
+    **{end: frozenset({_J.OPEN}) | JOB_ENDED - {end} for end in JOB_ENDED},
+    **{end: frozenset({_J.OPEN, _J.ADMITTING}) | JOB_ENDED - {end} for end in (_J.DONE, _J.PARTIAL, _J.FAILED)},
+}
+
+
+def check_job_transition(before: JobStatus, after: JobStatus) -> None:
+    """Raise NotAllowed unless the table of jobs has this way."""
+    if after not in JOB_TRANSITIONS[before]:
+        raise NotAllowed(f"A job cannot go from {before} to {after}.")
 
 
 def job_status(before: JobStatus, *, total: int, done: int, failed: int, cancelled: int, expired: int) -> JobStatus:

@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 #: Decisions are kept for so long.
 KEPT_SECONDS = 30 * 86_400.0
 
-_drivers: dict[str, Driver] = {}
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -44,26 +42,31 @@ class Verdict:
     desired: int  # not below those who are in the middle of something
 
 
-def one_pass(connections: Connections, now: float) -> int:
-    """Decide once every `autoscale_seconds`; returns how many pools are to have another number of workers."""
-    drivers = _drivers or _drivers.update(make_drivers()) or _drivers
-    settings = connections.settings
-    with read(connections.engine) as connection:
-        alive_since = now - settings.worker_gone_seconds
-        pools = read_pools(connection, connections.catalog, now, alive_since=alive_since)
-        last = min((pool.decided_at or 0.0 for pool in pools), default=now)
-        # A quarter of a second early is on time: the supervisor's rounds are not to the point.
-        if not pools or 0 <= now - last < settings.autoscale_seconds - 0.25:
-            return 0
-        work = read_work(connection, sorted({pool.lane for pool in pools}), now, since=last)
-        packed = {pool.entry.name: _packed(connection, connections, pool.entry) for pool in pools}
-    verdicts = _decide_all(pools, work, now, since=last or now, drivers=drivers, packed=packed)
-    problems = {verdict.pool.entry.name: _apply(verdict, drivers) for verdict in verdicts}
-    with write(connections.engine) as connection:
-        for verdict in verdicts:
-            _write_down(connection, verdict, problems[verdict.pool.entry.name], now)
-        connection.execute(delete(ScaleDecision).where(ScaleDecision.at < now - KEPT_SECONDS))
-    return sum(verdict.desired != verdict.pool.desired for verdict in verdicts)
+class Autoscaler:
+    """The duty, and the drivers that carry out what it decides; they connect when they are used."""
+
+    def __init__(self) -> None:
+        self._drivers = make_drivers()
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        """Decide once every `autoscale_seconds`; returns how many pools are to have another number of workers."""
+        settings = connections.settings
+        with read(connections.engine) as connection:
+            alive_since = now - settings.worker_gone_seconds
+            pools = read_pools(connection, connections.catalog, now, alive_since=alive_since)
+            last = min((pool.decided_at or 0.0 for pool in pools), default=now)
+            # A quarter of a second early is on time: the supervisor's rounds are not to the point.
+            if not pools or 0 <= now - last < settings.autoscale_seconds - 0.25:
+                return 0
+            work = read_work(connection, sorted({pool.lane for pool in pools}), now, since=last)
+            packed = {pool.entry.name: _packed(connection, connections, pool.entry) for pool in pools}
+        verdicts = _decide_all(pools, work, now, since=last or now, drivers=self._drivers, packed=packed)
+        problems = {verdict.pool.entry.name: _apply(verdict, self._drivers) for verdict in verdicts}
+        with write(connections.engine) as connection:
+            for verdict in verdicts:
+                _write_down(connection, verdict, problems[verdict.pool.entry.name], now)
+            connection.execute(delete(ScaleDecision).where(ScaleDecision.at < now - KEPT_SECONDS))
+        return sum(verdict.desired != verdict.pool.desired for verdict in verdicts)
 
 
 def _packed(connection: Connection, connections: Connections, entry: PoolEntry) -> float:

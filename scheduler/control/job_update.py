@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.progress import JobChanged
 from farm.tables import Job
 from scheduler.leases.job_counters import JobChange, record
+from scheduler.leases.job_status import move_job
 
 
 class Overtaken(Exception):
@@ -21,9 +22,7 @@ def set_status(
     connection: Connection, job_id: str, before: Collection[JobStatus], after: JobStatus, *, event: str, now: float
 ) -> JobChanged:
     """Put a job into the state `after`, with an event. Raises Overtaken unless it is in one of `before`."""
-    states = sorted(status.value for status in before)
-    changed = connection.execute(update(Job).where(Job.id == job_id, Job.status.in_(states)).values(status=after.value))
-    if changed.rowcount != 1:
+    if not move_job(connection, job_id, before, after):
         raise Overtaken(job_id)
     return enter(connection, job_id, event, indexes=[], now=now)
 

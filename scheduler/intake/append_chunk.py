@@ -23,10 +23,11 @@ from scheduler.estimates.estimator import Estimator
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fleet.notify import RingTarget, notify, ring, ring_targets
 from scheduler.intake.open_stream import Position
+from scheduler.leases.job_status import admitting_again
 from scheduler.uploads import mark_used
 
-#: Of a job to which nothing more is added.
-_STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.EXPIRED})
+#: Of a job to which more may be added.
+_GOES_ON = frozenset(JobStatus) - {JobStatus.CANCELLED, JobStatus.EXPIRED}
 
 
 def add_chunk(
@@ -110,10 +111,10 @@ def _count(
     """Job, event, renders, flow; returns the job's version, and whether the renders may run at once."""
     job = connection.execute(
         update(Job)
-        .where(Job.id == before.job_id, Job.status.not_in(sorted(_STOPPED)))
+        .where(Job.id == before.job_id, Job.status.in_(sorted(_GOES_ON)))
         .values(
             # Renders may have come to their end, and with them the job, if somebody resumed it: it goes on.
-            status=case((Job.status == JobStatus.PAUSED.value, Job.status), else_=JobStatus.ADMITTING.value),
+            **admitting_again(_GOES_ON),
             finished_at=None,
             version=Job.version + 1,
             renders_total=Job.renders_total + renders,

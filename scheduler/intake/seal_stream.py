@@ -13,6 +13,7 @@ from farm.tables import Dependency, Event, IdempotencyKey, Intake, Job
 from scheduler.fleet.notify import notify
 from scheduler.intake.open_stream import Position, read_position
 from scheduler.leases.job_counters import JobChange, record
+from scheduler.leases.job_status import move_job
 
 
 def seal(connections: Connections, position: Position) -> Position:
@@ -80,10 +81,10 @@ def _settle(
     connection: Connection, job_id: str, event: str, now: float, empty: JobStatus = JobStatus.CANCELLED
 ) -> JobChanged:
     """The job is no longer admitted: what it is now, its counters say."""
-    this = update(Job).where(Job.id == job_id, Job.status == JobStatus.ADMITTING.value)
-    connection.execute(this.where(Job.renders_total > 0).values(status=JobStatus.OPEN.value))
+    admitting = [JobStatus.ADMITTING]
+    move_job(connection, job_id, admitting, JobStatus.OPEN, Job.renders_total > 0)
     assert empty in JOB_ENDED
-    connection.execute(this.where(Job.renders_total == 0).values(status=empty.value, finished_at=now))
+    move_job(connection, job_id, admitting, empty, Job.renders_total == 0, finished_at=now)
     change = JobChange()
     change.told[event] = []
     return record(connection, {job_id: change}, now)[0]

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
-from farm.lifecycle import JOB_ENDED, JobStatus, RenderStatus, job_status
+from farm.lifecycle import JobStatus, RenderStatus, job_status
 from farm.progress import JobChanged
 from farm.tables import Event, Job
+from scheduler.leases.job_status import move_locked_job
 
 #: The counter of each end.
 _COUNTERS = {
@@ -21,11 +22,6 @@ _COUNTERS = {
 }
 
 _SPENT = ("gpu_seconds", "money", "watt_hours")
-_SET_STATUS = (
-    update(Job)
-    .where(Job.id == bindparam("of_job"))
-    .values(status=bindparam("new_status"), finished_at=bindparam("ended_at", type_=Job.finished_at.type))
-)
 
 
 @dataclass
@@ -74,8 +70,7 @@ def _record_one(connection: Connection, job_id: str, change: JobChange, now: flo
         expired=job.renders_expired,
     )
     if after is not before:
-        finished_at = now if after in JOB_ENDED else None
-        connection.execute(_SET_STATUS, {"of_job": job_id, "new_status": after.value, "ended_at": finished_at})
+        move_locked_job(connection, job_id, before, after, now)
     first = job.version - len(told) + 1
     rows = [
         {"job_id": job_id, "version": first + place, "kind": kind, "at": now, "payload": _payload(renders, after)}

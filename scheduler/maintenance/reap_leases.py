@@ -17,25 +17,29 @@ from scheduler.maintenance.silence import Silence
 #: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
 SILENT_SHARE = 0.5
 
-_silence = Silence[RunningLease]()
 
+class ReapLeases:
+    """The duty, and what it has watched since when."""
 
-def one_pass(connections: Connections, now: float) -> int:
-    """Reap what ran out by `now` and was watched long enough; returns how many jobs had such renders."""
-    settings = connections.settings
-    silent_seconds = settings.lease_seconds * SILENT_SHARE
-    doubted = doubtful(connections.engine, soon=now + silent_seconds, far=now + FAR * settings.lease_seconds)
-    silent = _silence.look(doubted, silent_seconds=silent_seconds, at=connections.steady())
-    lost = [lease for lease in silent if not lease.holds(now, settings.lease_seconds)]
-    changed = take_back(connections.engine, lost, now, max_failures=settings.max_failures)
-    if not changed:
-        return 0
-    alive_since = now - settings.worker_gone_seconds
-    job_ids = [change.job_id for change in changed]
-    with read(connections.engine) as connection:
-        lanes = connection.scalars(select(Job.lane).where(Job.id.in_(job_ids)).distinct()).all()
-        targets = [target for lane in lanes for target in ring_targets(connection, lane, alive_since)]
-    # Busy workers remember how far they had looked into the lane: the raised counter makes them look again.
-    notify(connections, lanes=lanes, changed=changed)
-    ring(connections, targets, len(changed))
-    return len(changed)
+    def __init__(self) -> None:
+        self._silence = Silence[RunningLease]()
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        """Reap what ran out by `now` and was watched long enough; returns how many jobs had such renders."""
+        settings = connections.settings
+        silent_seconds = settings.lease_seconds * SILENT_SHARE
+        doubted = doubtful(connections.engine, soon=now + silent_seconds, far=now + FAR * settings.lease_seconds)
+        silent = self._silence.look(doubted, silent_seconds=silent_seconds, at=connections.steady())
+        lost = [lease for lease in silent if not lease.holds(now, settings.lease_seconds)]
+        changed = take_back(connections.engine, lost, now, max_failures=settings.max_failures)
+        if not changed:
+            return 0
+        alive_since = now - settings.worker_gone_seconds
+        job_ids = [change.job_id for change in changed]
+        with read(connections.engine) as connection:
+            lanes = connection.scalars(select(Job.lane).where(Job.id.in_(job_ids)).distinct()).all()
+            targets = [target for lane in lanes for target in ring_targets(connection, lane, alive_since)]
+        # Busy workers remember how far they had looked into the lane: the raised counter makes them look again.
+        notify(connections, lanes=lanes, changed=changed)
+        ring(connections, targets, len(changed))
+        return len(changed)

@@ -18,17 +18,35 @@ EVERY_SECONDS = 300.0
 #: Looked at in one pass, of either kind.
 CHUNK = 100
 DAY = 86_400.0
-#: Where the last look at the bucket stopped; a supervisor that starts begins with the first.
-_looked_at = ""
 
 
-def one_pass(connections: Connections, now: float) -> int:
-    """Remove some of what is too old; returns how many pictures and files."""
-    try:
-        return _remove_old(connections, now) + _remove_nameless(connections, now)
-    except StorageDown as error:
-        log.warning("uploaded pictures stay for now: files cannot be removed", reason=str(error))
-        return 0
+class RemoveUploads:
+    """The duty, and where its last look at the bucket stopped: a supervisor that starts begins with the first file."""
+
+    def __init__(self) -> None:
+        self._looked_at = ""
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        """Remove some of what is too old; returns how many pictures and files."""
+        try:
+            return _remove_old(connections, now) + self._remove_nameless(connections, now)
+        except StorageDown as error:
+            log.warning("uploaded pictures stay for now: files cannot be removed", reason=str(error))
+            return 0
+
+    def _remove_nameless(self, connections: Connections, now: float) -> int:
+        """One page of the files under the prefix of inputs."""
+        before = now - connections.settings.orphan_hours * 3600
+        page = connections.storage.page(INPUTS, self._looked_at, CHUNK)
+        self._looked_at = page[-1].key if len(page) == CHUNK else ""
+        old = [item.key for item in page if item.modified < before]
+        with read(connections.engine) as connection:
+            known = set(connection.scalars(select(Input.key).where(Input.key.in_(old))))
+        orphans = [key for key in old if key not in known]
+        if orphans:
+            connections.storage.delete(orphans)
+            log.info("files of broken uploads removed", files=len(orphans), first=orphans[0])
+        return len(orphans)
 
 
 def _remove_old(connections: Connections, now: float) -> int:
@@ -51,19 +69,3 @@ def _remove_old(connections: Connections, now: float) -> int:
         except (Conflict, NotFound):  # a render waits for it still, or somebody else removed it
             continue
     return removed
-
-
-def _remove_nameless(connections: Connections, now: float) -> int:
-    """One page of the files under the prefix of inputs."""
-    global _looked_at
-    before = now - connections.settings.orphan_hours * 3600
-    page = connections.storage.page(INPUTS, _looked_at, CHUNK)
-    _looked_at = page[-1].key if len(page) == CHUNK else ""
-    old = [item.key for item in page if item.modified < before]
-    with read(connections.engine) as connection:
-        known = set(connection.scalars(select(Input.key).where(Input.key.in_(old))))
-    orphans = [key for key in old if key not in known]
-    if orphans:
-        connections.storage.delete(orphans)
-        log.info("files of broken uploads removed", files=len(orphans), first=orphans[0])
-    return len(orphans)

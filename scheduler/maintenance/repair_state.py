@@ -25,6 +25,7 @@ from scheduler.control.release import release
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fleet.notify import notify
 from scheduler.leases.job_counters import JobChange, record
+from scheduler.leases.job_status import move_job
 
 log = structlog.get_logger(__name__)
 
@@ -34,20 +35,23 @@ QUIET_SECONDS = 120.0
 JOBS_A_PASS = 20
 
 _ENDS = (RenderStatus.DONE, RenderStatus.FAILED, RenderStatus.CANCELLED, RenderStatus.EXPIRED)
-#: The job that was looked at last; a supervisor that starts begins with the oldest.
-_looked_at = ""
 
 
-def one_pass(connections: Connections, now: float) -> int:
-    """Look at everything that is cheap, and at some quiet jobs; returns how much was mended."""
-    global _looked_at
-    mended = _give_leases(connections, now) + _wake_flows(connections)
-    with read(connections.engine) as connection:
-        jobs = _quiet_jobs(connection, _looked_at, now)
-    _looked_at = jobs[-1].id if len(jobs) == JOBS_A_PASS else ""
-    for job in jobs:
-        mended += _repair(connections, job, now)
-    return mended
+class RepairState:
+    """The duty, and the job that it looked at last: a supervisor that starts begins with the oldest."""
+
+    def __init__(self) -> None:
+        self._looked_at = ""
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        """Look at everything that is cheap, and at some quiet jobs; returns how much was mended."""
+        mended = _give_leases(connections, now) + _wake_flows(connections)
+        with read(connections.engine) as connection:
+            jobs = _quiet_jobs(connection, self._looked_at, now)
+        self._looked_at = jobs[-1].id if len(jobs) == JOBS_A_PASS else ""
+        for job in jobs:
+            mended += _repair(connections, job, now)
+        return mended
 
 
 def _give_leases(connections: Connections, now: float) -> int:
@@ -151,8 +155,7 @@ def _correct(connections: Connections, job_id: str, now: float) -> JobChanged | 
         log.error("a job was stuck: its counters are put right", job_id=job_id, off_by=wrong)
         total = Job.renders_total + wrong.get("renders_total", 0)
         connection.execute(update(Job).where(Job.id == job_id).values(renders_total=total))
-        admitting = and_(Job.id == job_id, Job.status == JobStatus.ADMITTING.value)
-        connection.execute(update(Job).where(admitting).values(status=JobStatus.OPEN.value))
+        move_job(connection, job_id, [JobStatus.ADMITTING], JobStatus.OPEN)
         change = JobChange()
         change.told["mended"] = []
         change.ended.update({end: wrong.get(f"renders_{end.value}", 0) for end in _ENDS})

@@ -19,23 +19,28 @@ log = structlog.get_logger(__name__)
 #: For how long a worker is watched before it is gone, as a share of `worker_gone_seconds`: the last half of them.
 SILENT_SHARE = 0.5
 
-_silence = Silence[tuple[str, float]]()
 _THERE = Worker.status != WorkerStatus.GONE.value
 
 
-def one_pass(connections: Connections, now: float) -> int:
-    """Retire who has not beaten for `worker_gone_seconds`; returns how many."""
-    gone_seconds = connections.settings.worker_gone_seconds
-    silent_seconds = gone_seconds * SILENT_SHARE
-    # Nobody has beaten in the future: the clock was set back since. That counts however near the future is: with a
-    # margin, a beat would come to lie within it while it is watched, be believed, and be gone a minute later still.
-    doubtful = or_(Worker.heartbeat_at < now - gone_seconds + silent_seconds, Worker.heartbeat_at > now)
-    with read(connections.engine) as connection:
-        rows = connection.execute(select(Worker.id, Worker.heartbeat_at).where(_THERE, doubtful))
-        seen = [(row.id, row.heartbeat_at) for row in rows]
-    silent = _silence.look(seen, silent_seconds=silent_seconds, at=connections.steady())
-    lost = [(worker, beat) for worker, beat in silent if not now - gone_seconds <= beat <= now]
-    return sum(_retire(connections, worker, beat) for worker, beat in lost)
+class RetireWorkers:
+    """The duty, and whom it has watched since when."""
+
+    def __init__(self) -> None:
+        self._silence = Silence[tuple[str, float]]()
+
+    def one_pass(self, connections: Connections, now: float) -> int:
+        """Retire who has not beaten for `worker_gone_seconds`; returns how many."""
+        gone_seconds = connections.settings.worker_gone_seconds
+        silent_seconds = gone_seconds * SILENT_SHARE
+        # Nobody has beaten in the future: the clock was set back since. That counts however near the future is: with a
+        # margin, a beat would come to lie within it while it is watched, be believed, and be gone a minute later still.
+        doubtful = or_(Worker.heartbeat_at < now - gone_seconds + silent_seconds, Worker.heartbeat_at > now)
+        with read(connections.engine) as connection:
+            rows = connection.execute(select(Worker.id, Worker.heartbeat_at).where(_THERE, doubtful))
+            seen = [(row.id, row.heartbeat_at) for row in rows]
+        silent = self._silence.look(seen, silent_seconds=silent_seconds, at=connections.steady())
+        lost = [(worker, beat) for worker, beat in silent if not now - gone_seconds <= beat <= now]
+        return sum(_retire(connections, worker, beat) for worker, beat in lost)
 
 
 def _retire(connections: Connections, worker_id: str, heartbeat_at: float) -> int:

@@ -1,6 +1,6 @@
 """The supervisor: a loop that heals what others left behind. Any number may run; one acts, by a lease in SQL.
 
-Each duty is a module with `one_pass(connections, now)`, which may be called alone. A duty that raises is
+Each duty is a module beside this one; its pass may be called alone. A duty that raises is
 logged and tried again in the next round; a database that is away is waited for. It needs no Redis.
 """
 
@@ -8,7 +8,6 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -16,7 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.ids import new_id
-from scheduler.autoscale import autoscaler
+from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.maintenance import (
     apply_retention,
     expire_drafts,
@@ -26,16 +25,19 @@ from scheduler.maintenance import (
     pick_best_of,
     quarantine_workers,
     read_streams,
-    reap_leases,
     release_held,
     remove_checkpoints,
     remove_orphans,
     remove_uploads,
     repair_state,
-    retire_workers,
     ring_pools,
 )
+from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.leader_lease import Leadership
+from scheduler.maintenance.reap_leases import ReapLeases
+from scheduler.maintenance.remove_uploads import RemoveUploads
+from scheduler.maintenance.repair_state import RepairState
+from scheduler.maintenance.retire_workers import RetireWorkers
 
 log = structlog.get_logger(__name__)
 
@@ -45,47 +47,35 @@ LEASE_ROUNDS = 5
 SHORTEST_LEASE_SECONDS = 5.0
 
 
-class Duty(Protocol):
-    """Something to be done again and again; right also when two supervisors do it at the same time.
-
-    It is done in every round, or, if it has a constant EVERY_SECONDS, no sooner than so long after the last time.
-    """
-
-    __name__: str
-
-    def one_pass(self, connections: Connections, now: float) -> int:
-        """Do it once; returns how many things were changed."""
-        ...
-
-
-#: In this order: what was reaped is rung for in the same round.
-DUTIES: Sequence[Duty] = (
-    retire_workers,
-    reap_leases,
-    expire_jobs,
-    release_held,
-    read_streams,
-    ring_pools,
-    fold_charges,
-    learn_estimates,
-    autoscaler,
-    repair_state,
-    quarantine_workers,
-    apply_retention,
-    pick_best_of,
-    remove_checkpoints,
-    expire_drafts,
-    remove_uploads,
-    remove_orphans,
-)
+def new_duties() -> list[Duty]:
+    """All duties, in this order: what was reaped is rung for in the same round. Each supervisor has its own."""
+    return [
+        Duty("retire_workers", RetireWorkers().one_pass),
+        Duty("reap_leases", ReapLeases().one_pass),
+        Duty("expire_jobs", expire_jobs.one_pass),
+        Duty("release_held", release_held.one_pass),
+        Duty("read_streams", read_streams.one_pass),
+        Duty("ring_pools", ring_pools.one_pass),
+        Duty("fold_charges", fold_charges.one_pass, fold_charges.EVERY_SECONDS),
+        Duty("learn_estimates", learn_estimates.one_pass),
+        Duty("autoscaler", Autoscaler().one_pass),
+        Duty("repair_state", RepairState().one_pass, repair_state.EVERY_SECONDS),
+        Duty("quarantine_workers", quarantine_workers.one_pass, quarantine_workers.EVERY_SECONDS),
+        Duty("apply_retention", apply_retention.one_pass, apply_retention.EVERY_SECONDS),
+        Duty("pick_best_of", pick_best_of.one_pass, pick_best_of.EVERY_SECONDS),
+        Duty("remove_checkpoints", remove_checkpoints.one_pass, remove_checkpoints.EVERY_SECONDS),
+        Duty("expire_drafts", expire_drafts.one_pass, expire_drafts.EVERY_SECONDS),
+        Duty("remove_uploads", RemoveUploads().one_pass, remove_uploads.EVERY_SECONDS),
+        Duty("remove_orphans", remove_orphans.one_pass, remove_orphans.EVERY_SECONDS),
+    ]
 
 
 class Supervisor:
     """Does the duties every `supervise_seconds` while it holds the lease, until `stop` is set."""
 
-    def __init__(self, connections: Connections, duties: Sequence[Duty] = DUTIES) -> None:
+    def __init__(self, connections: Connections, duties: Sequence[Duty] | None = None) -> None:
         self._connections = connections
-        self._duties = duties
+        self._duties = new_duties() if duties is None else duties
         seconds = max(SHORTEST_LEASE_SECONDS, LEASE_ROUNDS * connections.settings.supervise_seconds)
         holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[-12:]}"
         self._leadership = Leadership(connections.engine, LEASE, holder, seconds)
@@ -111,20 +101,19 @@ class Supervisor:
                 changes = duty.one_pass(self._connections, self._connections.clock())
             except OperationalError as error:
                 # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
-                log.warning("duty put off", duty=_name(duty), reason=trouble(error))
+                log.warning("duty put off", duty=duty.name, reason=trouble(error))
             except Exception:
                 # Whatever a duty raises, the others go on, and so does this one in the next round.
-                log.exception("duty failed", duty=_name(duty))
+                log.exception("duty failed", duty=duty.name)
             else:
                 if changes:
-                    log.info("duty done", duty=_name(duty), changes=changes)
+                    log.info("duty done", duty=duty.name, changes=changes)
 
     def _is_due(self, duty: Duty, now: float) -> bool:
         """Whether its time has come, by the steady clock; what waits between its passes waits before the first, too."""
-        every: float = getattr(duty, "EVERY_SECONDS", 0.0)
-        if every and self._due.setdefault(_name(duty), now + every) > now:
+        if duty.interval and self._due.setdefault(duty.name, now + duty.interval) > now:
             return False
-        self._due[_name(duty)] = now + every
+        self._due[duty.name] = now + duty.interval
         return True
 
     def _take(self, *, measure: bool) -> bool:
@@ -155,7 +144,3 @@ class Supervisor:
             self._leadership.release()
         except SQLAlchemyError as error:
             self._lost_database(error)  # the lease runs out by itself
-
-
-def _name(duty: Duty) -> str:
-    return duty.__name__.rpartition(".")[2]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from scheduler.maintenance import remove_uploads
+from scheduler.maintenance.remove_uploads import RemoveUploads
 from tests.dashboard.conftest import House
 from tests.dashboard.visiting import sign_in, token_of
 
@@ -115,6 +115,6 @@ def test_pictures_go_when_nothing_has_used_them_for_as_long_as_jobs_are_kept(sto
     settings = stored.connections.settings.model_copy(update={"retain_days": 10.0})
     kept = replace(stored.connections, settings=settings)
 
-    remove_uploads.one_pass(kept, kept.clock() + 11 * DAY)
+    RemoveUploads().one_pass(kept, kept.clock() + 11 * DAY)
 
     assert [item["id"] for item in stored.get("/api/v1/inputs").json["items"]] == [used]

@@ -15,7 +15,7 @@ import yaml
 
 from farm.cli import build_app
 from farm.settings import PREFIX, Settings
-from scheduler.maintenance.supervisor import DUTIES
+from scheduler.maintenance.supervisor import new_duties
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -85,7 +85,7 @@ def test_every_verb_of_the_command_has_its_line() -> None:
 
 def test_every_duty_of_the_supervisor_has_its_line_with_its_interval() -> None:
     listed = rows(section((DOCS / "healing.md").read_text(), "Every duty"))
-    seconds = {duty.__name__.rpartition(".")[2]: getattr(duty, "EVERY_SECONDS", 0.0) for duty in DUTIES}
+    seconds = {duty.name: duty.interval for duty in new_duties()}
     assert listed == {f"`{name}`": f"{every:g} s" if every else "" for name, every in seconds.items()}
 
 

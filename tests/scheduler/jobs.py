@@ -15,7 +15,8 @@ from scheduler.admission.submit import submit
 from scheduler.claims.claim import ClaimedRender, claim
 from scheduler.leases.settle import Output, Settled, Settlement, settle
 from scheduler.maintenance import reap_leases, retire_workers
-from scheduler.maintenance.supervisor import Duty
+from scheduler.maintenance.reap_leases import ReapLeases
+from scheduler.maintenance.retire_workers import RetireWorkers
 from tests.scheduler.conftest import TestClock
 
 POOL = "sana-demo-local"
@@ -58,17 +59,17 @@ def claim_some(connections: Connections, capacity: int = 8, worker_id: str | Non
 
 def reap_lost(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for half a lease; how many jobs had renders that were lost."""
-    return _watching(connections, clock, reap_leases, connections.settings.lease_seconds * reap_leases.SILENT_SHARE)
+    return _watching(connections, clock, ReapLeases(), connections.settings.lease_seconds * reap_leases.SILENT_SHARE)
 
 
 def retire_silent(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for long enough; how many workers are gone."""
     return _watching(
-        connections, clock, retire_workers, connections.settings.worker_gone_seconds * retire_workers.SILENT_SHARE
+        connections, clock, RetireWorkers(), connections.settings.worker_gone_seconds * retire_workers.SILENT_SHARE
     )
 
 
-def _watching(connections: Connections, clock: TestClock, duty: Duty, seconds: float) -> int:
+def _watching(connections: Connections, clock: TestClock, duty: ReapLeases | RetireWorkers, seconds: float) -> int:
     changes = duty.one_pass(connections, clock())
     for _ in range(2):
         changes += duty.one_pass(connections, clock.forward(seconds / 2))

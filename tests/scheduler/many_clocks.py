@@ -13,7 +13,9 @@ from farm.lifecycle import WorkerStatus
 from scheduler.claims.claim import claim
 from scheduler.fleet import worker_registry
 from scheduler.leases.extend import Held, extend
-from scheduler.maintenance import reap_leases, retire_workers
+from scheduler.maintenance.duty import Duty
+from scheduler.maintenance.reap_leases import ReapLeases
+from scheduler.maintenance.retire_workers import RetireWorkers
 from scheduler.maintenance.supervisor import Supervisor
 from tests.scheduler.conftest import START
 from tests.scheduler.jobs import POOL
@@ -131,7 +133,10 @@ class MachineSupervisor:
     def __init__(self, connections: Connections, machine: Machine) -> None:
         self.machine, self.lives = machine, True
         self.connections = on_machine(connections, machine)
-        self.supervisor = Supervisor(self.connections, [retire_workers, reap_leases])
+        self.supervisor = Supervisor(
+            self.connections,
+            [Duty("retire_workers", RetireWorkers().one_pass), Duty("reap_leases", ReapLeases().one_pass)],
+        )
         self._runs_at = 0.0
 
     def run(self) -> None:

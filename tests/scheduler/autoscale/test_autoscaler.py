@@ -15,7 +15,7 @@ from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
 from farm.settings import Settings
 from farm.tables import Job, Pool, ScaleDecision, Worker
-from scheduler.autoscale import autoscaler
+from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.conftest import TestClock, connect
@@ -44,7 +44,7 @@ def farm(settings: Settings, tmp_path: Path, clock: TestClock) -> Iterator[Conne
 
 def decide(farm: Connections, seconds: float = 10.0) -> None:
     farm.clock.forward(seconds)  # type: ignore[attr-defined]
-    autoscaler.one_pass(farm, farm.clock())
+    Autoscaler().one_pass(farm, farm.clock())
 
 
 def pool(farm: Connections, name: str = CHEAP) -> Any:

@@ -10,14 +10,10 @@ from farm.lifecycle import Outcome
 from farm.tables import Flow, Intake, Job, Render
 from scheduler.control.pause_job import pause_job
 from scheduler.maintenance import repair_state
+from scheduler.maintenance.repair_state import RepairState
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches
 from tests.scheduler.jobs import claim_some, job_row, reap_lost, settle_as, statuses, submit_job
-
-
-@pytest.fixture(autouse=True)
-def from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repair_state, "_looked_at", "")
 
 
 def spoil(connections: Connections, table: type[Job | Render | Flow], **columns: object) -> None:
@@ -25,11 +21,11 @@ def spoil(connections: Connections, table: type[Job | Render | Flow], **columns:
         connection.execute(update(table).values(**columns))
 
 
-def repair(connections: Connections, clock: TestClock) -> int:
-    """A pass after a quiet while; every case must be in the log."""
+def repair(connections: Connections, clock: TestClock, duty: RepairState | None = None) -> int:
+    """A pass after a quiet while, of a new supervisor or of this one; every case must be in the log."""
     clock.forward(repair_state.QUIET_SECONDS + 1)
     with capture_logs() as lines:
-        mended = repair_state.one_pass(connections, clock())
+        mended = (duty or RepairState()).one_pass(connections, clock())
     assert bool(mended) == any(line["log_level"] == "error" for line in lines)
     return mended
 
@@ -136,4 +132,5 @@ def test_all_jobs_have_their_turn(
         submit_job(connections, project, 1)
     spoil(connections, Job, renders_total=7)
 
-    assert [repair(connections, clock) for _ in range(3)] == [2, 2, 1]
+    duty = RepairState()
+    assert [repair(connections, clock, duty) for _ in range(3)] == [2, 2, 1]

@@ -17,8 +17,11 @@ from farm.settings import Settings
 from farm.tables import Lease, Pool, Worker
 from scheduler.control.cancel import cancel_job
 from scheduler.control.pause_job import pause_job
-from scheduler.maintenance import reap_leases, retire_workers, ring_pools
-from scheduler.maintenance.supervisor import Duty, Supervisor
+from scheduler.maintenance import ring_pools
+from scheduler.maintenance.duty import Duty
+from scheduler.maintenance.reap_leases import ReapLeases
+from scheduler.maintenance.retire_workers import RetireWorkers
+from scheduler.maintenance.supervisor import Supervisor
 from tests.databases import PostgresServer
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (
@@ -43,8 +46,6 @@ from tests.waiting import eventually
 class Counted:
     """A duty that counts its passes."""
 
-    __name__ = "tests.counted"
-
     def __init__(self) -> None:
         self.passes = 0
 
@@ -56,14 +57,18 @@ class Counted:
 class Broken:
     """A duty that always fails."""
 
-    __name__ = "tests.broken"
-
     def one_pass(self, connections: Connections, now: float) -> int:
         raise ZeroDivisionError("no such luck")
 
 
-def supervise(connections: Connections, *duties: Duty) -> Supervisor:
-    return Supervisor(connections, duties or [Counted()])
+def supervise(connections: Connections, *duties: Counted | Broken, interval: float = 0.0) -> Supervisor:
+    """With these duties; the first has the interval."""
+    intervals = [interval, *(0.0 for _ in duties)]
+    made = [
+        Duty(type(duty).__name__.lower(), duty.one_pass, every)
+        for duty, every in zip(duties or [Counted()], intervals, strict=False)
+    ]
+    return Supervisor(connections, made)
 
 
 class TestLeadership:
@@ -128,11 +133,10 @@ class TestRare:
         self, connections: Connections, clock: TestClock
     ) -> None:
         class Rare(Counted):
-            __name__ = "tests.rare"
-            EVERY_SECONDS = 60.0
+            pass
 
         rare, always = Rare(), Counted()
-        supervisor = supervise(connections, rare, always)
+        supervisor = supervise(connections, rare, always, interval=60.0)
         passes = []
         for _ in range(5):
             supervisor.one_round()
@@ -202,7 +206,7 @@ class TestReaping:
         job = submit_job(connections, project, 2)
         lost = claim_some(connections, 2)
 
-        assert reap_leases.one_pass(connections, clock()) == 0
+        assert ReapLeases().one_pass(connections, clock()) == 0
         clock.forward(LEASE_SECONDS + 1)
         assert reap_lost(connections, clock) == 1
 
@@ -323,7 +327,7 @@ class TestRetiring:
         beating = sign_on(connections, status=WorkerStatus.RENDERING)
 
         assert retire_silent(connections, clock) == 1
-        assert retire_workers.one_pass(connections, clock()) == 0
+        assert RetireWorkers().one_pass(connections, clock()) == 0
 
         with read(connections.engine) as connection:
             found = {row.id: row.status for row in connection.execute(select(Worker.id, Worker.status))}

@@ -1,0 +1,19 @@
+"""The one shape of a duty: its name, how often it is done, and how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from farm.connections import Connections
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something to be done again and again; right also when two supervisors do it at the same time.
+
+    `one_pass(connections, now)` does it once and returns how many things were changed. It is done in every round of the
+    supervisor, or, with an `interval` in seconds, no sooner than so long after the last time.
+    """
+
+    name: str
+    one_pass: Callable[[Connections, float], int]
+    interval: float = 0.0
