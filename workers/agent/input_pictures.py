@@ -9,7 +9,7 @@ import structlog
 from farm.errors import NotFound
 from farm.params.pictures import stored_pictures
 from farm.storage import Storage
-from workers.agent.file_cache import KeptFiles
+from workers.file_cache import KeptFiles
 
 log = structlog.get_logger(__name__)
 

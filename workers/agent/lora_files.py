@@ -11,7 +11,7 @@ from farm.catalog.adapters import AdapterEntry, AdapterSource
 from farm.errors import NotFound
 from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
 from farm.storage import Storage
-from workers.agent.file_cache import KeptFiles
+from workers.file_cache import KeptFiles
 from workers.model_files.fetched import FetchFailed
 from workers.protocol import adapter_file
 

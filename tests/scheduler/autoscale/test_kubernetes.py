@@ -12,15 +12,8 @@ from farm.lifecycle import WorkerStatus
 from scheduler.autoscale.kubernetes import DELETION_COST, Kubernetes
 from scheduler.autoscale.orders import NotScaled, Order
 from tests.scheduler.autoscale.kubernetes_api import KubernetesApi, kubernetes_api
-from tests.scheduler.autoscale.test_autoscaler import (
-    CHEAP,
-    asked,
-    decide,
-    farm,  # noqa: F401 - a fixture
-    pool,
-    say,
-    work,
-)
+from tests.scheduler.autoscale.test_autoscaler import CHEAP, asked, decide, pool, say, work
+from tests.scheduler.autoscale.test_autoscaler import farm as scaled_farm  # noqa: F401 - a fixture
 from tests.scheduler.jobs import sign_on
 
 SCALING = Scaling(
@@ -38,6 +31,12 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesA
         monkeypatch.setenv("KUBECONFIG", str(config))
         running.replicas[KEY] = 0
         yield running
+
+
+@pytest.fixture
+def farm(scaled_farm: Connections) -> Connections:  # noqa: F811
+    """The farm of the duty's tests."""
+    return scaled_farm
 
 
 def order(desired: int, *losing: str, scaling: Scaling = SCALING) -> Order:
