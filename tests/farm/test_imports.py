@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 OWN = ("farm", "scheduler", "workers", "dashboard", "migrations")
 #: Which extras bring what the files below a path import, the longest path first; all others must do with the core.
 EXTRAS = {
+    "farm/catalog_adapters.py": ["worker"],  # looks into the cache of the Hub, where there is one
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/local/": ["embedded"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
