@@ -196,4 +196,5 @@ def test_a_new_preview_is_told_and_read_only_by_its_own_project(live_house: Hous
     assert house.client.get(address, headers=house.theirs.headers).status_code == 404
 
     house.connections.progress.clear(job["id"], [render_id])
+    assert house.connections.progress.flush()  # it is told beside
     assert house.client.get(address, headers=house.ours.headers).status_code == 404, "it has ended"
