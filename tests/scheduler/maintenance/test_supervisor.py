@@ -6,24 +6,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, select, update
+from sqlalchemy import make_url, select
 from structlog.testing import capture_logs
 
 from farm.connections import Connections
-from farm.database import read, write
+from farm.database import read
 from farm.lifecycle import Outcome, WorkerStatus
-from farm.redis_connection import connect
 from farm.settings import Settings
-from farm.tables import Lease, Pool, Worker
+from farm.tables import Lease, Worker
 from scheduler.control.cancel import cancel_job
-from scheduler.control.pause_job import pause_job
-from scheduler.maintenance import ring_pools
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.reap_leases import ReapLeases
 from scheduler.maintenance.retire_workers import RetireWorkers
 from scheduler.maintenance.supervisor import Supervisor
 from tests.databases import PostgresServer
-from tests.scheduler.conftest import START, TestClock
+from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import (
     LANE,
     LEASE_SECONDS,
@@ -40,6 +37,7 @@ from tests.scheduler.jobs import (
     statuses,
     submit_job,
 )
+from tests.scheduler.maintenance.test_ring_pools import wipe
 from tests.waiting import eventually
 
 
@@ -247,77 +245,6 @@ class TestReaping:
         assert statuses(connections, job) == ["cancelled"]
 
 
-class TestRinging:
-    def test_rings_that_were_lost_with_redis_are_rung_again(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
-    ) -> None:
-        for _ in range(3):
-            sign_on(belled)
-        submit_job(belled, project, 5)
-        belled.broker.flush()
-        wipe(valkey_url)
-        assert belled.broker.waiting_rings(POOL) == 0
-
-        assert ring_pools.one_pass(belled, clock()) == 3
-
-        assert belled.broker.waiting_rings(POOL) == 3
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-    def test_nobody_is_rung_for_nothing(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
-    ) -> None:
-        sign_on(belled)
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-        submit_job(belled, project, 1)
-        assert claim_some(belled)
-        assert not claim_some(belled)
-        wipe(valkey_url)
-
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-    @pytest.mark.parametrize("status", [WorkerStatus.RENDERING, WorkerStatus.GONE, WorkerStatus.DRAINING])
-    def test_only_idle_workers_are_rung(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str, status: WorkerStatus
-    ) -> None:
-        sign_on(belled, status=status)
-        submit_job(belled, project, 1)
-        wipe(valkey_url)
-
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-    def test_a_silent_worker_is_not_rung(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
-    ) -> None:
-        sign_on(belled)
-        submit_job(belled, project, 1)
-        wipe(valkey_url)
-
-        clock.forward(61)
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-    def test_a_paused_pool_is_not_rung(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
-    ) -> None:
-        sign_on(belled)
-        submit_job(belled, project, 1)
-        with write(belled.engine) as connection:
-            connection.execute(update(Pool).where(Pool.name == POOL).values(paused_at=START))
-        wipe(valkey_url)
-
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-    def test_a_paused_job_rings_nobody_for_long(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
-    ) -> None:
-        sign_on(belled)
-        pause_job(belled, submit_job(belled, project, 1), project)
-        assert claim_some(belled) == []  # the idle worker's look lets the empty flow rest
-        wipe(valkey_url)
-
-        assert ring_pools.one_pass(belled, clock()) == 0
-
-
 class TestRetiring:
     def test_a_worker_that_is_silent_is_gone_and_one_that_beats_is_not(
         self, connections: Connections, clock: TestClock
@@ -345,10 +272,3 @@ class TestRetiring:
         submit_job(belled, project, 100)
 
         assert belled.broker.waiting_rings(POOL) == 1
-
-
-def wipe(valkey_url: str) -> None:
-    """All that Redis knew is gone."""
-    client = connect(valkey_url)
-    client.flushall()
-    client.close()
