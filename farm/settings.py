@@ -122,6 +122,7 @@ class Settings(BaseSettings):
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
+    engine_fork_server: Path | None = None
 
     # What is written to the log, and what is accepted at validation.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -1,9 +1,10 @@
 """`${…}` in the catalog's entries, by OmegaConf: of the whole catalog, or of as little as an entry speaks of."""
 
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -15,6 +16,8 @@ Values = dict[Any, Any]
 MERGE_ERRORS = (OmegaConfBaseException, TypeError, ValueError, RecursionError)
 #: OmegaConf's own resolvers may find nothing without raising; with them everything has to be there.
 _MAY_FIND_NOTHING = re.compile(r"\$\{\s*oc\.(?!env:)")
+#: A resolver's answer may change from load to load, as the environment does.
+_RESOLVER = re.compile(r"\$\{[^{}]*:")
 _NAME = re.compile(r"[\w-]+")
 
 
@@ -34,9 +37,11 @@ class Roots:
         if not any(map(_MAY_FIND_NOTHING.search, texts)):
             mentioned = {word for text in texts for word in _NAME.findall(text)}
             lean = {key: value for key, value in entry.items() if key in mentioned or any(_texts(value))}
-            root = OmegaConf.create({"variables": self._variables, section: {name: lean}})
+            root = {"variables": self._variables, section: {name: lean}}
             try:
-                return deepcopy(entry) | _resolved(root[section][name])
+                if any(map(_RESOLVER.search, texts)):
+                    return deepcopy(entry) | _resolved(OmegaConf.create(root)[section][name])
+                return deepcopy(entry) | deepcopy(_remembered(pickle.dumps(root), section, name))
             except MERGE_ERRORS:
                 pass  # it speaks of another entry, or is wrong: the whole catalog knows
         return _resolved(self._whole[section][name])
@@ -44,6 +49,12 @@ class Roots:
     @cached_property
     def _whole(self) -> DictConfig:
         return OmegaConf.create({"variables": self._variables, **self._sections})
+
+
+@lru_cache(maxsize=1_000)
+def _remembered(pickled: bytes, section: str, name: str) -> Values:
+    """The substituted values of an entry; the shipped ones are the same at every load of a process."""
+    return _resolved(OmegaConf.create(pickle.loads(pickled))[section][name])  # noqa: S301 - pickled right here
 
 
 def _resolved(node: Any) -> Values:

@@ -1,5 +1,6 @@
 """The farm's own processes on one machine: the scheduler, workers, the dashboard."""
 
+import os
 import signal
 import socket
 import sys
@@ -38,6 +39,25 @@ def require_extras() -> None:
 def scheduler(environment: Mapping[str, str]) -> Program:
     """`farm scheduler`."""
     return _part("scheduler", ["scheduler"], environment)
+
+
+def needs_fork_server(pools: Iterable[PoolEntry]) -> bool:
+    """Whether several engines will run on this machine, and the system can share what they import."""
+    engines = sum(
+        max(pool.workers, pool.scaling.maximum if pool.scaling and pool.scaling.driver == "local" else 0)
+        for pool in pools
+    )
+    return engines > 1 and hasattr(os, "pidfd_open")
+
+
+def fork_server(environment: Mapping[str, str], path: Path) -> Program:
+    """What forks the engines of this machine's workers, at a socket in a folder that only we may enter.
+
+    Ready when it can be asked: who asks while it still imports waits for the answer.
+    """
+    program = _part("fork-server", [], environment, path.exists)
+    command = (sys.executable, "-m", "workers.engine.fork_server", "--socket", str(path))
+    return replace(program, command=command, tier=Tier.FORK_SERVER, leftovers=(path,))
 
 
 def dashboard(environment: Mapping[str, str], url: str) -> Program:

@@ -20,7 +20,8 @@ class Tier(IntEnum):
     """Who depends on whom: a tier is stopped before the ones below it."""
 
     SERVER = 0  # Valkey, S3, PostgreSQL
-    FARM = 1  # scheduler, workers, dashboard
+    FORK_SERVER = 1  # its engines end with it
+    FARM = 2  # scheduler, workers, dashboard
 
 
 def _yes() -> bool:

@@ -175,9 +175,22 @@ class LocalStack:
             **{_scaling_variable(pool): "null" for pool in self._fixed},
             "TMPDIR": str(self._folder.scratch),
         }
+        if self._programs is farm_programs and self.settings.engine_fork_server is None:
+            self._start_fork_server()
         self.url = f"http://{reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
         self._prepare()
         self._start_farm()
+
+    def _start_fork_server(self) -> None:
+        """First, since it imports for seconds; the workers find it through the environment."""
+        if not parts.needs_fork_server(self.pools):
+            return
+        path = self._folder.runtime / "engine.sock"
+        program = parts.fork_server(self.environment, path)
+        self._processes.start(program)
+        self._processes.wait_ready([program.name])
+        self.settings = self.settings.model_copy(update={"engine_fork_server": path})
+        self.environment |= self.settings.to_variables()
 
     def _prepare(self) -> None:
         """The bucket, the schema, the first account and its key."""

@@ -26,7 +26,7 @@ from farm.tables import Artifact, Attempt, Event, Render, Worker
 from scheduler.control.pause_pool import pause_pool, resume_pool
 from tests.waiting import eventually
 
-__all__ = ["RunningFarm", "quick_settings", "running_farm"]
+__all__ = ["RunningFarm", "engine_of", "quick_settings", "running_farm"]
 
 #: One worker a pool, whatever the tests before have queued; the autoscaler starts it again where it was drained.
 ONE_EACH = "".join(
@@ -123,12 +123,8 @@ class RunningFarm:
         return [row for row in rows if psutil.pid_exists(row.pid)]
 
     def kill_engine(self, worker_pid: int) -> None:
-        """kill -9 of the engine process, a child of the worker."""
-        for child in psutil.Process(worker_pid).children(recursive=True):
-            if "workers.engine.process" in child.cmdline():
-                child.kill()
-                return
-        raise AssertionError(f"worker {worker_pid} has no engine process")
+        """kill -9 of the engine process of a worker."""
+        engine_of(worker_pid).kill()
 
     @contextmanager
     def pool_paused(self, pool: str) -> Iterator[None]:
@@ -156,6 +152,17 @@ class RunningFarm:
 
     def all_ended(self, job_id: str) -> bool:
         return all(row.status in ENDED for row in self.renders(job_id))
+
+
+def engine_of(worker_pid: int) -> psutil.Process:
+    """The engine of a worker: its child, or forked for it by the machine's fork server."""
+    for child in psutil.Process(worker_pid).children(recursive=True):
+        if "workers.engine.process" in child.cmdline():
+            return child
+    for process in psutil.process_iter(["name", "status"]):
+        if process.info["name"] == f"engine-{worker_pid}" and process.info["status"] != psutil.STATUS_ZOMBIE:
+            return process
+    raise AssertionError(f"worker {worker_pid} has no engine process")
 
 
 def quick_settings(folder: Path) -> Settings:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from farm.broker import queue_name
 from farm.database import read, write
 from farm.tables import Worker
-from tests.end_to_end.farms import RunningFarm
+from tests.end_to_end.farms import RunningFarm, engine_of
 from tests.waiting import eventually
 
 
@@ -83,5 +83,5 @@ def test_only_the_engine_of_a_worker_loads_torch_so_that_its_parent_is_small_and
     def has_torch(pid: int) -> bool:
         return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
 
-    assert any(has_torch(child.pid) for child in children)
-    assert not has_torch(worker.pid)
+    assert has_torch(engine_of(worker.pid).pid)
+    assert not any(has_torch(process.pid) for process in (worker, *children))

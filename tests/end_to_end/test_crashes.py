@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from farm.broker import queue_name
-from tests.end_to_end.farms import RunningFarm
+from tests.end_to_end.farms import RunningFarm, engine_of
 from tests.waiting import eventually
 
 SLOW = {"num_inference_steps": 50}  # long enough on any machine to be caught in the middle
@@ -45,6 +45,7 @@ def test_a_killed_engine_is_seen_and_started_again_and_its_renders_come_out(farm
         lambda: [row for row in farm.alive_workers("sana-demo-local") if row.engine_restarts == before + 1]
     )
     assert again[0].id == worker.id, "the parent lived on"
+    assert engine_of(worker.pid).ppid() == farm.stack.pid("fork-server"), "forked, not imported anew"
 
 
 def test_wiping_redis_with_work_pending_loses_nothing(farm: RunningFarm) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.end_to_end.farms import RunningFarm, engine_of, quick_settings, running_farm
 from tests.waiting import eventually
 
 POOL = "wan-demo-local"
@@ -24,9 +23,7 @@ def kill_a_rank(farm: RunningFarm) -> None:
     """kill -9 of the rank beside the engine of the pool's worker."""
     [worker] = farm.alive_workers(POOL)
     [rank] = [
-        child
-        for child in psutil.Process(worker.pid).children(recursive=True)
-        if "workers.sharding.rank" in child.cmdline()
+        child for child in engine_of(worker.pid).children(recursive=True) if "workers.sharding.rank" in child.cmdline()
     ]
     rank.kill()
 

@@ -1,5 +1,6 @@
 """The parent's end of the wire to an engine process: start it, talk to it, see it hang or die, start it again."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 import structlog
 
 from workers.agent.log_tail import LogTail
+from workers.engine_start import EngineProcess, StartProcess, start_process
 from workers.protocol import GROUP_LOST, STATE_IN_DOUBT, EngineFacts, Ready, Stop
 
 log = structlog.get_logger(__name__)
@@ -30,6 +32,7 @@ class EngineLink:
         on_message: called in the link's thread with every message but Ready.
         on_death: called in the link's thread with the reason, after the process is gone and before the next starts.
         log: takes what the engine writes to stderr; without it the engine writes to ours.
+        start: how a process is started; given the command, the wire's end in the child, and its stderr.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class EngineLink:
         on_message: Callable[[Any], None],
         on_death: Callable[[str], None],
         log: LogTail | None = None,
+        start: StartProcess = start_process,
     ) -> None:
         self.ready = threading.Event()
         self.facts: EngineFacts | None = None
@@ -51,6 +55,7 @@ class EngineLink:
         self._on_message = on_message
         self._on_death = on_death
         self._log = log
+        self._start_process = start
         self._stopping = threading.Event()
         self._sending = threading.Lock()
         self._wire: Connection | None = None
@@ -90,14 +95,13 @@ class EngineLink:
     def _run_once(self) -> tuple[bool, str]:
         """One life of an engine: whether it became ready, and why it ended."""
         ours, theirs = socket.socketpair()
+        reading, stderr = self._follow_log()
         with theirs:
-            process = subprocess.Popen(
-                [*self._command, "--fd", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.PIPE if self._log else None,
-            )
-        reading = self._log.follow(process.stderr) if self._log and process.stderr else None
+            try:
+                process = self._start_process(self._command, theirs.fileno(), stderr)
+            finally:
+                if stderr is not None:
+                    os.close(stderr)
         wire = Connection(ours.detach())
         self.pid = process.pid
         with self._sending:
@@ -110,10 +114,17 @@ class EngineLink:
             with self._sending:
                 self._wire = None
             wire.close()
-            self._end(process, patient=self._stopping.is_set())
+            status = self._end(process, patient=self._stopping.is_set())
             if reading:
                 reading.join(_LOG_SECONDS)
-        return was_ready, reason or _last_words(process.returncode)
+        return was_ready, reason or _last_words(status)
+
+    def _follow_log(self) -> tuple[threading.Thread | None, int | None]:
+        """Who reads what the next engine writes, and the descriptor that it writes to; neither where nobody does."""
+        if self._log is None:
+            return None, None
+        ours, theirs = os.pipe()
+        return self._log.follow(os.fdopen(ours, "rb")), theirs
 
     def _listen(self, wire: Connection) -> str:
         """Pass on what the engine says until it is gone; the reason if it had to be given up, else ''."""
@@ -139,12 +150,13 @@ class EngineLink:
                 return f"The engine said nothing for {self._hang_seconds:.0f} s and was killed."
 
     @staticmethod
-    def _end(process: subprocess.Popen[bytes], *, patient: bool) -> None:
+    def _end(process: EngineProcess, *, patient: bool) -> int:
+        """Wait for its end, then kill it; its exit status."""
         try:
-            process.wait(_STOP_SECONDS if patient else 0.5)
+            return process.wait(_STOP_SECONDS if patient else 0.5)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            return process.wait()
 
 
 def _last_words(returncode: int) -> str:

@@ -7,7 +7,6 @@ engine renders, and an engine that hangs or dies is seen and started again.
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from typing import Any
@@ -34,6 +33,7 @@ from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.agent.spool_folder import SpoolFolder
 from workers.agent.storage_state import Storing
+from workers.engine_start import ENGINE, engine_starter
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +61,12 @@ class Worker:
         self._settler = Settler(connections, self._held_renders, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._storing = Storing(connections)
         self._link = EngineLink(
-            [
-                *(sys.executable, "-m", "workers.engine.process"),
-                *("--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"),
-            ],
+            [*ENGINE, "--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"],
             hang_seconds=connections.settings.engine_hang_seconds,
             on_message=self._on_message,
             on_death=self._on_engine_exit,
             log=log_tail,
+            start=engine_starter(connections.settings.engine_fork_server),
         )
         self._ordering = Ordering(connections, self._spool, connections.catalog.model(self._pool.model).adapters)
         self._finisher = Finisher(

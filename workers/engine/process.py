@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spool: Path, *, hold_folders: bool) -> int:
     """Load, then render."""
     failure: str | None = None
-    _set_up_environment()
+    set_up_environment()
     with AliveMeanwhile(line):
         # Imported here: torch alone takes seconds, in which the parent should hear something.
         from workers.denoising.checkpoint_file import weights_of
@@ -200,7 +200,7 @@ def serve(line: Line, engine: "Engine") -> None:
         line.keep_alive()
 
 
-def _set_up_environment() -> None:
+def set_up_environment() -> None:
     """What libraries read from the environment as they are imported or as CUDA starts."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the deterministic one
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

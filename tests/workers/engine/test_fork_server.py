@@ -1,0 +1,181 @@
+"""The fork server of a machine forks engines for its workers; each lives and dies for its own worker alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.waiting import eventually
+from workers.engine.fork_server import differing_variables
+from workers.engine_start import ENGINE, ForkedEngine, ForkRefused, ForkServer, engine_starter, start_process
+from workers.protocol import LoadFailed, Ready, Stop
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the system knows no descriptors of processes")
+
+POOL = ["--pool", "sprint-demo-local"]
+
+
+class Forked:
+    """A worker's side of an engine that was forked for it."""
+
+    def __init__(self, server: ForkServer, spool: Path, stderr: int | None = None) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs, pytest.MonkeyPatch.context() as patch:
+            patch.delenv("PYTEST_CURRENT_TEST")  # the server has none
+            self.process: ForkedEngine = server.fork([*POOL, "--spool", str(spool)], theirs.fileno(), stderr)
+        self.wire = Connection(ours.detach())
+
+    def hears(self, kind: type) -> None:
+        while not isinstance(self.wire.recv(), kind):
+            assert self.wire.poll(120)
+
+    @property
+    def lives(self) -> bool:
+        return psutil.pid_exists(self.process.pid) and self.system.status() != psutil.STATUS_ZOMBIE
+
+    @property
+    def system(self) -> psutil.Process:
+        return psutil.Process(self.process.pid)
+
+    def leave(self) -> None:
+        """As a worker that was killed: the kernel closes what it had open."""
+        self.process._connection.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ForkServer, "subprocess.Popen[bytes]"]]:
+    path = tmp_path_factory.mktemp("fork") / "engine.sock"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    command = [sys.executable, "-m", "workers.engine.fork_server", "--socket", str(path)]
+    process = subprocess.Popen(command, env=environment)
+    eventually(path.exists)
+    yield ForkServer(path), process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def server(running: tuple[ForkServer, "subprocess.Popen[bytes]"]) -> ForkServer:
+    return running[0]
+
+
+def test_engines_are_forked_side_by_side_load_a_model_and_end_when_they_are_told(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    engines = [Forked(server, tmp_path) for _ in range(2)]
+    for engine in engines:
+        engine.hears(Ready)
+    # What operators see of it names its worker.
+    assert {engine.system.name() for engine in engines} == {f"engine-{os.getpid()}"}
+
+    engines[0].wire.send(Stop())
+    assert engines[0].process.wait(60) == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        engines[1].process.wait(0.1)
+    engines[1].wire.close()
+    assert engines[1].process.wait(60) == 0
+
+
+def test_how_an_engine_ended_is_said_and_others_go_on(server: ForkServer, tmp_path: Path) -> None:
+    crashed, killed, other = (Forked(server, tmp_path) for _ in range(3))
+    for engine in (crashed, killed, other):
+        engine.hears(Ready)
+
+    os.kill(crashed.process.pid, signal.SIGSEGV)
+    killed.process.kill()
+
+    assert crashed.process.wait(60) == -signal.SIGSEGV
+    assert killed.process.wait(60) == killed.process.wait() == -signal.SIGKILL
+    assert other.lives
+    other.process.kill()
+    other.process.wait(60)
+
+
+def test_an_engine_dies_with_its_worker_also_in_a_long_pass(server: ForkServer, tmp_path: Path) -> None:
+    engine = Forked(server, tmp_path)
+    engine.hears(Ready)
+    os.kill(engine.process.pid, signal.SIGSTOP)  # it hears of nothing, as in a long pass
+    engine.leave()
+    eventually(lambda: not engine.lives)
+
+
+def test_an_engine_has_nothing_open_of_another(server: ForkServer, tmp_path: Path) -> None:
+    engines = [Forked(server, tmp_path) for _ in range(2)]
+    for engine in engines:
+        engine.hears(Ready)
+
+    def sockets(engine: Forked) -> set[str]:
+        links = set()
+        for descriptor in Path(f"/proc/{engine.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                links.add(os.readlink(descriptor))
+        return {link for link in links if link.startswith("socket:")}
+
+    assert len(sockets(engines[1])) == 1  # its own wire
+    assert not sockets(engines[0]) & sockets(engines[1])
+    for engine in engines:
+        engine.process.kill()
+        engine.process.wait(60)
+
+
+def test_an_engine_has_the_settings_folder_and_log_of_its_worker(
+    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_CATALOG", "no-such-file.yaml")
+    monkeypatch.chdir(tmp_path)
+    reading, writing = os.pipe()
+    engine = Forked(server, tmp_path, stderr=writing)
+    os.close(writing)
+    engine.hears(LoadFailed)
+    assert engine.process.wait(60) == 3
+    os.close(reading)
+
+
+def test_what_a_library_may_have_read_keeps_an_engine_from_being_forked_and_it_starts_by_itself(
+    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with pytest.raises(ForkRefused, match="other values of HF_HUB_OFFLINE, PYTEST_CURRENT_TEST"):
+            server.fork([*POOL, "--spool", str(tmp_path)], theirs.fileno(), None)
+        engine = server.start([*ENGINE, "--help"], theirs.fileno(), None)
+    assert isinstance(engine, subprocess.Popen)
+    assert engine.wait(60) == 0
+
+
+def test_without_a_fork_server_engines_start_by_themselves(tmp_path: Path) -> None:
+    assert engine_starter(None) is start_process
+    with pytest.raises(ForkRefused, match="nobody"):
+        ForkServer(tmp_path / "nobody.sock").fork([], 0, None)
+
+
+def test_what_is_read_after_the_fork_may_differ() -> None:
+    mine = {"FARM_DEVICE": "cpu", "TMPDIR": "/tmp/a", "HOME": "/root", "OMP_NUM_THREADS": "1"}
+    assert differing_variables(mine, mine | {"FARM_DEVICE": "cuda", "TMPDIR": "/tmp/b", "CELERY_LOG_FILE": ""}) == []
+    assert differing_variables(mine, {"HOME": "/home/x", "HF_HOME": "/models"}) == [
+        "HF_HOME",
+        "HOME",
+        "OMP_NUM_THREADS",
+    ]
+
+
+def test_engines_die_with_the_fork_server_and_their_workers_hear_of_it(
+    running: tuple[ForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    server, process = running
+    engine = Forked(server, tmp_path)
+    engine.hears(Ready)
+
+    process.kill()
+
+    assert engine.process.wait(60) == -signal.SIGKILL
+    eventually(lambda: not engine.lives)
