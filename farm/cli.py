@@ -1,60 +1,102 @@
-"""The command `farm`: collects the verbs of all installed packages and prints errors for people.
+"""The command `farm`: lists the verbs of all packages, imports the one that is used, prints errors for people.
 
-It imports nobody above `farm`. Verbs come from the modules of `farm.commands` and from the entry points of
-the group `latent_farm.commands`; each such module has `register(app: typer.Typer) -> None`.
+It imports nobody above `farm`. Verbs stand in `farm.verbs`, and in the modules that the entry points of the group
+`latent_farm.commands` name: each has `VERBS`, as `farm.verbs` does, or `register(app: typer.Typer) -> None`.
 """
 
 import importlib
-import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points, version
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-import farm.commands
 from farm.errors import FarmError
 from farm.file_errors import file_error
+from farm.verbs import VERBS, Verb
 
 ENTRY_POINTS = "latent_farm.commands"
 #: What a wrong setting, a refused request or a wrong use of the command ends with.
 FAULT_EXIT_CODE = 2
 
 
-def build_app() -> typer.Typer:
-    """The whole command, with the verbs of every package that can be imported here.
+class VerbNotInstalled(FarmError):
+    """A verb whose own needs are not installed, as on a control node without the worker's extra."""
 
-    A package whose own needs are not installed (a control node without the worker's extra) is named at the
-    end of `farm --help`, with what is missing; its verbs are left out.
-    """
+    type = "not-installed"
+    title = "This is not installed here"
+
+
+class LazyVerb(TyperCommand):
+    """Stands for a verb until it is used: its module is imported then, and not to list it."""
+
+    def __init__(self, name: str, verb: Verb) -> None:
+        super().__init__(name=name, help=verb.summary, callback=None)
+        self._module = verb.module
+
+    def load(self) -> Any:
+        """The verb itself, a command or a group of them. Raises VerbNotInstalled."""
+        assert self.name is not None
+        app = typer.Typer()
+        try:
+            importlib.import_module(self._module).register(app)
+        except ImportError as error:
+            text = f"`farm {self.name}` needs what is not installed here: {error}."
+            raise VerbNotInstalled(f"{text} `pip install 'latent-farm[all]'` brings it.") from error
+        return get_group(app).commands[self.name]
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """The context of the verb itself, which then runs, or completes what is typed."""
+        return self.load().make_context(*arguments, **options)
+
+
+class VerbGroup(TyperGroup):
+    """The verbs of every package, each imported when it is used."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        lazy = {name: LazyVerb(name, verb) for verbs in _verb_tables() for name, verb in verbs.items()}
+        self.commands = {**lazy, **self.commands}
+
+
+def build_app() -> typer.Typer:
+    """The whole command. A plugin's package that cannot be imported is named at the end of `farm --help`."""
     app = typer.Typer(
         name="farm",
+        cls=VerbGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_farm)
     missing: list[str] = []
-    for name in _command_modules():
-        try:
-            module: ModuleType = importlib.import_module(name)
-        except ImportError as error:
-            missing.append(f"{name} ({error})")
-            continue
-        module.register(app)
+    for name, module in _installed():
+        if isinstance(module, ImportError):
+            missing.append(f"{name} ({module})")
+        elif not hasattr(module, "VERBS"):
+            module.register(app)
     if missing:
         app.info.epilog = "Not available here: " + "; ".join(missing)
     return app
 
 
-def _command_modules() -> Iterator[str]:
-    for module in sorted(pkgutil.iter_modules(farm.commands.__path__), key=lambda found: found.name):
-        yield f"farm.commands.{module.name}"
+def _verb_tables() -> Iterator[Mapping[str, Verb]]:
+    yield VERBS
+    yield from (module.VERBS for _, module in _installed() if hasattr(module, "VERBS"))
+
+
+def _installed() -> Iterator[tuple[str, ModuleType | ImportError]]:
+    """The modules that entry points name, or why one cannot be imported."""
     for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda found: found.name):
-        yield entry_point.value
+        try:
+            yield entry_point.value, importlib.import_module(entry_point.value)
+        except ImportError as error:
+            yield entry_point.value, error
 
 
 def _print_version(asked: bool) -> None:

@@ -11,19 +11,15 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import check_revision, trouble
 from farm.logs import configure_logging
-from scheduler.accounting import commands
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.maintenance.supervisor import Supervisor
-from scheduler.simulate.commands import register as register_simulate
 
 log = structlog.get_logger(__name__)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the verb."""
     app.command("scheduler")(scheduler)
-    commands.register(app)
-    register_simulate(app)
 
 
 def scheduler() -> None:

@@ -10,17 +10,12 @@ from farm.connections import Connections
 from farm.console.session import out
 from farm.errors import NotFound
 from farm.logs import configure_logging
-from workers.model_files.command import models
-from workers.plans.command import plan
-from workers.verify import command
 
 
 def register(app: typer.Typer) -> None:
+    """Add the verbs that have no folder of their own."""
     app.command("worker")(worker)
     app.command("rerender")(rerender)
-    command.register(app)
-    app.command("plan")(plan)
-    app.add_typer(models(), name="models")
 
 
 def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:

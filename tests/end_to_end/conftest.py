@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # it is stopped when these tests are done: an idle farm takes CPU, too
 def farm(tmp_path_factory: pytest.TempPathFactory, example_plugin: Path) -> Iterator[RunningFarm]:
     """A whole farm on SQLite, with one worker for each demo model; its processes have the example's plugins."""
     with ExitStack() as resources:

@@ -7,14 +7,17 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from farm.cli import LazyVerb, VerbNotInstalled, build_app
 from farm.commands.config import MASK, register
 from farm.errors import NotFound
+from farm.verbs import Verb
 
 
 def farm(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -40,6 +43,52 @@ def test_help_lists_the_verbs_of_every_package() -> None:
     assert done.returncode == 0
     for verb in ("config", "db", "up", "submit", "worker", "scheduler", "dashboard"):
         assert f" {verb} " in done.stdout
+
+
+def test_every_verb_is_listed_with_its_own_words_and_in_the_module_that_adds_it() -> None:
+    listed: Any = typer.main.get_command(build_app())
+    for name, verb in listed.commands.items():
+        whole = verb.load()
+        assert verb.help == whole.help.partition("\n\n")[0].replace("\n", " "), name
+
+
+def test_a_verb_that_is_not_installed_here_says_what_it_lacks_and_what_brings_it() -> None:
+    verb = LazyVerb("worker", Verb("farm.no_such_module", "Serve one pool."))
+    with pytest.raises(VerbNotInstalled, match=r"`farm worker` needs what is not installed.*pip install"):
+        verb.load()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--help"], {"pydantic", "httpx", "sqlalchemy", "redis", "boto3", "omegaconf", "numpy"}),
+        (["jobs", "--help"], {"sqlalchemy", "redis", "boto3", "omegaconf", "numpy", "torch"}),
+        (["worker", "--help"], {"torch", "flask"}),
+        (["scheduler", "--help"], {"torch", "flask"}),
+    ],
+)
+def test_a_verb_imports_only_what_it_needs(arguments: list[str], unwanted: set[str]) -> None:
+    program = (
+        f"import sys; sys.argv = ['farm', *{arguments!r}]\n"
+        "from farm.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print('\\nloaded:', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert not unwanted & set(done.stdout.partition("loaded:")[2].split())
+
+
+def test_what_is_typed_is_completed_without_importing_all_verbs() -> None:
+    variables = {"_FARM_COMPLETE": "complete_bash", "COMP_WORDS": "farm pause po", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("farm")],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.split() == ["pool"]
 
 
 def test_a_fault_is_a_clean_message_on_stderr_and_exit_code_2() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 import yaml
 
-from farm.cli import build_app
+from farm.cli import LazyVerb, build_app
 from farm.settings import PREFIX, Settings
 from scheduler.maintenance.supervisor import new_duties
 
@@ -71,6 +71,7 @@ def named(cells: Iterable[str]) -> list[str]:
 
 def verbs(command: Any, path: str = "farm") -> Iterator[str]:
     """`farm jobs`, `farm users list`, …: every verb that the command line has, found by walking through it."""
+    command = command.load() if isinstance(command, LazyVerb) else command
     groups = getattr(command, "commands", {})
     if not groups or (path != "farm" and command.invoke_without_command):
         yield path

@@ -22,6 +22,11 @@ Names = Annotated[list[str] | None, typer.Argument(help="Models of the catalog; 
 Model = Annotated[str, typer.Argument(help="A model of the catalog.")]
 
 
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(models(), name="models")
+
+
 def models() -> typer.Typer:
     """The group of verbs."""
     group = typer.Typer(no_args_is_help=True, help="The models of the catalog and their files on this machine.")

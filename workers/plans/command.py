@@ -13,6 +13,11 @@ from farm.settings import load_settings
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})(?:x(\d{1,5}))?")
 
 
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(plan)
+
+
 def plan(
     model: Annotated[str, typer.Argument(help="A model of the catalog.")],
     gpus: Annotated[str, typer.Option(help="The GPUs of one machine: 2x24GB, 80GB or 1x48GB,2x24GB.")],

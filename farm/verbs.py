@@ -1,0 +1,136 @@
+"""The verbs of the command `farm` that need nothing above `farm`: where each is, and its line of `farm --help`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: the module that adds it with `register(app)`, imported when it is used, and what it does, in a line."""
+
+    module: str
+    summary: str
+
+
+VERBS: Mapping[str, Verb] = {
+    "projects": Verb(
+        "farm.commands.accounts",
+        "Tenants: each has its part in the fair share.",
+    ),
+    "keys": Verb(
+        "farm.commands.accounts",
+        "API keys: make, list, revoke.",
+    ),
+    "cancel": Verb(
+        "farm.commands.cancel",
+        "Cancel what has not ended of these jobs, or of all that the options find; what is done stays.",
+    ),
+    "config": Verb(
+        "farm.commands.config",
+        "Check and show the settings and the model catalog.",
+    ),
+    "db": Verb(
+        "farm.commands.db",
+        "The schema of the job database.",
+    ),
+    "dead-letters": Verb(
+        "farm.commands.dead_letters",
+        "List the renders that failed for good, or let them be tried again.",
+    ),
+    "demo": Verb(
+        "farm.commands.demo",
+        "Start a farm here, render pictures and clips with the demo models, check them, and keep it running.",
+    ),
+    "doctor": Verb(
+        "farm.commands.doctor",
+        "Contact everything that this node needs, try it, and say what is wrong and what to do.",
+    ),
+    "download": Verb(
+        "farm.commands.download",
+        "Fetch what a job has made so far, and print the paths. Files that are there and right are kept.",
+    ),
+    "drafts": Verb(
+        "farm.commands.drafts",
+        "List the drafts of a job that wait for a choice; `farm download --kind draft` fetches what they show.",
+    ),
+    "keep": Verb(
+        "farm.commands.drafts",
+        "Let drafts go on from their step. All must be of one job.",
+    ),
+    "drop": Verb(
+        "farm.commands.drafts",
+        "Cancel drafts that nobody wants; what they show stays until their job is removed.",
+    ),
+    "inputs": Verb(
+        "farm.commands.inputs",
+        "Pictures for renders to start from, and adapters (LoRA).",
+    ),
+    "job": Verb(
+        "farm.commands.job",
+        "Show a job and its renders; with --json all of them, however many there are.",
+    ),
+    "jobs": Verb(
+        "farm.commands.jobs",
+        "List the project's jobs, newest first. In a pipe: lines with tabs between the columns.",
+    ),
+    "pause": Verb(
+        "farm.commands.pause",
+        "Let nothing more of it start; what runs ends.",
+    ),
+    "resume": Verb(
+        "farm.commands.pause",
+        "Let what was paused go on.",
+    ),
+    "pools": Verb(
+        "farm.commands.pools",
+        "List the pools with their workers, the wanted number of them, the price, and the last decision.",
+    ),
+    "reclass": Verb(
+        "farm.commands.queue",
+        "Give what waits of a job another class; what runs ends where it is.",
+    ),
+    "reorder": Verb(
+        "farm.commands.queue",
+        "Put a job elsewhere in its project's line for its model and class.",
+    ),
+    "move": Verb(
+        "farm.commands.queue",
+        "Let another model render what waits of a job; refused where it would not render it as it was asked for.",
+    ),
+    "quota": Verb(
+        "farm.commands.queue",
+        "Show what your project may have, and what it has.",
+    ),
+    "sheet": Verb(
+        "farm.commands.sheet",
+        "Put what a job has made so far on one sheet, and print its path. Pictures are never enlarged.",
+    ),
+    "storage": Verb(
+        "farm.commands.storage",
+        "The bucket of all files.",
+    ),
+    "submit": Verb(
+        "farm.commands.submit",
+        "Submit a job: every prompt with every seed. Prints the job's id, then the files with --download.",
+    ),
+    "up": Verb(
+        "farm.commands.up",
+        "Start a farm on this machine, print where it is, and run it until Ctrl-C or SIGTERM.",
+    ),
+    "usage": Verb(
+        "farm.commands.usage",
+        "List what the project used by day and pool, the newest day first: renders, GPU-seconds, money, energy.",
+    ),
+    "users": Verb(
+        "farm.commands.users",
+        "People who sign in to the dashboard.",
+    ),
+    "why": Verb(
+        "farm.commands.why",
+        "Say why a job or a render waits, or what it does, and when it starts and ends.",
+    ),
+    "workers": Verb(
+        "farm.commands.workers",
+        "List the workers that the farm has seen lately.",
+    ),
+}
