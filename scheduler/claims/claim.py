@@ -15,7 +15,7 @@ The head is not looked at first and taken later: whatever one sees without a loc
 taken, and then asked for its shape. If the flow's last head had the same key, its backfill come by the same statement.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
@@ -25,16 +25,15 @@ from farm.ids import new_id
 from scheduler.claims import statements
 from scheduler.claims.adapter_affinity import Loaded
 from scheduler.claims.claim_transaction import NEIGHBOURS, Claim, ClaimedRender, Head, Taker, claimed_render, head_of
+from scheduler.claims.claimer import Claimer
 from scheduler.claims.join import Waiting, join, waiting
 from scheduler.claims.running_limits import read_allowances
-from scheduler.claims.statements import Lease
-from scheduler.claims.watermark import Watermark
 from scheduler.dialects import prepare
 from scheduler.fair_share.fold_charges import FOLD_AT, fold
 from scheduler.fair_share.turn_order import read_turns, rest
-from scheduler.fair_share.virtual_time import CLASSES, FlowTime, Turn, backfill
+from scheduler.fair_share.virtual_time import FlowTime, Turn, backfill
 
-__all__ = ["Capacity", "Claim", "ClaimedRender", "Head", "Waiting", "claim", "join", "waiting"]
+__all__ = ["Capacity", "Claim", "ClaimedRender", "Claimer", "Head", "Waiting", "claim", "join", "waiting"]
 
 #: How many renders a worker takes: a number, or what it says when it knows whose turn it is. It is asked inside the
 #: transaction, so it must not wait for anything.
@@ -43,41 +42,34 @@ Capacity = int | Callable[[Head], int]
 
 def claim(
     engine: Engine,
+    claimer: Claimer,
     *,
-    pool: str,
-    worker_id: str,
     capacity: Capacity,
     now: float,
-    lease_seconds: float,
-    watermark: Watermark | None = None,
-    shares: Mapping[str, float] = CLASSES,
     only: Collection[str] | None = None,
     loaded: Loaded | None = None,
 ) -> Claim | None:
-    """Lease up to `capacity` renders of the pool's lane to the worker until `now + lease_seconds`.
+    """Lease up to `capacity` renders of its pool's lane to the claimer, from `now` on, in seconds since 1970.
 
     None when nothing may be claimed: nothing is pending, or the lane, the pool or the flows are paused, or their
     projects run as many as they may. A render that has a batch limit is claimed with others of the same
-    limit only. A claimer that keeps a `watermark` from claim to claim does not wade through rows that PostgreSQL
-    could not remove yet. `shares`: the classes of the farm, the most urgent first. `only`: nothing but renders of
-    these classes is taken, also beside the head. `loaded`: the adapters that the worker has; a head that wants others
-    may be passed by.
+    limit only. `only`: nothing but renders of these classes is taken, also beside the head. `loaded`: the adapters
+    that the worker has; a head that wants others may be passed by.
     """
-    watermark = watermark or Watermark()
-    lease = Lease(worker_id, now, now + lease_seconds)
     batch_id = new_id()
     while True:
         with write(engine) as connection:
             prepare(connection)
-            taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
-            batch = _take_batch(taker, pool, capacity, shares, only, loaded)
+            allowances = read_allowances(connection, claimer.pool)
+            taker = Taker(connection, claimer.lease(now), claimer.watermark, allowances)
+            batch = _take_batch(taker, claimer, capacity, only, loaded)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
             rested = [rest(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
             if batch.head is not None:
-                taker.write(batch_id, pool, batch.turns, beside=0, served=batch.served)
+                taker.write(batch_id, claimer.pool, batch.turns, beside=0, served=batch.served)
         if batch.head is not None:
             if batch.unfolded >= FOLD_AT[engine.dialect.name]:
-                fold(engine, batch.head.lane, now, shares=shares)
+                fold(engine, batch.head.lane, now, shares=claimer.shares)
             classes = {turn.flow.id: turn.flow.class_name for turn in batch.turns}
             renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
             return Claim(batch_id, renders, batch.head, batch.passed_by)
@@ -99,15 +91,10 @@ class _Batch:
 
 
 def _take_batch(
-    taker: Taker,
-    pool: str,
-    capacity: Capacity,
-    shares: Mapping[str, float],
-    only: Collection[str] | None,
-    loaded: Loaded | None,
+    taker: Taker, claimer: Claimer, capacity: Capacity, only: Collection[str] | None, loaded: Loaded | None
 ) -> _Batch:
     """The renders of the first flow that has a head, with backfill; nothing when no flow has one."""
-    order = read_turns(taker.connection, pool, shares, without=taker.allowances.used_up())
+    order = read_turns(taker.connection, claimer.pool, claimer.shares, without=taker.allowances.used_up())
     turns = [turn for turn in order.turns if only is None or turn.flow.class_name in only]
     for place, turn in enumerate(turns):
         empty = [passed.flow for passed in turns[:place]]

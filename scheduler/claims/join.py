@@ -5,7 +5,7 @@ further ahead than the lag bound of `scheduler.fair_share.virtual_time`, each ch
 head of another key has waited one quantum, nobody joins any more, so the batch ends and that head is next.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Engine
 from farm.database import read, write
 from scheduler.claims import statements
 from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, head_of
+from scheduler.claims.claimer import Claimer
 from scheduler.claims.running_limits import read_allowances
-from scheduler.claims.statements import Lease, Peeked
+from scheduler.claims.statements import Peeked
 from scheduler.claims.watermark import BEGINNING, Watermark
 from scheduler.dialects import prepare
 from scheduler.fair_share.turn_order import read_turns
-from scheduler.fair_share.virtual_time import CLASSES, Turn, backfill
+from scheduler.fair_share.virtual_time import Turn, backfill
 
 #: Seconds for which a head of another batch key lets others join before it, at the most.
 QUANTUM = 2.0
@@ -36,18 +37,14 @@ class Waiting:
 
 def join(
     engine: Engine,
+    claimer: Claimer,
     *,
-    pool: str,
-    worker_id: str,
     batch_id: str,
     batch_key: str,
     slots: int,
     running: int,
     began: float,
     now: float,
-    lease_seconds: float,
-    watermark: Watermark | None = None,
-    shares: Mapping[str, float] = CLASSES,
     quantum: float = QUANTUM,
     only: Collection[str] | None = None,
 ) -> Claim | None:
@@ -60,13 +57,12 @@ def join(
     """
     if slots < 1:
         return None
-    lease = Lease(worker_id, now, now + lease_seconds)
     with write(engine) as connection:
         prepare(connection)
-        watermark = watermark or Watermark()
-        taker = Taker(connection, lease, watermark, read_allowances(connection, pool))
-        order = read_turns(connection, pool, shares, without=taker.allowances.used_up())
-        place, head = _first_head(connection, order.turns, watermark, now)
+        allowances = read_allowances(connection, claimer.pool)
+        taker = Taker(connection, claimer.lease(now), claimer.watermark, allowances)
+        order = read_turns(connection, claimer.pool, claimer.shares, without=allowances.used_up())
+        place, head = _first_head(connection, order.turns, claimer.watermark, now)
         if head is None:
             return None
         turn, others = order.turns[place], order.turns[place + 1 :]
@@ -76,7 +72,7 @@ def join(
         taker.fill_from(joining, batch_key, slots)
         if not taker.rows:
             return None
-        taker.write(batch_id, pool, joining, beside=running, served=turn if its_turn else None)
+        taker.write(batch_id, claimer.pool, joining, beside=running, served=turn if its_turn else None)
     classes = {turn.flow.id: turn.flow.class_name for turn in joining}
     first = taker.rows[0]
     renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
@@ -94,23 +90,15 @@ def who_joins(turn: Turn, others: Sequence[Turn], *, its_turn: bool, waited: flo
     return [turn, *backfill(turn, others)]
 
 
-def waiting(
-    engine: Engine,
-    *,
-    pool: str,
-    class_name: str,
-    now: float,
-    watermark: Watermark | None = None,
-    shares: Mapping[str, float] = CLASSES,
-) -> Waiting | None:
+def waiting(engine: Engine, claimer: Claimer, *, class_name: str, now: float) -> Waiting | None:
     """Whether it is the turn of a class that is more urgent than `class_name`; reads only, locks nothing.
 
     Not merely whether such a render waits: a class that has had its share waits for its turn like the others.
     """
-    rank = {name: place for place, name in enumerate(shares)}
+    rank = {name: place for place, name in enumerate(claimer.shares)}
     with read(engine) as connection:
-        order = read_turns(connection, pool, shares)
-        place, head = _first_head(connection, order.turns, watermark or Watermark(), now)
+        order = read_turns(connection, claimer.pool, claimer.shares)
+        place, head = _first_head(connection, order.turns, claimer.watermark, now)
     if head is None:
         return None
     first = order.turns[place].flow.class_name

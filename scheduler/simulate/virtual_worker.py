@@ -6,7 +6,7 @@ from typing import Any
 
 from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile
-from scheduler.claims.claim import Claim, ClaimedRender, claim
+from scheduler.claims.claim import Claim, ClaimedRender, Claimer, claim
 from scheduler.estimates.observations import Observed
 from scheduler.leases.settle import Output, Settlement, settle
 from scheduler.simulate.event_queue import Simulation
@@ -96,11 +96,9 @@ def look(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorke
 def _claim(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker) -> Claim | None:
     return claim(
         simulation.connections.engine,
-        pool=running_pool.pool.entry.name,
-        worker_id=worker.id,
+        Claimer(running_pool.pool.entry.name, worker.id, FOR_EVER),
         capacity=slots(simulation, running_pool),
         now=simulation.clock_now,
-        lease_seconds=FOR_EVER,
     )
 
 

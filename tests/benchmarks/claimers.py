@@ -10,8 +10,7 @@ from typing import Any
 
 from farm.database import make_engine
 from farm.ids import new_id
-from scheduler.claims.claim import Claim, claim
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.claim import Claim, Claimer, claim
 from scheduler.leases.settle import Settlement, settle
 from tests.benchmarks.backlogs import POOL
 from tests.scheduler.farms import done
@@ -21,7 +20,7 @@ SETTLE_EVERY = 64
 
 
 @dataclass
-class Claimer:
+class TimedClaimer:
     """One worker's claims on one database."""
 
     url: str
@@ -29,19 +28,11 @@ class Claimer:
     def __post_init__(self) -> None:
         self.engine = make_engine(self.url)
         self.worker_id = new_id()
-        self.watermark = Watermark()
+        self.claimer = Claimer(POOL, self.worker_id, 3600.0)
 
     def claim(self, capacity: int) -> Claim | None:
         """One claim, at the time of the wall clock."""
-        return claim(
-            self.engine,
-            pool=POOL,
-            worker_id=self.worker_id,
-            capacity=capacity,
-            now=time.time(),
-            lease_seconds=3600.0,
-            watermark=self.watermark,
-        )
+        return claim(self.engine, self.claimer, capacity=capacity, now=time.time())
 
     def timed(self, count: int, capacity: int) -> list[float]:
         """How long each of so many claims took, commit included, in ms."""
@@ -75,10 +66,10 @@ class Claimer:
 
 def _serve(pipe: Connection) -> None:
     """A process: does what it is told until it is told nothing."""
-    claimers: dict[str, Claimer] = {}
+    claimers: dict[str, TimedClaimer] = {}
     while (told := pipe.recv()) is not None:
         url, method, arguments = told
-        claimer = claimers.setdefault(url, Claimer(url))
+        claimer = claimers.setdefault(url, TimedClaimer(url))
         try:
             pipe.send(getattr(claimer, method)(*arguments))
         except Exception as error:

@@ -22,11 +22,11 @@ from sqlalchemy import Engine, func, select, text
 from farm.database import make_engine, read, upgrade
 from farm.ids import new_id
 from farm.tables import Attempt
-from scheduler.claims.claim import claim
+from scheduler.claims.claim import Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill, tidy
-from tests.benchmarks.claimers import Claimer, ClaimerProcesses, claimer_processes
+from tests.benchmarks.claimers import ClaimerProcesses, TimedClaimer, claimer_processes
 from tests.benchmarks.report import Report, quantile
 from tests.databases import PostgresServer, running_postgres
 from tests.scheduler.effort import effort
@@ -113,7 +113,7 @@ def _sizes(report: Report, place: Place, sizes: Sizes, claimers: ClaimerProcesse
         # Half of what is claimed on top, so that its mean is what it is called.
         urls[name] = place.make(f"pending_{name}", size + taken // 2)
         print(f"{place.kind}: {size:,} pending made in {time.perf_counter() - began:.1f} s", flush=True)
-    one = {name: Claimer(url) for name, url in urls.items()}
+    one = {name: TimedClaimer(url) for name, url in urls.items()}
     for claimer in one.values():
         claimer.timed(10, CAPACITY)  # statements are prepared, pages are read
     for who, block in {
@@ -177,10 +177,7 @@ def _touched(report: Report, kind: str, engines: dict[str, Engine]) -> None:
 
 
 def _claim(engine: Engine, watermark: Watermark) -> object:
-    return claim(
-        engine, pool=POOL, worker_id=new_id(), capacity=CAPACITY, now=time.time(), lease_seconds=3600.0,
-        watermark=watermark,
-    )  # fmt: skip
+    return claim(engine, Claimer(POOL, new_id(), 3600.0, watermark=watermark), capacity=CAPACITY, now=time.time())
 
 
 def _no_render_twice(report: Report, place: Place, sizes: Sizes, claimers: ClaimerProcesses) -> None:
@@ -205,7 +202,7 @@ def _after_many(report: Report, place: Place, sizes: Sizes, claimers: ClaimerPro
     """
     left = 2 * (sizes.blocks * sizes.claims + 40) * CAPACITY
     old, fresh = place.make("old", sizes.old + left), place.make("fresh", left)
-    both = {name: Claimer(url) for name, url in {"fresh": fresh, "old": old}.items()}
+    both = {name: TimedClaimer(url) for name, url in {"fresh": fresh, "old": old}.items()}
     with _held(old):
         began = time.perf_counter()
         claimers.all(old, "work", sizes.old // CLAIMERS, 1, True)
@@ -217,7 +214,7 @@ def _after_many(report: Report, place: Place, sizes: Sizes, claimers: ClaimerPro
         claimer.engine.dispose()
 
 
-def _old_against_fresh(report: Report, what: str, both: dict[str, Claimer], sizes: Sizes) -> None:
+def _old_against_fresh(report: Report, what: str, both: dict[str, TimedClaimer], sizes: Sizes) -> None:
     blocks: dict[str, list[list[float]]] = {name: [] for name in both}
     for claimer in both.values():
         claimer.timed(10, CAPACITY)

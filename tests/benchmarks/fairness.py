@@ -89,8 +89,8 @@ def _places(engine: Engine, bulk: int) -> tuple[list[float], float]:
         places.append(place)
         _, [alike] = farm.submit(1, project=f"friend {turn}", class_name=class_name, batch_key="b" * 64)
         found = claims.join(
-            engine, pool=POOL, worker_id=new_id(), batch_id=running.batch_id, batch_key="b" * 64, slots=1, running=8,
-            began=began, now=farm.now, lease_seconds=30.0,
+            engine, claims.Claimer(POOL, new_id(), 30.0), batch_id=running.batch_id, batch_key="b" * 64, slots=1,
+            running=8, began=began, now=farm.now,
         )  # fmt: skip
         joined.append(found is not None and alike in {render.id for render in found.renders})
     return places, sum(joined) / len(joined)

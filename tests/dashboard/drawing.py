@@ -15,7 +15,7 @@ from farm.demo.scenes import draw_clip, draw_picture, random_scene
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.claims.claim import ClaimedRender, Claimer, claim
 from scheduler.fleet.notify import notify
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle
@@ -38,11 +38,9 @@ class Drawer:
         """Claim a batch."""
         found = claim(
             self.connections.engine,
-            pool=self.pool,
-            worker_id=self.id,
+            Claimer(self.pool, self.id, 600),
             capacity=most,
             now=self.connections.clock(),
-            lease_seconds=600,
         )
         return found.renders if found else []
 

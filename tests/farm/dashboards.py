@@ -23,7 +23,7 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.progress import StepProgress
 from farm.settings import Settings
 from farm.storage import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.claims.claim import ClaimedRender, Claimer, claim
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle
@@ -63,11 +63,9 @@ class DashboardFarm:
         """Claim a batch, as a worker does."""
         claimed = claim(
             self.connections.engine,
-            pool=POOL,
-            worker_id=self.worker_id,
+            Claimer(POOL, self.worker_id, 60),
             capacity=capacity,
             now=system_clock(),
-            lease_seconds=60,
         )
         return claimed.renders if claimed else []
 

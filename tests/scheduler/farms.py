@@ -11,7 +11,7 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Event, Flow, Job, Lane, Pool, Project, Render
-from scheduler.claims.claim import Claim, ClaimedRender, claim
+from scheduler.claims.claim import Claim, ClaimedRender, Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fair_share.fold_charges import fold
@@ -94,12 +94,9 @@ class SmallFarm:
         """A claim by a worker (a new one unless it is given) with a lease of 30 s."""
         return claim(
             self.engine,
-            pool=POOL,
-            worker_id=worker_id or new_id(),
+            Claimer(POOL, worker_id or new_id(), 30.0, watermark=watermark or Watermark()),
             capacity=capacity,
             now=self.now,
-            lease_seconds=30.0,
-            watermark=watermark,
         )
 
     def fold(self) -> None:

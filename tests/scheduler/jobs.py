@@ -12,7 +12,7 @@ from farm.params import JobRequest
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Attempt, Event, Job, Render, Worker
 from scheduler.admission.submit import submit
-from scheduler.claims.claim import ClaimedRender, claim
+from scheduler.claims.claim import ClaimedRender, Claimer, claim
 from scheduler.leases.settle import Output, Settled, Settlement, settle
 from scheduler.maintenance import reap_leases, retire_workers
 from scheduler.maintenance.reap_leases import ReapLeases
@@ -48,11 +48,9 @@ def claim_some(connections: Connections, capacity: int = 8, worker_id: str | Non
     """What a worker of the pool gets now; nothing is an empty list."""
     claimed = claim(
         connections.engine,
-        pool=POOL,
-        worker_id=worker_id or new_id(),
+        Claimer(POOL, worker_id or new_id(), LEASE_SECONDS),
         capacity=capacity,
         now=connections.clock(),
-        lease_seconds=LEASE_SECONDS,
     )
     return claimed.renders if claimed else []
 

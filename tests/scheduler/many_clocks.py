@@ -10,7 +10,7 @@ from farm.connections import Connections
 from farm.farm_clock import FarmClock
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
-from scheduler.claims.claim import claim
+from scheduler.claims.claim import Claimer, claim
 from scheduler.fleet import worker_registry
 from scheduler.leases.extend import Held, extend
 from scheduler.maintenance.duty import Duty
@@ -96,11 +96,9 @@ class MachineWorker:
         """Claim so many; what it got."""
         found = claim(
             self.connections.engine,
-            pool=POOL,
-            worker_id=self.id,
+            Claimer(POOL, self.id, self.connections.settings.lease_seconds),
             capacity=renders,
             now=self.connections.clock(),
-            lease_seconds=self.connections.settings.lease_seconds,
         )
         new = [Held(render.id, render.attempt) for render in found.renders] if found else []
         self.held += new

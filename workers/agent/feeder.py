@@ -17,8 +17,8 @@ from farm.lifecycle import Outcome
 from scheduler.batching.batch_curves import Shape
 from scheduler.claims.claim import ClaimedRender
 from workers.agent.batch_capacity import BatchCapacity
+from workers.agent.batch_claims import Batch, BatchClaims
 from workers.agent.batch_wait import BatchWait
-from workers.agent.claimer import Batch, Leasing
 from workers.agent.engine_link import EngineLink
 from workers.agent.held_renders import HeldRenders
 from workers.agent.preemption import Parking
@@ -62,7 +62,7 @@ class Feeder:
         self._settler = settler
         lane = connections.catalog.model(self._pool.model).lane
         self._sizes = BatchCapacity(connections, lane=lane, pool=self._pool)
-        self._leasing = Leasing(connections, pool=pool, lane=lane, worker_id=worker_id, sizes=self._sizes)
+        self._claims = BatchClaims(connections, pool=pool, lane=lane, worker_id=worker_id, sizes=self._sizes)
         self._ordering = ordering
         self._parking = Parking(connections.settings, link=link, held_renders=held_renders, sizes=self._sizes)
         self._batch_wait = BatchWait(connections.settings.fuller_batch_seconds)
@@ -83,7 +83,7 @@ class Feeder:
 
     def engine_died(self) -> None:
         """The next one has none of the adapters that this one had loaded."""
-        self._leasing.adapters.forget()
+        self._claims.adapters.forget()
 
     def work_until_empty(self) -> int:
         """Claim and render until a claim comes back empty; how many were taken. 0 if another thread is at it."""
@@ -121,7 +121,7 @@ class Feeder:
 
     def _claim(self, *, in_engine: bool, only: frozenset[str] | None = None) -> Batch | None:
         self._sizes.refresh(self._link.facts.device if self._link.facts else "?")
-        batch = self._leasing.claim(only)
+        batch = self._claims.claim(only)
         if batch is not None:
             claim = batch.claim
             self._held_renders.take(claim.batch_id, claim.renders, in_engine=in_engine)
@@ -189,10 +189,10 @@ class Feeder:
 
     def _work_changed(self, batch: Batch) -> bool:
         """If something changed in the lane: what could not join may do so now, what was claimed ahead may be late."""
-        if not self._leasing.has_news(batch):
+        if not self._claims.has_news(batch):
             return False
         batch.more, batch.nothing_ahead = True, False
-        if self._ahead is not None and self._leasing.before(self._ahead.claim.head.class_name):
+        if self._ahead is not None and self._claims.before(self._ahead.claim.head.class_name):
             self._give_back("Something more urgent came before it had begun.")
         return True
 
@@ -200,7 +200,7 @@ class Feeder:
         """Park what runs as long as something more urgent waits and that pays; how many of those were rendered."""
         rendered, parked = 0, list[str]()
         while not self._claims_nothing and not self._storage_lags and (least := self._parking.least_urgent(parked)):
-            urgent = self._leasing.before(least)
+            urgent = self._claims.before(least)
             if urgent is None:
                 break
             to_park = self._parking.whom(batch, urgent)
@@ -225,7 +225,7 @@ class Feeder:
         slots = batch.slots - running
         if slots < 1 or not batch.more or not batch.may_be_joined:
             return []
-        renders = self._leasing.join(batch, slots=slots, running=running) or []
+        renders = self._claims.join(batch, slots=slots, running=running) or []
         batch.more = len(renders) == slots
         if renders:
             log.info("joined", batch=batch.claim.batch_id, renders=len(renders), running=running)
@@ -241,14 +241,14 @@ class Feeder:
             return came  # others were parked for it
         if not batch.may_be_joined or len(batch.claim.renders) >= batch.slots or self._batch_wait.seconds <= 0:
             return came
-        streaming = self._leasing.is_streaming(batch)
+        streaming = self._claims.is_streaming(batch)
         if not self._batch_wait.expects(key, time.monotonic(), streaming=streaming):
             return came
         until = time.monotonic() + self._batch_wait.seconds
         while (
             time.monotonic() < until and not self._claims_nothing and len(batch.claim.renders) + len(came) < batch.slots
         ):
-            batch.more |= self._leasing.has_news(batch)
+            batch.more |= self._claims.has_news(batch)
             came += self._join(batch)
             self.draining.wait(_LOOK_SECONDS)
         if not came:

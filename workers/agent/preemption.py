@@ -9,7 +9,7 @@ from scheduler.batching.batch_curves import Shape
 from scheduler.batching.preemption import Limits, Running, Urgent, rank, whom_to_park
 from scheduler.claims.claim import Waiting
 from workers.agent.batch_capacity import BatchCapacity
-from workers.agent.claimer import Batch
+from workers.agent.batch_claims import Batch
 from workers.agent.engine_link import EngineLink
 from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.protocol import ParkRenders, ResumeRenders

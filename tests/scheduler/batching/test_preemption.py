@@ -6,7 +6,7 @@ import pytest
 
 from farm.ids import new_id
 from scheduler.batching.preemption import Limits, Running, Urgent, whom_to_park
-from scheduler.claims.claim import claim, join
+from scheduler.claims.claim import Claimer, claim, join
 from scheduler.fair_share.virtual_time import CLASSES
 from tests.scheduler.claims.test_claim import farm
 from tests.scheduler.farms import POOL, SmallFarm
@@ -77,17 +77,17 @@ def test_who_was_parked_for_long_enough_is_not_parked_again() -> None:
 def test_a_claim_and_a_join_can_be_kept_to_some_classes(farm: SmallFarm) -> None:
     _, [bulk_one, _] = farm.submit(2, class_name="bulk")
     _, [urgent, late] = farm.submit(2, project="bob", class_name="urgent")
-    common = {"pool": POOL, "worker_id": new_id(), "now": farm.now, "lease_seconds": 30.0}
+    claimer = Claimer(POOL, new_id(), 30.0)
 
-    taken = claim(farm.engine, capacity=1, only={"urgent"}, **common)
+    taken = claim(farm.engine, claimer, capacity=1, only={"urgent"}, now=farm.now)
     assert taken
     assert [(one.id, one.class_name) for one in taken.renders] == [(urgent, "urgent")]
     slots = {"batch_id": taken.batch_id, "batch_key": taken.head.batch_key, "slots": 8, "running": 1, "began": farm.now}
-    joined = join(farm.engine, only={"urgent"}, **slots, **common)
+    joined = join(farm.engine, claimer, only={"urgent"}, **slots, now=farm.now)
     assert joined
     assert [one.id for one in joined.renders] == [late]
 
-    assert claim(farm.engine, capacity=8, only={"urgent"}, **common) is None
-    rest = claim(farm.engine, capacity=8, **common)
+    assert claim(farm.engine, claimer, capacity=8, only={"urgent"}, now=farm.now) is None
+    rest = claim(farm.engine, claimer, capacity=8, now=farm.now)
     assert rest
     assert (rest.renders[0].id, rest.renders[0].class_name) == (bulk_one, "bulk")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from farm.ids import new_id
 from scheduler.claims.adapter_affinity import MAX_QUEUE_DELAY, LoadedAdapters, wanted
-from scheduler.claims.claim import Claim, ClaimedRender, Head, claim
+from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Head, claim
 from scheduler.fair_share.fold_charges import fold
 from tests.scheduler.claims.test_claim import farm
 from tests.scheduler.farms import LANE, POOL, SmallFarm
@@ -26,17 +26,15 @@ class Worker:
     """Claims as a worker does, two renders at a time, and tells what it was given."""
 
     def __init__(self, farm: SmallFarm, most: int = 1) -> None:
-        self._farm, self._id = farm, new_id()
+        self._farm, self._claimer = farm, Claimer(POOL, new_id(), 1e6)
         self.adapters = LoadedAdapters(most)
 
     def claim(self, slots: int = 2) -> Claim | None:
         found = claim(
             self._farm.engine,
-            pool=POOL,
-            worker_id=self._id,
+            self._claimer,
             capacity=lambda head: slots,
             now=self._farm.now,
-            lease_seconds=1e6,
             loaded=self.adapters.at_hand(self._farm.now),
         )
         if found is not None:

@@ -7,11 +7,15 @@ from sqlalchemy import Engine, text
 
 from farm.database import make_engine
 from farm.ids import new_id
-from scheduler.claims.claim import claim
+from scheduler.claims.claim import Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill
 from tests.scheduler.effort import effort
+
+
+def claim_eight(engine: Engine, watermark: Watermark) -> None:
+    claim(engine, Claimer(POOL, new_id(), 30.0, watermark=watermark), capacity=8, now=0.0)
 
 
 def claims(engine: Engine, count: int, watermark: Watermark) -> list[int]:
@@ -19,14 +23,7 @@ def claims(engine: Engine, count: int, watermark: Watermark) -> list[int]:
     found = []
     for _ in range(count):
         fold(engine, LANE, 0.0)
-        found.append(
-            effort(
-                engine,
-                lambda: claim(
-                    engine, pool=POOL, worker_id=new_id(), capacity=8, now=0.0, lease_seconds=30.0, watermark=watermark
-                ),
-            )
-        )
+        found.append(effort(engine, lambda: claim_eight(engine, watermark)))
     return found
 
 
@@ -51,7 +48,7 @@ def test_a_claim_does_not_wade_through_what_others_claimed_while_a_snapshot_is_h
         watcher.execute(text("SELECT 1 FROM flows"))
         fresh = statistics.median(claims(engine, 9, watermark))
         for _ in range(400):
-            claim(engine, pool=POOL, worker_id=new_id(), capacity=8, now=0.0, lease_seconds=30.0, watermark=watermark)
+            claim_eight(engine, watermark)
         old = statistics.median(claims(engine, 9, watermark))
     engine.dispose()
     assert old <= 1.5 * fresh

@@ -9,7 +9,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.tables import Attempt, Flow, Project
 from scheduler.batching.batch_limits import SEALED
-from scheduler.claims.claim import Claim, Head, claim, join, waiting
+from scheduler.claims.claim import Claim, Claimer, Head, claim, join, waiting
 from scheduler.claims.join import QUANTUM, who_joins
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.virtual_time import ClassTime, FlowTime, turns
@@ -23,22 +23,19 @@ __all__ = ["farm"]
 def claim_by(farm: SmallFarm, capacity: Any, watermark: Watermark | None = None) -> Claim | None:
     return claim(
         farm.engine,
-        pool=POOL,
-        worker_id=new_id(),
+        Claimer(POOL, new_id(), 30.0, watermark=watermark or Watermark()),
         capacity=capacity,
         now=farm.now,
-        lease_seconds=30.0,
-        watermark=watermark,
     )
 
 
 def join_by(farm: SmallFarm, running: Claim, slots: int = 8, **changes: Any) -> list[str]:
     """The ids of the renders that join."""
     values: dict[str, Any] = {
-        "pool": POOL, "worker_id": new_id(), "batch_id": running.batch_id, "batch_key": running.head.batch_key,
-        "slots": slots, "running": len(running.renders), "began": farm.now, "now": farm.now, "lease_seconds": 30.0,
+        "batch_id": running.batch_id, "batch_key": running.head.batch_key,
+        "slots": slots, "running": len(running.renders), "began": farm.now, "now": farm.now,
     }  # fmt: skip
-    joined = join(farm.engine, **(values | changes))
+    joined = join(farm.engine, Claimer(POOL, new_id(), 30.0), **(values | changes))
     return [render.id for render in joined.renders] if joined else []
 
 
@@ -198,7 +195,7 @@ def test_joins_and_claims_together_take_every_render_once_and_end_settled(farm: 
 
 
 def ask(farm: SmallFarm, class_name: str) -> tuple[str, str] | None:
-    found = waiting(farm.engine, pool=POOL, class_name=class_name, now=farm.now)
+    found = waiting(farm.engine, Claimer(POOL, new_id(), 30.0), class_name=class_name, now=farm.now)
     return (found.class_name, found.batch_key) if found else None
 
 

@@ -13,8 +13,7 @@ from farm.lifecycle import JobStatus
 from farm.tables import Job
 from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
-from scheduler.claims.claim import Claim, ClaimedRender, Waiting
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Waiting
 from workers.agent.batch_capacity import BatchCapacity
 
 log = structlog.get_logger(__name__)
@@ -39,32 +38,27 @@ class Batch:
         return self.claim.head.batch_limit is None
 
 
-class Leasing:
+class BatchClaims:
     """Asks for one worker, and is asked by one thread. Each answer is None while the database is away."""
 
     def __init__(self, connections: Connections, *, pool: str, lane: str, worker_id: str, sizes: BatchCapacity) -> None:
+        settings = connections.settings
         self._connections = connections
-        self._pool = pool
         self._lane = lane
-        self._worker_id = worker_id
         self._sizes = sizes
-        self._watermark = Watermark()
+        self._claimer = Claimer(pool, worker_id, settings.lease_seconds, settings.class_shares)
         self.adapters = LoadedAdapters(connections.catalog.pool(pool).loaded_adapters)
 
     def claim(self, only: frozenset[str] | None = None) -> Batch | None:
         """The next batch in turn, or the next of these classes; None if there is none."""
-        connections, settings = self._connections, self._connections.settings
+        connections = self._connections
         counter, now = connections.progress.lane_counter(self._lane), connections.clock()
         try:
             claim = claims.claim(
                 connections.engine,
-                pool=self._pool,
-                worker_id=self._worker_id,
+                self._claimer,
                 capacity=self._sizes,
                 now=now,
-                lease_seconds=settings.lease_seconds,
-                watermark=self._watermark,
-                shares=settings.class_shares,
                 only=only,
                 loaded=self.adapters.at_hand(connections.steady()),
             )
@@ -76,7 +70,7 @@ class Leasing:
             return None
         self.adapters.claimed(claim, connections.steady())
         slots = max(len(claim.renders), self._sizes(claim.head))
-        ask_at = time.monotonic() + settings.idle_poll_seconds
+        ask_at = time.monotonic() + connections.settings.idle_poll_seconds
         return Batch(claim, now, slots, counter, ask_at, more=len(claim.renders) >= slots, only=only)
 
     def has_news(self, batch: Batch) -> bool:
@@ -86,26 +80,21 @@ class Leasing:
             return False
         batch.counter = counter
         batch.ask_at = time.monotonic() + self._connections.settings.idle_poll_seconds
-        self._watermark.forget()  # what came may lie before what was seen
+        self._claimer.watermark.forget()  # what came may lie before what was seen
         return True
 
     def join(self, batch: Batch, *, slots: int, running: int) -> list[ClaimedRender] | None:
         """Renders that may join the batch now, leased under its id."""
-        connections, settings = self._connections, self._connections.settings
         try:
             joined = claims.join(
-                connections.engine,
-                pool=self._pool,
-                worker_id=self._worker_id,
+                self._connections.engine,
+                self._claimer,
                 batch_id=batch.claim.batch_id,
                 batch_key=batch.claim.head.batch_key,
                 slots=slots,
                 running=running,
                 began=batch.began,
-                now=connections.clock(),
-                lease_seconds=settings.lease_seconds,
-                watermark=self._watermark,
-                shares=settings.class_shares,
+                now=self._connections.clock(),
                 only=batch.only,
             )
         except DBAPIError as error:
@@ -117,14 +106,7 @@ class Leasing:
         """What waits if it is the turn of a class that is more urgent than this one."""
         connections = self._connections
         try:
-            return claims.waiting(
-                connections.engine,
-                pool=self._pool,
-                class_name=class_name,
-                now=connections.clock(),
-                watermark=self._watermark,
-                shares=connections.settings.class_shares,
-            )
+            return claims.waiting(connections.engine, self._claimer, class_name=class_name, now=connections.clock())
         except DBAPIError as error:
             log.warning("waiting work not seen", error=str(error.orig))
             return None
