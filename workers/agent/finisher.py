@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,43 @@ import numpy as np
 import structlog
 
 from farm.connections import Connections
-from farm.errors import Fault, SettingsError, StorageDown
+from farm.errors import StorageDown
 from farm.lifecycle import Outcome
-from farm.plugins import PluginKind, PluginMissing, missing, plugin_names
+from farm.plugins import PluginMissing
 from farm.storage import artifact_key
+from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.agent.measurements import observe
 from workers.agent.settler import Settler
 from workers.agent.storage_state import Storing
 from workers.outputs.artifacts import File, make_draft_files, make_files
-from workers.outputs.encode import Unusable
-from workers.outputs.plugins import NotAllowed, PluginFailed
+from workers.outputs.encode import Unusable, check_pixels
+from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 5.0  # how often an idle thread sees whether a storage that was away is back
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How an attempt ends whose output could not be made or stored. `reason`: for people, with the error in it."""
+
+    outcome: Outcome
+    reason: str
+    hopeless: bool = False  # it would fail again
+
+
+#: By what was raised.
+_ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
+    ((Unusable,), _Ending(Outcome.FAILED, "There is no output: {}.")),
+    ((NotAllowed,), _Ending(Outcome.FAILED, "The output was not stored: {}.", hopeless=True)),
+    ((PluginMissing, PluginFailed), _Ending(Outcome.FAILED, "The output could not be finished: {}.")),
+    ((StorageDown,), _Ending(Outcome.RETURNED, "The output could not be stored: {}")),
+)
+_UNFORESEEN = _Ending(Outcome.FAILED, "The output could not be encoded: {}")
 
 
 class Finisher:
@@ -43,10 +64,7 @@ class Finisher:
         on_done: Callable[[int], None],
         lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        self._safety_checker = connections.settings.safety_checker
-        if self._safety_checker is not None and self._safety_checker not in plugin_names(PluginKind.SAFETY_CHECKER):
-            fault = Fault("FARM_SAFETY_CHECKER", missing(PluginKind.SAFETY_CHECKER, self._safety_checker))
-            raise SettingsError([fault])
+        self._plugins = OutputPlugins(connections.settings.safety_checker)
         self._on_done = on_done
         self._lora_hashes = lora_hashes
         self._connections = connections
@@ -83,53 +101,41 @@ class Finisher:
             if None in waiting:
                 return
 
-    def _finish(self, rendered: Rendered | Drafted, facts: EngineFacts) -> Settlement | None:
-        """Store one render; None if it was revoked while it was stepping."""
-        leased = self._held_renders.get(rendered.render_id, rendered.attempt)
-        outcome = Outcome.DONE if isinstance(rendered, Rendered) else Outcome.DRAFTED
-        reason, outputs, hopeless = None, list[Output](), False
-        if leased is None:
-            _clear(rendered)
-            return None
-        now = self._connections.clock()
+    def _finish(self, made: Rendered | Drafted, facts: EngineFacts) -> Settlement | None:
+        """Store one render or draft; None if it was revoked while it was stepping."""
+        leased = self._held_renders.get(made.render_id, made.attempt)
         try:
-            pixels = np.load(rendered.pixels_path)
-            render, hashes = leased.render, self._lora_hashes(leased.render.parameters)
-            checker = self._safety_checker
-            if isinstance(rendered, Rendered):
-                files = make_files(
-                    render, rendered, facts, pixels, finished_at=now, safety_checker=checker, lora_hashes=hashes
-                )
-            else:
-                files = make_draft_files(render, rendered, facts, pixels, safety_checker=checker, lora_hashes=hashes)
-            outputs = self._upload(leased, files)
-        except Unusable as error:
-            outcome, reason = Outcome.FAILED, f"There is no output: {error}."
-        except NotAllowed as error:
-            outcome, reason, hopeless = Outcome.FAILED, f"The output was not stored: {error}.", True
-        except (PluginMissing, PluginFailed) as error:
-            outcome, reason = Outcome.FAILED, f"The output could not be finished: {error}."
-        except StorageDown as error:
-            outcome, reason = Outcome.RETURNED, f"The output could not be stored: {error}"
+            return None if leased is None else self._store(leased, made, facts)
         except Exception as error:  # one bad output must not end the thread that stores all others
-            log.exception("finishing failed", render=rendered.render_id)
-            outcome, reason = Outcome.FAILED, f"The output could not be encoded: {error}"
+            return _not_stored(made, error)
         finally:
-            _clear(rendered)
-        seen = observe(rendered, leased, device=facts.device, now=time.monotonic())
+            _clear(made)
+
+    def _store(self, leased: HeldRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
+        files = self._files(leased.render, made, facts)
         return Settlement(
-            render_id=rendered.render_id,
-            attempt=rendered.attempt,
-            outcome=outcome,
-            reason=reason,
-            gpu_seconds=rendered.gpu_seconds,
-            artifacts=outputs,
-            hopeless=hopeless,
-            observation=seen if outputs else None,
+            render_id=made.render_id,
+            attempt=made.attempt,
+            outcome=Outcome.DONE if isinstance(made, Rendered) else Outcome.DRAFTED,
+            gpu_seconds=made.gpu_seconds,
+            artifacts=self._upload(leased.render, files),
+            observation=observe(made, leased, device=facts.device, now=time.monotonic()),
         )
 
-    def _upload(self, leased: HeldRender, files: Sequence[File]) -> list[Output]:
-        render, stored = leased.render, []
+    def _files(self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts) -> list[File]:
+        """From pixels to files. The plugins are entered here, once, and nowhere behind it."""
+        finished_at = self._connections.clock()
+        parameters, hashes = render.parameters, self._lora_hashes(render.parameters)
+        pixels = np.load(made.pixels_path)
+        if isinstance(made, Drafted):
+            shown = self._plugins.show_draft(pixels, parameters)
+            return make_draft_files(render, made, facts, shown, lora_hashes=hashes)
+        check_pixels(pixels)
+        shown = self._plugins.show(pixels, parameters)
+        return make_files(render, made, facts, pixels, shown, finished_at=finished_at, lora_hashes=hashes)
+
+    def _upload(self, render: ClaimedRender, files: Sequence[File]) -> list[Output]:
+        stored = []
         for kind, file in files:
             key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
             saved = self._storing.put(key, file.data, file.content_type)
@@ -147,9 +153,24 @@ class Finisher:
         return stored
 
 
-def _clear(rendered: Rendered | Drafted) -> None:
+def _not_stored(made: Rendered | Drafted, error: Exception) -> Settlement:
+    """What an attempt comes to whose output could not be made or stored."""
+    ending = next((ending for kinds, ending in _ENDINGS if isinstance(error, kinds)), _UNFORESEEN)
+    if ending is _UNFORESEEN:
+        log.error("finishing failed", render=made.render_id, exc_info=error)
+    return Settlement(
+        render_id=made.render_id,
+        attempt=made.attempt,
+        outcome=ending.outcome,
+        reason=ending.reason.format(error),
+        gpu_seconds=made.gpu_seconds,
+        hopeless=ending.hopeless,
+    )
+
+
+def _clear(made: Rendered | Drafted) -> None:
     """Remove what the engine left in the spool folder for it."""
-    other = rendered.latents_path if isinstance(rendered, Rendered) else rendered.checkpoint_path
-    for path in (rendered.pixels_path, other):
+    other = made.latents_path if isinstance(made, Rendered) else made.checkpoint_path
+    for path in (made.pixels_path, other):
         if path is not None:
             Path(path).unlink(missing_ok=True)

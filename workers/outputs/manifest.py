@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from farm.manifest import Environment, Manifest, ModelFacts, OutputFacts, StepFacts
@@ -39,8 +41,11 @@ def make_manifest(
     pixels: Pixels,
     *,
     finished_at: float,
+    plugins: Mapping[str, str] = MappingProxyType({}),
+    score: float | None = None,
+    lora_hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
-    """The manifest; `finished_at` is in seconds since 1970."""
+    """The manifest; `finished_at` is in seconds since 1970, the others are as `farm.manifest.Manifest` says."""
     return Manifest(
         render_id=render.id,
         job_id=render.job_id,
@@ -62,6 +67,9 @@ def make_manifest(
             sha256=hashlib.sha256(output.data).hexdigest(),
             pixels_sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
         ),
+        plugins=dict(plugins),
+        score=score,
+        lora_hashes=dict(lora_hashes),
         gpu_seconds=rendered.gpu_seconds,
         finished_at=datetime.fromtimestamp(finished_at, UTC).isoformat(timespec="milliseconds"),
     )

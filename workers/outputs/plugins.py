@@ -1,11 +1,17 @@
-"""What plugins do to outputs: change them, score them, refuse them. Their faults are told as theirs."""
+"""What plugins do to outputs: change them, score them, refuse them. Their faults are told as theirs.
+
+An output passes them once, between the engine and the encoder: :class:`OutputPlugins`. What comes after works on what
+they made of it, and runs none.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from farm.plugins import PluginKind, load_plugin, plugin_version
+from farm.errors import Fault, SettingsError
+from farm.plugins import PluginKind, load_plugin, missing, plugin_names, plugin_version
 from workers.outputs.encode import Pixels
 
 
@@ -39,6 +45,39 @@ class PluginFailed(RuntimeError):
 
 class NotAllowed(ValueError):
     """The farm's safety checker does not let this output be stored; the message says why."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An output as its plugins leave it: what is encoded, and what its manifest says of them."""
+
+    pixels: Pixels
+    score: float | None = None  # None: the render has no scorer
+    versions: Mapping[str, str] = field(default_factory=dict)  # plugin → the package that brings it, and its version
+
+
+class OutputPlugins:
+    """The plugins of a farm and of its renders. Raises SettingsError when nobody brings the `safety_checker`."""
+
+    def __init__(self, safety_checker: str | None) -> None:
+        if safety_checker is not None and safety_checker not in plugin_names(PluginKind.SAFETY_CHECKER):
+            fault = Fault("FARM_SAFETY_CHECKER", missing(PluginKind.SAFETY_CHECKER, safety_checker))
+            raise SettingsError([fault])
+        self._safety_checker = safety_checker
+
+    def show(self, pixels: Pixels, parameters: Mapping[str, Any]) -> Shown:
+        """What is shown of a finished render: after its post-processors, let through, and scored.
+
+        Raises NotAllowed when the safety checker objects, PluginMissing or PluginFailed for any plugin.
+        """
+        shown = post_process(pixels, parameters)
+        check_safety(self._safety_checker, shown, parameters)
+        return Shown(shown, score(shown, parameters), versions_of(parameters))
+
+    def show_draft(self, pixels: Pixels, parameters: Mapping[str, Any]) -> Shown:
+        """What is shown of a draft: as the engine made it, let through; raises as :meth:`show`."""
+        check_safety(self._safety_checker, pixels, parameters)
+        return Shown(pixels)
 
 
 def post_process(pixels: Pixels, parameters: Mapping[str, Any]) -> Pixels:

@@ -33,7 +33,7 @@ from workers.agent.held_renders import HeldRenders
 from workers.agent.settler import Settler
 from workers.agent.storage_state import Storing
 from workers.outputs.encode import Pixels
-from workers.outputs.plugins import PluginFailed, post_process, score
+from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, post_process, score
 from workers.protocol import EngineFacts, Rendered, StepTrace
 
 __all__ = ["catalog", "clock"]
@@ -183,6 +183,23 @@ def test_a_safety_checker_that_is_not_there_stops_the_worker_at_its_start(connec
         Finisher(  # type: ignore[arg-type]
             connections, HeldRenders(), SimpleNamespace(), Storing(connections), on_done=lambda count: None
         )
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_draft_passes_the_safety_checker_and_no_other_plugin() -> None:
+    plugins = OutputPlugins("no-red")
+    parameters = {"width": 128, "height": 128, "post_processors": ["frame"], "scorer": "sharpness"}
+    shown = plugins.show_draft(flat(), parameters)
+    assert (shown.pixels == flat()).all()
+    assert (shown.score, shown.versions) == (None, {})
+    framed = plugins.show(flat(), parameters)
+    assert (framed.pixels[0] == 255).all()
+    assert framed.score is not None
+    assert framed.score > 0
+    assert set(framed.versions) == {"frame", "sharpness"}
+    for show in (plugins.show, plugins.show_draft):
+        with pytest.raises(NotAllowed, match="it is mostly red"):
+            show(flat((250, 10, 10)), {})
 
 
 @pytest.mark.usefixtures("installed")

@@ -1,0 +1,83 @@
+"""What becomes of an attempt whose pixels are there: stored as a draft, or ended by what went wrong on the way."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from farm.connections import Connections
+from farm.errors import StorageDown
+from tests.scheduler.conftest import catalog, clock
+from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
+from tests.workers.outputs.test_plugins import FACTS, ada, connections, files_of, finish, flat, spool
+from workers.agent.finisher import Finisher
+from workers.agent.held_renders import HeldRenders
+from workers.agent.settler import Settler
+from workers.agent.storage_state import Storing
+from workers.outputs.encode import Pixels
+from workers.outputs.plugins import PluginFailed
+from workers.protocol import Drafted, StepTrace
+
+__all__ = ["ada", "catalog", "clock", "connections", "spool"]
+
+
+def draft(connections: Connections, spool: Path, pixels: Pixels, **settings: Any) -> None:
+    """A worker claims what is pending, one render, and gets its draft from its engine."""
+    connections.settings = connections.settings.model_copy(update=settings)
+    worker_id = sign_on(connections)
+    [render] = claim_some(connections, worker_id=worker_id)
+    held_renders = HeldRenders()
+    held_renders.take("batch", [render])
+    settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
+    finisher = Finisher(connections, held_renders, settler, Storing(connections), on_done=lambda count: None)
+    path, checkpoint = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
+    np.save(path, pixels)
+    checkpoint.write_bytes(b"latents")
+    trace = [StepTrace(1.0, 1.0, 1, 0, 1)]
+    finisher.put(Drafted(render.id, render.attempt, str(path), str(checkpoint), 1, 4, 1.0, trace, 1, 0), FACTS)
+    finisher.start()
+    finisher.stop()
+    assert not list(spool.iterdir())
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_draft_is_stored_as_the_engine_made_it_unless_it_may_not_be(
+    connections: Connections, ada: str, spool: Path
+) -> None:
+    job = submit_job(connections, ada, 1, post_processors=["frame"])
+    draft(connections, spool, flat(), safety_checker="no-red")
+    assert statuses(connections, job) == ["drafted"]
+    assert files_of(connections, job) == {0: {"draft", "thumbnail", "checkpoint"}}
+    stored = connections.storage.files  # type: ignore[attr-defined]
+    spool.joinpath("x.png").write_bytes(next(data for key, data in stored.items() if key.endswith("draft.png")))
+    assert Image.open(spool / "x.png").getpixel((0, 0)) == (90, 120, 140)
+
+    spool.joinpath("x.png").unlink()
+    refused = submit_job(connections, ada, 1)
+    draft(connections, spool, flat((250, 10, 10)), safety_checker="no-red")
+    assert statuses(connections, refused) == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (StorageDown("It does not answer."), "pending", "The output could not be stored: It does not answer."),
+        (PluginFailed("it raised"), "pending", "The output could not be finished: it raised."),
+        (OSError("no such file"), "pending", "The output could not be encoded: no such file"),
+    ],
+)
+def test_what_went_wrong_on_the_way_to_the_storage_says_how_an_attempt_ends(
+    connections: Connections, ada: str, spool: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str,
+    reason: str,
+) -> None:  # fmt: skip
+    def fails(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("workers.agent.finisher.make_files", fails)
+    job = submit_job(connections, ada, 1)
+    finish(connections, spool, {0: flat()})
+    assert statuses(connections, job) == [status]
+    row = render_rows(connections, job)[0]
+    assert (row["reason"], row["failures"]) == (reason, 0 if isinstance(error, StorageDown) else 1)
