@@ -15,8 +15,12 @@ from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
 from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Waiting
 from workers.agent.batch_capacity import BatchCapacity
+from workers.agent.engine_link import EngineLink
+from workers.agent.held_renders import HeldRenders
 
 log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.02  # the lane's counter is read between two steps, but not more often than this
 
 
 @dataclass
@@ -39,19 +43,39 @@ class Batch:
 
 
 class BatchClaims:
-    """Asks for one worker, and is asked by one thread. Each answer is None while the database is away."""
+    """Asks for one worker, and is asked by one thread. While the database is away it finds nothing.
 
-    def __init__(self, connections: Connections, *, pool: str, lane: str, worker_id: str, sizes: BatchCapacity) -> None:
+    What is claimed is held from then on (`HeldRenders`): its lease is kept.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        pool: str,
+        lane: str,
+        worker_id: str,
+        sizes: BatchCapacity,
+        held_renders: HeldRenders,
+        link: EngineLink,
+    ) -> None:
         settings = connections.settings
         self._connections = connections
         self._lane = lane
         self._sizes = sizes
+        self._held_renders = held_renders
+        self._link = link
+        self._looked = 0.0  # monotonic
         self._claimer = Claimer(pool, worker_id, settings.lease_seconds, settings.class_shares)
         self.adapters = LoadedAdapters(connections.catalog.pool(pool).loaded_adapters)
 
-    def claim(self, only: frozenset[str] | None = None) -> Batch | None:
-        """The next batch in turn, or the next of these classes; None if there is none."""
+    def claim(self, only: frozenset[str] | None = None, *, in_engine: bool = True) -> Batch | None:
+        """The next batch in turn, or the next of these classes; None if there is none.
+
+        Not `in_engine`: for the time after what the engine renders now.
+        """
         connections = self._connections
+        self._sizes.refresh(self._link.facts.device if self._link.facts else "?")
         counter, now = connections.progress.lane_counter(self._lane), connections.clock()
         try:
             claim = claims.claim(
@@ -69,21 +93,29 @@ class BatchClaims:
         if claim is None:
             return None
         self.adapters.claimed(claim, connections.steady())
+        self._held_renders.take(claim.batch_id, claim.renders, in_engine=in_engine)
         slots = max(len(claim.renders), self._sizes(claim.head))
         ask_at = time.monotonic() + connections.settings.idle_poll_seconds
         return Batch(claim, now, slots, counter, ask_at, more=len(claim.renders) >= slots, only=only)
 
     def has_news(self, batch: Batch) -> bool:
-        """Whether its lane's counter was raised, or nobody has looked for a while."""
+        """Whether its lane's counter was raised, or nobody has looked for a while; then all that may wait is asked for.
+
+        Looks not more often than every LOOK_SECONDS: it is called between two steps.
+        """
+        if time.monotonic() < self._looked + LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
         counter = self._connections.progress.lane_counter(self._lane)
         if counter == batch.counter and time.monotonic() < batch.ask_at:
             return False
         batch.counter = counter
         batch.ask_at = time.monotonic() + self._connections.settings.idle_poll_seconds
+        batch.more, batch.nothing_ahead = True, False
         self._claimer.watermark.forget()  # what came may lie before what was seen
         return True
 
-    def join(self, batch: Batch, *, slots: int, running: int) -> list[ClaimedRender] | None:
+    def join(self, batch: Batch, *, slots: int, running: int) -> list[ClaimedRender]:
         """Renders that may join the batch now, leased under its id."""
         try:
             joined = claims.join(
@@ -99,8 +131,11 @@ class BatchClaims:
             )
         except DBAPIError as error:
             log.warning("join failed", error=str(error.orig))
-            return None
-        return joined.renders if joined else None
+            return []
+        if joined is None:
+            return []
+        self._held_renders.take(batch.claim.batch_id, joined.renders)
+        return joined.renders
 
     def before(self, class_name: str) -> Waiting | None:
         """What waits if it is the turn of a class that is more urgent than this one."""

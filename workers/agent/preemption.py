@@ -1,6 +1,6 @@
-"""Setting renders aside in the engine for more urgent ones, and letting them go on."""
+"""Letting urgent work pass: others are parked in the engine for it where that pays, and go on when it is done."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import structlog
 
@@ -9,7 +9,7 @@ from scheduler.batching.batch_curves import Shape
 from scheduler.batching.preemption import Limits, Running, Urgent, rank, whom_to_park
 from scheduler.claims.claim import Waiting
 from workers.agent.batch_capacity import BatchCapacity
-from workers.agent.batch_claims import Batch
+from workers.agent.batch_claims import Batch, BatchClaims
 from workers.agent.engine_link import EngineLink
 from workers.agent.held_renders import HeldRender, HeldRenders
 from workers.protocol import ParkRenders, ResumeRenders
@@ -21,10 +21,17 @@ class Parking:
     """For one worker; one thread uses it. What is parked keeps its lease, and its place in `HeldRenders`."""
 
     def __init__(
-        self, settings: Settings, *, link: EngineLink, held_renders: HeldRenders, sizes: BatchCapacity
+        self,
+        settings: Settings,
+        *,
+        claims: BatchClaims,
+        link: EngineLink,
+        held_renders: HeldRenders,
+        sizes: BatchCapacity,
     ) -> None:
         self._limits = Limits(settings.max_parked, settings.parked_seconds)
         self._shares = settings.class_shares
+        self._claims = claims
         self._link = link
         self._held_renders = held_renders
         self._sizes = sizes
@@ -34,7 +41,35 @@ class Parking:
         """What is parked now."""
         return [leased for leased in self._held_renders.in_engine() if leased.is_parked]
 
-    def least_urgent(self, given_way: Collection[str] = ()) -> str | None:
+    def let_pass(self, batch: Batch, goes_on: Callable[[], bool]) -> Iterator[Batch]:
+        """What passes `batch`, the one that renders now: more urgent batches, as long as such wait and parking pays.
+
+        Each is to be rendered before the next is asked for, and for each some of what runs is parked. All that was
+        parked goes on after the last; so take them to the end, and let `goes_on` say no to have no more of them.
+        """
+        parked: list[str] = []
+        while goes_on() and (urgent := self._more_urgent(parked)):
+            to_park = self._whom(batch, urgent)
+            if not to_park and not any(held.render.id in parked for held in self.parked):
+                break
+            first = self._claims.claim(self._no_lower_than(urgent.class_name))
+            if first is None:
+                break
+            self._park(to_park)
+            parked += to_park
+            yield first
+        self._resume(parked)
+
+    def resume_overdue(self) -> None:
+        """Those that have been parked for as long as they may go on beside whatever renders."""
+        self._resume([held.render.id for held in self.parked if held.parked_seconds >= self._limits.parked_seconds])
+
+    def _more_urgent(self, given_way: Collection[str]) -> Waiting | None:
+        """What waits that is more urgent than the least urgent of what renders."""
+        least = self._least_urgent(given_way)
+        return None if least is None else self._claims.before(least)
+
+    def _least_urgent(self, given_way: Collection[str]) -> str | None:
         """The class that would give way first, of those that take part in passes or have `given_way` (ids) and are
         still parked; None if nothing could.
         """
@@ -48,11 +83,11 @@ class Parking:
         least = max(classes, key=self._rank, default=None)
         return least if least is not None and self._rank(least) > 0 else None
 
-    def no_lower_than(self, class_name: str) -> frozenset[str]:
+    def _no_lower_than(self, class_name: str) -> frozenset[str]:
         """This class and those that are more urgent."""
         return frozenset(name for name in self._shares if self._rank(name) <= self._rank(class_name))
 
-    def whom(self, batch: Batch, urgent: Waiting) -> list[str]:
+    def _whom(self, batch: Batch, urgent: Waiting) -> list[str]:
         """Which renders to park for what waits; `batch` is the one that renders now."""
         going = [leased for leased in self._held_renders.in_engine() if not leased.is_parked]
         running = [
@@ -63,14 +98,14 @@ class Parking:
             running, self._urgent(batch, urgent, going), parked=parked, limits=self._limits, shares=self._shares
         )
 
-    def park(self, render_ids: list[str]) -> None:
+    def _park(self, render_ids: list[str]) -> None:
         """Set these aside: they take part in no pass from the next step on."""
         if render_ids:
             log.info("parked", renders=len(render_ids))
             self._held_renders.park(render_ids)
             self._link.send(ParkRenders(render_ids))
 
-    def resume(self, render_ids: Iterable[str]) -> None:
+    def _resume(self, render_ids: Iterable[str]) -> None:
         """Let those of them that are parked go on."""
         wanted = set(render_ids)
         ids = [leased.render.id for leased in self.parked if leased.render.id in wanted]
@@ -78,10 +113,6 @@ class Parking:
             log.info("resumed", renders=len(ids))
             self._held_renders.resume(ids)
             self._link.send(ResumeRenders(ids))
-
-    def resume_overdue(self) -> None:
-        """Those that have been parked for as long as they may go on beside whatever renders."""
-        self.resume([held.render.id for held in self.parked if held.parked_seconds >= self._limits.parked_seconds])
 
     def _urgent(self, batch: Batch, urgent: Waiting, going: list[HeldRender]) -> Urgent:
         head, size = batch.claim.head, sum(leased.passes_left > 0 for leased in going)

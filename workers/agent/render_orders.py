@@ -1,4 +1,4 @@
-"""From a claimed render to what the engine is told, with the files that it needs fetched from storage."""
+"""From claimed renders to what the engine is told, with the files that they need fetched from storage."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,16 @@ from sqlalchemy.exc import DBAPIError
 from farm.catalog.adapters import AdapterEntry
 from farm.connections import Connections
 from farm.errors import NotFound, StorageDown
+from farm.lifecycle import Outcome
 from farm.storage import StoredFile
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases import checkpoint_rows
+from workers.agent.engine_link import EngineLink
+from workers.agent.held_renders import HeldRenders
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles
-from workers.protocol import RenderOrder
+from workers.agent.settler import Settler
+from workers.protocol import RenderBatch, RenderOrder
 
 log = structlog.get_logger(__name__)
 
@@ -103,3 +107,33 @@ class Ordering:
             return None
         log.info("goes on from a checkpoint", render=render.id, attempt=render.attempt, bytes=len(data))
         return path
+
+
+class Handover:
+    """Hands claimed renders to the engine; those that cannot be handed over go back, and nobody is to blame."""
+
+    def __init__(self, ordering: Ordering, *, link: EngineLink, held_renders: HeldRenders, settler: Settler) -> None:
+        self.ordering = ordering
+        self._link = link
+        self._held_renders = held_renders
+        self._settler = settler
+
+    def hand_over(self, batch_id: str, renders: Sequence[ClaimedRender]) -> int:
+        """Send renders to the engine; they join what it renders at the next step. How many were sent."""
+        if not renders:
+            return 0
+        try:
+            orders = self.ordering.orders(renders)
+        except StorageDown as error:
+            self.give_back(renders, f"What it starts from could not be fetched: {error}")
+            return 0
+        if not self._link.send(RenderBatch(batch_id, orders)):
+            # It died between the claim and now: nobody has begun, so nobody is to blame.
+            self.give_back(renders, "The engine was not running.")
+            return 0
+        return len(renders)
+
+    def give_back(self, renders: Sequence[ClaimedRender], reason: str) -> None:
+        """Those that are still held go back to pending."""
+        held = [leased for render in renders if (leased := self._held_renders.get(render.id, render.attempt))]
+        self._settler.end(held, Outcome.RETURNED, reason)

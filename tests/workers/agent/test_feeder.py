@@ -154,7 +154,7 @@ def test_what_was_claimed_ahead_goes_back_unblamed_when_something_more_urgent_co
 def test_renders_whose_pictures_cannot_be_fetched_now_go_back_unblamed_and_are_rendered_later(
     worker: ScriptedWorker, connections: Connections, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ordering, away = worker.feeder._ordering, [StorageDown("the store does not answer")]
+    ordering, away = worker.feeder._handover.ordering, [StorageDown("the store does not answer")]
 
     def orders(renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
         if away:
@@ -260,7 +260,7 @@ def test_memory_that_ran_out_makes_batches_smaller(worker: ScriptedWorker, conne
 def test_a_batch_waits_a_moment_while_its_job_is_still_being_taken_in(
     worker: ScriptedWorker, connections: Connections, ada: str
 ) -> None:
-    worker.feeder._batch_wait.seconds = 30.0
+    worker.feeder._filling.batch_wait.seconds = 30.0
     most = connections.catalog.pool(POOL).max_batch
     job = submit_job(connections, ada, 1)
     with write(connections.engine) as connection:

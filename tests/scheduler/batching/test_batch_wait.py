@@ -1,6 +1,6 @@
 """Whether a batch waits a moment for more."""
 
-from workers.agent.batch_wait import BatchWait
+from scheduler.batching.batch_wait import BatchWait
 
 
 def test_nobody_waits_for_a_fuller_batch_unless_more_is_likely() -> None:
