@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, union_all
 from dashboard import schemas
 from dashboard.context import farm
 from farm.tables import Charge, Flow, Pool, Usage
-from scheduler.accounting.prices import Rates
+from scheduler.accounting.prices import Rates, cost
 from scheduler.accounting.usage import DAY_SECONDS
 
 
@@ -58,8 +58,8 @@ def list_usage(connection: Connection, project_id: str, since_day: int) -> list[
             day,
             Charge.pool,
             Charge.spent,
-            Charge.spent / 3600 * Pool.price_per_hour,
-            Charge.spent / 3600 * Pool.watts,
+            cost(Charge.spent, Pool.price_per_hour),
+            cost(Charge.spent, Pool.watts),
             Charge.renders,
         )
         .join(Flow, Flow.id == Charge.flow_id)

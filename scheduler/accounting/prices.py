@@ -2,12 +2,22 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, overload
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, bindparam, select
 
 from farm.tables import Pool
 
-_HOUR = 3600.0  # seconds
+_HOUR = 3600  # seconds
+
+
+@overload
+def cost(gpu_seconds: float, per_hour: float) -> float: ...
+@overload
+def cost(gpu_seconds: SQLColumnExpression[Any], per_hour: SQLColumnExpression[Any]) -> ColumnElement[float]: ...
+def cost(gpu_seconds: Any, per_hour: Any) -> Any:
+    """What GPU-seconds come to at a figure for an hour: money at a price, Wh at watts. Numbers or columns."""
+    return gpu_seconds / _HOUR * per_hour
 
 
 @dataclass(frozen=True)
@@ -19,11 +29,11 @@ class Rates:
 
     def money(self, gpu_seconds: float) -> float:
         """In the farm's currency."""
-        return gpu_seconds / _HOUR * self.price_per_hour
+        return cost(gpu_seconds, self.price_per_hour)
 
     def watt_hours(self, gpu_seconds: float) -> float:
         """Energy, in Wh."""
-        return gpu_seconds / _HOUR * self.watts
+        return cost(gpu_seconds, self.watts)
 
 
 _RATES = select(Pool.name, Pool.price_per_hour, Pool.watts).where(Pool.name.in_(bindparam("pools", expanding=True)))

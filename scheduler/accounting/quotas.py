@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 from farm.errors import NotFound
 from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Flow, Job, Pool, Project, Render
+from scheduler.accounting.prices import cost
 from scheduler.accounting.usage import Used, day_of, midnight_after, spent, used_since
 
 _LIMITS = (Project.max_pending, Project.max_running, Project.gpu_seconds_per_day, Project.budget)
@@ -76,7 +77,7 @@ def check_admission(
     if limits.budget is not None:
         price = _price(connection, lane) if lane is not None else 0.0
         money = spent(connection, project_id).money
-        _check_budget(limits.budget, money, waiting.money, gpu_seconds / 3600 * price)
+        _check_budget(limits.budget, money, waiting.money, cost(gpu_seconds, price))
 
 
 def slots(connection: Connection, lane: str) -> dict[str, int]:
@@ -203,7 +204,7 @@ def _unfinished() -> Select[int, float, float]:
     return select(
         func.coalesce(func.sum(left), 0),
         func.coalesce(func.sum(owed), 0.0),
-        func.coalesce(func.sum(owed / 3600 * func.coalesce(price, 0.0)), 0.0),
+        func.coalesce(func.sum(cost(owed, func.coalesce(price, 0.0))), 0.0),
     ).where(
         Job.finished_at.is_(None),
         Job.lane.in_(select(Flow.lane).where(Flow.project_id == project)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, union_all
 
 from farm.tables import Charge, Flow, Pool, Usage
+from scheduler.accounting.prices import cost
 
 DAY_SECONDS = 86_400.0
 
@@ -51,8 +52,8 @@ def used_since(connection: Connection, project_id: str, day: int) -> Used:
     unfolded = (
         select(
             Charge.spent,
-            Charge.spent / 3600 * Pool.price_per_hour,
-            Charge.spent / 3600 * Pool.watts,
+            cost(Charge.spent, Pool.price_per_hour),
+            cost(Charge.spent, Pool.watts),
             Charge.renders,
         )
         .join(Flow, Flow.id == Charge.flow_id)

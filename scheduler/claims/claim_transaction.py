@@ -1,6 +1,5 @@
 """Taking renders inside one transaction: heads, backfill, and what is written about them. Claims and joins share it."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +11,9 @@ from scheduler.claims import statements
 from scheduler.claims.running_limits import Allowances
 from scheduler.claims.statements import Lease, Peeked, Taken
 from scheduler.claims.watermark import Place, Watermark
+from scheduler.fair_share.charge_amounts import claim_costs
 from scheduler.fair_share.charges import charge, claimed
-from scheduler.fair_share.virtual_time import Turn, claim_cost
+from scheduler.fair_share.virtual_time import Turn
 
 #: How many other flows are asked for backfill at once, at the most.
 NEIGHBOURS = 8
@@ -151,9 +151,7 @@ class Taker:
             for row in self.rows
         ]
         self.connection.execute(insert(Attempt), attempts)
-        costs: defaultdict[str, float] = defaultdict(float)
-        for row in self.rows:
-            costs[row.flow_id] += claim_cost(row.estimate)
+        costs = claim_costs((row.flow_id, row.estimate) for row in self.rows)
         lane = self.rows[0].lane
         entries = [
             claimed(lane, turn, costs[turn.flow.id], is_head=turn is served) for turn in turns if turn.flow.id in costs

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 CLASSES: dict[str, float] = {"urgent": 16.0, "normal": 4.0, "bulk": 1.0}
 #: How far ahead of the head a flow may be served as backfill, in GPU-seconds divided by weight or share.
 LAG_BOUND = 60.0
-#: A render is charged at least this, in GPU-seconds: who asks for nothing would be served for ever.
-LEAST_CHARGE = 0.001
 #: How far before the others a newcomer starts, in GPU-seconds divided by weight: less than any charge, so that nothing
 #: is gained, but ahead of all who stand exactly there. 500 flows that take turns do.
 _HEADSTART = 1e-6
@@ -123,19 +121,3 @@ def class_time(virtual_time: float, charges: Iterable[tuple[float, float | None]
 def share_of(name: str, shares: Mapping[str, float] = CLASSES) -> float:
     """The share of a class; one that has none counts as the smallest."""
     return shares.get(name, min(shares.values()))
-
-
-def claim_cost(estimate: float) -> float:
-    """What one render is charged when it is claimed, in GPU-seconds."""
-    return max(estimate, LEAST_CHARGE)
-
-
-def settle_cost(estimate: float, gpu_seconds: float | None, *, keeps_estimate: bool) -> float:
-    """What is still to be charged when a render leaves its worker, in GPU-seconds; negative is a refund.
-
-    The real seconds replace the estimate. Where nobody measured them, the estimate stands if the render used
-    its turn (`keeps_estimate`), and is given back if it did not.
-    """
-    if gpu_seconds is None:
-        return 0.0 if keeps_estimate else -claim_cost(estimate)
-    return max(gpu_seconds, 0.0) - claim_cost(estimate)

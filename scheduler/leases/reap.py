@@ -12,11 +12,11 @@ from farm.lifecycle import Outcome, RenderStatus
 from farm.progress import JobChanged
 from farm.tables import Render
 from scheduler.dialects import prepare
-from scheduler.fair_share.virtual_time import settle_cost
+from scheduler.fair_share.charge_amounts import Adjustment
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.poison_renders import PoisonFinding, find_poison
 from scheduler.leases.transitions import LockedRender, end_attempt, lock_renders, move
-from scheduler.leases.true_up import Adjustment, settle_flows
+from scheduler.leases.true_up import settle_flows
 
 #: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
 REAP_CHUNK = 200
@@ -125,7 +125,7 @@ def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float,
                 returned.append(render)
             else:
                 change.ended[to] += 1
-        given_back[render.flow_id].gpu_seconds += settle_cost(render.estimate, None, keeps_estimate=False)
+        given_back[render.flow_id].add(render.estimate, None)
     jobs = record(connection, changes, now)
     settle_flows(connection, given_back, returned=returned, now=now)
     return jobs

@@ -20,12 +20,12 @@ from farm.tables import Artifact, Attempt
 from scheduler.accounting.prices import Rates, rates
 from scheduler.batching.batch_limits import is_initial
 from scheduler.estimates.observations import Observed, insert_observations
-from scheduler.fair_share.virtual_time import settle_cost
+from scheduler.fair_share.charge_amounts import Adjustment, spent_seconds
 from scheduler.leases.checkpoint_rows import IS_CHECKPOINT
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.poison_renders import reduced_batch_limit
 from scheduler.leases.transitions import LockedRender, Move, lock_renders, move_all
-from scheduler.leases.true_up import Adjustment, settle_flows
+from scheduler.leases.true_up import settle_flows
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _move(
     move.log_lines = settlement.log_lines
     move.gpu_seconds, move.money, move.watt_hours = render.gpu_seconds, render.money, render.watt_hours
     if settlement.gpu_seconds is not None:
-        move.spent = spent = max(settlement.gpu_seconds, 0.0)
+        move.spent = spent = spent_seconds(settlement.gpu_seconds)
         move.gpu_seconds = (render.gpu_seconds or 0.0) + spent
         move.money = (render.money or 0.0) + where.rates.money(spent)
         move.watt_hours = (render.watt_hours or 0.0) + where.rates.watt_hours(spent)
@@ -257,9 +257,10 @@ def _adjustments(moves: Sequence[Move]) -> dict[str, Adjustment]:
     """By flow, the measured seconds less the estimates that were charged at the claim."""
     adjustments: defaultdict[str, Adjustment] = defaultdict(Adjustment)
     for move in moves:
-        adjustment = adjustments[move.render.flow_id]
-        keeps_estimate = move.outcome is not Outcome.RETURNED
-        adjustment.gpu_seconds += settle_cost(move.render.estimate, move.spent, keeps_estimate=keeps_estimate)
-        adjustment.spent += move.spent or 0.0
-        adjustment.renders += move.to in ENDED
+        adjustments[move.render.flow_id].add(
+            move.render.estimate,
+            move.spent,
+            keeps_estimate=move.outcome is not Outcome.RETURNED,
+            ended=move.to in ENDED,
+        )
     return adjustments

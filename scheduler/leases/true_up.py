@@ -1,23 +1,14 @@
 """What follows for flows when renders left their workers: they are trued up, and those with new work compete again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from scheduler.fair_share.charge_amounts import Adjustment
 from scheduler.fair_share.charges import Entry, accounts, charge
 from scheduler.fair_share.flows import wake_flow
 from scheduler.leases.job_counters import paused
 from scheduler.leases.transitions import LockedRender, hold
-
-
-@dataclass
-class Adjustment:
-    """What one flow is still charged when renders of it left a worker."""
-
-    gpu_seconds: float = 0.0  # besides what was charged at the claim; negative: given back
-    spent: float = 0.0  # GPU-seconds that really passed
-    renders: int = 0  # that ended
 
 
 def settle_flows(

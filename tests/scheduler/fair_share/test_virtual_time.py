@@ -13,10 +13,8 @@ from scheduler.fair_share.virtual_time import (
     FlowTime,
     Turn,
     backfill,
-    claim_cost,
     class_charge,
     flow_charge,
-    settle_cost,
     turns,
 )
 
@@ -120,23 +118,3 @@ def test_backfill_stay_within_the_lag_bound_of_their_turn() -> None:
     other_class = Turn(FlowTime("bulk", "bulk", 1.0, 9999.0, 0), class_start=10.0 + LAG_BOUND)
     far_class = Turn(FlowTime("far bulk", "bulk", 1.0, 0.0, 0), class_start=11.0 + LAG_BOUND)
     assert backfill(head, [near, far, other_class, far_class]) == [near, other_class]
-
-
-@pytest.mark.parametrize(
-    ("estimate", "seconds", "keeps", "owed"),
-    [
-        (2.0, 5.0, True, 3.0),
-        (2.0, 0.5, True, -1.5),
-        (2.0, None, True, 0.0),
-        (2.0, None, False, -2.0),
-        (2.0, -1.0, True, -2.0),
-    ],
-)
-def test_a_settle_puts_the_real_seconds_in_the_place_of_the_estimate(
-    estimate: float, seconds: float | None, keeps: bool, owed: float
-) -> None:
-    assert settle_cost(estimate, seconds, keeps_estimate=keeps) == pytest.approx(owed)
-
-
-def test_nothing_is_free() -> None:
-    assert claim_cost(0.0) > 0.0

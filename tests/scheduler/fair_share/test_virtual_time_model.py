@@ -11,17 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.fair_share.charge_amounts import claim_cost, settle_cost
 from scheduler.fair_share.virtual_time import (
     CLASSES,
     ClassTime,
     FlowTime,
     Turn,
     backfill,
-    claim_cost,
     class_time,
     flow_charge,
     newcomer_start,
-    settle_cost,
     share_of,
     turns,
 )
