@@ -7,17 +7,22 @@ the moment of a failover. Meanwhile the worker polls SQL.
 import socket
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import redis
 import structlog
 from celery import Celery, signals
+from celery.app.control import Control
 from celery.concurrency.thread import TaskPool
 from celery.events.dispatcher import EventDispatcher
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from kombu.asynchronous import get_event_loop
+from kombu.exceptions import InconsistencyError, OperationalError
+from kombu.pidbox import Mailbox
 
 from farm.broker import RING_TASK, BrokerSettings, make_app, queue_name
 from farm.redis_errors import reason
@@ -51,6 +56,7 @@ def serve_rings(
     app = make_app(settings)
     app.task(name=RING_TASK)(_ring_task(on_ring))
     app.events.dispatcher_cls = f"{__name__}:{_SentOnce.__name__}"
+    app.control_cls = f"{__name__}:{_Control.__name__}"
     # Strong references: Celery forgets a handler that nobody else holds.
     signals.setup_logging.connect(_leave_logging_alone, weak=False)
     signals.worker_shutting_down.connect(drain, weak=False)
@@ -132,6 +138,41 @@ class _SentOnce(EventDispatcher):
     def send(self, *arguments: Any, **fields: Any) -> None:
         """Send it if that is possible now; else it goes with what is sent after the next connection."""
         super().send(*arguments, **(fields | {"retry": False}))
+
+
+class _Answers(Mailbox):
+    """Celery's remote control (ping, inspect), but that an answer that cannot be sent is not tried for ever.
+
+    kombu 5.7 does so in the main thread, too. Whoever has asked waits for a second.
+    """
+
+    @contextmanager
+    def producer_or_acquire(self, producer: Any = None, channel: Any = None) -> Iterator[Any]:
+        """What an answer is sent with."""
+        with super().producer_or_acquire(producer, channel) as found:
+            yield _TriedOnce(found)
+
+
+class _TriedOnce:
+    """Publishes if that is possible now, and says why not."""
+
+    def __init__(self, producer: Any) -> None:
+        self._producer = producer
+
+    def publish(self, *arguments: Any, **fields: Any) -> None:
+        """Raises InconsistencyError when nobody listens any more."""
+        try:
+            self._producer.publish(*arguments, **(fields | {"retry": False}))
+        except InconsistencyError:
+            raise
+        except (redis.RedisError, OperationalError, OSError) as error:
+            log.warning("an answer to remote control was not sent", reason=reason(error))
+
+
+class _Control(Control):
+    """Celery's, with answers of our own."""
+
+    Mailbox = _Answers
 
 
 class _Ringers(TaskPool):

@@ -1,12 +1,13 @@
 """A process that serves the rings of the pool 'test' and says so: `python ring_worker.py REDIS_URL [CA_FILE]`.
 
-A ring lasts until a line comes on stdin. The log goes to stderr.
+A ring lasts until a line comes on stdin, and so does the remote control's command 'hold'. The log goes to stderr.
 """
 
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+from celery.worker.control import inspect_command
 from pydantic import SecretStr
 
 from farm.logs import configure_logging
@@ -22,6 +23,13 @@ def on_ring() -> None:
     say("ring")
     sys.stdin.readline()
     say("done")
+
+
+@inspect_command()
+def hold(state: object) -> str:
+    say("held")
+    sys.stdin.readline()
+    return "let go"
 
 
 if __name__ == "__main__":

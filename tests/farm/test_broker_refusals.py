@@ -142,3 +142,34 @@ def test_a_worker_drains_while_redis_is_frozen(own: OwnValkey, worker: Worker, f
     hear(worker.process, "drain")
 
     assert worker.process.wait(240) == 0
+
+
+def asked_and_frozen(own: OwnValkey, broker: Broker, worker: Worker) -> None:
+    """The worker is about to answer remote control, over a connection over which it has answered before."""
+    eventually(lambda: broker.app.control.ping(timeout=1.0))
+    broker.app.control.broadcast("hold", reply=True, timeout=0.1)
+    hear(worker.process, "held")
+    own.freeze()
+    let_it_go_on(worker.process)
+
+
+@pytest.mark.long
+def test_a_worker_drains_though_redis_froze_before_it_had_answered_remote_control(
+    own: OwnValkey, broker: Broker, worker: Worker
+) -> None:
+    asked_and_frozen(own, broker, worker)
+    worker.process.terminate()
+    hear(worker.process, "drain")
+
+    assert worker.process.wait(120) == 0
+
+
+def test_an_answer_to_remote_control_that_cannot_be_sent_is_given_up_and_the_next_is_sent(
+    own: OwnValkey, broker: Broker, worker: Worker
+) -> None:
+    asked_and_frozen(own, broker, worker)
+    worker.says("an answer to remote control was not sent", "no answer in time")
+    own.thaw()
+
+    worker.hears_a_ring(broker)
+    assert eventually(lambda: broker.app.control.ping(timeout=1.0))
