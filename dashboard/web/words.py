@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboard.schemas import Job, Render
 from farm.lifecycle import JobStatus, Phase, RenderStatus
-from farm.params.request.submission import SWEPT
+from farm.params.request.declared import SWEPT
 
 
 def job_state(job: Job) -> str:

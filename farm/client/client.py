@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from farm.client.address import find_address
 from farm.client.controls import Controls
@@ -23,6 +23,9 @@ from farm.client.streaming import key_of, submit_file
 from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, steady_clock
+
+if TYPE_CHECKING:
+    from farm.params.request.job_request import JobFields
 
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
@@ -75,53 +78,21 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         model: str,
         prompt: str | Sequence[str],
         *,
-        negative_prompt: str | Sequence[str] | None = None,
-        seed: int | str | None = None,
-        seeds: Sequence[int | str] | None = None,
-        seed_count: int | None = None,
-        width: int | Sequence[int] | None = None,
-        height: int | Sequence[int] | None = None,
-        num_frames: int | Sequence[int] | None = None,
-        fps: int | Sequence[int] | None = None,
-        num_inference_steps: int | Sequence[int] | None = None,
-        guidance_scale: float | Sequence[float] | None = None,
-        sampler: str | Sequence[str] | None = None,
-        class_name: str | None = None,
-        title: str | None = None,
         idempotency_key: str | None = None,
-        **others: Any,
+        **fields: Unpack[JobFields],
     ) -> Job:
         """Submit one job: every prompt with every seed. What is left out, the model's defaults say.
 
         Any parameter may be a list: every combination is rendered. `width` and `height` are pixels; `seed_count`
-        asks for that many seeds drawn by the farm; `class_name` is urgent, normal or bulk; `others` are further
-        fields of the request, such as flow_shift, deterministic, or what fills gaps in prompts: variables, rows
-        and wildcards. The job's `notices` say what the farm wants known.
+        asks for that many seeds drawn by the farm; `class_name` is urgent, normal or bulk. All keywords are fields of
+        the request (`farm.params.request.job_request`). The job's `notices` say what the farm wants known.
 
         However often the network breaks off, there is one job: the call sends the same Idempotency-Key each
         time. Give your own to be as safe over several calls.
         """
-        request = _request(
-            model,
-            prompt,
-            negative_prompt=negative_prompt,
-            seed=seed,
-            seeds=seeds,
-            seed_count=seed_count,
-            width=width,
-            height=height,
-            num_frames=num_frames,
-            fps=fps,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            sampler=sampler,
-            class_name=class_name,
-            title=title,
-            **others,
-        )
         told = self._transport.post(
             api_path("jobs"),
-            request,
+            _request(model, prompt, fields),
             headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
             repeatable=True,
         )
@@ -129,9 +100,9 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         notices = told.get("notices") if isinstance(told, dict) else None
         return read_reply(Job, {**job, "notices": notices or []} if isinstance(job, dict) else told)
 
-    def quote(self, model: str, prompt: str | Sequence[str], **fields: Any) -> Quote:
+    def quote(self, model: str, prompt: str | Sequence[str], **fields: Unpack[JobFields]) -> Quote:
         """What a job would be, cost and take, with the fields of :meth:`submit`; nothing is accepted."""
-        request = _request(model, prompt, **fields) | {"dry_run": True}
+        request = _request(model, prompt, fields) | {"dry_run": True}
         return read_reply(Quote, self._transport.post(api_path("jobs"), request, repeatable=True))
 
     def submit_file(
@@ -139,21 +110,20 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         model: str,
         path: str | Path,
         *,
-        class_name: str | None = None,
-        title: str | None = None,
+        prompt: str | Sequence[str] | None = None,
         idempotency_key: str | None = None,
         on_progress: Callable[[FileProgress], None] | None = None,
-        **others: Any,
+        **fields: Unpack[JobFields],
     ) -> Job:
         """Submit a job of up to a million renders from a file: a row for each, JSONL or CSV by its suffix.
 
-        `others` are fields that all rows share, such as width; a row goes before them. The file is sent part by
+        `prompt` and `fields` are what all rows share, such as width; a row goes before them. The file is sent part by
         part. Whatever breaks off, call it again: without an `idempotency_key` the same file goes on where it
         stopped, with one also a file that was corrected after the rows that are in. `on_progress` is called
         after each part.
         """
-        fields = {"model": model, "class": class_name, "title": title, **others}
-        given = {name: value for name, value in fields.items() if value is not None}
+        shared = {"model": model} | _by_alias(fields)
+        given = shared if prompt is None else shared | {"prompt": prompt}
         source = Path(path)
         key = idempotency_key or key_of(source, given)
         return submit_file(self._transport, source, given, key=key, on_progress=on_progress)
@@ -304,11 +274,16 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         return read_reply(Job, told["job"] if isinstance(told, dict) and "job" in told else told)
 
 
-def _request(model: str, prompt: str | Sequence[str], **fields: Any) -> dict[str, Any]:
-    """The body of a submission; what is None is left out."""
-    body = {"model": model, "prompt": prompt, "class": fields.pop("class_name", None), **fields}
+def _request(model: str, prompt: str | Sequence[str], fields: JobFields) -> dict[str, Any]:
+    """The body of a submission."""
+    body = {"model": model, "prompt": prompt} | _by_alias(fields)
     return {
         name: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
         for name, value in body.items()
-        if value is not None
     }
+
+
+def _by_alias(fields: JobFields) -> dict[str, Any]:
+    """The fields by their names in the API; what is None is left out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return {{"class_name": "class"}.get(name, name): value for name, value in given.items()}

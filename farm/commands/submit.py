@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 from urllib.parse import urljoin
@@ -15,23 +14,10 @@ from farm.byte_order_marks import lines_with_words
 from farm.client import FarmClient, Job
 from farm.console.job_progress import exit_code_after, watch
 from farm.console.quote_text import show_quote
+from farm.console.request_options import read_typed, takes_request, upload_typed
 from farm.console.session import ExitCode, farm_at_hand, print_json, say
-from farm.console.sweeping import read_choices, read_dialect, read_rows, read_sweeps
-from farm.console.upload_progress import adapter_of, input_of, send_file
-
-
-class Speed(StrEnum):
-    """Whether all of the model runs in every pass."""
-
-    QUALITY = "quality"
-    FAST = "fast"
-
-
-class AfterFailure(StrEnum):
-    """What follows for a job when one that it waits for does not end as done."""
-
-    CANCEL = "cancel"
-    RUN = "run"
+from farm.console.sweeping import read_sweeps
+from farm.console.upload_progress import send_file
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(submit)
 
 
+@takes_request()
 def submit(
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="A model of the farm's catalog, such as sana-demo.")
@@ -54,85 +41,10 @@ def submit(
     key: Annotated[
         str | None, typer.Option("--key", help="Of --file: a corrected file goes on under the same key.")
     ] = None,
-    negative: Annotated[str | None, typer.Option("--negative", help="What the picture should not show.")] = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds to draw for each prompt.")] = None,
-    seed: Annotated[
-        list[int] | None,
-        typer.Option("--seed", min=-1, help="A seed, or -1 for a drawn one; give it again for more."),
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames a second of a clip.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Such as euler or dpm++-2m.")] = None,
-    speed: Annotated[
-        Speed | None, typer.Option(help="fast leaves out of passes what hardly changes, where the model has a way.")
-    ] = None,
-    image: Annotated[
-        str | None, typer.Option(metavar="FILE|ID", help="A picture to start from: a file, or an id of farm inputs.")
-    ] = None,
-    control_image: Annotated[
-        str | None, typer.Option(metavar="FILE|ID", help="A picture that steers the composition, named like that.")
-    ] = None,
-    lora: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME:WEIGHT", help="An adapter of the catalog, an id, or a file; give again for more."),
-    ] = None,
-    allow_partial: Annotated[
-        bool, typer.Option("--allow-partial", help="Take adapters too of which the model uses only some layers.")
-    ] = False,
-    stop_at_step: Annotated[
-        int | None, typer.Option(min=1, help="Show a draft after so many steps, and wait for a choice: farm keep.")
-    ] = None,
-    output_format: Annotated[
-        str | None, typer.Option("--format", help="png, webp, jpeg or avif; of a clip mp4, webp or gif.")
-    ] = None,
-    quality: Annotated[int | None, typer.Option(help="Of the file, 1 to 100.")] = None,
-    latents: Annotated[bool, typer.Option("--latents", help="Store what the VAE decodes too.")] = False,
-    post: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A post-processor (plugin); give again for more.")
-    ] = None,
-    scorer: Annotated[str | None, typer.Option(metavar="NAME", help="A plugin that scores each output.")] = None,
-    keep_best: Annotated[
-        int | None, typer.Option("--keep-best", min=1, help="Of the seeds of each prompt, keep so many outputs.")
-    ] = None,
+    *,
     sweep: Annotated[
         list[str] | None,
         typer.Option("--sweep", metavar="NAME=V,V…", help="Render with each value: guidance_scale=1,3,5."),
-    ] = None,
-    variable: Annotated[
-        list[str] | None,
-        typer.Option("--var", metavar="NAME=T,T…", help="Fill {NAME} in the prompts with each text."),
-    ] = None,
-    wildcard: Annotated[
-        list[str] | None,
-        typer.Option("--wildcard", metavar="NAME=T,T…", help="Fill __NAME__ with one text, drawn by the seed."),
-    ] = None,
-    rows: Annotated[
-        Path | None, typer.Option("--rows", metavar="CSV", help="A prompt for each row; {NAME} is its column.")
-    ] = None,
-    csv_dialect: Annotated[
-        list[str] | None,
-        typer.Option("--csv", metavar="NAME=C", help="Of a table: delimiter=; or escapechar=\\; most need none."),
-    ] = None,
-    class_name: Annotated[
-        str | None, typer.Option("--class", help="How urgent it is: urgent, normal, bulk, or as the farm has them.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="The job's name; by default its first prompt.")] = None,
-    not_before: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help="Hold it until then: seconds from now, or 2030-01-31T18:00+01:00."),
-    ] = None,
-    deadline: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="What has not ended by then expires; written like that.")
-    ] = None,
-    after: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Run after this job; give again for more.")
-    ] = None,
-    after_failure: Annotated[
-        AfterFailure | None, typer.Option(help="If such a job does not end as done: cancel this one, or run it.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it has ended.")] = False,
     download: Annotated[
@@ -142,6 +54,7 @@ def submit(
         bool, typer.Option("--dry-run", help="Only say how many renders it would be, what they cost and when.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as one line of JSON.")] = False,
+    **typed: Any,
 ) -> None:
     """Submit a job: every prompt with every seed. Prints the job's id, then the files with --download.
 
@@ -157,40 +70,9 @@ def submit(
     if file is None and key is not None:
         raise typer.BadParameter("belongs to --file", param_hint="--key")
     told = read_prompts(prompts, sys.stdin) if prompts else []
-    fields: dict[str, Any] = {
-        "negative_prompt": negative,
-        "seed_count": seeds,
-        "seed": seed[0] if seed and len(seed) == 1 else None,
-        "seeds": seed if seed and len(seed) > 1 else None,
-        "width": width,
-        "height": height,
-        "num_frames": frames,
-        "fps": fps,
-        "num_inference_steps": steps,
-        "guidance_scale": guidance,
-        "sampler": sampler,
-        "speed": speed,
-        "output_format": output_format,
-        "output_quality": quality,
-        "keep_latents": latents or None,
-        "post_processors": post or None,
-        "scorer": scorer,
-        "keep_best": keep_best,
-        "allow_partial": allow_partial or None,
-        "stop_at_step": stop_at_step,
-        "class_name": class_name,
-        "title": title,
-        "not_before": read_when(not_before),
-        "deadline": read_when(deadline),
-        "after": after or None,
-        "after_failure": after_failure,
-        "variables": read_choices(variable or [], "--var") or None,
-        "wildcards": read_choices(wildcard or [], "--wildcard") or None,
-        "rows": read_rows(rows) if rows else None,
-        "csv_dialect": read_dialect(csv_dialect or []) or None,
-    }
+    fields = read_typed(typed)
     for name, values in read_sweeps(sweep or []).items():
-        if fields.get(name) is not None:
+        if name in fields:
             raise typer.BadParameter(f"{name} is given on its own too; give it once", param_hint="--sweep")
         fields[name] = values
     if told:
@@ -198,9 +80,7 @@ def submit(
     with farm_at_hand() as farm:
         if file is not None and dry_run:
             raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")
-        for name, given in (("image", image), ("control_image", control_image)):
-            fields[name] = given and input_of(farm, given)
-        fields["loras"] = [adapter_of(farm, given) for given in lora or []] or None
+        fields |= upload_typed(farm, typed)
         if dry_run:
             show_quote(farm.quote(model, **fields), as_json=as_json)
             return
@@ -245,14 +125,6 @@ def _text_of(stdin: TextIO) -> str:
         return stdin.read()
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"stdin is not UTF-8 text (byte {error.start:,})", param_hint="PROMPT…") from error
-
-
-def read_when(text: str | None) -> float | str | None:
-    """Seconds from now as a number; anything else as it was typed: the farm reads it as ISO 8601."""
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
 
 
 def _download(farm: FarmClient, job: Job, folder: Path, *, quiet: bool) -> list[Path]:

@@ -6,11 +6,10 @@ from pathlib import Path
 import typer
 
 from farm.file_errors import file_error
+from farm.params.request.declared import declared_fields
 
 Value = int | float | bool | str
 _WORDS = {"true": True, "false": False}
-_WHOLE = frozenset({"width", "height", "num_frames", "fps", "num_inference_steps"})
-_REAL = frozenset({"guidance_scale", "flow_shift"})
 
 
 def read_sweeps(given: Sequence[str]) -> dict[str, list[Value]]:
@@ -61,7 +60,8 @@ def _lists(given: Sequence[str], option: str) -> dict[str, list[str]]:
 def _value(name: str, text: str) -> Value:
     if text in _WORDS:
         return _WORDS[text]
-    kind: Callable[[str], int | float] | None = int if name in _WHOLE else float if name in _REAL else None
+    field = declared_fields().get(name)
+    kind: Callable[[str], int | float] | None = field.kind if field and field.kind in (int, float) else None
     try:
         return text if kind is None else kind(text)
     except ValueError:

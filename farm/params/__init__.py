@@ -11,7 +11,8 @@ from farm.params.request.base import (
     WanParameters,
 )
 from farm.params.request.body import parse_json_body
-from farm.params.request.submission import JobRequest, parse_request
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import parse_request
 from farm.params.resolve import (
     Resolved,
     batch_key,

@@ -9,7 +9,8 @@ from farm.catalog_adapters import catalog_shares
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
 from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
-from farm.params.request.submission import AdapterUse, pointer, shown
+from farm.params.request.job_request import AdapterUse
+from farm.params.request.submission import pointer, shown
 from farm.params.request_checks import RequestChecks
 
 
@@ -37,7 +38,7 @@ def adapters_of(checks: RequestChecks) -> tuple[AdapterRef, ...]:
 
 
 def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
-    """The field of a request in JSON Schema, where the model takes adapters; `x-adapters`: those of the catalog."""
+    """What a schema says of `loras` and `allow_partial` where the model takes adapters; `x-adapters`: the catalog's."""
     if entry.without_adapters:
         return {}
     one = {
@@ -51,19 +52,12 @@ def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
     }
     return {
         "loras": {
-            "title": "Adapters",
-            "description": "LoRAs of the model, or ids of uploaded ones, with weights",
             "type": ["array", "null"],
             "items": one,
             "maxItems": MOST_ADAPTERS,
             "x-adapters": sorted(entry.adapters),
         },
-        "allow_partial": {
-            "title": "Adapters in part",
-            "description": "also adapters of which the model takes only some layers",
-            "type": ["boolean", "null"],
-            "default": False,
-        },
+        "allow_partial": {"default": False},
     }
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from farm.params.request.submission import JobRequest, shown
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import shown
 from farm.params.request_checks import RequestChecks
 from farm.plugins import PluginKind, missing, plugin_names
 

@@ -1,6 +1,9 @@
-"""What a form needs to know: the fields of one model with its own limits, defaults and choices."""
+"""What a form needs to know: the fields of one model with its own limits, defaults and choices.
 
-from collections.abc import Iterable
+What a field is called, and its type, are those of the request's declaration; here stands only what is of the model.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from farm.catalog.known import known_samplers
@@ -11,164 +14,53 @@ from farm.params.best_of import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.request.base import PICTURES
+from farm.params.request.declared import Declared, declared_fields
+from farm.params.request.job_request import CLASSES, JobRequest
 from farm.params.request.seeds import SEED_SCHEMA
-from farm.params.request.submission import CLASSES, SWEPT
 from farm.params.sana import CONTROL_SCALES
 from farm.params.sprint import STRENGTHS
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
 from farm.plugins import PluginKind, plugin_names
 
+#: The fields of every family that only some models offer.
+_WHERE_THERE_IS_A_WAY = ("speed", "loras")
+#: What a schema adds to a field, by the field's name in the body.
+Shapes = dict[str, dict[str, Any]]
 
-def parameters_schema(entry: ModelEntry, classes: Iterable[str] = CLASSES) -> dict[str, Any]:
+
+def parameters_schema(
+    entry: ModelEntry, classes: Iterable[str] = CLASSES, request: type[JobRequest] = JobRequest
+) -> dict[str, Any]:
     """A JSON Schema (2020-12) of the requests this model accepts; what request validation lets through fits it.
 
     `classes`: the names of the farm's classes, the most urgent first.
 
     Request validation is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
     """
-    properties = _common(entry, list(classes)) | _size(entry) | _output(entry)
-    fields = family_named(entry.family).parameters.model_fields
-    if "complex_human_instruction" in fields:
-        properties["complex_human_instruction"] = {
-            "title": "Model's own instruction",
-            "description": "puts the instruction the model was trained with before the prompt",
-            "type": ["boolean", "null"],
-            "default": entry.defaults.get("complex_human_instruction", True),
-        }
-    if "negative_prompt" in fields:
-        properties |= _steering(entry)
-    if "num_frames" in fields:
-        properties |= _clip(entry)
-    properties |= adapters_schema(entry)
-    properties |= {name: shape for name, shape in _pictures(entry).items() if name in fields}
-    needed = [name for name in PICTURES if name in fields and fields[name].is_required()]
-    properties = {name: _or_list(shape) if name in SWEPT else shape for name, shape in properties.items()}
+    taken = family_named(entry.family).parameters.model_fields
+    shapes = _of_every_model(entry, list(classes)) | _size(entry) | _output(entry)
+    shapes |= {name: shape for name, shape in (_steering(entry) | _clip(entry)).items() if name in taken}
+    shapes |= adapters_schema(entry)
+    shapes |= {name: shape for name, shape in _pictures(entry).items() if name in taken}
+    declared = {field.alias: field for field in declared_fields(request).values()}
+    # What a family takes and no limit is known of is as it is declared.
+    shapes |= {name: {} for name in declared if name in taken and name not in {*shapes, *_WHERE_THERE_IS_A_WAY}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": entry.title,
         "type": "object",
         "additionalProperties": False,
-        "required": ["model", "prompt", *needed],
-        "properties": properties,
+        "required": ["model", "prompt", *(name for name in PICTURES if name in taken and taken[name].is_required())],
+        "properties": {name: _property(declared[name], shape) for name, shape in shapes.items()},
     }
 
 
-def _common(entry: ModelEntry, classes: list[str]) -> dict[str, Any]:
-    prompt = {"type": "string", "minLength": 1, "maxLength": entry.limits.prompt_chars}
-    steps, guidance = entry.limits.steps, entry.limits.guidance
-    return {
-        "model": {"const": entry.name},
-        "prompt": {
-            "title": "Prompt",
-            "anyOf": [prompt, {"type": "array", "items": prompt, "minItems": 1}],
-        },
-        **_templates(),
-        "seed": {"title": "Seed", "description": "-1: draw one", "anyOf": [*SEED_SCHEMA["anyOf"], {"type": "null"}]},
-        "seeds": {
-            "title": "Seeds",
-            "anyOf": [{"type": "array", "items": SEED_SCHEMA, "minItems": 1}, {"type": "null"}],
-        },
-        "seed_count": {
-            "title": "Outputs per prompt",
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "default": 1,
-        },
-        "num_inference_steps": {
-            "title": "Steps",
-            "type": ["integer", "null"],
-            "minimum": steps[0],
-            "maximum": steps[1],
-            "default": entry.defaults["num_inference_steps"],
-        },
-        "guidance_scale": {
-            "title": "Guidance",
-            "description": "how closely to follow the prompt; 1 is without guidance",
-            "type": ["number", "null"],
-            "minimum": guidance[0],
-            "maximum": guidance[1],
-            "default": entry.defaults["guidance_scale"],
-        },
-        "sampler": {
-            "title": "Sampler",
-            "description": "; ".join(f"{name}: {known_samplers().get(name, '')}" for name in entry.samplers),
-            "enum": [*entry.samplers, None],
-            "default": entry.defaults["sampler"],
-        },
-        "stop_at_step": {
-            "title": "Stop at step",
-            "description": "show a draft there, and wait for a choice of those that go on",
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "maximum": max(1, steps[1] - 1),
-        },
-        "deterministic": {
-            "title": "Render alone",
-            "description": "the same bytes again on the same kind of device, but slower",
-            "type": ["boolean", "null"],
-            "default": False,
-        },
-        **_speed(entry),
-        "class": {"title": "Class", "enum": classes, "default": "normal"},
-        "title": {"title": "Title", "type": ["string", "null"], "maxLength": 300},
-        **_timing(),
-        "dry_run": {
-            "title": "Dry run",
-            "description": "only say what it would be, cost and take",
-            "type": ["boolean", "null"],
-        },
-    }
-
-
-def _speed(entry: ModelEntry) -> dict[str, Any]:
-    if entry.step_cache is None or entry.sharded:
-        return {}
-    about = "fast: what hardly changes from one pass to the next is left out; close to the picture of quality, not it"
-    return {"speed": {"title": "Speed", "description": about, "enum": ["quality", "fast", None], "default": "quality"}}
-
-
-def _output(entry: ModelEntry) -> dict[str, Any]:
-    formats = formats_of(entry)
-    return {
-        "output_format": {
-            "title": "Format",
-            "description": "; ".join(f"{name}: {FORMATS[name].about}" for name in formats),
-            "enum": [*formats, None],
-            "default": formats[0],
-        },
-        "output_quality": {
-            "title": "Quality of the file",
-            "description": "left out: as fits the format",
-            "type": ["integer", "null"],
-            "minimum": QUALITY[0],
-            "maximum": QUALITY[1],
-        },
-        "keep_latents": {
-            "title": "Keep the latents",
-            "description": "also store what the VAE decodes",
-            "type": ["boolean", "null"],
-            "default": False,
-        },
-        "post_processors": {
-            "title": "Post-processors",
-            "description": "plugins that change each output, one after the other",
-            "type": ["array", "null"],
-            "items": {"enum": list(plugin_names(PluginKind.POST_PROCESSOR))},
-            "maxItems": MOST_POST_PROCESSORS,
-        },
-        "scorer": {
-            "title": "Scorer",
-            "description": "a plugin that says how good each output is",
-            "enum": [*plugin_names(PluginKind.SCORER), None],
-        },
-        "keep_best": {
-            "title": "Keep the best",
-            "description": "of the seeds of each prompt, so many keep their output",
-            "type": ["integer", "null"],
-            "minimum": 1,
-        },
-    }
+def _property(field: Declared, shape: Mapping[str, Any]) -> dict[str, Any]:
+    """The field as it is declared, narrowed to the model's shape; a type of the shape's own goes before that."""
+    own = shape.keys() & {"type", "enum", "const", "anyOf"}
+    one = {**(field.words() if own else field.schema()), **shape}
+    return _or_list(one) if field.varies else one
 
 
 def _or_list(shape: dict[str, Any]) -> dict[str, Any]:
@@ -184,55 +76,67 @@ def _or_list(shape: dict[str, Any]) -> dict[str, Any]:
     return told | {"anyOf": [one, {"type": "array", "items": each, "minItems": 1}]}
 
 
-def _timing() -> dict[str, Any]:
-    time = {"type": ["number", "string", "null"], "minimum": 0}
+def _of_every_model(entry: ModelEntry, classes: list[str]) -> Shapes:
+    prompt = {"type": "string", "minLength": 1, "maxLength": entry.limits.prompt_chars}
+    steps, guidance = entry.limits.steps, entry.limits.guidance
     return {
-        "not_before": {"title": "Not before", "description": "held until then: seconds from now, or ISO 8601", **time},
-        "deadline": {"title": "Deadline", "description": "what has not ended by then expires", **time},
-        "after": {
-            "title": "After",
-            "description": "ids of jobs of the project that must end first",
-            "type": ["array", "null"],
-            "items": {"type": "string", "format": "uuid"},
-            "maxItems": MOST_JOBS,
+        "model": {"const": entry.name},
+        "prompt": {"anyOf": [prompt, {"type": "array", "items": prompt, "minItems": 1}]},
+        **_templates(),
+        "seed": {"anyOf": [*SEED_SCHEMA["anyOf"], {"type": "null"}]},
+        "seeds": {"anyOf": [{"type": "array", "items": SEED_SCHEMA, "minItems": 1}, {"type": "null"}]},
+        "seed_count": {"default": 1},
+        "num_inference_steps": {
+            "minimum": steps[0],
+            "maximum": steps[1],
+            "default": entry.defaults["num_inference_steps"],
         },
-        "after_failure": {
-            "title": "If such a job fails",
-            "description": "cancel this one, or run it nevertheless",
-            "enum": ["cancel", "run", None],
+        "guidance_scale": {
+            "minimum": guidance[0],
+            "maximum": guidance[1],
+            "default": entry.defaults["guidance_scale"],
         },
+        "sampler": {
+            "description": "; ".join(f"{name}: {known_samplers().get(name, '')}" for name in entry.samplers),
+            "enum": [*entry.samplers, None],
+            "default": entry.defaults["sampler"],
+        },
+        "stop_at_step": {"maximum": max(1, steps[1] - 1)},
+        "deterministic": {"default": False},
+        **({} if entry.step_cache is None or entry.sharded else {"speed": {"default": "quality"}}),
+        "class": {"enum": classes, "default": "normal"},
+        "title": {"maxLength": 300},
+        **_timing(),
+        "dry_run": {},
     }
 
 
-def _templates() -> dict[str, Any]:
+def _templates() -> Shapes:
     texts = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     lists = {"type": ["object", "null"], "additionalProperties": texts}
     row = {"type": "object", "additionalProperties": {"type": "string"}}
     return {
-        "variables": {"title": "Variables", "description": "{name} takes every value", **lists},
-        "rows": {
-            "title": "Rows",
-            "description": "a table or the text of a CSV file: {name} is a column, one prompt a row",
-            "anyOf": [{"type": "array", "items": row, "minItems": 1}, {"type": ["string", "null"]}],
-        },
+        "variables": lists,
+        "rows": {"anyOf": [{"type": "array", "items": row, "minItems": 1}, {"type": ["string", "null"]}]},
         "csv_dialect": {
-            "title": "CSV dialect",
-            "description": "how that text is written, where its first line does not show it",
             "type": ["object", "null"],
             "properties": CsvDialect.model_json_schema()["properties"],
             "additionalProperties": False,
         },
-        "wildcards": {"title": "Wildcards", "description": "__name__ takes one, by the seed", **lists},
+        "wildcards": lists,
     }
 
 
-def _size(entry: ModelEntry) -> dict[str, Any]:
-    sides: dict[str, Any] = {}
+def _timing() -> Shapes:
+    time = {"type": ["number", "string", "null"], "minimum": 0}
+    jobs = {"type": ["array", "null"], "items": {"type": "string", "format": "uuid"}, "maxItems": MOST_JOBS}
+    return {"not_before": time, "deadline": time, "after": jobs, "after_failure": {}}
+
+
+def _size(entry: ModelEntry) -> Shapes:
+    sides: Shapes = {}
     for side, (low, high) in (("width", entry.limits.width), ("height", entry.limits.height)):
         sides[side] = {
-            "title": side.capitalize(),
-            "description": "pixels",
-            "type": ["integer", "null"],
             "minimum": low,
             "maximum": high,
             "default": entry.defaults[side],
@@ -244,64 +148,53 @@ def _size(entry: ModelEntry) -> dict[str, Any]:
     return sides
 
 
-def _steering(entry: ModelEntry) -> dict[str, Any]:
+def _output(entry: ModelEntry) -> Shapes:
+    formats = formats_of(entry)
+    processors = {"enum": list(plugin_names(PluginKind.POST_PROCESSOR))}
+    return {
+        "output_format": {
+            "description": "; ".join(f"{name}: {FORMATS[name].about}" for name in formats),
+            "enum": [*formats, None],
+            "default": formats[0],
+        },
+        "output_quality": {"minimum": QUALITY[0], "maximum": QUALITY[1]},
+        "keep_latents": {"default": False},
+        "post_processors": {"type": ["array", "null"], "items": processors, "maxItems": MOST_POST_PROCESSORS},
+        "scorer": {"enum": [*plugin_names(PluginKind.SCORER), None]},
+        "keep_best": {},
+    }
+
+
+def _steering(entry: ModelEntry) -> Shapes:
     low, high = entry.limits.flow_shift
     return {
+        "complex_human_instruction": {"default": entry.defaults.get("complex_human_instruction", True)},
         "negative_prompt": {
-            "title": "Negative prompt",
-            "description": "what to keep out; needs guidance above 1",
-            "type": ["string", "null"],
             "maxLength": entry.limits.prompt_chars,
             "default": entry.defaults.get("negative_prompt", ""),
         },
-        "flow_shift": {
-            "title": "Timestep shift",
-            "description": "larger spends more of the steps on composition; left out: by the size",
-            "type": ["number", "null"],
-            "minimum": low,
-            "maximum": high,
-        },
+        "flow_shift": {"minimum": low, "maximum": high},
     }
 
 
-def _pictures(entry: ModelEntry) -> dict[str, Any]:
-    picture = {"type": ["string", "null"], "x-picture": True}  # not part of the standard: a picture can be chosen
-    return {
-        "image": {"title": "Picture", "description": "to start from: the id of an uploaded one", **picture},
-        "control_image": {"title": "Control picture", "description": "to follow: the id of an uploaded one", **picture},
-        "strength": {
-            "title": "Strength",
-            "description": "how far the picture is noised first; 1: wholly. Needs a picture",
-            "type": ["number", "null"],
-            "minimum": STRENGTHS[0],
-            "maximum": STRENGTHS[1],
-        },
-        "controlnet_conditioning_scale": {
-            "title": "Control scale",
-            "description": "how closely the control picture is followed",
-            "type": ["number", "null"],
-            "minimum": CONTROL_SCALES[0],
-            "maximum": CONTROL_SCALES[1],
-            "default": entry.defaults.get("controlnet_conditioning_scale", 1.0),
-        },
-    }
-
-
-def _clip(entry: ModelEntry) -> dict[str, Any]:
+def _clip(entry: ModelEntry) -> Shapes:
     (fewest, most), (slowest, fastest) = entry.limits.frames, entry.limits.fps
     legal = [count for count in range(fewest, most + 1) if count % FRAMES_PER_LATENT == 1]
     return {
-        "num_frames": {
-            "title": "Frames",
-            "description": "1 makes a still",
-            "enum": [*legal, None],
-            "default": entry.defaults.get("num_frames", fewest),
-        },
-        "fps": {
-            "title": "Frames per second",
-            "type": ["integer", "null"],
-            "minimum": slowest,
-            "maximum": fastest,
-            "default": entry.defaults.get("fps", slowest),
+        "num_frames": {"enum": [*legal, None], "default": entry.defaults.get("num_frames", fewest)},
+        "fps": {"minimum": slowest, "maximum": fastest, "default": entry.defaults.get("fps", slowest)},
+    }
+
+
+def _pictures(entry: ModelEntry) -> Shapes:
+    scale = entry.defaults.get("controlnet_conditioning_scale", 1.0)
+    return {
+        "image": {"x-picture": True},  # not part of the standard: a picture can be chosen
+        "control_image": {"x-picture": True},
+        "strength": {"minimum": STRENGTHS[0], "maximum": STRENGTHS[1]},
+        "controlnet_conditioning_scale": {
+            "minimum": CONTROL_SCALES[0],
+            "maximum": CONTROL_SCALES[1],
+            "default": scale,
         },
     }

@@ -12,7 +12,9 @@ from farm.params.families import common_parameters, family_named
 from farm.params.outputs import output_parameters
 from farm.params.pictures import FindInput, none_uploaded, stored_pictures
 from farm.params.request.base import PICTURES, AdapterRef, InputRef, RenderParameters
-from farm.params.request.submission import CARRIED, JobRequest, pointer
+from farm.params.request.declared import CARRIED
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import pointer
 from farm.params.request.text import text_fault
 from farm.params.request_checks import RequestChecks
 from farm.params.sharding_limits import refuse_undivided

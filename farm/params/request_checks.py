@@ -6,7 +6,8 @@ from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.request.base import ADAPTER_SUFFIX, InputRef, Speed
-from farm.params.request.submission import JobRequest, pointer, shown
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import pointer, shown
 from farm.params.request.templates import Filled, Templates
 from farm.params.request.text import length_fault, text_fault, tokens_at_most
 from farm.params.samplers import sampler_fault

@@ -16,8 +16,9 @@ from farm.params.outputs import output_parameters
 from farm.params.pictures import FindInput, none_uploaded
 from farm.params.renders import Renders
 from farm.params.request.base import RenderParameters
+from farm.params.request.job_request import CLASSES, JobRequest
 from farm.params.request.seeds import NOISE_BITS, alike_in_noise, seed_number
-from farm.params.request.submission import CLASSES, JobRequest, pointer, read_request, shown
+from farm.params.request.submission import pointer, read_request, shown
 from farm.params.request.sweeps import count_points, list_faults, points
 from farm.params.request.templates import Filled, Templates
 from farm.params.request_checks import RequestChecks

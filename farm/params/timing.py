@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from farm.errors import Fault
-from farm.params.request.submission import JobRequest, pointer, shown
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import pointer, shown
 
 #: Ten years: longer is a slip of the hand, such as milliseconds for seconds.
 FURTHEST_SECONDS = 10 * 366 * 86_400.0

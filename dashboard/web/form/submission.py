@@ -35,7 +35,7 @@ class FormField:
 
     name: str
     label: str
-    kind: str  # number | choice | switch | picture | adapters
+    kind: str  # number | text | choice | switch | picture | adapters
     hint: str
     default: Any
     minimum: float | None = None
@@ -84,6 +84,8 @@ def _field(name: str, shape: Mapping[str, Any]) -> FormField:
     types = shape["type"] if isinstance(shape["type"], list) else [shape["type"]]
     if "boolean" in types:
         return FormField(name, label, "switch", hint, bool(default))
+    if "string" in types:
+        return FormField(name, label, "text", hint, default)
     step = str(shape.get("multipleOf", 1)) if "integer" in types else "any"
     return FormField(name, label, "number", hint, default, shape.get("minimum"), shape.get("maximum"), step)
 

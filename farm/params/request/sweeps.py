@@ -7,7 +7,9 @@ from math import prod
 from typing import Any
 
 from farm.errors import Fault
-from farm.params.request.submission import SWEPT, JobRequest, pointer, shown
+from farm.params.request.declared import SWEPT
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import pointer, shown
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from farm.csv_records import CsvDialect, CsvReader, by_name, column_names
 from farm.did_you_mean import did_you_mean
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest
-from farm.params.request.submission import MOST_ITEMS, JobRequest, pointer, shown
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import MOST_ITEMS, pointer, shown
 from farm.params.request.text import text_fault
 
 _GAP = re.compile(r"\{\{|\}\}|\{(\w+)\}")
