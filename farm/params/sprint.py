@@ -28,7 +28,7 @@ def sprint_parameters(checks: RequestChecks) -> dict[str, Any]:
     width, height = checks.size()
     steps = checks.whole("num_inference_steps", *entry.limits.steps)
     strength = None if request.image is None else checks.real("strength", *STRENGTHS)
-    if strength is not None and steps - steps * strength < 1:
+    if strength is not None and steps >= 1 and steps - steps * strength < 1:
         checks.tell("strength", _nothing_left(steps, strength))
     return {
         "width": width,

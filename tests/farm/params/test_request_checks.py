@@ -184,6 +184,7 @@ def test_ten_thousand_faults_are_answered_with_a_hundred_and_a_count() -> None:
     ("document", "field", "message"),
     [
         (body("sprint-demo", image="a", strength=0.0), "/strength", "must be between 0.05 and 1 for sprint-demo"),
+        (body("sprint-demo", image="a", num_inference_steps=0), "/num_inference_steps", "must be between 1 and 4"),
         (body("sana-video-2b-480p", image="a", num_frames=1), "/num_frames", "more frames than that one; seen 1"),
         (
             body("sana-1600m-1024px-controlnet-hed", control_image="a", controlnet_conditioning_scale=2.5),
