@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from farm.errors import Fault
+from farm.params.checks.collector import Checked, refused
 from farm.params.request.job_request import JobRequest
-from farm.params.request.submission import shown
-from farm.params.request_checks import RequestChecks
+from farm.params.request.submission import pointer, shown
 from farm.plugins import PluginKind, missing, plugin_names
 
 #: Post-processors of one render.
@@ -14,10 +15,11 @@ MOST_POST_PROCESSORS = 8
 CHOICE = ("scorer", "keep_best", "best_of")
 
 
-def plugin_parameters(checks: RequestChecks) -> dict[str, Any]:
+def check_plugins(request: JobRequest) -> Checked[dict[str, Any]]:
     """`post_processors`, and with a scorer `scorer`, `keep_best` and `best_of`: how many renders it chooses from."""
-    request = checks.request
-    return {"post_processors": _post_processors(checks), **_choice(checks, request)}
+    processors, wrong_processors = _check_post_processors(request.post_processors or [])
+    choice, wrong_choice = _check_choice(request)
+    return {"post_processors": processors, **choice}, wrong_processors + wrong_choice
 
 
 def choice_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,33 +27,38 @@ def choice_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: parameters.get(name) for name in CHOICE}
 
 
-def _post_processors(checks: RequestChecks) -> list[str]:
-    names = checks.request.post_processors or []
+def _check_post_processors(names: list[str]) -> Checked[list[str]]:
     if len(names) > MOST_POST_PROCESSORS:
-        checks.refuse("post_processors", f"at most {MOST_POST_PROCESSORS} can follow each other; seen {len(names)}")
-        return []
-    for name in names:
-        if name not in plugin_names(PluginKind.POST_PROCESSOR):
-            checks.refuse("post_processors", missing(PluginKind.POST_PROCESSOR, name))
-    return list(names)
+        rule = f"at most {MOST_POST_PROCESSORS} can follow each other"
+        return refused([], "post_processors", f"{rule}; seen {len(names)}")
+    return list(names), tuple(
+        Fault(pointer("post_processors"), missing(PluginKind.POST_PROCESSOR, name))
+        for name in names
+        if name not in plugin_names(PluginKind.POST_PROCESSOR)
+    )
 
 
-def _choice(checks: RequestChecks, request: JobRequest) -> dict[str, Any]:
+def _check_choice(request: JobRequest) -> Checked[dict[str, Any]]:
     scorer, keep = request.scorer, request.keep_best
     nothing: dict[str, Any] = dict.fromkeys(CHOICE)
+    if scorer is None and keep is not None:
+        return refused(nothing, "keep_best", "needs a scorer that says which are the best; give scorer too")
     if scorer is None:
-        if keep is not None:
-            checks.refuse("keep_best", "needs a scorer that says which are the best; give scorer too")
-        return nothing
+        return nothing, ()
+    faults: list[Fault] = []
     if scorer not in plugin_names(PluginKind.SCORER):
-        checks.refuse("scorer", missing(PluginKind.SCORER, scorer))
+        faults.append(Fault(pointer("scorer"), missing(PluginKind.SCORER, scorer)))
     if keep is None:
-        return nothing | {"scorer": scorer}
+        return nothing | {"scorer": scorer}, tuple(faults)
     seeds = len(request.seeds) if request.seeds is not None else request.seed_count or 1
-    if seeds >= 2 and not 1 <= keep < seeds:
-        checks.refuse(
-            "keep_best", f"must be at least 1 and less than the seeds of each prompt ({seeds}); seen {shown(keep)}"
-        )
-    elif seeds < 2:
-        checks.refuse("keep_best", "chooses among the seeds of a prompt: give seeds or seed_count, in no stream")
-    return {"scorer": scorer, "keep_best": keep, "best_of": seeds}
+    if fault := _keep_fault(keep, seeds):
+        faults.append(Fault(pointer("keep_best"), fault))
+    return {"scorer": scorer, "keep_best": keep, "best_of": seeds}, tuple(faults)
+
+
+def _keep_fault(keep: int, seeds: int) -> str | None:
+    if seeds < 2:
+        return "chooses among the seeds of a prompt: give seeds or seed_count, in no stream"
+    if 1 <= keep < seeds:
+        return None
+    return f"must be at least 1 and less than the seeds of each prompt ({seeds}); seen {shown(keep)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from farm.did_you_mean import did_you_mean
 from farm.errors import UnknownFamily
-from farm.params.adapters import adapters_of
+from farm.params.adapters import check_adapters
 from farm.params.pictures import takes_picture
 from farm.params.request.base import (
     PICTURES,
@@ -43,13 +43,15 @@ class Family:
 
 def common_parameters(checks: RequestChecks, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same for every family, beside what its own `check` has found."""
+    request, entry = checks.request, checks.entry
     found: dict[str, Any] = {"stop_at_step": checks.stop_at_step(checked["num_inference_steps"])}
-    found["loras"] = adapters_of(checks)
+    partial = bool(request.allow_partial)
+    found["loras"] = checks.take(check_adapters(request.loras or (), entry, partial, checks.uploaded))
     found["speed"] = checks.speed()
-    found["step_cache"] = checks.entry.step_cache if found["speed"] == "fast" else None
+    found["step_cache"] = entry.step_cache if found["speed"] == "fast" else None
     for name in PICTURES:
         if not takes_picture(family.parameters, name):
-            checks.refuse_given(name, f"{checks.entry.name} takes no such picture")
+            checks.refuse_given(name, f"{entry.name} takes no such picture")
         elif name not in checked:
             found[name] = checks.picture(name)
     return found

@@ -6,9 +6,10 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.did_you_mean import did_you_mean
-from farm.params.best_of import plugin_parameters
-from farm.params.request.submission import shown
-from farm.params.request_checks import RequestChecks
+from farm.params.best_of import check_plugins
+from farm.params.checks.collector import Checked, Notice, Said, noticed, refused
+from farm.params.request.job_request import JobRequest
+from farm.params.request.submission import pointer, shown
 
 #: Smallest and largest `output_quality`.
 QUALITY = (1, 100)
@@ -48,42 +49,46 @@ def default_format(frames: int) -> str:
     return "mp4" if frames > 1 else "png"
 
 
-def output_parameters(checks: RequestChecks, frames: int, fps: int | None) -> dict[str, Any]:
+def check_output(request: JobRequest, entry: ModelEntry, frames: int, fps: int | None) -> Checked[dict[str, Any]]:
     """`output_format`, `output_quality`, `keep_latents` and plugins of renders with that many frames."""
-    request = checks.request
     name = request.output_format if isinstance(request.output_format, str) else default_format(frames)
-    quality = request.output_quality if isinstance(request.output_quality, int) else None
-    found = _checked(checks, name, frames)
-    if quality is not None:
-        if not QUALITY[0] <= quality <= QUALITY[1]:
-            checks.refuse("output_quality", f"must be between {QUALITY[0]} and {QUALITY[1]}; seen {shown(quality)}")
-        elif found is not None and found.quality is None:
-            checks.tell("output_quality", f"has no effect: {name} has no levels of quality")
-            quality = None
-    elif found is not None:
-        quality = found.quality
-    if name == "gif" and frames > 1 and fps is not None and fps > GIF_FPS:
-        checks.tell(
-            "fps", f"a gif shows at most {GIF_FPS} frames a second: of {fps} some are left out, to hold the time"
-        )
-    found_by_name = plugin_parameters(checks)
-    return found_by_name | {
-        "output_format": name,
-        "output_quality": quality,
-        "keep_latents": bool(request.keep_latents),
-    }
+    asked = request.output_quality if isinstance(request.output_quality, int) else None
+    form, wrong_format = _check_format(name, frames, entry)
+    quality, said_of_quality = _check_quality(asked, name, form)
+    values, wrong_plugins = check_plugins(request)
+    values |= {"output_format": name, "output_quality": quality, "keep_latents": bool(request.keep_latents)}
+    return values, wrong_format + said_of_quality + _gif_notices(name, frames, fps) + wrong_plugins
 
 
-def _checked(checks: RequestChecks, name: str, frames: int) -> Format | None:
-    offered = formats_of(checks.entry)
+def _check_format(name: str, frames: int, entry: ModelEntry) -> Checked[Format | None]:
+    """The format of that name, if the model's outputs of so many frames may have it."""
+    offered = formats_of(entry)
     if frames > 1:
         offered = [name for name in offered if FORMATS[name].clips]
     if name in offered:
-        return FORMATS[name]
+        return FORMATS[name], ()
     if name in FORMATS:
         holds = "one picture, and this is a clip" if frames > 1 else "clips, and this is a picture"
         message = f"{name} holds {holds}; take {', '.join(offered[:-1])} or {offered[-1]}"
     else:
         message = f"{shown(name)} is unknown; {did_you_mean(name, offered, show=len(offered))}"
-    checks.refuse("output_format", message)
-    return None
+    return refused(None, "output_format", message)
+
+
+def _check_quality(asked: int | None, name: str, form: Format | None) -> Checked[int | None]:
+    """The quality as asked, or as fits the format; none where that has no such choice."""
+    if asked is None:
+        return (form.quality if form else None), ()
+    if not QUALITY[0] <= asked <= QUALITY[1]:
+        rule = f"must be between {QUALITY[0]} and {QUALITY[1]}"
+        return refused(asked, "output_quality", f"{rule}; seen {shown(asked)}")
+    if form is None or form.quality is not None:
+        return asked, ()
+    return noticed(None, "output_quality", f"has no effect: {name} has no levels of quality")
+
+
+def _gif_notices(name: str, frames: int, fps: int | None) -> Said:
+    if name != "gif" or frames <= 1 or fps is None or fps <= GIF_FPS:
+        return ()
+    text = f"a gif shows at most {GIF_FPS} frames a second: of {fps} some are left out, to hold the time"
+    return (Notice(pointer("fps"), text),)

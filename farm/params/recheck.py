@@ -9,7 +9,7 @@ from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.params.best_of import CHOICE, choice_of
 from farm.params.families import common_parameters, family_named
-from farm.params.outputs import output_parameters
+from farm.params.outputs import check_output
 from farm.params.pictures import FindInput, none_uploaded, stored_pictures
 from farm.params.request.base import PICTURES, AdapterRef, InputRef, RenderParameters
 from farm.params.request.declared import CARRIED
@@ -17,7 +17,7 @@ from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer
 from farm.params.request.text import text_fault
 from farm.params.request_checks import RequestChecks
-from farm.params.sharding_limits import refuse_undivided
+from farm.params.sharding_limits import check_division
 
 
 class Recheck:
@@ -66,8 +66,10 @@ class Recheck:
         )
         values = self._family.check(checks)
         values |= common_parameters(checks, self._family, values)
-        values |= output_parameters(checks, values.get("num_frames", 1), values.get("fps")) | choice_of(rest)
-        refuse_undivided(checks, values)
+        output = check_output(checks.request, self._entry, values.get("num_frames", 1), values.get("fps"))
+        values |= checks.take(output) | choice_of(rest)
+        if not checks.faults:
+            checks.take(check_division(values, self._entry))
         if checks.faults:
             return checks.faults
         values |= {

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from farm.params.checks.sampling import check_crowding
 from farm.params.request_checks import RequestChecks
-from farm.params.samplers import first_steps_collide
 from farm.params.sizes import rendered_shape
 
 #: Smallest and largest controlnet_conditioning_scale; above, the added blocks drown the model's own.
@@ -49,16 +49,5 @@ def course_parameters(checks: RequestChecks, width: int, height: int) -> dict[st
     sampler = checks.sampler()
     shift = checks.flow_shift(width, height)
     if len(checks.faults) == before:
-        _check_crowding(checks, sampler, steps, shift)
+        checks.take(check_crowding(steps, sampler, shift))
     return {"num_inference_steps": steps, "sampler": sampler, "flow_shift": shift}
-
-
-def _check_crowding(checks: RequestChecks, sampler: str, steps: int, shift: float | None) -> None:
-    if shift is None or not first_steps_collide(sampler, steps, shift):
-        return
-    most = next(count for count in range(steps, 0, -1) if not first_steps_collide(sampler, count, shift))
-    checks.refuse(
-        "num_inference_steps",
-        f"{steps} steps are too many for {sampler} at flow_shift {shift:g}: the first two fall on one timestep; "
-        f"take at most {most} steps, a smaller shift, or the sampler euler",
-    )

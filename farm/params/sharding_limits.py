@@ -9,7 +9,7 @@ from typing import Any
 
 from farm.catalog.known import ABILITIES
 from farm.catalog.schema import ModelEntry
-from farm.params.request_checks import RequestChecks
+from farm.params.checks.collector import Checked, refused
 from farm.params.sizes import Shape, rendered_shape
 
 
@@ -33,13 +33,13 @@ def division_fault(entry: ModelEntry, shape: Shape) -> str | None:
     return f"{text}; take {nearest}x{shape.height}" if nearest else f"{text}; take {_offered(entry, shape)}"
 
 
-def refuse_undivided(checks: RequestChecks, parameters: Mapping[str, Any]) -> None:
-    """Add a fault to checks that had none, if the pools of its model cannot split what it lets in."""
-    if checks.faults or checks.entry.sequence_parts == 1:
-        return
+def check_division(parameters: Mapping[str, Any], entry: ModelEntry) -> Checked[None]:
+    """A fault if the pools of the model cannot split what its own check has let in without one."""
+    if entry.sequence_parts == 1:
+        return None, ()
     width, height, frames = parameters["width"], parameters["height"], parameters.get("num_frames", 1)
-    if fault := division_fault(checks.entry, rendered_shape(checks.entry, width, height, frames)):
-        checks.refuse("width", f"{checks.entry.name}: {fault}")
+    fault = division_fault(entry, rendered_shape(entry, width, height, frames))
+    return refused(None, "width", f"{entry.name}: {fault}") if fault else (None, ())
 
 
 def _nearest_width(entry: ModelEntry, shape: Shape) -> int | None:

@@ -3,6 +3,9 @@
 from typing import Any
 
 from farm.catalog.known import ABILITIES
+from farm.catalog.schema import ModelEntry
+from farm.params.checks.collector import Checked, refused
+from farm.params.checks.numbers import check_whole
 from farm.params.request_checks import RequestChecks
 
 #: The video VAE packs the first frame alone and then so many at a time.
@@ -45,12 +48,16 @@ def _clip_parameters(checks: RequestChecks) -> dict[str, Any]:
 
 def frames_asked(checks: RequestChecks) -> int:
     """The frames of a clip, of which the video VAE can make just so many."""
-    low, high = checks.entry.limits.frames
-    before = len(checks.faults)
-    frames = checks.whole("num_frames", low, high)
-    if len(checks.faults) == before and frames % FRAMES_PER_LATENT != 1:
-        below = (frames - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
-        legal = [count for count in (below, below + FRAMES_PER_LATENT) if low <= count <= high]
-        take = " or ".join(map(str, legal))
-        checks.refuse("num_frames", f"must be 4k + 1 for {checks.entry.name}; seen {frames}, take {take}")
-    return frames
+    return checks.take(check_frames(checks.asked("num_frames"), checks.entry))
+
+
+def check_frames(given: int | None, entry: ModelEntry) -> Checked[int]:
+    """The frames as asked, or as the model has them: 4k + 1 within its limits."""
+    low, high = entry.limits.frames
+    frames, said = check_whole("num_frames", given, entry, low, high)
+    if said or frames % FRAMES_PER_LATENT == 1:
+        return frames, said
+    below = (frames - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
+    legal = [count for count in (below, below + FRAMES_PER_LATENT) if low <= count <= high]
+    take = " or ".join(map(str, legal))
+    return refused(frames, "num_frames", f"must be 4k + 1 for {entry.name}; seen {frames}, take {take}")

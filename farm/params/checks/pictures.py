@@ -1,0 +1,23 @@
+"""Uploaded pictures that a request names, and the numbers that belong to them."""
+
+from farm.params.checks.collector import Checked, refused
+from farm.params.pictures import FindInput
+from farm.params.request.base import ADAPTER_SUFFIX, InputRef
+from farm.params.request.submission import shown
+
+#: Numbers that belong to a picture → why models without one refuse them.
+OF_PICTURES = {
+    "strength": "{name} starts from no picture that could be noised",
+    "controlnet_conditioning_scale": "{name} has no ControlNet",
+}
+
+
+def check_picture(field: str, given: str | None, find_input: FindInput) -> Checked[InputRef | None]:
+    """The uploaded picture that a field names; None where it names none."""
+    if given is None:
+        return None, ()
+    found = find_input(given)
+    if found is not None and not found.key.endswith(ADAPTER_SUFFIX):
+        return found, ()
+    missing = f"the project has no picture {shown(given)}; upload it first (farm inputs add FILE)"
+    return refused(found, field, missing)
