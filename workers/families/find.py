@@ -1,5 +1,6 @@
 """The family of a model, found by its name among the entry points `latent_farm.families`."""
 
+from functools import cache
 from importlib.metadata import entry_points
 
 from workers.families.base import Family
@@ -11,6 +12,7 @@ class UnknownFamily(LookupError):
     """No installed package brings a family of this name."""
 
 
+@cache  # to look through all that is installed takes longer than to make a track
 def find_family(name: str) -> type[Family]:
     """The family class of that name. Raises UnknownFamily, which lists those that are installed."""
     found = {point.name: point for point in entry_points(group=GROUP)}
