@@ -41,7 +41,8 @@ class Worker(Answer):
     renders_done: int
     engine_restarts: int
     last_error: str | None = Field(description="Shown to operators only")
-    holding: int = Field(description="Renders in its hands, as its last heartbeat said")
+    leased: int = Field(description="Renders whose lease it has, as its last heartbeat said")
+    holding: int = Field(deprecated=True, description="`leased`, as versions before 0.4 called it")
     draining: bool = Field(description="It was told to finish what it holds and to end")
     quarantined: bool = Field(description="It claims nothing: it fails where others succeed, or cannot start")
     quarantine_reason: str | None = Field(description="Why; shown to operators only")

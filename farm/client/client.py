@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from farm.client.address import find_address
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
+from farm.client.deprecated import renamed_keyword
 from farm.client.downloading import download_renders
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
@@ -37,25 +38,26 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
             job = farm.submit("wan-demo", ["a red circle moving right", "向左移动的蓝色星形"])
 
     Without arguments it takes FARM_URL and FARM_KEY, or else the farm that `farm up` runs here. `timeout` is
-    how many seconds one answer may take, `patience` for how many seconds a call that fails is tried again.
+    how many seconds one answer may take, `retry_seconds` for how many seconds a call that fails is tried again.
     All methods raise FarmProblem when the farm refuses, and FarmUnreachable when it does not answer.
     """
 
+    @renamed_keyword("patience", "retry_seconds")
     def __init__(
         self,
         url: str | None = None,
         key: str | None = None,
         *,
         timeout: float = 30.0,
-        patience: float = 30.0,
+        retry_seconds: float = 30.0,
         clock: Clock = steady_clock,
     ) -> None:
         address = find_address(url, key)
         self.url = address.url
         self._timeout = timeout
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._clock = clock
-        self._transport = Transport(address, timeout=timeout, patience=patience)
+        self._transport = Transport(address, timeout=timeout, retry_seconds=retry_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -186,16 +188,17 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         """The pools, and which model each serves."""
         return whole_list(self._transport, Pool, api_path("pools"))
 
+    @renamed_keyword("patience", "retry_seconds")
     def live(
-        self, *job_ids: str, quiet: float = QUIET_SECONDS, patience: float = 300.0
+        self, *job_ids: str, quiet: float = QUIET_SECONDS, retry_seconds: float = 300.0
     ) -> Generator[LiveEvent, None, None]:
         """What happens to these jobs (none given: to the newest of the project), as it happens.
 
         It yields StepProgress, JobChanged, and Beat when there is nothing to tell. It never ends by itself,
-        and reopens a broken stream for up to `patience` seconds at a time. What happened meanwhile was
+        and reopens a broken stream for up to `retry_seconds` seconds at a time. What happened meanwhile was
         missed, and the Beat after it says so. `quiet`: seconds of silence that count as broken.
         """
-        return live_events(self._transport, job_ids, quiet=quiet, patience=patience)
+        return live_events(self._transport, job_ids, quiet=quiet, retry_seconds=retry_seconds)
 
     def wait(
         self,
@@ -250,7 +253,7 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
             parallel=parallel,
             farm_url=self.url,
             timeout=self._timeout,
-            patience=self._patience,
+            retry_seconds=self._retry_seconds,
         )
 
     def download_render(
@@ -266,7 +269,7 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
             parallel=parallel,
             farm_url=self.url,
             timeout=self._timeout,
-            patience=self._patience,
+            retry_seconds=self._retry_seconds,
         )
 
     def _job_of(self, told: Any) -> Job:

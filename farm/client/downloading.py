@@ -24,7 +24,7 @@ def download_renders(
     parallel: int,
     farm_url: str,
     timeout: float,
-    patience: float,
+    retry_seconds: float,
 ) -> list[Path]:
     """Put the artifacts of these kinds into `folder`, which is made. Paths in the order of the renders.
 
@@ -35,7 +35,7 @@ def download_renders(
     paths: list[Path] = []
     faults: list[Fault] = []
     with (
-        closing(Fetcher(farm_url, timeout=timeout, patience=patience)) as fetcher,
+        closing(Fetcher(farm_url, timeout=timeout, retry_seconds=retry_seconds)) as fetcher,
         ThreadPoolExecutor(parallel, thread_name_prefix="download") as threads,
     ):
 

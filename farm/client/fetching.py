@@ -55,9 +55,9 @@ def is_whole(path: Path, artifact: Artifact) -> bool:
 class Fetcher:
     """Fetches artifacts over their presigned links; the farm's key is never sent to the storage."""
 
-    def __init__(self, farm_url: str, *, timeout: float, patience: float) -> None:
+    def __init__(self, farm_url: str, *, timeout: float, retry_seconds: float) -> None:
         self._farm_url = farm_url
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._timeout = timeout
         self._clients = {
             local: httpx.Client(timeout=timeout, trust_env=not local, verify=authorities(not local))
@@ -88,7 +88,7 @@ class Fetcher:
         # What an earlier run left may be of something else: then it is fetched once more, from its beginning.
         for _ in range(2 if part.exists() else 1):
             try:
-                stamina.RetryingCaller(attempts=6, timeout=self._patience).on(_again)(once)
+                stamina.RetryingCaller(attempts=6, timeout=self._retry_seconds).on(_again)(once)
             except httpx.HTTPError as error:
                 raise DownloadIncomplete(f"the storage did not give the file ({_words(error)}).") from error
             if is_whole(part, artifact):

@@ -58,17 +58,17 @@ def live_events(
     job_ids: Sequence[str],
     *,
     quiet: float,
-    patience: float,
+    retry_seconds: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[LiveEvent, None, None]:
     """What happens to these jobs (none given: to the newest of the project), for ever.
 
     A first Beat comes as soon as the stream is open, and one after each reopening. Raises FarmUnreachable
-    after `patience` seconds of trying to open it.
+    after `retry_seconds` seconds of trying to open it.
     """
     params = {"job": list(job_ids)} if len(job_ids) <= _MOST_JOBS else {}
     while True:
-        with transport.stream(api_path("live"), params, quiet=quiet, patience=patience) as response:
+        with transport.stream(api_path("live"), params, quiet=quiet, retry_seconds=retry_seconds) as response:
             yield Beat()
             try:
                 for message in read_messages(response.iter_bytes()):

@@ -33,13 +33,13 @@ _LONGEST_PAUSE = 60.0  # seconds, whatever a Retry-After says
 class Transport:
     """One farm, spoken to over kept connections.
 
-    `timeout` is how many seconds one answer may take, `patience` for how many seconds a call is tried again.
+    `timeout` is how many seconds one answer may take, `retry_seconds` for how many seconds a call is tried again.
     """
 
-    def __init__(self, address: Address, *, timeout: float, patience: float) -> None:
+    def __init__(self, address: Address, *, timeout: float, retry_seconds: float) -> None:
         self.url = address.url
         self._timeout = timeout
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {address.key}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
@@ -87,9 +87,9 @@ class Transport:
         params: Mapping[str, Sequence[str]],
         *,
         quiet: float,
-        patience: float,
+        retry_seconds: float,
     ) -> Iterator[httpx.Response]:
-        """An open stream of server-sent events; opening it is tried for `patience` seconds.
+        """An open stream of server-sent events; opening it is tried for `retry_seconds` seconds.
 
         Silence of more than `quiet` seconds raises httpx.ReadTimeout while it is read.
         """
@@ -110,7 +110,7 @@ class Transport:
                     raise _problem(response)
                 return response
 
-        response = self._trying(open_it, patience=patience, repeatable=True)
+        response = self._trying(open_it, retry_seconds=retry_seconds, repeatable=True)
         try:
             yield response
         finally:
@@ -128,11 +128,11 @@ class Transport:
                 raise _problem(response)
             return _json(response)
 
-        return self._trying(once, patience=self._patience, repeatable=repeatable)
+        return self._trying(once, retry_seconds=self._retry_seconds, repeatable=repeatable)
 
-    def _trying(self, call: Callable[[], T], *, patience: float, repeatable: bool) -> T:
+    def _trying(self, call: Callable[[], T], *, retry_seconds: float, repeatable: bool) -> T:
         caller = stamina.RetryingCaller(
-            attempts=None, timeout=patience, wait_initial=0.2, wait_max=5.0, wait_jitter=0.5
+            attempts=None, timeout=retry_seconds, wait_initial=0.2, wait_max=5.0, wait_jitter=0.5
         )
         return caller.on(lambda error: _again(error, repeatable=repeatable))(call)
 

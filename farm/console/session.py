@@ -75,7 +75,7 @@ def _plain(answer: Any) -> Any:
 def farm_at_hand() -> Iterator[FarmClient]:
     """A client for one command. What goes wrong is said in words on stderr and becomes the exit code."""
     say_retries()
-    with faults_in_words(), FarmClient(patience=RETRY_SECONDS) as farm:
+    with faults_in_words(), FarmClient(retry_seconds=RETRY_SECONDS) as farm:
         yield farm
 
 

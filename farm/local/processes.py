@@ -105,7 +105,7 @@ class Processes:
         self.wait_ready([name])
 
     def stop(self) -> None:
-        """Stop all: the upper tier at once, then the lower, each with its own patience; then kill."""
+        """Stop all: the upper tier at once, then the lower, each for its own `stop_seconds`; then kill."""
         self._ending.set()
         with self._lock:
             running = [kept.child for kept in self._kept.values() if kept.child is not None]
@@ -119,7 +119,7 @@ class Processes:
         self._thread.join()
 
     def kill(self) -> None:
-        """End all at once, without any patience; `stop` must still be called, or still runs."""
+        """End all at once, without waiting; `stop` must still be called, or still runs."""
         self._ending.set()
         for kept in list(self._kept.values()):
             if kept.child is not None:

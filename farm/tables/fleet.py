@@ -58,7 +58,7 @@ class Worker(Base):
     renders_done: Mapped[int] = mapped_column(default=0)
     engine_restarts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(Text)
-    holding: Mapped[int] = mapped_column(default=0)  # renders it holds, as its last beat said
+    leased: Mapped[int] = mapped_column(default=0)  # renders whose lease it has, as its last heartbeat said
     busy_until: Mapped[Seconds | None]  # when it thinks that these are finished
     clock_skew: Mapped[Double | None]  # seconds by which its machine's own clock is ahead of the farm's
     storage_away_since: Mapped[Seconds | None]  # it can store nothing since then, as its last beat said

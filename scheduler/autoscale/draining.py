@@ -13,7 +13,7 @@ class WorkerLoad:
     """One worker of a pool that was not asked to end yet."""
 
     id: str
-    holding: int = 0  # renders in its hands
+    leased: int = 0  # renders whose lease it has
     busy_until: float | None = None  # when it thinks that these are finished
     started_at: float = 0.0
     ready: bool = True  # False: it loads its model
@@ -38,7 +38,7 @@ _STARTING, _IDLE, _NEARLY_DONE, _IN_THE_MIDDLE, _CLIP = range(5)
 def _rank(worker: WorkerLoad, now: float) -> tuple[int, float]:
     if not worker.ready:
         return _STARTING, -worker.started_at
-    if not worker.holding:
+    if not worker.leased:
         return _IDLE, -worker.started_at
     left = math.inf if worker.busy_until is None else worker.busy_until - now
     if left <= NEARLY_DONE:

@@ -101,7 +101,7 @@ def _pool_workers(rows: list[Row[Any]], now: float, midnight: float, alive_since
             continue
         load = WorkerLoad(
             id=row.id,
-            holding=row.holding,
+            leased=row.leased,
             busy_until=row.busy_until,
             started_at=row.started_at,
             ready=row.status != WorkerStatus.STARTING,

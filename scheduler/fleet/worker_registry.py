@@ -29,7 +29,7 @@ class WorkerReport:
     engine_restarts: int = 0
     last_error: str | None = None
     details: dict[str, Any] = field(default_factory=dict)  # versions, weight hashes, threads
-    holding: int = 0  # renders in its hands
+    leased: int = 0  # renders whose lease it has
     busy_until: float | None = None  # when it thinks that these are finished
     clock_skew: float | None = None  # seconds by which its machine's clock is ahead of the farm's
     storage_away_since: float | None = None  # it can store nothing since then
@@ -89,7 +89,7 @@ def beat(engine: Engine, report: WorkerReport, *, renders_done: int = 0, now: fl
                 details=report.details,
                 heartbeat_at=now,
                 renders_done=Worker.renders_done + renders_done,
-                holding=report.holding,
+                leased=report.leased,
                 busy_until=report.busy_until,
                 clock_skew=report.clock_skew,
                 storage_away_since=report.storage_away_since,

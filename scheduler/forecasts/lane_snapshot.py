@@ -131,7 +131,7 @@ def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float
         select(
             Worker.pool,
             Worker.status,
-            Worker.holding,
+            Worker.leased,
             Worker.started_at,
             Worker.heartbeat_at,
             Worker.drain_asked_at,
@@ -181,7 +181,7 @@ def _pool(
         times=PoolTimes.loaded(entry, row.state),
         startup_seconds=startup,
         ready=len(ready),
-        idle=sum(worker.status == WorkerStatus.IDLE.value and worker.holding == 0 for worker in ready),
+        idle=sum(worker.status == WorkerStatus.IDLE.value and worker.leased == 0 for worker in ready),
         quarantined=len(quarantined),
         draining=len(draining),
         starting=tuple(sorted(max(SOON_SECONDS, worker.started_at + startup - now) for worker in starting)),

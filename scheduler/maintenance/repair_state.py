@@ -44,14 +44,14 @@ class RepairState:
         self._looked_at = ""
 
     def one_pass(self, connections: Connections, now: float) -> int:
-        """Look at everything that is cheap, and at some quiet jobs; returns how much was mended."""
-        mended = _give_leases(connections, now) + _wake_flows(connections)
+        """Look at everything that is cheap, and at some quiet jobs; returns how much was repaired."""
+        repaired = _give_leases(connections, now) + _wake_flows(connections)
         with read(connections.engine) as connection:
             jobs = _quiet_jobs(connection, self._looked_at, now)
         self._looked_at = jobs[-1].id if len(jobs) == JOBS_A_PASS else ""
         for job in jobs:
-            mended += _repair(connections, job, now)
-        return mended
+            repaired += _repair(connections, job, now)
+        return repaired
 
 
 def _give_leases(connections: Connections, now: float) -> int:
@@ -99,17 +99,17 @@ def _quiet_jobs(connection: Connection, behind: str, now: float) -> list[FoundJo
 def _repair(connections: Connections, job: FoundJob, now: float) -> int:
     with read(connections.engine) as connection:
         checked = _check_counters(connections, connection, job.id, now)
-    mended = 0
+    repaired = 0
     if checked.wrong is not None and (changed := _correct(connections, job.id, now)):
         notify(connections, lanes=[job.lane], changed=[changed])
-        mended += 1
+        repaired += 1
     if checked.held and job.status is JobStatus.OPEN:
         # It looks again, with everything locked: the job may wait for another one, or be paused meanwhile.
         released = release(connections, job, Render.eligible_at.is_(None))
         if released:
             log.error("renders were held for nothing", job_id=job.id, renders=released)
-        mended += released
-    return mended
+        repaired += released
+    return repaired
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,6 @@ def _correct(connections: Connections, job_id: str, now: float) -> JobChanged | 
         connection.execute(update(Job).where(Job.id == job_id).values(renders_total=total))
         move_job(connection, job_id, [JobStatus.ADMITTING], JobStatus.OPEN)
         change = JobChange()
-        change.told["mended"] = []
+        change.told["repaired"] = []
         change.ended.update({end: wrong.get(f"renders_{end.value}", 0) for end in _ENDS})
         return record(connection, {job_id: change}, now)[0]

@@ -88,7 +88,7 @@ class RunningPool:
         return [
             WorkerLoad(
                 id=worker.id,
-                holding=len(worker.batch.renders) if worker.batch else 0,
+                leased=len(worker.batch.renders) if worker.batch else 0,
                 busy_until=worker.busy_until,
                 started_at=worker.asked_at,
                 ready=worker.doing is not Doing.STARTING,

@@ -103,7 +103,7 @@ class Heartbeat:
 
     def _report(self, now: float) -> WorkerReport:
         facts = self._link.facts
-        holding, seconds = self._held_renders.ahead()
+        leased, seconds = self._held_renders.ahead()
         trouble = self._storing.trouble
         return WorkerReport(
             worker_id=self._worker_id,
@@ -113,8 +113,8 @@ class Heartbeat:
             last_error=self.last_error,
             details={"health": asdict(self._health())}
             | ({"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {}),
-            holding=holding,
-            busy_until=now + seconds if holding else None,
+            leased=leased,
+            busy_until=now + seconds if leased else None,
             clock_skew=self._connections.clock_skew,
             storage_away_since=trouble.since if trouble else None,
             storage_trouble=trouble.reason if trouble else None,

@@ -94,7 +94,8 @@ def verify(
                 "render_id": render_id,
                 "verdicts": [
                     {
-                        "company": again.batching,
+                        "batching": again.batching,
+                        "company": again.batching,  # as it was called in 0.3; scripts may read it
                         "verdict": again.verdict.value,
                         "psnr": again.similarity.psnr if again.similarity and again.similarity.largest else None,
                         "largest": again.similarity.largest if again.similarity else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from farm.client.replies.base import Reply
 
@@ -25,7 +25,8 @@ class Worker(Reply):
     renders_done: int = 0
     engine_restarts: int = 0
     last_error: str | None = None
-    holding: int = 0
+    #: Renders whose lease it has; a dashboard of 0.3 calls it `holding`.
+    leased: int = Field(default=0, validation_alias=AliasChoices("leased", "holding"))
     draining: bool = False
     quarantined: bool = False
     quarantine_reason: str | None = None

@@ -268,7 +268,7 @@ class TestWaiting:
         assert [(job.id, job.status) for job in ended] == [("j1", "done"), ("j2", "failed")]
         assert farm.requests("GET /api/v1/live")[0].query == "job=j1&job=j2"
 
-    def test_patience_ends_and_the_job_goes_on(self, farm: ScriptedFarm) -> None:
+    def test_the_timeout_of_a_wait_ends_it_and_the_job_goes_on(self, farm: ScriptedFarm) -> None:
         farm.on("GET /api/v1/live", stream(b": beat\n\n"))
         farm.on("GET /api/v1/jobs/j1", Said(a_job()))
         ticks = iter(range(100))

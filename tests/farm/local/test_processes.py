@@ -217,7 +217,7 @@ def test_a_child_that_ignores_the_signal_is_killed_with_its_own_children(tmp_pat
     eventually(lambda: all(ended(pid) for pid in both))
 
 
-def test_killing_all_ends_the_patience_of_a_stop(tmp_path: Path, told: Teller) -> None:
+def test_killing_all_ends_the_wait_of_a_stop(tmp_path: Path, told: Teller) -> None:
     processes = Processes(tmp_path, told)
     flag = tmp_path / "ready"
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + touches(flag)

@@ -130,7 +130,7 @@ def test_a_paused_pool_gets_no_workers_and_leaves_its_work_to_the_others(farm: C
 
 def test_idle_workers_are_asked_to_end_and_whoever_is_in_the_middle_of_something_goes_on(farm: Connections) -> None:
     idle, clip = sign_on(farm, pool=CHEAP), sign_on(farm, pool=CHEAP, status=WorkerStatus.RENDERING)
-    say(farm, clip, holding=1, busy_until=farm.clock() + 600)
+    say(farm, clip, leased=1, busy_until=farm.clock() + 600)
     decide(farm)
     assert asked(farm) == {idle}
     # The wanted number says what may be stopped now: KEDA and people read it.

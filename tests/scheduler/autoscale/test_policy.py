@@ -340,12 +340,12 @@ def test_the_time_to_start_is_the_mean_of_what_was_measured() -> None:
 class TestDraining:
     def test_the_cheapest_to_lose_goes_first(self) -> None:
         workers = [
-            WorkerLoad("clip", holding=1, busy_until=500.0, clip=True),
-            WorkerLoad("nearly", holding=4, busy_until=108.0),
+            WorkerLoad("clip", leased=1, busy_until=500.0, clip=True),
+            WorkerLoad("nearly", leased=4, busy_until=108.0),
             WorkerLoad("old", started_at=1.0),
             WorkerLoad("young", started_at=9.0),
             WorkerLoad("loads", started_at=5.0, ready=False),
-            WorkerLoad("batch", holding=4, busy_until=300.0),
+            WorkerLoad("batch", leased=4, busy_until=300.0),
         ]
         assert choose_to_drain(workers, 9, 100.0) == ["loads", "young", "old", "nearly"]
         assert choose_to_drain(workers, 2, 100.0) == ["loads", "young"]

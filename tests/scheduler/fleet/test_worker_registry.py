@@ -21,13 +21,13 @@ def test_a_beat_says_what_is_held_and_hears_nothing_to_do(connections: Connectio
     worker = sign_on(connections)
 
     orders = beat(
-        connections.engine, WorkerReport(worker, WorkerStatus.RENDERING, holding=3, busy_until=9.0), now=clock()
+        connections.engine, WorkerReport(worker, WorkerStatus.RENDERING, leased=3, busy_until=9.0), now=clock()
     )
 
     assert orders == Orders(drain=False, quarantined=None)
     with read(connections.engine) as connection:
         row = connection.execute(Worker.__table__.select().where(Worker.id == worker)).one()
-    assert (row.holding, row.busy_until, row.status) == (3, 9.0, "rendering")
+    assert (row.leased, row.busy_until, row.status) == (3, 9.0, "rendering")
 
 
 def test_who_is_told_to_drain_hears_it_with_every_beat(connections: Connections, clock: TestClock) -> None:
