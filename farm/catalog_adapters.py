@@ -4,14 +4,14 @@ from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+from farm.adapter_compatibility import AdapterCompatibility, compatibility_of
 from farm.adapter_files import AdapterFacts, read_adapter
-from farm.adapter_shares import AdapterShares, shares_of
 from farm.catalog.adapters import AdapterSource
 from farm.catalog.schema import ModelEntry
 from farm.errors import InvalidRequest
 
 
-def catalog_shares(source: AdapterSource, model: ModelEntry) -> AdapterShares | None:
+def catalog_compatibility(source: AdapterSource, model: ModelEntry) -> AdapterCompatibility | None:
     """What this model takes of the file of a catalog's adapter, by the header alone.
 
     None where the file is not on this machine or is none that a worker would load: then the worker says why. It alone
@@ -19,7 +19,7 @@ def catalog_shares(source: AdapterSource, model: ModelEntry) -> AdapterShares | 
     """
     path = _local_file(source)
     facts = _facts(path) if path is not None else None
-    return shares_of(facts, [model]) if facts is not None else None
+    return compatibility_of(facts, [model]) if facts is not None else None
 
 
 def _local_file(source: AdapterSource) -> Path | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
-from farm.adapter_shares import shares_of
+from farm.adapter_compatibility import compatibility_of
 from farm.catalog.adapters import MOST_ADAPTERS
 from farm.connections import Connections
 from farm.database import read, write
@@ -38,7 +38,7 @@ def add_input(connections: Connections, project_id: str, name: str, file: Path) 
     models = connections.catalog.models.values()
     shares: dict[str, Any] | None = None
     if upload.adapter is not None:
-        shares = connections.cpu_work(partial(shares_of, upload.adapter, models)).model_dump()
+        shares = connections.cpu_work(partial(compatibility_of, upload.adapter, models)).model_dump()
     with read(connections.engine) as connection:
         known = select(*Input.__table__.c).where(Input.project_id == project_id, Input.sha256 == upload.sha256)
         found = connection.execute(known.order_by(Input.id).limit(1)).one_or_none()

@@ -10,7 +10,7 @@ from farm.catalog import Catalog
 from farm.errors import NotFound
 from farm.tables import Pool
 from scheduler.batching.batch_curves import Curve, read_all
-from scheduler.batching.batch_size import batch_size
+from scheduler.batching.batch_size_per_pass import batch_size
 
 
 def list_curves(connection: Connection, catalog: Catalog, pool: str) -> list[schemas.BatchCurve]:

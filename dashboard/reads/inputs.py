@@ -9,7 +9,7 @@ from dashboard.context import farm
 from dashboard.cursors import before_input, read_before_input
 from dashboard.schemas import Adapter, AdapterFit, Input, InputPage
 from dashboard.times import iso, iso_or_none
-from farm.adapter_shares import AdapterShares, takers
+from farm.adapter_compatibility import AdapterCompatibility, fitting_models
 from scheduler import uploads
 
 
@@ -33,10 +33,10 @@ def shown_input(row: Any) -> Input:
 def _shown_adapter(stored: Mapping[str, Any] | None) -> Adapter | None:
     if stored is None:
         return None
-    shares = AdapterShares.model_validate(stored)
+    shares = AdapterCompatibility.model_validate(stored)
     fits = [
         AdapterFit(model=entry.name, family=entry.family, applied=share.applied, reason=share.reason)
-        for entry, share in takers(shares, farm().catalog.models.values())
+        for entry, share in fitting_models(shares, farm().catalog.models.values())
     ]
     families = list(dict.fromkeys(fit.family for fit in fits))
     return Adapter(layers=shares.layers, rank=shares.rank, fits=fits, families=families)

@@ -23,7 +23,7 @@ from farm.catalog import PoolEntry, load_catalog
 from farm.client.address import CLIENT_FILE
 from farm.database import make_engine, upgrade
 from farm.farm_clock import FarmClock
-from farm.local import parts
+from farm.local import own_programs
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
 from farm.local.own_servers import dashboard_port, own_servers
@@ -44,9 +44,9 @@ def _tell(text: str) -> None:
 def farm_programs(stack: "LocalStack") -> list[Program]:
     """The farm's own processes, in the order of their start."""
     return [
-        parts.scheduler(stack.environment),
-        *parts.workers(stack.environment, stack.pools, stack.engine, stack.pid),
-        parts.dashboard(stack.environment, stack.url),
+        own_programs.scheduler(stack.environment),
+        *own_programs.workers(stack.environment, stack.pools, stack.engine, stack.pid),
+        own_programs.dashboard(stack.environment, stack.url),
     ]
 
 
@@ -82,7 +82,7 @@ class LocalStack:
         Raises UnknownPool, and StartFailed when an extra is not installed.
         """
         if programs is farm_programs:
-            parts.require_extras()
+            own_programs.require_extras()
         self.settings = settings or load_settings()
         self._postgres = postgres
         self._say = say
@@ -183,10 +183,10 @@ class LocalStack:
 
     def _start_fork_server(self) -> None:
         """First, since it imports for seconds; the workers find it through the environment."""
-        if not parts.needs_fork_server(self.pools):
+        if not own_programs.needs_fork_server(self.pools):
             return
         path = self._folder.runtime / "engine.sock"
-        program = parts.fork_server(self.environment, path)
+        program = own_programs.fork_server(self.environment, path)
         self._processes.start(program)
         self._processes.wait_ready([program.name])
         self.settings = self.settings.model_copy(update={"engine_fork_server": path})
@@ -227,7 +227,7 @@ class LocalStack:
             self._scaling.start()
 
     def _worker(self, pool: str, name: str) -> Program:
-        return parts.worker(self.environment, pool, name, self.engine, self.pid)
+        return own_programs.worker(self.environment, pool, name, self.engine, self.pid)
 
     def _take_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():  # Python knows no other way

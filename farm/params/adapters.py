@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from farm.adapter_shares import AdapterShares
+from farm.adapter_compatibility import AdapterCompatibility
 from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
 from farm.catalog.schema import ModelEntry
-from farm.catalog_adapters import catalog_shares
+from farm.catalog_adapters import catalog_compatibility
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
 from farm.params.checks.collector import Checked, Notice, Said, refused
@@ -72,10 +72,10 @@ def _check_one(
     weight = use.weight if use.weight is not None else known.weight if known else 1.0
     faults = _weight_faults(place, weight)
     where = pointer("loras", place, "name")
-    stored: AdapterShares | None
+    stored: AdapterCompatibility | None
     if known is not None:
         ref = AdapterRef(name=use.name, weight=weight, sha256=known.source.sha256, file=known.source.stem)
-        stored = catalog_shares(known.source, entry)
+        stored = catalog_compatibility(known.source, entry)
     else:
         uploaded = find_input(use.name)
         if uploaded is None or not uploaded.key.endswith(ADAPTER_SUFFIX):
@@ -84,7 +84,7 @@ def _check_one(
             return None, (*faults, Fault(where, message))
         file = uploaded.name.removesuffix(ADAPTER_SUFFIX) or None
         ref = AdapterRef(name=use.name, weight=weight, sha256=uploaded.sha256, key=uploaded.key, file=file)
-        stored = AdapterShares.model_validate(uploaded.adapter) if uploaded.adapter else None
+        stored = AdapterCompatibility.model_validate(uploaded.adapter) if uploaded.adapter else None
     fitting, said = _check_fit(where, ref, stored, entry, allow_partial)
     return fitting, faults + said
 
@@ -97,7 +97,7 @@ def _weight_faults(place: int, weight: float) -> Said:
 
 
 def _check_fit(
-    where: str, ref: AdapterRef, stored: AdapterShares | None, entry: ModelEntry, allow_partial: bool
+    where: str, ref: AdapterRef, stored: AdapterCompatibility | None, entry: ModelEntry, allow_partial: bool
 ) -> Checked[AdapterRef]:
     """With what the model takes of it; a fault where that is nothing, or not all and nobody said that this will do.
 

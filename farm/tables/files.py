@@ -53,4 +53,4 @@ class Input(Base):
     width: Mapped[int | None]  # pixels
     height: Mapped[int | None]
     used_at: Mapped[Seconds | None]  # by the newest job that was admitted with it
-    adapter: Mapped[Document | None]  # farm.adapter_shares: what models take of it; none: a picture, or not known
+    adapter: Mapped[Document | None]  # farm.adapter_compatibility; none: a picture, or not known

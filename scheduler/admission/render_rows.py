@@ -9,7 +9,7 @@ from farm.catalog import ModelEntry
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import JobRequest, RenderParameters, Renders, batch_key, drawn_from, shape_of
-from scheduler.batching.batch_limits import initial_batch_limit
+from scheduler.batching.sealed_batches import initial_batch_limit
 from scheduler.estimates.estimator import Estimator, seeded
 
 TITLE_CHARS = 80

@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy import Connection, insert, select, tuple_, update
 
 from farm.tables import BatchCurve
-from scheduler.batching.batch_size import CurvePoint
+from scheduler.batching.batch_size_per_pass import CurvePoint
 
 #: A new measurement counts at least this much against all before it: a device that got slower is seen
 #: within some ten renders. The first ones count equally.

@@ -9,7 +9,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import RenderStatus
 from farm.tables import Job, Render
-from scheduler.batching.batch_limits import initial_batch_limit_of_row
+from scheduler.batching.sealed_batches import initial_batch_limit_of_row
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
 from scheduler.control.lookup import find_job

@@ -7,7 +7,7 @@ from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
-from scheduler.batching.batch_limits import initial_batch_limit
+from scheduler.batching.sealed_batches import initial_batch_limit
 from scheduler.control.bulk_transition import lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
 from scheduler.control.lookup import find_render

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from farm.lifecycle import Outcome, Phase
 from farm.tables import Attempt, Render, Worker
-from scheduler.batching.batch_limits import is_initial
+from scheduler.batching.sealed_batches import is_initial
 from scheduler.leases.transitions import LockedRender
 
 #: Workers that a render may be lost with before it is suspected.

@@ -18,7 +18,7 @@ from farm.progress import JobChanged
 from farm.storage import ArtifactKind, StoredFile
 from farm.tables import Artifact, Attempt
 from scheduler.accounting.prices import Rates, rates
-from scheduler.batching.batch_limits import is_initial
+from scheduler.batching.sealed_batches import is_initial
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.fair_share.charge_amounts import Adjustment, spent_seconds
 from scheduler.leases.checkpoint_rows import IS_CHECKPOINT

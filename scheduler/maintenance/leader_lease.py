@@ -5,7 +5,7 @@ from sqlalchemy import Engine, and_, delete, or_, select, update
 from farm.database import write
 from farm.tables import Lease
 from scheduler.dialects import insert_or_ignore
-from scheduler.maintenance.silence import Silence
+from scheduler.maintenance.failure_detector import FailureDetector
 
 
 class Leadership:
@@ -22,7 +22,7 @@ class Leadership:
         self._name = name
         self._holder = holder
         self._seconds = seconds
-        self._silence = Silence[tuple[str, float]]()
+        self._failures = FailureDetector[tuple[str, float]]()
 
     def take(self, now: float, at: float) -> bool:
         """Take the lease if nobody holds it, or extend it; says whether it is held now. `at`: by a steady clock."""
@@ -39,7 +39,7 @@ class Leadership:
                 made = insert_or_ignore(connection, Lease).values(row).returning(Lease.name)
                 return connection.scalar(made) is not None
             seen = (held.holder, held.until)
-            if not self._silence.look([seen], silent_seconds=self._seconds, at=at):
+            if not self._failures.look([seen], silent_seconds=self._seconds, at=at):
                 return False
             as_seen = and_(this, Lease.holder == held.holder, Lease.until == held.until)
             return connection.execute(update(Lease).where(as_seen).values(mine)).rowcount == 1

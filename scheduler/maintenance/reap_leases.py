@@ -12,7 +12,7 @@ from farm.database import read
 from farm.tables import Job
 from scheduler.fleet.notify import notify, ring, ring_targets
 from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back
-from scheduler.maintenance.silence import Silence
+from scheduler.maintenance.failure_detector import FailureDetector
 
 #: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
 SILENT_SHARE = 0.5
@@ -22,14 +22,14 @@ class ReapLeases:
     """The duty, and what it has watched since when."""
 
     def __init__(self) -> None:
-        self._silence = Silence[RunningLease]()
+        self._failures = FailureDetector[RunningLease]()
 
     def one_pass(self, connections: Connections, now: float) -> int:
         """Reap what ran out by `now` and was watched long enough; returns how many jobs had such renders."""
         settings = connections.settings
         silent_seconds = settings.lease_seconds * SILENT_SHARE
         doubted = doubtful(connections.engine, soon=now + silent_seconds, far=now + FAR * settings.lease_seconds)
-        silent = self._silence.look(doubted, silent_seconds=silent_seconds, at=connections.steady())
+        silent = self._failures.look(doubted, silent_seconds=silent_seconds, at=connections.steady())
         lost = [lease for lease in silent if not lease.holds(now, settings.lease_seconds)]
         changed = take_back(connections.engine, lost, now, max_failures=settings.max_failures)
         if not changed:

@@ -12,7 +12,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
-from scheduler.maintenance.silence import Silence
+from scheduler.maintenance.failure_detector import FailureDetector
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class RetireWorkers:
     """The duty, and whom it has watched since when."""
 
     def __init__(self) -> None:
-        self._silence = Silence[tuple[str, float]]()
+        self._failures = FailureDetector[tuple[str, float]]()
 
     def one_pass(self, connections: Connections, now: float) -> int:
         """Retire who has not beaten for `worker_gone_seconds`; returns how many."""
@@ -38,7 +38,7 @@ class RetireWorkers:
         with read(connections.engine) as connection:
             rows = connection.execute(select(Worker.id, Worker.heartbeat_at).where(_THERE, doubtful))
             seen = [(row.id, row.heartbeat_at) for row in rows]
-        silent = self._silence.look(seen, silent_seconds=silent_seconds, at=connections.steady())
+        silent = self._failures.look(seen, silent_seconds=silent_seconds, at=connections.steady())
         lost = [(worker, beat) for worker, beat in silent if not now - gone_seconds <= beat <= now]
         return sum(_retire(connections, worker, beat) for worker, beat in lost)
 

@@ -23,7 +23,8 @@ from farm.catalog.pool import PoolEntry
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import load_settings
 from tests.benchmarks.report import Report
-from workers.denoising.fault_isolation import free_memory, synchronize
+from workers.denoising.fault_isolation import synchronize
+from workers.denoising.out_of_memory import free_memory
 from workers.denoising.track import Pixels
 from workers.engine.prompt_embeddings import EmbeddingCache
 from workers.engine.step_loop import Engine

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 from farm.database import read, write
 from farm.ids import new_id
 from farm.tables import Attempt, Job, Render, Worker
-from scheduler.batching.batch_limits import SEALED
+from scheduler.batching.sealed_batches import SEALED
 from scheduler.fleet.worker_registry import sign_on
 from tests.dashboard.conftest import House, Tenant
 from tests.dashboard.visiting import sign_in, token_of

@@ -12,7 +12,7 @@ from farm.catalog.pool import PoolEntry
 from farm.connections import Connections
 from farm.database import read, write
 from scheduler.batching.batch_curves import Shape, read_all
-from scheduler.batching.batch_size import CurvePoint, batch_size, pass_seconds
+from scheduler.batching.batch_size_per_pass import CurvePoint, batch_size, pass_seconds
 from scheduler.batching.memory_limits import read_limits, write_limits
 from scheduler.claims.claim_transaction import Head
 

@@ -4,7 +4,6 @@ Out of memory: the batch is split in halves. Any other error: each track is trie
 fail. The work must leave the tracks unchanged until it returns (a transformer pass and a VAE decode do).
 """
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from workers.denoising.out_of_memory import free_memory, is_out_of_memory
 from workers.denoising.track import Track
 
 Made = TypeVar("Made")
@@ -77,23 +77,9 @@ def isolate_faults(work: Work[Made], tracks: Sequence[Track], device: torch.devi
     return [replace(outcome, short_of_memory=True) for outcome in outcomes] if short_of_memory else outcomes
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error says that memory ran out, on the device or on the host."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)  # torch's CPU allocator
-
-
 def is_device_lost(error: BaseException) -> bool:
     """Whether the device is unusable from here on (an illegal access, a fallen-off GPU), not merely full."""
     return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
-
-
-def free_memory(device: torch.device) -> None:
-    """Give back what the allocator holds but nobody uses."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def synchronize(device: torch.device) -> None:

@@ -20,9 +20,10 @@ import structlog
 import torch
 
 from farm.params import RenderParameters
-from workers.denoising.fault_isolation import StateInDoubt, free_memory, is_device_lost, is_out_of_memory
+from workers.denoising.fault_isolation import StateInDoubt, is_device_lost
 from workers.denoising.lora_layers import TunerLayers
 from workers.denoising.lora_weights import load_weights
+from workers.denoising.out_of_memory import free_memory, is_out_of_memory
 from workers.protocol import RenderOrder, adapter_file
 
 log = structlog.get_logger(__name__)

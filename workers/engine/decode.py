@@ -11,7 +11,8 @@ from contextlib import nullcontext
 
 import torch
 
-from workers.denoising.fault_isolation import Outcome, is_out_of_memory, isolate_faults
+from workers.denoising.fault_isolation import Outcome, isolate_faults
+from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
 

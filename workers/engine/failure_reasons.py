@@ -3,8 +3,9 @@
 import structlog
 
 from farm.errors import FarmError
-from workers.denoising.fault_isolation import DeviceLost, StateInDoubt, is_device_lost, is_out_of_memory
+from workers.denoising.fault_isolation import DeviceLost, StateInDoubt, is_device_lost
 from workers.denoising.lora import AdapterUnfit
+from workers.denoising.out_of_memory import is_out_of_memory
 from workers.families.base import Refused
 from workers.protocol import RenderFailed, RenderOrder
 

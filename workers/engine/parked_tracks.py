@@ -8,7 +8,7 @@ import structlog
 import torch
 from torch import Tensor
 
-from workers.denoising.fault_isolation import is_out_of_memory
+from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.track import Track
 from workers.protocol import RenderOrder
 

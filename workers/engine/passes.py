@@ -5,7 +5,8 @@ from collections.abc import Collection, Hashable, Iterator
 
 from torch import Tensor
 
-from workers.denoising.fault_isolation import Outcome, free_memory, is_out_of_memory, isolate_faults
+from workers.denoising.fault_isolation import Outcome, isolate_faults
+from workers.denoising.out_of_memory import free_memory, is_out_of_memory
 from workers.denoising.step_caches import position
 from workers.denoising.track import Track
 from workers.families.base import Family

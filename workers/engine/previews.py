@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import structlog
 from PIL import Image
 
-from workers.denoising.fault_isolation import DeviceLost, is_device_lost, is_out_of_memory
+from workers.denoising.fault_isolation import DeviceLost, is_device_lost
+from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
 from workers.protocol import Previewed

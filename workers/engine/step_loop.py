@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from farm.lifecycle import Phase
-from workers.denoising.fault_isolation import Outcome, StateInDoubt, free_memory, is_out_of_memory
+from workers.denoising.fault_isolation import Outcome, StateInDoubt
+from workers.denoising.out_of_memory import free_memory, is_out_of_memory
 from workers.denoising.track import Track
 from workers.engine.decode import Decoded, Decoding
 from workers.engine.failure_reasons import failure, given_back

@@ -20,8 +20,8 @@ from farm.catalog.schema import ModelEntry
 from farm.params import RenderParameters, Shape, parse_parameters
 from farm.params.sharding_limits import division_fault
 from workers.denoising.checkpoint_file import Saved
-from workers.denoising.fault_isolation import is_out_of_memory
 from workers.denoising.lora import Adapters, adapters_of
+from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.samplers import Sampler, build_sampler
 from workers.denoising.step_caches import StepCaches
 from workers.denoising.track import Embeddings, Pixels, Track

@@ -10,7 +10,7 @@ from farm.catalog.schema import ModelEntry
 from farm.params.sizes import Shape
 from workers.engine.decode import DECODE_PIXELS
 from workers.plans.live_memory import peak_bytes
-from workers.plans.parts import Part
+from workers.plans.model_parts import Part
 
 _META = torch.device("meta")
 

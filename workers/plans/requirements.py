@@ -7,7 +7,7 @@ from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest
 from farm.params.sizes import Shape, rendered_shape
 from workers.plans.activation_memory import Activity, measure
-from workers.plans.parts import build_parts
+from workers.plans.model_parts import build_parts
 from workers.plans.weights import Weights, weigh
 
 #: Quantizations of the transformer that are planned with.

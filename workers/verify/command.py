@@ -12,7 +12,7 @@ from farm.errors import NotFound
 from farm.logs import configure_logging
 from farm.manifest import Manifest, read_manifest
 from farm.plugins import PluginMissing
-from workers.verify.since_command import verify_since
+from workers.verify.since_option import verify_since
 from workers.verify.source_files import given_files
 
 

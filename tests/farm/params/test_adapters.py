@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from farm.adapter_shares import AdapterShares, Share
+from farm.adapter_compatibility import AdapterCompatibility, ArchitectureFit
 from farm.catalog import Catalog
 from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
@@ -86,9 +86,11 @@ def test_an_adapter_of_another_model_and_an_adapter_as_a_picture_are_refused(cat
 def fitting(catalog: Catalog, applied: int, layers: int, *models: str) -> InputRef:
     """An upload of which these models take so many layers, and all others that are known nothing."""
     known = {entry.name: architecture_of(entry) for entry in catalog.models.values()}
-    shares = {found.id: Share(applied=0, reason="'x': no such layer") for found in known.values() if found}
-    shares |= {found.id: Share(applied=applied, reason="'y': no") for name in models if (found := known[name])}
-    told = AdapterShares(layers=layers, rank=4, shares=shares).model_dump()
+    shares = {found.id: ArchitectureFit(applied=0, reason="'x': no such layer") for found in known.values() if found}
+    shares |= {
+        found.id: ArchitectureFit(applied=applied, reason="'y': no") for name in models if (found := known[name])
+    }
+    told = AdapterCompatibility(layers=layers, rank=4, shares=shares).model_dump()
     return UPLOADED.model_copy(update={"adapter": told})
 
 

@@ -22,7 +22,7 @@ from farm.params import JobRequest, batch_key, parse_parameters, shape_of
 from farm.settings import Settings
 from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass, Pool, Render
 from scheduler.admission.submit import Submitted, submit
-from scheduler.batching.batch_limits import SEALED
+from scheduler.batching.sealed_batches import SEALED
 from scheduler.estimates.seed import gpu_seconds
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.burning import burning_at

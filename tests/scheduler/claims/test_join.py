@@ -8,7 +8,7 @@ from sqlalchemy import update
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Attempt, Flow, Project
-from scheduler.batching.batch_limits import SEALED
+from scheduler.batching.sealed_batches import SEALED
 from scheduler.claims.claim import Claim, Claimer, Head, claim, join, waiting
 from scheduler.claims.join import QUANTUM, who_joins
 from scheduler.claims.watermark import Watermark

@@ -7,7 +7,7 @@ import pytest
 from farm.connections import Connections
 from farm.errors import Conflict
 from farm.lifecycle import Outcome
-from scheduler.batching.batch_limits import SEALED
+from scheduler.batching.sealed_batches import SEALED
 from scheduler.control.pause_job import pause_job
 from scheduler.control.retry import retry_render
 from tests.scheduler.jobs import (

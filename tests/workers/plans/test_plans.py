@@ -24,7 +24,7 @@ from workers.plans.activation_memory import measure
 from workers.plans.fitting import RESERVE, arrangements
 from workers.plans.gpus import parse_gpus
 from workers.plans.live_memory import LiveMemory, peak_bytes
-from workers.plans.parts import build_parts
+from workers.plans.model_parts import build_parts
 from workers.plans.requirements import Needs, needs_of
 from workers.plans.weights import weigh
 

@@ -10,7 +10,7 @@ from farm.connections import Connections
 from farm.database import check_revision, read
 from farm.errors import FarmError, NotFound
 from farm.manifest import Manifest
-from scheduler.fleet.suspect_renders import Touched, find_touched
+from scheduler.fleet.affected_renders import AffectedRender, find_affected
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles
 from workers.pipelines.load import Loaded, LoadingFailed, choose_device, load
@@ -19,10 +19,10 @@ from workers.verify.verify import TOLERANCE, Verdict, Verified, verify
 
 
 @dataclass(frozen=True)
-class Looked:
+class Checked:
     """What came of one render: how it was made again, or why it could not be."""
 
-    touched: Touched
+    affected: AffectedRender
     verified: Verified | None = None
     differences: Sequence[str] = ()  # what is not as it was
     reason: str | None = None
@@ -41,29 +41,33 @@ class Looked:
         return f"DIFFERS: {told}" if self.differs else told
 
 
-def list_touched(connections: Connections, since: float, until: float) -> list[Touched]:
+def list_affected(connections: Connections, since: float, until: float) -> list[AffectedRender]:
     """Raises WrongRevision."""
     check_revision(connections.engine)
     with read(connections.engine) as connection:
-        return find_touched(connection, since, until)
+        return find_affected(connection, since, until)
 
 
-def look(
-    connections: Connections, touched: Sequence[Touched], *, pool: str | None = None, tolerance: float = TOLERANCE
-) -> Iterator[Looked]:
+def check(
+    connections: Connections,
+    affected: Sequence[AffectedRender],
+    *,
+    pool: str | None = None,
+    tolerance: float = TOLERANCE,
+) -> Iterator[Checked]:
     """Make each again at its recorded batch sizes, on this machine; each model is loaded once.
 
     `pool`: as which it is loaded, where pools say more than the catalog's entry.
     """
     with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
-        for model, alike in itertools.groupby(touched, key=lambda one: one.model):
+        for model, alike in itertools.groupby(affected, key=lambda one: one.model):
             try:
                 loaded = _load(connections, model, pool)
             except (LoadingFailed, FarmError) as error:
-                yield from (Looked(one, reason=str(error)) for one in alike)
+                yield from (Checked(one, reason=str(error)) for one in alike)
                 continue
             for one in alike:
-                yield _look(connections, one, loaded, Path(folder), tolerance)
+                yield _check(connections, one, loaded, Path(folder), tolerance)
 
 
 def _load(connections: Connections, model: str, pool: str | None) -> Loaded:
@@ -72,7 +76,7 @@ def _load(connections: Connections, model: str, pool: str | None) -> Loaded:
     return load(catalog.model(model), wanted, choose_device(device, wanted.device if wanted else "auto"))
 
 
-def _look(connections: Connections, one: Touched, loaded: Loaded, folder: Path, tolerance: float) -> Looked:
+def _check(connections: Connections, one: AffectedRender, loaded: Loaded, folder: Path, tolerance: float) -> Checked:
     storage, entry = connections.storage, loaded.family.entry
     try:
         manifest = Manifest.model_validate_json(storage.get(one.manifest_key))
@@ -82,7 +86,7 @@ def _look(connections: Connections, one: Touched, loaded: Loaded, folder: Path, 
         set_threads(manifest.environment.torch_threads)
         found, differences = verify(manifest, stored, loaded, tolerance=tolerance, inputs=inputs, also_exclusive=False)
     except NotFound as error:
-        return Looked(one, reason=f"its files are gone ({error})")
+        return Checked(one, reason=f"its files are gone ({error})")
     except (FarmError, ValueError) as error:
-        return Looked(one, reason=str(error))
-    return Looked(one, found[0], differences)
+        return Checked(one, reason=str(error))
+    return Checked(one, found[0], differences)

@@ -1,4 +1,7 @@
-"""How many renders may share a batch with one, before it has failed: any number, none, or those of a sealed batch."""
+"""Batches that stay as they began: how many renders may share a batch with one, before it has failed.
+
+Any number, or none beside it, or those that were claimed together, which is a sealed batch.
+"""
 
 from collections.abc import Mapping
 from typing import Any

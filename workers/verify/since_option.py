@@ -12,23 +12,23 @@ from farm.console.session import ExitCode, faults_in_words, out, print_json, say
 from farm.logs import configure_logging
 
 if TYPE_CHECKING:
-    from workers.verify.since import Looked
+    from workers.verify.affected_renders import Checked
 
 
 def verify_since(
     since: str, until: str | None, *, only_list: bool, pool: str | None, tolerance: float, as_json: bool
 ) -> None:
     """Exit codes: 0 all are what their manifests say, 1 some differ, 2 some could not be made again."""
-    from workers.verify.since import Looked, list_touched, look
+    from workers.verify.affected_renders import Checked, check, list_affected
 
     first = _read_date("--since", since)
     last = math.inf if until is None else _read_date("--until", until)
     with faults_in_words(), Connections.open() as connections:
         configure_logging(connections.settings)  # to stderr: stdout is for the verdicts
-        touched = list_touched(connections, first, last)
-        say(f"{len(touched)} finished renders were made, or begun, by a worker on which a LoRA had failed before them")
-        made = look(connections, touched, pool=pool, tolerance=tolerance)
-        found = _tell([Looked(one) for one in touched] if only_list else made, only_list, as_json)
+        affected = list_affected(connections, first, last)
+        say(f"{len(affected)} finished renders were made, or begun, by a worker on which a LoRA had failed before them")
+        made = check(connections, affected, pool=pool, tolerance=tolerance)
+        found = _tell([Checked(one) for one in affected] if only_list else made, only_list, as_json)
     differing, unmade = sum(one.differs for one in found), sum(one.verified is None for one in found)
     if only_list:
         return
@@ -39,25 +39,25 @@ def verify_since(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _tell(looked: "Iterable[Looked]", only_list: bool, as_json: bool) -> "list[Looked]":
+def _tell(checked: "Iterable[Checked]", only_list: bool, as_json: bool) -> "list[Checked]":
     """Each as soon as it is known; it may take hours until all are."""
     found = []
-    for one in looked:
+    for one in checked:
         found.append(one)
-        touched, verified = one.touched, one.verified
-        worker = touched.failure.worker_id
+        affected, verified = one.affected, one.verified
+        worker = affected.failure.worker_id
         if as_json:
             print_json(
                 {
-                    "render_id": touched.render_id,
-                    "job_id": touched.job_id,
-                    "project": touched.project,
-                    "model": touched.model,
-                    "finished_at": touched.finished_at,
-                    "adapters": touched.adapters,
+                    "render_id": affected.render_id,
+                    "job_id": affected.job_id,
+                    "project": affected.project,
+                    "model": affected.model,
+                    "finished_at": affected.finished_at,
+                    "adapters": affected.adapters,
                     "worker_id": worker,
-                    "failed_render_id": touched.failure.render_id,
-                    "failed_reason": touched.failure.reason,
+                    "failed_render_id": affected.failure.render_id,
+                    "failed_reason": affected.failure.reason,
                     "verdict": verified.verdict.value if verified else None,
                     "differs": None if only_list or verified is None else one.differs,
                     "differences": list(one.differences),
@@ -65,10 +65,10 @@ def _tell(looked: "Iterable[Looked]", only_list: bool, as_json: bool) -> "list[L
                 }
             )
         else:
-            when = datetime.fromtimestamp(touched.finished_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-            made_with = f"with {', '.join(touched.adapters)}" if touched.adapters else "plain"
+            when = datetime.fromtimestamp(affected.finished_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            made_with = f"with {', '.join(affected.adapters)}" if affected.adapters else "plain"
             told = f"worker {worker}" if only_list else str(one)
-            out().print(f"{touched.render_id}  {when}  {touched.project}  {touched.model}, {made_with}: {told}")
+            out().print(f"{affected.render_id}  {when}  {affected.project}  {affected.model}, {made_with}: {told}")
     return found
 
 

@@ -30,7 +30,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Touched:
+class AffectedRender:
     """A finished render that was, at least in part, made by a worker after its `failure`. Keys are of the bucket."""
 
     render_id: str
@@ -49,13 +49,13 @@ class Touched:
         return [adapter["name"] for adapter in self.parameters.get("loras") or []]
 
 
-def find_touched(connection: Connection, since: float, until: float) -> list[Touched]:
+def find_affected(connection: Connection, since: float, until: float) -> list[AffectedRender]:
     """Renders of all projects after failures between the two times; those of one model stand together."""
     failures = find_failures(connection, since, until)
-    found = dict[str, Touched]()
+    found = dict[str, AffectedRender]()
     for failure in failures:
         for row in _rendered_after(connection, failure):
-            found.setdefault(row.id, _touched(row, failure))
+            found.setdefault(row.id, _affected(row, failure))
     return sorted(found.values(), key=lambda one: (one.model, one.finished_at, one.render_id))
 
 
@@ -107,8 +107,8 @@ def _rendered_after(connection: Connection, failure: Failure) -> Sequence[Row[An
     return [row for row in rows if row.output_key and row.manifest_key]
 
 
-def _touched(row: Row[Any], failure: Failure) -> Touched:
-    return Touched(
+def _affected(row: Row[Any], failure: Failure) -> AffectedRender:
+    return AffectedRender(
         render_id=row.id,
         job_id=row.job_id,
         project=row.project,

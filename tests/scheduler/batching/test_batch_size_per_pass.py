@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.batching.batch_size import CurvePoint, batch_size, pass_seconds, sizes
+from scheduler.batching.batch_size_per_pass import CurvePoint, batch_size, pass_seconds, sizes
 
 
 def curve(**seconds: float) -> list[CurvePoint]:

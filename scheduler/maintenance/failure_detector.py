@@ -1,4 +1,4 @@
-"""Who has been silent, and for how long: by the watcher's own steady clock, whatever time anybody writes.
+"""Who has written nothing, and for how long: by the watcher's own steady clock, whatever time anybody writes.
 
 A time in a row says when something was due, by a clock that may have been set since. Silence is seen: the row stays as
 it is at one look after the other. So nobody is given up because a clock jumped, because the machine slept, or because
@@ -14,7 +14,7 @@ _SHARE = 0.5
 Thing = TypeVar("Thing", bound=Hashable)
 
 
-class Silence(Generic[Thing]):
+class FailureDetector(Generic[Thing]):
     """What has not changed since when. A thing is a row with everything that its owner would change in it."""
 
     def __init__(self) -> None:
