@@ -37,7 +37,7 @@ NEWEST = 100
 
 
 @dataclass(frozen=True)
-class Told:
+class Update:
     """One thing that pages are told: a changed job, a step of a render, or that there is a new preview of one."""
 
     job_id: str
@@ -51,7 +51,7 @@ class Subscription:
         self.project_id = project_id
         self.job_ids = job_ids
         self._seen: dict[str, int] = {}
-        self._waiting: Queue[Told] = Queue(QUEUE)
+        self._waiting: Queue[Update] = Queue(QUEUE)
         self._overflown = threading.Event()
 
     def saw(self, job_id: str, version: int) -> None:
@@ -66,18 +66,18 @@ class Subscription:
         """Whether the page shows this job."""
         return not self.job_ids or job_id in self.job_ids
 
-    def tell(self, told: Told) -> None:
+    def push(self, update: Update) -> None:
         """Queue it; when the page is too slow, drop all and have it start again."""
-        if isinstance(told.content, schemas.Job):
-            if not self.lacks(told.job_id, told.content.version):
+        if isinstance(update.content, schemas.Job):
+            if not self.lacks(update.job_id, update.content.version):
                 return
-            self.saw(told.job_id, told.content.version)
+            self.saw(update.job_id, update.content.version)
         try:
-            self._waiting.put_nowait(told)
+            self._waiting.put_nowait(update)
         except Full:
             self._overflown.set()
 
-    def next(self, timeout: float) -> Told | None:
+    def next(self, timeout: float) -> Update | None:
         """The next thing to tell, or None after `timeout` seconds."""
         try:
             return self._waiting.get(timeout=timeout)
@@ -130,9 +130,9 @@ class Pump:
     def _listen(self) -> None:
         for message in self._connections.progress.listen(self._stop):
             if isinstance(message, JobChanged):
-                self._tell_job(message.project_id, message.job_id, message.version)
+                self._push_job(message.project_id, message.job_id, message.version)
             else:
-                self._tell(message.project_id, Told(message.job_id, message))
+                self._push(message.project_id, Update(message.job_id, message))
 
     def _poll(self) -> None:
         while not self._stop.wait(self._connections.settings.idle_poll_seconds):
@@ -148,9 +148,9 @@ class Pump:
         with read(self._connections.engine) as connection:
             versions = jobs.versions(connection, project_id, watched, newest)
         for job_id, version in versions.items():
-            self._tell_job(project_id, job_id, version)
+            self._push_job(project_id, job_id, version)
 
-    def _tell_job(self, project_id: str, job_id: str, version: int) -> None:
+    def _push_job(self, project_id: str, job_id: str, version: int) -> None:
         if not any(one.lacks(job_id, version) for one in self._by_project().get(project_id, [])):
             return
         try:
@@ -161,12 +161,12 @@ class Pump:
         except SQLAlchemyError as error:  # the poll will find the same version again
             log.warning("live pages: a job could not be read", job_id=job_id, error=type(error).__name__)
             return
-        self._tell(project_id, Told(job_id, job))
+        self._push(project_id, Update(job_id, job))
 
-    def _tell(self, project_id: str, told: Told) -> None:
+    def _push(self, project_id: str, update: Update) -> None:
         for subscription in self._by_project().get(project_id, []):
-            if subscription.concerns(told.job_id):
-                subscription.tell(told)
+            if subscription.concerns(update.job_id):
+                subscription.push(update)
 
     def _by_project(self) -> dict[str, list[Subscription]]:
         found: defaultdict[str, list[Subscription]] = defaultdict(list)

@@ -88,7 +88,7 @@ class _Question:
         self._done.set()
         self._answer = Part(State.UNSET)
         self._answered_at = float("-inf")
-        self._told = True
+        self._reported = True
 
     def begin(self) -> None:
         """Ask, unless somebody does already or did a moment ago."""
@@ -102,8 +102,8 @@ class _Question:
     def answer(self, seconds: float) -> Part:
         """What it says within `seconds`."""
         answer = self._answer if self._done.wait(seconds) else Part(State.SILENT)
-        if answer.ready is not self._told:
-            self._told = answer.ready
+        if answer.ready is not self._reported:
+            self._reported = answer.ready
             if answer.ready:
                 log.info("ready again", part=self._name)
             elif answer.state is State.SILENT:  # what failed was told with its reason
@@ -118,7 +118,7 @@ class _Question:
             self._ask()
         except Exception as error:  # whatever it is, the server is not well
             state = State.FAILED
-            if self._told:
+            if self._reported:
                 log.warning("not ready", part=self._name, reason=_reason(error))
         now = time.monotonic()
         self._answer, self._answered_at = Part(state, round(now - began, 4)), now

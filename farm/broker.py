@@ -149,7 +149,7 @@ class Broker:
         with self._lock:
             owed, _ = self._owed.get(pool, (0, 0))
             self._owed[pool] = (min(owed + rings, max(1, workers)), workers)
-        self._wire.tell(pool, lambda _: self._ring_owed(pool), "ring")
+        self._wire.send_soon(pool, lambda _: self._ring_owed(pool), "ring")
 
     def _ring_owed(self, pool: str) -> None:
         with self._lock:

@@ -128,7 +128,7 @@ def summary_line(
         "Seed": parameters["seed"],
         "Size": f"{parameters['width']}x{parameters['height']}",
         "Frames": parameters.get("num_frames"),
-        "Step cache": _told(parameters.get("step_cache")),
+        "Step cache": _step_cache(parameters.get("step_cache")),
         "Model hash": model_hash,
         "Model": model,
         "Lora hashes": json.dumps(", ".join(hashes), ensure_ascii=False) if hashes else None,
@@ -152,5 +152,5 @@ def _called(adapter: Mapping[str, Any]) -> str:
     return str(adapter.get("file") or adapter["name"]).translate(_ENDING)
 
 
-def _told(step_cache: dict[str, Any] | None) -> str | None:
+def _step_cache(step_cache: dict[str, Any] | None) -> str | None:
     return f"{step_cache['kind']} {step_cache['threshold']:g}" if step_cache else None

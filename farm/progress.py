@@ -122,7 +122,7 @@ class ProgressBoard:
                 pipeline.publish(LIVE, _MESSAGES.dump_json(list(steps)).decode())
                 pipeline.execute()
 
-        self._wire.tell(object(), write, "report")
+        self._wire.send_soon(object(), write, "report")
 
     def show(self, preview: Preview, picture: bytes) -> None:
         """Keep a small WebP of what a render looks like so far, and tell who listens that it is there."""
@@ -134,7 +134,7 @@ class ProgressBoard:
                 pipeline.publish(LIVE, _MESSAGES.dump_json([preview]).decode())
                 pipeline.execute()
 
-        self._wire.tell(("preview", preview.render_id), write, "show")
+        self._wire.send_soon(("preview", preview.render_id), write, "show")
 
     def preview(self, render_id: str) -> bytes | None:
         """The newest small WebP of a running render; None when there is none, or nobody can be asked."""
@@ -152,7 +152,7 @@ class ProgressBoard:
                 pipeline.execute()
 
         if fields:
-            self._wire.tell(object(), forget, "clear")
+            self._wire.send_soon(object(), forget, "clear")
 
     def snapshot(self, job_id: str) -> dict[str, StepProgress]:
         """Where the running renders of a job are, by render id; empty when nobody can be asked."""
@@ -171,7 +171,7 @@ class ProgressBoard:
         if changes:
             message = _MESSAGES.dump_json(list(changes)).decode()
             newest = ("jobs", *(change.job_id for change in changes))
-            self._wire.tell(newest, lambda client: client.publish(LIVE, message), "announce")
+            self._wire.send_soon(newest, lambda client: client.publish(LIVE, message), "announce")
 
     def listen(self, stop: threading.Event) -> Iterator[Live]:
         """What is reported and announced from now on, until `stop` is set; ends at once without Redis.
@@ -181,14 +181,14 @@ class ProgressBoard:
         while self._url and not stop.is_set():
             client = connect(self._url, self._ca_file)
             try:
-                yield from self._hear(client, stop)
+                yield from self._receive(client, stop)
             except LOST as error:
                 self._wire.failed(error, "listen")
                 stop.wait(1.0)
             finally:
                 client.close()
 
-    def _hear(self, client: redis.Redis, stop: threading.Event) -> Iterator[Live]:
+    def _receive(self, client: redis.Redis, stop: threading.Event) -> Iterator[Live]:
         with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(LIVE)
             self._wire.worked("listen")
@@ -221,7 +221,7 @@ class ProgressBoard:
                 pipeline.incr(_lane_key(lane))
                 pipeline.execute()
 
-        self._wire.tell(("lane", lane), step_up, "raise_lane")
+        self._wire.send_soon(("lane", lane), step_up, "raise_lane")
 
     def lane_counter(self, lane: str) -> int | None:
         """Differs from the number seen before when the lane changed; None when nobody can be asked."""

@@ -83,7 +83,7 @@ class Wire:
         self._user = user
         self._change = threading.Condition()
         self._waiting: OrderedDict[Hashable, Message] = OrderedDict()
-        self._telling = False  # the thread is in the middle of a message
+        self._sending = False  # the thread is in the middle of a message
         self._thread: threading.Thread | None = None
         self._closed = False
         self._lost = False
@@ -101,7 +101,7 @@ class Wire:
         self.worked(kind)
         return answer
 
-    def tell(self, key: Hashable, message: Message, kind: str = "message") -> None:
+    def send_soon(self, key: Hashable, message: Message, kind: str = "message") -> None:
         """Have `message` done beside, soon, in the order of the calls; one with its key that still waits is dropped.
 
         All are forgotten while Redis is lost.
@@ -109,7 +109,7 @@ class Wire:
         if self._client is None or self._is_lost():
             return
         with self._change:
-            self._waiting[key] = lambda client: self._tell(client, message, kind)
+            self._waiting[key] = lambda client: self._send(client, message, kind)
             self._waiting.move_to_end(key)  # it must not overtake what was told between the two
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
@@ -118,7 +118,7 @@ class Wire:
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
         """Wait until everything was told, or Redis was lost; False when it is not for so long."""
         with self._change:
-            return self._change.wait_for(lambda: self._lost or not (self._waiting or self._telling), seconds)
+            return self._change.wait_for(lambda: self._lost or not (self._waiting or self._sending), seconds)
 
     def failed(self, error: Exception, kind: str = "question") -> None:
         """What was asked failed. A Redis that is away is left alone; one that refuses goes on being asked."""
@@ -165,16 +165,16 @@ class Wire:
             with self._change:
                 self._change.wait_for(lambda: self._waiting or self._lost or self._closed)
                 message = self._waiting.popitem(last=False)[1] if self._waiting else None
-                self._telling = message is not None
+                self._sending = message is not None
             if message is not None:
                 message(self._client)
                 with self._change:
-                    self._telling = False
+                    self._sending = False
                     self._change.notify_all()
             elif self._lost:
                 self._find()
 
-    def _tell(self, client: redis.Redis, message: Message, kind: str) -> None:
+    def _send(self, client: redis.Redis, message: Message, kind: str) -> None:
         try:
             message(client)
         except LOST as error:

@@ -47,10 +47,10 @@ def serve_rings(
     meanwhile. `on_drain` runs as soon as the signal has come; this returns when `on_ring` has returned after that.
     Celery's own name of the worker is `<worker_name>@<host>`. With the broker away it waits for it, for ever.
     """
-    told_to_end = threading.Event()
+    ending = threading.Event()
 
     def drain(**_: Any) -> None:
-        told_to_end.set()
+        ending.set()
         on_drain()
 
     app = make_app(settings)
@@ -62,17 +62,17 @@ def serve_rings(
     signals.worker_shutting_down.connect(drain, weak=False)
     # It warns root of pickled messages, which this app does not accept.
     warnings.simplefilter("ignore", SecurityWarning)
-    while not told_to_end.is_set():
-        _serve(app, pool, worker_name, told_to_end)
-        if not told_to_end.is_set():
+    while not ending.is_set():
+        _serve(app, pool, worker_name, ending)
+        if not ending.is_set():
             # Whatever it was that Celery could not live with, its own log has said it. Its signal handlers stay.
             log.warning("celery ended by itself and is started again", seconds=PAUSE_SECONDS)
-            told_to_end.wait(PAUSE_SECONDS)
+            ending.wait(PAUSE_SECONDS)
 
 
-def _serve(app: Celery, pool: str, worker_name: str, told_to_end: threading.Event) -> None:
+def _serve(app: Celery, pool: str, worker_name: str, ending: threading.Event) -> None:
     worker = app.Worker(
-        consumer_cls=_patient(told_to_end),
+        consumer_cls=_patient(ending),
         hostname=f"{worker_name}@{socket.gethostname()}",
         queues=[queue_name(pool)],
         pool=_Ringers,
@@ -84,16 +84,16 @@ def _serve(app: Celery, pool: str, worker_name: str, told_to_end: threading.Even
     worker.start()
 
 
-def _patient(told_to_end: threading.Event) -> type[Consumer]:
+def _patient(ending: threading.Event) -> type[Consumer]:
     """Celery's consumer, but that it rests between two tries and says why in the farm's words, each reason once."""
 
     class Patient(Consumer):
-        _said = ""
+        _reported = ""
 
         def on_ready(self) -> None:
-            if self._said:
+            if self._reported:
                 log.info("rings are heard again")
-                self._said = ""
+                self._reported = ""
             super().on_ready()
 
         def ensure_connected(self, conn: Any) -> Any:
@@ -118,13 +118,13 @@ def _patient(told_to_end: threading.Event) -> type[Consumer]:
 
         def _report_and_wait(self, error: Exception) -> None:
             self._report(error)
-            told_to_end.wait(PAUSE_SECONDS)
+            ending.wait(PAUSE_SECONDS)
 
         def _report(self, error: Exception) -> None:
             why = reason(error)
-            if why != self._said:
+            if why != self._reported:
                 log.warning("rings cannot be heard; work is found by looking into SQL", reason=why)
-                self._said = why
+                self._reported = why
 
     return Patient
 

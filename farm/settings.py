@@ -20,19 +20,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from farm.did_you_mean import did_you_mean
-from farm.errors import Fault, SettingsError, in_words
-from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
-
-PREFIX = "FARM_"
-#: Variables with our prefix that are no settings: name → who reads it.
-OTHER_VARIABLES = {
-    "FARM_CONFIG": "the path of the YAML file with settings",
-    "FARM_URL": "the client and the command line: the address of the dashboard",
-    "FARM_KEY": "the client and the command line: the key of a project",
-}
-#: Overrides of single catalog values: FARM_CATALOG__models__sana-demo__defaults__guidance_scale=5.0
-CATALOG_OVERRIDE = "FARM_CATALOG__"
+from farm.errors import Fault, SettingsError
+from farm.settings_sources import PREFIX, describe, take_file, take_variables
+from farm.yaml_files import FaultyYaml, read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 Words = Annotated[list[str], NoDecode]
@@ -263,10 +253,10 @@ def load_settings(config: Path | None = None, variables: Mapping[str, str] | Non
     path = config or (Path(named) if named else None)
     if path is not None:
         try:
-            _take_file(read_yaml(path), values, origins, faults)
+            take_file(read_yaml(path), Settings.model_fields, values, origins, faults)
         except FaultyYaml as unreadable:
             faults += unreadable.faults
-    _take_variables(variables, values, origins, faults)
+    take_variables(variables, Settings.model_fields, values, origins, faults)
 
     settings, wrong = _build(values, origins)
     if settings is None:
@@ -287,48 +277,5 @@ def _build(values: dict[str, Any], origins: dict[str, str]) -> tuple[Settings | 
         # Not BaseSettings.__init__, which would gather the values a second time.
         BaseModel.__init__(settings, **values)
     except ValidationError as error:
-        return None, _describe(error, values, origins)
+        return None, describe(error, values, origins, Settings.SECRETS)
     return settings, {}
-
-
-def _take_file(file: YamlFile, values: dict[str, Any], origins: dict[str, str], faults: list[Fault]) -> None:
-    for key, value in file.values.items():
-        if key not in Settings.model_fields:
-            text = f"unknown setting; {did_you_mean(str(key), Settings.model_fields, show=3)}"
-            faults.append(Fault(f"{file.place(str(key))}: {key}", text))
-        elif value is not None:
-            values[key] = value
-            origins[key] = file.place(key)
-
-
-def _take_variables(
-    variables: Mapping[str, str], values: dict[str, Any], origins: dict[str, str], faults: list[Fault]
-) -> None:
-    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
-    for variable, value in sorted(variables.items()):
-        if not variable.startswith(PREFIX) or variable.startswith(CATALOG_OVERRIDE):
-            continue
-        if variable in known:
-            if value != "":  # an empty variable is an unset one, as in compose files
-                values[known[variable]] = value
-                origins[known[variable]] = f"environment variable {variable}"
-        elif variable not in OTHER_VARIABLES:
-            meant = did_you_mean(variable, [*known, *OTHER_VARIABLES], show=3)
-            faults.append(Fault(f"environment variable {variable}", f"unknown setting; {meant}"))
-
-
-def _describe(error: ValidationError, values: dict[str, Any], origins: dict[str, str]) -> dict[str, list[Fault]]:
-    faults: dict[str, list[Fault]] = {}
-    for found in error.errors(include_url=False):
-        if found["type"] == "default_factory_not_called":
-            continue  # follows from the fault of another field, which is listed
-        key = ".".join(str(part) for part in found["loc"]) or "settings"
-        field = str(found["loc"][0]) if found["loc"] else ""
-        message = in_words(found["msg"])
-        if field and field not in Settings.SECRETS:
-            message += f"; seen {values.get(field)!r}"
-        elif field and "seen" not in message:
-            message += "; its value is secret and not shown"
-        origin = origins.get(field)
-        faults.setdefault(field, []).append(Fault(f"{origin}: {key}" if origin else key, message))
-    return faults

@@ -129,7 +129,7 @@ def trouble(settings: AccessSettings, bucket: str, what: str) -> Iterator[None]:
         answer = next((cause for cause in causes(error) if isinstance(cause, ClientError)), None)
         place = f"{settings.s3_endpoint_url or 'AWS S3'}, bucket {bucket!r}"
         if answer is None:
-            raise StorageDown(f"The object storage ({place}) {_silence(error)}.") from error
+            raise StorageDown(f"The object storage ({place}) {_no_answer(error)}.") from error
         if code_of(answer) in {"404", "NoSuchKey"}:
             raise NotFound(f"The bucket {bucket!r} has no object {what!r}.") from error
         raise _refused(settings, place, what, answer) from error
@@ -153,7 +153,7 @@ def _refused(settings: AccessSettings, place: str, what: str, answer: Exception)
     )
 
 
-def _silence(error: Exception) -> str:
+def _no_answer(error: Exception) -> str:
     """Why there was no answer."""
     from botocore import exceptions
 

@@ -54,15 +54,15 @@ def read_upload(name: str, file: Path, settings: Settings) -> Upload:
         raise TooLarge(f"{what} has {size:,} bytes and this farm accepts {most:,}; send a smaller one")
     if is_adapter:
         # Addresses: the file is mapped.
-        told = _told(run_confined(_READER, ["adapter", str(file)], Limits(_PROGRAM_BYTES + size), what))
-        return Upload(file, told["sha256"], ADAPTER_TYPE, ADAPTER_SUFFIX, adapter=_facts(told))
+        facts = _accepted(run_confined(_READER, ["adapter", str(file)], Limits(_PROGRAM_BYTES + size), what))
+        return Upload(file, facts["sha256"], ADAPTER_TYPE, ADAPTER_SUFFIX, adapter=_facts(facts))
     bounds = [str(settings.max_input_bytes), str(settings.max_input_pixels)]
     limits = Limits(_PROGRAM_BYTES + _BYTES_A_PIXEL * settings.max_input_pixels)
-    told = _told(run_confined(_READER, ["picture", str(file), *bounds], limits, what))
-    return Upload(file, told["sha256"], CONTENT_TYPE, ".png", told["width"], told["height"])
+    facts = _accepted(run_confined(_READER, ["picture", str(file), *bounds], limits, what))
+    return Upload(file, facts["sha256"], CONTENT_TYPE, ".png", facts["width"], facts["height"])
 
 
-def _told(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+def _accepted(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     if "refused" not in answer:
         return answer
     if answer["refused"] == TooLarge.type:
@@ -70,13 +70,13 @@ def _told(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     raise InvalidRequest([Fault(field, message) for field, message in answer["faults"]])
 
 
-def _facts(told: Mapping[str, Any]) -> AdapterFacts:
+def _facts(facts: Mapping[str, Any]) -> AdapterFacts:
     layers = (
         FileLayer(layer["path"], {part: _tensor(tensor) for part, tensor in layer["parts"].items()})
-        for layer in told["layers"]
+        for layer in facts["layers"]
     )
     return AdapterFacts(tuple(layers))
 
 
-def _tensor(told: Mapping[str, Any]) -> HeaderTensor:
-    return HeaderTensor(told["name"], told["dtype"], tuple(told["shape"]))
+def _tensor(facts: Mapping[str, Any]) -> HeaderTensor:
+    return HeaderTensor(facts["name"], facts["dtype"], tuple(facts["shape"]))

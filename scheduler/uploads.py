@@ -20,7 +20,7 @@ from farm.lifecycle import ENDED
 from farm.params import InputRef, RenderParameters, Renders
 from farm.params.pictures import FindInput
 from farm.params.request.base import PICTURES
-from farm.storage import input_key
+from farm.storage_keys import input_key
 from farm.tables import Input, Job, Render
 from farm.uploads import read_upload
 

@@ -34,7 +34,7 @@ class KeptFiles:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ValueError(f"{key} is not what was uploaded")
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._make_room()
+        self._evict()
         draft = path.with_suffix(".part")
         draft.write_bytes(data)
         draft.replace(path)
@@ -47,7 +47,7 @@ class KeptFiles:
                 data = self._storage.get(key)
         return data
 
-    def _make_room(self) -> None:
+    def _evict(self) -> None:
         """The engine reads a file when it begins its render; what was used long ago is read already."""
         kept = sorted(self._folder.glob(f"*{self._suffix}"), key=lambda path: path.stat().st_mtime)
         for path in kept[: max(0, len(kept) - self._most + 1)]:

@@ -11,7 +11,7 @@ from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
 from farm.progress import StepProgress
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Render
 
 #: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from dashboard.reads.renders import artifacts_of
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from farm.tables import Render
 
 #: Pictures of one sheet.

@@ -14,7 +14,7 @@ import yaml
 
 from farm.did_you_mean import did_you_mean
 from farm.errors import CatalogError, Fault
-from farm.settings import CATALOG_OVERRIDE
+from farm.settings_sources import CATALOG_OVERRIDE
 from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
 
 SHIPPED = Path(__file__).with_name("models")
@@ -139,7 +139,7 @@ def _from_variables(layers: list[Layer], variables: Mapping[str, str], faults: l
             continue
         where = f"environment variable {variable}"
         parts = variable.removeprefix(CATALOG_OVERRIDE).split("__")
-        path, fault = _spell(parts, layers)
+        path, fault = _keys_named(parts, layers)
         if fault:
             faults.append(Fault(where, fault))
             continue
@@ -154,7 +154,7 @@ def _from_variables(layers: list[Layer], variables: Mapping[str, str], faults: l
     return found
 
 
-def _spell(parts: list[str], layers: list[Layer]) -> tuple[list[str], str | None]:
+def _keys_named(parts: list[str], layers: list[Layer]) -> tuple[list[str], str | None]:
     """The keys that the parts of a variable's name stand for, or what is wrong with them."""
     if len(parts) < 2 or not all(parts):
         return [], f"name a value as {CATALOG_OVERRIDE}MODELS__NAME__KEY (or POOLS, ADAPTERS, VARIABLES)"

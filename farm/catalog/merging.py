@@ -16,7 +16,8 @@ from farm.catalog.layers import ENTRIES, Layer
 from farm.catalog.substitution import MERGE_ERRORS, Roots, Values
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
-from farm.settings import PREFIX, Settings
+from farm.settings import Settings
+from farm.settings_sources import PREFIX
 
 #: Keys of an entry that steer the merging and are no part of the result.
 STEERING = ("extends", "abstract")

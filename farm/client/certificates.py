@@ -12,10 +12,10 @@ def authorities(trust_env: bool = True) -> ssl.SSLContext:
 
     Each client of httpx reads some 140 certificates of its own, 20 to 80 ms of processor time (httpx 0.28).
     """
-    told = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")) if trust_env else None
-    return _read(told)
+    variables = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")) if trust_env else None
+    return _read(variables)
 
 
 @cache
-def _read(told: tuple[str | None, str | None] | None) -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=told is not None)
+def _read(variables: tuple[str | None, str | None] | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=variables is not None)

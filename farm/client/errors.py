@@ -36,8 +36,17 @@ class FarmProblem(FarmError):
         self.status = status
         #: Seconds that the farm asks to wait before the next try.
         self.retry_after = retry_after
-        #: What the problem says besides: of a quota its `limit`, what is `used`, when it frees.
-        self.told = dict(members or {})
+        self._members = dict(members or {})
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What the problem says besides: of a quota its `limit`, what is `used`, when it frees."""
+        return self._members
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """`members`, as versions before 0.4 called it."""
+        return self.members
 
     @property
     def errors(self) -> tuple[Fault, ...]:

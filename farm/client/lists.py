@@ -30,18 +30,18 @@ def pages(
     left = limit
     while left is None or left > 0:
         size = _PAGE if left is None else min(_PAGE, left)
-        told = transport.get(path, {**(params or {}), "limit": size, "cursor": cursor})
-        for item in items_of(told):
+        answer = transport.get(path, {**(params or {}), "limit": size, "cursor": cursor})
+        for item in items_of(answer):
             yield read_reply(kind, item)
-        left = None if left is None else left - len(items_of(told))
-        cursor = told.get("next_cursor")
+        left = None if left is None else left - len(items_of(answer))
+        cursor = answer.get("next_cursor")
         if cursor is None:
             return
 
 
-def items_of(told: Any) -> list[Any]:
+def items_of(answer: Any) -> list[Any]:
     """What a list holds; raises FarmProblem when the answer is no list of a farm."""
-    items = told.get("items") if isinstance(told, dict) else None
+    items = answer.get("items") if isinstance(answer, dict) else None
     if not isinstance(items, list):
         raise FarmProblem("The answer is no list of a farm: check FARM_URL.", title="Answer not understood")
     return items

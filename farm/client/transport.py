@@ -50,7 +50,7 @@ class Transport:
         self._ahead: float | None = None  # the farm's time less our steady clock
 
     def time(self) -> float:
-        """The farm's time, seconds since 1970, as its last answer told; before any, this machine's."""
+        """The farm's time, seconds since 1970, as its last answer says; before any, this machine's."""
         return system_clock() if self._ahead is None else steady_clock() + self._ahead
 
     def close(self) -> None:
@@ -153,10 +153,10 @@ def api_path(*parts: str) -> str:
     return "/api/v1/" + "/".join(quote(part, safe="").replace(".", "%2E") for part in parts)
 
 
-def read_reply(kind: type[ReplyT], told: Any) -> ReplyT:
+def read_reply(kind: type[ReplyT], answer: Any) -> ReplyT:
     """A typed reply; raises FarmProblem when the answer lacks what every farm says."""
     try:
-        return kind.model_validate(told)
+        return kind.model_validate(answer)
     except ValidationError as error:
         fields = sorted({str(fault["loc"][0]) if fault["loc"] else "all of it" for fault in error.errors()})
         raise FarmProblem(

@@ -13,7 +13,7 @@ import typer
 from farm.catalog import load_catalog
 from farm.client import FarmClient, WaitTimeout
 from farm.console.job_progress import watcher_for_here
-from farm.console.session import ExitCode, exit_code_of, say, say_retries
+from farm.console.session import ExitCode, exit_code_of, report_retries, say
 from farm.console.tables import print_list
 from farm.demo.demo_jobs import SEED, Stop, plan_tour
 from farm.demo.inspection import KINDS, Finding, inspect
@@ -53,14 +53,14 @@ def demo(
     end.
     """
     code = ExitCode.INTERRUPTED  # until the findings say better
-    say_retries()
+    report_retries()
     try:
         _need_all_parts()
         settings = _settings(data)
         stops = plan_tour(pictures, clips)
         rates = _rates(settings, stops)
         say("Starting a farm on this machine; loading the models takes a while.")
-        with LocalStack(settings, postgres=postgres, say=say) as stack:
+        with LocalStack(settings, postgres=postgres, notify=say) as stack:
             say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
             folder = settings.data_dir / "demo"
             with FarmClient(stack.url, stack.key) as farm:

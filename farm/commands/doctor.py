@@ -31,7 +31,8 @@ def doctor(
 
     Exit codes: 0 nothing fails (there may be warnings), 1 something does, 2 the settings are wrong.
     """
-    for part in parts or []:
+    parts = ["processes" if part == "crew" else part for part in parts or []]  # as it was called in 0.3
+    for part in parts:
         if part not in CHECKS:
             raise typer.BadParameter(f"nothing is called {part!r}; {did_you_mean(part, CHECKS)}", param_hint="PART")
     findings = examine(load_settings(), parts or tuple(CHECKS))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from farm.client import Adapter
-from farm.console.adapters import told
+from farm.console.adapters import adapter_line
 from farm.console.session import ExitCode, exit_code_of, farm_at_hand, out, say
 from farm.console.tables import ago, print_list
 from farm.errors import FarmError
@@ -42,7 +42,7 @@ def add(
                 added = farm.add_input(file)
                 out().print(added.id)
                 if added.adapter is not None:
-                    say(f"{file}: {told(added.adapter)}")
+                    say(f"{file}: {adapter_line(added.adapter)}")
             except FarmError as error:
                 say(f"{file}: {error}", "red")
                 worst = max(worst, exit_code_of(error))

@@ -8,7 +8,7 @@ from farm.client import Adapter
 _NAMED = 6
 
 
-def told(adapter: Adapter) -> str:
+def adapter_line(adapter: Adapter) -> str:
     """'rank 16, 480 layers; fits wan-demo (wan); in part wan21-i2v-14b-480p (400 layers, not …)'."""
     whole = [fit for fit in adapter.fits if fit.applied == adapter.layers]
     part = [fit for fit in adapter.fits if fit.applied < adapter.layers]

@@ -54,7 +54,7 @@ class Lines:
 
     def __init__(self, clock: Clock = steady_clock) -> None:
         self._clock = clock
-        self._said: dict[str, tuple[str, int]] = {}
+        self._shown: dict[str, tuple[str, int]] = {}
         self._at: dict[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -68,13 +68,13 @@ class Lines:
     def show(self, progress: JobProgress) -> None:
         job, now = progress.job, self._clock()
         news = (job.status, job.ended_renders)
-        before = self._said.get(job.id)
+        before = self._shown.get(job.id)
         if before == news:
             return
         same_status = before is not None and before[0] == job.status
         if same_status and now - self._at[job.id] < _LINE_SECONDS:
             return
-        self._said[job.id], self._at[job.id] = news, now
+        self._shown[job.id], self._at[job.id] = news, now
         say(f"job {job.id} {job.model}: {counts(job)}")
 
 

@@ -74,7 +74,7 @@ def _plain(answer: Any) -> Any:
 @contextmanager
 def farm_at_hand() -> Iterator[FarmClient]:
     """A client for one command. What goes wrong is said in words on stderr and becomes the exit code."""
-    say_retries()
+    report_retries()
     with faults_in_words(), FarmClient(retry_seconds=RETRY_SECONDS) as farm:
         yield farm
 
@@ -101,12 +101,12 @@ def exit_code_of(error: FarmError) -> ExitCode:
     return ExitCode.REFUSED
 
 
-def say_retries() -> None:
+def report_retries() -> None:
     """Tell people, on stderr, why nothing seems to happen. By itself stamina writes every retry to stdout."""
-    stamina.instrumentation.set_on_retry_hooks([_say_retry])
+    stamina.instrumentation.set_on_retry_hooks([_report_retry])
 
 
-def _say_retry(details: stamina.instrumentation.RetryDetails) -> None:
+def _report_retry(details: stamina.instrumentation.RetryDetails) -> None:
     """The first failure is not worth a word."""
     if details.retry_num == 2:
         say(f"{details.caused_by} Trying again …", "yellow")

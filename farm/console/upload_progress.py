@@ -36,24 +36,24 @@ def send_file(farm: FarmClient, model: str, path: Path, key: str | None, fields:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err(), disable=not err().is_terminal, transient=True) as bars:
         bar = bars.add_task(path.name, total=path.stat().st_size)
-        told: list[str] = []
+        remarks: list[str] = []
 
         def show(progress: FileProgress) -> None:
             bars.update(bar, completed=progress.bytes, description=f"{path.name}: {progress.rows:,} rows")
-            told[:] = [f"{progress.rows:,} rows are in (job {progress.job_id})."]
+            remarks[:] = [f"{progress.rows:,} rows are in (job {progress.job_id})."]
 
         try:
             return farm.submit_file(model, path, idempotency_key=key, on_progress=show, **fields)
         except KeyboardInterrupt:
-            _how_to_go_on(told, key)
+            _how_to_go_on(remarks, key)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except (FarmProblem, FarmUnreachable) as error:
-            if told or not isinstance(error, FarmProblem) or error.told.get("job_id"):
-                _how_to_go_on(told, key)  # else nothing is in, and there is nothing to go on with
+            if remarks or not isinstance(error, FarmProblem) or error.members.get("job_id"):
+                _how_to_go_on(remarks, key)  # else nothing is in, and there is nothing to go on with
             raise
 
 
-def _how_to_go_on(told: list[str], key: str | None) -> None:
-    say(" ".join([*told, "Run the same command again to go on where it stopped."]))
+def _how_to_go_on(remarks: list[str], key: str | None) -> None:
+    say(" ".join([*remarks, "Run the same command again to go on where it stopped."]))
     if key is None:
         say("A file that you change is a new job; give --key KEY from the start to correct one and go on with it.")

@@ -19,7 +19,7 @@ CHECKS: dict[str, Check] = {
     "storage": storage.check,
     "certificates": certificates.check,
     "dashboard": dashboard.check,
-    "crew": processes.check,
+    "processes": processes.check,
 }
 #: A check that takes longer has met somebody who does not answer.
 CHECK_SECONDS = 45.0

@@ -14,7 +14,7 @@ from farm.lifecycle import WorkerStatus
 from farm.settings import Settings
 from farm.tables import Lease, Worker
 
-PART = "crew"
+PART = "processes"
 CONNECT_SECONDS = 5
 #: The lease of whoever does the supervisor's duties.
 SUPERVISOR = "supervisor"
@@ -45,8 +45,8 @@ def _scheduler(connection: Connection, now: float) -> Finding:
     return Finding(PART, Level.OK, "A scheduler is at work.")
 
 
-def _workers(connection: Connection, heard: float) -> Finding:
-    there = select(Worker.pool).where(Worker.status != WorkerStatus.GONE, Worker.heartbeat_at > heard)
+def _workers(connection: Connection, alive_since: float) -> Finding:
+    there = select(Worker.pool).where(Worker.status != WorkerStatus.GONE, Worker.heartbeat_at > alive_since)
     pools = Counter(connection.scalars(there))
     if not pools:
         return Finding(PART, Level.WARN, "No worker is at work.", "farm worker --pool NAME, on a machine with a GPU")

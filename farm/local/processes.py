@@ -39,12 +39,12 @@ class Kept:
 
 
 class Processes:
-    """The children of one stack. `say` hears, in words for people, when one falls and is started again."""
+    """The children of one stack. `notify` hears, in words for people, when one falls and is started again."""
 
-    def __init__(self, logs: Path, say: Callable[[str], None], keep_open: tuple[int, ...] = ()) -> None:
+    def __init__(self, logs: Path, notify: Callable[[str], None], keep_open: tuple[int, ...] = ()) -> None:
         """Logs go to the folder `logs`; `keep_open` are file descriptors that every child inherits."""
         self._logs = logs
-        self._say = say
+        self._notify = notify
         self._keep_open = keep_open
         self._kept: dict[str, Kept] = {}
         self._orders: queue.SimpleQueue[tuple[Program, Future[Child]]] = queue.SimpleQueue()
@@ -179,7 +179,7 @@ class Processes:
         if meant:
             child.finish(0.0)
             del self._kept[kept.program.name]
-            self._say(f"{kept.program.name} has ended, as it was told.")
+            self._notify(f"{kept.program.name} has ended, as it was told.")
         return meant
 
     def _look_after(self, kept: Kept) -> None:
@@ -194,14 +194,14 @@ class Processes:
             kept.falls += 1
             kept.start_at = now + wait
             child.finish(0.0)
-            self._say(f"{kept.program.name} {child.how_it_ended()}; starting it again in {wait:g} s")
+            self._notify(f"{kept.program.name} {child.how_it_ended()}; starting it again in {wait:g} s")
             log.warning("child fell", name=kept.program.name, end=child.how_it_ended(), falls=kept.falls)
         elif now >= kept.start_at:
             kept.start_at = None
             try:
                 kept.child = self._spawn(kept.program)
             except OSError as error:
-                self._say(f"{kept.program.name} cannot be started: {error}")
+                self._notify(f"{kept.program.name} cannot be started: {error}")
                 kept.start_at = now + WAITS[-1]
                 return
-            self._say(f"{kept.program.name} was started again (pid {kept.child.pid})")
+            self._notify(f"{kept.program.name} was started again (pid {kept.child.pid})")

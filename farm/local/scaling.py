@@ -35,13 +35,13 @@ class LocalScaling:
         processes: Processes,
         pools: Iterable[PoolEntry],
         make: MakeWorker,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._processes = processes
         self._pools = [pool.name for pool in pools if pool.scaling is not None and pool.scaling.driver == "local"]
         self._make = make
-        self._say = say
+        self._notify = notify
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="local-scaling", daemon=True)
         self._away = False
@@ -106,7 +106,7 @@ class LocalScaling:
             return
         first = f"worker-{pool}"
         number = next(n for n in range(2 if first in taken else 1, 10_000) if f"{first}-{n}" not in taken)
-        self._say(f"{first}-{number} starts: the pool has work for one more.")
+        self._notify(f"{first}-{number} starts: the pool has work for one more.")
         self._processes.start(self._make(pool, f"{first}-{number}"), keep_at_once=True)
 
 

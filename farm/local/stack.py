@@ -31,13 +31,14 @@ from farm.local.ports import Ports
 from farm.local.processes import Processes
 from farm.local.program import Program
 from farm.local.scaling import LocalScaling
-from farm.settings import CATALOG_OVERRIDE, Settings, load_settings
+from farm.settings import Settings, load_settings
+from farm.settings_sources import CATALOG_OVERRIDE
 from farm.storage import Storage
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -73,11 +74,11 @@ class LocalStack:
         *,
         postgres: bool = False,
         workers: Mapping[str, int] | None = None,
-        say: Callable[[str], None] = _tell,
+        notify: Callable[[str], None] = _print,
         programs: Callable[["LocalStack"], Sequence[Program]] = farm_programs,
     ) -> None:
         """`postgres`: keep the jobs in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
-        instead of what the catalog says. `say` hears what happens, in words for people.
+        instead of what the catalog says. `notify` hears what happens, in words for people.
 
         Raises UnknownPool, and StartFailed when an extra is not installed.
         """
@@ -85,7 +86,7 @@ class LocalStack:
             own_programs.require_extras()
         self.settings = settings or load_settings()
         self._postgres = postgres
-        self._say = say
+        self._notify = notify
         self._programs = programs
         catalog = load_catalog(self.settings)
         wanted = {name: catalog.pool(name) for name in workers or {}}
@@ -107,7 +108,7 @@ class LocalStack:
             StartFailed: a process did not start; the message has the end of its log.
         """
         self._folder = DataFolder(self.settings.data_dir)
-        self._processes = Processes(self._folder.logs, self._say, keep_open=(self._folder.lock,))
+        self._processes = Processes(self._folder.logs, self._notify, keep_open=(self._folder.lock,))
         self._take_signals()
         try:
             self._start()
@@ -149,7 +150,7 @@ class LocalStack:
     def stop(self) -> None:
         """Stop all, the dashboard first and the servers last; nothing is left but the data folder."""
         self._stopping = True
-        self._say("Stopping the farm.")
+        self._notify("Stopping the farm.")
         if self._scaling is not None:
             self._scaling.stop()
         self._processes.stop()
@@ -165,7 +166,7 @@ class LocalStack:
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
         for server, fields in own_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
             self._processes.start(server.program)
-            self._processes.wait_ready([server.program.name], on_ready=lambda name: self._say(f"{name} is ready."))
+            self._processes.wait_ready([server.program.name], on_ready=lambda name: self._notify(f"{name} is ready."))
             found |= fields
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
@@ -217,13 +218,13 @@ class LocalStack:
 
     def _start_farm(self) -> None:
         programs = self._programs(self)
-        self._say(f"Starting {', '.join(program.name for program in programs)}.")
+        self._notify(f"Starting {', '.join(program.name for program in programs)}.")
         for program in programs:
             self._processes.start(program)
         names = [program.name for program in programs]
-        self._processes.wait_ready(names, on_ready=lambda name: self._say(f"{name} is ready."))
+        self._processes.wait_ready(names, on_ready=lambda name: self._notify(f"{name} is ready."))
         if any(program.name.startswith("worker-") for program in programs):
-            self._scaling = LocalScaling(self.engine, self._processes, self.pools, self._worker, self._say)
+            self._scaling = LocalScaling(self.engine, self._processes, self.pools, self._worker, self._notify)
             self._scaling.start()
 
     def _worker(self, pool: str, name: str) -> Program:

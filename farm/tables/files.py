@@ -25,7 +25,7 @@ class Artifact(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id"))
     attempt: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(20))  # a value of farm.storage.ArtifactKind
+    kind: Mapped[str] = mapped_column(String(20))  # a value of farm.storage_keys.ArtifactKind
     key: Mapped[str] = mapped_column(String(500), unique=True)  # in the farm's bucket
     content_type: Mapped[str] = mapped_column(String(100))
     size: Mapped[int] = mapped_column(BigInteger)  # bytes

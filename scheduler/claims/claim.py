@@ -30,7 +30,7 @@ from scheduler.claims.join import Waiting, join, waiting
 from scheduler.claims.running_limits import read_allowances
 from scheduler.dialects import prepare
 from scheduler.fair_share.fold_charges import FOLD_AT, fold
-from scheduler.fair_share.turn_order import read_turns, rest
+from scheduler.fair_share.turn_order import mark_idle, read_turns
 from scheduler.fair_share.virtual_time import FlowTime, Turn, backfill
 
 __all__ = ["Capacity", "Claim", "ClaimedRender", "Claimer", "Head", "Waiting", "claim", "join", "waiting"]
@@ -64,7 +64,7 @@ def claim(
             taker = Taker(connection, claimer.lease(now), claimer.watermark, allowances)
             batch = _take_batch(taker, claimer, capacity, only, loaded)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
-            rested = [rest(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
+            rested = [mark_idle(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
             if batch.head is not None:
                 taker.write(batch_id, claimer.pool, batch.turns, beside=0, served=batch.served)
         if batch.head is not None:

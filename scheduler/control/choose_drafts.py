@@ -58,7 +58,7 @@ class _Draft:
     estimate: float  # GPU-seconds up to the draft
 
     @property
-    def rest(self) -> float:
+    def remaining(self) -> float:
         """GPU-seconds from the draft to the end, as far as the first part tells."""
         sampler = self.parameters["sampler"]
         taken = passes_until(sampler, self.parameters["stop_at_step"])
@@ -125,7 +125,7 @@ def _go_on(connections: Connections, job: FoundJob, drafts: Sequence[_Draft]) ->
     by_id = {draft.id: draft for draft in drafts}
     now = connections.clock()
     with write(connections.engine) as connection:
-        rest = sum(draft.rest for draft in drafts)
+        rest = sum(draft.remaining for draft in drafts)
         # Renders that wait as drafts are counted as waiting already: only what they will cost is new.
         quotas.check_admission(connection, job.project_id, renders=0, gpu_seconds=rest, now=now, lane=job.lane)
         renders = lock_renders(
@@ -137,7 +137,7 @@ def _go_on(connections: Connections, job: FoundJob, drafts: Sequence[_Draft]) ->
         chosen = [by_id[render.id] for render in renders]
         connection.execute(_WITHOUT_STOP, [_values(draft) for draft in chosen])
         paused = lock_status(connection, job.id) is JobStatus.PAUSED
-        grown = Job.estimate + sum(draft.rest for draft in chosen)
+        grown = Job.estimate + sum(draft.remaining for draft in chosen)
         connection.execute(update(Job).where(Job.id == job.id).values(estimate=grown))
         changed = enter(connection, job.id, "kept", indexes=[render.index for render in renders], now=now)
         pending = [replace(render, status=RenderStatus.PENDING) for render in renders]
@@ -167,7 +167,7 @@ def _values(draft: _Draft) -> dict[str, Any]:
     return {
         "of_render": draft.id,
         "new_parameters": draft.parameters | {"stop_at_step": None},
-        "new_estimate": draft.rest,
+        "new_estimate": draft.remaining,
     }
 
 

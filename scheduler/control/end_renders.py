@@ -45,8 +45,8 @@ def end_renders(connections: Connections, job_id: str, ending: Ending, *which: C
             indexes = [render.index for render in renders]
             changed = enter(connection, job_id, ending.status.value, indexes=indexes, now=now, ended=ending.status)
             lanes = connection.scalars(select(Render.lane).where(Render.id.in_([r.id for r in renders])).distinct())
-            lanes_told = [*lanes, *connection.scalars(select(Job.lane).where(Job.id == job_id))]
-        notify(connections, lanes=lanes_told, changed=[changed])
+            lanes_notified = [*lanes, *connection.scalars(select(Job.lane).where(Job.id == job_id))]
+        notify(connections, lanes=lanes_notified, changed=[changed])
         return renders
 
     return in_chunks(step)

@@ -51,7 +51,7 @@ def enter(
 ) -> JobChanged:
     """Write one event for these renders (by index); they have `ended` so, or came `back` from such an end."""
     change = JobChange()
-    change.told[event].extend((index, None) for index in indexes)
+    change.events[event].extend((index, None) for index in indexes)
     if ended is not None:
         change.ended[ended] += len(indexes)
     if back is not None:

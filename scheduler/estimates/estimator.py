@@ -31,7 +31,7 @@ class Estimator:
         """
         demand = demand_of(shape, parameters)
         rows = 1 if parameters.deterministic else batch_size
-        told = self._told(entry)
+        told = self._measured(entry)
         return sum(times.seconds(entry, demand, rows) * _weight(times) for times in told) / sum(map(_weight, told))
 
     def range(
@@ -42,7 +42,7 @@ class Estimator:
 
     def range_of(self, entry: ModelEntry, demand: Demand, batch_size: float | None = None) -> Range:
         """The range for what decides it. Several pools: their weighted mean, from the lowest to the highest."""
-        told = self._told(entry)
+        told = self._measured(entry)
         ranges = [times.range(entry, demand, batch_size) for times in told]
         weights = [_weight(times) for times in told]
         return Range(
@@ -51,7 +51,7 @@ class Estimator:
             high=max(found.high for found in ranges),
         )
 
-    def _told(self, entry: ModelEntry) -> list[PoolTimes]:
+    def _measured(self, entry: ModelEntry) -> list[PoolTimes]:
         """The pools that have measured something; where none has, the catalog."""
         return [times for times in self.pools.values() if times.samples] or [PoolTimes.seeded(entry)]
 

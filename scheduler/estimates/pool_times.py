@@ -34,9 +34,11 @@ CHANGED = 0.3  # of the logarithm: by about a third; and by more than they diffe
 #: The share by which the usual batch moves to each new one.
 BATCH_STEP = 0.05
 #: A worker's speed is taken over so many seconds in which work waited all the time.
-SPELL_SECONDS = 20.0
+WATCHED_SECONDS = 20.0
 #: Samples count up to here: then one is as good as another.
 MOST_SAMPLES = 1_000_000
+#: What states that were stored before version 0.4 call some of the fields.
+_RENAMED = {"alone_scores": "known_scores", "stays": "overheads", "spell": "waited"}
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class PoolTimes:
     samples: int = 0
     log_batch: float = 0.0  # logarithm of the rows that its passes usually have
     recent: tuple[float, ...] = ()  # log(measured / likely) of the last settles
-    alone_scores: tuple[float, ...] = ()  # of estimates that knew the batch
+    known_scores: tuple[float, ...] = ()  # of estimates that knew the batch
     batch_scores: tuple[float, ...] = ()  # of estimates that did not
-    stays: tuple[float, ...] = ()  # seconds from claim to settle / seconds that the device worked for its batch
+    overheads: tuple[float, ...] = ()  # seconds from claim to settle / seconds that the device worked for its batch
     busy: tuple[float, ...] = ()  # GPU-seconds that a worker rendered in one second while work waited
-    spell: tuple[float, float] | None = None  # since when work waits, and the GPU-seconds rendered since
+    waited: tuple[float, float] | None = None  # since when work waits, and the GPU-seconds rendered since
 
     @classmethod
     def seeded(cls, entry: ModelEntry) -> "PoolTimes":
@@ -90,6 +92,7 @@ class PoolTimes:
         """From what `state` gave; seeded where there is none, or one of an older form or another seed."""
         if not state or state.get("version") != VERSION or state.get("seed") != entry.seconds_per_step_megapixel:
             return cls.seeded(entry)
+        state = {_RENAMED.get(name, name): value for name, value in state.items()}
         known = {name: _tuples(value) for name, value in state.items() if name not in ("version", "passes", "rest")}
         passes, rest = (Regression(**{k: _tuples(v) for k, v in state[name].items()}) for name in ("passes", "rest"))
         return cls(passes=passes, rest=rest, **known)
@@ -119,7 +122,7 @@ class PoolTimes:
     def range(self, entry: ModelEntry, demand: Demand, batch_size: float | None = None) -> Range:
         """The estimate, and between what bounds `scores.COVERAGE` of such renders fall."""
         likely = self.seconds(entry, demand, batch_size)
-        low, high = scores.bounds(self.alone_scores if batch_size else self.batch_scores)
+        low, high = scores.bounds(self.known_scores if batch_size else self.batch_scores)
         unsure = self._unsure(demand, batch_size or self.usual_batch, likely)
         return Range(likely * math.exp(low * unsure), likely, likely * math.exp(high * unsure))
 
@@ -150,13 +153,13 @@ class PoolTimes:
         settles: the forecasts need it.
         """
         if not waiting or workers == 0:
-            return replace(self, spell=None) if self.spell else self
-        since, rendered = self.spell or (now, -gpu_seconds)  # what ends now was rendered before
+            return replace(self, waited=None) if self.waited else self
+        since, rendered = self.waited or (now, -gpu_seconds)  # what ends now was rendered before
         rendered += gpu_seconds
-        if now - since < SPELL_SECONDS:
-            return replace(self, spell=(since, rendered))
+        if now - since < WATCHED_SECONDS:
+            return replace(self, waited=(since, rendered))
         sample = rendered / (now - since) / workers
-        return replace(self, busy=scores.added(self.busy, sample) if sample > 0 else self.busy, spell=(now, 0.0))
+        return replace(self, busy=scores.added(self.busy, sample) if sample > 0 else self.busy, waited=(now, 0.0))
 
     def _one(
         self, entry: ModelEntry, demand: Demand, observed: Observed, known: float, estimate: float | None
@@ -168,17 +171,18 @@ class PoolTimes:
         moved = 0.0 if not estimate or by_seed else math.log(guessed / estimate)
         log_rows = math.log(rows)
         trusting = self.samples < TRUSTING
-        stay = observed.wall_seconds / (observed.gpu_seconds * rows)
+        over = observed.wall_seconds / (observed.gpu_seconds * rows)
         return replace(
             self,
-            alone_scores=scores.added(
-                self.alone_scores, (math.log(observed.gpu_seconds / known) + moved) / self._unsure(demand, rows, known)
+            known_scores=scores.added(
+                self.known_scores,
+                (math.log(observed.gpu_seconds / known) + moved) / self._unsure(demand, rows, known),
             ),
             batch_scores=scores.added(
                 self.batch_scores,
                 (math.log(observed.gpu_seconds / guessed) + moved) / self._unsure(demand, self.usual_batch, guessed),
             ),
-            stays=scores.added(self.stays, stay) if math.isfinite(stay) and stay > 0 else self.stays,
+            overheads=scores.added(self.overheads, over) if math.isfinite(over) and over > 0 else self.overheads,
             passes=self.passes.learn(_pass_features(demand, rows), observed.pass_seconds, trusting=trusting)
             if 0 < observed.pass_seconds < math.inf
             else self.passes,

@@ -38,7 +38,7 @@ _FLOWS_READ = 9
 _HAS_PENDING = exists().where(Render.flow_id == Flow.id, Render.status == literal_column("'pending'"))
 #: The flow has nothing pending: it does not compete. Reads ix_renders_head, locks the flow. Not if renders became
 #: pending since the turns were read: whoever made them so has raised `epoch`, and this waits for its commit.
-_REST = (
+_MARK_IDLE = (
     update(Flow)
     .where(Flow.id == bindparam("flow"), Flow.epoch == bindparam("seen"), ~_HAS_PENDING)
     .values(backlogged=False)
@@ -78,9 +78,9 @@ def read_turns(
     return Order(turns(flows, [entry.time(name) for name, entry in classes.items()], shares), unfolded)
 
 
-def rest(connection: Connection, flow: FlowTime) -> bool:
+def mark_idle(connection: Connection, flow: FlowTime) -> bool:
     """Let a flow that was found empty stop competing, until renders become pending in it; False if it has some."""
-    return connection.execute(_REST, {"flow": flow.id, "seen": flow.epoch}).rowcount == 1
+    return connection.execute(_MARK_IDLE, {"flow": flow.id, "seen": flow.epoch}).rowcount == 1
 
 
 @dataclass

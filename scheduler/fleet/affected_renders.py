@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select
 
 from farm.lifecycle import Outcome, RenderStatus
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Attempt, Job, Project, Render
 
 _RENDERS_AT_ONCE = 500

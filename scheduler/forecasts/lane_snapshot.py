@@ -112,10 +112,10 @@ class LaneSnapshot:
 
     def turnaround(self) -> Range:
         """Seconds from claim to settle for each second that the device works for a batch."""
-        told = [pool.times for pool in self.open_pools if pool.times.stays]
-        return (
-            _quantiles(max(told, key=lambda times: times.samples).stays, FIRST_TURNAROUND) if told else FIRST_TURNAROUND
-        )
+        measured = [pool.times for pool in self.open_pools if pool.times.overheads]
+        if not measured:
+            return FIRST_TURNAROUND
+        return _quantiles(max(measured, key=lambda times: times.samples).overheads, FIRST_TURNAROUND)
 
 
 def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float, gone_seconds: float) -> LaneSnapshot:

@@ -138,7 +138,7 @@ class _Stream:
         """One record. After a fault the next ones are only looked at, so that many faults are told at once."""
         made: Sequence[RenderParameters] = []
         if record.notice is not None:
-            self._tell(f"/lines/{record.line}: {record.notice}")
+            self._add_notice(f"/lines/{record.line}: {record.notice}")
         if not record.blank:
             try:
                 made = self._read(record)
@@ -202,10 +202,10 @@ class _Stream:
                 [Fault("", f"a job has at most {self.most:,} renders; begin another job with this row")]
             )
         for notice in resolved.notices:
-            self._tell(notice)
+            self._add_notice(notice)
         return resolved.renders
 
-    def _tell(self, notice: str) -> None:
+    def _add_notice(self, notice: str) -> None:
         if notice not in self.notices and len(self.notices) < MOST_NOTICES:
             self.notices.append(notice)
 

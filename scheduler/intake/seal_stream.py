@@ -86,5 +86,5 @@ def _settle(
     assert empty in JOB_ENDED
     move_job(connection, job_id, admitting, empty, Job.renders_total == 0, finished_at=now)
     change = JobChange()
-    change.told[event] = []
+    change.events[event] = []
     return record(connection, {job_id: change}, now)[0]

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, delete, insert, literal_column, select
 from farm.database import read, write
 from farm.ids import new_id
 from farm.lifecycle import RenderStatus
-from farm.storage import ArtifactKind, StoredFile
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact
 from scheduler.leases.transitions import lock_renders
 

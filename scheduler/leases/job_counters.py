@@ -30,7 +30,7 @@ class JobChange:
 
     ended: defaultdict[RenderStatus, int] = field(default_factory=lambda: defaultdict(int))
     #: Kind of event → indexes of the renders, and reasons by index where there are any.
-    told: defaultdict[str, list[tuple[int, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    events: defaultdict[str, list[tuple[int, str | None]]] = field(default_factory=lambda: defaultdict(list))
     gpu_seconds: float = 0.0  # spent since the last time, and what that costs
     money: float = 0.0
     watt_hours: float = 0.0
@@ -54,9 +54,9 @@ def paused(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:
 
 
 def _record_one(connection: Connection, job_id: str, change: JobChange, now: float, events: bool) -> JobChanged:
-    told = change.told if events else {}
+    written = change.events if events else {}
     ended = {status.value: count for status, count in change.ended.items() if count}
-    values = {"of_job": job_id, "versions": len(told)} | ended
+    values = {"of_job": job_id, "versions": len(written)} | ended
     if change.gpu_seconds:
         values |= {name: getattr(change, name) for name in _SPENT}
     job = connection.execute(_count(tuple(sorted(ended)), bool(change.gpu_seconds)), values).one()
@@ -71,10 +71,10 @@ def _record_one(connection: Connection, job_id: str, change: JobChange, now: flo
     )
     if after is not before:
         move_locked_job(connection, job_id, before, after, now)
-    first = job.version - len(told) + 1
+    first = job.version - len(written) + 1
     rows = [
         {"job_id": job_id, "version": first + place, "kind": kind, "at": now, "payload": _payload(renders, after)}
-        for place, (kind, renders) in enumerate(told.items())
+        for place, (kind, renders) in enumerate(written.items())
     ]
     if rows:
         connection.execute(insert(Event), rows)

@@ -116,11 +116,11 @@ def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float,
         if finding is None:
             end_attempt(connection, render, Outcome.LOST, now=now, reason=LOST_REASON)
             move(connection, render, RenderStatus.PENDING, raise_attempt=True, reason=LOST_REASON)
-            change.told[Outcome.LOST.value].append((render.index, LOST_REASON))
+            change.events[Outcome.LOST.value].append((render.index, LOST_REASON))
             returned.append(render)
         else:
             to = _count_failure(connection, render, finding, now, max_failures)
-            change.told["retried" if to is RenderStatus.PENDING else to.value].append((render.index, finding.reason))
+            change.events["retried" if to is RenderStatus.PENDING else to.value].append((render.index, finding.reason))
             if to is RenderStatus.PENDING:
                 returned.append(render)
             else:

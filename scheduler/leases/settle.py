@@ -15,7 +15,8 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import ENDED, Outcome, RenderStatus
 from farm.progress import JobChanged
-from farm.storage import ArtifactKind, StoredFile
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Attempt
 from scheduler.accounting.prices import Rates, rates
 from scheduler.batching.sealed_batches import is_initial
@@ -245,7 +246,7 @@ def _changes(moves: Sequence[Move], where: _Where) -> dict[str, JobChange]:
         else:
             kind = move.to.value
             change.ended[move.to] += move.to in ENDED
-        change.told[kind].append((move.render.index, move.reason))
+        change.events[kind].append((move.render.index, move.reason))
         if move.spent:
             change.gpu_seconds += move.spent
             change.money += where.rates.money(move.spent)

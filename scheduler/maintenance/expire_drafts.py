@@ -7,7 +7,7 @@ from sqlalchemy import literal_column, select
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import RenderStatus
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Render
 from scheduler.control.end_renders import Ending, end_renders
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import StorageDown
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Job, Render
 
 log = structlog.get_logger(__name__)

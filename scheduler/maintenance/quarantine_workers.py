@@ -103,7 +103,7 @@ def _mark(connections: Connections, worker: Any, reason: str | None, now: float)
             .values(quarantined_at=None if reason is None else now, quarantine_reason=reason)
         )
     if marked.rowcount:
-        say = log.info if reason is None else log.warning
-        say("worker released" if reason is None else "worker quarantined", worker_id=worker.id, pool=worker.pool,
+        report = log.info if reason is None else log.warning
+        report("worker released" if reason is None else "worker quarantined", worker_id=worker.id, pool=worker.pool,
             host=worker.host, reason=reason)  # fmt: skip
     return bool(marked.rowcount)

@@ -34,7 +34,7 @@ _DUE = (
     .limit(literal_column("1"))
 )
 #: Jobs that do not know yet that one they wait for has ended.
-_TO_BE_TOLD = (
+_TO_BE_APPLIED = (
     select(Dependency.job_id)
     .join(Job, Job.id == Dependency.after_id)
     .where(Dependency.resolved_at.is_(None), Job.finished_at.is_not(None))
@@ -63,11 +63,11 @@ def _by_time(connections: Connections, now: float) -> int:
 
 def _by_jobs(connections: Connections, now: float) -> int:
     with read(connections.engine) as connection:
-        job_ids = connection.scalars(_TO_BE_TOLD).all()
-    return sum(_tell(connections, job_id, now) for job_id in sorted(job_ids))
+        job_ids = connection.scalars(_TO_BE_APPLIED).all()
+    return sum(_apply_ends(connections, job_id, now) for job_id in sorted(job_ids))
 
 
-def _tell(connections: Connections, job_id: str, now: float) -> int:
+def _apply_ends(connections: Connections, job_id: str, now: float) -> int:
     """What follows for a job from how those ended that it waits for; returns how many renders changed."""
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, None)

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import NotFound, StorageDown
-from farm.storage import ARTIFACTS, StoredObject, attempt_of, is_checkpoint
+from farm.storage import StoredObject
+from farm.storage_keys import ARTIFACTS, attempt_of, is_checkpoint
 from farm.tables import Artifact, Render
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import Conflict, NotFound, StorageDown
-from farm.storage import INPUTS
+from farm.storage_keys import INPUTS
 from farm.tables import Input, Project
 from scheduler.uploads import remove_input
 

@@ -157,6 +157,6 @@ def _correct(connections: Connections, job_id: str, now: float) -> JobChanged | 
         connection.execute(update(Job).where(Job.id == job_id).values(renders_total=total))
         move_job(connection, job_id, [JobStatus.ADMITTING], JobStatus.OPEN)
         change = JobChange()
-        change.told["repaired"] = []
+        change.events["repaired"] = []
         change.ended.update({end: wrong.get(f"renders_{end.value}", 0) for end in _ENDS})
         return record(connection, {job_id: change}, now)[0]

@@ -19,7 +19,7 @@ def crash(simulation: Simulation, running_pool: RunningPool, worker: VirtualWork
     if worker.doing is Doing.GONE:
         return
     simulation.counted["crashes"] += 1
-    _not_heard_of(simulation, running_pool, worker)
+    _lose(simulation, running_pool, worker)
     dismiss(simulation, running_pool, worker)
 
 
@@ -28,7 +28,7 @@ def stall(simulation: Simulation, running_pool: RunningPool, worker: VirtualWork
     if worker.batch is None:
         return
     simulation.counted["stalls"] += 1
-    _not_heard_of(simulation, running_pool, worker)
+    _lose(simulation, running_pool, worker)
     found, worker.batch, worker.doing = worker.batch, None, Doing.STALLED
     simulation.soon(_STALL * simulation.options.lease_seconds, "zombie", running_pool, worker, found)
 
@@ -89,7 +89,7 @@ def zombie(simulation: Simulation, running_pool: RunningPool, worker: VirtualWor
     look(simulation, running_pool, worker)
 
 
-def _not_heard_of(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker) -> None:
+def _lose(simulation: Simulation, running_pool: RunningPool, worker: VirtualWorker) -> None:
     """No heartbeat any more: the lease of what it holds ends so long after the last one, then it is reaped."""
     if worker.batch is None:
         return

@@ -20,7 +20,7 @@ class Plan:
     tried: Sequence[tuple[int, Result]]
 
 
-def plan(play: Callable[[int], Result], within: float, *, percent: float = 95.0, most: int = MOST_WORKERS) -> Plan:
+def plan(run: Callable[[int], Result], within: float, *, percent: float = 95.0, most: int = MOST_WORKERS) -> Plan:
     """The fewest workers with which `percent` of the renders are started `within` so many seconds.
 
     Doubles until it is enough, then halves the interval: more workers are taken to wait no longer.
@@ -31,7 +31,7 @@ def plan(play: Callable[[int], Result], within: float, *, percent: float = 95.0,
     tried: list[tuple[int, Result]] = []
 
     def enough(workers: int) -> bool:
-        tried.append((workers, play(workers)))
+        tried.append((workers, run(workers)))
         return tried[-1][1].p(percent) <= within
 
     too_few, fits = 0, 1

@@ -33,11 +33,11 @@ class Part:
     """One block of the report: a heading, what it means, and its content as HTML."""
 
     title: str
-    told: str
+    intro: str
     content: str
 
 
-def page(title: str, told: str, results: Sequence[Result], bound: Bound | None = None) -> str:
+def page(title: str, intro: str, results: Sequence[Result], bound: Bound | None = None) -> str:
     """The whole report.
 
     Raises:
@@ -48,7 +48,7 @@ def page(title: str, told: str, results: Sequence[Result], bound: Bound | None =
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(told)}</p>\n{parts}\n</main>\n</body>\n</html>\n"
+        f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(intro)}</p>\n{parts}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -79,7 +79,7 @@ def _parts(results: Sequence[Result], bound: Bound | None) -> list[Part]:
 
 
 def _section(part: Part) -> str:
-    told = f"<p>{html.escape(part.told)}</p>" if part.told else ""
+    told = f"<p>{html.escape(part.intro)}</p>" if part.intro else ""
     return f'<section>\n<h2>{html.escape(part.title)}</h2>\n{told}\n<div class="wide">{part.content}</div>\n</section>'
 
 

@@ -43,13 +43,13 @@ def run(
     began = time.perf_counter()
     with open_farm(catalog, fleet, settings) as connections:
         simulation = Simulation(connections, fleet, policy, options)
-        _play(simulation, trace)
+        _simulate(simulation, trace)
         virtual_worker.forget(simulation)
         simulation.ledger.check(ends_by_job(connections), unfinished(connections))
     return _result(simulation, time.perf_counter() - began)
 
 
-def _play(simulation: Simulation, trace: Trace) -> None:
+def _simulate(simulation: Simulation, trace: Trace) -> None:
     for running_pool in simulation.running_pools:
         for _ in range(running_pool.pool.workers):
             virtual_worker.hire(simulation, running_pool, ready=True)

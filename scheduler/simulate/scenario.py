@@ -104,11 +104,11 @@ def _planned(
     within = wishes.plan or 0.0
     fixed = replace(policy, scale="fixed")
 
-    def play(workers: int) -> Result:
+    def run_with(workers: int) -> Result:
         fleet_now = with_workers(fleet, workers)
         return run(trace, fleet_now, fixed, Options(seed=wishes.seed), settings=settings, catalog=catalog)
 
-    found = plan(play, within)
+    found = plan(run_with, within)
     each = " in each pool" if len(fleet.pools) > 1 else ""
     for workers, result in found.tried:
         mark = "enough" if result.p(95) <= within else "too few"

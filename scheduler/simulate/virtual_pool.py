@@ -111,11 +111,11 @@ class RunningPool:
         return self.busy_before + sum(worker.busy_seconds for worker in self.workers.values())
 
     def money(self, now: float) -> float:
-        """What the crew has cost so far."""
+        """What its workers have cost so far."""
         return self.paid_seconds(now) / 3600 * self.pool.entry.price_per_hour
 
     def spent_today(self, now: float) -> float:
-        """What the crew has cost since midnight; the trace begins at one."""
+        """What its workers have cost since midnight; the trace begins at one."""
         today = int(now // DAY_SECONDS)
         if today != self.day[0]:
             self.day = today, self.money(now)

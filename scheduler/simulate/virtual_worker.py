@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from farm.lifecycle import Outcome
-from farm.storage import ArtifactKind, StoredFile
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind
 from scheduler.claims.claim import Claim, ClaimedRender, Claimer, claim
 from scheduler.estimates.observations import Observed
 from scheduler.leases.settle import Output, Settlement, settle

@@ -36,7 +36,7 @@ def one_worker() -> Iterator[RunningFarm]:
         overlay.write_text(_ONLY)
         settings = Settings(data_dir=Path(folder) / "data", catalog=[overlay], dashboard_port=0)
         with (
-            LocalStack(settings, workers={POOL: 1}, say=lambda text: None) as stack,
+            LocalStack(settings, workers={POOL: 1}, notify=lambda text: None) as stack,
             Connections.open(stack.settings) as connections,
             FarmClient(stack.url, stack.key) as client,
         ):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard import events
-from dashboard.events import PUMP, Pump, Subscription, Told
+from dashboard.events import PUMP, Pump, Subscription, Update
 from farm.progress import JobChanged, Preview, StepProgress
 from scheduler.control.cancel import cancel_job
 from tests.dashboard.conftest import House, Tenant
@@ -148,7 +148,7 @@ def test_a_page_that_is_too_slow_starts_again_from_a_snapshot(monkeypatch: pytes
     step = StepProgress(job_id="j", project_id="project", render_id="r", phase="stepping", step=1, steps=2)
     assert not slow.start_again()
     for _ in range(events.QUEUE + 1):
-        slow.tell(Told("j", step))
+        slow.push(Update("j", step))
     assert slow.start_again()
     assert slow.next(0.0) is None
     assert not slow.start_again()

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from dashboard.web.words import status_words
 from farm.contact_sheet import Cell, contact_sheet, figures, line_below
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from scheduler.maintenance import pick_best_of
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer

@@ -21,7 +21,7 @@ from farm.database import read
 from farm.lifecycle import ENDED, WorkerStatus
 from farm.local.stack import LocalStack
 from farm.settings import Settings
-from farm.storage import ArtifactKind
+from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Attempt, Event, Render, Worker
 from scheduler.control.pause_pool import pause_pool, resume_pool
 from tests.waiting import eventually

@@ -89,7 +89,7 @@ def test_the_core_alone_runs_the_scheduler_and_the_doctor(install: Install, tmp_
         )
         assert process.poll() is None, log.read_text()
         eventually(lambda: database.execute("SELECT count(*) FROM pools").fetchone()[0] > 0)
-        asked = [here.bin / "farm", "doctor", "versions", "database", "crew"]
+        asked = [here.bin / "farm", "doctor", "versions", "database", "processes"]
         told = subprocess.run(asked, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
     assert "A scheduler is at work." in told.stdout

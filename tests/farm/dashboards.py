@@ -22,7 +22,7 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.progress import StepProgress
 from farm.settings import Settings
-from farm.storage import ArtifactKind, artifact_key, checkpoint_name
+from farm.storage_keys import ArtifactKind, artifact_key, checkpoint_name
 from scheduler.claims.claim import ClaimedRender, Claimer, claim
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on

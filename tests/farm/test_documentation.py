@@ -14,7 +14,8 @@ import typer
 import yaml
 
 from farm.cli import LazyVerb, build_app
-from farm.settings import PREFIX, Settings
+from farm.settings import Settings
+from farm.settings_sources import PREFIX
 from scheduler.maintenance.supervisor import new_duties
 
 ROOT = Path(__file__).parents[2]

@@ -49,7 +49,7 @@ def test_what_is_told_waits_for_no_answer(own: OwnValkey) -> None:
         step = StepProgress(job_id="j", project_id="p", render_id="r", phase="stepping", step=number, steps=50)
         board.report([step])
         broker.ring_soon("test", workers=3, rings=2)
-        wire.tell("x", message)
+        wire.send_soon("x", message)
 
     eventually(lambda: told_in)
     assert threading.current_thread().name not in told_in
@@ -75,7 +75,7 @@ def test_once_lost_nobody_waits_for_it_until_it_is_found_again(own: OwnValkey) -
 def test_rings_of_a_pool_that_wait_are_sent_together_and_none_is_forgotten(own: OwnValkey) -> None:
     broker = broker_at(own.url)
     held, let_go = threading.Event(), threading.Event()
-    broker._wire.tell("first", lambda _: (held.set(), let_go.wait(240)))
+    broker._wire.send_soon("first", lambda _: (held.set(), let_go.wait(240)))
     held.wait(240)
     for _ in range(20):
         broker.ring_soon("few", workers=3)
@@ -92,10 +92,10 @@ def test_rings_of_a_pool_that_wait_are_sent_together_and_none_is_forgotten(own: 
 def test_what_waits_is_bounded(own: OwnValkey) -> None:
     wire = Wire(own.url, "test")
     held, let_go = threading.Event(), threading.Event()
-    wire.tell("first", lambda _: (held.set(), let_go.wait(240)))
+    wire.send_soon("first", lambda _: (held.set(), let_go.wait(240)))
     held.wait(240)
     for number in range(MOST_WAITING + 10):
-        wire.tell(number, lambda client, number=number: client.rpush("told", number))
+        wire.send_soon(number, lambda client, number=number: client.rpush("told", number))
     let_go.set()
     wire.flush(30)
 

@@ -13,7 +13,8 @@ from farm.commands.config import MASK, _plain
 from farm.errors import FarmError
 from farm.params.families import FAMILIES
 from farm.problems import every_error
-from farm.settings import CATALOG_OVERRIDE, OTHER_VARIABLES, PREFIX, Settings, load_settings
+from farm.settings import Settings, load_settings
+from farm.settings_sources import CATALOG_OVERRIDE, OTHER_VARIABLES, PREFIX
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROW = re.compile(r"^\| `(FARM_\w+)` \| (?:`([^`]*)`|(\w[^|]*)) \|(.*)\|$", re.MULTILINE)

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from farm.errors import NotFound, StorageDown
 from farm.ids import new_id
-from farm.storage import Storage, artifact_key
+from farm.storage import Storage
+from farm.storage_keys import artifact_key
 from tests.servers import S3
 from tests.waiting import eventually
 

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, func, insert, select
 from farm.database import read, write
 from farm.ids import new_id
 from farm.lifecycle import Outcome
-from farm.storage import ArtifactKind, StoredFile
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind
 from farm.tables import Event, Flow, Job, Lane, Pool, Project, Render
 from scheduler.claims.claim import Claim, ClaimedRender, Claimer, claim
 from scheduler.claims.watermark import Watermark

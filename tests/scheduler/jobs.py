@@ -9,7 +9,8 @@ from farm.database import read, write
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.params import JobRequest
-from farm.storage import ArtifactKind, StoredFile
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind
 from farm.tables import Attempt, Event, Job, Render, Worker
 from scheduler.admission.submit import submit
 from scheduler.claims.claim import ClaimedRender, Claimer, claim

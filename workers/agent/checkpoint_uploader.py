@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.errors import StorageDown
-from farm.storage import artifact_key, checkpoint_name
+from farm.storage_keys import artifact_key, checkpoint_name
 from scheduler.leases.checkpoint_rows import Checkpoint, keep
 from workers.agent.engine_link import EngineLink
 from workers.agent.held_renders import HeldRenders

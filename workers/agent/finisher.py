@@ -15,7 +15,7 @@ from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from farm.plugins import PluginMissing
-from farm.storage import artifact_key
+from farm.storage_keys import artifact_key
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from workers.agent.held_renders import HeldRender, HeldRenders

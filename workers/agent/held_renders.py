@@ -19,7 +19,7 @@ class HeldRender:
     batch_id: str
     claimed_at: float = 0.0  # monotonic
     phase: Phase = Phase.CLAIMED
-    told_phase: Phase = Phase.CLAIMED  # what SQL says; progress has it sooner
+    reported_phase: Phase = Phase.CLAIMED  # what SQL says; progress has it sooner
     in_engine: bool = True
     step: int = 0
     steps: int = 0
@@ -179,8 +179,8 @@ class HeldRenders:
         moved: dict[Phase, list[Held]] = {}
         with self._changed:
             for leased in self._held.values():
-                if leased.told_phase != leased.phase:
-                    leased.told_phase = leased.phase
+                if leased.reported_phase != leased.phase:
+                    leased.reported_phase = leased.phase
                     moved.setdefault(leased.phase, []).append(Held(leased.render.id, leased.render.attempt))
         return moved
 

@@ -114,7 +114,7 @@ class Adapters:
             self._exchange(adapters)
             fault = self._layers.fault(wanted)
         except BaseException:
-            self._rest()
+            self._switch_off()
             raise
         if fault is not None:
             log.error("other adapters are active than were switched on", fault=fault)
@@ -146,7 +146,7 @@ class Adapters:
             return False
         return True
 
-    def _rest(self) -> None:
+    def _switch_off(self) -> None:
         """Switch off what is active, wherever it was left."""
         try:
             self._layers.find()
@@ -194,7 +194,7 @@ class Adapters:
                 raise
             raise AdapterUnfit(f"the adapter {adapter.name!r} does not fit this model: {_reason(error)}") from error
         finally:
-            self._rest()  # a new adapter is switched on by loading it
+            self._switch_off()  # a new adapter is switched on by loading it
         for part in self._pipeline.transformer.parameters():
             part.requires_grad_(False)
         self._loaded[adapter.slot] = adapter

@@ -3,7 +3,7 @@
 `Scheduler.from_config` of another family's config loses the shift, or silently falls back to a noise schedule
 that does not fit flow matching; so nothing here starts from what a model happens to ship.
 
-A package brings more of them as entry points of `latent_farm.samplers`, each a `Recipe` under the sampler's name.
+A package brings more of them as entry points of `latent_farm.samplers`, each a `SamplerSpec` under the sampler's name.
 """
 
 import inspect
@@ -34,7 +34,7 @@ class UnknownSampler(ValueError):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SamplerSpec:
     """How one sampler is built.
 
     `build` makes a fresh diffusers scheduler from the flow shift (1: none). Its `step` takes (prediction, timestep,
@@ -44,6 +44,10 @@ class Recipe:
 
     build: Callable[[float], Sampler]
     stochastic: bool = False
+
+
+#: Its name in versions before 0.4: packages may import it.
+Recipe = SamplerSpec
 
 
 def _flow_sigmas(scheduler: Callable[..., Sampler], **settings: Any) -> Callable[[float], Sampler]:
@@ -62,26 +66,26 @@ def _flow_match(scheduler: Callable[..., Sampler]) -> Callable[[float], Sampler]
     return lambda flow_shift: scheduler(num_train_timesteps=1000, shift=flow_shift)
 
 
-_RECIPES: Mapping[str, Recipe] = {
-    "euler": Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
+_SPECS: Mapping[str, SamplerSpec] = {
+    "euler": SamplerSpec(_flow_match(FlowMatchEulerDiscreteScheduler)),
     # Under flow matching the deterministic DDIM update is the Euler step: with x = (1 - s) x0 + s e and v = e
     # - x0, DDIM's (1 - s') x0 + s' e equals x + (s' - s) v.
-    "ddim": Recipe(_flow_match(FlowMatchEulerDiscreteScheduler)),
-    "heun": Recipe(_flow_match(FlowMatchHeunDiscreteScheduler)),
-    "dpm++-2m": Recipe(_flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="dpmsolver++", solver_order=2)),
-    "dpm++-2m-sde": Recipe(
+    "ddim": SamplerSpec(_flow_match(FlowMatchEulerDiscreteScheduler)),
+    "heun": SamplerSpec(_flow_match(FlowMatchHeunDiscreteScheduler)),
+    "dpm++-2m": SamplerSpec(_flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="dpmsolver++", solver_order=2)),
+    "dpm++-2m-sde": SamplerSpec(
         _flow_sigmas(DPMSolverMultistepScheduler, algorithm_type="sde-dpmsolver++", solver_order=2),
         stochastic=True,
     ),
     # lower_order_final: the scheduler sets it itself, with a warning, whenever sigmas end at zero.
-    "dpm++-singlestep": Recipe(_flow_sigmas(DPMSolverSinglestepScheduler, solver_order=2, lower_order_final=True)),
-    "unipc": Recipe(_flow_sigmas(UniPCMultistepScheduler, solver_order=2)),
+    "dpm++-singlestep": SamplerSpec(_flow_sigmas(DPMSolverSinglestepScheduler, solver_order=2, lower_order_final=True)),
+    "unipc": SamplerSpec(_flow_sigmas(UniPCMultistepScheduler, solver_order=2)),
     # SANA-Sprint's consistency sampler; it has no shift.
-    "scm": Recipe(lambda _shift: SCMScheduler(prediction_type="trigflow", sigma_data=0.5), stochastic=True),
+    "scm": SamplerSpec(lambda _shift: SCMScheduler(prediction_type="trigflow", sigma_data=0.5), stochastic=True),
 }
 
 #: Our own names; packages bring more.
-SAMPLER_NAMES = tuple(_RECIPES)
+SAMPLER_NAMES = tuple(_SPECS)
 
 
 def build_sampler(name: str, *, flow_shift: float) -> Sampler:
@@ -89,14 +93,14 @@ def build_sampler(name: str, *, flow_shift: float) -> Sampler:
 
     Raises UnknownSampler.
     """
-    return _recipe(name).build(flow_shift)
+    return _spec(name).build(flow_shift)
 
 
 def is_stochastic(name: str) -> bool:
     """Whether the sampler draws noise at each step, and so needs the render's generator. Raises
     UnknownSampler.
     """
-    return _recipe(name).stochastic
+    return _spec(name).stochastic
 
 
 def takes_generator(sampler: Sampler) -> bool:
@@ -104,18 +108,20 @@ def takes_generator(sampler: Sampler) -> bool:
     return "generator" in inspect.signature(sampler.step).parameters
 
 
-def _recipe(name: str) -> Recipe:
-    return _RECIPES[name] if name in _RECIPES else _brought(name)
+def _spec(name: str) -> SamplerSpec:
+    return _SPECS[name] if name in _SPECS else _brought(name)
 
 
 @cache
-def _brought(name: str) -> Recipe:
-    """The recipe of an installed package. Raises UnknownSampler."""
+def _brought(name: str) -> SamplerSpec:
+    """The spec of an installed package. Raises UnknownSampler."""
     points = {point.name: point for point in entry_points(group=SAMPLER_ENTRY_POINTS)}
     if name not in points:
         known = ", ".join([*SAMPLER_NAMES, *sorted(points)])
         raise UnknownSampler(f"unknown sampler '{name}'; there are: {known}")
-    recipe = points[name].load()
-    if not isinstance(recipe, Recipe):
-        raise UnknownSampler(f"the entry point '{name}' of {SAMPLER_ENTRY_POINTS} is no Recipe: {points[name].value}")
-    return recipe
+    spec = points[name].load()
+    if not isinstance(spec, SamplerSpec):
+        raise UnknownSampler(
+            f"the entry point '{name}' of {SAMPLER_ENTRY_POINTS} is no SamplerSpec: {points[name].value}"
+        )
+    return spec

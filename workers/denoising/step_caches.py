@@ -72,12 +72,12 @@ class StepCaches:
         first, batch = tracks[0], tuple(track.order.render_id for track in tracks)
         wanted = self._going_on(batch, first)
         if self._attached is not None and self._attached is not wanted:
-            self._attached.take_off()
+            self._attached.detach()
             self._attached = None
         if wanted is None:
             wanted = self._anew(first)
         if wanted is not None and self._attached is None:
-            wanted.put_on()
+            wanted.attach()
             self._attached = wanted
         if self._is_on() != (wanted is not None):
             raise StateInDoubt(
@@ -123,7 +123,7 @@ class StepCaches:
         for batch in list(batches):
             gone = self._kept.pop(batch)
             if gone is self._attached:
-                gone.take_off()
+                gone.detach()
                 self._attached = None
 
     def _going_on(self, batch: tuple[str, ...], first: Track) -> "_Attached | None":
@@ -146,7 +146,7 @@ class _Attached:
     """
 
     def __init__(self, transformer: nn.Module, cache: StepCache, steps: int) -> None:
-        """The transformer wears no other just now, and not this one either until `put_on`."""
+        """The transformer wears no other just now, and not this one either until `attach`."""
         self._modules = _hooked(transformer)
         last = max(_block_lists(transformer), key=len)[-1]
         self._steps = steps
@@ -172,10 +172,10 @@ class _Attached:
         """Whether its batch has had its last pass."""
         return self.step + 1 >= self._steps
 
-    def put_on(self) -> None:
+    def attach(self) -> None:
         self._exchange()
 
-    def take_off(self) -> None:
+    def detach(self) -> None:
         self._exchange()
 
     def begin(self, first: Track) -> None:

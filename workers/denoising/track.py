@@ -95,13 +95,13 @@ class Track:
         sampler, own = vars(self.sampler) | lists, dict(vars(self))
         drawn = self.generator.get_state() if self._draws else None
 
-        def put_back() -> None:
+        def restore() -> None:
             self.sampler.__dict__.update(sampler)
             self.__dict__.update(own)
             if drawn is not None:
                 self.generator.set_state(drawn)
 
-        return put_back
+        return restore
 
     def as_preview(self, latents: Tensor) -> "Track":
         """What is shown of it; it goes on itself with what its sampler made."""

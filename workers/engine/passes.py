@@ -65,13 +65,13 @@ def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, l
     track, batch = outcome.track, outcome.batch
     started = time.perf_counter()
     timestep, sigma = track.schedule[track.step]
-    put_back = track.remember()
+    restore = track.remember()
     try:
         predicted = _advance(family, track, prediction, look_ahead)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        put_back()  # the sampler may have changed half of what it remembers
+        restore()  # the sampler may have changed half of what it remembers
         free_memory(family.device)
         predicted = _advance(family, track, prediction, look_ahead)
     spent = outcome.seconds + time.perf_counter() - started

@@ -21,7 +21,7 @@ from farm.catalog.source import Source
 from farm.errors import NotFound, StorageDown
 from farm.settings import Settings
 from farm.storage import Storage, StoredVersion
-from workers.model_files.disk_space import check_room
+from workers.model_files.disk_space import check_disk_space
 from workers.model_files.fetched import Fetched, FetchFailed, ModelFile
 from workers.model_files.selection import INDEX, select
 from workers.model_files.weights import BadWeights, read_index, refuse_pickled
@@ -93,7 +93,7 @@ class _Copying:
         self._known = {path: known for path, known in self._known.items() if path in chosen.paths}
         wanted = {path: found[path] for path in chosen.paths if not self._has(path, found[path])}
         needed = sum(item.size for item in wanted.values())
-        check_room(self._copy, needed, "let FARM_DATA_DIR name a larger disk")
+        check_disk_space(self._copy, needed, "let FARM_DATA_DIR name a larger disk")
         with ThreadPoolExecutor(AT_ONCE) as threads:
             list(threads.map(self._fetch, wanted, wanted.values()))
         _write_record(self._copy, self._known, complete=True)

@@ -32,7 +32,7 @@ def check(fetched: Fetched, lock: Sequence[LockedFile] = ()) -> Checked:
     sha256 = hash_files(fetched.folder, here.values())
     wrong: dict[str, str] = {}
     for file in fetched.files:
-        fault = _fault(file, places[file.path], sha256.get(file.path), fetched.said_by)
+        fault = _fault(file, places[file.path], sha256.get(file.path), fetched.source)
         if fault:
             wrong[file.path] = f"{places[file.path]} {fault}"
     if lock:
@@ -40,34 +40,34 @@ def check(fetched: Fetched, lock: Sequence[LockedFile] = ()) -> Checked:
     return Checked(sha256, wrong)
 
 
-def _fault(file: ModelFile, place: Path, sha256: str | None, said_by: str) -> str | None:
+def _fault(file: ModelFile, place: Path, sha256: str | None, source: str) -> str | None:
     """What is wrong with one file, or None."""
     if sha256 is None:
         return "is missing"
     size = place.stat().st_size
     if file.size is not None and size != file.size:
         state = "truncated" if size < file.size else "changed"
-        return f"is {state}: it holds {size} bytes where {said_by} says {file.size}"
+        return f"is {state}: it holds {size} bytes where {source} says {file.size}"
     if file.digest is None:
         return None
     digest = sha256 if len(file.digest) == _SHA256_LENGTH else _git_blob(place)
     if digest != file.digest:
-        return f"is changed: its hash is {digest} where {said_by} says {file.digest}"
+        return f"is changed: its hash is {digest} where {source} says {file.digest}"
     return None
 
 
-def against(fetched: Fetched, lock: Sequence[LockedFile], sha256: Mapping[str, str], said_by: str) -> dict[str, str]:
+def against(fetched: Fetched, lock: Sequence[LockedFile], sha256: Mapping[str, str], source: str) -> dict[str, str]:
     """What is not as a list of files says, which is all that there may be; by path, a sentence for each."""
     locked = {file.path: file for file in lock}
     wrong = {
-        file.path: f"{fetched.folder / file.path} is not in {said_by}"
+        file.path: f"{fetched.folder / file.path} is not in {source}"
         for file in fetched.files
         if file.path not in locked
     }
     for path, file in locked.items():
         said = ModelFile(path, file.size, file.sha256)
         found = sha256.get(path)
-        fault = _fault(said, fetched.folder / path, found, said_by)
+        fault = _fault(said, fetched.folder / path, found, source)
         if fault:
             wrong[path] = f"{fetched.folder / path} {fault}"
     return wrong

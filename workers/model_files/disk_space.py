@@ -9,7 +9,7 @@ from workers.model_files.fetched import FetchFailed
 SPARE_BYTES = 1_000_000_000
 
 
-def check_room(place: Path, needed: int, advice: str) -> None:
+def check_disk_space(place: Path, needed: int, advice: str) -> None:
     """Raises FetchFailed when fewer than `needed` bytes (and some to spare) are free where `place` is or will be."""
     if needed == 0:
         return

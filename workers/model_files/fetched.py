@@ -27,7 +27,7 @@ class Fetched:
     folder: Path
     files: list[ModelFile]
     weights: list[str]  # paths of those files that hold weights
-    said_by: str = ""  # who says what the files should be: 'the Hub', 'the bucket'; '': nobody
+    source: str = ""  # who says what the files should be: 'the Hub', 'the bucket'; '': nobody
     revision: str | None = None  # the commit, whatever branch or tag the catalog names
 
     @property

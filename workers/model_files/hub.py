@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from farm.catalog.source import Source
-from workers.model_files.disk_space import check_room
+from workers.model_files.disk_space import check_disk_space
 from workers.model_files.fetched import Fetched, FetchFailed, ModelFile
 from workers.model_files.selection import INDEX, component_names, select
 from workers.model_files.weights import BadWeights, read_index, refuse_pickled
@@ -95,7 +95,7 @@ def _fetch(source: Source, local_only: bool) -> Fetched:
             f"{_away(local_only)}: fetch the rest with `farm models pull`"
         )
     if not local_only:
-        check_room(folder, sum(file.size or 0 for file in missing), "let HF_HOME name a larger disk")
+        check_disk_space(folder, sum(file.size or 0 for file in missing), "let HF_HOME name a larger disk")
     snapshot_download(
         repo,
         revision=folder.name,

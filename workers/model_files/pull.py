@@ -17,7 +17,7 @@ def pull(entry: ModelEntry, settings: Settings) -> Checked:
     """Raises FetchFailed or BadWeights when the files cannot be had; what is still wrong then is in the answer."""
     fetched = fetch(entry, settings)
     damaged = check(fetched).wrong
-    if damaged and fetched.said_by:
+    if damaged and fetched.source:
         log.warning("damaged files are fetched again", model=entry.name, files=sorted(damaged))
         for path in damaged:
             _remove(fetched, path)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from farm.storage import ArtifactKind, checkpoint_name
+from farm.storage_keys import ArtifactKind, checkpoint_name
 from workers.outputs.embedded_metadata import EmbeddedMetadata, embedded_metadata_of
 from workers.outputs.encode import EncodedFile, Pixels, encode_output, encode_poster, encode_thumbnail, frames_of
 from workers.outputs.manifest import ClaimedFacts, make_manifest, model_facts

@@ -57,7 +57,7 @@ def place_text_encoder(pipeline: Any, folder: Path, entry: ModelEntry, pool: Poo
         _live_apart(encoder.to(own), own)
 
 
-def place_rest(pipeline: Any, device: torch.device) -> None:
+def place_others(pipeline: Any, device: torch.device) -> None:
     """All other parts on the device."""
     for name, part in pipeline.components.items():
         if isinstance(part, nn.Module) and name not in ("transformer", "text_encoder"):

@@ -9,7 +9,7 @@ from torch import nn
 from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import ModelEntry
 from workers.pipelines.compile import choose_attention, compile_blocks
-from workers.pipelines.offload import place_rest, place_text_encoder, place_transformer
+from workers.pipelines.offload import place_others, place_text_encoder, place_transformer
 from workers.pipelines.precision import cast_layers
 
 
@@ -34,4 +34,4 @@ def prepare_pipeline(
         place_transformer(pipeline, pool, device)
         compile_blocks(pipeline.transformer, pool)
     place_text_encoder(pipeline, folder, entry, pool, device)
-    place_rest(pipeline, device)
+    place_others(pipeline, device)

@@ -30,14 +30,14 @@ def plan(
     """Say what fits where, with the sums, without weights, GPU or network; exit 1 if nothing does."""
     from workers.plans.fitting import arrangements
     from workers.plans.gpus import parse_gpus
-    from workers.plans.report import as_values, tell
+    from workers.plans.report import as_values, plan_lines
     from workers.plans.requirements import needs_of
 
     memory = parse_gpus(gpus)
     entry = load_catalog(load_settings()).model(model)
     needs = needs_of(entry, _size(size, entry.defaults.get("num_frames", 1)), renders)
     found = arrangements(needs, memory)
-    typer.echo(json.dumps(as_values(needs, found), indent=2) if as_json else "\n".join(tell(needs, found)))
+    typer.echo(json.dumps(as_values(needs, found), indent=2) if as_json else "\n".join(plan_lines(needs, found)))
     if not any(way.fits for way in found):
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from workers.plans.weights import Weights
 _GB = 10**9
 
 
-def tell(needs: Needs, found: Sequence[Arrangement]) -> Iterator[str]:
+def plan_lines(needs: Needs, found: Sequence[Arrangement]) -> Iterator[str]:
     """The lines of a plan. GB are 10^9 bytes."""
     shape, activity = needs.shape, needs.activity
     length = f", {shape.frames} frames" if shape.frames > 1 else ""

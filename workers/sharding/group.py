@@ -71,7 +71,7 @@ class RankGroup:
         """Split this rank's transformer, and from then on let the others run each of its passes too."""
         threading.Thread(target=self._watch, name="ranks", daemon=True).start()
         store = str(Path(self._folder.name) / "store")
-        self._tell(Meet(store))
+        self._send(Meet(store))
         meet_others(store, 0, self._sharding, self._device)
         split(transformer, self._sharding, self._device)
         # First of all hooks: FSDP's own gathers weights, for which the others must be on their way.
@@ -81,7 +81,7 @@ class RankGroup:
     def _announce(self, _module: Any, args: Any, kwargs: Any) -> None:
         tensors: list[torch.Tensor] = []
         form_of_args, form_of_kwargs = take_apart([args, kwargs], tensors)
-        self._tell(Call(form_of_args, form_of_kwargs))
+        self._send(Call(form_of_args, form_of_kwargs))
         send_tensors(tensors, self._device)
 
     def _look_back(self, _module: Any, _args: Any, output: Any) -> None:
@@ -90,7 +90,7 @@ class RankGroup:
             time.sleep(_LAST_WORDS_SECONDS)
             self._go_down(f"rank 0 failed in a pass: {type(error).__name__}: {error}")
 
-    def _tell(self, word: Any) -> None:
+    def _send(self, word: Any) -> None:
         for member in self._members:
             try:
                 member.wire.send(word)

@@ -28,7 +28,7 @@ def verify_since(
         affected = list_affected(connections, first, last)
         say(f"{len(affected)} finished renders were made, or begun, by a worker on which a LoRA had failed before them")
         made = check(connections, affected, pool=pool, tolerance=tolerance)
-        found = _tell([Checked(one) for one in affected] if only_list else made, only_list, as_json)
+        found = _print_each([Checked(one) for one in affected] if only_list else made, only_list, as_json)
     differing, unmade = sum(one.differs for one in found), sum(one.verified is None for one in found)
     if only_list:
         return
@@ -39,7 +39,7 @@ def verify_since(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _tell(checked: "Iterable[Checked]", only_list: bool, as_json: bool) -> "list[Checked]":
+def _print_each(checked: "Iterable[Checked]", only_list: bool, as_json: bool) -> "list[Checked]":
     """Each as soon as it is known; it may take hours until all are."""
     found = []
     for one in checked:

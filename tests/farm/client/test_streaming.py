@@ -55,12 +55,12 @@ def test_a_corrected_file_goes_on_under_its_key(client: FarmClient, tmp_path: Pa
     with pytest.raises(FarmProblem) as refused:
         client.submit_file("sana-demo", path, idempotency_key="plates-1")
     assert refused.value.errors[0].field == "/lines/51/width"
-    assert refused.value.told["rows"] == 50
+    assert refused.value.members["rows"] == 50
 
     path.write_text(right)
     job = client.submit_file("sana-demo", path, idempotency_key="plates-1")
 
-    assert job.id == refused.value.told["job_id"]
+    assert job.id == refused.value.members["job_id"]
     assert prompts(client, job.id) == [f"plate {row}" for row in range(60)]
 
 

@@ -86,7 +86,7 @@ class TestWhatIsWrong:
         assert failures(doctor("storage", s3_bucket="made-by-nobody")) == []
 
     def test_a_database_without_a_schema(self, doctor: Doctor, tmp_path: Path) -> None:
-        found = doctor("database", "crew", database_url=f"sqlite:///{tmp_path}/empty.sqlite3")
+        found = doctor("database", "processes", database_url=f"sqlite:///{tmp_path}/empty.sqlite3")
         assert [finding.remedy for finding in found if finding.level is not Level.OK] == ["farm db upgrade"] * 2
 
     def test_a_schema_of_another_farm(self, doctor: Doctor, engine: Engine) -> None:
@@ -99,7 +99,7 @@ class TestWhatIsWrong:
             "database",
             "redis",
             "storage",
-            "crew",
+            "processes",
             database_url=f"postgresql://ada:{SECRET}@127.0.0.1:9/farm",
             redis_url=f"redis://:{SECRET}/@127.0.0.1:9/0",
             s3_endpoint_url="http://127.0.0.1:9",
@@ -133,8 +133,8 @@ class TestWhatIsWrong:
         worker_registry.sign_on(engine, **worker, now=now)
         with write(engine) as connection:
             connection.execute(update(Worker).values(clock_skew=-3600.0))
-        assert "The clock of gpu-7" in told(doctor("crew"), Level.FAIL)
-        assert "3,600.0 s behind" in told(doctor("crew"), Level.FAIL)
+        assert "The clock of gpu-7" in told(doctor("processes"), Level.FAIL)
+        assert "3,600.0 s behind" in told(doctor("processes"), Level.FAIL)
 
     def test_links_that_lead_nowhere(self, doctor: Doctor) -> None:
         found = doctor("storage", s3_public_endpoint_url="http://127.0.0.1:9")

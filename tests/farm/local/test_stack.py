@@ -67,7 +67,7 @@ def little_farm(folder: Path, **who: Any) -> Iterator[tuple["subprocess.Popen[st
 
 def test_a_farm_starts_its_servers_tells_where_it_is_and_keeps_its_data(tmp_path: Path) -> None:
     settings, said = Settings(data_dir=tmp_path / "dätä, mine", dashboard_port=0), Teller()
-    with LocalStack(settings, programs=sleeper, say=said) as stack:
+    with LocalStack(settings, programs=sleeper, notify=said) as stack:
         assert stack.names() == ["valkey", "seaweed", "sleeper"]
         # Who is here may come in.
         principal = authenticate(stack.engine, stack.key, 0)
@@ -107,7 +107,7 @@ def test_a_farm_starts_its_servers_tells_where_it_is_and_keeps_its_data(tmp_path
     assert not (settings.data_dir / "tmp").exists()
 
     # When it is started again, all is as it was.
-    with LocalStack(settings, programs=sleeper, say=said) as stack:
+    with LocalStack(settings, programs=sleeper, notify=said) as stack:
         assert (stack.key, stack.url) == (key, url)
         storage = Storage(stack.settings)
         assert storage.get("kept") == b"for ever"

@@ -10,7 +10,8 @@ from farm.database import read, write
 from farm.errors import Conflict, NotFound
 from farm.lifecycle import Outcome
 from farm.quota_errors import BudgetSpent
-from farm.storage import ArtifactKind, StoredFile, checkpoint_name
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind, checkpoint_name
 from farm.tables import Artifact, Project
 from scheduler.claims.claim import ClaimedRender
 from scheduler.control.cancel import cancel_render

@@ -113,6 +113,8 @@ def test_the_state_survives_json_and_another_seed_begins_anew() -> None:
     times = taught(PoolTimes.seeded(ENTRY), machine(random.Random(8)), 20)
     state = json.loads(json.dumps(times.state()))
     assert PoolTimes.loaded(ENTRY, state) == times
+    older = {"known_scores": "alone_scores", "overheads": "stays", "waited": "spell"}
+    assert PoolTimes.loaded(ENTRY, {older.get(name, name): value for name, value in state.items()}) == times
     assert PoolTimes.loaded(ENTRY, state | {"seed": 77.0}) == PoolTimes.seeded(ENTRY)
     assert PoolTimes.loaded(ENTRY, {}) == PoolTimes.seeded(ENTRY)
 
@@ -127,4 +129,4 @@ def test_speed_is_taken_while_work_waits() -> None:
     for second in range(61):
         times = times.watched(float(second), 1.4, workers=2, waiting=True)
     assert times.busy == pytest.approx((0.7, 0.7, 0.7))
-    assert times.watched(61.0, 1.4, workers=2, waiting=False).spell is None
+    assert times.watched(61.0, 1.4, workers=2, waiting=False).waited is None

@@ -10,7 +10,8 @@ from farm.connections import Connections
 from farm.database import read
 from farm.ids import new_id
 from farm.lifecycle import Outcome
-from farm.storage import ARTIFACTS, Storage, artifact_key, checkpoint_name
+from farm.storage import Storage
+from farm.storage_keys import ARTIFACTS, artifact_key, checkpoint_name
 from farm.tables import Artifact
 from scheduler.claims.claim import ClaimedRender
 from scheduler.control.cancel import cancel_job

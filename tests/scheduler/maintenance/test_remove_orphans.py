@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from farm.connections import Connections
 from farm.lifecycle import Outcome
 from farm.settings import Settings
-from farm.storage import ARTIFACTS, ArtifactKind, Storage, artifact_key, attempt_of
+from farm.storage import Storage
+from farm.storage_keys import ARTIFACTS, ArtifactKind, artifact_key, attempt_of
 from scheduler.leases.settle import Output, Settlement, settle
 from scheduler.maintenance import remove_orphans
 from tests.scheduler.conftest import TestClock

@@ -17,7 +17,8 @@ from farm.database import read
 from farm.errors import NotFound
 from farm.lifecycle import Outcome, Phase
 from farm.settings import Settings
-from farm.storage import ARTIFACTS, Storage
+from farm.storage import Storage
+from farm.storage_keys import ARTIFACTS
 from farm.tables import Render
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.checkpoint_rows import newest

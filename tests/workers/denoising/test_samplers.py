@@ -139,8 +139,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An installed package that brings the sampler `midpoint`, and something that is none."""
     (tmp_path / "extra_samplers.py").write_text(
         "from diffusers import FlowMatchHeunDiscreteScheduler\n"
-        "from workers.denoising.samplers import Recipe\n"
-        "MIDPOINT = Recipe(lambda shift: FlowMatchHeunDiscreteScheduler(shift=shift))\n"
+        "from workers.denoising.samplers import SamplerSpec\n"
+        "MIDPOINT = SamplerSpec(lambda shift: FlowMatchHeunDiscreteScheduler(shift=shift))\n"
         "NONE = 3\n"
     )
     about = tmp_path / "extra_samplers-1.0.dist-info"
@@ -170,7 +170,7 @@ def test_a_sampler_of_an_installed_package_is_offered_by_its_name(package: None,
 
 
 def test_an_entry_point_that_is_no_sampler_is_named(package: None) -> None:
-    with pytest.raises(UnknownSampler, match=r"'none' of latent_farm\.samplers is no Recipe: extra_samplers:NONE"):
+    with pytest.raises(UnknownSampler, match=r"'none' of latent_farm\.samplers is no SamplerSpec: extra_samplers:NONE"):
         build_sampler("none", flow_shift=1.0)
 
 
