@@ -198,16 +198,21 @@ def test_waiting_work_comes_through_the_step_to_new_words_and_back(empty_databas
 def test_workers_come_through_the_step_to_what_they_have_leased_and_back(empty_database_url: str) -> None:
     engine = make_engine(empty_database_url)
     try:
-        _upgrade_to(engine, "0008")
+        _upgrade_to(engine, "0001")
         with write(engine) as connection:
+            connection.execute(text("INSERT INTO lanes (name, model, precision) VALUES ('m@fp32', 'm', 'fp32')"))
+            connection.execute(text("INSERT INTO pools (name, lane, max_batch) VALUES ('demo', 'm@fp32', 4)"))
             connection.execute(
                 text(
                     "INSERT INTO workers (id, pool, host, pid, status, device, model, details, started_at, "
-                    "heartbeat_at, renders_done, engine_restarts, holding) "
-                    "VALUES (:id, 'demo', 'h', 1, 'idle', 'cpu', 'm', '{}', 1, 1, 0, 0, 3)"
+                    "heartbeat_at, renders_done, engine_restarts) "
+                    "VALUES (:id, 'demo', 'h', 1, 'idle', 'cpu', 'm', '{}', 1, 1, 0, 0)"
                 ),
                 {"id": new_id().replace("-", "") if connection.dialect.name == "sqlite" else new_id()},
             )
+        _upgrade_to(engine, "0008")
+        with write(engine) as connection:
+            connection.execute(text("UPDATE workers SET holding = 3"))
         _upgrade_to(engine, "0009")
         with read(engine) as connection:
             assert connection.execute(text("SELECT leased FROM workers")).scalars().all() == [3]
