@@ -14,7 +14,7 @@ from dashboard.reads.renders import StoredArtifact
 JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
 RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
 INPUTS = Tag(name="Inputs", description="Pictures that renders start from or are steered by.")
-PEOPLE = Tag(name="People", description="Who may sign in; for operators.")
+USERS = Tag(name="Users", description="Who may sign in; for operators.")
 FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
 
 

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import PEOPLE, NamePath
+from dashboard.api.common import USERS, NamePath
 from dashboard.auth import require_operator
 from dashboard.context import farm
 from farm import accounts
@@ -12,7 +12,7 @@ from farm import accounts
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.delete("/users/<name>", tags=[PEOPLE], responses={204: None})
+    @blueprint.delete("/users/<name>", tags=[USERS], responses={204: None})
     def delete_user(path: NamePath) -> Response:
         """Remove a user with sessions and keys; the jobs stay with the project. For operators."""
         require_operator()

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import PEOPLE, reply
+from dashboard.api.common import USERS, reply
 from dashboard.auth import require_operator
 from dashboard.context import farm
 from dashboard.schemas import UserList
@@ -14,7 +14,7 @@ from farm import accounts
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/users", tags=[PEOPLE], responses={200: UserList})
+    @blueprint.get("/users", tags=[USERS], responses={200: UserList})
     def get_users() -> Response:
         """List the people who may sign in, by name. For operators."""
         require_operator()

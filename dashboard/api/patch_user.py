@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from dashboard.api.common import PEOPLE, NamePath, json_body, reply
+from dashboard.api.common import USERS, NamePath, json_body, reply
 from dashboard.auth import require_operator
 from dashboard.bodies import read_json
 from dashboard.context import farm, password_work
@@ -31,7 +31,7 @@ def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.patch(
-        "/users/<name>", tags=[PEOPLE], responses={200: User}, openapi_extensions=json_body(blueprint, UserChange)
+        "/users/<name>", tags=[USERS], responses={200: User}, openapi_extensions=json_body(blueprint, UserChange)
     )
     def patch_user(path: NamePath) -> Response:
         """Change a user. For operators; the last one can be neither disabled nor demoted."""

@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 LEAST_OVERLAP = 0.7
 """Intersection over union that a mask needs with the drawn outline to count as that shape."""
 
-LEAST_LIKENESS = 0.5
+LEAST_OVERLAP = 0.5
 """Below this the mask is like nothing that is ever drawn, and its size means nothing either."""
 
 
@@ -142,7 +142,7 @@ def look(image: Image.Image, radii: Sequence[float]) -> Seen:
         for shape in SHAPES
         for radius in radii
     )
-    if overlap < LEAST_LIKENESS:
+    if overlap < LEAST_OVERLAP:
         return Seen(background, colour, middle, None, None)
     return Seen(background, colour, middle, shape if overlap >= LEAST_OVERLAP else None, radius)
 

@@ -71,7 +71,7 @@ def add_chunk(
     return after
 
 
-def bells_of(connections: Connections, lane: str) -> list[RingTarget]:
+def targets_of_lane(connections: Connections, lane: str) -> list[RingTarget]:
     """Whom to ring for the chunks of this lane."""
     alive_since = connections.clock() - connections.settings.worker_gone_seconds
     with read(connections.engine) as connection:

@@ -23,7 +23,7 @@ from farm.tables import Intake
 from scheduler.admission.bulk_insert import CHUNK
 from scheduler.admission.request_validation import check_row
 from scheduler.estimates.estimator import load
-from scheduler.intake.append_chunk import add_chunk, bells_of
+from scheduler.intake.append_chunk import add_chunk, targets_of_lane
 from scheduler.intake.open_stream import Position
 from scheduler.intake.records import check_columns, read_cells, read_columns, read_json, with_defaults
 from scheduler.intake.seal_stream import discard, seal
@@ -110,7 +110,7 @@ class _Stream:
         self.framer = Framer(here.form, here.lines, settings.max_body_bytes, dialect, here.delimiter)
         self.entry = self.connections.catalog.model(here.model)
         self.most = settings.max_renders_per_stream
-        self.targets = bells_of(self.connections, self.entry.lane)
+        self.targets = targets_of_lane(self.connections, self.entry.lane)
         with read(self.connections.engine) as connection:
             self.estimator = load(connection, self.entry)
         self.find_input = finder(self.connections, here.project_id)

@@ -14,6 +14,18 @@ from farm.tables import Base
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 PACKAGES = ("farm", "scheduler", "workers", "dashboard")
+#: Private words of earlier versions, for which the field has its own: no function, class or variable has them.
+RETIRED = frozenset(
+    word
+    for line in (
+        "aside bell bells books company companions crew doorbell dues flying forgetting holding holdings likeness",
+        "mending mishaps mourn obey outlook patience preferring pulse receipt recipe retaining roster shelf solitude",
+        "spells sulk suspects sweeping tells telling undecided wakes",
+    )
+    for word in line.split()
+)
+#: What stays for those who use it: an API field and a name of plugins, both as versions before 0.4 called them.
+KEPT = {("dashboard/schemas/fleet.py", "holding"), ("workers/denoising/samplers.py", "Recipe")}
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
 
@@ -45,6 +57,19 @@ def log_keys(path: Path) -> Iterator[str]:
             and ast.unparse(node.func.value) in ("log", "self._log")
         ):
             yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+
+
+def own_names(path: Path) -> Iterator[str]:
+    """What a file calls its own: functions, classes, parameters, variables, attributes."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
 
 
 def page_titles() -> Iterator[str]:
@@ -79,3 +104,15 @@ def test_every_page_is_explained() -> None:
     pages = {name for row in re.findall(r"^\| ([^|]+) \| .*$", GLOSSARY, re.MULTILINE) for name in row.split(", ")}
     assert sorted({title for title in page_titles() if title not in pages | {"Contact sheet"}}) == []
     assert "Contact sheet" in GLOSSARY
+
+
+def test_no_private_word_of_earlier_versions_comes_back() -> None:
+    found = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            place = str(path.relative_to(ROOT))
+            for name in own_names(path):
+                words = {word.lower() for word in re.split(r"_+|(?<=[a-z0-9])(?=[A-Z])", name)}
+                if words & RETIRED and (place, name) not in KEPT:
+                    found.add((place, name))
+    assert sorted(found) == []
