@@ -4,8 +4,8 @@
 
 A whole farm as `farm up` starts it; several projects submit all the time through the API, each submission with an
 Idempotency-Key, tried again until it is answered, sometimes hung up on, sometimes sent twice. Meanwhile scheduler,
-workers, Valkey and dashboard are killed. Afterwards every accepted job must be there once, every render done once,
-its files readable, the counters right and the events without a gap.
+workers, the fork server of their engines, Valkey and dashboard are killed. Afterwards every accepted job must be there
+once, every render done once, its files readable, the counters right and the events without a gap.
 """
 
 import argparse
@@ -97,7 +97,7 @@ class Chaos:
                     self.stack.kill(name)
                 except (StartFailed, OSError):
                     continue  # it lies already, and waits to be started again
-                self.kills[name.partition("-")[0]] += 1
+                self.kills["worker" if name.startswith("worker-") else name] += 1
 
     def _submit(self, tenant: Tenant, dice: random.Random, over: threading.Event) -> None:
         """One submission after the other; none is given up before the farm has said yes."""

@@ -43,7 +43,10 @@ LOOK = """async ([address, kind]) => {
         shown.muted = true;
         shown.src = address;
         await new Promise((ok, failed) => { shown.onloadeddata = ok; shown.onerror = () => failed(shown.error); });
+        // That it was sought says nothing of the frame: on a busy machine it is black until it was presented.
+        const presented = new Promise((there) => shown.requestVideoFrameCallback(there));
         await new Promise((there) => { shown.onseeked = there; shown.currentTime = shown.duration / 2; });
+        await presented;
     } else {
         shown.src = address;
         await shown.decode();
