@@ -34,6 +34,11 @@ class Worker(Reply):
     storage_away_since: datetime | None = None
     storage_trouble: str | None = None
 
+    @property
+    def holding(self) -> int:
+        """`leased`, as versions before 0.4 called it."""
+        return self.leased
+
 
 class Model(Reply):
     """A model of the farm's catalog, and what it accepts."""
