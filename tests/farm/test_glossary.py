@@ -24,8 +24,12 @@ RETIRED = frozenset(
     )
     for word in line.split()
 )
-#: What stays for those who use it: an API field and a name of plugins, both as versions before 0.4 called them.
-KEPT = {("dashboard/schemas/fleet.py", "holding"), ("workers/denoising/samplers.py", "Recipe")}
+#: What stays for those who use it, under the names of versions before 0.4: an API field, and what programs import.
+KEPT = {
+    ("dashboard/schemas/fleet.py", "holding"),
+    ("farm/client/replies/fleet.py", "holding"),
+    ("workers/denoising/samplers.py", "Recipe"),
+}
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
 
