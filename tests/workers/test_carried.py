@@ -66,7 +66,7 @@ class Harm:
     def __init__(self, family: Family, patch: pytest.MonkeyPatch) -> None:
         self._armed: dict[str, int] = {}
         transformer = family.pipeline.transformer
-        transformer.transformer_blocks[1].register_forward_pre_hook(lambda *_: self._in_a_pass())
+        self._hook = transformer.transformer_blocks[1].register_forward_pre_hook(lambda *_: self._in_a_pass())
         load, set_adapter = SanaTransformer2DModel.load_lora_adapter, BaseTunerLayer.set_adapter
 
         def load_some(model: Any, *given: Any, **named: Any) -> None:
@@ -81,6 +81,10 @@ class Harm:
 
         patch.setattr(SanaTransformer2DModel, "load_lora_adapter", load_some)
         patch.setattr(BaseTunerLayer, "set_adapter", obey_some)
+
+    def disarm(self) -> None:
+        """What has not happened by the end of one sequence happens in no other."""
+        self._hook.remove()
 
     def arm(self, what: str, after: int) -> None:
         """At the next call but `after` of the kind."""
@@ -139,8 +143,12 @@ class Sequence:
 
 def check(acts: Acts, model: Loaded, verifier: Loaded, loras: Path, fresh: dict[str, str], spool: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        sequence = Sequence(model, loras, spool, Harm(model.family, patch))
-        sequence.play(acts)
+        harm = Harm(model.family, patch)
+        sequence = Sequence(model, loras, spool, harm)
+        try:
+            sequence.play(acts)
+        finally:
+            harm.disarm()
     assert not model.family.step_caches._kept, "nobody is inside"
     done = {message.render_id: message for message in sequence.said if isinstance(message, Rendered)}
     assert not [name for name in done if sequence.kinds[name] == UNFIT]
@@ -158,6 +166,15 @@ def check(acts: Acts, model: Loaded, verifier: Loaded, loras: Path, fresh: dict[
         recorded = manifest_of(order, message, model)
         found, _ = verify(recorded, b"", verifier, inputs=order.inputs, also_exclusive=False)
         assert found[0].verdict in (Verdict.SAME_BYTES, Verdict.SAME_PIXELS), (name, sequence.kinds[name])
+
+
+def test_harm_that_did_not_come_in_one_sequence_comes_in_no_other(
+    tiny_folder: Callable[[str], Path], loras: Path, fresh: dict[str, str], tmp_path: Path
+) -> None:
+    model, verifier = loaded(tiny_folder("sana")), loaded(tiny_folder("sana"))
+    late: Acts = [("plain", True), ("step", 20), ("a pass is out of memory", 3)]
+    check(late, model, verifier, loras, fresh, tmp_path)
+    check([("fast", True), *[("plain", False)] * 3], model, verifier, loras, fresh, tmp_path)
 
 
 def test_after_a_lora_that_cannot_be_loaded_nobody_gets_the_one_before_it(
