@@ -21,18 +21,11 @@ from pathlib import Path
 
 from farm.params.families import FAMILIES
 from workers.engine import process
+from workers.engine.fork_requests import Asking, differing_variables
 from workers.engine_start import ForkRequest
 from workers.parent_death import belong_to_parent
 
-#: What may differ between the server's environment and an engine's: what is read after the fork. Any other variable
-#: may have been read by a library as it was imported.
-_PREFIXES = ("FARM_", "CELERY_", "_MP_FORK_")  # Celery sets its own in a worker that serves
-_READ_LATER = frozenset(
-    {"CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "TMPDIR"}
-    | {"PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES", "_"}  # the shell's
-)
 _PR_SET_NAME = 15  # linux/prctl.h
-_ASK_SECONDS = 10.0  # a worker says at once what it wants
 
 
 @dataclass(frozen=True)
@@ -41,10 +34,6 @@ class Asked:
 
     request: ForkRequest
     descriptors: list[int]
-
-    def close(self) -> None:
-        for descriptor in self.descriptors:
-            os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -61,6 +50,7 @@ class Server:
         """`environment`: the variables with which the libraries were imported."""
         self._listening = listening
         self._environment = environment
+        self._asking: list[Asking] = []
         self._engines: list[_Engine] = []
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ, self._accept)
@@ -73,25 +63,38 @@ class Server:
                 if asked is not None:
                     return asked
 
-    def _accept(self) -> Asked | None:
-        connection, _ = self._listening.accept()
-        connection.settimeout(_ASK_SECONDS)
+    def _accept(self) -> None:
+        asking = Asking(self._listening.accept()[0])
+        self._asking.append(asking)
+        self._selector.register(asking.connection, selectors.EVENT_READ, lambda: self._hear(asking))
+
+    def _hear(self, asking: Asking) -> Asked | None:
+        """Fork what is asked for, once the request is whole. In the child: what it shall be."""
         try:
-            asked = _read(connection)
-            if differing := differing_variables(self._environment, asked.request.environment):
-                asked.close()
+            if not asking.receive():
+                return None
+            request = asking.request()
+            if differing := differing_variables(self._environment, request.environment):
                 raise ValueError(f"it has other values of {', '.join(differing)}")
             pid = os.fork()
-        except (OSError, ValueError, TypeError) as error:
-            _answer(connection, refused=str(error))
-            connection.close()
+        except (OSError, ValueError) as error:
+            self._forget(asking)
+            _answer(asking.connection, refused=str(error))
+            asking.connection.close()
             return None
         if pid == 0:
-            self._leave(connection)
+            asked = Asked(request, list(asking.descriptors))
+            asking.descriptors.clear()
+            self._leave()
             return asked
-        asked.close()
-        self._watch(_Engine(pid, os.pidfd_open(pid), connection))
+        self._forget(asking)
+        self._watch(_Engine(pid, os.pidfd_open(pid), asking.connection))
         return None
+
+    def _forget(self, asking: Asking) -> None:
+        self._selector.unregister(asking.connection)
+        self._asking.remove(asking)
+        asking.close_descriptors()
 
     def _watch(self, engine: _Engine) -> None:
         self._engines.append(engine)
@@ -114,20 +117,16 @@ class Server:
         engine.connection.close()
         os.close(engine.pidfd)
 
-    def _leave(self, connection: socket.socket) -> None:
-        """In the child: nothing of the server, nor of another engine, stays open."""
+    def _leave(self) -> None:
+        """In the child: nothing of the server, of another engine or of who is asking, stays open."""
         self._selector.close()
         self._listening.close()
-        connection.close()
+        for asking in self._asking:
+            asking.connection.close()
+            asking.close_descriptors()
         for engine in self._engines:
             engine.connection.close()
             os.close(engine.pidfd)
-
-
-def differing_variables(mine: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """The variables that keep an engine from being forked here, because libraries may have read them."""
-    names = (mine.keys() | wanted.keys()) - _READ_LATER
-    return sorted(name for name in names if not name.startswith(_PREFIXES) and mine.get(name) != wanted.get(name))
 
 
 def preload() -> None:
@@ -149,7 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = dict(os.environ)
     options.socket.unlink(missing_ok=True)  # of a server that was killed
     listening = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o077)  # for us alone, in whatever folder
     listening.bind(str(options.socket))
+    os.umask(mask)
     listening.listen(64)  # who asks while it imports waits
     preload()
     gc.collect()
@@ -175,20 +176,6 @@ def _be_engine(asked: Asked, server: int) -> int:
     os.chdir(request.folder)
     ctypes.CDLL(None).prctl(_PR_SET_NAME, f"engine-{request.worker_pid}".encode(), 0, 0, 0)
     return process.main([*request.options, "--fd", str(wire)])
-
-
-def _read(connection: socket.socket) -> Asked:
-    """Raises OSError, ValueError, TypeError."""
-    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
-    asked = None
-    try:
-        with connection.makefile("rb") as lines:
-            asked = Asked(ForkRequest(**json.loads(lines.readline())), descriptors)
-        return asked
-    finally:
-        if asked is None:
-            for descriptor in descriptors:
-                os.close(descriptor)
 
 
 def _answer(connection: socket.socket, **answer: object) -> None:

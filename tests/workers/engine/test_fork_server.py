@@ -1,6 +1,8 @@
 """The fork server of a machine forks engines for its workers; each lives and dies for its own worker alone."""
 
+import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 from tests.waiting import eventually
-from workers.engine.fork_server import differing_variables
+from workers.engine.fork_requests import differing_variables
 from workers.engine_start import ENGINE, ForkedEngine, ForkRefused, ForkServer, engine_starter, start_process
 from workers.protocol import LoadFailed, Ready, Stop
 
@@ -150,6 +152,51 @@ def test_what_a_library_may_have_read_keeps_an_engine_from_being_forked_and_it_s
         engine = server.start([*ENGINE, "--help"], theirs.fileno(), None)
     assert isinstance(engine, subprocess.Popen)
     assert engine.wait(60) == 0
+
+
+def test_who_says_nothing_or_half_a_request_keeps_nobody_waiting(server: ForkServer, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as halting:
+        silent.connect(str(server._path))
+        halting.connect(str(server._path))
+        socket.send_fds(halting, [b'!{"options": '], [0, 1, 2])
+
+        engine = Forked(server, tmp_path)  # the other two say no more
+        engine.hears(Ready)
+
+        assert select.select([silent, halting], [], [], 0)[0] == []
+    engine.process.kill()
+    engine.process.wait(60)
+
+
+@pytest.mark.parametrize(
+    ("said", "descriptors", "why"),
+    [
+        (b"!no json\n", [0, 1, 2], "Invalid JSON"),
+        (b"![]\n", [0, 1, 2], "the request: Input should be an object"),
+        (
+            b'!{"options": [1], "environment": {}, "folder": "/", "worker_pid": 1}\n',
+            [0, 1, 2],
+            "options.0: Input should be a valid string",
+        ),
+        (b'!{"options": [], "environment": {}, "folder": "/", "worker_pid": 1}\n', [0, 1], "three descriptors"),
+        (b"!" + b"x" * 5_000_000, [0, 1, 2], "no request"),
+    ],
+    ids=["no JSON", "a list", "a number for a text", "two descriptors", "megabytes without an end"],
+)
+def test_what_is_no_request_is_refused_with_the_reason(
+    server: ForkServer, said: bytes, descriptors: list[int], why: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(server._path))
+        socket.send_fds(connection, [said[:1]], descriptors)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it listens no longer
+            connection.sendall(said[1:])
+        with suppress(ConnectionResetError):
+            assert why in json.loads(connection.recv(65_536))["refused"]
+
+
+def test_nobody_else_may_ask(server: ForkServer) -> None:
+    assert server._path.stat().st_mode & 0o077 == 0
 
 
 def test_without_a_fork_server_engines_start_by_themselves(tmp_path: Path) -> None:
