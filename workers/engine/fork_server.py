@@ -146,18 +146,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--socket", type=Path, required=True, help="where workers ask; in a folder of ours alone")
     options = parser.parse_args(arguments)
     environment = dict(os.environ)
-    options.socket.unlink(missing_ok=True)  # of a server that was killed
-    listening = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o077)  # for us alone, in whatever folder
-    listening.bind(str(options.socket))
-    os.umask(mask)
-    listening.listen(64)  # who asks while it imports waits
+    listening = _listen(options.socket)  # who asks while it imports waits
     preload()
     gc.collect()
     gc.freeze()  # or the collector of each engine would write to all of it, and share nothing
     server = os.getpid()
     asked = Server(listening, environment).serve()
     return _be_engine(asked, server)
+
+
+def _listen(path: Path) -> socket.socket:
+    """A socket for us alone, in whatever folder; it has its name once it can be asked."""
+    unnamed = path.with_name("e.new")  # no longer than the name: a socket's path has little room
+    unnamed.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o077)
+    listening.bind(str(unnamed))
+    os.umask(mask)
+    listening.listen(64)
+    unnamed.rename(path)
+    return listening
 
 
 def _be_engine(asked: Asked, server: int) -> int:
