@@ -20,6 +20,7 @@ from farm.client.lists import pages, whole_list
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
 from farm.client.replies import FileProgress, Job, JobEvent, Model, Pool, Quote, Render, Worker
+from farm.client.request_body import by_alias, request_body
 from farm.client.streaming import key_of, submit_file
 from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
@@ -94,7 +95,7 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         """
         told = self._transport.post(
             api_path("jobs"),
-            _request(model, prompt, fields),
+            request_body(model, prompt, fields),
             headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
             repeatable=True,
         )
@@ -104,7 +105,7 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
 
     def quote(self, model: str, prompt: str | Sequence[str], **fields: Unpack[JobFields]) -> Quote:
         """What a job would be, cost and take, with the fields of :meth:`submit`; nothing is accepted."""
-        request = _request(model, prompt, fields) | {"dry_run": True}
+        request = request_body(model, prompt, fields) | {"dry_run": True}
         return read_reply(Quote, self._transport.post(api_path("jobs"), request, repeatable=True))
 
     def submit_file(
@@ -124,7 +125,7 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         stopped, with one also a file that was corrected after the rows that are in. `on_progress` is called
         after each part.
         """
-        shared = {"model": model} | _by_alias(fields)
+        shared = {"model": model} | by_alias(fields)
         given = shared if prompt is None else shared | {"prompt": prompt}
         source = Path(path)
         key = idempotency_key or key_of(source, given)
@@ -275,18 +276,3 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
     def _job_of(self, told: Any) -> Job:
         """Answers hold a job bare, or as {"job": …} beside what else is to be said."""
         return read_reply(Job, told["job"] if isinstance(told, dict) and "job" in told else told)
-
-
-def _request(model: str, prompt: str | Sequence[str], fields: JobFields) -> dict[str, Any]:
-    """The body of a submission."""
-    body = {"model": model, "prompt": prompt} | _by_alias(fields)
-    return {
-        name: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-        for name, value in body.items()
-    }
-
-
-def _by_alias(fields: JobFields) -> dict[str, Any]:
-    """The fields by their names in the API; what is None is left out."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    return {{"class_name": "class"}.get(name, name): value for name, value in given.items()}
