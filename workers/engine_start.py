@@ -24,8 +24,11 @@ log = structlog.get_logger(__name__)
 
 #: The beginning of every engine's command; options follow.
 ENGINE = (sys.executable, "-m", "workers.engine.process")
+#: For a fork server that fell to be started again: its engines fall with it, and are there sooner.
+_AGAIN_SECONDS = 10.0
 #: For the fork server's answer: it may still be importing.
 _ANSWER_SECONDS = 120.0
+_LOOK_SECONDS = 0.2
 
 
 class EngineProcess(Protocol):
@@ -71,8 +74,10 @@ def engine_starter(fork_server: Path | None) -> StartProcess:
 class ForkServer:
     """Starts engines through the fork server at a socket; while it does not answer, each as a process of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, again_seconds: float = _AGAIN_SECONDS) -> None:
+        """`again_seconds`: how long a server that does not listen is waited for."""
         self._path = path
+        self._again_seconds = again_seconds
 
     def start(self, command: Sequence[str], wire: int, stderr: int | None) -> EngineProcess:
         """As `start_process`; the command begins with `ENGINE`."""
@@ -85,15 +90,28 @@ class ForkServer:
     def fork(self, options: Sequence[str], wire: int, stderr: int | None) -> "ForkedEngine":
         """Raises ForkRefused."""
         request = ForkRequest(list(options), dict(os.environ), os.getcwd(), os.getpid())
-        connection = socket.socket(socket.AF_UNIX)
+        connection = self._connect()
         try:
-            connection.connect(str(self._path))
             socket.send_fds(connection, [b"!"], [wire, 1, 2 if stderr is None else stderr])
             connection.sendall(json.dumps(asdict(request)).encode() + b"\n")
             return ForkedEngine(connection)
         except (OSError, ForkRefused) as error:
             connection.close()
             raise ForkRefused(f"{self._path}: {error}") from error
+
+    def _connect(self) -> socket.socket:
+        """A server that is not there is waited for; raises ForkRefused when it does not come."""
+        until = time.monotonic() + self._again_seconds
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(self._path))
+                return connection
+            except OSError as error:
+                connection.close()
+                if time.monotonic() > until:
+                    raise ForkRefused(f"{self._path}: {error}") from error
+                time.sleep(_LOOK_SECONDS)
 
 
 class ForkedEngine:

@@ -104,6 +104,8 @@ class Server:
 
     def _end(self, engine: _Engine) -> None:
         """Its worker is gone, or has asked for its end: that is all that a worker says."""
+        if engine not in self._engines:
+            return  # it ended in the same moment, and its connection is closed
         self._selector.unregister(engine.connection)
         os.kill(engine.pid, signal.SIGKILL)  # it is there, as a zombie at least, until `_ended` has waited for it
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -99,6 +100,42 @@ def test_how_an_engine_ended_is_said_and_others_go_on(server: ForkServer, tmp_pa
     assert other.lives
     other.process.kill()
     other.process.wait(60)
+
+
+def test_an_engine_that_ends_in_the_moment_in_which_it_is_to_be_killed_harms_no_other(
+    running: tuple[ForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    server, process = running
+    ended, other = (Forked(server, tmp_path) for _ in range(2))
+    for engine in (ended, other):
+        engine.hears(Ready)
+
+    process.send_signal(signal.SIGSTOP)  # so that it sees both at once
+    os.kill(ended.process.pid, signal.SIGKILL)
+    eventually(lambda: ended.system.status() == psutil.STATUS_ZOMBIE)
+    ended.process.kill()
+    process.send_signal(signal.SIGCONT)
+
+    assert ended.process.wait(60) == -signal.SIGKILL
+    again = Forked(server, tmp_path)
+    again.hears(Ready)
+    assert other.lives
+    for engine in (other, again):
+        engine.process.kill()
+        engine.process.wait(60)
+
+
+def test_a_server_that_fell_is_waited_for_until_it_is_started_again(
+    running: tuple[ForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    hidden = running[0]._path.with_name("away")
+    running[0]._path.rename(hidden)
+    threading.Timer(1.0, lambda: hidden.rename(running[0]._path)).start()
+
+    engine = Forked(running[0], tmp_path)
+    engine.hears(Ready)
+    engine.process.kill()
+    engine.process.wait(60)
 
 
 def test_an_engine_dies_with_its_worker_also_in_a_long_pass(server: ForkServer, tmp_path: Path) -> None:
@@ -202,7 +239,7 @@ def test_nobody_else_may_ask(server: ForkServer) -> None:
 def test_without_a_fork_server_engines_start_by_themselves(tmp_path: Path) -> None:
     assert engine_starter(None) is start_process
     with pytest.raises(ForkRefused, match="nobody"):
-        ForkServer(tmp_path / "nobody.sock").fork([], 0, None)
+        ForkServer(tmp_path / "nobody.sock", again_seconds=0).fork([], 0, None)
 
 
 def test_what_is_read_after_the_fork_may_differ() -> None:
