@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
+from farm.errors import in_words
 from workers.engine_start import ForkRequest
 
 #: A whole environment is a few kilobytes, and the kernel takes no more than this.
@@ -51,7 +52,8 @@ class Asking:
             return _REQUEST.validate_json(self._received[1:].partition(b"\n")[0], strict=True)
         except ValidationError as error:
             [first, *_] = error.errors(include_url=False)
-            raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the request'}: {first['msg']}") from error
+            field = ".".join(map(str, first["loc"])) or "the request"
+            raise ValueError(f"{field}: {in_words(first['msg'])}") from error
 
     def close_descriptors(self) -> None:
         while self.descriptors:

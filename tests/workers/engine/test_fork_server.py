@@ -209,11 +209,11 @@ def test_who_says_nothing_or_half_a_request_keeps_nobody_waiting(server: ForkSer
     ("said", "descriptors", "why"),
     [
         (b"!no json\n", [0, 1, 2], "Invalid JSON"),
-        (b"![]\n", [0, 1, 2], "the request: Input should be an object"),
+        (b"![]\n", [0, 1, 2], "the request: must be an object"),
         (
             b'!{"options": [1], "environment": {}, "folder": "/", "worker_pid": 1}\n',
             [0, 1, 2],
-            "options.0: Input should be a valid string",
+            "options.0: must be a valid string",
         ),
         (b'!{"options": [], "environment": {}, "folder": "/", "worker_pid": 1}\n', [0, 1], "three descriptors"),
         (b"!" + b"x" * 5_000_000, [0, 1, 2], "no request"),
