@@ -134,6 +134,7 @@ def test_the_largest_of_each_kind_stops_neither_the_health_nor_a_live_page(peopl
     assert_stops_nobody(people, HEAVY)
 
 
+@pytest.mark.long
 def test_wrong_passwords_by_the_dozen_stop_nobody(people: tuple[Crowd, str]) -> None:
     others, url = people
     with httpx.Client(base_url=url, timeout=280) as client:

@@ -22,6 +22,7 @@ def postgres_farm(tmp_path_factory: pytest.TempPathFactory, postgres_server: Pos
     yield from running_farm(tmp_path_factory.mktemp("postgres-farm"), settings)
 
 
+@pytest.mark.long
 def test_pictures_and_a_clip_come_out_of_a_farm_on_postgresql(postgres_farm: RunningFarm) -> None:
     pictures = postgres_farm.client.submit("sana-demo", ["a red circle", "蓝色背景上的红色圆形"], seed_count=3)
     sprint = postgres_farm.client.submit("sprint-demo", "a green star", seed_count=2)

@@ -49,6 +49,7 @@ def holder(connections: Connections) -> int | None:
     return int(found.split(":")[1]) if found else None
 
 
+@pytest.mark.parametrize("database", ["postgresql", pytest.param("sqlite", marks=pytest.mark.long)], indirect=True)
 def test_another_scheduler_takes_over_when_the_one_that_acts_is_killed(
     start: Start, connections: Connections, project: str
 ) -> None:

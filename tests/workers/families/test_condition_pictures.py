@@ -12,6 +12,7 @@ from farm.params import JobRequest, parse_parameters, resolve, shape_of
 from farm.params.request.base import InputRef
 from tests.workers import tiny_pipelines
 from tests.workers.families.test_families import DTYPES, GUIDANCE, Promises, latents_of
+from tests.workers.matrix import matrix
 from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents
 from tests.workers.pictures import picture_file, picture_ref
 from workers.families.base import Refused, Unsuitable
@@ -29,7 +30,7 @@ class TestSprintFromAPicture(Promises):
         {"num_inference_steps": 2},
     ]
 
-    @DTYPES
+    @pytest.mark.parametrize("dtype", DTYPES)
     @pytest.mark.parametrize(("steps", "strength"), [(1, 0.3), (2, 0.6), (2, 0.4), (3, 0.05), (4, 0.5), (4, 1.0)])
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, steps: int, strength: float, dtype: str
@@ -59,9 +60,7 @@ class TestSanaControlNet(Promises):
         {"sampler": "heun", "num_inference_steps": 2, "complex_human_instruction": True},
     ]
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["sana-controlnet"])
+    @matrix(sampler=tiny_pipelines.SAMPLERS["sana-controlnet"], guidance=GUIDANCE, dtype=DTYPES)
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
     ) -> None:
@@ -85,9 +84,7 @@ class TestWanImageToVideo(Promises):
         {"sampler": "heun", "guidance_scale": 2.7, "image": picture_ref(2), "num_inference_steps": 2},
     ]
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["wan-i2v"])
+    @matrix(sampler=tiny_pipelines.SAMPLERS["wan-i2v"], guidance=GUIDANCE, dtype=DTYPES)
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
     ) -> None:
@@ -110,18 +107,14 @@ class TestSanaVideo(Promises):
         {"sampler": "unipc", "complex_human_instruction": True},
     ]
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["sana-video"])
+    @matrix(sampler=tiny_pipelines.SAMPLERS["sana-video"], guidance=GUIDANCE, dtype=DTYPES)
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
     ) -> None:
         family = loaded_family("sana-video", tiny_folder("sana-video"), dtype)
         self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance)
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("sampler", ["dpm++-2m", "dpm++-2m-sde", "unipc", "heun"])
+    @matrix(sampler=["dpm++-2m", "dpm++-2m-sde", "unipc", "heun"], guidance=GUIDANCE, dtype=DTYPES)
     def test_a_clip_that_begins_with_a_picture_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
     ) -> None:

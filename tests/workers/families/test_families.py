@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.workers import tiny_pipelines
+from tests.workers.matrix import matrix
 from tests.workers.orders import (
     CPU,
     batch,
@@ -163,8 +164,8 @@ class Promises:
         assert np.array_equal(pixels_of(said)["r1"], (theirs * 255).round().astype(np.uint8))
 
 
-DTYPES = pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-GUIDANCE = pytest.mark.parametrize("guidance", [5.3, 1.0], ids=["guided", "unguided"])
+DTYPES = ["float32", "bfloat16"]
+GUIDANCE = [5.3, 1.0]  # guided and not
 
 
 class TestSana(Promises):
@@ -177,9 +178,7 @@ class TestSana(Promises):
         {"sampler": "unipc", "negative_prompt": ""},
     ]
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["sana"])
+    @matrix(sampler=tiny_pipelines.SAMPLERS["sana"], guidance=GUIDANCE, dtype=DTYPES)
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
     ) -> None:
@@ -235,9 +234,7 @@ class TestSprint(Promises):
         {"num_inference_steps": 3, "complex_human_instruction": True},
     ]
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("steps", [1, 2, 3, 4])
+    @matrix(steps=[1, 2, 3, 4], guidance=GUIDANCE, dtype=DTYPES)
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, steps: int, guidance: float, dtype: str
     ) -> None:
@@ -254,9 +251,7 @@ class TestWan(Promises):
         {"sampler": "dpm++-2m", "flow_shift": 8.0, "negative_prompt": ""},
     ]
 
-    @DTYPES
-    @GUIDANCE
-    @pytest.mark.parametrize("sampler", tiny_pipelines.SAMPLERS["wan"])
+    @matrix(sampler=tiny_pipelines.SAMPLERS["wan"], guidance=GUIDANCE, dtype=DTYPES)
     def test_alone_it_is_the_pipeline_to_the_bit(
         self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
     ) -> None:
@@ -273,7 +268,7 @@ class TestWan(Promises):
 
 
 @pytest.mark.parametrize("scale", [1.7, 4.5, 5.3, 7.123])
-@DTYPES
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_a_vector_of_guidance_scales_rounds_as_a_python_number_does(scale: float, dtype: str) -> None:
     noise = torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(3))
     unguided, guided = noise.to(getattr(torch, dtype)).split(1)

@@ -14,6 +14,7 @@ from farm.catalog.pool import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.denoising.test_lora import make
 from tests.workers.denoising.test_step_caches import fast
+from tests.workers.matrix import matrix
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.families.base import Family
 from workers.pipelines.load import LoadingFailed, load
@@ -37,9 +38,8 @@ def picture(family: Family, spool: Path) -> Any:
     return np.stack([said[0]["a"], said[1]["b"]])
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
+@matrix(
+    settings=[
         {"offload": "blocks"},
         {"offload": "layers"},
         {"text_encoder": "host"},
@@ -47,9 +47,8 @@ def picture(family: Family, spool: Path) -> Any:
         {"text_encoder": "cpu"},
         {"offload": "blocks", "text_encoder": "released"},
     ],
-    ids=str,
+    family=["sana", "sprint", "wan"],
 )
-@pytest.mark.parametrize("family", ["sana", "sprint", "wan"])
 def test_the_pixels_are_those_of_the_resident_model(
     tiny_folder: Folders, tmp_path: Path, family: str, settings: dict[str, Any]
 ) -> None:
@@ -121,8 +120,7 @@ def test_a_place_that_is_none_is_refused() -> None:
         pool(text_encoder="attic")
 
 
-@pytest.mark.parametrize("offload", ["blocks", "layers"])
-@pytest.mark.parametrize("family", ["sana", "wan"])
+@matrix(offload=["blocks", "layers"], family=["sana", "wan"])
 def test_blocks_that_wait_elsewhere_are_left_out_as_resident_ones_are(
     tiny_folder: Folders, tmp_path: Path, family: str, offload: str
 ) -> None:

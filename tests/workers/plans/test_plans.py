@@ -147,6 +147,7 @@ def test_wan_14b_fits_on_one_large_gpu_and_needs_help_on_small_ones(needs_once: 
     assert next(way for way in four if way.fits).pool["sharding"] == {"by": "weights+sequence", "devices": 4}
 
 
+@pytest.mark.long  # the largest models
 def test_a_model_that_starts_from_a_picture_has_room_for_what_reads_it(needs_once: Callable[..., Needs]) -> None:
     for model, part, *size in (
         ("wan21-i2v-14b-480p", "image encoder", (832, 480, 5)),  # few frames: what is said here holds for all
