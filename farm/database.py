@@ -8,24 +8,17 @@ LISTEN, no temporary tables, and behind a pooler no prepared statements. So one 
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import stamina
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from farm.errors import FarmError
 from farm.settings import Settings
 from farm.tls_trust import distrusted
 
@@ -33,16 +26,6 @@ from farm.tls_trust import distrusted
 BUSY_SECONDS = 30.0
 CA_SETTING = "FARM_DATABASE_CA_FILE"
 _WRITES = "farm_writes"
-#: Alembic keeps what it is doing in globals of the process.
-_UPGRADING = threading.Lock()
-
-
-class WrongRevision(FarmError):
-    """The database has another schema than this farm; run 'farm db upgrade' with the newest farm."""
-
-    type = "wrong-revision"
-    title = "Database schema does not fit"
-    status = 503
 
 
 def make_engine(
@@ -80,40 +63,6 @@ def read(engine: Engine) -> AbstractContextManager[Connection]:
     return engine.begin()
 
 
-def upgrade(source: Settings | SecretStr | str) -> str:
-    """Bring the schema to the newest revision by the migrations of this farm; returns that revision.
-
-    Safe to call from several processes and threads at once: the second waits, and finds nothing to do.
-    """
-    engine = make_engine(source)
-    try:
-        with _UPGRADING, write(engine) as connection:
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-        return _newest_revision()
-    finally:
-        engine.dispose()
-
-
-def current_revision(engine: Engine) -> str | None:
-    """The revision of the database's schema; None for an empty database."""
-    with read(engine) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def check_revision(engine: Engine) -> None:
-    """Raise WrongRevision unless the schema is the newest that this farm knows."""
-    current, newest = current_revision(engine), _newest_revision()
-    if current is None:
-        raise WrongRevision("The database is empty; run 'farm db upgrade' first.")
-    if current != newest:
-        raise WrongRevision(
-            f"The database is at revision {current}, this farm needs {newest}. Run 'farm db upgrade'; if the "
-            "database is newer than this farm, install the newest farm first."
-        )
-
-
 def trouble(error: SQLAlchemyError) -> str:
     """Why the database could not be used, for operators: a distrusted certificate, or the driver's own first line.
 
@@ -123,17 +72,6 @@ def trouble(error: SQLAlchemyError) -> str:
     if cause is None:
         return type(error).__name__
     return distrusted(cause, CA_SETTING) or str(cause).strip().partition("\n")[0]
-
-
-def _alembic_config() -> Config:
-    config = Config()
-    # '%' would be taken for an interpolation.
-    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
-    return config
-
-
-def _newest_revision() -> str:
-    return ScriptDirectory.from_config(_alembic_config()).get_current_head() or ""
 
 
 def _url_of(source: Settings | SecretStr | str) -> URL:

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: through the connection that `farm.database.upgrade` opened."""
+"""How Alembic reaches the database: through the connection that `farm.schema.upgrade` opened."""
 
 from alembic import context
 from sqlalchemy import text

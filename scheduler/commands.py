@@ -9,8 +9,9 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from farm.connections import Connections
-from farm.database import check_revision, trouble
+from farm.database import trouble
 from farm.logs import configure_logging
+from farm.schema.revisions import check_revision
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.maintenance.supervisor import Supervisor
 

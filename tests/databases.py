@@ -24,9 +24,10 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from farm.database import make_engine, upgrade
+from farm.database import make_engine
 from farm.ids import new_id
 from farm.local.postgres import copy_programs, find_installation
+from farm.schema.upgrade import upgrade
 from farm.tables import Base
 
 #: PostgreSQL refuses to run as root; then it runs as this user, who exists everywhere.

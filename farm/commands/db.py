@@ -3,7 +3,9 @@
 import typer
 from rich.console import Console
 
-from farm.database import check_revision, current_revision, make_engine, upgrade
+from farm.database import make_engine
+from farm.schema.revisions import check_revision, current_revision
+from farm.schema.upgrade import upgrade
 from farm.settings import load_settings
 
 _out = Console(highlight=False, soft_wrap=True)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from farm import accounts
-from farm.database import check_revision, make_engine
+from farm.database import make_engine
 from farm.errors import NotFound
+from farm.schema.revisions import check_revision
 from farm.settings import Settings, load_settings
 
 

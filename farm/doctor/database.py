@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine, text
 
 from farm.clock import system_clock
-from farm.database import WrongRevision, check_revision, current_revision, make_engine, read
+from farm.database import make_engine, read
 from farm.doctor.addresses import is_here, place_of
 from farm.doctor.clocks import clock_finding
 from farm.doctor.findings import Finding, Level
 from farm.farm_clock import FarmClock
+from farm.schema.revisions import WrongRevision, check_revision, current_revision
 from farm.settings import Settings
 
 PART = "database"

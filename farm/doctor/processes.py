@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 
 from farm.clock_skew import worker_skews
-from farm.database import WrongRevision, check_revision, make_engine, read
+from farm.database import make_engine, read
 from farm.doctor.clocks import clock_finding
 from farm.doctor.findings import Finding, Level
 from farm.farm_clock import FarmClock
 from farm.lifecycle import WorkerStatus
+from farm.schema.revisions import WrongRevision, check_revision
 from farm.settings import Settings
 from farm.tables import Lease, Worker
 

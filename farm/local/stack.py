@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_project, sign_in_link
 from farm.catalog import PoolEntry, load_catalog
 from farm.client.address import CLIENT_FILE
-from farm.database import make_engine, upgrade
+from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.local import own_programs
 from farm.local.folder import DataFolder
@@ -31,6 +31,7 @@ from farm.local.ports import Ports
 from farm.local.processes import Processes
 from farm.local.program import Program
 from farm.local.scaling import LocalScaling
+from farm.schema.upgrade import upgrade
 from farm.settings import Settings, load_settings
 from farm.settings_sources import CATALOG_OVERRIDE
 from farm.storage import Storage

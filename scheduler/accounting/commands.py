@@ -6,8 +6,9 @@ import typer
 from sqlalchemy import select, update
 
 from farm.connections import Connections
-from farm.database import check_revision, read, write
+from farm.database import read, write
 from farm.errors import Fault, InvalidRequest, NotFound
+from farm.schema.revisions import check_revision
 from farm.tables import Flow, Project
 from scheduler.accounting.quotas import QuotaUse, quota_use
 

@@ -164,6 +164,8 @@ class PoolTimes:
     def _one(
         self, entry: ModelEntry, demand: Demand, observed: Observed, known: float, estimate: float | None
     ) -> "PoolTimes":
+        from scheduler.estimates.regression_learning import learn  # numpy: all estimate, one learns
+
         rows = max(observed.batch_size, 1)
         guessed = self.seconds(entry, demand)
         # How far the estimate has moved since the render was admitted; one by the catalog's seed says nothing.
@@ -183,11 +185,14 @@ class PoolTimes:
                 (math.log(observed.gpu_seconds / guessed) + moved) / self._unsure(demand, self.usual_batch, guessed),
             ),
             overheads=scores.added(self.overheads, over) if math.isfinite(over) and over > 0 else self.overheads,
-            passes=self.passes.learn(_pass_features(demand, rows), observed.pass_seconds, trusting=trusting)
+            passes=learn(self.passes, _pass_features(demand, rows), observed.pass_seconds, trusting=trusting)
             if 0 < observed.pass_seconds < math.inf
             else self.passes,
-            rest=self.rest.learn(
-                (1.0, demand.megapixels), max(observed.encode_seconds + observed.decode_seconds, 0.0), trusting=trusting
+            rest=learn(
+                self.rest,
+                (1.0, demand.megapixels),
+                max(observed.encode_seconds + observed.decode_seconds, 0.0),
+                trusting=trusting,
             ),
             log_batch=log_rows if self.samples == 0 else self.log_batch + BATCH_STEP * (log_rows - self.log_batch),
             samples=min(self.samples + 1, MOST_SAMPLES),

@@ -25,10 +25,10 @@ from pydantic import SecretStr
 from farm.accounts import create_project
 from farm.broker import broker_url
 from farm.connections import Connections
-from farm.database import upgrade
 from farm.ids import new_id
 from farm.params import check_and_resolve, parse_json_body
 from farm.redis_connection import connect
+from farm.schema.upgrade import upgrade
 from farm.settings import Settings
 from scheduler.admission.submit import draw_seed, submit
 from scheduler.fleet.catalog_sync import sync_catalog

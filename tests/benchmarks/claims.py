@@ -19,8 +19,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select, text
 
-from farm.database import make_engine, read, upgrade
+from farm.database import make_engine, read
 from farm.ids import new_id
+from farm.schema.upgrade import upgrade
 from farm.tables import Attempt
 from scheduler.claims.claim import Claimer, claim
 from scheduler.claims.watermark import Watermark

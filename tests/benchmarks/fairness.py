@@ -17,9 +17,10 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select
 
 from farm.accounts import create_project
-from farm.database import make_engine, read, upgrade
+from farm.database import make_engine, read
 from farm.ids import new_id
 from farm.params import JobRequest
+from farm.schema.upgrade import upgrade
 from farm.settings import Settings
 from farm.tables import Attempt, Render
 from scheduler.admission.submit import submit

@@ -32,11 +32,12 @@ from sqlalchemy import insert, update
 
 from farm.accounts import create_project
 from farm.connections import Connections
-from farm.database import upgrade, write
+from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
 from farm.params import JobRequest
 from farm.progress import ProgressBoard
+from farm.schema.upgrade import upgrade
 from farm.settings import Settings
 from farm.tables import Lease, Worker
 from scheduler.admission.submit import submit

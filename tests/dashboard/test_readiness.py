@@ -13,12 +13,12 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.readiness import State, _Question
-from farm.database import upgrade
 from farm.local.ports import Ports
 from farm.local.postgres import postgres
 from farm.local.processes import Processes
 from farm.local.seaweed import seaweed
 from farm.local.valkey import valkey
+from farm.schema.upgrade import upgrade
 from farm.storage import Storage
 from tests.dashboard.conftest import House
 from tests.dashboard.serving import served

@@ -16,8 +16,10 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from farm.commands.db import register
-from farm.database import current_revision, make_engine, read, upgrade, write
+from farm.database import make_engine, read, write
 from farm.ids import new_id
+from farm.schema.revisions import current_revision
+from farm.schema.upgrade import upgrade
 from farm.settings import Settings
 from farm.tables import Lane, Project
 
@@ -162,7 +164,7 @@ def test_the_engine_follows_the_settings(tmp_path: Path) -> None:
 
 
 def test_processes_that_upgrade_at_once_do_not_hinder_each_other(empty_database_url: str) -> None:
-    program = "import sys; from farm.database import upgrade; print(upgrade(sys.argv[1]))"
+    program = "import sys; from farm.schema.upgrade import upgrade; print(upgrade(sys.argv[1]))"
     started = [
         subprocess.Popen([sys.executable, "-c", program, empty_database_url], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CheckConstraint
 
-from farm import database
 from farm.accounts import begin_session, create_project, create_user
-from farm.database import check_revision, current_revision, make_engine, read, upgrade, write
+from farm.database import make_engine, read, write
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus, WorkerStatus
+from farm.schema.revisions import WrongRevision, check_revision, current_revision, newest_revision
+from farm.schema.upgrade import alembic_config, upgrade
 from farm.tables import Base
 
 
@@ -76,8 +77,8 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
 
 
 def test_there_is_one_newest_revision() -> None:
-    script = ScriptDirectory.from_config(database._alembic_config())
-    assert len(script.get_heads()) == 1
+    script = ScriptDirectory.from_config(alembic_config())
+    assert script.get_heads() == [newest_revision()]
 
 
 def test_a_schema_from_elsewhere_is_refused_with_what_to_do(empty_database_url: str) -> None:
@@ -86,7 +87,7 @@ def test_a_schema_from_elsewhere_is_refused_with_what_to_do(empty_database_url: 
     try:
         with write(engine) as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        with pytest.raises(database.WrongRevision, match=r"revision 9999.*farm db upgrade"):
+        with pytest.raises(WrongRevision, match=r"revision 9999.*farm db upgrade"):
             check_revision(engine)
     finally:
         engine.dispose()
@@ -95,7 +96,7 @@ def test_a_schema_from_elsewhere_is_refused_with_what_to_do(empty_database_url: 
 def test_an_empty_database_is_refused_with_what_to_do(empty_database_url: str) -> None:
     engine = make_engine(empty_database_url)
     try:
-        with pytest.raises(database.WrongRevision, match="farm db upgrade"):
+        with pytest.raises(WrongRevision, match="farm db upgrade"):
             check_revision(engine)
     finally:
         engine.dispose()
@@ -153,7 +154,7 @@ def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: st
         user = create_user(engine, project, "ada")
         begin_session(engine, user, 1.0)
         with write(engine) as connection:
-            config = database._alembic_config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.downgrade(config, "0006")
         with read(engine) as connection:
@@ -184,7 +185,7 @@ def test_waiting_work_comes_through_the_step_to_new_words_and_back(empty_databas
             ]
             assert fill["column_names"] == ["flow_id", "batch_key", "batch_limit", "rank", "id"]
         with write(engine) as connection:
-            config = database._alembic_config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.downgrade(config, "0007")
         with read(engine) as connection:
@@ -217,7 +218,7 @@ def test_workers_come_through_the_step_to_what_they_have_leased_and_back(empty_d
         with read(engine) as connection:
             assert connection.execute(text("SELECT leased FROM workers")).scalars().all() == [3]
         with write(engine) as connection:
-            config = database._alembic_config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.downgrade(config, "0008")
         with read(engine) as connection:
@@ -240,7 +241,7 @@ def _names_and_indexes(engine: Engine) -> list[object]:
 
 def _upgrade_to(engine: Engine, revision: str) -> None:
     with write(engine) as connection:
-        config = database._alembic_config()
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from farm.connections import Connections
-from farm.database import current_revision, make_engine, read, upgrade, write
+from farm.database import make_engine, read, write
 from farm.ids import new_id
 from farm.lifecycle import Outcome
+from farm.schema.revisions import current_revision
+from farm.schema.upgrade import upgrade
 from farm.tables import Project
 from tests.databases import PostgresServer
 from tests.poolers import SERVERS, pgbouncer

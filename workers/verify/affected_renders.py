@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.connections import Connections
-from farm.database import check_revision, read
+from farm.database import read
 from farm.errors import FarmError, NotFound
 from farm.manifest import Manifest
+from farm.schema.revisions import check_revision
 from scheduler.fleet.affected_renders import AffectedRender, find_affected
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles

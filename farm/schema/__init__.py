@@ -1,0 +1,1 @@
+"""The database's schema: which revision it has, and how it comes to the newest one."""
