@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from dashboard import auth, headers, limits, problems, throttling
 from dashboard.api.blueprint import make_blueprint
+from dashboard.api.sent_events import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
 from dashboard.events import PUMP, Pump
 from dashboard.readiness import READINESS, Readiness
@@ -72,7 +73,9 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     throttling.register(app, connections.settings)
     auth.register(app, connections.settings)
     problems.register(app)
-    app.register_api(make_blueprint())
+    blueprint = make_blueprint()
+    app.openapi_extensions = {"webhooks": describe_sent_events(blueprint)}
+    app.register_api(blueprint)
     register_pages(app)
     return app
 

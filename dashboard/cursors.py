@@ -14,6 +14,7 @@ _JOBS = "j"
 _RENDERS = "r"
 _FAILED = "f"
 _INPUTS = "i"
+_DELIVERIES = "w"
 _LONGEST = 100  # characters
 
 
@@ -76,6 +77,21 @@ def read_before_failed(cursor: str | None) -> str | None:
         return None
     try:
         return str(uuid.UUID(hex=_open(_FAILED, cursor)))
+    except ValueError:
+        raise _bad_cursor(cursor) from None
+
+
+def before_delivery(delivery_id: str) -> str:
+    """The cursor of the page of a webhook's deliveries that are older than this one."""
+    return _seal(_DELIVERIES, uuid.UUID(delivery_id).hex)
+
+
+def read_before_delivery(cursor: str | None) -> str | None:
+    """The delivery that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        return str(uuid.UUID(hex=_open(_DELIVERIES, cursor)))
     except ValueError:
         raise _bad_cursor(cursor) from None
 

@@ -24,6 +24,7 @@ _SECRET_NAMES = re.compile(
 )
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"lf_[0-9A-Za-z]{8,}"), f"lf_{MASK}"),
+    (re.compile(r"whsec_[0-9A-Za-z+/=]{8,}"), f"whsec_{MASK}"),
     (re.compile(r"\b(Bearer|Basic)\s+[^\s'\",;]+", re.IGNORECASE), rf"\1 {MASK}"),
     # scheme://user:password@host and scheme://:password@host; the password may itself contain '@'
     (re.compile(r"\b([a-z][a-z0-9+.\-]*://)([^\s/:@'\"]*):([^\s/'\"]+)@", re.IGNORECASE), rf"\1\2:{MASK}@"),

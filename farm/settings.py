@@ -6,6 +6,7 @@ Every field is described in docs/settings.md. Commands call `load_settings`: it 
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -109,6 +110,10 @@ class Settings(BaseSettings):
     # Who looks at outputs before they are stored.
     safety_checker: str | None = None
 
+    # Where webhooks may go besides the public internet, and whose certificates count there.
+    webhook_networks: Words = []
+    webhook_ca_file: Path | None = None
+
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
@@ -135,7 +140,7 @@ class Settings(BaseSettings):
         # Children of `farm up` may run in another working directory.
         return folder.expanduser().absolute()
 
-    @field_validator("database_ca_file", "redis_ca_file", "s3_ca_file")
+    @field_validator("database_ca_file", "redis_ca_file", "s3_ca_file", "webhook_ca_file")
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
         if file is None:
@@ -145,13 +150,23 @@ class Settings(BaseSettings):
             raise ValueError("must be a file that can be read, with certificates as PEM")
         return path
 
-    @field_validator("catalog", "allowed_hosts", mode="before")
+    @field_validator("catalog", "allowed_hosts", "webhook_networks", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         """A variable holds a list as words with commas between them."""
         if isinstance(value, str):
             return [word.strip() for word in value.split(",") if word.strip()]
         return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, words: list[str]) -> list[str]:
+        for word in words:
+            try:
+                ip_network(word)
+            except ValueError as error:
+                raise ValueError(f"must be networks such as 10.1.0.0/16 or fd00:1::/32: {error}") from None
+        return words
 
     @field_validator("class_shares", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from dashboard.reads.renders import StoredArtifact
 JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
 RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
 INPUTS = Tag(name="Inputs", description="Pictures that renders start from or are steered by.")
+WEBHOOKS = Tag(name="Webhooks", description="Be told when jobs end, and see what was sent.")
 USERS = Tag(name="Users", description="Who may sign in; for operators.")
 FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
 
@@ -28,6 +29,12 @@ class RenderPath(BaseModel):
     """The address of a render."""
 
     render_id: str = Field(description="The render's id", json_schema_extra={"format": "uuid"})
+
+
+class WebhookPath(BaseModel):
+    """The address of a webhook."""
+
+    webhook_id: str = Field(description="The webhook's id", json_schema_extra={"format": "uuid"})
 
 
 #: Text that goes into SQL: no database stores control characters, PostgreSQL refuses NUL.

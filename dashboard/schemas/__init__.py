@@ -48,6 +48,7 @@ from dashboard.schemas.renders import (
     Retried,
 )
 from dashboard.schemas.users import User, UserList
+from dashboard.schemas.webhooks import CreatedWebhook, Webhook, WebhookDelivery, WebhookDeliveryPage, WebhookList
 
 __all__ = [
     "Adapter",
@@ -58,6 +59,7 @@ __all__ = [
     "BatchCurveList",
     "Cancelled",
     "Cost",
+    "CreatedWebhook",
     "CurvePoint",
     "DeadLetter",
     "DeadLetterPage",
@@ -97,6 +99,10 @@ __all__ = [
     "UsageDay",
     "User",
     "UserList",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookDeliveryPage",
+    "WebhookList",
     "Why",
     "Worker",
     "WorkerList",

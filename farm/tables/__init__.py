@@ -11,6 +11,7 @@ from farm.tables.fleet import Lease, Pool, ScaleDecision, Worker
 from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
 from farm.tables.users import IdempotencyKey, Key, Project, Session, User
+from farm.tables.webhooks import Webhook, WebhookDelivery
 from farm.tables.work import (
     Attempt,
     Charge,
@@ -52,5 +53,7 @@ __all__ = [
     "Session",
     "Usage",
     "User",
+    "Webhook",
+    "WebhookDelivery",
     "Worker",
 ]

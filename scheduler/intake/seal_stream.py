@@ -7,13 +7,13 @@ from sqlalchemy import Connection, delete, exists, null, select, update
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict
-from farm.lifecycle import JOB_ENDED, JobStatus
+from farm.lifecycle import JobStatus
 from farm.progress import JobChanged
 from farm.tables import Dependency, Event, IdempotencyKey, Intake, Job
 from scheduler.fleet.notify import notify
 from scheduler.intake.open_stream import Position, read_position
 from scheduler.leases.job_counters import JobChange, record
-from scheduler.leases.job_status import move_job
+from scheduler.leases.job_status import end_job, move_job
 
 
 def seal(connections: Connections, position: Position) -> Position:
@@ -83,8 +83,7 @@ def _settle(
     """The job is no longer admitted: what it is now, its counters say."""
     admitting = [JobStatus.ADMITTING]
     move_job(connection, job_id, admitting, JobStatus.OPEN, Job.renders_total > 0)
-    assert empty in JOB_ENDED
-    move_job(connection, job_id, admitting, empty, Job.renders_total == 0, finished_at=now)
+    end_job(connection, job_id, admitting, empty, Job.renders_total == 0, now=now)
     change = JobChange()
     change.events[event] = []
     return record(connection, {job_id: change}, now)[0]

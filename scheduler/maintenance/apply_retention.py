@@ -28,6 +28,7 @@ from farm.tables import (
     Render,
     ScaleDecision,
     Session,
+    WebhookDelivery,
     Worker,
 )
 
@@ -130,6 +131,7 @@ def _old_rows(before: float) -> list[Delete]:
     decisions = select(ScaleDecision.id).where(ScaleDecision.at < before).order_by(ScaleDecision.at).limit(CHUNK)
     replays = select(IdempotencyKey.id).order_by(IdempotencyKey.id).limit(CHUNK)
     observations = select(Observation.id).order_by(Observation.id).limit(CHUNK)
+    deliveries = select(WebhookDelivery.id).order_by(WebhookDelivery.id).limit(CHUNK)
     sessions = select(Session.id).where(Session.expires_at < before).order_by(Session.expires_at).limit(CHUNK)
     spent = or_(Key.used_at.is_not(None), Key.expires_at < before)
     return [
@@ -137,6 +139,7 @@ def _old_rows(before: float) -> list[Delete]:
         delete(ScaleDecision).where(ScaleDecision.id.in_(decisions)),
         delete(IdempotencyKey).where(IdempotencyKey.id.in_(replays), IdempotencyKey.created_at < before),
         delete(Observation).where(Observation.id.in_(observations), Observation.at < before),
+        delete(WebhookDelivery).where(WebhookDelivery.id.in_(deliveries), WebhookDelivery.created_at < before),
         delete(Session).where(Session.id.in_(sessions), Session.expires_at < before),
         delete(Key).where(Key.kind == KeyKind.SIGN_IN.value, spent, Key.created_at < before),
         delete(Worker).where(Worker.status == WorkerStatus.GONE.value, Worker.heartbeat_at < before),

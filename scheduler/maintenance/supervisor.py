@@ -32,6 +32,7 @@ from scheduler.maintenance import (
     repair_state,
     ring_pools,
 )
+from scheduler.maintenance.deliver_webhooks import DeliverWebhooks
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.reap_leases import ReapLeases
@@ -56,6 +57,7 @@ def new_duties() -> list[Duty]:
         Duty("release_held", release_held.one_pass),
         Duty("read_streams", read_streams.one_pass),
         Duty("ring_pools", ring_pools.one_pass),
+        Duty("deliver_webhooks", DeliverWebhooks().one_pass),
         Duty("fold_charges", fold_charges.one_pass, fold_charges.EVERY_SECONDS),
         Duty("learn_estimates", learn_estimates.one_pass),
         Duty("autoscaler", Autoscaler().one_pass),

@@ -1,5 +1,6 @@
 """Nobody sees, counts, follows or changes what belongs to another project."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from farm.database import write
 from farm.ids import new_id
 from farm.tables import Artifact, Input, Render
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
+from scheduler.webhooks.events import EventType
+from scheduler.webhooks.subscriptions import create_webhook, write_test
 from tests.dashboard.conftest import House
 
 
@@ -25,7 +28,14 @@ def their_ids(house: House) -> dict[str, str]:
         file = {"content_type": "image/png", "size": 1, "sha256": "0" * 64, "created_at": 0.0}
         owner = {"id": artifact, "project_id": house.theirs.project_id, "name": "scene.png", "key": "i"}
         connection.execute(insert(Input), file | owner)
-    return {"job": job["id"], "render": render["id"], "artifact": artifact, "input": artifact}
+    webhook, _ = create_webhook(
+        house.connections.engine, house.theirs.project_id, "https://example.com/", [EventType.JOB_DONE], 0.0
+    )
+    test = write_test(house.connections.engine, house.theirs.project_id, webhook.id, 0.0)
+    return {"job": job["id"], "render": render["id"], "artifact": artifact, "input": artifact} | {
+        "webhook": webhook.id,
+        "delivery": test.id,
+    }
 
 
 ADDRESSES = [
@@ -63,6 +73,12 @@ ADDRESSES = [
     ("GET", "/inputs/{input}/file"),
     ("POST", "/inputs/{input}/remove"),
     ("DELETE", "/api/v1/inputs/{input}"),
+    ("GET", "/api/v1/webhooks/{webhook}"),
+    ("PATCH", "/api/v1/webhooks/{webhook}"),
+    ("DELETE", "/api/v1/webhooks/{webhook}"),
+    ("POST", "/api/v1/webhooks/{webhook}/test"),
+    ("GET", "/api/v1/webhooks/{webhook}/deliveries"),
+    ("POST", "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay"),
     ("POST", "/jobs/{job}/cancel"),
     ("POST", "/renders/{render}/cancel"),
     ("POST", "/renders/{render}/retry"),
@@ -75,6 +91,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/jobs/{job}/order": {"json": {"place": "front"}},
     "/api/v1/jobs/{job}/model": {"json": {"model": "sprint-demo"}},
     "/api/v1/jobs/{job}/keep": {"json": {"renders": ["018f0000-0000-7000-8000-000000000000"]}},
+    "/api/v1/webhooks/{webhook}": {"json": {"enabled": False}},
     "/jobs/{job}/keep": {"data": {"render": "018f0000-0000-7000-8000-000000000000"}},
     "/jobs/{job}/class": {"data": {"class": "bulk"}},
 }
@@ -95,10 +112,10 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
 def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
     tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
     for rule in house.app.url_map.iter_rules():
-        for name in ("job", "render", "artifact", "input"):
+        for name in ("job", "render", "artifact", "input", "webhook"):
             if f"<{name}_id>" in rule.rule:
-                for method in (rule.methods or set()) & {"GET", "POST", "DELETE"}:
-                    assert (method, rule.rule.replace(f"<{name}_id>", f"{{{name}}}")) in tried, rule
+                for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
+                    assert (method, re.sub(r"<(\w+)_id>", r"{\1}", rule.rule)) in tried, rule
 
 
 def test_lists_hold_nothing_of_theirs(house: House, their_ids: dict[str, str]) -> None:

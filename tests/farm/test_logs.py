@@ -25,7 +25,8 @@ KEY = new_secret()
 DATABASE = "pa$$word/of@the database"
 STORAGE = "storage+secret/key=="
 REDIS = "unix:///run/valkey.sock?password=the-redis-password&db=0"
-SECRETS = [KEY, DATABASE, "pa%24%24word", STORAGE, "the-redis-password", "cookie-signing-key", "SIGNATURE123"]
+WEBHOOK = "whsec_xw3T87EMXCHCo8xx7eobAf4vhjijFat+/4"
+SECRETS = [KEY, DATABASE, "pa%24%24word", STORAGE, "the-redis-password", "cookie-signing-key", "SIGNATURE123", WEBHOOK]
 
 #: How secrets come into lines.
 SHOWN = [
@@ -36,6 +37,7 @@ SHOWN = [
     f"S3 said no to {STORAGE}",
     REDIS,
     "http://s3/b/k?X-Amz-Credential=storage-id%2F2026&X-Amz-Signature=SIGNATURE123&x=1",
+    f"a receiver knows {WEBHOOK}",
 ]
 
 Write = Callable[[str], None]

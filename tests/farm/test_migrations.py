@@ -19,6 +19,8 @@ from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus, WorkerStatus
 from farm.schema.revisions import WrongRevision, check_revision, current_revision, newest_revision
 from farm.schema.upgrade import alembic_config, upgrade
 from farm.tables import Base
+from scheduler.webhooks.events import EventType
+from scheduler.webhooks.subscriptions import create_webhook, write_test
 
 
 def test_migrations_and_tables_agree(engine: Engine) -> None:
@@ -309,3 +311,24 @@ def _insert_render_of_0001(connection: Connection) -> None:
         connection.execute(
             table.insert(), {column.name: given[column.name] for column in table.columns if column.name in given}
         )
+
+
+def test_a_farm_of_before_webhooks_comes_through_the_step_to_them_and_back(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        _upgrade_to(engine, "0009")
+        project = create_project(engine, "studio")
+        with read(engine) as connection:
+            before = set(inspect(connection).get_table_names())
+        _upgrade_to(engine, "0010")
+        row, _ = create_webhook(engine, project, "https://example.com/", list(EventType), 1.0)
+        write_test(engine, project, row.id, 1.0)
+        with write(engine) as connection:
+            config = database._alembic_config()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0009")
+        with read(engine) as connection:
+            assert set(inspect(connection).get_table_names()) == before
+            assert connection.execute(text("SELECT name FROM projects")).scalars().all() == ["studio"]
+    finally:
+        engine.dispose()

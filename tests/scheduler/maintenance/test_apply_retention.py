@@ -24,10 +24,13 @@ from farm.tables import (
     Project,
     Render,
     ScaleDecision,
+    WebhookDelivery,
     Worker,
 )
 from scheduler.control.retry import retry_render
 from scheduler.maintenance import apply_retention
+from scheduler.webhooks.events import EventType
+from scheduler.webhooks.subscriptions import create_webhook
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import POOL, claim_some, job_row, render_rows, settle_as, sign_on, statuses, submit_job
 
@@ -201,6 +204,7 @@ def test_rows_that_only_tell_of_the_past_go_after_their_time(
     connections: Connections, clock: TestClock, project: str, bucket: Bucket
 ) -> None:
     gone, alive = sign_on(connections, status=WorkerStatus.GONE), sign_on(connections)
+    create_webhook(connections.engine, project, "https://example.com/", list(EventType), clock())
     job = done_job(connections, project, 1)
     then = clock()
     numbers = "width height frames forwards batch_size encode_seconds pass_seconds decode_seconds"
@@ -225,14 +229,14 @@ def test_rows_that_only_tell_of_the_past_go_after_their_time(
                 )
             )  # fmt: skip
     kept = connections.settings.retain_events_days * DAY
-    tables = (Event, ScaleDecision, IdempotencyKey, Observation, Key, Worker)
+    tables = (Event, ScaleDecision, IdempotencyKey, Observation, WebhookDelivery, Key, Worker)
     clock.forward(kept - 1)
     apply_retention.one_pass(connections, clock())
-    assert [rows(connections, table) for table in tables] == [2, 1, 1, 1, 2, 2]
+    assert [rows(connections, table) for table in tables] == [2, 1, 1, 1, 1, 2, 2]
 
     clock.forward(2)
     apply_retention.one_pass(connections, clock())
 
-    assert [rows(connections, table) for table in tables] == [0, 0, 0, 0, 1, 1]
+    assert [rows(connections, table) for table in tables] == [0, 0, 0, 0, 0, 1, 1]
     assert job_row(connections, job)["status"] == "done", "jobs are kept until somebody says how long"
     assert gone != alive

@@ -1,0 +1,1 @@
+"""Webhooks: what there is to tell of jobs, whom, and how it gets there."""
