@@ -84,6 +84,10 @@ class Subscription:
         except Empty:
             return None
 
+    def is_up_to_date(self) -> bool:
+        """Whether nothing waits to be told."""
+        return self._waiting.empty()
+
     def start_again(self) -> bool:
         """Whether something was dropped since the last call; then the page needs a new snapshot."""
         if not self._overflown.is_set():

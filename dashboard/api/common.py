@@ -68,9 +68,14 @@ def signed_link(file: StoredArtifact) -> str:
 
 def json_body(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, Any]:
     """How the OpenAPI document describes a JSON body that the endpoint reads itself."""
+    content = {"application/json": {"schema": schema_reference(blueprint, model)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def schema_reference(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, str]:
+    """A reference to a model that no endpoint takes or answers by itself; it becomes a component of the document."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, definition in schema.pop("$defs", {}).items():
         blueprint.components_schemas[name] = Schema(**definition)
     blueprint.components_schemas[model.__name__] = Schema(**schema)
-    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}}
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

@@ -1,15 +1,14 @@
 """GET /api/v1/live: what changes, as it changes (server-sent events).
 
-Events, each with JSON as data:
-- `snapshot` {"jobs": [Job…], "progress": [{job_id, render_id, phase, step, steps}…]}: how things are. Comes first, and
-  again when the reader was too slow and something was dropped.
-- `job` Job: a job changed. Versions of a job only go up.
-- `step` {job_id, render_id, phase, step, steps}: a step of a running render; may be dropped.
-- `preview` {job_id, render_id, step}: there is a new /renders/{render_id}/preview; may be dropped.
+Events, each with JSON as data (their schemas stand in the OpenAPI document, under `x-events`):
+- `snapshot`: how things are. Comes first, and again when the reader was too slow and something was dropped.
+- `job`: a job changed. Versions of a job only go up.
+- `step`: a step of a running render; may be dropped.
+- `preview`: there is a new /renders/{render_id}/preview; may be dropped.
+Ids say up to when all is told: who comes back with one as Last-Event-ID finds in the snapshot what has ended since.
 Lines that begin with ':' keep the connection alive. The server ends a stream after ten minutes; EventSource reconnects.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,13 +18,13 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.common import FARM
+from dashboard.api.common import FARM, schema_reference
 from dashboard.auth import principal, still_allowed
 from dashboard.context import farm
 from dashboard.events import Subscription, pump
 from dashboard.reads.ids import known_form
-from dashboard.reads.jobs import find_job, list_jobs
-from dashboard.schemas import Job
+from dashboard.reads.jobs import find_job, list_ended, list_jobs
+from dashboard.schemas import Job, LivePreview, LiveSnapshot, LiveStep
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
@@ -35,7 +34,11 @@ from farm.progress import Preview, StepProgress
 KEEPALIVE_SECONDS = 10.0
 #: After this a reader has to connect again, and show a key or a session that still counts.
 STREAM_SECONDS = 600.0
+#: What has ended so long before an id may not have been told yet: a transaction was still open, a message was lost.
+#: It is told twice rather than not at all.
+UNTOLD_SECONDS = 30.0
 _SNAPSHOT_JOBS = 20
+_SNAPSHOT_ENDED = 100
 _OPEN = (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED)
 
 
@@ -50,12 +53,23 @@ class LiveQuery(BaseModel):
     )
 
 
+class LiveHeader(BaseModel):
+    """Where a reader was when its stream broke off."""
+
+    last_event_id: str | None = Field(
+        None, alias="Last-Event-ID", description="The last id of the stream before; browsers send it by themselves"
+    )
+
+
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
-    events: dict[str, Any] = {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    kinds: dict[str, type[BaseModel]] = {"snapshot": LiveSnapshot, "job": Job, "step": LiveStep, "preview": LivePreview}
+    schemas = {name: schema_reference(blueprint, kind) for name, kind in kinds.items()}
+    content = {"schema": {"type": "string"}, "x-events": schemas}
+    events: dict[str, Any] = {"description": "Events", "content": {"text/event-stream": content}}
 
     @blueprint.get("/live", tags=[FARM], responses={200: events})
-    def get_live(query: LiveQuery) -> Response:
+    def get_live(query: LiveQuery, header: LiveHeader) -> Response:
         """Hear of changed jobs and of the steps of running renders.
 
         Server-sent events: 'snapshot' first, then 'job', 'step' and 'preview'.
@@ -66,7 +80,8 @@ def register(blueprint: APIBlueprint) -> None:
         # Subscribed before the snapshot is read, so that nothing falls between the two.
         subscription = subscribed.enter_context(pump().subscribe(project_id, job_ids))
         try:
-            first = _snapshot(farm(), subscription)  # a job that is not visible is a 404, not a silent stream
+            # A job that is not visible is a 404, not a silent stream.
+            first = _snapshot(farm(), subscription, _since(header.last_event_id))
         except BaseException:
             subscribed.close()
             raise
@@ -86,6 +101,7 @@ def _stream(
     yield first
     ends = time.monotonic() + STREAM_SECONDS
     asks = time.monotonic() + KEEPALIVE_SECONDS
+    told_to = connections.clock()
     while time.monotonic() < ends:
         told = subscription.next(KEEPALIVE_SECONDS)
         if time.monotonic() >= asks:  # a disabled user, an ended session or a revoked key hears no more
@@ -93,38 +109,57 @@ def _stream(
                 return
             asks = time.monotonic() + KEEPALIVE_SECONDS
         if subscription.start_again():
-            yield _snapshot(connections, subscription)
-        elif told is None:
-            yield ": keepalive\n\n"
+            yield _snapshot(connections, subscription, told_to)
+            continue
+        if subscription.is_up_to_date():
+            told_to = connections.clock()
+        if told is None:
+            yield f": keepalive\n{_id(told_to)}\n"
         elif isinstance(told.content, Job):
-            yield _event("job", told.content.model_dump_json(by_alias=True))
+            yield _event("job", told.content, told_to)
         elif isinstance(told.content, Preview):
-            yield _event("preview", told.content.model_dump_json(include={"job_id", "render_id", "step"}))
+            yield _event("preview", LivePreview.model_validate(told.content, from_attributes=True))
         else:
-            yield _event("step", json.dumps(_step(told.content)))
+            yield _event("step", _step(told.content))
 
 
-def _snapshot(connections: Connections, subscription: Subscription) -> str:
+def _snapshot(connections: Connections, subscription: Subscription, since: float | None) -> str:
+    """How things are; `since`: with what has ended since then."""
+    told_to = connections.clock()
     with read(connections.engine) as connection:
         if subscription.job_ids:
             jobs = [find_job(connection, subscription.project_id, job_id) for job_id in sorted(subscription.job_ids)]
         else:
             jobs, _ = list_jobs(connection, subscription.project_id, statuses=_OPEN, limit=_SNAPSHOT_JOBS)
+            if since is not None:
+                jobs += list_ended(
+                    connection, subscription.project_id, after=since - UNTOLD_SECONDS, limit=_SNAPSHOT_ENDED
+                )
     steps: list[StepProgress] = []
     for job in jobs:
         subscription.saw(job.id, job.version)
         if job.running:
             steps += connections.progress.snapshot(job.id).values()
-    content = {
-        "jobs": [job.model_dump(mode="json", by_alias=True) for job in jobs],
-        "progress": [_step(step) for step in steps],
-    }
-    return _event("snapshot", json.dumps(content))
+    return _event("snapshot", LiveSnapshot(jobs=jobs, progress=[_step(step) for step in steps]), told_to)
 
 
-def _step(step: StepProgress) -> dict[str, str | int]:
-    return step.model_dump(include={"job_id", "render_id", "phase", "step", "steps"})
+def _step(step: StepProgress) -> LiveStep:
+    return LiveStep.model_validate(step, from_attributes=True)
 
 
-def _event(name: str, data: str) -> str:
-    return f"event: {name}\ndata: {data}\n\n"
+def _event(name: str, content: BaseModel, told_to: float | None = None) -> str:
+    number = "" if told_to is None else _id(told_to)
+    return f"event: {name}\n{number}data: {content.model_dump_json(by_alias=True)}\n\n"
+
+
+def _id(told_to: float) -> str:
+    return f"id: {told_to:.3f}\n"
+
+
+def _since(last_event_id: str | None) -> float | None:
+    """The time that an id of ours says; None for what is none: readers send whatever they were sent."""
+    try:
+        since = float(last_event_id or "")
+    except ValueError:
+        return None
+    return since if 0.0 <= since < 1e11 else None

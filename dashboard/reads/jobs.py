@@ -77,6 +77,19 @@ def list_jobs(
     return [_job(row, running.get(row.id, 0), prices) for row in rows[:limit]], len(rows) > limit
 
 
+def list_ended(connection: Connection, project_id: str, *, after: float, limit: int) -> list[schemas.Job]:
+    """At most `limit` jobs that have ended after that time, the last to end first. Reads ix_jobs_finished_at."""
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .join(Flow, Flow.id == Job.flow_id)
+        .where(Job.project_id == project_id, Job.finished_at.is_not(None), Job.finished_at > after)
+        .order_by(Job.finished_at.desc())
+        .limit(limit)
+    ).all()
+    prices = read_prices(connection)
+    return [_job(row, 0, prices) for row in rows]
+
+
 def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
     """How many renders of each job run now; jobs without any are left out. One statement."""
     rows = connection.execute(

@@ -35,6 +35,7 @@ from dashboard.schemas.jobs import (
     Upload,
     Why,
 )
+from dashboard.schemas.live import LivePreview, LiveSnapshot, LiveStep
 from dashboard.schemas.projects import Quota, Usage, UsageDay
 from dashboard.schemas.renders import (
     Artifact,
@@ -74,6 +75,9 @@ __all__ = [
     "JobLinks",
     "JobPage",
     "Kept",
+    "LivePreview",
+    "LiveSnapshot",
+    "LiveStep",
     "Model",
     "ModelList",
     "Pool",

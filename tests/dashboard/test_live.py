@@ -1,12 +1,14 @@
 """Live streams: a snapshot, then what changes, for those it concerns; with Redis and without."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from dashboard import events
 from dashboard.events import PUMP, Pump, Subscription, Update
@@ -198,3 +200,60 @@ def test_a_new_preview_is_told_and_read_only_by_its_own_project(live_house: Hous
     house.connections.progress.clear(job["id"], [render_id])
     assert house.connections.progress.flush()  # it is told beside
     assert house.client.get(address, headers=house.ours.headers).status_code == 404, "it has ended"
+
+
+def _ids(chunks: Iterator[bytes], number: int) -> list[str]:
+    """The ids of the first chunks of a stream that have one."""
+    found: list[str] = []
+    while len(found) < number:
+        found += re.findall(r"^id: (.*)$", next(chunks).decode(), re.MULTILINE)
+    return found
+
+
+def test_who_comes_back_with_the_last_id_finds_what_has_ended_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.api.get_live.KEEPALIVE_SECONDS", 0.01)
+    gone, long_ago = house.submit(), house.submit()
+    theirs = house.submit(house.theirs)
+    cancel_job(house.connections, long_ago["id"])
+    answer = house.client.get("/api/v1/live", headers=house.ours.headers, buffered=False)
+    ids = _ids(answer.iter_encoded(), 3)
+    answer.close()
+    assert ids == sorted(ids, key=float), "a quiet stream tells how far it is, too"
+    cancel_job(house.connections, gone["id"])
+    cancel_job(house.connections, theirs["id"])
+    monkeypatch.setattr("dashboard.api.get_live.UNTOLD_SECONDS", 0.0)
+
+    def first(last_id: str | None) -> set[str]:
+        headers = house.ours.headers | ({"Last-Event-ID": last_id} if last_id is not None else {})
+        again = house.client.get("/api/v1/live", headers=headers, buffered=False)
+        _, snapshot = next(_events(again.iter_encoded()))
+        again.close()
+        return {job["id"] for job in snapshot["jobs"]}
+
+    assert first(ids[-1]) == {gone["id"]}
+    assert first("0") == {gone["id"], long_ago["id"]}
+    for foreign in (None, "", "nan", "inf", "-1", "1e400", "a1", "9" * 400):
+        assert first(foreign) == set(), foreign
+
+
+def test_every_event_is_as_the_openapi_document_describes_it(live_house: House) -> None:
+    house = live_house
+    document = house.client.get("/openapi.json").json
+    content = document["paths"]["/api/v1/live"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    job = house.submit()
+    render_id = house.renders(job["id"])[0]["id"]
+    left = set(content["x-events"])
+    with stream(house) as heard:
+        told = [next(heard)]
+        _listening(house)
+        house.connections.progress.report([_step(house, job["id"], render_id, 7)])
+        preview = Preview(job_id=job["id"], project_id=house.ours.project_id, render_id=render_id, step=7)
+        house.connections.progress.show(preview, b"RIFF\xff\x00WEBP")
+        cancel_job(house.connections, job["id"])
+        while left:
+            name, data = told.pop() if told else next(heard)
+            schema = {**content["x-events"][name], "components": document["components"]}
+            Draft202012Validator(schema).validate(data)
+            left.discard(name)
