@@ -41,6 +41,14 @@ def submit(
     key: Annotated[
         str | None, typer.Option("--key", help="Of --file: a corrected file goes on under the same key.")
     ] = None,
+    comfyui: Annotated[
+        Path | None,
+        typer.Option("--comfyui", metavar="FILE", help="A graph of ComfyUI; other options go before what it says."),
+    ] = None,
+    openjd: Annotated[
+        Path | None,
+        typer.Option("--openjd", metavar="FILE", help="An OpenJD job template: its parameters as a sweep."),
+    ] = None,
     *,
     sweep: Annotated[
         list[str] | None,
@@ -63,10 +71,6 @@ def submit(
     """
     if model_named is not None:
         model, prompts = model_named, [*([model] if model is not None else []), *(prompts or [])]
-    if model is None:
-        raise typer.BadParameter("name the model", param_hint="MODEL")
-    if file is None and not prompts:
-        raise typer.BadParameter("give one, or --file", param_hint="PROMPT…")
     if file is None and key is not None:
         raise typer.BadParameter("belongs to --file", param_hint="--key")
     told = read_prompts(prompts, sys.stdin) if prompts else []
@@ -77,6 +81,14 @@ def submit(
         fields[name] = values
     if told:
         fields["prompt"] = told[0] if len(told) == 1 else told
+    if comfyui is not None or openjd is not None:
+        from farm.console.imported import with_import
+
+        model, fields, typed, file = with_import(comfyui, openjd, file, model, fields, typed)
+    if model is None:
+        raise typer.BadParameter("name the model", param_hint="MODEL")
+    if file is None and "prompt" not in fields:
+        raise typer.BadParameter("give one, or --file", param_hint="PROMPT…")
     with farm_at_hand() as farm:
         if file is not None and dry_run:
             raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")

@@ -18,6 +18,7 @@ EXTRAS = {
     "farm/catalog_adapters.py": ["worker"],  # looks into the cache of the Hub, where there is one
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/local/": ["embedded"],
+    "farm/openjd/": ["openjd"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
     "scheduler/simulate/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],

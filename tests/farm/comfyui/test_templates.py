@@ -1,0 +1,112 @@
+"""Every template of ComfyUI's own package that is of Wan or Sana becomes a request, or says which node cannot."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import comfyui_workflow_templates_json
+import pytest
+
+from farm.comfyui.graph import CannotRender, Graph
+from farm.comfyui.translate import Translated, translate
+from farm.comfyui.workflow import resolve
+
+FOLDER = Path(comfyui_workflow_templates_json.__file__).parent / "templates"
+
+
+def of_wan_or_sana() -> Iterator[str]:
+    for path in sorted(FOLDER.glob("*.json")):
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or "nodes" not in document:
+            continue
+        canvases = [document, *document.get("definitions", {}).get("subgraphs", [])]
+        nodes = [node for canvas in canvases for node in canvas["nodes"]]
+        words = " ".join(str([node["type"], node.get("widgets_values")]).lower() for node in nodes)
+        if any(word in words for word in ("wan2", "wan_", "wan21", "sana", "'wan")):
+            yield path.stem
+
+
+NAMES = list(of_wan_or_sana())
+#: The farm has the models of these; those of all others it has not (VACE, Fun, Animate, Wan2.2, the services).
+RENDERED = {"text_to_video_wan", "image_to_video_wan"}
+
+
+def graph_of(name: str) -> Graph:
+    return resolve(json.loads((FOLDER / f"{name}.json").read_bytes()))
+
+
+def test_there_are_as_many_as_when_this_was_written() -> None:
+    assert len(NAMES) >= 50
+    assert set(NAMES) > RENDERED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_a_request_or_names_the_node_that_cannot_be_rendered(name: str) -> None:
+    graph = graph_of(name)
+    try:
+        found: Translated | CannotRender = translate(graph)
+    except CannotRender as error:
+        found = error
+
+    assert isinstance(found, Translated) == (name in RENDERED)
+    if isinstance(found, CannotRender):
+        assert found.faults
+        assert {fault.field for fault in found.faults} <= {str(node) for node in graph.nodes.values()}
+
+
+def test_text_to_video_has_the_values_that_comfyui_would_use() -> None:
+    found = translate(graph_of("text_to_video_wan"))
+
+    texts = {name: found.fields.pop(name) for name in ("prompt", "negative_prompt")}
+    assert texts["prompt"].startswith("a fox moving quickly")
+    assert texts["negative_prompt"].startswith("色调艳丽")
+    assert found.fields == {
+        "model": "wan21-t2v-1300m",
+        "seed": 82628696717253,
+        "num_inference_steps": 30,
+        "guidance_scale": 6.0,
+        "sampler": "unipc",
+        "flow_shift": 8.0,
+        "width": 832,
+        "height": 480,
+        "num_frames": 33,
+        "fps": 16,
+        "output_format": "mp4",
+    }
+    assert any("'simple'" in notice for notice in found.notices)
+
+
+def test_image_to_video_begins_with_the_picture_that_it_loads() -> None:
+    found = translate(graph_of("image_to_video_wan"))
+
+    assert found.image == "image_to_video_wan_start_image.png"
+    assert (found.fields["model"], found.fields["num_frames"]) == ("wan21-i2v-14b-480p", 33)
+
+
+def test_the_experts_of_wan22_are_refused_with_the_numbers_that_would_count() -> None:
+    """Its samplers say 4 steps; switches make 20 of it."""
+    with pytest.raises(CannotRender) as refused:
+        translate(graph_of("video_wan2_2_14B_t2v"), {"model"})
+
+    [fault] = refused.value.faults
+    assert fault.field == "node 128:78 KSamplerAdvanced"
+    assert "steps 10 to 20 of 20 behind node 128:81" in fault.message
+
+
+def test_every_template_of_the_package_is_read(all_templates: list[tuple[str, Any]]) -> None:
+    unread = []
+    for name, document in all_templates:
+        try:
+            translate(resolve(document))
+        except CannotRender as error:
+            if not error.faults:
+                unread.append(name)
+    assert unread == []
+    assert len(all_templates) > 600
+
+
+@pytest.fixture
+def all_templates() -> list[tuple[str, Any]]:
+    documents = [(path.stem, json.loads(path.read_bytes())) for path in sorted(FOLDER.glob("*.json"))]
+    return [(name, each) for name, each in documents if isinstance(each, dict) and "nodes" in each]

@@ -1,0 +1,202 @@
+"""Nodes as they come from people: in the API format, with Sana, adapters, switches, arithmetic, custom samplers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from farm.catalog.known import known_samplers
+from farm.catalog.loading import load_catalog
+from farm.comfyui.expressions import evaluate
+from farm.comfyui.graph import CannotRender, NotAWorkflow
+from farm.comfyui.model_names import KNOWN, model_of_file
+from farm.comfyui.sampler_names import SAMPLERS
+from farm.comfyui.translate import Translated, translate
+from farm.comfyui.workflow import read_workflow
+from farm.settings import load_settings
+
+SANA: dict[str, dict[str, Any]] = {
+    "1": {"class_type": "SanaCheckpointLoader", "inputs": {"ckpt_name": "Sana_1600M_1024px_BF16.pth"}},
+    "2": {"class_type": "GemmaLoader", "inputs": {"model_name": "gemma-2-2b-it", "device": "cpu"}},
+    "3": {"class_type": "SanaTextEncode", "inputs": {"text": r"an owl \(big\)", "GEMMA": ["2", 0]}},
+    "4": {"class_type": "SanaTextEncode", "inputs": {"text": "blurred", "GEMMA": ["2", 0]}},
+    "5": {"class_type": "EmptySanaLatentImage", "inputs": {"width": 1024, "height": 768, "batch_size": 1}},
+    "6": {
+        "class_type": "KSampler",
+        "inputs": {
+            "seed": 2**64 - 1,
+            "steps": 20,
+            "cfg": 4.5,
+            "sampler_name": "euler",
+            "scheduler": "normal",
+            "denoise": 1.0,
+            "model": ["1", 0],
+            "positive": ["3", 0],
+            "negative": ["4", 0],
+            "latent_image": ["5", 0],
+        },
+        "_meta": {"title": "the sampler"},
+    },
+    "7": {"class_type": "VAEDecode", "inputs": {"samples": ["6", 0], "vae": ["9", 0]}},
+    "8": {"class_type": "SaveImage", "inputs": {"images": ["7", 0], "filename_prefix": "sana"}},
+    "9": {"class_type": "ExtraVAELoader", "inputs": {"vae_name": "dcae.safetensors"}},
+}
+
+
+def read(changes: dict[str, dict[str, Any]] | None = None, settled: set[str] | None = None) -> Translated:
+    """The graph with changed inputs, or whole nodes where a class is given."""
+    graph = json.loads(json.dumps(SANA))
+    for id_, change in (changes or {}).items():
+        if "class_type" in change:
+            graph[id_] = change
+        else:
+            graph[id_]["inputs"] |= change
+    return translate(read_workflow(json.dumps(graph)), settled or set())
+
+
+def test_a_graph_of_sana_is_a_request() -> None:
+    found = read()
+
+    assert found.fields == {
+        "model": "sana-1600m-1024px",
+        "prompt": "an owl (big)",
+        "negative_prompt": "blurred",
+        "seed": 2**64 - 1,
+        "num_inference_steps": 20,
+        "guidance_scale": 4.5,
+        "sampler": "euler",
+        "width": 1024,
+        "height": 768,
+    }
+    assert found.notices == [], "euler on 'normal' is the farm's euler"
+    assert "node 6 KSampler “the sampler”" in [str(node) for node, _ in found.nodes]
+
+
+def test_switches_primitives_and_arithmetic_say_the_numbers() -> None:
+    found = read(
+        {
+            "6": {"steps": ["20", 0], "cfg": ["21", 0], "seed": ["22", 1]},
+            "20": {
+                "class_type": "ComfySwitchNode",
+                "inputs": {"switch": ["23", 0], "on_false": ["24", 0], "on_true": 50},
+            },
+            "21": {"class_type": "PrimitiveFloat", "inputs": {"value": 5.000000000000001}},
+            "22": {"class_type": "ComfyMathExpression", "inputs": {"expression": "floor(a * 2) + 1", "values.a": 3.6}},
+            "23": {"class_type": "ComfyNotNode", "inputs": {"value": True}},
+            "24": {"class_type": "PrimitiveInt", "inputs": {"value": 12}},
+        }
+    )
+
+    assert [found.fields[name] for name in ("num_inference_steps", "guidance_scale", "seed")] == [12, 5.0, 8]
+
+
+def test_samplers_in_parts_adapters_and_a_batch() -> None:
+    found = read(
+        {
+            "6": {
+                "class_type": "SamplerCustomAdvanced",
+                "inputs": {
+                    "noise": ["20", 0],
+                    "guider": ["21", 0],
+                    "sampler": ["22", 0],
+                    "sigmas": ["23", 0],
+                    "latent_image": ["5", 0],
+                },
+            },
+            "20": {"class_type": "RandomNoise", "inputs": {"noise_seed": 7}},
+            "21": {"class_type": "BasicGuider", "inputs": {"model": ["24", 0], "conditioning": ["3", 0]}},
+            "22": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "dpmpp_2m"}},
+            "23": {"class_type": "BasicScheduler", "inputs": {"scheduler": "simple", "steps": 9, "denoise": 1}},
+            "24": {"class_type": "ModelSamplingSD3", "inputs": {"shift": 4, "model": ["25", 0]}},
+            "25": {
+                "class_type": "LoraLoaderModelOnly",
+                "inputs": {"lora_name": "ink.safetensors", "strength_model": 0.8, "model": ["1", 0]},
+            },
+            "5": {"batch_size": 2},
+        }
+    )
+
+    assert found.fields["seeds"] == [7, 8]
+    assert found.fields["flow_shift"] == 4.0
+    assert (found.fields["sampler"], found.fields["guidance_scale"]) == ("dpm++-2m", 1.0)
+    assert "negative_prompt" not in found.fields
+    assert [(name, weight) for _, name, weight in found.adapters] == [("ink.safetensors", 0.8)]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"6": {"sampler_name": "res_multistep"}}, "node 6 KSampler", "no sampler that means 'res_multistep'"),
+        ({"6": {"scheduler": "beta"}}, "node 6 KSampler", "no schedule 'beta'"),
+        ({"6": {"denoise": 0.5}}, "node 6 KSampler", "denoise is 0.5"),
+        ({"6": {"steps": "many"}}, "node 6 KSampler", "steps is 'many'"),
+        ({"6": {"model": ["99", 0]}}, "node 6 KSampler", "node 99 is not in the graph"),
+        ({"1": {"ckpt_name": "sd15.safetensors"}}, "node 1 SanaCheckpointLoader", "sd15.safetensors is no model"),
+        ({"7": {"samples": ["5", 0]}}, "node 5 EmptySanaLatentImage", "is no sampler that the farm has"),
+        ({"8": {"images": ["8", 0]}}, "node 8 SaveImage", "makes or changes pictures"),
+        (
+            {"6": {"steps": ["20", 0]}, "20": {"class_type": "ComfySwitchNode", "inputs": {"switch": ["20", 0]}}},
+            "node 20 ComfySwitchNode",
+            "circle",
+        ),
+    ],
+)
+def test_what_cannot_be_rendered_names_the_node(change: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(CannotRender) as refused:
+        read(change)
+
+    assert any(fault.field.startswith(field) and words in fault.message for fault in refused.value.faults)
+
+
+def test_what_the_user_says_goes_before_the_graph_and_its_faults() -> None:
+    found = read(
+        {"6": {"sampler_name": "res_multistep"}, "1": {"ckpt_name": "mine.safetensors"}}, {"sampler", "model", "seeds"}
+    )
+
+    assert not {"sampler", "model", "seed", "seeds"} & found.fields.keys()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"a": 1}', "[" * 5000, '{"1": {"class_type": 1, "inputs": 3}}'])
+def test_what_is_no_workflow_is_refused_in_words(text: str) -> None:
+    with pytest.raises((NotAWorkflow, CannotRender)):
+        translate(read_workflow(text))
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("floor(a * b) + 1", 81),
+        ("a & ~1", 4),
+        ("(a % 4 == 1) and not (b < 3)", True),
+        ("min(max(a, b), 8) // 3", 2),
+        ("a if a > b else b", 16),
+    ],
+)
+def test_arithmetic(expression: str, value: float) -> None:
+    assert evaluate(expression, {"a": 5, "b": 16}) == value
+
+
+@pytest.mark.parametrize("expression", ["", "a.b", "__import__('os')", "c + 1", "1 / 0", "'a' * 9", "9 ** 9 ** 9"])
+def test_nothing_but_arithmetic_is_computed(expression: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        evaluate(expression, {"a": 5})
+
+
+@pytest.mark.parametrize(
+    ("file", "model"),
+    [
+        ("Wan2_1-T2V-14B_fp8_e4m3fn.safetensors", "wan21-t2v-14b"),
+        ("wan/wan2.1-i2v-14b-720p-Q4_K_M.gguf", "wan21-i2v-14b-720p"),
+        ("SANA1.5_4.8B_1024px.pth", "sana15-4800m-1024px"),
+        ("wan2.1_vace_14B_fp16.safetensors", None),
+        ("Wan2_1-I2V-ATI-14B_fp8_e4m3fn.safetensors", None),
+        ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", None),
+    ],
+)
+def test_a_file_is_known_by_its_name_in_whatever_precision(file: str, model: str | None) -> None:
+    assert model_of_file(file) == model
+
+
+def test_all_that_graphs_are_mapped_to_exists() -> None:
+    assert set(load_catalog(load_settings(variables={}), {}).models) >= KNOWN
+    assert {meant.sampler for meant in SAMPLERS.values()} <= set(known_samplers())

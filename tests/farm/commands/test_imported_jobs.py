@@ -1,0 +1,114 @@
+"""`farm submit` with files of other programs, against a running farm."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import comfyui_workflow_templates_json
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from farm.cli import build_app
+from farm.comfyui.graph import CannotRender
+from tests.farm.dashboards import DashboardFarm
+
+TEMPLATES = Path(comfyui_workflow_templates_json.__file__).parent / "templates"
+Farm = Callable[..., Result]
+
+
+@pytest.fixture
+def farm(dashboard: DashboardFarm, tmp_path: Path) -> Farm:
+    environment = {**os.environ, "FARM_URL": dashboard.url, "FARM_KEY": dashboard.key, "FARM_DATA_DIR": str(tmp_path)}
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(build_app(), list(arguments), env=environment)
+
+    return run
+
+
+def test_a_graph_of_comfyui_is_a_job_of_another_model_and_size(farm: Farm) -> None:
+    graph = str(TEMPLATES / "text_to_video_wan.json")
+    told = farm(
+        *("submit", "wan-demo", "--comfyui", graph, "--width", "64", "--height", "64", "--frames", "9", "--json"),
+    )
+
+    assert told.exit_code == 0, told.stderr
+    job = json.loads(told.stdout)
+    asked = {name: value for name, value in job["request"].items() if value is not None}
+    assert (job["model"], asked["num_frames"], asked["width"]) == ("wan-demo", 9, 64)
+    assert (asked["seed"], asked["num_inference_steps"]) == (82628696717253, 30)
+    assert (asked["guidance_scale"], asked["sampler"], asked["flow_shift"], asked["fps"]) == (6.0, "unipc", 8.0, 16)
+    assert "node 3 KSampler: num_inference_steps 30" in told.stderr
+    assert "Note: node 3 KSampler" in told.stderr
+
+
+def test_seeds_that_are_typed_go_before_the_graphs(farm: Farm) -> None:
+    graph = str(TEMPLATES / "text_to_video_wan.json")
+    small = ("--width", "64", "--height", "64", "--frames", "9")
+    told = farm("submit", "wan-demo", "a circle", "--comfyui", graph, *small, "--seeds", "3", "--json")
+
+    assert told.exit_code == 0, told.stderr
+    job = json.loads(told.stdout)
+    assert (job["total"], job["request"]["prompt"], job["request"].get("seed")) == (3, "a circle", None)
+
+
+def test_a_graph_that_cannot_be_rendered_names_its_node_and_nothing_is_submitted(farm: Farm, tmp_path: Path) -> None:
+    told = farm("submit", "--comfyui", str(TEMPLATES / "video_wan2_2_14B_t2v.json"))
+    assert isinstance(told.exception, CannotRender)  # what farm.cli.main says in words, and exits with 2
+    assert "node 128:78 KSamplerAdvanced: takes only steps 10 to 20 of 20" in str(told.exception)
+
+    picture = farm("submit", "--comfyui", str(TEMPLATES / "image_to_video_wan.json"))
+    assert (picture.exit_code, "--image" in picture.stderr) == (2, True)
+    both = farm("submit", "--comfyui", "a.json", "--openjd", "b.yaml")
+    assert (both.exit_code, "--comfyui and --openjd" in both.stderr) == (2, True)
+    missing = farm("submit", "--comfyui", str(tmp_path / "nowhere.json"))
+    assert (missing.exit_code, "nowhere.json" in missing.stderr) == (2, True)
+
+
+def test_a_graph_takes_no_files_from_outside_its_folder(farm: Farm, tmp_path: Path) -> None:
+    """A graph from the web may name any file of this machine; what it names would be sent to the farm."""
+    (tmp_path / "secret.png").write_bytes(b"not for the farm")
+    graph = json.loads((TEMPLATES / "image_to_video_wan.json").read_text())
+    for node in graph["nodes"]:
+        if node["type"] == "LoadImage":
+            node["widgets_values"] = ["../secret.png", "image"]
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    (folder / "graph.json").write_text(json.dumps(graph))
+
+    told = farm("submit", "--comfyui", str(folder / "graph.json"))
+
+    assert (told.exit_code, "--image" in told.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("combination", "renders"), [(None, 8), ("(Colour, Guidance) * Seed", 4)])
+def test_a_template_of_openjd_is_one_job(farm: Farm, tmp_path: Path, combination: str | None, renders: int) -> None:
+    space = {
+        "taskParameterDefinitions": [
+            {"name": "Colour", "type": "STRING", "range": ["red", "blue"]},
+            {"name": "Guidance", "type": "FLOAT", "range": [1.0, 3.5]},
+            {"name": "Seed", "type": "INT", "range": "7-8"},
+        ]
+    } | ({"combination": combination} if combination else {})
+    template = {
+        "specificationVersion": "jobtemplate-2023-09",
+        "name": "stars",
+        "parameterDefinitions": [
+            {"name": "Model", "type": "STRING", "default": "sana-demo"},
+            {"name": "Prompt", "type": "STRING", "default": "a {Colour} star"},
+            {"name": "Steps", "type": "INT"},
+        ],
+        "steps": [
+            {"name": "Render", "parameterSpace": space, "script": {"actions": {"onRun": {"command": "blender"}}}}
+        ],
+    }
+    file = tmp_path / "stars.yaml"
+    file.write_text(yaml.safe_dump(template))
+
+    told = farm("submit", "--openjd", str(file), "--steps", "4", "--json")
+
+    assert told.exit_code == 0, told.stderr
+    job = json.loads(told.stdout)
+    assert (job["total"], job["title"], job["model"]) == (renders, "stars", "sana-demo")
