@@ -115,3 +115,31 @@ def test_a_subgraph_in_itself_and_far_too_many_nodes_are_refused() -> None:
 def test_a_file_of_another_kind_is_refused_with_the_place(document: Document) -> None:
     with pytest.raises(NotAWorkflow, match=r"/(nodes|links)"):
         resolved(document)
+
+
+def test_a_text_on_a_subgraph_reaches_sockets_too_and_not_only_widgets() -> None:
+    """ComfyUI's own command line loses it here; its browser does not."""
+    inner = Canvas("prompt")
+    inner.boundary("text", "")
+    encoder = inner.node("CLIPTextEncode", [""], inputs="text")
+    inner.nodes[0]["inputs"][0]["widget"] = {"name": "text"}
+    switch = inner.node("ComfySwitchNode", [False], inputs="on_false")
+    inner.link(-10, 0, encoder, 0)
+    inner.link(-10, 0, switch, 0)
+    canvas = Canvas()
+    canvas.node("prompt", ["a red fox"], inputs="text")
+
+    found = resolved(canvas.document(inner)).nodes
+
+    assert [node.inputs.get("text", node.inputs.get("on_false")) for node in found.values()] == ["a red fox"] * 2
+
+
+def test_a_bypassed_node_hands_nothing_on_that_does_not_fit() -> None:
+    canvas = Canvas()
+    loader = canvas.node("CLIPVisionLoader", ["clip.safetensors"], outputs="clip_vision")
+    encoder = canvas.node("CLIPVisionEncode", ["center"], mode=4, inputs="clip_vision", outputs="clip_vision_output")
+    video = canvas.node("WanImageToVideo", [], inputs="clip_vision_output")
+    canvas.link(loader, 0, encoder, 0)
+    canvas.link(encoder, 0, video, 0)
+
+    assert resolved(canvas.document()).nodes[str(video)].inputs == {}
