@@ -43,7 +43,9 @@ def submit(
     ] = None,
     comfyui: Annotated[
         Path | None,
-        typer.Option("--comfyui", metavar="FILE", help="A graph of ComfyUI; other options go before what it says."),
+        typer.Option(
+            "--comfyui", metavar="FILE", help="A graph of ComfyUI, or a PNG with one; other options go before it."
+        ),
     ] = None,
     openjd: Annotated[
         Path | None,

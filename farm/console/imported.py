@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from farm.comfyui.embedded import PNG, embedded_workflow
 from farm.comfyui.graph import Node
 from farm.comfyui.translate import Translated, translate
 from farm.comfyui.workflow import read_workflow
@@ -70,7 +71,7 @@ def import_comfyui(path: Path, settled: Collection[str]) -> Imported:
 
     Raises BadParameter, NotAWorkflow, CannotRender.
     """
-    found = translate(read_workflow(read_text(path, "--comfyui")), settled)
+    found = translate(read_workflow(_graph_in(path)), settled)
     for node, what in found.nodes:
         say(f"{node}: {what}")
     for notice in found.notices:
@@ -101,6 +102,16 @@ def read_text(path: Path, option: str) -> str:
         raise typer.BadParameter(file_error(error), param_hint=option) from error
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{path} is not UTF-8 text (byte {error.start:,})", param_hint=option) from error
+
+
+def _graph_in(path: Path) -> str:
+    """A graph as a file, or in a picture that ComfyUI saved."""
+    try:
+        with path.open("rb") as file:
+            pictured = file.read(len(PNG)) == PNG
+    except OSError as error:
+        raise typer.BadParameter(file_error(error), param_hint="--comfyui") from error
+    return embedded_workflow(path.read_bytes()) if pictured else read_text(path, "--comfyui")
 
 
 def _as_file(rows: Iterator[dict[str, Any]]) -> Path:

@@ -1,12 +1,16 @@
 """Nodes as they come from people: in the API format, with Sana, adapters, switches, arithmetic, custom samplers."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from farm.catalog.known import known_samplers
 from farm.catalog.loading import load_catalog
+from farm.comfyui.embedded import PNG, embedded_workflow
 from farm.comfyui.expressions import evaluate
 from farm.comfyui.graph import CannotRender, NotAWorkflow
 from farm.comfyui.model_names import KNOWN, model_of_file
@@ -154,6 +158,20 @@ def test_what_the_user_says_goes_before_the_graph_and_its_faults() -> None:
     )
 
     assert not {"sampler", "model", "seed", "seeds"} & found.fields.keys()
+
+
+def test_a_picture_of_comfyui_has_its_graph_in_it() -> None:
+    texts = PngInfo()
+    texts.add_text("workflow", "{}")
+    texts.add_text("prompt", json.dumps(SANA))
+    files = [BytesIO(), BytesIO()]
+    Image.new("RGB", (4, 4)).save(files[0], "PNG", pnginfo=texts)
+    Image.new("RGB", (4, 4)).save(files[1], "PNG")
+
+    assert translate(read_workflow(embedded_workflow(files[0].getvalue()))).fields == read().fields
+    for picture in (files[1].getvalue(), files[0].getvalue()[:30], PNG):
+        with pytest.raises(NotAWorkflow):
+            embedded_workflow(picture)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"a": 1}', "[" * 5000, '{"1": {"class_type": 1, "inputs": 3}}'])

@@ -1,5 +1,6 @@
 """Templates of OpenJD as jobs: products become lists, associations rows, and parameters fields by their names."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from openjd import model
 
 from farm.openjd.parameters import field_of
 from farm.openjd.sweep import Sweep, sweep_of
-from farm.openjd.template import NotATemplate, read_template
+from farm.openjd.template import NotATemplate, OpenJdNotInstalled, read_template
 
 
 def template(
@@ -115,6 +116,13 @@ def test_what_is_typed_fills_parameters_without_a_default() -> None:
     assert sweep(text, num_inference_steps="4").fields["num_inference_steps"] == 4
     with pytest.raises(NotATemplate, match="Steps"):
         sweep(text)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openjd", None)
+
+    with pytest.raises(OpenJdNotInstalled, match=r"latent-farm\[openjd\]"):
+        sweep(template({}))
 
 
 @pytest.mark.parametrize(
