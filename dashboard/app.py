@@ -12,6 +12,7 @@ from dashboard.api.blueprint import make_blueprint
 from dashboard.api.sent_events import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
 from dashboard.events import PUMP, Pump
+from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
@@ -76,6 +77,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     blueprint = make_blueprint()
     app.openapi_extensions = {"webhooks": describe_sent_events(blueprint)}
     app.register_api(blueprint)
+    app.register_blueprint(make_openai_blueprint())
     register_pages(app)
     return app
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import limits
 from dashboard.context import farm, now
+from dashboard.openai.errors import is_here as is_openai
 from dashboard.problems import FormExpired
 from dashboard.reads.users import find_project
 from farm import accounts
@@ -204,6 +205,7 @@ def _is_page_visit() -> bool:
     return (
         request.method in ("GET", "HEAD")
         and not request.path.startswith("/api/")
+        and not is_openai(request.path)
         and "text/html" in request.headers.get("Accept", "")
     )
 

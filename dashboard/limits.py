@@ -9,7 +9,7 @@ from farm.errors import TooLarge
 from farm.settings import Settings
 
 #: Endpoints whose body is a picture or an adapter, alone or in a form.
-_FILES = frozenset({"api.post_inputs", "inputs.add"})
+_FILES = frozenset({"api.post_inputs", "inputs.add", "openai.post_images_edits", "openai.post_videos"})
 _STREAMS = frozenset({"api.post_job_stream"})
 #: Forms of people who are nobody yet.
 _SIGN_IN = frozenset({"sign_in.by_password", "sign_in.by_link"})
@@ -40,7 +40,7 @@ def register(app: Flask, settings: Settings) -> None:
             request.max_content_length = _SIGN_IN_BYTES
 
     def leave(_: BaseException | None) -> None:
-        g.pop("turn", ExitStack()).close()
+        leave_turn()
 
     app.before_request(allow)
     app.teardown_request(leave)
@@ -52,6 +52,11 @@ def take_turn(app: Flask, project_id: str) -> None:
     if turns is not None and "turn" not in g:
         g.turn = ExitStack()
         g.turn.enter_context(turns.of(project_id))
+
+
+def leave_turn() -> None:
+    """The body is taken in: from here on the request waits for other things. Asking again does nothing."""
+    g.pop("turn", ExitStack()).close()
 
 
 def check_form() -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
+from dashboard.openai import errors as openai_errors
 from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,
@@ -149,7 +150,9 @@ def from_validation(error: ValidationError, place: str) -> InvalidRequest:
 def answer(error: FarmError, instance: str | None = None) -> Response:
     """The response for an error: a page for a browser, a problem document for everybody else."""
     document = problem(error, instance or request.path)
-    if _wants_page():
+    if openai_errors.is_here(request.path):
+        response = openai_errors.response(error, instance)
+    elif _wants_page():
         response = make_response(render_template("problem.html", problem=document, error=error), error.status)
     else:
         response = Response(json.dumps(document), status=error.status, content_type=PROBLEM_JSON)

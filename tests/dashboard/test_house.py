@@ -10,6 +10,7 @@ from werkzeug.routing import Rule
 
 import dashboard
 from dashboard.auth import PUBLIC
+from dashboard.openai.errors import is_here as is_openai
 from farm.problems import every_error
 from tests.dashboard.conftest import House
 
@@ -39,7 +40,8 @@ def test_every_address_needs_a_key_or_a_session_unless_it_is_listed_as_public(ho
                 assert unready or answer.status_code in (200, 403, 404), rule
             else:
                 assert answer.status_code == 401, rule
-                assert answer.content_type == "application/problem+json"
+                theirs = is_openai(rule.rule)
+                assert answer.content_type == ("application/json" if theirs else "application/problem+json")
 
 
 def test_the_list_of_public_addresses_names_only_addresses_that_exist(house: House) -> None:

@@ -20,11 +20,14 @@ def their_ids(house: House) -> dict[str, str]:
     """A job of the other project with a finished render."""
     job = house.submit(house.theirs)
     render = house.renders(job["id"], house.theirs)[0]
+    clip = house.renders(house.submit(house.theirs, model="wan-demo")["id"], house.theirs)[0]
     artifact = new_id()
     with write(house.connections.engine) as connection:
-        connection.execute(update(Render).where(Render.id == render["id"]).values(status="done"))
+        connection.execute(update(Render).where(Render.id.in_([render["id"], clip["id"]])).values(status="done"))
         row = {"id": artifact, "render_id": render["id"], "attempt": 0, "kind": "output", "key": "k", "size": 1}
         connection.execute(insert(Artifact), row | {"content_type": "image/png", "sha256": "0" * 64, "created_at": 0.0})
+        of_clip = {"id": new_id(), "render_id": clip["id"], "key": "c", "content_type": "video/mp4", "sha256": "0" * 64}
+        connection.execute(insert(Artifact), row | of_clip | {"created_at": 0.0})
         file = {"content_type": "image/png", "size": 1, "sha256": "0" * 64, "created_at": 0.0}
         owner = {"id": artifact, "project_id": house.theirs.project_id, "name": "scene.png", "key": "i"}
         connection.execute(insert(Input), file | owner)
@@ -32,7 +35,7 @@ def their_ids(house: House) -> dict[str, str]:
         house.connections.engine, house.theirs.project_id, "https://example.com/", [EventType.JOB_DONE], 0.0
     )
     test = write_test(house.connections.engine, house.theirs.project_id, webhook.id, 0.0)
-    return {"job": job["id"], "render": render["id"], "artifact": artifact, "input": artifact} | {
+    return {"job": job["id"], "render": render["id"], "artifact": artifact, "input": artifact, "video": clip["id"]} | {
         "webhook": webhook.id,
         "delivery": test.id,
     }
@@ -79,6 +82,10 @@ ADDRESSES = [
     ("POST", "/api/v1/webhooks/{webhook}/test"),
     ("GET", "/api/v1/webhooks/{webhook}/deliveries"),
     ("POST", "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay"),
+    ("GET", "/v1/videos/{video}"),
+    ("GET", "/v1/videos/{video}/content"),
+    ("POST", "/v1/videos/{video}/remix"),
+    ("DELETE", "/v1/videos/{video}"),
     ("POST", "/jobs/{job}/cancel"),
     ("POST", "/renders/{render}/cancel"),
     ("POST", "/renders/{render}/retry"),
@@ -94,6 +101,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/webhooks/{webhook}": {"json": {"enabled": False}},
     "/jobs/{job}/keep": {"data": {"render": "018f0000-0000-7000-8000-000000000000"}},
     "/jobs/{job}/class": {"data": {"class": "bulk"}},
+    "/v1/videos/{video}/remix": {"json": {"prompt": "a red circle"}},
 }
 
 
@@ -113,6 +121,7 @@ def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
     tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
     for rule in house.app.url_map.iter_rules():
         for name in ("job", "render", "artifact", "input", "webhook"):
+        for name in ("job", "render", "artifact", "input", "video"):
             if f"<{name}_id>" in rule.rule:
                 for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
                     assert (method, re.sub(r"<(\w+)_id>", r"{\1}", rule.rule)) in tried, rule

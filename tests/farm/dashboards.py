@@ -59,11 +59,11 @@ class DashboardFarm:
         draw_picture(SCENE).save(file, "PNG")
         return file.getvalue()
 
-    def take(self, capacity: int = 8) -> list[ClaimedRender]:
-        """Claim a batch, as a worker does."""
+    def take(self, capacity: int = 8, pool: str = POOL) -> list[ClaimedRender]:
+        """Claim a batch, as a worker of the pool does."""
         claimed = claim(
             self.connections.engine,
-            Claimer(POOL, self.worker_id, 60),
+            Claimer(pool, self.worker_id, 60),
             capacity=capacity,
             now=system_clock(),
         )
