@@ -73,6 +73,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.jobs",
         "List the project's jobs, newest first. In a pipe: lines with tabs between the columns.",
     ),
+    "mcp": Verb(
+        "farm.commands.mcp",
+        "Serve the farm's tools for language models (MCP) on stdin and stdout, until the other side closes them.",
+    ),
     "pause": Verb(
         "farm.commands.pause",
         "Let nothing more of it start; what runs ends.",

@@ -19,6 +19,7 @@ EXTRAS = {
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/local/": ["embedded"],
     "farm/openjd/": ["openjd"],
+    "farm/mcp/": ["mcp"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
     "scheduler/simulate/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
