@@ -21,7 +21,7 @@ _SENT_AS = {"width": "size", "height": "size", "seed_count": "n", "output_qualit
 
 
 class NotInTime(FarmError):
-    """The picture was not there in time, and its job was cancelled; submit it by POST /api/v1/jobs and come back."""
+    """The picture was not there in time; submit it by POST /api/v1/jobs and come back."""
 
     type = "not-in-time"
     title = "Not done in time"

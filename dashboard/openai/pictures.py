@@ -12,7 +12,7 @@ from flask import Response, stream_with_context
 
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.openai.errors import NotInTime, document
+from dashboard.openai.errors import NotInTime, NotRendered, document
 from dashboard.openai.fields import PictureFields
 from dashboard.openai.waiting import check_rendered, follow, give_up, wait
 from dashboard.reads.pictures import Picture, pictures_of
@@ -29,7 +29,8 @@ def answer(fields: PictureFields, made: Submitted, event: Event) -> Response:
     """The pictures of a job, once they are there. Raises what waiting for them raises."""
     if fields.stream:
         return _streamed(fields, made, event)
-    job = wait(principal().project_id, made.job_id)
+    # A replayed request asks for the job of another one, which may still wait for it.
+    job = wait(principal().project_id, made.job_id, alone=not made.replayed)
     pictures = _pictures(job)
     pieces = _one_answer(job, pictures, fields.response_format, made.notices)
     first = next(pieces)  # so that an object storage that is away is an error, and not half an answer
@@ -41,14 +42,17 @@ def _pictures(job: Job) -> Sequence[Picture]:
     with read(farm().engine) as connection:
         renders = pictures_of(connection, principal().project_id, job.id)
     check_rendered(job, next((render.reason for render in renders if render.reason), None))
-    return [render for render in renders if render.key is not None]
+    pictures = [render for render in renders if render.key is not None]
+    if not pictures:
+        raise NotRendered(f"The files of job {job.id} were removed.")
+    return pictures
 
 
 def _one_answer(
     job: Job, pictures: Sequence[Picture], kind: Literal["b64_json", "url"], notices: Sequence[str]
 ) -> Iterator[str]:
     """JSON in pieces, a picture each: however large they are, one at a time is held."""
-    first = pictures[0] if pictures else None
+    first = pictures[0]
     notices = [
         *notices,
         *([f"{job.total - job.done} of {job.total} pictures were not rendered"] * (job.done < job.total)),
@@ -56,8 +60,8 @@ def _one_answer(
     head = {
         "created": int(time.time()),
         "background": "opaque",
-        "output_format": first.format if first else None,
-        "size": first.size if first else None,
+        "output_format": first.format,
+        "size": first.size,
         "job_id": job.id,
         "notices": notices,
     }
@@ -96,7 +100,7 @@ def _events(fields: PictureFields, made: Submitted, event: Event, project_id: st
     except FarmError as error:
         yield _event(document(error))
     finally:
-        if not ended:
+        if not (ended or made.replayed):
             give_up(project_id, made.job_id)
 
 

@@ -80,7 +80,7 @@ def video(clip: Clip, *, remixed_from: str | None = None, progress: int | None =
         progress=100 if status == "completed" else progress or 0,
         created_at=int(clip.created_at),
         completed_at=int(clip.finished_at) if status == "completed" and clip.finished_at else None,
-        seconds=f"{(asked['num_frames'] - 1) / asked['fps']:g}",
+        seconds=f"{(asked.get('num_frames', 1) - 1) / asked.get('fps', 1):g}",
         size=f"{asked['width']}x{asked['height']}",
         prompt=asked["prompt"],
         error=VideoError(code=clip.status.value, message=clip.reason or f"It is {clip.status}.") if failed else None,

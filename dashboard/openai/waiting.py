@@ -30,8 +30,11 @@ _ELSEWHERE = "submit what takes long by POST /api/v1/jobs and come back for it"
 _LOOK_SECONDS = 2.0
 
 
-def wait(project_id: str, job_id: str) -> Job:
-    """The job when it has ended. Raises NotInTime, or ClientDisconnected; then it is cancelled."""
+def wait(project_id: str, job_id: str, *, alone: bool) -> Job:
+    """The job when it has ended. `alone`: nobody else waits for it, so that it is cancelled when this one gives up.
+
+    Raises NotInTime, ClientDisconnected.
+    """
     ended = None
     try:
         for told in follow(project_id, job_id):
@@ -40,10 +43,10 @@ def wait(project_id: str, job_id: str) -> Job:
             elif _is_gone():
                 raise ClientDisconnected
     finally:
-        if ended is None:
+        if ended is None and alone:
             give_up(project_id, job_id)
     if ended is None:
-        raise NotInTime(f"Job {job_id} was not done in {WAIT_SECONDS:.0f} s and was cancelled; {_ELSEWHERE}.")
+        raise NotInTime(f"Job {job_id} was not done in {WAIT_SECONDS:.0f} s; {_ELSEWHERE}.")
     return ended
 
 
