@@ -14,6 +14,7 @@ from tests.dashboard.openai.conftest import at_work
 from tests.farm.dashboards import DashboardFarm
 
 PROMPT = "a red circle moves left on a blue background"
+BEGINS_WITH_A_PICTURE = "wan21-i2v-14b-480p"
 #: The package says of every call that OpenAI's own models are shut down.
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
 
@@ -89,6 +90,25 @@ def test_a_clip_begins_with_no_picture_where_the_model_takes_none(dashboard: Das
     for more in ({"input_reference": ("scene.png", dashboard.picture())}, {"extra_body": uploaded}):
         with pytest.raises(openai.BadRequestError, match="wan-demo takes no picture"):
             client.videos.create(model="wan-demo", prompt=PROMPT, **more)  # type: ignore[arg-type]
+
+
+def test_a_clip_begins_with_a_picture_that_is_sent_along_or_was_uploaded_before(
+    dashboard: DashboardFarm, client: OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools = dashboard.connections.catalog.pools
+    ours = pools["wan-demo-local"].model_copy(update={"name": "i2v", "model": BEGINS_WITH_A_PICTURE, "memory_gb": None})
+    monkeypatch.setitem(pools, "i2v", ours)
+    sent = client.videos.create(model=BEGINS_WITH_A_PICTURE, prompt=PROMPT, input_reference=dashboard.picture())
+    with FarmClient(dashboard.url, dashboard.key) as farm:
+        [picture] = farm.inputs()
+        named = client.videos.create(
+            model=BEGINS_WITH_A_PICTURE, prompt=PROMPT, extra_body={"input_reference": {"file_id": picture.id}}
+        )
+        again = client.videos.remix(named.id, prompt="the same, faster")
+        for clip in (sent, named, again):
+            assert farm.render(clip.id).parameters["image"]["id"] == picture.id
+    with pytest.raises(openai.BadRequestError, match="begin with a picture"):
+        client.videos.create(model=BEGINS_WITH_A_PICTURE, prompt=PROMPT)
 
 
 def test_nothing_of_another_project_is_there(dashboard: DashboardFarm, client: OpenAI) -> None:
