@@ -112,10 +112,12 @@ def _job(fields: Fields, own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _frames(seconds: float, asked_fps: Any, entry: ModelEntry) -> int:
     """The frames of a clip that lasts so long: from the first to the last, so one more than fills the time."""
-    fps = asked_fps if isinstance(asked_fps, int) and asked_fps > 0 else entry.defaults.get("fps")
+    # One that the model cannot have is refused as such later.
+    possible = isinstance(asked_fps, int) and 1 <= asked_fps <= entry.limits.fps[1]
+    fps = asked_fps if possible else entry.defaults.get("fps")
     if fps is None:
         raise InvalidRequest([Fault("/seconds", f"{entry.name} has no frames a second of its own; say num_frames")])
-    frames = round(seconds * fps / _FRAMES_PER_LATENT) * _FRAMES_PER_LATENT + 1
+    frames: int = round(seconds * fps / _FRAMES_PER_LATENT) * _FRAMES_PER_LATENT + 1
     low, high = entry.limits.frames
     if not max(low, 2) <= frames <= high:
         longest = (high - 1) / fps

@@ -5,6 +5,7 @@ import base64
 import io
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -147,6 +148,21 @@ def test_a_render_that_fails_is_told_and_not_tried_again(dashboard: DashboardFar
     with at_work(dashboard, Outcome.FAILED), pytest.raises(openai.APIError, match="the paint ran out"):
         list(client.images.generate(model="sana-demo", prompt=PROMPT, stream=True))
     assert jobs_of(dashboard) == ["failed", "failed"]
+
+
+def test_those_that_came_are_answered_where_others_failed(dashboard: DashboardFarm, client: OpenAI) -> None:
+    def work() -> None:
+        first, second = eventually(lambda: dashboard.take())
+        dashboard.finish([first])
+        dashboard.finish([second], Outcome.FAILED)
+
+    with ThreadPoolExecutor() as threads:
+        worked = threads.submit(work)
+        answer = client.images.generate(model="sana-demo", prompt=PROMPT, n=2)
+        worked.result()
+    assert answer.data is not None
+    assert len(answer.data) == 1
+    assert "1 of 2 pictures were not rendered" in answer.notices  # type: ignore[attr-defined]
 
 
 def test_who_hangs_up_has_nothing_more_made(dashboard: DashboardFarm, client: OpenAI) -> None:

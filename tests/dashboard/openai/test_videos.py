@@ -65,6 +65,15 @@ def test_a_clip_that_waits_says_when_to_ask_again_and_has_no_file_yet(dashboard:
     assert (clip.error.code, clip.error.message) == ("failed", "the paint ran out")
 
 
+def test_one_key_makes_one_clip_however_often_it_is_sent(client: OpenAI) -> None:
+    once = {"Idempotency-Key": "the clip of the tests"}
+    first, second = (client.videos.create(model="wan-demo", prompt=PROMPT, extra_headers=once) for _ in range(2))
+    assert first.id == second.id
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.videos.create(model="wan-demo", prompt="another", extra_headers=once)
+    assert refused.value.code == "idempotency_mismatch"
+
+
 def test_every_clip_of_the_project_is_listed_page_by_page(
     dashboard: DashboardFarm, client: OpenAI, make_async: Callable[[], AsyncOpenAI]
 ) -> None:
