@@ -324,7 +324,7 @@ def test_a_farm_of_before_webhooks_comes_through_the_step_to_them_and_back(empty
         row, _ = create_webhook(engine, project, "https://example.com/", list(EventType), 1.0)
         write_test(engine, project, row.id, 1.0)
         with write(engine) as connection:
-            config = database._alembic_config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.downgrade(config, "0009")
         with read(engine) as connection:
