@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import farm
 from farm.errors import Fault, InvalidRequest, in_words
+from farm.params.sizes import Cropper
 
 _ENDING = str.maketrans("", "", ':,<>"\\')
 
@@ -81,6 +82,7 @@ class Manifest(_Part):
     rendered_width: int
     rendered_height: int
     rendered_frames: int
+    cropped_by: Cropper | None = None  # where another size is rendered than asked; None in manifests before this field
     steps: list[StepFacts]
     decode_batch_size: int
     decode_row: int

@@ -36,7 +36,7 @@ def parameters_schema(
 
     `classes`: the names of the farm's classes, the most urgent first.
 
-    Request validation is stricter in what a schema cannot say: pixels in all, sizes lost to rounding, renders of a job.
+    Request validation is stricter in what a schema cannot say: pixels in all, sizes longer than 4:1, renders of a job.
     """
     taken = family_named(entry.family).parameters.model_fields
     shapes = _of_every_model(entry, list(classes)) | _size(entry) | _output(entry)

@@ -30,6 +30,7 @@ from tests.workers.orders import call_pipeline, tiny_family
 from tests.workers.pictures import picture_ref
 from workers.denoising.samplers import build_sampler
 from workers.families.base import Family
+from workers.families.crop import crop
 
 TABLES = {
     512: pipeline_sana.ASPECT_RATIO_512_BIN,
@@ -271,22 +272,28 @@ def test_sizes_of_binned_models_are_rendered_and_cut_as_request_validation_says(
     theirs = PixArtImageProcessor.classify_height_width_bin(height, width, ratios=TABLES[entry.bins])
     assert (rendered.height, rendered.width) == theirs
     picture = torch.empty(1, 3, rendered.height, rendered.width, device="meta")  # shapes only, no pixels
-    cut = PixArtImageProcessor.resize_and_crop_tensor(picture, width, height)
-    assert tuple(cut.shape) == (1, 3, height, width)
+    assert tuple(crop(picture, width, height).shape) == (1, 3, height, width)
     # The answer says so exactly where another size is rendered than was asked for.
     assert bool(resolved.notices) == ((rendered.width, rendered.height) != (width, height))
 
 
-def test_a_size_that_rounding_would_make_a_pixel_short_is_refused_with_one_that_is_not() -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "left"),
+    [(640, 480, "640x1"), (896, 480, "896x1"), (960, 480, "1x1"), (480, 928, "1x928")],
+)
+def test_a_size_of_which_diffusers_would_leave_a_row_or_a_pixel_is_cropped_by_the_farm(
+    width: int, height: int, left: str
+) -> None:
     entry = CATALOG.model("sana-1600m-1024px")
-    with pytest.raises(InvalidRequest) as refused:
-        resolve(
-            JobRequest(model=entry.name, prompt="x", width=480, height=928),
-            entry,
-            max_renders=1,
-            draw_seed=lambda: 0,
-        )
-    assert "would come out as 479x928" in str(refused.value)
+    request = JobRequest(model=entry.name, prompt="x", width=width, height=height)
+    resolved = resolve(request, entry, max_renders=1, draw_seed=lambda: 0)
+    (notice,) = resolved.notices
+    assert notice.endswith(f"by the farm itself: diffusers' own crop would leave {left} of it")
+    rendered = shape_of(resolved.renders[0], entry)
+    picture = torch.empty(1, 3, rendered.height, rendered.width, device="meta")
+    theirs = PixArtImageProcessor.resize_and_crop_tensor(picture, width, height)
+    assert f"{theirs.shape[3]}x{theirs.shape[2]}" == left
+    assert tuple(crop(picture, width, height).shape) == (1, 3, height, width)
 
 
 @pytest.mark.parametrize(("width", "height"), [(512, 512), (300, 200)])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused
+from workers.families.crop import crop
 from workers.families.guidance import guide_tracks, rows_of, to_uint8
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
@@ -151,8 +152,7 @@ class SanaFamily(Family):
         pixels = []
         for image, track in zip(images.split(1), tracks, strict=True):
             asked = track.parameters
-            # From the bin to the size that was asked; nothing where they are equal.
-            cut = processor.resize_and_crop_tensor(image, asked.width, asked.height)
+            cut = crop(image, asked.width, asked.height)
             pixels.append(to_uint8(processor.postprocess(cut, output_type="np")[0]))
         return pixels
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from farm.manifest import Environment, Manifest, ModelFacts, OutputFacts, StepFacts
+from farm.params.sizes import Shape, cropped_by
 from workers.outputs.encode import EncodedFile, Pixels
 from workers.protocol import EngineFacts, Rendered
 
@@ -46,16 +47,18 @@ def make_manifest(
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """The manifest; `finished_at` is in seconds since 1970, the others are as `farm.manifest.Manifest` says."""
+    asked = render.parameters
     return Manifest(
         render_id=render.id,
         job_id=render.job_id,
         index=render.index,
         attempt=render.attempt,
         model=model_facts(facts),
-        parameters=render.parameters,
+        parameters=asked,
         rendered_width=render.width,
         rendered_height=render.height,
         rendered_frames=render.frames,
+        cropped_by=cropped_by(Shape(render.width, render.height), asked["width"], asked["height"]),
         steps=[StepFacts(**dataclasses.asdict(step)) for step in rendered.trace],
         decode_batch_size=rendered.decode_batch_size,
         decode_row=rendered.decode_row,

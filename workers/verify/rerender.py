@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from farm.manifest import Manifest, StepFacts
+from farm.params.sizes import Shape, cropped_by
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
 from workers.outputs.embedded_metadata import embedded_metadata_of
@@ -111,4 +112,8 @@ def _differences(manifest: Manifest, loaded: Loaded) -> list[str]:
         found.append(f"precision: {manifest.model.precision} then, {now.precision} now")
     if manifest.model.weight_sha256 != now.weight_sha256:
         found.append("the weights are not the same files")
+    asked = manifest.parameters
+    cropper = cropped_by(Shape(manifest.rendered_width, manifest.rendered_height), asked["width"], asked["height"])
+    if manifest.cropped_by not in (None, cropper):
+        found.append(f"cropped by {manifest.cropped_by} then, by {cropper or 'nobody'} now")
     return found

@@ -5,7 +5,7 @@ from farm.errors import Fault
 from farm.params.checks.collector import Checked, Notice, Said, refused
 from farm.params.checks.numbers import check_whole
 from farm.params.request.submission import pointer
-from farm.params.sizes import cut_size, nearest_multiples, rendered_shape
+from farm.params.sizes import cropped_by, library_crop, nearest_multiples, rendered_shape
 
 
 def check_size(width: int | None, height: int | None, entry: ModelEntry) -> Checked[tuple[int, int]]:
@@ -35,25 +35,20 @@ def _multiple_faults(side: str, value: int, limits: tuple[int, int], entry: Mode
 
 
 def _check_cut(width: int, height: int, entry: ModelEntry) -> Checked[tuple[int, int]]:
-    """What comes out of the bin that the size is rendered in."""
+    """Whether a bin covers the size, and what is made of the bin."""
     size, rendered = (width, height), rendered_shape(entry, width, height)
     if (rendered.width, rendered.height) == size:
         return size, ()
     if not 0.25 <= height / width <= 4:
         message = f"{width}x{height} is longer than 4:1, which no size of {entry.name} covers"
         return refused(size, "width", message)
-    came_out = cut_size(rendered, width, height)
-    if came_out != size:
-        return refused(
-            size,
-            "width",
-            f"{width}x{height} would come out as {came_out[0]}x{came_out[1]} (rendered at {rendered}, "
-            f"cut, a pixel lost to rounding); take {came_out[0]}x{came_out[1]} or {_offered(entry)}",
-        )
     told = (
         f"{width}x{height} is rendered at {rendered}, the nearest size {entry.name} knows, then "
         f"scaled and cropped to {width}x{height}"
     )
+    if cropped_by(rendered, width, height) == "farm":
+        left = "{}x{}".format(*library_crop(rendered, width, height))
+        told += f" by the farm itself: diffusers' own crop would leave {left} of it"
     return size, (Notice("", told),)
 
 

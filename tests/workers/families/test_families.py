@@ -199,6 +199,15 @@ class TestSana(Promises):
         assert (ordered.width, ordered.height) != (300, 200)
         self.equals_pipeline(family, tmp_path, width=300, height=200, num_inference_steps=1)
 
+    def test_a_size_that_the_pipeline_crops_to_a_row_comes_out_whole_of_its_own_latents(self, tmp_path: Path) -> None:
+        family = tiny_family("sana", sample_size=16, bins=512)
+        ordered = order(family, width=320, height=240, num_inference_steps=1)
+        seen = watch_latents(family)
+        pixels = pixels_of(render(family, tmp_path, [ordered]))["r1"]
+        assert torch.equal(seen["r1"], call_pipeline(family, ordered.parameters, "latent"))
+        assert call_pipeline(family, ordered.parameters, "np").shape == (1, 1, 320, 3)
+        assert pixels.shape == (240, 320, 3)
+
     def test_large_pictures_are_decoded_in_tiles_as_the_pipeline_does(
         self, tiny_folder: Folders, tmp_path: Path
     ) -> None:

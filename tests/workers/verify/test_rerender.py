@@ -1,5 +1,6 @@
 """A manifest is enough to render again, to the byte, whatever batches the render was in."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,8 @@ from farm.catalog import load_catalog
 from farm.manifest import Manifest
 from farm.params import JobRequest, RenderParameters, resolve, shape_of
 from farm.settings import Settings
+from tests.workers import orders as small
+from tests.workers import tiny_pipelines
 from workers.engine.step_loop import Engine
 from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import encode_output
@@ -71,6 +74,33 @@ def test_a_changed_manifest_is_told_from_the_true_one(tmp_path: Path) -> None:
 
     assert not render_again(other_seed, loaded).same_pixels
     assert any("threads" in difference for difference in render_again(other_machine, loaded).differences)
+
+
+def test_a_manifest_says_who_cropped_and_each_of_a_mixed_batch_is_made_again_to_the_byte(
+    tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    # Given a batch of one bin: a size that diffusers would crop to one row, and one that it can crop,
+    torch.set_num_threads(1)
+    loaded = load(tiny_pipelines.entry("sana", tiny_folder("sana"), bins=512), None, torch.device("cpu"))
+    sizes = {"farm": (320, 240), "diffusers": (320, 232)}
+    orders = [
+        small.order(loaded.family, cropper, width=width, height=height, num_inference_steps=1)
+        for cropper, (width, height) in sizes.items()
+    ]
+    rendered = render_together(Engine(loaded.family, tmp_path), orders)
+    for cropper, each in zip(sizes, orders, strict=True):
+        # when the manifest of each is read again,
+        manifest = manifest_of(each, rendered[each.render_id], loaded)
+        manifest = Manifest.model_validate_json(manifest.model_dump_json())
+        # then it says who cropped, and the same pixels come out.
+        assert manifest.cropped_by == cropper
+        assert manifest.decode_batch_size == len(orders)
+        again = render_again(manifest, loaded)
+        assert again.same_pixels
+        assert again.differences == []
+    # And where another would crop today, it is said.
+    forged = manifest.model_copy(update={"cropped_by": "farm"})
+    assert render_again(forged, loaded, exclusive=True).differences == ["cropped by farm then, by diffusers now"]
 
 
 def _shape(parameters: RenderParameters, entry: object) -> tuple[int, int, int]:
