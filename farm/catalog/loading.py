@@ -93,6 +93,7 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
     faults += _unlike_pools(pools, merged)
     for pool in pools.values():
         faults += _beyond_the_sharding(pool, models, merged)
+        faults += _beyond_the_file(pool, models, merged)
     if faults:
         raise CatalogError(faults)
     return Catalog({name: _whole(entry, pools, adapters) for name, entry in models.items()}, pools, merged)
@@ -125,6 +126,23 @@ def _beyond_the_sharding(pool: PoolEntry, models: Mapping[str, ModelEntry], merg
         path = ("pools", pool.name, "sharding", "by")
         text = f"diffusers has no plan to split the sequence of {family} models; take 'weights' or 'layers'"
         yield Fault(f"{merged.place(path)}: {'.'.join(path)}", text)
+
+
+def _beyond_the_file(pool: PoolEntry, models: Mapping[str, ModelEntry], merged: Merged) -> Iterator[Fault]:
+    """What a pool cannot do with a transformer that comes as one file."""
+    source = models[pool.model].source if pool.model in models else None
+    if source is None or not source.single_file:
+        return
+    asked = {
+        "sharding": pool.sharding is not None,
+        "quantization": "transformer" in pool.quantization
+        and (source.gguf or pool.quantization["transformer"] != "fp8-cast"),
+        "offload": source.gguf and pool.offload != "none",
+        "compile": source.gguf and pool.compile,
+    }
+    for key in (key for key, wanted in asked.items() if wanted):
+        text = f"{pool.model!r} reads its transformer from one file ('source.single_file'); this pool cannot have {key}"
+        yield Fault(f"{merged.place(('pools', pool.name, key))}: pools.{pool.name}.{key}", text)
 
 
 def _entries(kind: type[AnyEntry], section: str, merged: Merged, faults: list[Fault]) -> Iterator[tuple[str, AnyEntry]]:

@@ -1,13 +1,18 @@
 """Where a model's weights come from, and what its files are known to be."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from farm.catalog.entry import Entry
 
 _S3 = "s3://"
+_GGUF = ".gguf"
+#: What can be read from one file.
+_Component = Annotated[str, StringConstraints(pattern=r"^transformer$")]
+#: Inside the source, with '/': no part of it begins with a dot.
+_FilePath = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]*(/[^./\\][^/\\]*)*\.(safetensors|gguf)$")]
 
 
 class Source(Entry):
@@ -26,6 +31,11 @@ class Source(Entry):
         False,
         description="read pickled weights (.bin) where a component has no safetensors; such a file can run code as it "
         "is read, so only from somebody you trust",
+    )
+    single_file: dict[_Component, _FilePath] = Field(
+        default={},
+        description="component → path of a .safetensors or .gguf file inside the source, read instead of the weights "
+        "in the component's folder, whose config.json says how it is built",
     )
 
     @model_validator(mode="after")
@@ -52,6 +62,11 @@ class Source(Entry):
         if spec is None or not spec.submodule_search_locations:
             return Path("/nonexistent") / package / inside
         return Path(spec.submodule_search_locations[0]) / inside
+
+    @property
+    def gguf(self) -> bool:
+        """Whether the transformer is read from a GGUF file, which holds it quantized."""
+        return self.single_file.get("transformer", "").endswith(_GGUF)
 
     def bucket(self) -> tuple[str, str] | None:
         """The bucket's name and the folder in it, without slashes at its ends; None for any other source."""

@@ -23,7 +23,7 @@ from farm.settings import Settings
 from farm.storage import Storage, StoredVersion
 from workers.model_files.disk_space import check_disk_space
 from workers.model_files.fetched import Fetched, FetchFailed, ModelFile
-from workers.model_files.selection import INDEX, select
+from workers.model_files.selection import INDEX, Selection, select
 from workers.model_files.weights import BadWeights, read_index, refuse_pickled
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ class _Copying:
         if INDEX not in found:
             raise FetchFailed(f"it holds no {INDEX}; a model folder is what save_pretrained writes")
         self._fetch(INDEX, found[INDEX])
-        chosen = select(found, read_index(self._copy), self._source.variant, pickle=self._source.pickle)
+        chosen = _select(found, self._copy, self._source)
         refuse_pickled(chosen, self._source.path or "")
         self._known = {path: known for path, known in self._known.items() if path in chosen.paths}
         wanted = {path: found[path] for path in chosen.paths if not self._has(path, found[path])}
@@ -134,8 +134,17 @@ def _as_it_is(copy: Path, source: Source) -> Fetched:
     if not complete or missing:
         state = f"a part of a copy ({missing[0]} is missing)" if missing else "no whole copy"
         raise FetchFailed(f"there is {state} on this machine: fetch it with `farm models pull`")
-    chosen = select(known, read_index(copy), source.variant, pickle=source.pickle)
+    chosen = _select(known, copy, source)
     return _describe(copy, source, chosen.paths, chosen.weights, known)
+
+
+def _select(paths: Mapping[str, object], copy: Path, source: Source) -> Selection:
+    index = read_index(copy)
+    chosen = select(paths, index, source.variant, pickle=source.pickle, single_file=source.single_file)
+    for path in chosen.weights:
+        if path not in paths:
+            raise FetchFailed(f"it holds no file {path}: check 'source.single_file' in the catalog")
+    return chosen
 
 
 def _describe(copy: Path, source: Source, paths: list[str], weights: list[str], known: Mapping[str, _Known]) -> Fetched:

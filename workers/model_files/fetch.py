@@ -34,5 +34,5 @@ def _folder(folder: Path, entry: ModelEntry) -> Fetched:
     source = entry.source
     if not folder.is_dir():
         raise FetchFailed(f"the folder {folder} ('{source.path}' in the catalog) does not exist")
-    chosen = select_in(folder, source.variant, pickle=source.pickle)
+    chosen = select_in(folder, source.variant, pickle=source.pickle, single_file=source.single_file)
     return Fetched(folder, [ModelFile(path) for path in chosen.paths], chosen.weights, revision=source.revision)

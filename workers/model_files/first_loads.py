@@ -89,7 +89,7 @@ def held_folder(entry: ModelEntry) -> str | None:
         return None
     package = source.path.removeprefix(_PACKAGE).partition("/")[0] if source.path.startswith(_PACKAGE) else None
     release = _release(package) if package else None
-    marks = {"version": release, "revision": source.revision, "variant": source.variant}
+    marks = {"version": release, "revision": source.revision, "variant": source.variant, **source.single_file}
     return source.path + "".join(f"#{name}={value}" for name, value in marks.items() if value is not None)
 
 

@@ -85,8 +85,11 @@ def _fetch(source: Source, local_only: bool) -> Fetched:
         raise FetchFailed(f"it has no {INDEX}, so it is no diffusers model: check 'repo' in the catalog")
     index = read_index(folder)
     known = _files_of(repo, folder)
-    chosen = select(known, index, source.variant, pickle=source.pickle)
+    chosen = select(known, index, source.variant, pickle=source.pickle, single_file=source.single_file)
     refuse_pickled(chosen, source.repo or "")
+    for path in chosen.weights:
+        if path not in known:
+            raise FetchFailed(f"it has no file {path}: check 'source.single_file' in the catalog")
     files = [known[path] for path in chosen.paths]
     missing = [file for file in files if not (folder / file.path).exists()]
     if missing and (local_only or constants.HF_HUB_OFFLINE):

@@ -7,9 +7,10 @@ catalog says so, and only for a component that has no safetensors.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 INDEX = "model_index.json"
-SAFE, PICKLED = ".safetensors", ".bin"
+SAFE, PICKLED, GGUF = ".safetensors", ".bin", ".gguf"
 #: Configurations, tokenizers and chat templates. Code (.py) is never among them.
 _TEXTS = (".json", ".txt", ".model", ".jinja")
 
@@ -38,17 +39,28 @@ def component_names(index: Mapping[str, object]) -> list[str]:
 
 
 def select(
-    paths: Iterable[str], index: Mapping[str, object], variant: str | None = None, *, pickle: bool = False
+    paths: Iterable[str],
+    index: Mapping[str, object],
+    variant: str | None = None,
+    *,
+    pickle: bool = False,
+    single_file: Mapping[str, str] = MappingProxyType({}),
 ) -> Selection:
-    """Of all paths of a model, those that loading reads; of weights the `variant` where a component has it."""
+    """Of all paths of a model, those that loading reads; of weights the `variant` where a component has it.
+
+    `single_file` names the one file of a component's weights, whether it is among the paths or not.
+    """
     by_component: dict[str, list[str]] = {name: [] for name in component_names(index)}
     for path in sorted(paths):
         component, *inside = PurePosixPath(path).parts
         if component in by_component and inside and ".." not in inside:
             by_component[component].append(path)
     chosen = Selection([], [INDEX], [])
-    for there in by_component.values():
+    for component, there in by_component.items():
         chosen.texts.extend(path for path in there if path.endswith(_TEXTS))
+        if component in single_file:
+            chosen.weights.append(single_file[component])
+            continue
         safe = _of_variant([path for path in there if path.endswith(SAFE)], variant)
         pickled = _of_variant([path for path in there if path.endswith(PICKLED)], variant)
         if safe or pickle:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
-from workers.model_files.selection import INDEX, SAFE, Selection, component_names, select
+from workers.model_files.selection import GGUF, INDEX, SAFE, Selection, component_names, select
 
 #: A safetensors header larger than this is refused by the format's own library.
 _HEADER_LIMIT = 100_000_000
@@ -28,7 +29,13 @@ def weight_files(folder: Path, variant: str | None, *, pickle: bool = False) -> 
     return [folder / path for path in select_in(folder, variant, pickle=pickle).weights]
 
 
-def select_in(folder: Path, variant: str | None, *, pickle: bool = False) -> Selection:
+def select_in(
+    folder: Path,
+    variant: str | None,
+    *,
+    pickle: bool = False,
+    single_file: Mapping[str, str] = MappingProxyType({}),
+) -> Selection:
     """The files that loading reads of a folder. Raises BadWeights as `weight_files` does."""
     index = read_index(folder)
     names: list[str] = []
@@ -37,7 +44,10 @@ def select_in(folder: Path, variant: str | None, *, pickle: bool = False) -> Sel
         if not place.is_dir():
             raise BadWeights(f"{place} is missing, and {INDEX} names it; copy the whole model folder")
         names.extend(path.relative_to(folder).as_posix() for path in place.rglob("*") if path.is_file())
-    chosen = select(names, index, variant, pickle=pickle)
+    chosen = select(names, index, variant, pickle=pickle, single_file=single_file)
+    for path in single_file.values():
+        if path in chosen.weights and not (folder / path).is_file():
+            raise BadWeights(f"{folder / path} is missing, and 'source.single_file' in the catalog names it")
     refuse_pickled(chosen, str(folder))
     if not chosen.weights:
         raise BadWeights(f"{folder} holds no {SAFE} file; pickled weights (.bin, .ckpt) are not loaded")
@@ -82,6 +92,8 @@ def check_whole(files: Iterable[Path]) -> None:
     for path in files:
         if path.suffix == SAFE:
             _check_header(path)
+        elif path.suffix == GGUF:
+            _check_gguf(path)
         elif not zipfile.is_zipfile(path):  # torch writes archives, whose table of contents is at their end
             raise BadWeights(f"{path} is truncated or no file of torch; fetch it again")
     _check_shards(files)
@@ -101,6 +113,21 @@ def _check_header(path: Path) -> None:
     promised = 8 + length + max(ends, default=0)
     if size != promised:
         raise BadWeights(f"{path} holds {size} bytes where its header promises {promised}; fetch it again")
+
+
+def _check_gguf(path: Path) -> None:
+    """Its tensors must lie inside the file. Raises BadWeights."""
+    try:
+        from gguf import GGUFReader
+    except ImportError:
+        raise BadWeights(f"{path} needs the package gguf: pip install 'latent-farm[gguf]'") from None
+    try:
+        tensors = GGUFReader(path).tensors
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        raise BadWeights(f"{path} is truncated or no GGUF file ({error}); fetch it again") from None
+    end = max((tensor.data_offset + tensor.n_bytes for tensor in tensors), default=0)
+    if path.stat().st_size < end:
+        raise BadWeights(f"{path} holds {path.stat().st_size} bytes and its header promises {end}; fetch it again")
 
 
 def _check_shards(files: list[Path]) -> None:

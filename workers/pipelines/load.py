@@ -25,6 +25,7 @@ from workers.pipelines.compile import CompilingFailed
 from workers.pipelines.offload import OffloadingFailed
 from workers.pipelines.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of
 from workers.pipelines.prepare import prepare_pipeline
+from workers.pipelines.single_file import load_single_file
 from workers.protocol import EngineFacts
 from workers.sharding.errors import ShardingFailed
 
@@ -137,9 +138,10 @@ def _load_pipeline(
             use_safetensors=None if entry.source.pickle else True,
             local_files_only=True,
             **loading_arguments(pool),
+            **_single_files(folder, entry),
         )
         prepare_pipeline(pipeline, folder, entry, pool, device)
-    except (OffloadingFailed, CompilingFailed):
+    except (OffloadingFailed, CompilingFailed, BadWeights):
         raise
     except torch.OutOfMemoryError as error:
         raise LoadingFailed(
@@ -158,6 +160,16 @@ def _load_pipeline(
 
         place(pipeline, folder, entry, pool, sharding, device)
     return pipeline
+
+
+def _single_files(folder: Path, entry: ModelEntry) -> dict[str, Any]:
+    """The components that one file holds, ready-made. Raises BadWeights."""
+    return {
+        component: load_single_file(
+            folder, component, path, getattr(torch, entry.dtype.get(component, entry.dtype["default"]))
+        )
+        for component, path in entry.source.single_file.items()
+    }
 
 
 def _facts(

@@ -6,6 +6,8 @@ from farm.catalog.pool import Quantization
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest
 from farm.params.sizes import Shape, rendered_shape
+from workers.model_files.fetch import FetchFailed, fetch
+from workers.model_files.weights import BadWeights
 from workers.plans.activation_memory import Activity, measure
 from workers.plans.model_parts import build_parts
 from workers.plans.weights import Weights, weigh
@@ -52,18 +54,33 @@ def needs_of(entry: ModelEntry, size: tuple[int, int, int] | None = None, render
             [Fault("", f"nothing here knows how to call a {kind}")], f"{entry.name} cannot be planned."
         )
     transformer = parts["transformer"].module
+    weights = {name: weigh(part.module) for name, part in parts.items()}
+    held = _gguf_size(entry)
+    if held is not None:
+        weights["transformer"] = weights["transformer"].held_in(held)
     return Needs(
         model=entry.name,
         title=entry.title,
         shape=shape,
         renders=renders,
-        parts={name: weigh(part.module) for name, part in parts.items()},
+        parts=weights,
         sources={name: part.source for name, part in parts.items()},
-        quantized={name: weigh(transformer, name) for name in TRIED},
+        quantized={} if entry.source.gguf else {name: weigh(transformer, name) for name in TRIED},
         activity=activity,
         heads=parts["transformer"].config.num_attention_heads,
         splits_sequence=getattr(transformer, "_cp_plan", None) is not None,
     )
+
+
+def _gguf_size(entry: ModelEntry) -> int | None:
+    """Bytes of the GGUF file that holds the transformer; None where there is none, or it is not here."""
+    if not entry.source.gguf:
+        return None
+    try:
+        fetched = fetch(entry, local_only=True)
+        return (fetched.folder / entry.source.single_file["transformer"]).stat().st_size
+    except (FetchFailed, BadWeights, OSError):
+        return None
 
 
 def _largest(entry: ModelEntry) -> tuple[int, int, int]:

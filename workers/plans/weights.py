@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 from torch import nn
@@ -30,6 +30,11 @@ class Weights:
     dtypes: dict[str, int]  # dtype → parameters
     block: int  # bytes
     outside: int  # bytes that belong to no repeated block
+
+    def held_in(self, size: int) -> "Weights":
+        """The same in so many bytes, spread evenly: as a file holds them that is quantized already."""
+        share = size / self.size
+        return replace(self, size=size, block=round(self.block * share), outside=round(self.outside * share))
 
 
 def weigh(module: nn.Module, quantization: Quantization | None = None) -> Weights:

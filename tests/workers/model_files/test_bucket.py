@@ -152,6 +152,19 @@ def test_a_copy_that_was_changed_is_named(place: str, settings: Settings) -> Non
     assert "where the bucket says" in str(failed.value)
 
 
+def test_a_single_file_is_fetched_instead_of_the_weights_of_its_component(
+    bucket: Storage, place: str, settings: Settings
+) -> None:
+    source = {"path": f"s3://{BUCKET}/{place}", "single_file": {"transformer": "sana.gguf"}}
+    found = entry(place, source=source)
+    with pytest.raises(FetchFailed, match=r"it holds no file sana\.gguf: check 'source\.single_file'"):
+        fetch(found, settings)
+    bucket.put(f"{place}/sana.gguf", b"any", "application/octet-stream")
+    fetched = fetch(found, settings)
+    assert "sana.gguf" in fetched.weights
+    assert WEIGHTS not in fetched.weights
+
+
 def test_pickled_weights_are_not_fetched(bucket: Storage, place: str, settings: Settings) -> None:
     bucket.put(f"{place}/{WEIGHTS.replace('.safetensors', '.bin')}", b"pickled", "application/octet-stream")
     bucket.delete([f"{place}/{WEIGHTS}"])

@@ -83,6 +83,16 @@ def test_a_variant_is_fetched_where_a_component_has_it(hub: FakeHub, repository:
     assert "vae/diffusion_pytorch_model.safetensors" in fetched.weights
 
 
+def test_a_single_file_is_fetched_instead_of_the_weights_of_its_component(hub: FakeHub, repository: Repository) -> None:
+    files = dict(repository.commits[repository.refs["main"]])
+    repository.commit(files | {"files/sana.safetensors": files.pop(WEIGHTS), WEIGHTS: b"not this"})
+    found = entry(single_file={"transformer": "files/sana.safetensors"})
+    assert "files/sana.safetensors" in load(found, None, CPU).facts.weight_sha256
+    assert "has no file sana.gguf: check 'source.single_file'" in refusal(
+        entry(single_file={"transformer": "sana.gguf"})
+    )
+
+
 def test_what_is_here_at_a_pinned_commit_asks_nobody(hub: FakeHub, repository: Repository) -> None:
     pinned = entry(repository.refs["main"])
     fetch(pinned)
