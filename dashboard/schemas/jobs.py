@@ -35,7 +35,8 @@ class Job(Answer):
     running: int
     created_at: str
     finished_at: str | None
-    request: dict[str, Any] = Field(description="As it was submitted")
+    #: Its title is not 'Request': generators name it after the job and that, as the body of a submission is named.
+    request: dict[str, Any] = Field(title="SubmittedRequest", description="As it was submitted")
     spent: Cost = Field(description="So far, failed attempts included")
     expected: Cost = Field(description="Of all its renders, as it was estimated when it was submitted")
     forecast: Forecast | None = Field(

@@ -68,6 +68,15 @@ def test_the_openapi_document_is_valid_and_names_every_endpoint(house: House) ->
             assert "application/problem+json" in operation["responses"]["422"]["content"]
 
 
+def test_no_part_of_an_answer_is_named_as_another_component_is(house: House) -> None:
+    # Generators call an object inside a component by the component's name and its own title.
+    components: dict[str, Any] = house.client.get("/openapi.json").json["components"]["schemas"]
+    for name, component in components.items():
+        for part in component.get("properties", {}).values():
+            if part.get("type") == "object":
+                assert name + "".join(part["title"].split()) not in components, name
+
+
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.type)
 def test_every_kind_of_problem_has_a_page(house: House, error: Any) -> None:
     page = house.client.get(f"/problems/{error.type}")
