@@ -1,5 +1,7 @@
 """What the endpoints share: their paths, pages of lists, answers."""
 
+import json
+from datetime import datetime
 from typing import Annotated, Any
 
 from flask import Response
@@ -55,6 +57,11 @@ class PageQuery(BaseModel):
     limit: int = Field(50, ge=1, le=200, description="Most items on the page")
 
 
+def seconds(when: datetime | None) -> float | None:
+    """A time of a request as seconds since 1970."""
+    return None if when is None else when.timestamp()
+
+
 def reply(answer: BaseModel, status: int = 200, **headers: str) -> Response:
     """An answer as JSON."""
     body = answer.model_dump_json(by_alias=True)
@@ -75,7 +82,16 @@ def json_body(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, Any]
 def schema_reference(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, str]:
     """A reference to a model that no endpoint takes or answers by itself; it becomes a component of the document."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    for name, definition in schema.pop("$defs", {}).items():
+    for name, definition in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+        _tell_defaults_in_words(definition)
         blueprint.components_schemas[name] = Schema(**definition)
-    blueprint.components_schemas[model.__name__] = Schema(**schema)
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _tell_defaults_in_words(schema: dict[str, Any]) -> None:
+    """openapi-typescript takes each field that has a default for one that is always there: it would have to be sent."""
+    for field in schema.get("properties", {}).values():
+        default = field.pop("default", None)
+        if default not in (None, [], {}):
+            said = [field["description"]] if "description" in field else []
+            field["description"] = "; ".join([*said, f"by default {json.dumps(default)}"])

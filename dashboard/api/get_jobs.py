@@ -2,12 +2,13 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from dashboard.api.common import JOBS, PageQuery, reply
+from dashboard.api.common import JOBS, Line, PageQuery, reply, seconds
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
+from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import list_jobs
 from dashboard.schemas import JobPage
 from farm.database import read
@@ -15,9 +16,31 @@ from farm.lifecycle import JobStatus
 
 
 class JobsQuery(PageQuery):
-    """Which jobs."""
+    """Which jobs: all that is given must hold."""
 
     status: list[JobStatus] = Field([], description="Only jobs in one of these states; may be given several times")
+    model: list[Line] = Field([], max_length=50, description="Only of one of these models; may be given several times")
+    class_name: Line | None = Field(None, alias="class", description="Only of this class: urgent, normal or bulk")
+    user: Line | None = Field(None, description="Only what this user submitted, by name")
+    text: Line | None = Field(None, description="Only jobs whose title, by default the first prompt, holds this text")
+    created_after: AwareDatetime | None = Field(None, description="Submitted then or later; ISO 8601 with zone")
+    created_before: AwareDatetime | None = Field(None, description="Submitted before")
+    finished_after: AwareDatetime | None = Field(None, description="Ended then or later")
+    finished_before: AwareDatetime | None = Field(None, description="Ended before")
+
+    def chosen(self) -> JobFilter:
+        """The same for the database."""
+        return JobFilter(
+            statuses=tuple(self.status),
+            models=tuple(self.model),
+            class_name=self.class_name,
+            user=self.user,
+            text=self.text,
+            created_after=seconds(self.created_after),
+            created_before=seconds(self.created_before),
+            finished_after=seconds(self.finished_after),
+            finished_before=seconds(self.finished_before),
+        )
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -30,7 +53,7 @@ def register(blueprint: APIBlueprint) -> None:
             items, more = list_jobs(
                 connection,
                 principal().project_id,
-                statuses=query.status,
+                chosen=query.chosen(),
                 before=read_before_job(query.cursor),
                 limit=query.limit,
             )

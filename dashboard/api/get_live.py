@@ -23,6 +23,7 @@ from dashboard.auth import principal, still_allowed
 from dashboard.context import farm
 from dashboard.events import Subscription, pump
 from dashboard.reads.ids import known_form
+from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import find_job, list_ended, list_jobs
 from dashboard.schemas import Job, LivePreview, LiveSnapshot, LiveStep
 from farm.connections import Connections
@@ -39,7 +40,7 @@ STREAM_SECONDS = 600.0
 UNTOLD_SECONDS = 30.0
 _SNAPSHOT_JOBS = 20
 _SNAPSHOT_ENDED = 100
-_OPEN = (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED)
+_OPEN = JobFilter(statuses=(JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED))
 
 
 class LiveQuery(BaseModel):
@@ -130,7 +131,7 @@ def _snapshot(connections: Connections, subscription: Subscription, since: float
         if subscription.job_ids:
             jobs = [find_job(connection, subscription.project_id, job_id) for job_id in sorted(subscription.job_ids)]
         else:
-            jobs, _ = list_jobs(connection, subscription.project_id, statuses=_OPEN, limit=_SNAPSHOT_JOBS)
+            jobs, _ = list_jobs(connection, subscription.project_id, chosen=_OPEN, limit=_SNAPSHOT_JOBS)
             if since is not None:
                 jobs += list_ended(
                     connection, subscription.project_id, after=since - UNTOLD_SECONDS, limit=_SNAPSHOT_ENDED

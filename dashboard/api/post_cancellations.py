@@ -1,12 +1,10 @@
 """POST /api/v1/cancellations: stop all that a filter finds."""
 
-from datetime import datetime
-
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from dashboard.api.common import JOBS, Line, json_body, reply
+from dashboard.api.common import JOBS, Line, json_body, reply, seconds
 from dashboard.auth import principal, project_named
 from dashboard.bodies import read_json
 from dashboard.context import farm
@@ -54,8 +52,8 @@ def register(blueprint: APIBlueprint) -> None:
             lane=asked.lane,
             class_name=asked.class_name,
             statuses=tuple(asked.status),
-            created_before=_seconds(asked.created_before),
-            created_after=_seconds(asked.created_after),
+            created_before=seconds(asked.created_before),
+            created_after=seconds(asked.created_after),
             text=asked.text,
         )
         found = cancel_filtered(farm(), chosen, dry_run=asked.dry_run)
@@ -69,7 +67,3 @@ def _project(asked: Cancellation) -> str | None:
     if asked.all_projects and principal().role is Role.OPERATOR:
         return None
     return principal().project_id
-
-
-def _seconds(when: datetime | None) -> float | None:
-    return None if when is None else when.timestamp()

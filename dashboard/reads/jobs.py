@@ -8,9 +8,9 @@ from sqlalchemy import Connection, func, literal_column, select
 from dashboard import schemas
 from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
+from dashboard.reads.job_filters import EVERY_JOB, JobFilter
 from dashboard.times import iso, iso_or_none
-from farm.lifecycle import JobStatus
-from farm.tables import Artifact, Event, Flow, Job, Render
+from farm.tables import Artifact, Event, Flow, Job, Render, User
 
 #: Thumbnails come from the first renders of a job only: then the statement costs the same for 4 renders and for 10,000.
 _FIRST_RENDERS = 8
@@ -37,15 +37,14 @@ _COLUMNS = (
     Job.gpu_seconds,
     Job.money,
     Job.watt_hours,
+    User.name.label("user"),
 )
 
 
 def find_job(connection: Connection, project_id: str, job_id: str, *, currency: str | None = None) -> schemas.Job:
     """One job of this project, in three statements. Raises NotFound. `currency`: where no request is served."""
     job_id = known_form("job", job_id)
-    row = connection.execute(
-        select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).where(Job.id == job_id, Job.project_id == project_id)
-    ).one_or_none()
+    row = connection.execute(_jobs().where(Job.id == job_id, Job.project_id == project_id)).one_or_none()
     if row is None:
         raise missing("job", job_id)
     return _job(row, running_counts(connection, [job_id]).get(job_id, 0), read_prices(connection, currency))
@@ -55,20 +54,14 @@ def list_jobs(
     connection: Connection,
     project_id: str,
     *,
-    statuses: Sequence[JobStatus] = (),
+    chosen: JobFilter = EVERY_JOB,
     before: str | None = None,
     limit: int,
 ) -> tuple[list[schemas.Job], bool]:
     """At most `limit` jobs, newest first, and whether there are more; in three statements (index project_id, id)."""
     statement = (
-        select(*_COLUMNS)
-        .join(Flow, Flow.id == Job.flow_id)
-        .where(Job.project_id == project_id)
-        .order_by(Job.id.desc())
-        .limit(limit + 1)
+        _jobs().where(Job.project_id == project_id, *chosen.conditions()).order_by(Job.id.desc()).limit(limit + 1)
     )
-    if statuses:
-        statement = statement.where(Job.status.in_([status.value for status in statuses]))
     if before is not None:
         statement = statement.where(Job.id < before)
     rows = connection.execute(statement).all()
@@ -144,6 +137,10 @@ def list_events(connection: Connection, job_id: str, after: int, limit: int) -> 
     return [schemas.Event(version=row.version, kind=row.kind, at=iso(row.at), payload=row.payload) for row in rows]
 
 
+def _jobs() -> Any:
+    return select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).outerjoin(User, User.id == Job.user_id)
+
+
 def _job(row: Any, running: int, prices: Prices) -> schemas.Job:
     ended = row.renders_done + row.renders_failed + row.renders_cancelled + row.renders_expired
     # The two counts are read one after the other: a settle between them must not show a negative number.
@@ -154,6 +151,7 @@ def _job(row: Any, running: int, prices: Prices) -> schemas.Job:
         title=row.title,
         **{"class": row.class_name},
         status=row.status,
+        user=row.user,
         version=row.version,
         total=row.renders_total,
         done=row.renders_done,

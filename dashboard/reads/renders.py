@@ -4,18 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from dashboard import schemas
 from dashboard.reads.costs import Prices, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.times import iso, iso_or_none
+from farm.lifecycle import RenderStatus
 from farm.progress import StepProgress
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Render
 
 #: Gives the address under which a file is read: a signed link, or a path of ours that leads to one.
 AddressOf = Callable[["StoredArtifact"], str]
+
+#: Renders of a job that a page with a filter looks at: of a million no request goes through more.
+LOOKED_AT = 20_000
 
 _COLUMNS = (
     Render.id,
@@ -73,6 +77,32 @@ class Neighbours:
     next: str | None
 
 
+@dataclass(frozen=True)
+class RenderFilter:
+    """Which renders of a job: all that is given must hold; what is None or empty holds for all. Seconds since 1970."""
+
+    statuses: tuple[RenderStatus, ...] = ()
+    text: str | None = None  # in the prompt, in capitals or not
+    finished_after: float | None = None
+    finished_before: float | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What a statement asks for."""
+        found: list[ColumnElement[bool]] = []
+        if self.statuses:
+            found.append(Render.status.in_([status.value for status in self.statuses]))
+        if self.text:
+            found.append(Render.parameters["prompt"].as_string().icontains(self.text, autoescape=True))
+        if self.finished_after is not None:
+            found.append(Render.finished_at >= self.finished_after)
+        if self.finished_before is not None:
+            found.append(Render.finished_at < self.finished_before)
+        return found
+
+
+EVERY_RENDER = RenderFilter()
+
+
 def list_renders(
     connection: Connection,
     project_id: str,
@@ -82,19 +112,39 @@ def list_renders(
     limit: int,
     progress: dict[str, StepProgress],
     address_of: AddressOf,
+    chosen: RenderFilter = EVERY_RENDER,
 ) -> tuple[list[schemas.Render], bool]:
-    """At most `limit` renders with an index above `after`, and whether there are more; in three statements."""
-    rows = connection.execute(
+    """At most `limit` renders with an index above `after`, and whether there are more; in three statements.
+
+    With a filter only the next LOOKED_AT are looked at: see :func:`next_place`.
+    """
+    statement = (
         select(*_COLUMNS)
-        .where(Render.job_id == job_id, Render.project_id == project_id, Render.index > after)
+        .where(Render.job_id == job_id, Render.project_id == project_id, Render.index > after, *chosen.conditions())
         .order_by(Render.index)
         .limit(limit + 1)
-    ).all()
+    )
+    if chosen != EVERY_RENDER:
+        statement = statement.where(Render.index <= after + LOOKED_AT)
+    rows = connection.execute(statement).all()
     shown = rows[:limit]
     files = artifacts_of(connection, [row.id for row in shown])
     prices = read_prices(connection)
     renders = [_render(row, files.get(row.id, []), progress.get(row.id), address_of, prices) for row in shown]
     return renders, len(rows) > limit
+
+
+def next_place(
+    chosen: RenderFilter, renders: Sequence[schemas.Render], more: bool, *, after: int, total: int
+) -> int | None:
+    """The index behind which the page after this one begins; None: this was the last one.
+
+    `total`: of the job. A page of a filter may hold less than was asked for, or nothing, and yet have a next one.
+    """
+    if more:
+        return renders[-1].index
+    looked_to = after + LOOKED_AT
+    return looked_to if chosen != EVERY_RENDER and looked_to < total - 1 else None
 
 
 def find_render(

@@ -25,6 +25,7 @@ class Job(Answer):
     title: str
     class_name: str = Field(alias="class", description="urgent, normal or bulk")
     status: JobStatus = Field(description="As its counts say")
+    user: str | None = Field(description="Who submitted it; null: somebody with a key of the project, or who is gone")
     version: int = Field(description="Raised by every event of the job")
     total: int = Field(description="Renders of the job; the six counts below add up to it")
     done: int

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
+from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import first_thumbnails, list_jobs
 from farm.database import read
 from farm.lifecycle import JobStatus
@@ -39,7 +40,7 @@ def index() -> ResponseReturnValue:
         found, more = list_jobs(
             connection,
             principal().project_id,
-            statuses=FILTERS[show],
+            chosen=JobFilter(statuses=FILTERS[show]),
             before=read_before_job(cursor),
             limit=PAGE,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -16,10 +16,10 @@ from farm.client.downloading import download_renders
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.inputs import Inputs
-from farm.client.lists import pages, whole_list
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
-from farm.client.replies import FileProgress, Job, JobEvent, Model, Pool, Quote, Render, Worker
+from farm.client.reads import Reads
+from farm.client.replies import FileProgress, Job, Quote, Render
 from farm.client.request_body import by_alias, request_body
 from farm.client.streaming import key_of, submit_file
 from farm.client.transport import Transport, api_path, read_reply
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
+class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions, Reads):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
@@ -131,28 +131,6 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
         key = idempotency_key or key_of(source, given)
         return submit_file(self._transport, source, given, key=key, on_progress=on_progress)
 
-    def job(self, job_id: str) -> Job:
-        """The job as it is now."""
-        return self._job_of(self._transport.get(api_path("jobs", job_id)))
-
-    def jobs(self, *, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
-        """The project's jobs, newest first, at most `limit` of them."""
-        return pages(self._transport, Job, api_path("jobs"), {"status": status}, limit)
-
-    def renders(self, job_id: str, *, limit: int | None = None) -> Iterator[Render]:
-        """The renders of a job, in its order, at most `limit`; asked for page by page as they are read."""
-        return pages(self._transport, Render, api_path("jobs", job_id, "renders"), limit=limit)
-
-    def render(self, render_id: str) -> Render:
-        """The render as it is now, with fresh links to its artifacts."""
-        return read_reply(Render, self._transport.get(api_path("renders", render_id)))
-
-    def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
-        """What happened to a job after a version of it, in order."""
-        while page := whole_list(self._transport, JobEvent, api_path("jobs", job_id, "events"), {"after": after}):
-            yield from page
-            after = page[-1].version
-
     def cancel(self, job_id: str) -> Job:
         """Cancel what has not ended of a job; what is done stays. A job that has ended before stays as it is."""
         try:
@@ -176,18 +154,6 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions):
     def retry(self, render_id: str) -> Render:
         """Let a failed render be tried anew."""
         return read_reply(Render, self._transport.post(api_path("renders", render_id, "retry"), repeatable=False))
-
-    def workers(self) -> list[Worker]:
-        """The workers that the farm knows."""
-        return whole_list(self._transport, Worker, api_path("workers"))
-
-    def models(self) -> list[Model]:
-        """The models of the catalog, and what each accepts."""
-        return whole_list(self._transport, Model, api_path("models"))
-
-    def pools(self) -> list[Pool]:
-        """The pools, and which model each serves."""
-        return whole_list(self._transport, Pool, api_path("pools"))
 
     @renamed_keyword("patience", "retry_seconds")
     def live(

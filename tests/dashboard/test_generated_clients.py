@@ -19,7 +19,7 @@ from tests.dashboard.serving import served
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 #: What a user of the generated package writes. Arguments: address, key, a file to write.
-PYTHON = '''
+PYTHON = """
 import sys, time
 import httpx
 from client import AuthenticatedClient
@@ -41,7 +41,7 @@ assert [item.id for item in get_jobs.sync(client=farm, status=[JobStatus.DONE]).
 [output] = [file for file in render.artifacts if file.kind == "output"]
 open(target, "wb").write(httpx.get(output.url).raise_for_status().content)
 print(output.sha256)
-'''
+"""
 
 #: The same with openapi-fetch over the types of openapi-typescript.
 TYPESCRIPT = """
@@ -77,10 +77,8 @@ def test_a_client_made_by_openapi_python_client_submits_waits_and_downloads(live
     environment = _environment(tmp_path, "openapi-python-client>=0.29,<0.30", "httpx")
     document = _document(live_house, tmp_path)
     (tmp_path / "settings.yml").write_text("post_hooks: []\n")
-    made = _run(
-        [environment / "openapi-python-client", "generate", "--meta", "none", "--config", tmp_path / "settings.yml"]
-        + ["--path", document, "--output-path", tmp_path / "client"],
-    )
+    options = ["--meta", "none", "--config", tmp_path / "settings.yml", "--output-path", tmp_path / "client"]
+    made = _run([environment / "openapi-python-client", "generate", "--path", document, *options])
     assert "Unable to process schema" not in made, made
     (tmp_path / "user.py").write_text(PYTHON)
     _use([environment / "python", tmp_path / "user.py"], live_house, tmp_path)

@@ -22,6 +22,8 @@ class Job(Reply):
     title: str = ""
     class_name: str = Field(default="normal", alias="class")
     status: str
+    #: Who submitted it; None: somebody with a key of the project.
+    user: str | None = None
     version: int = 0
     total: int
     done: int = 0

@@ -1,0 +1,53 @@
+"""Which jobs of a project a list holds."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+
+from farm.lifecycle import JobStatus
+from farm.tables import Flow, Job, User
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """All that is given must hold; what is None or empty holds for all. Times in seconds since 1970.
+
+    The walk goes down the index (project_id, id) from the newest job and stops when the page is full. A filter that
+    hardly any job passes looks at more of them, at the most at all jobs of the project.
+    """
+
+    statuses: tuple[JobStatus, ...] = ()
+    models: tuple[str, ...] = ()
+    class_name: str | None = None
+    user: str | None = None  # who submitted it, by name
+    text: str | None = None  # in the title, in capitals or not
+    created_after: float | None = None
+    created_before: float | None = None
+    finished_after: float | None = None
+    finished_before: float | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What a statement asks for; Flow and User are joined."""
+        found: list[ColumnElement[bool]] = []
+        if self.statuses:
+            found.append(Job.status.in_([status.value for status in self.statuses]))
+        if self.models:
+            found.append(Job.model.in_(self.models))
+        if self.class_name is not None:
+            found.append(Flow.class_name == self.class_name)
+        if self.user is not None:
+            found.append(User.name == self.user)
+        if self.text:
+            found.append(Job.title.icontains(self.text, autoescape=True))
+        if self.created_after is not None:
+            found.append(Job.created_at >= self.created_after)
+        if self.created_before is not None:
+            found.append(Job.created_at < self.created_before)
+        if self.finished_after is not None:
+            found.append(Job.finished_at >= self.finished_after)
+        if self.finished_before is not None:
+            found.append(Job.finished_at < self.finished_before)
+        return found
+
+
+EVERY_JOB = JobFilter()

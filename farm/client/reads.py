@@ -1,0 +1,88 @@
+"""What is there: jobs, renders, events, models, pools, workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from farm.client.lists import pages, whole_list
+from farm.client.replies import Job, JobEvent, Model, Pool, Render, Worker
+from farm.client.transport import Transport, api_path, read_reply
+
+
+class Reads:
+    """What a farm has, read as it is now. Lists that come in pages are asked for as they are read."""
+
+    _transport: Transport
+
+    def job(self, job_id: str) -> Job:
+        """The job as it is now."""
+        return read_reply(Job, self._transport.get(api_path("jobs", job_id)))
+
+    def jobs(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        model: str | Sequence[str] | None = None,
+        class_name: str | None = None,
+        user: str | None = None,
+        text: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        finished_after: datetime | None = None,
+        finished_before: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Job]:
+        """The project's jobs for which all that is given holds, newest first, at most `limit` of them.
+
+        `text` is looked for in the title, which is by default the first prompt. Times have a zone.
+        """
+        chosen = {
+            "status": status,
+            "model": model,
+            "class": class_name,
+            "user": user,
+            "text": text,
+            "created_after": created_after and created_after.isoformat(),
+            "created_before": created_before and created_before.isoformat(),
+            "finished_after": finished_after and finished_after.isoformat(),
+            "finished_before": finished_before and finished_before.isoformat(),
+        }
+        return pages(self._transport, Job, api_path("jobs"), chosen, limit)
+
+    def renders(
+        self,
+        job_id: str,
+        *,
+        status: str | Sequence[str] | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Render]:
+        """The renders of a job, in its order, at most `limit`; asked for page by page as they are read.
+
+        `status`: only those in it, or in one of these; `text`: only those whose prompt holds it.
+        """
+        chosen = {"status": status, "text": text}
+        return pages(self._transport, Render, api_path("jobs", job_id, "renders"), chosen, limit)
+
+    def render(self, render_id: str) -> Render:
+        """The render as it is now, with fresh links to its artifacts."""
+        return read_reply(Render, self._transport.get(api_path("renders", render_id)))
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[JobEvent]:
+        """What happened to a job after a version of it, in order."""
+        while page := whole_list(self._transport, JobEvent, api_path("jobs", job_id, "events"), {"after": after}):
+            yield from page
+            after = page[-1].version
+
+    def workers(self) -> list[Worker]:
+        """The workers that the farm knows."""
+        return whole_list(self._transport, Worker, api_path("workers"))
+
+    def models(self) -> list[Model]:
+        """The models of the catalog, and what each accepts."""
+        return whole_list(self._transport, Model, api_path("models"))
+
+    def pools(self) -> list[Pool]:
+        """The pools, and which model each serves."""
+        return whole_list(self._transport, Pool, api_path("pools"))
