@@ -127,6 +127,20 @@ def project_named(name: str) -> str:
     return found
 
 
+def request_key() -> accounts.KeyRow | None:
+    """The key that this request came with; None: it came with a session."""
+    authorization = request.headers.get("Authorization")
+    return None if authorization is None else accounts.find_key(farm().engine, authorization.partition(" ")[2].strip())
+
+
+def project_row(project_id: str) -> accounts.ProjectRow:
+    """A project by its id. Raises NotFound."""
+    for row in accounts.list_projects(farm().engine):
+        if row.id == project_id:
+            return row
+    raise NotFound("There is no such project any more.")
+
+
 def sign_in(who: Principal) -> None:
     """Begin a fresh session for a person. Raises Unauthorized when that person is no more, or disabled."""
     secret = accounts.begin_session(farm().engine, str(who.user_id), now())

@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
+from farm.accounts.names import LONGEST_NAME
 
 JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
 RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
 INPUTS = Tag(name="Inputs", description="Pictures that renders start from or are steered by.")
 WEBHOOKS = Tag(name="Webhooks", description="Be told when jobs end, and see what was sent.")
 USERS = Tag(name="Users", description="Who may sign in; for operators.")
+PROJECTS = Tag(name="Projects", description="Projects, the people in them, their keys, and who asks.")
 FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
 
 
@@ -41,6 +43,9 @@ class WebhookPath(BaseModel):
 
 #: Text that goes into SQL: no database stores control characters, PostgreSQL refuses NUL.
 Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1F]*$")]
+
+#: A name that people give: to a project, a person, a key (`farm.accounts.names` has the rule).
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1F]*$")]
 
 
 class NamePath(BaseModel):

@@ -27,6 +27,7 @@ class JobsQuery(PageQuery):
     created_before: AwareDatetime | None = Field(None, description="Submitted before")
     finished_after: AwareDatetime | None = Field(None, description="Ended then or later")
     finished_before: AwareDatetime | None = Field(None, description="Ended before")
+    deleted: bool = Field(False, description="Those that were deleted and are not removed yet, instead of all others")
 
     def chosen(self) -> JobFilter:
         """The same for the database."""
@@ -40,6 +41,7 @@ class JobsQuery(PageQuery):
             created_before=seconds(self.created_before),
             finished_after=seconds(self.finished_after),
             finished_before=seconds(self.finished_before),
+            deleted=self.deleted,
         )
 
 

@@ -25,10 +25,11 @@ class JobFilter:
     created_before: float | None = None
     finished_after: float | None = None
     finished_before: float | None = None
+    deleted: bool = False  # those that are about to be removed, instead of all others
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a statement asks for; Flow and User are joined."""
-        found: list[ColumnElement[bool]] = []
+        found: list[ColumnElement[bool]] = [Job.delete_at.is_not(None) if self.deleted else Job.delete_at.is_(None)]
         if self.statuses:
             found.append(Job.status.in_([status.value for status in self.statuses]))
         if self.models:

@@ -48,7 +48,18 @@ from dashboard.schemas.renders import (
     RenderPage,
     Retried,
 )
-from dashboard.schemas.users import User, UserList
+from dashboard.schemas.users import (
+    Key,
+    KeyList,
+    MadeKey,
+    Member,
+    MemberList,
+    Project,
+    ProjectList,
+    User,
+    UserList,
+    WhoAmI,
+)
 from dashboard.schemas.webhooks import CreatedWebhook, Webhook, WebhookDelivery, WebhookDeliveryPage, WebhookList
 
 __all__ = [
@@ -75,9 +86,14 @@ __all__ = [
     "JobLinks",
     "JobPage",
     "Kept",
+    "Key",
+    "KeyList",
     "LivePreview",
     "LiveSnapshot",
     "LiveStep",
+    "MadeKey",
+    "Member",
+    "MemberList",
     "Model",
     "ModelList",
     "Pool",
@@ -85,6 +101,8 @@ __all__ = [
     "Problem",
     "ProblemFault",
     "Progress",
+    "Project",
+    "ProjectList",
     "Quota",
     "Quote",
     "QuotedShape",
@@ -107,6 +125,7 @@ __all__ = [
     "WebhookDelivery",
     "WebhookDeliveryPage",
     "WebhookList",
+    "WhoAmI",
     "Why",
     "Worker",
     "WorkerList",

@@ -36,6 +36,7 @@ class Job(Answer):
     running: int
     created_at: str
     finished_at: str | None
+    delete_at: str | None = Field(description="It was deleted: it is removed then, and can be restored until then")
     #: Its title is not 'Request': generators name it after the job and that, as the body of a submission is named.
     request: dict[str, Any] = Field(title="SubmittedRequest", description="As it was submitted")
     spent: Cost = Field(description="So far, failed attempts included")

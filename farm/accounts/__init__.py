@@ -1,6 +1,6 @@
 """Accounts: projects, users and keys; who may come in, and as whom."""
 
-from farm.accounts.keys import KeyRow, NewKey, create_key, list_keys, revoke_key
+from farm.accounts.keys import KeyRow, NewKey, create_key, find_key, list_keys, list_keys_of, revoke_key
 from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
 from farm.accounts.sign_in import Principal, authenticate, authenticate_password, redeem, sign_in_link
 from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
@@ -14,6 +14,7 @@ from farm.accounts.users import (
     find_project,
     find_user,
     list_projects,
+    user_name,
 )
 
 __all__ = [
@@ -34,10 +35,12 @@ __all__ = [
     "create_user",
     "end_session",
     "ensure_first_project",
+    "find_key",
     "find_project",
     "find_session",
     "find_user",
     "list_keys",
+    "list_keys_of",
     "list_projects",
     "list_users",
     "new_password_hash",
@@ -45,4 +48,5 @@ __all__ = [
     "remove_user",
     "revoke_key",
     "sign_in_link",
+    "user_name",
 ]

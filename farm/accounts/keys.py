@@ -1,6 +1,7 @@
 """API keys: made, listed, revoked. Only their SHA-256 is kept."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, insert, select, update
 
@@ -82,7 +83,29 @@ def create_key(
 
 def list_keys(engine: Engine, project_id: str | None = None) -> list[KeyRow]:
     """The API keys of a project, or of all, oldest first; ended ones too."""
-    statement = (
+    statement = _rows().order_by(Key.id)
+    if project_id is not None:
+        statement = statement.where(Key.project_id == project_id)
+    with read(engine) as connection:
+        return [KeyRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def list_keys_of(engine: Engine, project_id: str, user_id: str | None) -> list[KeyRow]:
+    """The API keys of one user of a project (None: those that belong to no person), oldest first; ended ones too."""
+    statement = _rows().where(Key.project_id == project_id, Key.user_id == user_id).order_by(Key.id)
+    with read(engine) as connection:
+        return [KeyRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def find_key(engine: Engine, secret: str) -> KeyRow | None:
+    """What may be shown of the API key with this secret, or None."""
+    with read(engine) as connection:
+        row = connection.execute(_rows().where(Key.secret_sha256 == secret_sha256(secret))).mappings().one_or_none()
+    return None if row is None else KeyRow(**row)
+
+
+def _rows() -> Any:
+    return (
         select(
             Key.id,
             Key.name,
@@ -95,12 +118,7 @@ def list_keys(engine: Engine, project_id: str | None = None) -> list[KeyRow]:
         .join(Project, Project.id == Key.project_id)
         .outerjoin(User, User.id == Key.user_id)
         .where(Key.kind == KeyKind.API.value)
-        .order_by(Key.id)
     )
-    if project_id is not None:
-        statement = statement.where(Key.project_id == project_id)
-    with read(engine) as connection:
-        return [KeyRow(**row) for row in connection.execute(statement).mappings()]
 
 
 def revoke_key(engine: Engine, key_id: str, *, clock: Clock | None = None) -> None:

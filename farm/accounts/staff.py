@@ -31,8 +31,8 @@ class UserRow:
     disabled_at: float | None
 
 
-def list_users(engine: Engine, *, clock: Clock = system_clock) -> list[UserRow]:
-    """All users, by name."""
+def list_users(engine: Engine, project: str | None = None, *, clock: Clock = system_clock) -> list[UserRow]:
+    """All users, or those of the project of this name, by name."""
     open_ones = (
         select(func.count())
         .where(Session.user_id == User.id, Session.expires_at > clock())
@@ -52,6 +52,8 @@ def list_users(engine: Engine, *, clock: Clock = system_clock) -> list[UserRow]:
         .join(Project, Project.id == User.project_id)
         .order_by(User.name)
     )
+    if project is not None:
+        statement = statement.where(Project.name == project)
     with read(engine) as connection:
         return [UserRow(*row) for row in connection.execute(statement)]
 

@@ -32,6 +32,9 @@ class ProjectRow:
     id: str
     name: str
     weight: float
+    created_at: float
+    paused_at: float | None
+    retention_days: float | None  # None: what the farm says
 
 
 def create_project(engine: Engine, name: str, weight: float = 1.0, *, clock: Clock = system_clock) -> str:
@@ -62,9 +65,12 @@ def create_user(
     role: Role = Role.ARTIST,
     password: str | None = None,
     *,
+    password_hash: str | None = None,
     clock: Clock = system_clock,
 ) -> str:
     """A new user of a project; returns the id. Without a password the user signs in by links only.
+
+    `password_hash`: instead of the password, where it was hashed elsewhere (`new_password_hash`).
 
     Raises:
         InvalidRequest: the name is empty, too long or has control characters.
@@ -78,7 +84,7 @@ def create_user(
         "project_id": project_id,
         "name": name,
         "role": Role(role).value,
-        "password_hash": hash_password(password) if password else None,
+        "password_hash": hash_password(password) if password else password_hash,
         "created_at": clock(),
     }
     try:
@@ -118,7 +124,8 @@ def find_project(engine: Engine, name: str) -> str | None:
 def list_projects(engine: Engine) -> list[ProjectRow]:
     """All projects, by name."""
     with read(engine) as connection:
-        rows = connection.execute(select(Project.id, Project.name, Project.weight).order_by(Project.name))
+        columns = (Project.id, Project.name, Project.weight, Project.created_at, Project.paused_at)
+        rows = connection.execute(select(*columns, Project.retention_days).order_by(Project.name))
         return [ProjectRow(*row) for row in rows]
 
 
@@ -126,6 +133,12 @@ def find_user(engine: Engine, name: str) -> str | None:
     """The id of the user of this name."""
     with read(engine) as connection:
         return connection.scalar(select(User.id).where(User.name == name))
+
+
+def user_name(engine: Engine, user_id: str) -> str | None:
+    """What the user of this id is called."""
+    with read(engine) as connection:
+        return connection.scalar(select(User.name).where(User.id == user_id))
 
 
 def require_project(connection: Connection, project_id: str) -> None:

@@ -79,6 +79,19 @@ class Controls:
         body = {name: value for name, value in asked.items() if value is not None}
         return read_reply(Cancelled, self._transport.control(api_path("cancellations"), body))
 
+    def delete(self, job_id: str, *, keep_seconds: float | None = None) -> Job:
+        """Have an ended job removed with its files: it leaves the lists now, and can be restored for a day.
+
+        `keep_seconds`: another span than a day; 0 removes it at once.
+        """
+        path = api_path("jobs", job_id)
+        given = "" if keep_seconds is None else f"?keep_seconds={keep_seconds}"
+        return read_reply(Job, self._transport.delete(path + given))
+
+    def restore(self, job_id: str) -> Job:
+        """Keep a deleted job after all."""
+        return self._control(job_id, "restore")
+
     def pause_project(self, name: str) -> Switched:
         """Let nothing of a project start any more; what runs ends. Artists name their own, operators any."""
         return self._switch("projects", name, "pause")

@@ -31,11 +31,13 @@ class Reads:
         created_before: datetime | None = None,
         finished_after: datetime | None = None,
         finished_before: datetime | None = None,
+        deleted: bool = False,
         limit: int | None = None,
     ) -> Iterator[Job]:
         """The project's jobs for which all that is given holds, newest first, at most `limit` of them.
 
         `text` is looked for in the title, which is by default the first prompt. Times have a zone.
+        `deleted`: those that were deleted and are not removed yet, instead of all others.
         """
         chosen = {
             "status": status,
@@ -47,6 +49,7 @@ class Reads:
             "created_before": created_before and created_before.isoformat(),
             "finished_after": finished_after and finished_after.isoformat(),
             "finished_before": finished_before and finished_before.isoformat(),
+            "deleted": True if deleted else None,
         }
         return pages(self._transport, Job, api_path("jobs"), chosen, limit)
 

@@ -16,6 +16,7 @@ _FAILED_ATTEMPT = text("outcome = 'failed'")
 _EXPIRES = text("deadline IS NOT NULL AND finished_at IS NULL")
 _UNFINISHED = text("finished_at IS NULL")
 _ENDED = text("finished_at IS NOT NULL")
+_DELETED = text("delete_at IS NOT NULL")
 _UNRESOLVED = text("resolved_at IS NULL")
 #: Counts up for ever, also on SQLite, where a plain key would be given again after its row was removed.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -102,6 +103,7 @@ class Job(Base):
         Index("ix_jobs_deadline", "deadline", sqlite_where=_EXPIRES, postgresql_where=_EXPIRES),
         Index("ix_jobs_unfinished", "lane", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
         Index("ix_jobs_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
+        Index("ix_jobs_delete_at", "delete_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
         HOT_ROWS,
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -129,6 +131,7 @@ class Job(Base):
     watt_hours: Mapped[Double] = mapped_column(default=0.0)
     created_at: Mapped[Seconds]
     finished_at: Mapped[Seconds | None]
+    delete_at: Mapped[Seconds | None]  # somebody deleted it: it is removed then, and leaves the lists now
 
 
 class Dependency(Base):

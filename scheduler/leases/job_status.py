@@ -27,6 +27,8 @@ def move_locked_job(connection: Connection, job_id: str, before: JobStatus, afte
     values = {"of_job": job_id, "new_status": after.value, "ended_at": finished_at}
     if connection.scalar(_MOVE_LOCKED, values) and after in JOB_ENDED:
         write_job_ended(connection, job_id, after, now)
+    if before in JOB_ENDED and after not in JOB_ENDED:  # somebody retried it: nobody who deleted it before meant that
+        connection.execute(update(Job).where(Job.id == job_id).values(delete_at=None))
 
 
 def move_job(connection: Connection, job_id: str, before: Collection[JobStatus], after: JobStatus, *where: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Duty: what has been kept long enough is removed: ended jobs with their files, and rows that only tell of the past.
+"""Duty: what was deleted or kept long enough is removed: ended jobs with their files, rows that tell of the past.
 
 A job goes in small transactions, files before rows: a crash at any point leaves a job with fewer renders, which the
 next pass finds again. A job that another one still waits for (`after`) stays.
@@ -7,7 +7,7 @@ next pass finds again. A job that another one still waits for (`after`) stays.
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Delete, and_, delete, exists, func, or_, select, tuple_
+from sqlalchemy import Connection, Delete, and_, bindparam, delete, exists, func, or_, select, tuple_
 
 from farm.connections import Connections
 from farm.database import read, write
@@ -46,7 +46,8 @@ def one_pass(connections: Connections, now: float) -> int:
     done = 0
     while done < CHUNKS_A_PASS:
         with read(connections.engine) as connection:
-            job_id = connection.scalar(_oldest_job(now, connections.settings.retain_days))
+            oldest = _oldest_job(now, connections.settings.retain_days)
+            job_id = connection.scalar(_DELETED, {"now": now}) or connection.scalar(oldest)
         if job_id is None:
             break
         try:
@@ -66,14 +67,23 @@ def one_pass(connections: Connections, now: float) -> int:
     return done
 
 
+_WAITED_FOR = exists().where(Dependency.after_id == Job.id, Dependency.resolved_at.is_(None))
+#: A job that somebody deleted and whose time has come, and that no other waits for. Reads ix_jobs_delete_at.
+_DELETED = (
+    select(Job.id)
+    .where(Job.delete_at.is_not(None), Job.delete_at <= bindparam("now"), Job.finished_at.is_not(None), ~_WAITED_FOR)
+    .order_by(Job.delete_at)
+    .limit(1)
+)
+
+
 def _oldest_job(now: float, default_days: float | None) -> Any:
     """A job that ended too long ago, and that no other waits for. Reads ix_jobs_finished_at."""
     days = func.coalesce(Project.retention_days, default_days)
-    waited_for = exists().where(Dependency.after_id == Job.id, Dependency.resolved_at.is_(None))
     return (
         select(Job.id)
         .join(Project, Project.id == Job.project_id)
-        .where(Job.finished_at.is_not(None), Job.finished_at < now - days * DAY, ~waited_for)
+        .where(Job.finished_at.is_not(None), Job.finished_at < now - days * DAY, ~_WAITED_FOR)
         .order_by(Job.finished_at)
         .limit(1)
     )
@@ -118,7 +128,7 @@ def _remove_job(connection: Connection, job_id: str) -> None:
     for table in (Intake, IdempotencyKey):
         connection.execute(delete(table).where(table.job_id == job_id))
     connection.execute(delete(Job).where(Job.id == job_id))
-    log.info("job removed: kept long enough", job_id=job_id)
+    log.info("job removed: kept long enough, or deleted", job_id=job_id)
 
 
 def _old_rows(before: float) -> list[Delete]:

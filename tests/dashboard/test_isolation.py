@@ -48,6 +48,8 @@ ADDRESSES = [
     ("GET", "/api/v1/jobs/{job}/events"),
     ("GET", "/api/v1/jobs/{job}/why"),
     ("GET", "/api/v1/jobs/{job}/intake"),
+    ("DELETE", "/api/v1/jobs/{job}"),
+    ("POST", "/api/v1/jobs/{job}/restore"),
     ("POST", "/api/v1/jobs/{job}/cancel"),
     ("POST", "/api/v1/jobs/{job}/pause"),
     ("POST", "/api/v1/jobs/{job}/resume"),

@@ -7,7 +7,7 @@ from farm.client.replies.base import Cost, Forecast, Range, Reply
 from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
-from farm.client.replies.projects import Quota, Usage, UsageDay
+from farm.client.replies.projects import Key, Project, Quota, Usage, UsageDay, WhoAmI
 from farm.client.replies.renders import (
     Artifact,
     DeadLetter,
@@ -32,8 +32,10 @@ __all__ = [
     "Job",
     "JobEvent",
     "Kept",
+    "Key",
     "Model",
     "Pool",
+    "Project",
     "Quota",
     "Quote",
     "QuotedShape",
@@ -48,6 +50,7 @@ __all__ = [
     "Switched",
     "Usage",
     "UsageDay",
+    "WhoAmI",
     "Why",
     "Worker",
 ]

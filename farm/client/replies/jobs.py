@@ -34,6 +34,8 @@ class Job(Reply):
     running: int = 0
     created_at: datetime | None = None
     finished_at: datetime | None = None
+    #: It was deleted: it is removed then, and can be restored until then.
+    delete_at: datetime | None = None
     request: dict[str, Any] = Field(default_factory=dict)
     spent: Cost = Cost()
     expected: Cost = Cost()

@@ -29,6 +29,38 @@ class Quota(Reply):
     renders: int = 0
 
 
+class Project(Reply):
+    """A tenant, with its part in the fair share."""
+
+    id: str
+    name: str
+    weight: float = 1.0
+    paused: bool = False
+    retention_days: float | None = None
+    created_at: datetime | None = None
+
+
+class Key(Reply):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    project: str
+    user: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class WhoAmI(Reply):
+    """Whom a key speaks for."""
+
+    project: Project
+    user: str | None = None
+    role: str
+    key: Key | None = None
+
+
 class UsageDay(Reply):
     """What the project used in one pool on one day (UTC)."""
 

@@ -1,0 +1,65 @@
+"""POST /api/v1/keys: a new API key."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.api.common import PROJECTS, Line, Name, json_body, reply
+from dashboard.auth import principal, project_named, request_key, require_operator
+from dashboard.bodies import read_json
+from dashboard.context import farm, now
+from dashboard.schemas import MadeKey
+from dashboard.schemas.users import shown_key
+from farm import accounts
+from farm.errors import Forbidden, NotFound
+
+#: A hundred years: further away no calendar of ours goes.
+_LONGEST_SECONDS = 100 * 365 * 86_400
+
+
+class NewKey(BaseModel):
+    """A key that is to be."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name = Field(description="What it is for, so that you know it again")
+    seconds: float | None = Field(None, gt=0, le=_LONGEST_SECONDS, description="It lives so long; null: until revoked")
+    project: Line | None = Field(None, description="For operators: a key of this project that belongs to no person")
+
+
+def register(blueprint: APIBlueprint) -> None:
+    """Add this endpoint."""
+
+    @blueprint.post("/keys", tags=[PROJECTS], responses={201: MadeKey}, openapi_extensions=json_body(blueprint, NewKey))
+    def post_keys() -> Response:
+        """Make an API key of your own; its secret is in this answer and nowhere else.
+
+        With a key that expires one makes no key that lives longer. Operators also make keys of a project.
+        """
+        asked = NewKey.model_validate(read_json())
+        project_id, user_id = _owner(asked)
+        made = accounts.create_key(
+            farm().engine, project_id, name=asked.name, user_id=user_id, seconds=_lifetime(asked), clock=now
+        )
+        row = accounts.find_key(farm().engine, made.secret)
+        if row is None:  # somebody removed the user in this moment
+            raise NotFound("The key was removed as soon as it was made.")
+        return reply(MadeKey(key=shown_key(row), secret=made.secret), 201)
+
+
+def _owner(asked: NewKey) -> tuple[str, str | None]:
+    who = principal()
+    if asked.project is not None:
+        require_operator()
+        return project_named(asked.project), None
+    if who.user_id is None:
+        raise Forbidden("This key belongs to no person, so it makes no keys; ask an operator for one.")
+    return who.project_id, who.user_id
+
+
+def _lifetime(asked: NewKey) -> float | None:
+    """Seconds. A key that leaked must not outlive itself."""
+    mine = request_key()
+    if mine is None or mine.expires_at is None:
+        return asked.seconds
+    left = mine.expires_at - now()
+    return left if asked.seconds is None else min(asked.seconds, left)

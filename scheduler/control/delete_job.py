@@ -1,0 +1,58 @@
+"""Delete: an ended job is marked, leaves the lists, and is removed with its files when its time has come.
+
+The removal itself is retention's (`scheduler.maintenance.apply_retention`): in small transactions, files before rows.
+"""
+
+from sqlalchemy import select, update
+
+from farm.connections import Connections
+from farm.database import write
+from farm.errors import Conflict, NotFound
+from farm.tables import Job
+from scheduler.control.job_update import enter
+from scheduler.fleet.notify import notify
+
+#: So long a deleted job can be restored, if nothing else is said …
+KEPT_SECONDS = 86_400.0
+#: … and at the most.
+LONGEST_SECONDS = 30 * 86_400.0
+
+
+def delete_job(connections: Connections, job_id: str, project_id: str, *, keep_seconds: float = KEPT_SECONDS) -> None:
+    """Have an ended job removed after `keep_seconds`; deleting it again sets the time anew.
+
+    Raises:
+        NotFound: the project has no such job.
+        Conflict: the job goes on.
+    """
+    now = connections.clock()
+    _mark(connections, job_id, project_id, delete_at=now + keep_seconds, event="deleted", now=now)
+
+
+def restore_job(connections: Connections, job_id: str, project_id: str) -> None:
+    """Keep a job that was deleted; one that was not stays as it is.
+
+    Raises:
+        NotFound: the project has no such job, any more.
+        Conflict: its time has come: it is being removed.
+    """
+    _mark(connections, job_id, project_id, delete_at=None, event="restored", now=connections.clock())
+
+
+def _mark(
+    connections: Connections, job_id: str, project_id: str, *, delete_at: float | None, event: str, now: float
+) -> None:
+    statement = select(Job.status, Job.finished_at, Job.delete_at).where(Job.id == job_id, Job.project_id == project_id)
+    with write(connections.engine) as connection:
+        job = connection.execute(statement.with_for_update()).one_or_none()
+        if job is None:
+            raise NotFound(f"There is no job {job_id} in your project.")
+        if delete_at is not None and job.finished_at is None:
+            raise Conflict(f"Job {job_id} is {job.status}; cancel it first, then delete it.")
+        if job.delete_at is not None and job.delete_at <= now:
+            raise Conflict(f"Job {job_id} was deleted and is being removed; its files may be gone already.")
+        if delete_at is None and job.delete_at is None:
+            return
+        connection.execute(update(Job).where(Job.id == job_id).values(delete_at=delete_at))
+        changed = enter(connection, job_id, event, indexes=[], now=now)
+    notify(connections, lanes=[], changed=[changed])
