@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
-from dashboard import auth, headers, limits, problems, throttling
+from dashboard import auth, headers, limits, problems, rate_limits, request_ids, throttling, versions
 from dashboard.api.blueprint import make_blueprint
 from dashboard.api.sent_events import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
@@ -69,10 +69,13 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     app.extensions[PASSWORDS] = passwords
     app.extensions[PUMP] = Pump(connections)
     app.extensions[READINESS] = Readiness(connections)
-    headers.register(app, connections)  # first: a wrong host learns nothing
+    request_ids.register(app)
+    headers.register(app, connections)  # before all else that looks: a wrong host learns nothing
     limits.register(app, connections.settings)
     throttling.register(app, connections.settings)
+    rate_limits.register(app, connections.settings)
     auth.register(app, connections.settings)
+    versions.register(app)
     problems.register(app)
     blueprint = make_blueprint()
     app.openapi_extensions = {"webhooks": describe_sent_events(blueprint)}

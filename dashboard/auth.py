@@ -15,7 +15,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard import limits
+from dashboard import limits, rate_limits
 from dashboard.context import farm, now
 from dashboard.openai.errors import is_here as is_openai
 from dashboard.problems import FormExpired
@@ -178,16 +178,22 @@ def _guard() -> Response | None:
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         g.principal = _by_key(authorization)
-        limits.take_turn(current_app, g.principal.project_id)
+        _admit(g.principal)
     elif current_user.is_authenticated:
         g.principal = current_user.principal
-        limits.take_turn(current_app, g.principal.project_id)
+        _admit(g.principal)
         _protect()
     elif _is_page_visit():
         return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
     else:
         raise Unauthorized()
     return None
+
+
+def _admit(who: Principal) -> None:
+    """Raises TooManyRequests or Busy."""
+    rate_limits.count_request(who.project_id)
+    limits.take_turn(current_app, who.project_id)
 
 
 def _by_key(authorization: str) -> Principal:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.openai import errors as openai_errors
+from dashboard.request_ids import request_id
 from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,
@@ -105,6 +106,33 @@ class TooManyTries(FarmError):
         return self._seconds
 
 
+class TooManyRequests(FarmError):
+    """The project sends more requests in a minute than this farm lets it; wait for the seconds that are named."""
+
+    type = "too-many-requests"
+    title = "Too many requests"
+    status = 429
+
+    def __init__(self, per_minute: int = 0, seconds: int = 1) -> None:
+        super().__init__(
+            f"The project may send {per_minute:,} requests in a minute and has sent them; go on in {seconds} seconds."
+        )
+        self._seconds = seconds
+
+    @property
+    def wait_seconds(self) -> int:
+        """Seconds until the next request is allowed."""
+        return self._seconds
+
+
+class Changed(FarmError):
+    """What you want to change is not any more as the header 'If-Match' says; read it again, then decide."""
+
+    type = "changed"
+    title = "Changed meanwhile"
+    status = 412
+
+
 class InternalError(FarmError):
     """Something broke on the farm's side; the log tells more under the id given in 'instance'."""
 
@@ -150,6 +178,8 @@ def from_validation(error: ValidationError, place: str) -> InvalidRequest:
 def answer(error: FarmError, instance: str | None = None) -> Response:
     """The response for an error: a page for a browser, a problem document for everybody else."""
     document = problem(error, instance or request.path)
+    if (found := request_id()) is not None:
+        document["request_id"] = found
     if openai_errors.is_here(request.path):
         response = openai_errors.response(error, instance)
     elif _wants_page():

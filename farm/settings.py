@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     allowed_hosts: Words = ["127.0.0.1", "localhost", "[::1]"]
     public_url: str | None = None
     trusted_proxies: int = Field(0, ge=0, le=10)
+    requests_per_minute: int | None = Field(None, ge=1)  # of the API, for each project; none: no limit
     sign_in_tries_per_name: int = Field(10, ge=1)
     sign_in_tries_per_address: int = Field(100, ge=1)
 

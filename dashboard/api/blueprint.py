@@ -83,10 +83,11 @@ PROBLEMS = {
     "403": "Not allowed, or a form token is missing",
     "404": "Not found, or not in your project",
     "409": "Not possible in this state",
+    "412": "Changed since the version that If-Match names",
     "413": "The body is too large",
     "415": "The body is not JSON",
     "422": "The request is refused; all faults are listed",
-    "429": "A quota of the project is used up; which, and when it frees",
+    "429": "A quota of the project is used up, or too many requests came in a minute; when to come again",
     "500": "Something broke on the farm's side",
     "503": "A part of the farm is unreachable or busy; try again",
 }

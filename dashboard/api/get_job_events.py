@@ -4,11 +4,12 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.common import JOBS, JobPath, reply
+from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.jobs import find_job, list_events
 from dashboard.schemas import EventList
+from dashboard.versions import tagged
 from farm.database import read
 
 
@@ -23,9 +24,9 @@ class EventsQuery(BaseModel):
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/jobs/<job_id>/events", tags=[JOBS], responses={200: EventList})
+    @blueprint.get("/jobs/<job_id>/events", tags=[JOBS], responses={200: EventList, 304: None})
     def get_job_events(path: JobPath, query: EventsQuery) -> Response:
         """Read what happened to a job, oldest first. Versions have no gaps, so nothing is missed."""
         with read(farm().engine) as connection:
             job = find_job(connection, principal().project_id, path.job_id)
-            return reply(EventList(items=list_events(connection, job.id, query.after, query.limit)))
+            return tagged(EventList(items=list_events(connection, job.id, query.after, query.limit)))

@@ -4,13 +4,14 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import AwareDatetime, Field
 
-from dashboard.api.common import JOBS, Line, PageQuery, reply, seconds
+from dashboard.api.common import JOBS, Line, PageQuery, seconds
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import list_jobs
 from dashboard.schemas import JobPage
+from dashboard.versions import tagged
 from farm.database import read
 from farm.lifecycle import JobStatus
 
@@ -48,7 +49,7 @@ class JobsQuery(PageQuery):
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/jobs", tags=[JOBS], responses={200: JobPage})
+    @blueprint.get("/jobs", tags=[JOBS], responses={200: JobPage, 304: None})
     def get_jobs(query: JobsQuery) -> Response:
         """List jobs, newest first."""
         with read(farm().engine) as connection:
@@ -59,4 +60,4 @@ def register(blueprint: APIBlueprint) -> None:
                 before=read_before_job(query.cursor),
                 limit=query.limit,
             )
-        return reply(JobPage(items=items, next_cursor=before_job(items[-1].id) if more else None))
+        return tagged(JobPage(items=items, next_cursor=before_job(items[-1].id) if more else None))

@@ -3,16 +3,17 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import FARM, reply
+from dashboard.api.common import FARM
 from dashboard.context import farm
 from dashboard.schemas import Model, ModelList
+from dashboard.versions import tagged
 from farm.params.forms import parameters_schema
 
 
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/models", tags=[FARM], responses={200: ModelList})
+    @blueprint.get("/models", tags=[FARM], responses={200: ModelList, 304: None})
     def get_models() -> Response:
         """List the models with their limits, defaults and offered sizes."""
         catalog = farm().catalog
@@ -29,4 +30,4 @@ def register(blueprint: APIBlueprint) -> None:
             )
             for entry in catalog.models.values()
         ]
-        return reply(ModelList(items=items))
+        return tagged(ModelList(items=items))

@@ -3,11 +3,12 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import PROJECTS, reply
+from dashboard.api.common import PROJECTS
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.schemas import ProjectList
 from dashboard.schemas.users import shown_project
+from dashboard.versions import tagged
 from farm import accounts
 from farm.security import Role
 
@@ -15,10 +16,10 @@ from farm.security import Role
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/projects", tags=[PROJECTS], responses={200: ProjectList})
+    @blueprint.get("/projects", tags=[PROJECTS], responses={200: ProjectList, 304: None})
     def get_projects() -> Response:
         """List projects, by name: for operators all, for artists their own."""
         who = principal()
         rows = accounts.list_projects(farm().engine)
         seen = [row for row in rows if who.role is Role.OPERATOR or row.id == who.project_id]
-        return reply(ProjectList(items=[shown_project(row) for row in seen]))
+        return tagged(ProjectList(items=[shown_project(row) for row in seen]))

@@ -4,13 +4,14 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.common import JOBS, JobPath, json_body, reply
+from dashboard.api.common import JOBS, JobPath, json_body
 from dashboard.auth import principal
 from dashboard.bodies import read_json
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
+from dashboard.versions import tagged_job
 from farm.database import read
 from scheduler.control.reclass import change_class
 
@@ -33,4 +34,4 @@ def register(blueprint: APIBlueprint) -> None:
         who, asked = principal(), ClassChange.model_validate(read_json())
         change_class(farm(), known_form("job", path.job_id), asked.class_name, who.project_id)
         with read(farm().engine) as connection:
-            return reply(find_job(connection, who.project_id, path.job_id))
+            return tagged_job(find_job(connection, who.project_id, path.job_id))

@@ -3,12 +3,13 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from dashboard.api.common import JOBS, JobPath, reply
+from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
+from dashboard.versions import tagged_job
 from farm.database import read
 from scheduler.control.delete_job import restore_job
 
@@ -22,4 +23,4 @@ def register(blueprint: APIBlueprint) -> None:
         who = principal()
         restore_job(farm(), known_form("job", path.job_id), who.project_id)
         with read(farm().engine) as connection:
-            return reply(find_job(connection, who.project_id, path.job_id))
+            return tagged_job(find_job(connection, who.project_id, path.job_id))

@@ -24,6 +24,7 @@ class Problem(Answer):
     status: int
     detail: str
     instance: str
+    request_id: str | None = Field(None, description="Of the request, as in X-Request-Id: the farm's log has it too")
     errors: list[ProblemFault] | None = None
 
 

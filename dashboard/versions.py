@@ -1,0 +1,54 @@
+"""Versions of what is read and changed: `ETag`, `If-None-Match` and `If-Match` (RFC 9110 §8.8.3 and §13.1).
+
+The tag of a job is "VERSION-HASH": the version of its events, and a hash of the answer, which also tells what has no
+event (how many renders run, when it will be done). Who changes a job only has to know the version.
+"""
+
+import hashlib
+
+from flask import Flask, Response, request
+from pydantic import BaseModel
+
+from dashboard.api.common import reply
+from dashboard.auth import principal
+from dashboard.context import farm
+from dashboard.problems import Changed
+from dashboard.reads.jobs import find_job
+from dashboard.schemas import Job
+from farm.database import read
+
+_HASH_CHARS = 16
+
+
+def tagged(answer: BaseModel, version: int | None = None, status: int = 200, **headers: str) -> Response:
+    """An answer with its tag, or 304 where the client has just that. Only for what holds no signed link."""
+    response = reply(answer, status, **headers)
+    digest = hashlib.sha256(response.get_data()).hexdigest()[:_HASH_CHARS]
+    response.set_etag(digest if version is None else f"{version}-{digest}")
+    if request.method != "GET":
+        return response
+    response.headers["Cache-Control"] = "private, no-cache"  # keep it, and ask each time whether it is still so
+    return response.make_conditional(request)
+
+
+def tagged_job(job: Job, status: int = 200, **headers: str) -> Response:
+    """A job with its tag."""
+    return tagged(job, job.version, status, **headers)
+
+
+def register(app: Flask) -> None:
+    """Look at `If-Match` right before a job is changed, whatever the change is."""
+
+    @app.before_request
+    def _check_match() -> None:
+        job_id = (request.view_args or {}).get("job_id")
+        if job_id is None or request.blueprint != "api" or request.method == "GET" or not request.if_match:
+            return
+        with read(farm().engine) as connection:
+            version = find_job(connection, principal().project_id, job_id).version
+        if not request.if_match.star_tag and not any(_version(tag) == str(version) for tag in request.if_match):
+            raise Changed(f"The job is at version {version} now; read it again, then decide.")
+
+
+def _version(tag: str) -> str:
+    return tag.partition("-")[0]
