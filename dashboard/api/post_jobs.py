@@ -4,12 +4,14 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field, RootModel
 
-from dashboard.api.common import JOBS, json_body, reply
+from dashboard.api.common import JOBS, json_body, reply, signed_link
 from dashboard.auth import principal
 from dashboard.bodies import body_sha256, read_json
 from dashboard.context import farm
+from dashboard.prefer import LONGEST_SECONDS, MOST_RENDERS, wait_for_end, wait_seconds
 from dashboard.reads.jobs import find_job
-from dashboard.schemas import Quote, Submitted
+from dashboard.reads.renders import list_renders
+from dashboard.schemas import Job, Quote, Render, Submitted
 from farm.database import read
 from farm.params import JobRequest
 from scheduler.admission import quote, submit
@@ -23,6 +25,12 @@ class SubmissionHeader(BaseModel):
         None,
         alias="Idempotency-Key",
         description="1 to 200 printable ASCII characters. The same key with the same body gives the same job again.",
+    )
+    prefer: str | None = Field(
+        None,
+        alias="Prefer",
+        description=f"wait=N: answer when the job has ended, or after N seconds (at most {LONGEST_SECONDS}). "
+        f"For jobs of up to {MOST_RENDERS} renders; 'Preference-Applied' says that it was done.",
     )
 
 
@@ -43,7 +51,8 @@ def register(blueprint: APIBlueprint) -> None:
         """Submit a job: one or many prompts, each with one or many seeds.
 
         Any parameter may be a list; every combination is rendered. Answers 201 with the job, or 200 with the job that
-        the same Idempotency-Key made before. With `dry_run` nothing is accepted, and 200 brings a quote.
+        the same Idempotency-Key made before. With `dry_run` nothing is accepted, and 200 brings a quote. With the
+        header `Prefer: wait=20` a small job answers when it has ended, with its renders.
         """
         who = principal()
         asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=submit.draw_seed)
@@ -59,10 +68,30 @@ def register(blueprint: APIBlueprint) -> None:
             body_sha256=body_sha256(),
             resolved=resolved,
         )
+        seconds = wait_seconds(header.prefer) if len(resolved.renders) <= MOST_RENDERS else None
+        waited = seconds is not None and wait_for_end(farm(), who.project_id, made.job_id, seconds)
         with read(farm().engine) as connection:
             job = find_job(connection, who.project_id, made.job_id)
-        answer = Submitted(job=job, notices=list(made.notices))
-        return reply(answer, 200 if made.replayed else 201, Location=job.links.self)
+        renders = _ended_renders(job) if waited else None
+        answer = Submitted(job=job, notices=list(made.notices), renders=renders)
+        headers = {"Location": job.links.self} | ({"Preference-Applied": f"wait={seconds}"} if waited else {})
+        return reply(answer, 200 if made.replayed else 201, **headers)
+
+
+def _ended_renders(job: Job) -> list[Render] | None:
+    if job.finished_at is None:
+        return None
+    with read(farm().engine) as connection:
+        renders, _ = list_renders(
+            connection,
+            principal().project_id,
+            job.id,
+            after=-1,
+            limit=MOST_RENDERS,
+            progress={},
+            address_of=signed_link,
+        )
+    return renders
 
 
 def quoted(found: quote.Quote) -> Quote:

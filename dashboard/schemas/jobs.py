@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Range
+from dashboard.schemas.renders import Render
 from farm.lifecycle import JobStatus
 
 
@@ -52,6 +53,9 @@ class Submitted(Answer):
 
     job: Job
     notices: list[str] = Field(description="What the farm does differently from what one might expect, in words")
+    renders: list[Render] | None = Field(
+        None, description="With 'Prefer: wait', if the job has ended in time; null otherwise: see …/renders"
+    )
 
 
 class QuotedShape(Answer):
