@@ -1,6 +1,6 @@
 """How much one request may bring, and how many that bring much are taken in at once."""
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 from flask import Flask, g, request
 
@@ -21,7 +21,10 @@ MOST_FIELDS = 1_000
 
 #: Where an application keeps them, by endpoint.
 _TURNS = "latent_farm_turns"
+_EXPORTS = "latent_farm_exports"
 _BUSY = "So many uploads are coming in at once that this one has to wait; send it again in a few seconds."
+
+_EXPORTING = "So much is being exported at once that this has to wait; ask again when an export has ended."
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -32,6 +35,8 @@ def register(app: Flask, settings: Settings) -> None:
     files = Turns(at_once=8, each=4, waiting=64, seconds=60.0, text=_BUSY)
     streams = Turns(at_once=32, each=8, waiting=64, seconds=60.0, text=_BUSY)
     app.extensions[_TURNS] = dict.fromkeys(_FILES, files) | dict.fromkeys(_STREAMS, streams)
+
+    app.extensions[_EXPORTS] = Turns(at_once=16, each=2, waiting=32, seconds=20.0, text=_EXPORTING)
 
     def allow() -> None:
         if request.endpoint in _FILES:
@@ -57,6 +62,12 @@ def take_turn(app: Flask, project_id: str) -> None:
 def leave_turn() -> None:
     """The body is taken in: from here on the request waits for other things. Asking again does nothing."""
     g.pop("turn", ExitStack()).close()
+
+
+def export_turn(app: Flask, project_id: str) -> AbstractContextManager[None]:
+    """A turn to read much out of the storage, for as long as the answer is sent. Entering it raises Busy."""
+    turns: Turns = app.extensions[_EXPORTS]
+    return turns.of(project_id)
 
 
 def check_form() -> None:

@@ -28,7 +28,8 @@ def tagged(answer: BaseModel, version: int | None = None, status: int = 200, **h
     if request.method != "GET":
         return response
     response.headers["Cache-Control"] = "private, no-cache"  # keep it, and ask each time whether it is still so
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def tagged_job(job: Job, status: int = 200, **headers: str) -> Response:

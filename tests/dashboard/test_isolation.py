@@ -46,6 +46,7 @@ ADDRESSES = [
     ("GET", "/api/v1/jobs/{job}/renders"),
     ("GET", "/api/v1/jobs/{job}/sheet"),
     ("GET", "/api/v1/jobs/{job}/events"),
+    ("GET", "/api/v1/jobs/{job}/manifests"),
     ("GET", "/api/v1/jobs/{job}/why"),
     ("GET", "/api/v1/jobs/{job}/intake"),
     ("DELETE", "/api/v1/jobs/{job}"),
