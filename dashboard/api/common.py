@@ -1,6 +1,7 @@
 """What the endpoints share: their paths, pages of lists, answers."""
 
 import json
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,11 +9,14 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.schema import Schema
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
 from farm.accounts.names import LONGEST_NAME
+
+#: A number as pydantic would take it for a time.
+_NUMBER = re.compile(r"[+-]?[0-9.eE+-]+")
 
 JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
 RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
@@ -45,7 +49,23 @@ class WebhookPath(BaseModel):
 Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1F]*$")]
 
 #: A name that people give: to a project, a person, a key (`farm.accounts.names` has the rule).
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1F]*$")]
+Name = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^ *[^ \x00-\x1F\x7F-\xA0][^\x00-\x1F\x7F-\xA0]*$")
+]
+
+#: As JSON schema says it: `dashboard.cursors` refuses what is none, in words.
+_CURSOR: dict[str, Any] = {"minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_-]+$"}
+
+
+def _no_number(given: object) -> object:
+    """Pydantic takes numbers for seconds since 1970, also as texts."""
+    if isinstance(given, int | float) or (isinstance(given, str) and _NUMBER.fullmatch(given.strip())):
+        raise ValueError("must be a time such as 2026-01-31T18:00:00Z")
+    return given
+
+
+#: A time in a query: ISO 8601 with its zone.
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 
 
 class NamePath(BaseModel):
@@ -58,7 +78,7 @@ class PageQuery(BaseModel):
     """Which page of a list."""
 
     model_config = ConfigDict(extra="forbid")
-    cursor: str | None = Field(None, description="'next_cursor' of the page before")
+    cursor: str | None = Field(None, description="'next_cursor' of the page before", json_schema_extra=_CURSOR)
     limit: int = Field(50, ge=1, le=200, description="Most items on the page")
 
 

@@ -86,7 +86,7 @@ def _pages(connections: Connections, job_id: str, after: int) -> Iterator[bytes]
         if not found:
             return
         yield b"".join(_fetched(connections.storage, found))
-        after = found[-1].index
+        after = found[-1].place
 
 
 def _fetched(storage: Storage, manifests: Sequence[StoredManifest]) -> Iterator[bytes]:

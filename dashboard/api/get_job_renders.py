@@ -2,9 +2,9 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from dashboard.api.common import JOBS, JobPath, Line, PageQuery, reply, seconds, signed_link
+from dashboard.api.common import JOBS, Instant, JobPath, Line, PageQuery, reply, seconds, signed_link
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import after_render, read_after_render
@@ -20,8 +20,8 @@ class RendersQuery(PageQuery):
 
     status: list[RenderStatus] = Field([], description="Only in one of these states; may be given several times")
     text: Line | None = Field(None, description="Only renders whose prompt holds this text")
-    finished_after: AwareDatetime | None = Field(None, description="Ended then or later; ISO 8601 with zone")
-    finished_before: AwareDatetime | None = Field(None, description="Ended before")
+    finished_after: Instant | None = Field(None, description="Ended then or later; ISO 8601 with zone")
+    finished_before: Instant | None = Field(None, description="Ended before")
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -2,9 +2,9 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from dashboard.api.common import JOBS, Line, PageQuery, seconds
+from dashboard.api.common import JOBS, Instant, Line, PageQuery, seconds
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
@@ -24,10 +24,10 @@ class JobsQuery(PageQuery):
     class_name: Line | None = Field(None, alias="class", description="Only of this class: urgent, normal or bulk")
     user: Line | None = Field(None, description="Only what this user submitted, by name")
     text: Line | None = Field(None, description="Only jobs whose title, by default the first prompt, holds this text")
-    created_after: AwareDatetime | None = Field(None, description="Submitted then or later; ISO 8601 with zone")
-    created_before: AwareDatetime | None = Field(None, description="Submitted before")
-    finished_after: AwareDatetime | None = Field(None, description="Ended then or later")
-    finished_before: AwareDatetime | None = Field(None, description="Ended before")
+    created_after: Instant | None = Field(None, description="Submitted then or later; ISO 8601 with zone")
+    created_before: Instant | None = Field(None, description="Submitted before")
+    finished_after: Instant | None = Field(None, description="Ended then or later")
+    finished_before: Instant | None = Field(None, description="Ended before")
     deleted: bool = Field(False, description="Those that were deleted and are not removed yet, instead of all others")
 
     def chosen(self) -> JobFilter:

@@ -19,7 +19,7 @@ from scheduler.control.filters import RenderFilter
 class Cancellation(BaseModel):
     """What to cancel: all that is given must hold, and something must be given."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
     dry_run: bool = Field(False, description="Only count what would be cancelled")
     jobs: list[str] = Field([], max_length=1000, description="Only of these jobs")
     model: Line | None = None

@@ -24,6 +24,7 @@ class SubmissionHeader(BaseModel):
     idempotency_key: str | None = Field(
         None,
         alias="Idempotency-Key",
+        json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
         description="1 to 200 printable ASCII characters. The same key with the same body gives the same job again.",
     )
     prefer: str | None = Field(

@@ -9,14 +9,14 @@ from dashboard.auth import principal
 from dashboard.bodies import read_json
 from dashboard.context import farm
 from dashboard.schemas import Upload
-from scheduler.intake.sources import upload_key
+from scheduler.intake.sources import NAME_PATTERN, upload_key
 
 
 class UploadRequest(BaseModel):
     """The file that will be stored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    name: str = Field(description="Such as renders.jsonl or renders.csv")
+    name: str = Field(description="Such as renders.jsonl or renders.csv", json_schema_extra={"pattern": NAME_PATTERN})
 
 
 def register(blueprint: APIBlueprint) -> None:

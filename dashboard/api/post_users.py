@@ -24,7 +24,9 @@ class NewUser(BaseModel):
     name: Name = Field(description="Nobody else's on this farm")
     project: Line = Field(description="The name of the project")
     role: Role = Field(Role.ARTIST, description="artist or operator")
-    password: SecretStr | None = Field(None, min_length=1, description="null: signs in by links only")
+    password: SecretStr | None = Field(
+        None, json_schema_extra={"minLength": 1}, description="null: signs in by links only"
+    )
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -11,7 +11,7 @@ from farm.tables import Artifact, Render
 class StoredManifest(NamedTuple):
     """The manifest of a render that is done, and where it lies."""
 
-    index: int
+    place: int  # the index of the render
     key: str
 
 
@@ -29,4 +29,4 @@ def list_manifests(connection: Connection, job_id: str, *, after: int, limit: in
         .order_by(Render.index)
         .limit(limit)
     )
-    return [StoredManifest(index, key) for index, key in rows]
+    return [StoredManifest(place, key) for place, key in rows]

@@ -5,7 +5,7 @@ holds the thread until it is done, and one that waits for the write lock would h
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gevent import get_hub
@@ -23,17 +23,32 @@ def _with_factory(_dialect: Any, _record: Any, _args: Any, parameters: dict[str,
     parameters.update(factory=_Connection, check_same_thread=False)
 
 
+def _beside(call: Callable[..., Any], *args: Any) -> Any:
+    """Call it in a thread. What it raises is raised here: the pool would write a traceback of it into the log first."""
+    made, error = get_hub().threadpool.apply(_outcome, (call, args))
+    if error is not None:
+        raise error
+    return made
+
+
+def _outcome(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, sqlite3.Error | None]:
+    try:
+        return call(*args), None
+    except sqlite3.Error as error:
+        return None, error
+
+
 class _Cursor(sqlite3.Cursor):
     def execute(self, *args: Any) -> "_Cursor":
-        get_hub().threadpool.apply(super().execute, args)
+        _beside(super().execute, *args)
         return self
 
     def executemany(self, *args: Any) -> "_Cursor":
-        get_hub().threadpool.apply(super().executemany, args)
+        _beside(super().executemany, *args)
         return self
 
     def fetchall(self) -> list[Any]:
-        rows: list[Any] = get_hub().threadpool.apply(super().fetchall)
+        rows: list[Any] = _beside(super().fetchall)
         return rows
 
 
@@ -48,7 +63,7 @@ class _Connection(sqlite3.Connection):
         return self.cursor().executemany(sql, rows)
 
     def commit(self) -> None:
-        get_hub().threadpool.apply(super().commit)
+        _beside(super().commit)
 
     def rollback(self) -> None:
-        get_hub().threadpool.apply(super().rollback)
+        _beside(super().rollback)

@@ -6,12 +6,13 @@ from farm.errors import Fault, InvalidRequest
 from farm.ids import new_id
 
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: Of a file that a project uploads, as JSON schema writes patterns.
+NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 def upload_key(project_id: str, name: str) -> str:
     """A fresh key for a file that a project uploads. Raises InvalidRequest for a name that could lead elsewhere."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME_PATTERN, name) or name.endswith("\n"):
         rule = "must have 1 to 100 letters, digits, dots, hyphens and underscores, the first a letter or digit"
         raise InvalidRequest([Fault("/name", f"{rule}; seen {name[:80]!a}")])
     return f"uploads/{project_id}/{new_id()}/{name}"

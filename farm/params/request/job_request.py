@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from farm.csv_records import CsvDialect
 from farm.params.request.base import Speed
 from farm.params.request.option import Option
+from farm.params.request.schema_bounds import say_bounds
 from farm.params.request.seeds import Seed
 
 #: The classes of a farm whose settings name no others.
@@ -38,7 +39,14 @@ class JobRequest(BaseModel):
     """
 
     # Parameters that may be lists vary in the order in which they stand here: the last the fastest, but for seeds.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+        json_schema_extra=say_bounds,
+    )
 
     model: str = Field(title="Model", description="a name of GET /api/v1/models")
     prompt: str | list[str] = Field(
