@@ -80,6 +80,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "worker_connections": CONNECTIONS,
             "graceful_timeout": GRACE_SECONDS,
             "timeout": 60,
+            "limit_request_line": 8190,  # filters of a list may be many
             "preload_app": True,  # processes share the memory of what is made once
             "when_ready": _when_ready,
             "logger_class": _Logger,

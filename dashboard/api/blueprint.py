@@ -179,4 +179,5 @@ def make_blueprint() -> APIBlueprint:
 
 def _described_problems() -> ResponseDict:
     content = {PROBLEM_JSON: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
-    return {status: {"description": text, "content": content} for status, text in PROBLEMS.items()}
+    too_long: ResponseDict = {"414": {"description": "The address is too long; the web server's own answer"}}
+    return too_long | {status: {"description": text, "content": content} for status, text in PROBLEMS.items()}

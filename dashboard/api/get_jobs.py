@@ -20,7 +20,7 @@ class JobsQuery(PageQuery):
     """Which jobs: all that is given must hold."""
 
     status: list[JobStatus] = Field([], description="Only jobs in one of these states; may be given several times")
-    model: list[Line] = Field([], max_length=50, description="Only of one of these models; may be given several times")
+    model: list[Line] = Field([], max_length=10, description="Only of one of these models; may be given several times")
     class_name: Line | None = Field(None, alias="class", description="Only of this class: urgent, normal or bulk")
     user: Line | None = Field(None, description="Only what this user submitted, by name")
     text: Line | None = Field(None, description="Only jobs whose title, by default the first prompt, holds this text")
