@@ -131,3 +131,19 @@ def test_workers_models_and_pools_are_listed(dashboard: DashboardFarm, client: F
     assert {"sana-demo", "sprint-demo", "wan-demo"} <= {model.name for model in client.models()}
     assert (128, 128) in next(model.sizes for model in client.models() if model.name == "sana-demo")
     assert "sana-demo-local" in {pool.name for pool in client.pools()}
+
+
+def test_a_client_knows_who_it_is_finds_jobs_and_has_them_deleted_and_restored(client: FarmClient) -> None:
+    who = client.whoami()
+    assert who.key is not None
+    job = client.submit("sana-demo", "a triangle that nobody else submits", class_name="bulk", seeds=[1, 2])
+    found = client.jobs(text="TRIANGLE that nobody", class_name="bulk", status=["open", "paused"])
+    assert [(one.id, one.user) for one in found] == [(job.id, who.user)]
+    assert [render.index for render in client.renders(job.id, status="pending", text="triangle", limit=1)] == [0]
+    with pytest.raises(FarmProblem, match="cancel it first"):
+        client.delete(job.id)
+    client.cancel(job.id)
+    assert client.delete(job.id, keep_seconds=60).delete_at is not None
+    assert list(client.jobs(text="triangle that nobody")) == []
+    assert [one.id for one in client.jobs(deleted=True)] == [job.id]
+    assert client.restore(job.id).delete_at is None
