@@ -62,7 +62,7 @@ let job: Job = data.job;
 while (job.status !== "done") {
   await new Promise((later) => setTimeout(later, 200));
   const read = await farm.GET("/api/v1/jobs/{job_id}", { params: { path } });
-  if (!read.data) throw new Error(read.error.detail);
+  if (!read.data) throw new Error(read.error?.detail);
   job = read.data;
 }
 const page = await farm.GET("/api/v1/jobs/{job_id}/renders", { params: { path, query: { limit: 5 } } });
