@@ -7,22 +7,19 @@ It imports nobody above `farm`. Verbs stand in `farm.verbs`, and in the modules 
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from importlib.metadata import entry_points, version
 from types import ModuleType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from farm.errors import FarmError
-from farm.file_errors import file_error
 from farm.verbs import VERBS, Verb
 
 ENTRY_POINTS = "latent_farm.commands"
-#: What a wrong setting, a refused request or a wrong use of the command ends with.
-FAULT_EXIT_CODE = 2
 
 
 class VerbNotInstalled(FarmError):
@@ -42,13 +39,15 @@ class LazyVerb(TyperCommand):
     def load(self) -> Any:
         """The verb itself, a command or a group of them. Raises VerbNotInstalled."""
         assert self.name is not None
+        from farm.console.verb_command import with_errors_reported
+
         app = typer.Typer()
         try:
             importlib.import_module(self._module).register(app)
         except ImportError as error:
             text = f"`farm {self.name}` needs what is not installed here: {error}."
             raise VerbNotInstalled(f"{text} `pip install 'latent-farm[all]'` brings it.") from error
-        return get_group(app).commands[self.name]
+        return get_group(with_errors_reported(app)).commands[self.name]
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """The context of the verb itself, which then runs, or completes what is typed."""
@@ -62,6 +61,12 @@ class VerbGroup(TyperGroup):
         super().__init__(**attributes)
         lazy = {name: LazyVerb(name, verb) for verbs in _verb_tables() for name, verb in verbs.items()}
         self.commands = {**lazy, **self.commands}
+
+    def resolve_command(self, context: Any, args: list[str]) -> Any:
+        """The verb that is meant; who looks for help by a verb is told the option."""
+        if get_close_matches(args[0], ["help"]) and args[0] not in self.commands:
+            context.fail(f"No such command {args[0]!r}. Did you mean 'farm --help', or 'farm VERB --help'?")
+        return super().resolve_command(context, args)
 
 
 def build_app() -> typer.Typer:
@@ -115,30 +120,17 @@ def _farm(
 
 
 def main() -> None:
-    """Run the command; what is no fault of the farm itself becomes words on stderr and exit code 2, no traceback."""
+    """Run the command; what is no fault of the farm itself becomes words on stderr and an exit code, no traceback."""
     try:
         build_app()()
-    except Exception as error:
-        words = _in_words(error)
-        if words is None:
+    except Exception as error:  # of what is no verb: one that is not installed, say; verbs report their own
+        from farm.console.error_output import exit_code_of, farm_error, print_error
+
+        told = farm_error(error)
+        if told is None:
             raise
-        Console(stderr=True, highlight=False, soft_wrap=True).print(words, style="red", markup=False)
-        sys.exit(FAULT_EXIT_CODE)
-
-
-def _in_words(error: Exception) -> str | None:
-    """What to tell of an error that is no fault of the farm; None for one that is."""
-    if isinstance(error, FarmError):
-        return str(error)
-    if isinstance(error, OSError):
-        return file_error(error)
-    if "sqlalchemy" not in sys.modules:  # not needed by most verbs, and slow to import
-        return None
-    from sqlalchemy.exc import OperationalError
-
-    from farm.database import trouble
-
-    return f"The database cannot be used: {trouble(error)}" if isinstance(error, OperationalError) else None
+        print_error(told)
+        sys.exit(exit_code_of(told))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ class FarmError(Exception):
     type: ClassVar[str] = "farm-error"
     title: ClassVar[str] = "The farm could not do this"
     status: ClassVar[int] = 500
+    #: What a command ends with that meets it: 2 is for what was refused (farm/console/error_output.py has them all).
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, detail: str | None = None, faults: Sequence[Fault] = ()) -> None:
         self.detail = detail or " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
@@ -82,6 +84,29 @@ class CatalogError(_Faulty):
 
     type = "catalog"
     title = "Wrong model catalog"
+
+
+class WrongUsage(FarmError):
+    """The command was typed wrongly; `--help` says what it takes."""
+
+    type = "wrong-usage"
+    title = "Wrong usage of the command"
+    status = 400
+
+
+class UnusableFile(FarmError):
+    """A file of this machine cannot be used; look at its path and its rights."""
+
+    type = "unusable-file"
+    title = "A file cannot be used"
+
+
+class UnusableDatabase(FarmError):
+    """The database cannot be used; `farm doctor database` says why."""
+
+    type = "unusable-database"
+    title = "The database cannot be used"
+    status = 503
 
 
 class InvalidRequest(_Faulty):

@@ -18,15 +18,16 @@ def every_error() -> list[type[FarmError]]:
     return found
 
 
-def problem(error: FarmError, instance: str) -> dict[str, Any]:
-    """The RFC 9457 document of an error; `instance` is the path of the request or a 'urn:uuid:…'."""
+def problem(error: FarmError, instance: str | None = None) -> dict[str, Any]:
+    """The RFC 9457 document of an error; `instance` is the path of the request or a 'urn:uuid:…', if there is one."""
     document: dict[str, Any] = {
         "type": f"/problems/{error.type}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
-        "instance": instance,
     }
+    if instance is not None:
+        document["instance"] = instance
     document |= error.members
     if error.faults:
         document["errors"] = [{"pointer": fault.field, "detail": fault.message} for fault in error.faults]

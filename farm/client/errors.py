@@ -85,12 +85,21 @@ class NoAddress(FarmError):
     title = "No farm to talk to"
 
 
+class AmbiguousId(FarmError):
+    """Several things have an id that begins or ends like this; give more of it."""
+
+    type = "ambiguous-id"
+    title = "Ambiguous id"
+    status = 409
+
+
 class FarmUnreachable(FarmError):
     """The farm does not answer; check that it runs and that FARM_URL is right."""
 
     type = "farm-unreachable"
     title = "Farm unreachable"
     status = 503
+    exit_code = 3
 
 
 class WaitTimeout(FarmError):
@@ -99,6 +108,7 @@ class WaitTimeout(FarmError):
     type = "wait-timeout"
     title = "Still running"
     status = 504
+    exit_code = 1
 
 
 class DownloadIncomplete(FarmError):
@@ -106,3 +116,4 @@ class DownloadIncomplete(FarmError):
 
     type = "download-incomplete"
     title = "Download incomplete"
+    exit_code = 1

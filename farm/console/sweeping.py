@@ -5,8 +5,9 @@ from pathlib import Path
 
 import typer
 
+from farm.did_you_mean import did_you_mean
 from farm.file_errors import file_error
-from farm.params.request.declared import declared_fields
+from farm.params.request.declared import SWEPT, declared_fields
 
 Value = int | float | bool | str
 _WORDS = {"true": True, "false": False}
@@ -14,7 +15,11 @@ _WORDS = {"true": True, "false": False}
 
 def read_sweeps(given: Sequence[str]) -> dict[str, list[Value]]:
     """The lists of parameters, from 'NAME=VALUE,VALUE'. What is wrong with the values, the farm says."""
-    return {name: [_value(name, text) for text in texts] for name, texts in _lists(given, "--sweep").items()}
+    lists = _lists(given, "--sweep")
+    for name in lists:
+        if name not in declared_fields():
+            raise typer.BadParameter(f"{name!r} cannot vary; {did_you_mean(name, SWEPT)}", param_hint="--sweep")
+    return {name: [_value(name, text) for text in texts] for name, texts in lists.items()}
 
 
 def read_choices(given: Sequence[str], option: str) -> dict[str, list[str]]:

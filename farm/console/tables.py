@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from farm.client import Job, Pool, Render, Worker
 from farm.clock_words import clock_words
-from farm.console.session import clean, out
+from farm.console.output import clean, out
+
+if TYPE_CHECKING:
+    from farm.client import Job, Pool, Render, Worker
 
 _STYLES = {
     "ok": "green",

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from farm.console.session import faults_in_words
 from scheduler.simulate.scenario import Wishes, answer
 
 
@@ -62,30 +61,29 @@ def simulate(
 
     Exit codes: 0 done, 2 wrong usage.
     """
-    with faults_in_words():
-        answer(
-            Wishes(
-                trace=trace,
-                pattern=generate.value,
-                rate=rate,
-                seconds=hours * 3600,
-                renders=renders,
-                model=model,
-                workers=workers,
-                autoscale=autoscale,
-                maximum=maximum,
-                target=target,
-                plan=plan,
-                policy=policy,
-                queue_target=queue_target,
-                max_batch=max_batch,
-                gain=gain,
-                slowness=slowness,
-                startup=startup,
-                price=price,
-                crashes=crashes,
-                preemptions=preemptions,
-                seed=seed,
-                report=report,
-            )
+    answer(
+        Wishes(
+            trace=trace,
+            pattern=generate.value,
+            rate=rate,
+            seconds=hours * 3600,
+            renders=renders,
+            model=model,
+            workers=workers,
+            autoscale=autoscale,
+            maximum=maximum,
+            target=target,
+            plan=plan,
+            policy=policy,
+            queue_target=queue_target,
+            max_batch=max_batch,
+            gain=gain,
+            slowness=slowness,
+            startup=startup,
+            price=price,
+            crashes=crashes,
+            preemptions=preemptions,
+            seed=seed,
+            report=report,
         )
+    )

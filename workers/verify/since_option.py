@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from farm.connections import Connections
-from farm.console.session import ExitCode, faults_in_words, out, print_json, say
+from farm.console.session import ExitCode, out, print_json, say
 from farm.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def verify_since(
 
     first = _read_date("--since", since)
     last = math.inf if until is None else _read_date("--until", until)
-    with faults_in_words(), Connections.open() as connections:
+    with Connections.open() as connections:
         configure_logging(connections.settings)  # to stderr: stdout is for the verdicts
         affected = list_affected(connections, first, last)
         say(f"{len(affected)} finished renders were made, or begun, by a worker on which a LoRA had failed before them")

@@ -1,0 +1,76 @@
+"""How errors reach whoever typed the command: words for people; with `--json` one problem document, for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import IntEnum
+
+from farm.console.output import say
+from farm.errors import FarmError, UnusableDatabase, UnusableFile
+from farm.file_errors import file_error
+from farm.problems import problem
+
+_as_json: ContextVar[bool] = ContextVar("errors_as_json", default=False)
+
+
+class ExitCode(IntEnum):
+    """What a command says to the shell."""
+
+    OK = 0
+    FAILED = 1  # a job did not end as done, or a download is not complete
+    REFUSED = 2  # wrong usage, or the farm refused
+    UNREACHABLE = 3  # the farm does not answer
+    INTERRUPTED = 130  # Ctrl-C; jobs go on
+
+
+def exit_code_of(error: FarmError) -> ExitCode:
+    """Which exit code tells of this error."""
+    return ExitCode(error.exit_code)
+
+
+@contextmanager
+def errors_as_json(asked: bool) -> Iterator[None]:
+    """Within it errors are printed as JSON, if that was asked for."""
+    before = _as_json.set(asked)
+    try:
+        yield
+    finally:
+        _as_json.reset(before)
+
+
+def as_json_now() -> bool:
+    """Whether the command that runs answers in JSON."""
+    return _as_json.get()
+
+
+def print_error(error: FarmError, about: str = "") -> None:
+    """Print an error on stderr; `about` is which of several things it is about, such as the id of a job.
+
+    As JSON it is a problem document (RFC 9457) in one line, with `exit_code` and, where there is one, `about`.
+    """
+    if as_json_now():
+        document = problem(error) | {"exit_code": exit_code_of(error)} | ({"about": about} if about else {})
+        print(json.dumps(document), file=sys.stderr, flush=True)
+        return
+    say(f"{about}: {error}" if about else str(error), "red")
+
+
+def farm_error(error: Exception) -> FarmError | None:
+    """The error in the farm's own words, if it is no fault of the farm itself; None for one that is."""
+    if isinstance(error, FarmError):
+        return error
+    if isinstance(error, OSError):
+        return UnusableFile(file_error(error))
+    if "sqlalchemy" not in sys.modules:  # not needed by most verbs, and slow to import
+        return None
+    from sqlalchemy.exc import OperationalError
+
+    from farm.database import trouble
+
+    if isinstance(error, OperationalError):
+        return UnusableDatabase(f"The database cannot be used: {trouble(error)}")
+    return None
