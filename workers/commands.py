@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from farm.connections import Connections
-from farm.console.session import out
+from farm.console.output import JsonOption, out, print_json
 from farm.errors import NotFound
 from farm.logs import configure_logging
 
@@ -34,6 +34,7 @@ def rerender(
         list[Path] | None,
         typer.Option("--input", metavar="FILE", help="A picture or LoRA that the render was made with."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out."""
     from farm.catalog import load_catalog
@@ -57,8 +58,11 @@ def rerender(
         repeated = render_again(recorded, loaded, inputs=inputs)
     if to is not None:
         to.write_bytes(encode_again(recorded, repeated.pixels).data)
-    for difference in repeated.differences:
-        console.print(f"differs from then: {difference}")
-    console.print("the same pixels" if repeated.same_pixels else Text("other pixels than then", "red"))
+    if as_json:
+        print_json({"same_pixels": repeated.same_pixels, "differences": repeated.differences})
+    else:
+        for difference in repeated.differences:
+            console.print(f"differs from then: {difference}")
+        console.print("the same pixels" if repeated.same_pixels else Text("other pixels than then", "red"))
     if not repeated.same_pixels:
         raise typer.Exit(1)

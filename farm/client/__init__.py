@@ -9,8 +9,17 @@ with FarmClient() as farm:
         print(path)
 """
 
+from farm.client.async_client import AsyncFarmClient
 from farm.client.client import FarmClient
-from farm.client.errors import DownloadIncomplete, FarmProblem, FarmUnreachable, NoAddress, WaitTimeout
+from farm.client.errors import (
+    AmbiguousId,
+    DownloadIncomplete,
+    FarmProblem,
+    FarmUnreachable,
+    NoAddress,
+    NotRendered,
+    WaitTimeout,
+)
 from farm.client.live import Beat, JobChanged, LiveEvent, StepProgress
 from farm.client.replies import (
     Adapter,
@@ -46,7 +55,9 @@ from farm.client.waiting import JobProgress
 __all__ = [
     "Adapter",
     "AdapterFit",
+    "AmbiguousId",
     "Artifact",
+    "AsyncFarmClient",
     "Beat",
     "Cancelled",
     "Cost",
@@ -67,6 +78,7 @@ __all__ = [
     "LiveEvent",
     "Model",
     "NoAddress",
+    "NotRendered",
     "Pool",
     "Quota",
     "Quote",

@@ -12,7 +12,7 @@ from farm.client.address import find_address
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
 from farm.client.deprecated import renamed_keyword
-from farm.client.downloading import download_renders
+from farm.client.downloads import Downloads
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.inputs import Inputs
@@ -21,18 +21,22 @@ from farm.client.questions import Questions
 from farm.client.reads import Reads
 from farm.client.replies import FileProgress, Job, Quote, Render
 from farm.client.request_body import by_alias, request_body
+from farm.client.results import completed_renders, only_render
+from farm.client.short_ids import ShortIds
 from farm.client.streaming import key_of, submit_file
 from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.clock import Clock, steady_clock
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from farm.params.request.job_request import JobFields
 
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions, Reads):
+class FarmClient(Controls, DeadLetters, Downloads, Drafts, Inputs, Questions, Reads, ShortIds):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
@@ -197,47 +201,17 @@ class FarmClient(Controls, DeadLetters, Drafts, Inputs, Questions, Reads):
             clock=self._clock,
         )
 
-    def download(
-        self,
-        job_id: str,
-        folder: str | Path,
-        kinds: Sequence[str] = ("output",),
-        on_file: Callable[[Path], None] | None = None,
-        parallel: int = 4,
-    ) -> list[Path]:
-        """Fetch what a job has made so far into `folder`; the paths, in the order of its renders.
+    def as_completed(self, job_id: str) -> Generator[Render, None, None]:
+        """The renders of a job, each when it has ended, well or not, in the order in which they end."""
+        return completed_renders(self.live(job_id), lambda: self.job(job_id), lambda: self.renders(job_id))
 
-        `kinds`: output, thumbnail, manifest, poster, latents, draft. Files that are there with the right sha256 stay,
-        half a file goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
-        DownloadIncomplete when some files could not be fetched, after trying all others.
+    def picture(self, model: str, prompt: str, **fields: Unpack[JobFields]) -> Image:
+        """Submit one render, wait for it, and give its picture; of a clip the poster. A notebook shows it inline.
+
+        `fields` are those of :meth:`submit`. Raises NotRendered with the reason when there is none.
         """
-        return download_renders(
-            self.renders(job_id),
-            self.render,
-            Path(folder),
-            frozenset(kinds),
-            on_file=on_file,
-            parallel=parallel,
-            farm_url=self.url,
-            timeout=self._timeout,
-            retry_seconds=self._retry_seconds,
-        )
-
-    def download_render(
-        self, render_id: str, folder: str | Path, kinds: Sequence[str] = ("output",), parallel: int = 4
-    ) -> list[Path]:
-        """Fetch the files of one render, as :meth:`download` does those of a job."""
-        return download_renders(
-            [self.render(render_id)],
-            self.render,
-            Path(folder),
-            frozenset(kinds),
-            on_file=None,
-            parallel=parallel,
-            farm_url=self.url,
-            timeout=self._timeout,
-            retry_seconds=self._retry_seconds,
-        )
+        job = self.wait(self.submit(model, prompt, **fields).id)
+        return self.picture_of(only_render(self.renders(job.id)).id)
 
     def _job_of(self, told: Any) -> Job:
         """Answers hold a job bare, or as {"job": …} beside what else is to be said."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from farm.client.errors import DownloadIncomplete
-from farm.client.fetching import Fetcher, file_name, is_whole
+from farm.client.fetching import Fetcher
+from farm.client.file_names import FileNames, NamePattern, is_whole
 from farm.client.replies import Artifact, Render
 from farm.errors import FarmError, Fault
 from farm.file_errors import file_error
@@ -20,6 +22,7 @@ def download_renders(
     folder: Path,
     kinds: frozenset[str],
     *,
+    names: str,
     on_file: Callable[[Path], None] | None,
     parallel: int,
     farm_url: str,
@@ -29,8 +32,9 @@ def download_renders(
     """Put the artifacts of these kinds into `folder`, which is made. Paths in the order of the renders.
 
     `on_file` is called once for each file that is there and right, in that order. Raises DownloadIncomplete
-    with a fault for each file that could not be had.
+    with a fault for each file that could not be had, and InvalidRequest for `names` that are no pattern.
     """
+    paths_of = FileNames(folder, NamePattern(names))
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     faults: list[Fault] = []
@@ -39,11 +43,13 @@ def download_renders(
         ThreadPoolExecutor(parallel, thread_name_prefix="download") as threads,
     ):
 
-        def begin(render: Render, artifact: Artifact) -> Future[None]:
-            path = folder / file_name(render, artifact)
-            return threads.submit(_bring, fetcher, artifact, path, lambda: _same(read_render(render.id), artifact))
+        def begin(render: Render, artifact: Artifact) -> tuple[Path, Future[None]]:
+            path = paths_of.path(render, artifact)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            again = partial(_again, read_render, render.id, artifact)
+            return path, threads.submit(_bring, fetcher, artifact, path, again)
 
-        for path, fetched in _ahead(renders, read_render, kinds, folder, begin, most=4 * parallel):
+        for path, fetched in _ahead(renders, read_render, kinds, begin, most=4 * parallel):
             try:
                 fetched.result()
             except FarmError as error:
@@ -67,8 +73,7 @@ def _ahead(
     renders: Iterable[Render],
     read_render: Callable[[str], Render],
     kinds: frozenset[str],
-    folder: Path,
-    begin: Callable[[Render, Artifact], Future[None]],
+    begin: Callable[[Render, Artifact], tuple[Path, Future[None]]],
     *,
     most: int,
 ) -> Iterator[tuple[Path, Future[None]]]:
@@ -78,7 +83,7 @@ def _ahead(
         whole = render if render.artifacts is not None or render.status != "done" else read_render(render.id)
         for artifact in whole.artifacts or []:
             if artifact.kind in kinds:
-                begun.append((folder / file_name(whole, artifact), begin(whole, artifact)))
+                begun.append(begin(whole, artifact))
         while len(begun) > most:
             yield begun.pop(0)
     yield from begun
@@ -89,9 +94,9 @@ def _bring(fetcher: Fetcher, artifact: Artifact, path: Path, renew: Callable[[],
         fetcher.fetch(artifact, path, renew)
 
 
-def _same(render: Render, artifact: Artifact) -> Artifact:
+def _again(read_render: Callable[[str], Render], render_id: str, artifact: Artifact) -> Artifact:
     """The same file with a fresh link."""
-    for candidate in render.artifacts or []:
+    for candidate in read_render(render_id).artifacts or []:
         if (candidate.kind, candidate.sha256) == (artifact.kind, artifact.sha256):
             return candidate
     raise DownloadIncomplete("the render has other files now; run the download again.")

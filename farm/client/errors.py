@@ -111,6 +111,15 @@ class WaitTimeout(FarmError):
     exit_code = 1
 
 
+class NotRendered(FarmError):
+    """There is no picture: the render did not come out, and its job says why."""
+
+    type = "not-rendered"
+    title = "No picture"
+    status = 409
+    exit_code = 1
+
+
 class DownloadIncomplete(FarmError):
     """Some files could not be fetched; run the download again, what is there already is kept."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
@@ -15,41 +12,10 @@ import stamina
 from farm.client.address import is_loopback
 from farm.client.certificates import authorities
 from farm.client.errors import DownloadIncomplete
-from farm.client.replies import Artifact, Render
+from farm.client.file_names import is_whole
+from farm.client.replies import Artifact
 
 _CHUNK = 1 << 18  # bytes
-_SUFFIXES = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "image/avif": ".avif",
-    "image/gif": ".gif",
-    "video/mp4": ".mp4",
-    "application/json": ".json",
-    "application/x-safetensors": ".safetensors",
-}
-
-
-def file_name(render: Render, artifact: Artifact) -> str:
-    """'00003-1a2b3c4d.png': the render's place in its job and the end of its id, in letters safe anywhere.
-
-    Other kinds than outputs name themselves: '00003-1a2b3c4d.manifest.json'.
-    """
-    content_type = artifact.content_type.partition(";")[0].strip().lower()
-    suffix = _SUFFIXES.get(content_type) or mimetypes.guess_extension(content_type) or ".bin"
-    kind = "" if artifact.kind == "output" else "." + re.sub(r"[^a-z0-9_]", "", artifact.kind.lower())
-    return f"{max(0, render.index):05d}-{re.sub(r'[^0-9A-Za-z]', '', render.id)[-8:]}{kind}{suffix}"
-
-
-def is_whole(path: Path, artifact: Artifact) -> bool:
-    """Whether the file is there, with the bytes that the farm stored."""
-    try:
-        if path.stat().st_size != artifact.size:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-    except FileNotFoundError:
-        return False
 
 
 class Fetcher:

@@ -1,12 +1,13 @@
 """`farm projects` and `farm keys`: for whom work is done, and with which secrets."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from farm import accounts
+from farm.console.output import JsonOption, answer, print_json, say
 from farm.console.own_database import database, day, project_id, user_id
-from farm.console.session import say
 from farm.console.tables import print_list
 from farm.security import KeyKind
 
@@ -30,17 +31,21 @@ def register(app: typer.Typer) -> None:
 def create_project(
     name: Annotated[str, typer.Argument(help="The name of the project.")],
     weight: Annotated[float, typer.Option(help="Its part in the fair share, beside the others' weights.")] = 1.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a project."""
     with database() as (_, engine):
-        accounts.create_project(engine, name, weight)
-    typer.echo(f"Project {name} is made.")
+        made = accounts.create_project(engine, name, weight)
+    answer(as_json, {"id": made, "name": name, "weight": weight}, f"Project {name} is made.")
 
 
-def list_projects() -> None:
+def list_projects(as_json: JsonOption = False) -> None:
     """Show the projects there are."""
     with database() as (_, engine):
         rows = accounts.list_projects(engine)
+    if as_json:
+        print_json([{"id": row.id, "name": row.name, "weight": row.weight} for row in rows])
+        return
     print_list(
         ["name", "weight", "id"],
         ([row.name, f"{row.weight:g}", row.id] for row in rows),
@@ -53,6 +58,7 @@ def create_key(
     project: ProjectOption = accounts.FIRST_PROJECT,
     user: Annotated[str | None, typer.Option(help="A user whose role the key has.")] = None,
     days: Annotated[float | None, typer.Option(help="How long it is valid; without this until revoked.", min=0)] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an API key and print it, alone on stdout: this is the only time it can be seen."""
     with database() as (_, engine):
@@ -64,14 +70,22 @@ def create_key(
             user_id=user_id(engine, user) if user else None,
             seconds=None if days is None else days * DAY_SECONDS,
         )
+    if as_json:
+        print_json({"id": key.id, "name": name, "project": project, "secret": key.secret})
+        return
     say(f"Key {key.id} of project {project}; keep it safe, it is not shown again:")
     typer.echo(key.secret)
 
 
-def list_keys(project: Annotated[str | None, typer.Option(help="Only this project's.")] = None) -> None:
+def list_keys(
+    project: Annotated[str | None, typer.Option(help="Only this project's.")] = None, as_json: JsonOption = False
+) -> None:
     """Show the API keys there are, without their secrets."""
     with database() as (_, engine):
         rows = accounts.list_keys(engine, project_id(engine, project) if project else None)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
     print_list(
         ["id", "name", "project", "user", "made", "ends"],
         ([row.id, row.name, row.project, row.user or "", day(row.created_at), _end(row)] for row in rows),
@@ -81,11 +95,12 @@ def list_keys(project: Annotated[str | None, typer.Option(help="Only this projec
 
 def revoke_key(
     key_id: Annotated[str, typer.Argument(help="The key's id, as `farm keys list` shows it.")],
+    as_json: JsonOption = False,
 ) -> None:
     """End a key at once."""
     with database() as (_, engine):
         accounts.revoke_key(engine, key_id)
-    typer.echo(f"Key {key_id} is revoked.")
+    answer(as_json, {"id": key_id, "revoked": True}, f"Key {key_id} is revoked.")
 
 
 def _end(key: accounts.KeyRow) -> str:

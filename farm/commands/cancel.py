@@ -9,7 +9,7 @@ import typer
 
 from farm.client import FarmClient, Job
 from farm.console.bulk_action import for_each_job
-from farm.console.session import farm_at_hand, say
+from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.lifecycle import RenderStatus
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -36,6 +36,7 @@ def cancel(
     project: Annotated[str | None, typer.Option(help="Only of this project; for operators.")] = None,
     all_projects: Annotated[bool, typer.Option("--all-projects", help="Of every project; for operators.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be cancelled.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Cancel what has not ended of these jobs, or of all that the options find; what is done stays.
 
@@ -45,11 +46,11 @@ def cancel(
     if not any(chosen):
         if not job_ids:
             raise typer.BadParameter("give ids of jobs, or options that say which are meant", param_hint="ID…")
-        for_each_job(job_ids, _cancel_one)
+        for_each_job(job_ids, _cancel_one, as_json)
         return
     with farm_at_hand() as farm:
         found = farm.cancel_matching(
-            jobs=job_ids or [],
+            jobs=[farm.find_job_id(job_id) for job_id in job_ids or []],
             model=model,
             lane=lane,
             class_name=class_name,
@@ -61,6 +62,9 @@ def cancel(
             all_projects=all_projects,
             dry_run=dry_run,
         )
+        if as_json:
+            print_json(found)
+            return
         what = "would be cancelled" if dry_run else "cancelled"
         renders, jobs = ("render" if found.renders == 1 else "renders"), ("job" if found.jobs == 1 else "jobs")
         say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}")

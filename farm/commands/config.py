@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
 from rich.text import Text
 
 from farm.catalog import Catalog, load_catalog
+from farm.console.output import JsonOption, out, print_json
 from farm.did_you_mean import did_you_mean
 from farm.errors import NotFound
 from farm.settings import Settings, load_settings
@@ -37,22 +37,41 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="config")
 
 
-def check(config: Config = None) -> None:
+def check(config: Config = None, as_json: JsonOption = False) -> None:
     """Read all settings and the catalog; list every fault, or say what is there."""
     settings = load_settings(config)
     catalog = load_catalog(settings)
     served = {pool.model for pool in catalog.pools.values()}
-    console = Console(highlight=False, soft_wrap=True)
+    if as_json:
+        print_json(_counted(settings, catalog, served))
+        return
+    console = out()
     console.print(
         f"Settings and catalog are right: {len(catalog.models)} models, {len(catalog.pools)} pools, "
         f"environment {settings.environment or 'none'}."
     )
-    for name in sorted(served):
-        folder = catalog.models[name].source.folder()
-        if folder is not None and not folder.is_dir():
-            console.print(f"Note: the weights of {name} are not here: {folder}", style="yellow")
+    for name, folder in _missing(catalog, served).items():
+        console.print(f"Note: the weights of {name} are not here: {folder}", style="yellow")
     if idle := sorted(set(catalog.models) - served):
         console.print(f"No pool serves: {', '.join(idle)}.")
+
+
+def _counted(settings: Settings, catalog: Catalog, served: set[str]) -> dict[str, Any]:
+    """What `farm config check` finds."""
+    return {
+        "ok": True,
+        "environment": settings.environment,
+        "models": len(catalog.models),
+        "pools": len(catalog.pools),
+        "missing_weights": _missing(catalog, served),
+        "unserved_models": sorted(set(catalog.models) - served),
+    }
+
+
+def _missing(catalog: Catalog, served: set[str]) -> dict[str, Path]:
+    """The folders of weights that are named and not here, by the model."""
+    folders = {name: catalog.models[name].source.folder() for name in sorted(served)}
+    return {name: folder for name, folder in folders.items() if folder is not None and not folder.is_dir()}
 
 
 def show(
@@ -60,7 +79,7 @@ def show(
         str, typer.Argument(help="a part: settings, models, pools, models.sana-demo, settings.lease_seconds …")
     ] = "",
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object by path.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the merged settings and catalog with where each value came from; secrets are masked."""
     settings = load_settings(config)
@@ -69,15 +88,9 @@ def show(
     if not chosen:
         raise NotFound(f"nothing is called {part!r}; {did_you_mean(part, _parts(values), show=5)}")
     if as_json:
-        typer.echo(
-            json.dumps(
-                {value.path: {"value": value.value, "origin": value.origin} for value in chosen},
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
+        print_json({value.path: {"value": value.value, "origin": value.origin} for value in chosen})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = out()
     for value in chosen:
         text = json.dumps(value.value, ensure_ascii=False)
         console.print(Text.assemble(f"{value.path}: {text}", (f"  # {value.origin}", "dim")))

@@ -1,14 +1,13 @@
 """`farm db`: the schema of the job database."""
 
 import typer
-from rich.console import Console
 
+from farm.console.output import JsonOption, answer
 from farm.database import make_engine
 from farm.schema.revisions import check_revision, current_revision
 from farm.schema.upgrade import upgrade
 from farm.settings import load_settings
 
-_out = Console(highlight=False, soft_wrap=True)
 _app = typer.Typer(help="The schema of the job database.", no_args_is_help=True)
 
 
@@ -18,18 +17,19 @@ def register(app: typer.Typer) -> None:
 
 
 @_app.command("upgrade")
-def _upgrade() -> None:
+def _upgrade(as_json: JsonOption = False) -> None:
     """Bring the database to the newest schema; an empty database gets all tables."""
     revision = upgrade(load_settings())
-    _out.print(f"The database is at revision {revision}.")
+    answer(as_json, {"revision": revision}, f"The database is at revision {revision}.")
 
 
 @_app.command("current")
-def _current() -> None:
+def _current(as_json: JsonOption = False) -> None:
     """Say which schema the database has; fails unless it is the newest."""
     engine = make_engine(load_settings())
     try:
-        _out.print(f"The database is at revision {current_revision(engine) or 'none: it is empty'}.")
+        revision = current_revision(engine)
+        answer(as_json, {"revision": revision}, f"The database is at revision {revision or 'none: it is empty'}.")
         check_revision(engine)
     finally:
         engine.dispose()

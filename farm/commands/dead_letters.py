@@ -25,7 +25,7 @@ def dead_letters(
     retry: Annotated[bool, typer.Option("--retry", help="Let all that are found be tried again.")] = False,
     logs: Annotated[bool, typer.Option("--logs", help="Print the last log lines of their workers, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="List at most so many, the newest first.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as a JSON list.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them, or what is tried again, as JSON.")] = False,
 ) -> None:
     """List the renders that failed for good, or let them be tried again.
 
@@ -34,15 +34,22 @@ def dead_letters(
     if render_ids and not retry:
         raise typer.BadParameter("ids are for --retry; the list takes --job, --model and --reason")
     with farm_at_hand() as farm:
+        job_id = None if job is None else farm.find_job_id(job)
         if retry:
+            chosen = [farm.find_render_id(render_id) for render_id in render_ids or ()]
             retried = farm.retry_dead_letters(
-                render_ids or (), job_id=job, model=model, reason=reason, everything=True, all_projects=all_projects
+                chosen, job_id=job_id, model=model, reason=reason, everything=True, all_projects=all_projects
             )
+            if as_json:
+                print_json(retried)
+                return
             say(f"{retried.renders} renders of {retried.jobs} jobs are tried again")
-            for job_id in retried.paused_jobs:
-                say(f"job {job_id} is paused; resume it, then retry its renders", "yellow")
+            for paused in retried.paused_jobs:
+                say(f"job {paused} is paused; resume it, then retry its renders", "yellow")
             return
-        found = list(farm.dead_letters(job_id=job, model=model, reason=reason, all_projects=all_projects, limit=limit))
+        found = list(
+            farm.dead_letters(job_id=job_id, model=model, reason=reason, all_projects=all_projects, limit=limit)
+        )
         now = farm.time()
     if as_json:
         print_json(found)

@@ -13,7 +13,7 @@ import typer
 from farm.catalog import load_catalog
 from farm.client import FarmClient, WaitTimeout
 from farm.console.job_progress import watcher_for_here
-from farm.console.session import ExitCode, exit_code_of, report_retries, say
+from farm.console.session import ExitCode, JsonOption, exit_code_of, print_error, print_json, report_retries, say
 from farm.console.tables import print_list
 from farm.demo.demo_jobs import SEED, Stop, plan_tour
 from farm.demo.inspection import KINDS, Finding, inspect
@@ -46,6 +46,7 @@ def demo(
     pictures: Annotated[int, typer.Option(min=4, max=1000, help="Pictures from each picture model.")] = 24,
     clips: Annotated[int, typer.Option(min=1, max=1000, help="Clips.")] = 2,
     limit: Annotated[float, typer.Option(metavar="SECONDS", help="Give up after so long.")] = 1800.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Start a farm here, render pictures and clips with the demo models, check them, and keep it running.
 
@@ -64,13 +65,13 @@ def demo(
             say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
             folder = settings.data_dir / "demo"
             with FarmClient(stack.url, stack.key) as farm:
-                code = _report(_run(farm, stops, rates, folder, limit), folder)
+                code = _report(_run(farm, stops, rates, folder, limit), folder, as_json)
             if not exit_when_done:
                 say(f"The farm goes on; look at it: {stack.sign_in_link}", "bold")
                 say("The link signs you in once, within a quarter of an hour. Ctrl-C stops the farm.")
                 stack.wait()
     except FarmError as error:
-        say(str(error), "red")
+        print_error(error)
         if isinstance(error, WaitTimeout):
             say(f"What each part of the farm wrote is in {settings.data_dir / 'logs'}.")
         raise typer.Exit(exit_code_of(error)) from error
@@ -126,8 +127,11 @@ def _run(
     return findings
 
 
-def _report(findings: Sequence[Finding], folder: Path) -> ExitCode:
+def _report(findings: Sequence[Finding], folder: Path, as_json: bool) -> ExitCode:
     """Print what came out and where it is."""
+    if as_json:
+        print_json([_values(found, folder) for found in findings])
+        return ExitCode.FAILED if any(found.wrong for found in findings) else ExitCode.OK
     print_list(
         ["model", "rendered", "as asked", "stated rate", "largest batch", "files"],
         (
@@ -149,3 +153,16 @@ def _report(findings: Sequence[Finding], folder: Path) -> ExitCode:
     if not faults:
         say("All done and right: pictures and clips, in batches, with manifests.", "green")
     return ExitCode.FAILED if faults else ExitCode.OK
+
+
+def _values(found: Finding, folder: Path) -> dict[str, object]:
+    return {
+        "model": found.stop.model,
+        "renders": len(found.stop.scenes),
+        "outputs": found.outputs,
+        "right": found.right,
+        "stated_rate": found.rate,
+        "largest_batch": found.largest_batch,
+        "folder": folder / found.stop.model,
+        "wrong": found.wrong,
+    }

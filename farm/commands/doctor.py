@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from farm.console.session import ExitCode, print_json
+from farm.console.error_output import ExitCode
+from farm.console.output import JsonOption, print_json
 from farm.console.tables import print_list
 from farm.did_you_mean import did_you_mean
 from farm.doctor.examination import CHECKS, examine
@@ -22,7 +23,7 @@ def doctor(
     parts: Annotated[
         list[str] | None, typer.Argument(metavar="PART…", help=f"Look at these only: {', '.join(CHECKS)}.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Contact everything that this node needs, try it, and say what is wrong and what to do.
 

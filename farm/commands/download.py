@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from farm.console.session import farm_at_hand, say
+from farm.client.file_names import DEFAULT_PATTERN, FIELDS
+from farm.console.session import JsonOption, farm_at_hand, print_json, say
 
 
 class Kind(StrEnum):
@@ -36,15 +37,32 @@ def download(
         list[Kind] | None,
         typer.Option("--kind", help="What to fetch; give it again for more. Default: output."),
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option("--name", metavar="PATTERN", help=f"What files are called; of {{{'}, {'.join(FIELDS)}}} and /."),
+    ] = DEFAULT_PATTERN,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="So many files at once.")] = 4,
+    as_json: JsonOption = False,
 ) -> None:
     """Fetch what a job has made so far, and print the paths. Files that are there and right are kept.
 
     Exit codes: 0 all there, 1 some files are missing (run it again), 2 refused by the farm, 3 the farm does
     not answer.
     """
+    paths: list[Path] = []
+
+    def show(path: Path) -> None:
+        paths.append(path)
+        if not as_json:
+            print(path, flush=True)
+
     with farm_at_hand() as farm:
-        job = farm.job(job_id)
+        job = farm.job(farm.find_job_id(job_id))
         kinds = tuple(kind or [Kind.OUTPUT])
-        paths = farm.download(job.id, to or Path(job.id), kinds, on_file=lambda path: print(path, flush=True))
+        try:
+            farm.download(job.id, to or Path(job.id), kinds, on_file=show, parallel=parallel, names=name)
+        finally:
+            if as_json:
+                print_json({"job": job, "files": paths})
         if not job.ended:
             say(f"The job is still {job.status}: {len(paths)} files so far.", "yellow")

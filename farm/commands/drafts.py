@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from farm.client import FarmClient
-from farm.console.session import farm_at_hand, say
+from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_list
 from farm.errors import Conflict
 
@@ -21,12 +21,18 @@ def register(app: typer.Typer) -> None:
     app.command()(drop)
 
 
-def drafts(job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]) -> None:
+def drafts(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")], as_json: JsonOption = False
+) -> None:
     """List the drafts of a job that wait for a choice; `farm download --kind draft` fetches what they show.
 
     Exit codes: 0, 2 refused by the farm, 3 the farm does not answer.
     """
     with farm_at_hand() as farm:
+        found = farm.drafts(farm.find_job_id(job_id))
+        if as_json:
+            print_json(found)
+            return
         rows = (
             [
                 render.id,
@@ -34,7 +40,7 @@ def drafts(job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's i
                 str(render.parameters.get("seed")),
                 str(render.parameters.get("prompt")),
             ]
-            for render in farm.drafts(job_id)
+            for render in found
         )
         print_list(["render", "step", "seed", "prompt"], rows, nothing="No draft of this job waits for a choice.")
 
@@ -45,6 +51,7 @@ def keep(
         bool, typer.Option("--stop-siblings", help="Cancel the other renders with the same prompt.")
     ] = False,
     stop_others: Annotated[bool, typer.Option("--stop-others", help="Cancel all other renders of the job.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let drafts go on from their step. All must be of one job.
 
@@ -52,20 +59,28 @@ def keep(
     """
     stop: Literal["prompt", "job"] | None = "job" if stop_others else "prompt" if stop_siblings else None
     with farm_at_hand() as farm:
-        done = farm.keep(_job_of(farm, render_ids), render_ids, stop=stop)
+        chosen = [farm.find_render_id(render_id) for render_id in render_ids]
+        done = farm.keep(_job_of(farm, chosen), chosen, stop=stop)
+        if as_json:
+            print_json(done)
+            return
         stopped = f", {done.stopped:,} stopped" if stop else ""
         say(f"{done.kept:,} {'draft goes' if done.kept == 1 else 'drafts go'} on{stopped}")
 
 
-def drop(render_ids: RenderIds) -> None:
+def drop(render_ids: RenderIds, as_json: JsonOption = False) -> None:
     """Cancel drafts that nobody wants; what they show stays until their job is removed.
 
     Exit codes: 0, 2 refused by the farm, 3 the farm does not answer.
     """
     with farm_at_hand() as farm:
+        dropped = []
         for render_id in render_ids:
-            render = farm.cancel_render(render_id)
-            say(f"render {render.id} is {render.status}")
+            dropped.append(farm.cancel_render(farm.find_render_id(render_id)))
+            if not as_json:
+                say(f"render {dropped[-1].id} is {dropped[-1].status}")
+        if as_json:
+            print_json(dropped)
 
 
 def _job_of(farm: FarmClient, render_ids: list[str]) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from farm.client import Adapter
 from farm.console.adapters import adapter_line
-from farm.console.session import ExitCode, exit_code_of, farm_at_hand, out, say
+from farm.console.session import ExitCode, JsonOption, exit_code_of, farm_at_hand, out, print_error, print_json, say
 from farm.console.tables import ago, print_list
 from farm.errors import FarmError
 
@@ -30,32 +30,42 @@ def add(
             metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, AVIF, or a LoRA."
         ),
     ],
+    as_json: JsonOption = False,
 ) -> None:
     """Upload pictures or LoRAs (.safetensors) and print their ids, a line each: for `--image` and `--lora`.
 
     Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
     """
     worst = ExitCode.OK
+    uploaded = []
     with farm_at_hand() as farm:
         for file in files:
             try:
                 added = farm.add_input(file)
+            except FarmError as error:
+                print_error(error, str(file))
+                worst = max(worst, exit_code_of(error))
+                continue
+            uploaded.append(added)
+            if not as_json:
                 out().print(added.id)
                 if added.adapter is not None:
                     say(f"{file}: {adapter_line(added.adapter)}")
-            except FarmError as error:
-                say(f"{file}: {error}", "red")
-                worst = max(worst, exit_code_of(error))
+    if as_json:
+        print_json(uploaded)
     if worst:
         raise typer.Exit(worst)
 
 
-def list_() -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the uploaded files, newest first.
 
     Exit codes: 0, 3 the farm does not answer.
     """
     with farm_at_hand() as farm:
+        if as_json:
+            print_json(farm.inputs())
+            return
         rows = (
             [
                 found.id,
@@ -73,18 +83,26 @@ def _kind(adapter: Adapter | None) -> str:
     return " ".join(["adapter", *(["for", ", ".join(adapter.families)] if adapter and adapter.families else [])])
 
 
-def rm(input_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of uploaded files.")]) -> None:
+def rm(
+    input_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of uploaded files.")],
+    as_json: JsonOption = False,
+) -> None:
     """Remove uploaded files; one that a render still needs stays.
 
     Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
     """
     worst = ExitCode.OK
+    removed = []
     with farm_at_hand() as farm:
         for input_id in input_ids:
             try:
-                say(f"input {farm.remove_input(input_id).id} is removed")
+                removed.append(farm.remove_input(input_id))
+                if not as_json:
+                    say(f"input {input_id} is removed")
             except FarmError as error:
-                say(f"{input_id}: {error}", "red")
+                print_error(error, input_id)
                 worst = max(worst, exit_code_of(error))
+    if as_json:
+        print_json(removed)
     if worst:
         raise typer.Exit(worst)

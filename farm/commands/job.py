@@ -32,13 +32,13 @@ def job(
     farm does not answer, 130 Ctrl-C (the job goes on).
     """
     with farm_at_hand() as farm:
-        found = farm.job(job_id)
+        found = farm.job(farm.find_job_id(job_id))
         code = ExitCode.OK
         if follow:
             [found] = watch(farm, [found], _JsonLines() if as_json else None)
             code = exit_code_after([found])
         if as_json and not follow:
-            print_json({"job": found, "renders": list(farm.renders(job_id))})
+            print_json({"job": found, "renders": farm.renders(found.id)})
         elif not as_json:
             _print_job(farm, found, limit)
         if code:

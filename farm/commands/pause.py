@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from farm.client.replies import Switched
+from farm.client import FarmClient, Switched
 from farm.console.bulk_action import for_each_job
-from farm.console.session import farm_at_hand, say
+from farm.console.session import JsonOption, farm_at_hand, print_json, say
 
 JobIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]
@@ -27,19 +27,23 @@ def register(app: typer.Typer) -> None:
     app.add_typer(resume, name="resume")
 
 
-def _jobs(verb: str) -> Callable[[list[str]], None]:
-    def command(job_ids: JobIds) -> None:
-        for_each_job(job_ids, lambda farm, job_id: farm.pause(job_id) if verb == "pause" else farm.resume(job_id))
+def _jobs(verb: str) -> Callable[..., None]:
+    def command(job_ids: JobIds, as_json: JsonOption = False) -> None:
+        control = FarmClient.pause if verb == "pause" else FarmClient.resume
+        for_each_job(job_ids, control, as_json)
 
     what = "Hold what waits of these jobs" if verb == "pause" else "Let these jobs go on"
     command.__doc__ = f"{what}; all ids are tried.\n\n    Exit codes: 0, 2 refused one, 3 no answer.\n    "
     return command
 
 
-def _switch(verb: str, kind: str) -> Callable[[str], None]:
-    def command(name: Name) -> None:
+def _switch(verb: str, kind: str) -> Callable[..., None]:
+    def command(name: Name, as_json: JsonOption = False) -> None:
         with farm_at_hand() as farm:
             done: Switched = getattr(farm, f"{verb}_{kind}")(name)
+            if as_json:
+                print_json(done)
+                return
             say(f"{done.kind} {done.name} is {'paused' if done.paused else 'going on'}")
 
     who = "your own, or as an operator any" if kind == "project" else "for operators"

@@ -8,7 +8,7 @@ import typer
 
 from farm.client.replies import Quota
 from farm.console.bulk_action import for_each_job
-from farm.console.session import farm_at_hand, out, print_json
+from farm.console.session import JsonOption, farm_at_hand, out, print_json
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
 
@@ -24,12 +24,13 @@ def register(app: typer.Typer) -> None:
 def reclass(
     job_id: JobId,
     class_name: Annotated[str, typer.Argument(metavar="CLASS", help="urgent, normal or bulk.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Give what waits of a job another class; what runs ends where it is.
 
     Exit codes: 0, 2 the farm refused, 3 the farm does not answer.
     """
-    for_each_job([job_id], lambda farm, one: farm.change_class(one, class_name))
+    for_each_job([job_id], lambda farm, one: farm.change_class(one, class_name), as_json)
 
 
 def reorder(
@@ -37,6 +38,7 @@ def reorder(
     front: Annotated[bool, typer.Option("--front", help="Before all others.")] = False,
     back: Annotated[bool, typer.Option("--back", help="Behind all others, also those to come.")] = False,
     before: Annotated[str | None, typer.Option(metavar="ID", help="Right before this job.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a job elsewhere in its project's line for its model and class.
 
@@ -45,25 +47,26 @@ def reorder(
     if front + back + (before is not None) != 1:
         raise typer.BadParameter("give one of --front, --back and --before")
     if front:
-        for_each_job([job_id], lambda farm, one: farm.to_front(one))
+        for_each_job([job_id], lambda farm, one: farm.to_front(one), as_json)
     elif before is None:
-        for_each_job([job_id], lambda farm, one: farm.to_back(one))
+        for_each_job([job_id], lambda farm, one: farm.to_back(one), as_json)
     else:
-        for_each_job([job_id], lambda farm, one: farm.put_before(one, before))
+        for_each_job([job_id], lambda farm, one: farm.put_before(one, farm.find_job_id(before)), as_json)
 
 
 def move(
     job_id: JobId,
     model: Annotated[str, typer.Argument(help="Another model of the same family.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Let another model render what waits of a job; refused where it would not render it as it was asked for.
 
     Exit codes: 0, 2 the farm refused, 3 the farm does not answer.
     """
-    for_each_job([job_id], lambda farm, one: farm.move(one, model))
+    for_each_job([job_id], lambda farm, one: farm.move(one, model), as_json)
 
 
-def quota(as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False) -> None:
+def quota(as_json: JsonOption = False) -> None:
     """Show what your project may have, and what it has.
 
     Exit codes: 0, 2 the farm refused, 3 the farm does not answer.

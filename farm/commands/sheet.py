@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Render
-from farm.console.session import farm_at_hand, say
+from farm.console.output import answer
+from farm.console.session import JsonOption, farm_at_hand, say
 from farm.contact_sheet import FORMATS, MOST_CELLS, Cell, contact_sheet, encode_sheet, line_below, shrunk
 from farm.errors import NotFound
 
@@ -30,16 +31,18 @@ def sheet(
     ] = None,
     cell: Annotated[int, typer.Option(min=32, max=2048, help="Pixels of a picture's longer edge, at most.")] = 320,
     columns: Annotated[int | None, typer.Option(min=1, help="By default as many as make it square.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put what a job has made so far on one sheet, and print its path. Pictures are never enlarged.
 
     Exit codes: 0, 1 some files are missing (run it again), 2 wrong usage or nothing is done yet, 3 the farm does not
     answer.
     """
-    path = to or Path(f"{job_id}.jpg")
-    if path.suffix.lower() not in FORMATS:
+    if to is not None and to.suffix.lower() not in FORMATS:
         raise typer.BadParameter(f"the suffix must be one of {', '.join(FORMATS)}", param_hint="--to")
     with farm_at_hand() as farm, tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
+        job_id = farm.find_job_id(job_id)
+        path = to or Path(f"{job_id}.jpg")
         done = (render for render in farm.renders(job_id) if render.status == "done")
         shown = list(itertools.islice(done, MOST_CELLS + 1))
         if not shown:
@@ -48,7 +51,7 @@ def sheet(
             say(f"Only the first {MOST_CELLS} outputs fit.", "yellow")
         cells = [_cell(farm, render, Path(folder), cell) for render in shown[:MOST_CELLS]]
         path.write_bytes(encode_sheet(contact_sheet(cells, columns=columns), path.suffix))
-    print(path)
+    answer(as_json, {"file": path, "cells": len(cells)}, str(path))
 
 
 def _cell(farm: FarmClient, render: Render, folder: Path, edge: int) -> Cell:

@@ -2,7 +2,7 @@
 
 import typer
 
-from farm.console.session import out
+from farm.console.output import JsonOption, answer
 from farm.settings import load_settings
 from farm.storage import Storage
 
@@ -19,7 +19,7 @@ def _group() -> None:
     """The bucket of all files."""  # with a callback a lone verb keeps its name
 
 
-def init() -> None:
+def init(as_json: JsonOption = False) -> None:
     """Make the bucket FARM_S3_BUCKET, if it is not there, and see that it can be used."""
     settings = load_settings()
     storage = Storage(settings)
@@ -27,4 +27,5 @@ def init() -> None:
         storage.ensure_bucket()
     finally:
         storage.close()
-    out().print(f"The bucket {settings.s3_bucket} is there. To try it: farm doctor storage")
+    words = f"The bucket {settings.s3_bucket} is there. To try it: farm doctor storage"
+    answer(as_json, {"bucket": settings.s3_bucket}, words)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from farm.console.output import JsonOption, answer
 from farm.errors import Fault, InvalidRequest
 from farm.local.stack import LocalStack
 from farm.settings import load_settings
@@ -32,6 +33,7 @@ def up(
         list[str] | None,
         typer.Option(metavar="POOL=N", help="How many workers of a pool, instead of what the catalog says."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Start a farm on this machine, print where it is, and run it until Ctrl-C or SIGTERM.
 
@@ -43,10 +45,12 @@ def up(
     variables = {**os.environ, **{name: value for name, value in given.items() if value}}
     try:
         with LocalStack(load_settings(variables=variables), postgres=postgres, workers=counts) as stack:
-            typer.echo(
-                f"\nThe farm runs at {stack.url}. To sign in, once, within 15 minutes:\n\n  {stack.sign_in_link}\n"
+            data_dir = stack.settings.data_dir
+            words = (
+                f"\nThe farm runs at {stack.url}. To sign in, once, within 15 minutes:\n\n  {stack.sign_in_link}\n\n"
+                f"Its data lie in {data_dir}. Stop it with Ctrl-C."
             )
-            typer.echo(f"Its data lie in {stack.settings.data_dir}. Stop it with Ctrl-C.")
+            answer(as_json, {"url": stack.url, "sign_in_link": stack.sign_in_link, "data_dir": data_dir}, words)
             stack.wait()
     except KeyboardInterrupt:
         typer.echo("The farm is stopped.")

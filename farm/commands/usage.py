@@ -8,7 +8,7 @@ import typer
 
 from farm.client import Cost
 from farm.console.quote_text import cost_in_words
-from farm.console.session import farm_at_hand, print_json, say
+from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_list
 
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def usage(
     days: Annotated[int, typer.Option(min=1, max=366, help="So many days (UTC) up to today.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List what the project used by day and pool, the newest day first: renders, GPU-seconds, money, energy.
 

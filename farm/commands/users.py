@@ -1,5 +1,6 @@
 """`farm users`: the people who sign in to the dashboard."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from farm import accounts
 from farm.client.address import local_url
 from farm.commands.accounts import ProjectOption
+from farm.console.output import JsonOption, answer, print_json
 from farm.console.own_database import database, day, project_id, user_id
 from farm.console.tables import print_list
 from farm.local.stack import reachable
@@ -36,18 +38,23 @@ def create(
     project: ProjectOption = accounts.FIRST_PROJECT,
     role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.ARTIST,
     password: Annotated[bool, typer.Option("--password", help="Ask for a password to sign in with.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a user. Without a password the user signs in by links: `farm users link NAME`."""
     chosen = _ask_password() if password else None
     with database() as (_, engine):
         accounts.create_user(engine, project_id(engine, project), name, role, chosen)
-    typer.echo(f"User {name} ({role.value}) of project {project} is made.")
+    made = {"name": name, "role": role.value, "project": project}
+    answer(as_json, made, f"User {name} ({role.value}) of project {project} is made.")
 
 
-def list_() -> None:
+def list_(as_json: JsonOption = False) -> None:
     """Show who may sign in, with the open sessions."""
     with database() as (_, engine):
         rows = accounts.list_users(engine)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
     print_list(
         ["name", "role", "project", "sessions", "signs in by", "made", "disabled"],
         (
@@ -70,54 +77,63 @@ def link(
     name: NameArgument,
     minutes: Annotated[float, typer.Option(help="How long the link is valid.", min=0)] = 15.0,
     url: Annotated[str | None, typer.Option(help="Address of the dashboard, if not the one that is known.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print a link that signs a user in to the dashboard, once."""
     with database() as (settings, engine):
         base_url = url or dashboard_url(settings)
-        typer.echo(accounts.sign_in_link(engine, user_id(engine, name), base_url, minutes * 60))
+        signs_in = accounts.sign_in_link(engine, user_id(engine, name), base_url, minutes * 60)
+    answer(as_json, {"name": name, "link": signs_in, "seconds": minutes * 60}, signs_in)
 
 
-def role(name: NameArgument, role: Annotated[Role, typer.Argument(help="What the user may do from now on.")]) -> None:
+def role(
+    name: NameArgument,
+    role: Annotated[Role, typer.Argument(help="What the user may do from now on.")],
+    as_json: JsonOption = False,
+) -> None:
     """Give a user another role, at once."""
     with database() as (_, engine):
         accounts.change_user(engine, name, role=role)
-    typer.echo(f"User {name} is {role.value} now.")
+    answer(as_json, {"name": name, "role": role.value}, f"User {name} is {role.value} now.")
 
 
-def password(name: NameArgument) -> None:
+def password(name: NameArgument, as_json: JsonOption = False) -> None:
     """Give a user a new password, which is asked for; all sessions of the user end."""
     chosen = _ask_password()
     with database() as (_, engine):
         accounts.change_user(engine, name, password_hash=accounts.new_password_hash(chosen))
-    typer.echo(f"User {name} has a new password, and is signed out everywhere.")
+    words = f"User {name} has a new password, and is signed out everywhere."
+    answer(as_json, {"name": name, "password": "changed"}, words)
 
 
-def sign_out(name: NameArgument) -> None:
+def sign_out(name: NameArgument, as_json: JsonOption = False) -> None:
     """End all sessions of a user, and the sign-in links that were not used. API keys stay: `farm keys revoke`."""
     with database() as (_, engine):
         ended = accounts.change_user(engine, name, ends_sessions=True)
-    typer.echo(f"User {name} is signed out: {ended} {'session' if ended == 1 else 'sessions'} ended.")
+    words = f"User {name} is signed out: {ended} {'session' if ended == 1 else 'sessions'} ended."
+    answer(as_json, {"name": name, "sessions_ended": ended}, words)
 
 
-def disable(name: NameArgument) -> None:
+def disable(name: NameArgument, as_json: JsonOption = False) -> None:
     """Shut a user out: sessions, API keys and links stop at once. Jobs go on."""
     with database() as (_, engine):
         accounts.change_user(engine, name, disabled=True)
-    typer.echo(f"User {name} is disabled; `farm users enable {name}` lets the user in again.")
+    words = f"User {name} is disabled; `farm users enable {name}` lets the user in again."
+    answer(as_json, {"name": name, "disabled": True}, words)
 
 
-def enable(name: NameArgument) -> None:
+def enable(name: NameArgument, as_json: JsonOption = False) -> None:
     """Let a disabled user in again; API keys that were not revoked work again."""
     with database() as (_, engine):
         accounts.change_user(engine, name, disabled=False)
-    typer.echo(f"User {name} is enabled.")
+    answer(as_json, {"name": name, "disabled": False}, f"User {name} is enabled.")
 
 
-def remove(name: NameArgument) -> None:
+def remove(name: NameArgument, as_json: JsonOption = False) -> None:
     """Forget a user, with sessions and API keys. The jobs stay with the project."""
     with database() as (_, engine):
         accounts.remove_user(engine, name)
-    typer.echo(f"User {name} is removed.")
+    answer(as_json, {"name": name, "removed": True}, f"User {name} is removed.")
 
 
 def dashboard_url(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farm.console.quote_text import in_words
-from farm.console.session import clean, farm_at_hand, print_json
+from farm.console.session import JsonOption, clean, farm_at_hand, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -17,14 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def why(
     found_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a job or a render.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say why a job or a render waits, or what it does, and when it starts and ends.
 
     Exit codes: 0, or 2 refused by the farm, 3 the farm does not answer.
     """
     with farm_at_hand() as farm:
-        told = farm.why_any(found_id)
+        told = farm.why_any(farm.find_any_id(found_id))
     if as_json:
         print_json(told)
         return

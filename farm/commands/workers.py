@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from farm.console.session import farm_at_hand, print_json, say
+from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_workers
 
 
@@ -36,11 +36,17 @@ def workers(
             print_workers(found, farm.time())
 
 
-def release(worker_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a quarantined worker.")]) -> None:
+def release(
+    worker_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a quarantined worker.")],
+    as_json: JsonOption = False,
+) -> None:
     """Let a quarantined worker claim again. For operators.
 
     Exit codes: 0, or 2 refused by the farm, 3 the farm does not answer.
     """
     with farm_at_hand() as farm:
         worker = farm.release_worker(worker_id)
+    if as_json:
+        print_json(worker)
+        return
     say(f"worker {worker.id} of pool {worker.pool} claims again from its next heartbeat on")

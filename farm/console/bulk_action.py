@@ -8,21 +8,26 @@ import typer
 
 from farm.client import FarmClient, Job
 from farm.console.job_progress import counts
-from farm.console.session import ExitCode, exit_code_of, farm_at_hand, say
+from farm.console.session import ExitCode, exit_code_of, farm_at_hand, print_error, print_json, say
 from farm.errors import FarmError
 
 
-def for_each_job(job_ids: Sequence[str], control: Callable[[FarmClient, str], Job]) -> None:
-    """Do it to each job, and say on stderr what became of it."""
+def for_each_job(job_ids: Sequence[str], control: Callable[[FarmClient, str], Job], as_json: bool = False) -> None:
+    """Do it to each job, and say on stderr what became of it; as JSON the jobs are a list on stdout."""
     worst = ExitCode.OK
+    controlled: list[Job] = []
     with farm_at_hand() as farm:
         for job_id in job_ids:
             try:
-                job = control(farm, job_id)
+                job = control(farm, farm.find_job_id(job_id))
             except FarmError as error:
-                say(f"{job_id}: {error}", "red")
+                print_error(error, job_id)
                 worst = max(worst, exit_code_of(error))
             else:
-                say(f"job {job.id} is {job.status}: {counts(job)}")
+                controlled.append(job)
+                if not as_json:
+                    say(f"job {job.id} is {job.status}: {counts(job)}")
+    if as_json:
+        print_json(controlled)
     if worst:
         raise typer.Exit(worst)

@@ -79,8 +79,11 @@ def read_typed(typed: Typed) -> dict[str, Any]:
 
 
 def upload_typed(farm: FarmClient, typed: Typed) -> dict[str, Any]:
-    """The fields that name uploaded files; what is a file here is uploaded now."""
-    return {name: upload(farm, typed[name]) for name, upload in _FILES.items() if _given(typed.get(name))}
+    """The fields that name what the farm has: uploaded files (what is a file here is uploaded now), and jobs."""
+    sent = {name: upload(farm, typed[name]) for name, upload in _FILES.items() if _given(typed.get(name))}
+    if _given(typed.get("after")):
+        sent["after"] = [farm.find_job_id(job_id) for job_id in typed["after"]]
+    return sent
 
 
 def _given(value: object) -> bool:

@@ -1,11 +1,13 @@
 """`farm project`: an operator's look at a project, its weight, quotas and budget; by way of the database."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select, update
 
 from farm.connections import Connections
+from farm.console.output import JsonOption, answer, print_json
 from farm.database import read, write
 from farm.errors import Fault, InvalidRequest, NotFound
 from farm.schema.revisions import check_revision
@@ -35,6 +37,7 @@ def set_limits(
     gpu_seconds_per_day: Annotated[str | None, typer.Option(metavar="N|none", help="From midnight UTC.")] = None,
     budget: Annotated[str | None, typer.Option(metavar="MONEY|none", help="In all; then nothing is admitted.")] = None,
     retention_days: Annotated[str | None, typer.Option(metavar="N|none", help="Ended jobs are kept so long.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Set what is given and leave the rest; 'none' takes a limit away. Counts from the next submission on."""
     given = dict(zip(_COLUMNS, (max_pending, max_running, gpu_seconds_per_day, budget, retention_days), strict=True))
@@ -47,7 +50,8 @@ def set_limits(
     with Connections.open() as connections:
         check_revision(connections.engine)
         save(connections, name, values, weight)
-    typer.echo(f"Project {name} is set.")
+    changed = values | ({} if weight is None else {"weight": weight})
+    answer(as_json, {"name": name, "changed": changed}, f"Project {name} is set.")
 
 
 def save(connections: Connections, name: str, limits: dict[str, Any], weight: float | None) -> None:
@@ -64,7 +68,7 @@ def save(connections: Connections, name: str, limits: dict[str, Any], weight: fl
             connection.execute(update(Flow).where(Flow.project_id == project_id).values(weight=weight))
 
 
-def show(name: Name) -> None:
+def show(name: Name, as_json: JsonOption = False) -> None:
     """Show a project's limits, and how much of each is used."""
     with Connections.open() as connections:
         check_revision(connections.engine)
@@ -77,9 +81,24 @@ def show(name: Name) -> None:
             if row is None:
                 raise NotFound(f"There is no project named {name!r}; `farm projects list` shows them.")
             found = quota_use(connection, row.id, connections.clock())
+        if as_json:
+            print_json(_values(name, row, found, connections.settings.currency))
+            return
         typer.echo(f"project      {name}{', paused' if row.paused_at else ''}; weight {row.weight:g}")
         for line in _lines(found, connections.settings.currency):
             typer.echo(line)
+
+
+def _values(name: str, row: Any, found: QuotaUse, currency: str) -> dict[str, Any]:
+    """What `farm project show` knows of a project."""
+    return {
+        "name": name,
+        "paused": row.paused_at is not None,
+        "weight": row.weight,
+        "retention_days": row.retention_days,
+        "currency": currency,
+        **asdict(found),
+    }
 
 
 def _lines(found: QuotaUse, currency: str) -> list[str]:

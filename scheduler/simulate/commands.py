@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from farm.console.output import JsonOption
 from scheduler.simulate.scenario import Wishes, answer
 
 
@@ -56,6 +57,7 @@ def simulate(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write tables and plots as one HTML page.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Play a trace on a virtual fleet: who waits how long, how fair it is, what it costs. Needs no running farm.
 
@@ -85,5 +87,6 @@ def simulate(
             preemptions=preemptions,
             seed=seed,
             report=report,
+            as_json=as_json,
         )
     )

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from scheduler.simulate.traces.trace import CLASS_NAMES
 
+#: What has a number for each render, or for each moment.
+_LONG = frozenset({"started_after", "done_after", "samples"})
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -50,6 +53,14 @@ class Result:
     samples: Sequence[Sample] = field(default=(), repr=False)
     wall_seconds: float = 0.0
     peak_mb: float = 0.0
+
+    def values(self) -> dict[str, object]:
+        """All but the single renders and samples, with percentiles of both times, as JSON has it."""
+        told: dict[str, object] = {name: value for name, value in vars(self).items() if name not in _LONG}
+        for percent in (50, 95, 99):
+            told[f"started_p{percent}"] = float(self.p(percent))
+            told[f"done_p{percent}"] = float(self.done_p(percent))
+        return told
 
     def waits(self, class_name: str | None = None) -> Floats:
         """Seconds until renders of a class (or of all) were started."""

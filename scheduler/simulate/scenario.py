@@ -1,13 +1,13 @@
 """What `farm simulate` is asked: from wishes to a trace, a fleet and policies, and the answer in words and tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from farm.catalog import Catalog, PoolEntry, Scaling, load_catalog
-from farm.console.session import out
+from farm.console.output import err, out, print_json
 from farm.errors import Fault, InvalidRequest
 from farm.settings import Settings, load_settings
 from scheduler.simulate import report, tables
@@ -49,6 +49,7 @@ class Wishes:
     preemptions: float
     seed: int
     report: Path | None
+    as_json: bool = False
 
 
 def answer(wishes: Wishes) -> None:
@@ -64,13 +65,16 @@ def answer(wishes: Wishes) -> None:
     policies = [replace(policy, queue_target=wishes.queue_target) for policy in policies_named(wishes.policy)]
     if not wishes.autoscale and wishes.workers == 0:
         raise InvalidRequest([Fault("--workers", "must be 1 or more without --autoscale; seen 0")])
-    console = out()
+    console = err() if wishes.as_json else out()
     if wishes.plan is not None:
         results = [_planned(console, policy, wishes, trace, fleet, settings, catalog) for policy in policies]
     else:
         results = [_played(policy, wishes, trace, fleet, settings, catalog) for policy in policies]
     bound = clairvoyant(trace, fleet, catalog, results[0].done_p(95)) if len(fleet.pools) == 1 else None
-    _print(console, results, bound)
+    if wishes.as_json:
+        print_json({"results": [result.values() for result in results], "bound": bound and asdict(bound)})
+    else:
+        _print(console, results, bound)
     if wishes.report is not None:
         told = f"{results[0].submitted:,} renders of {len(trace):,} jobs; seed {wishes.seed}."
         wishes.report.write_text(report.page("Simulation", told, results, bound), encoding="utf-8")

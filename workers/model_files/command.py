@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from farm.catalog import Catalog, ModelEntry, load_catalog
-from farm.console.session import ExitCode, out, say
+from farm.console.error_output import ExitCode, print_error
+from farm.console.output import JsonOption, answer, out, print_json, say
 from farm.console.tables import print_list
 from farm.errors import FarmError
 from farm.settings import Settings, load_settings
@@ -46,46 +47,57 @@ def _needs() -> None:
         raise FarmError("Models are fetched where they are rendered: pip install 'latent-farm[worker]'.")
 
 
-def list_models() -> None:
+def list_models(as_json: JsonOption = False) -> None:
     """List the models, where they come from, and whether their files are on this machine. Nobody is asked."""
     from workers.model_files.cached import look
 
     settings = load_settings()
     catalog = load_catalog(settings)
-    rows = []
+    rows, values = [], []
     for name, entry in sorted(catalog.models.items()):
         found = look(entry, settings)
         size = f"{found.size / 1e9:.2f} GB" if found.size else "-"
         pools = ", ".join(pool.name for pool in catalog.pools_of(name))
+        values.append(
+            {
+                "model": name,
+                "source": source_of(entry),
+                "files": found.state,
+                "size": found.size,
+                "locked": bool(entry.lock),
+                "pools": [pool.name for pool in catalog.pools_of(name)],
+            }
+        )
         rows.append([name, source_of(entry), found.state, size, "yes" if entry.lock else "-", pools or "-"])
+    if as_json:
+        print_json(values)
+        return
     print_list(["model", "source", "files", "size", "locked", "pools"], rows, nothing="The catalog has no models.")
 
 
-def pull(names: Names = None) -> None:
+def pull(names: Names = None, as_json: JsonOption = False) -> None:
     """Fetch models before workers need them, and check every file; what is damaged is fetched again."""
     from workers.model_files.pull import pull as fetch_whole
 
     settings, entries = _chosen(names)
-    failed = False
+    found: dict[str, Checked | None] = {}
     for entry in entries:
         say(f"{entry.name}: {source_of(entry)} …")
-        checked = _tried(entry, lambda entry=entry: fetch_whole(entry, settings))  # type: ignore[misc]
-        failed |= checked is None or _report(entry, checked, "is here and as it should be")
-    if failed:
-        raise typer.Exit(ExitCode.FAILED)
+        found[entry.name] = _tried(entry, lambda entry=entry: fetch_whole(entry, settings))  # type: ignore[misc]
+        _report(entry, found[entry.name], "is here and as it should be", as_json)
+    _end(found, as_json)
 
 
-def verify(names: Names = None) -> None:
+def verify(names: Names = None, as_json: JsonOption = False) -> None:
     """Read every file of models that are here and compare it with what its source, the lock and the first load say."""
     from workers.model_files.verify import verify as read_whole
 
     settings, entries = _chosen(names)
-    failed = False
+    found: dict[str, Checked | None] = {}
     for entry in entries:
-        checked = _tried(entry, lambda entry=entry: read_whole(entry, settings))  # type: ignore[misc]
-        failed |= checked is None or _report(entry, checked, "is as it should be")
-    if failed:
-        raise typer.Exit(ExitCode.FAILED)
+        found[entry.name] = _tried(entry, lambda entry=entry: read_whole(entry, settings))  # type: ignore[misc]
+        _report(entry, found[entry.name], "is as it should be", as_json)
+    _end(found, as_json)
 
 
 def lock(
@@ -93,6 +105,7 @@ def lock(
     write: Annotated[
         Path | None, typer.Option(help="A catalog file to write the locks to; those of other models in it stay.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Pin models to what their source has now: the commit and the sha256 of each file, as a file of the catalog."""
     from workers.model_files.lock import add_locks, as_yaml, lock_of
@@ -104,16 +117,20 @@ def lock(
         if found is None:
             raise typer.Exit(ExitCode.FAILED)
         locks[entry.name] = found
+    if write is not None:
+        add_locks(write, locks)
+    if as_json:
+        print_json({"models": locks, "file": write})
+        return
     if write is None:
         typer.echo(as_yaml({"models": locks}), nl=False)
         return
-    add_locks(write, locks)
     say(f"{len(locks)} models are locked in {write}.")
     if write.resolve() not in {path.resolve() for path in settings.catalog}:
         say("Name that file in FARM_CATALOG, after your other files, for it to be read.")
 
 
-def accept(name: Model) -> None:
+def accept(name: Model, as_json: JsonOption = False) -> None:
     """Say that the folder of a model is right as it is here now, after a change: workers are held to that."""
     from workers.model_files.first_loads import FirstLoads
 
@@ -123,10 +140,11 @@ def accept(name: Model) -> None:
         raise typer.Exit(ExitCode.FAILED)
     for difference in changed.values():
         say(f"{name}: {difference}")
-    out().print(f"{name}: is accepted as it is here ({len(changed)} files are not as they were)")
+    words = f"{name}: is accepted as it is here ({len(changed)} files are not as they were)"
+    answer(as_json, {"model": name, "changed": changed}, words)
 
 
-def rm(name: Model) -> None:
+def rm(name: Model, as_json: JsonOption = False) -> None:
     """Remove a model's files from this machine; the catalog still has it, and it can be fetched again."""
     from workers.model_files.remove import remove
 
@@ -134,7 +152,7 @@ def rm(name: Model) -> None:
     freed = _tried(entry, lambda: remove(entry, settings))
     if freed is None:
         raise typer.Exit(ExitCode.FAILED)
-    out().print(f"{name}: {freed / 1e9:.2f} GB are free again")
+    answer(as_json, {"model": name, "freed": freed}, f"{name}: {freed / 1e9:.2f} GB are free again")
 
 
 def source_of(entry: ModelEntry) -> str:
@@ -159,14 +177,30 @@ def _tried(entry: ModelEntry, action: "Callable[[], Found]") -> Found | None:
     try:
         return action()
     except (FetchFailed, BadWeights) as error:
-        say(f"{entry.name}: {error}", "red")
+        print_error(error if isinstance(error, FarmError) else FarmError(str(error)), entry.name)
         return None
 
 
-def _report(entry: ModelEntry, checked: "Checked", good: str) -> bool:
-    """Say what is wrong, or that nothing is; true when something is."""
+def _report(entry: ModelEntry, checked: "Checked | None", good: str, as_json: bool) -> None:
+    """Say what is wrong, or that nothing is."""
+    if checked is None or as_json:
+        return
     for reason in checked.wrong.values():
         say(f"{entry.name}: {reason}", "red")
     if not checked.wrong:
         out().print(f"{entry.name}: {good} ({len(checked.sha256)} files)")
-    return bool(checked.wrong)
+
+
+def _end(found: "dict[str, Checked | None]", as_json: bool) -> None:
+    """The answer as JSON, and the exit code 1 when a model is not as it should be."""
+    if as_json:
+        print_json(
+            {
+                name: {"ok": False, "files": 0, "wrong": {}}
+                if checked is None
+                else {"ok": not checked.wrong, "files": len(checked.sha256), "wrong": checked.wrong}
+                for name, checked in found.items()
+            }
+        )
+    if any(checked is None or checked.wrong for checked in found.values()):
+        raise typer.Exit(ExitCode.FAILED)

@@ -1,12 +1,12 @@
 """`farm plan`: what a model needs, and what of it fits on the GPUs somebody has or thinks of."""
 
-import json
 import re
 from typing import Annotated
 
 import typer
 
 from farm.catalog import load_catalog
+from farm.console.output import JsonOption, print_json
 from farm.errors import Fault, InvalidRequest
 from farm.settings import load_settings
 
@@ -25,7 +25,7 @@ def plan(
         str | None, typer.Option(help="WIDTHxHEIGHT or WIDTHxHEIGHTxFRAMES; without it the largest that is offered.")
     ] = None,
     renders: Annotated[int, typer.Option(min=1, max=256, help="How many render together.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON, sizes in bytes.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what fits where, with the sums, without weights, GPU or network; exit 1 if nothing does."""
     from workers.plans.fitting import arrangements
@@ -37,7 +37,10 @@ def plan(
     entry = load_catalog(load_settings()).model(model)
     needs = needs_of(entry, _size(size, entry.defaults.get("num_frames", 1)), renders)
     found = arrangements(needs, memory)
-    typer.echo(json.dumps(as_values(needs, found), indent=2) if as_json else "\n".join(plan_lines(needs, found)))
+    if as_json:
+        print_json(as_values(needs, found))
+    else:
+        typer.echo("\n".join(plan_lines(needs, found)))
     if not any(way.fits for way in found):
         raise typer.Exit(1)
 

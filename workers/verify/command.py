@@ -62,6 +62,7 @@ def verify(
     from farm.settings import load_settings
 
     with farm_at_hand() as farm:
+        render_id = farm.find_render_id(render_id)
         manifest, stored = fetch_manifest(farm, render_id)
     settings = load_settings()
     configure_logging(settings)  # to stderr: stdout is for the verdicts

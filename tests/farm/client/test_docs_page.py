@@ -15,7 +15,6 @@ from farm.cli import build_app
 from farm.client import FarmClient
 from farm.console.session import ExitCode
 from tests.farm.dashboards import DashboardFarm
-from tests.waiting import eventually
 
 PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -37,13 +36,19 @@ def test_every_python_example_runs(
     if ".jobs()" in EXAMPLES[number]:
         with FarmClient() as farm:
             farm.submit("sana-demo", "a red circle", seed=1)
-    works = ("submit" in EXAMPLES[number] and "wait" in EXAMPLES[number]) or ".live(" in EXAMPLES[number]
-    worker = threading.Thread(target=lambda: dashboard.finish(eventually(dashboard.take)) if works else None)
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.02):
+            dashboard.work()
+
+    worker = threading.Thread(target=work)
     worker.start()
-
-    exec(compile(EXAMPLES[number], f"docs/client.md, example {number}", "exec"), {})
-
-    worker.join()
+    try:
+        exec(compile(EXAMPLES[number], f"docs/client.md, example {number}", "exec"), {})
+    finally:
+        over.set()
+        worker.join()
     if "download" in EXAMPLES[number]:
         assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
 

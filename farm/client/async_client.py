@@ -1,0 +1,162 @@
+"""The client for programs that use asyncio: every call of `FarmClient` as a coroutine, over its threads."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
+
+from farm.client.client import FarmClient
+from farm.client.errors import FarmUnreachable
+from farm.client.live import StepProgress
+from farm.client.replies import Job
+from farm.client.results import only_render
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from farm.params.request.job_request import JobFields
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_END = object()
+
+
+def _awaited(
+    call: Callable[Concatenate[FarmClient, P], T],
+) -> Callable[Concatenate[AsyncFarmClient, P], Coroutine[Any, Any, T]]:
+    """The call in a thread. One that is cancelled goes on there, and what it does is done."""
+
+    @functools.wraps(call)
+    async def method(self: AsyncFarmClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.to_thread(call, self.sync, *args, **kwargs)
+
+    return method
+
+
+def _each(
+    call: Callable[Concatenate[FarmClient, P], Iterator[T]],
+) -> Callable[Concatenate[AsyncFarmClient, P], AsyncGenerator[T, None]]:
+    """What the call yields, one by one, from a thread of its own, which ends with the next that it yields."""
+
+    @functools.wraps(call)
+    async def method(self: AsyncFarmClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T, None]:
+        found = call(self.sync, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="farm-client")
+        try:
+            while (item := await loop.run_in_executor(thread, next, found, _END)) is not _END:
+                yield cast(T, item)
+        finally:
+            thread.submit(getattr(found, "close", lambda: None))
+            thread.shutdown(wait=False)
+
+    return method
+
+
+class AsyncFarmClient:
+    """A farm, over HTTP, for asyncio: the methods of FarmClient, awaited, or iterated over with `async for`.
+
+        async with AsyncFarmClient() as farm:
+            picture = await farm.picture("sana-demo", "a red circle")
+
+    Takes what FarmClient takes, and raises what it raises. For a time limit use `asyncio.timeout`.
+    """
+
+    def __init__(
+        self, url: str | None = None, key: str | None = None, *, timeout: float = 30.0, retry_seconds: float = 30.0
+    ) -> None:
+        #: The same farm for calls that may block.
+        self.sync = FarmClient(url, key, timeout=timeout, retry_seconds=retry_seconds)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        await asyncio.to_thread(self.sync.close)
+
+    def time(self) -> float:
+        """The farm's time, seconds since 1970, as its last answer told."""
+        return self.sync.time()
+
+    async def wait(self, job_id: str) -> Job:
+        """The job once it has ended, well or not: see its `status`."""
+        async with aclosing(self.live(job_id)) as events:
+            async for event in events:
+                if isinstance(event, StepProgress):
+                    continue
+                try:
+                    job = await self.job(job_id)
+                except FarmUnreachable:
+                    continue  # the stream knows how long to be patient, and beats when the farm is back
+                if job.ended:
+                    return job
+        raise FarmUnreachable  # the stream of a farm does not end
+
+    async def wait_all(self, job_ids: list[str]) -> list[Job]:
+        """The jobs, in their order, once all of them have ended."""
+        return [await self.wait(job_id) for job_id in job_ids]
+
+    async def picture(self, model: str, prompt: str, **fields: Unpack[JobFields]) -> Image:
+        """Submit one render, wait for it, and give its picture: see FarmClient."""
+        job = await self.submit(model, prompt, **fields)
+        await self.wait(job.id)
+        renders = [render async for render in self.renders(job.id, limit=2)]
+        return await self.picture_of(only_render(renders).id)
+
+    submit = _awaited(FarmClient.submit)
+    submit_file = _awaited(FarmClient.submit_file)
+    quote = _awaited(FarmClient.quote)
+    job = _awaited(FarmClient.job)
+    jobs = _each(FarmClient.jobs)
+    render = _awaited(FarmClient.render)
+    renders = _each(FarmClient.renders)
+    events = _each(FarmClient.events)
+    live = _each(FarmClient.live)
+    as_completed = _each(FarmClient.as_completed)
+    cancel = _awaited(FarmClient.cancel)
+    cancel_render = _awaited(FarmClient.cancel_render)
+    cancel_matching = _awaited(FarmClient.cancel_matching)
+    retry = _awaited(FarmClient.retry)
+    pause = _awaited(FarmClient.pause)
+    resume = _awaited(FarmClient.resume)
+    change_class = _awaited(FarmClient.change_class)
+    to_front = _awaited(FarmClient.to_front)
+    to_back = _awaited(FarmClient.to_back)
+    put_before = _awaited(FarmClient.put_before)
+    move = _awaited(FarmClient.move)
+    drafts = _each(FarmClient.drafts)
+    keep = _awaited(FarmClient.keep)
+    dead_letters = _each(FarmClient.dead_letters)
+    retry_dead_letters = _awaited(FarmClient.retry_dead_letters)
+    download = _awaited(FarmClient.download)
+    download_render = _awaited(FarmClient.download_render)
+    picture_of = _awaited(FarmClient.picture_of)
+    add_input = _awaited(FarmClient.add_input)
+    inputs = _each(FarmClient.inputs)
+    remove_input = _awaited(FarmClient.remove_input)
+    why = _awaited(FarmClient.why)
+    why_render = _awaited(FarmClient.why_render)
+    why_any = _awaited(FarmClient.why_any)
+    usage = _awaited(FarmClient.usage)
+    quota = _awaited(FarmClient.quota)
+    models = _awaited(FarmClient.models)
+    pools = _awaited(FarmClient.pools)
+    workers = _awaited(FarmClient.workers)
+    release_worker = _awaited(FarmClient.release_worker)
+    pause_project = _awaited(FarmClient.pause_project)
+    resume_project = _awaited(FarmClient.resume_project)
+    pause_lane = _awaited(FarmClient.pause_lane)
+    resume_lane = _awaited(FarmClient.resume_lane)
+    pause_pool = _awaited(FarmClient.pause_pool)
+    resume_pool = _awaited(FarmClient.resume_pool)
+    find_job_id = _awaited(FarmClient.find_job_id)
+    find_render_id = _awaited(FarmClient.find_render_id)
+    find_any_id = _awaited(FarmClient.find_any_id)

@@ -1,0 +1,104 @@
+"""Ids as people type them: whole, by their beginning or end, `last`, or a render's place in its job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from farm.client.errors import AmbiguousId
+from farm.client.lists import pages
+from farm.client.replies import Job, Render
+from farm.client.transport import Transport, api_path
+from farm.errors import Fault, NotFound
+from farm.ids import is_id
+
+#: The newest job of the project.
+LAST = "last"
+#: What may be a part of an id. Ids of one minute begin alike, so that an end tells them apart sooner.
+_PART = re.compile(r"[0-9a-f-]{4,35}", re.IGNORECASE)
+#: So many of the newest are looked at for a part of an id.
+NEWEST_JOBS, NEWEST_RENDERS, _JOBS_OF_RENDERS = 1000, 2000, 20
+_MOST_LISTED = 10
+
+
+class ShortIds:
+    """Finds the whole id of what somebody typed. What cannot be a part of an id is left for the farm to refuse."""
+
+    _transport: Transport
+
+    def find_job_id(self, typed: str) -> str:
+        """The id of the job. Raises NotFound, and AmbiguousId with all that it may be."""
+        if typed == LAST:
+            return self._newest_job().id
+        if is_id(typed) or not _PART.fullmatch(typed):
+            return typed
+        return _only(typed, _matching(typed, self._newest_jobs(NEWEST_JOBS)), "job")
+
+    def find_render_id(self, typed: str) -> str:
+        """The id of the render; 'JOB/3' is a render by its place in a job, 'last' the only one of the newest job.
+
+        Raises NotFound, and AmbiguousId with all that it may be.
+        """
+        job, slash, place = typed.rpartition("/")
+        if slash and place.isdecimal():
+            return self._render_at(self.find_job_id(job), int(place))
+        if typed == LAST:
+            renders = islice(self._renders(self._newest_job().id), _MOST_LISTED + 1)
+            return _only(typed, [(render.id, f"last/{render.index}") for render in renders], "render")
+        if is_id(typed) or not _PART.fullmatch(typed):
+            return typed
+        return _only(typed, _matching(typed, self._newest_renders()), "render")
+
+    def find_any_id(self, typed: str) -> str:
+        """The id of the job or, where no job has such an id, of the render. Raises NotFound, AmbiguousId."""
+        if "/" in typed:
+            return self.find_render_id(typed)
+        try:
+            return self.find_job_id(typed)
+        except NotFound:
+            if typed == LAST:
+                raise
+            return self.find_render_id(typed)
+
+    def _newest_jobs(self, limit: int) -> Iterator[Job]:
+        return pages(self._transport, Job, api_path("jobs"), limit=limit)
+
+    def _newest_job(self) -> Job:
+        newest = next(self._newest_jobs(1), None)
+        if newest is None:
+            raise NotFound("The project has no job yet: there is no last one.")
+        return newest
+
+    def _renders(self, job_id: str, limit: int | None = None) -> Iterator[Render]:
+        return pages(self._transport, Render, api_path("jobs", job_id, "renders"), limit=limit)
+
+    def _newest_renders(self) -> Iterator[Render]:
+        every = (render for job in self._newest_jobs(_JOBS_OF_RENDERS) for render in self._renders(job.id))
+        return islice(every, NEWEST_RENDERS)
+
+    def _render_at(self, job_id: str, place: int) -> str:
+        for render in self._renders(job_id, limit=place + 1):
+            if render.index == place:
+                return render.id
+        raise NotFound(f"The job {job_id} has no render number {place}; they are counted from 0.")
+
+
+def _matching(typed: str, found: Iterable[Job | Render]) -> list[tuple[str, str]]:
+    """The ids that begin or end so, each with what people know it by."""
+    part = typed.lower()
+    return [(one.id, _words(one)) for one in found if one.id.startswith(part) or one.id.endswith(part)]
+
+
+def _words(one: Job | Render) -> str:
+    return f"{one.model}, {one.status}: {one.title}" if isinstance(one, Job) else f"{one.job_id}/{one.index}"
+
+
+def _only(typed: str, matches: list[tuple[str, str]], noun: str) -> str:
+    if not matches:
+        raise NotFound(f"No {noun} lately has an id that begins or ends with {typed!r}; give the whole id.")
+    if len(matches) > 1:
+        listed = [Fault(found, words) for found, words in matches[:_MOST_LISTED]]
+        more = [Fault("", "and more")] if len(matches) > _MOST_LISTED else []
+        raise AmbiguousId(f"{typed!r} may be one of several {noun}s; give more of the id:", [*listed, *more])
+    return matches[0][0]
