@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from farm.connections import Connections
+from farm.console.completion import complete_own_pool
 from farm.console.output import JsonOption, out, print_json
 from farm.errors import NotFound
 from farm.logs import configure_logging
@@ -18,7 +19,9 @@ def register(app: typer.Typer) -> None:
     app.command("rerender")(rerender)
 
 
-def worker(pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.")]) -> None:
+def worker(
+    pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.", autocompletion=complete_own_pool)],
+) -> None:
     """Serve one pool: load its model, keep it resident, render what is pending until told to stop."""
     from workers.agent.worker import Worker
 

@@ -9,6 +9,7 @@ import typer
 
 from farm.client import FarmClient, Job
 from farm.console.bulk_action import for_each_job
+from farm.console.completion import complete_job, complete_model
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.lifecycle import RenderStatus
 
@@ -21,8 +22,12 @@ def register(app: typer.Typer) -> None:
 
 
 def cancel(
-    job_ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ids of jobs.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only what waits for this model.")] = None,
+    job_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID…", help="Ids of jobs.", autocompletion=complete_job)
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only what waits for this model.", autocompletion=complete_model)
+    ] = None,
     lane: Annotated[str | None, typer.Option(help="Only of this lane, such as sana-demo@fp32.")] = None,
     class_name: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
     status: Annotated[list[RenderStatus] | None, typer.Option(help="Only renders in this state.")] = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from farm.client import DeadLetter
+from farm.console.completion import complete_job, complete_model, complete_render
 from farm.console.session import farm_at_hand, out, print_json, say
 from farm.console.tables import ago, print_list
 
@@ -17,9 +18,12 @@ def register(app: typer.Typer) -> None:
 
 
 def dead_letters(
-    render_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Ids of renders to retry.")] = None,
-    job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    render_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID…]", help="Ids of renders to retry.", autocompletion=complete_render),
+    ] = None,
+    job: Annotated[str | None, typer.Option(help="Only of this job.", autocompletion=complete_job)] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model.", autocompletion=complete_model)] = None,
     reason: Annotated[str | None, typer.Option(help="Only with these words in the reason.")] = None,
     all_projects: Annotated[bool, typer.Option("--all-projects", help="For operators: of every project.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Let all that are found be tried again.")] = False,

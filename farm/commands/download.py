@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from farm.client.file_names import DEFAULT_PATTERN, FIELDS
+from farm.console.arguments import JobId
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 
 
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    job_id: JobId,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="The folder; by default one named as the job.")
     ] = None,

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from farm.client import FarmClient
+from farm.console.arguments import JobId, RenderIds
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_list
 from farm.errors import Conflict
-
-RenderIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of renders, as `farm drafts` lists them.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -21,9 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command()(drop)
 
 
-def drafts(
-    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")], as_json: JsonOption = False
-) -> None:
+def drafts(job_id: JobId, as_json: JsonOption = False) -> None:
     """List the drafts of a job that wait for a choice; `farm download --kind draft` fetches what they show.
 
     Exit codes: 0, 2 refused by the farm, 3 the farm does not answer.

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Job, JobProgress
+from farm.console.arguments import JobId
 from farm.console.job_progress import counts, exit_code_after, watch
 from farm.console.quote_text import cost_in_words, in_words
 from farm.console.session import ExitCode, clean, farm_at_hand, out, print_json, say
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def job(
-    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    job_id: JobId,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many of its renders, the first ones.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show it live until it has ended.")] = False,
     as_json: Annotated[

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Switched
+from farm.console.arguments import JobIds, PoolName
 from farm.console.bulk_action import for_each_job
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 
-JobIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]
 
 
@@ -46,6 +46,8 @@ def _switch(verb: str, kind: str) -> Callable[..., None]:
                 return
             say(f"{done.kind} {done.name} is {'paused' if done.paused else 'going on'}")
 
+    if kind == "pool":
+        command.__annotations__["name"] = PoolName  # which the shell completes
     who = "your own, or as an operator any" if kind == "project" else "for operators"
     command.__doc__ = f"{verb.capitalize()} a {kind} ({who}).\n\n    Exit codes: 0, 2 refused, 3 no answer.\n    "
     return command

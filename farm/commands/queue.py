@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from farm.client.replies import Quota
+from farm.console.arguments import JobId
 from farm.console.bulk_action import for_each_job
+from farm.console.completion import complete_job, complete_model
 from farm.console.session import JsonOption, farm_at_hand, out, print_json
-
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,9 @@ def reorder(
     job_id: JobId,
     front: Annotated[bool, typer.Option("--front", help="Before all others.")] = False,
     back: Annotated[bool, typer.Option("--back", help="Behind all others, also those to come.")] = False,
-    before: Annotated[str | None, typer.Option(metavar="ID", help="Right before this job.")] = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="ID", help="Right before this job.", autocompletion=complete_job)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put a job elsewhere in its project's line for its model and class.
@@ -56,7 +58,7 @@ def reorder(
 
 def move(
     job_id: JobId,
-    model: Annotated[str, typer.Argument(help="Another model of the same family.")],
+    model: Annotated[str, typer.Argument(help="Another model of the same family.", autocompletion=complete_model)],
     as_json: JsonOption = False,
 ) -> None:
     """Let another model render what waits of a job; refused where it would not render it as it was asked for.

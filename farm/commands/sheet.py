@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient, Render
+from farm.console.arguments import JobId
 from farm.console.output import answer
 from farm.console.session import JsonOption, farm_at_hand, say
 from farm.contact_sheet import FORMATS, MOST_CELLS, Cell, contact_sheet, encode_sheet, line_below, shrunk
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sheet(
-    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    job_id: JobId,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="By default ID.jpg; the suffix says the format.")
     ] = None,

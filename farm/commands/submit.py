@@ -12,6 +12,7 @@ import typer
 
 from farm.byte_order_marks import lines_with_words
 from farm.client import FarmClient, Job
+from farm.console.completion import complete_model
 from farm.console.job_progress import exit_code_after, watch
 from farm.console.quote_text import show_quote
 from farm.console.request_options import read_typed, takes_request, upload_typed
@@ -28,7 +29,12 @@ def register(app: typer.Typer) -> None:
 @takes_request()
 def submit(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="A model of the farm's catalog, such as sana-demo.")
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model of the farm's catalog, such as sana-demo.",
+            autocompletion=complete_model,
+        ),
     ] = None,
     prompts: Annotated[
         list[str] | None, typer.Argument(metavar="PROMPT…", help="One or more; - reads them from stdin, one a line.")
@@ -37,7 +43,10 @@ def submit(
         Path | None,
         typer.Option("--file", metavar="FILE", help="A row for each render, .jsonl or .csv, up to a million."),
     ] = None,
-    model_named: Annotated[str | None, typer.Option("--model", help="The model, if you like it by name.")] = None,
+    model_named: Annotated[
+        str | None,
+        typer.Option("--model", help="The model, if you like it by name.", autocompletion=complete_model),
+    ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Of --file: a corrected file goes on under the same key.")
     ] = None,

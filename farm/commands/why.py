@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from farm.console.arguments import AnyId
 from farm.console.quote_text import in_words
 from farm.console.session import JsonOption, clean, farm_at_hand, print_json
 
@@ -16,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def why(
-    found_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a job or a render.")],
+    found_id: AnyId,
     as_json: JsonOption = False,
 ) -> None:
     """Say why a job or a render waits, or what it does, and when it starts and ends.

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from farm.console.completion import complete_worker
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_workers
 
@@ -37,7 +38,9 @@ def workers(
 
 
 def release(
-    worker_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a quarantined worker.")],
+    worker_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a quarantined worker.", autocompletion=complete_worker)
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Let a quarantined worker claim again. For operators.

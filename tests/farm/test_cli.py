@@ -78,6 +78,19 @@ def test_a_verb_imports_only_what_it_needs(arguments: list[str], unwanted: set[s
     assert not unwanted & set(done.stdout.partition("loaded:")[2].split())
 
 
+def test_help_takes_no_more_memory_than_that_of_celery() -> None:
+    peaks = {}
+    for name in ("farm", "celery"):
+        command = [sys.executable, str(Path(sys.executable).with_name(name)), "--help"]
+        program = (
+            f"import resource, subprocess; subprocess.run({command!r}, stdout=subprocess.DEVNULL, check=True)\n"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
+        told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+        peaks[name] = int(told.stdout)
+    assert peaks["farm"] <= 1.3 * peaks["celery"]
+
+
 def test_what_is_typed_is_completed_without_importing_all_verbs() -> None:
     variables = {"_FARM_COMPLETE": "complete_bash", "COMP_WORDS": "farm pause po", "COMP_CWORD": "2"}
     done = subprocess.run(

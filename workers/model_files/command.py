@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from farm.catalog import Catalog, ModelEntry, load_catalog
+from farm.console.completion import complete_own_model
 from farm.console.error_output import ExitCode, print_error
 from farm.console.output import JsonOption, answer, out, print_json, say
 from farm.console.tables import print_list
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from workers.model_files.check_files import Checked
 
 Found = TypeVar("Found")
-Names = Annotated[list[str] | None, typer.Argument(help="Models of the catalog; none: all that a pool serves.")]
-Model = Annotated[str, typer.Argument(help="A model of the catalog.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Models of the catalog; none: all that a pool serves.", autocompletion=complete_own_model),
+]
+Model = Annotated[str, typer.Argument(help="A model of the catalog.", autocompletion=complete_own_model)]
 
 
 def register(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from farm.catalog import load_catalog
+from farm.console.completion import complete_own_model
 from farm.console.output import JsonOption, print_json
 from farm.errors import Fault, InvalidRequest
 from farm.settings import load_settings
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    model: Annotated[str, typer.Argument(help="A model of the catalog.")],
+    model: Annotated[str, typer.Argument(help="A model of the catalog.", autocompletion=complete_own_model)],
     gpus: Annotated[str, typer.Option(help="The GPUs of one machine: 2x24GB, 80GB or 1x48GB,2x24GB.")],
     size: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT or WIDTHxHEIGHTxFRAMES; without it the largest that is offered.")

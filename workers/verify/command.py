@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from farm.client import FarmClient
+from farm.console.completion import complete_render
 from farm.console.session import ExitCode, farm_at_hand, out, print_json, say
 from farm.errors import NotFound
 from farm.logs import configure_logging
@@ -22,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    render_id: Annotated[str | None, typer.Argument(metavar="[RENDER]", help="The render's id.")] = None,
+    render_id: Annotated[
+        str | None, typer.Argument(metavar="[RENDER]", help="The render's id.", autocompletion=complete_render)
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option(
