@@ -16,17 +16,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from farm.errors import FarmError
+from farm.errors import VerbNotInstalled
 from farm.verbs import VERBS, Verb
 
 ENTRY_POINTS = "latent_farm.commands"
-
-
-class VerbNotInstalled(FarmError):
-    """A verb whose own needs are not installed, as on a control node without the worker's extra."""
-
-    type = "not-installed"
-    title = "This is not installed here"
 
 
 class LazyVerb(TyperCommand):

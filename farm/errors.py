@@ -94,6 +94,13 @@ class WrongUsage(FarmError):
     status = 400
 
 
+class VerbNotInstalled(FarmError):
+    """A verb whose own needs are not installed, as on a control node without the worker's extra."""
+
+    type = "not-installed"
+    title = "This is not installed here"
+
+
 class UnusableFile(FarmError):
     """A file of this machine cannot be used; look at its path and its rights."""
 

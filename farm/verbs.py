@@ -109,6 +109,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.sheet",
         "Put what a job has made so far on one sheet, and print its path. Pictures are never enlarged.",
     ),
+    "show": Verb(
+        "farm.commands.show",
+        "Draw a render, or the first of a job, in this terminal; of clips the poster.",
+    ),
     "storage": Verb(
         "farm.commands.storage",
         "The bucket of all files.",
