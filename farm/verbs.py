@@ -121,6 +121,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.submit",
         "Submit a job: every prompt with every seed. Prints the job's id, then the files with --download.",
     ),
+    "top": Verb(
+        "farm.commands.top",
+        "Watch a farm live in this terminal: its pools, its workers, and what the project has under way.",
+    ),
     "up": Verb(
         "farm.commands.up",
         "Start a farm on this machine, print where it is, and run it until Ctrl-C or SIGTERM.",

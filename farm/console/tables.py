@@ -16,7 +16,8 @@ from farm.console.output import clean, out
 if TYPE_CHECKING:
     from farm.client import Job, Pool, Render, Worker
 
-_STYLES = {
+#: How a word that stands alone in a cell is coloured.
+STYLES = {
     "ok": "green",
     "warn": "yellow",
     "fail": "red",
@@ -42,7 +43,7 @@ def print_list(headings: Sequence[str], rows: Iterable[Sequence[str]], *, nothin
         return
     table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(clean(cell), _STYLES.get(cell, ""), overflow="fold") for cell in row))
+        table.add_row(*(Text(clean(cell), STYLES.get(cell, ""), overflow="fold") for cell in row))
     console.soft_wrap = False
     if table.row_count:
         console.print(table)
@@ -88,43 +89,53 @@ def print_renders(renders: Iterable[Render]) -> None:
     )
 
 
+WORKER_HEADINGS = ("worker", "pool", "model", "status", "device", "host", "clock", "done", "heartbeat", "last error")
+
+
+def worker_row(worker: Worker, now: float) -> list[str]:
+    """What there is to know of a worker, under WORKER_HEADINGS."""
+    return [
+        worker.id,
+        worker.pool,
+        worker.model,
+        "quarantined" if worker.quarantined else worker.status,
+        worker.device,
+        worker.host,
+        clock_words(worker.clock_skew),
+        str(worker.renders_done),
+        ago(worker.heartbeat_at, now),
+        worker.quarantine_reason or _storage(worker) or worker.last_error or "",
+    ]
+
+
 def print_workers(workers: Iterable[Worker], now: float) -> None:
     print_list(
-        ["worker", "pool", "model", "status", "device", "host", "clock", "done", "heartbeat", "last error"],
-        (
-            [
-                worker.id,
-                worker.pool,
-                worker.model,
-                "quarantined" if worker.quarantined else worker.status,
-                worker.device,
-                worker.host,
-                clock_words(worker.clock_skew),
-                str(worker.renders_done),
-                ago(worker.heartbeat_at, now),
-                worker.quarantine_reason or _storage(worker) or worker.last_error or "",
-            ]
-            for worker in workers
-        ),
+        WORKER_HEADINGS,
+        (worker_row(worker, now) for worker in workers),
         nothing="No workers. Start one: farm worker --pool NAME, or all of a local farm: farm up",
     )
 
 
+POOL_HEADINGS = ("pool", "model", "workers", "wanted", "starting", "per hour", "decision")
+
+
+def pool_row(pool: Pool) -> list[str]:
+    """What there is to know of a pool, under POOL_HEADINGS."""
+    return [
+        pool.name,
+        pool.model,
+        str(pool.workers),
+        str(pool.scaling.desired) if pool.scaling else "-",
+        str(pool.scaling.starting) if pool.scaling else "-",
+        f"{pool.price_per_hour:.2f}" if pool.price_per_hour else "-",
+        "paused" if pool.paused else pool.scaling.decision if pool.scaling else "",
+    ]
+
+
 def print_pools(pools: Iterable[Pool]) -> None:
     print_list(
-        ["pool", "model", "workers", "wanted", "starting", "per hour", "decision"],
-        (
-            [
-                pool.name,
-                pool.model,
-                str(pool.workers),
-                str(pool.scaling.desired) if pool.scaling else "-",
-                str(pool.scaling.starting) if pool.scaling else "-",
-                f"{pool.price_per_hour:.2f}" if pool.price_per_hour else "-",
-                "paused" if pool.paused else pool.scaling.decision if pool.scaling else "",
-            ]
-            for pool in pools
-        ),
+        POOL_HEADINGS,
+        (pool_row(pool) for pool in pools),
         nothing="No pools. They come from the catalog when the scheduler starts: farm scheduler",
     )
 
