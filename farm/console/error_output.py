@@ -42,17 +42,12 @@ def errors_as_json(asked: bool) -> Iterator[None]:
         _as_json.reset(before)
 
 
-def as_json_now() -> bool:
-    """Whether the command that runs answers in JSON."""
-    return _as_json.get()
-
-
 def print_error(error: FarmError, about: str = "") -> None:
     """Print an error on stderr; `about` is which of several things it is about, such as the id of a job.
 
     As JSON it is a problem document (RFC 9457) in one line, with `exit_code` and, where there is one, `about`.
     """
-    if as_json_now():
+    if _as_json.get():
         document = problem(error) | {"exit_code": exit_code_of(error)} | ({"about": about} if about else {})
         print(json.dumps(document), file=sys.stderr, flush=True)
         return
