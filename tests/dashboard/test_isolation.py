@@ -123,8 +123,7 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
 def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
     tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
     for rule in house.app.url_map.iter_rules():
-        for name in ("job", "render", "artifact", "input", "webhook"):
-        for name in ("job", "render", "artifact", "input", "video"):
+        for name in ("job", "render", "artifact", "input", "video", "webhook"):
             if f"<{name}_id>" in rule.rule:
                 for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
                     assert (method, re.sub(r"<(\w+)_id>", r"{\1}", rule.rule)) in tried, rule
