@@ -74,9 +74,9 @@ def list_jobs(
 def list_ended(connection: Connection, project_id: str, *, after: float, limit: int) -> list[schemas.Job]:
     """At most `limit` jobs that have ended after that time, the last to end first. Reads ix_jobs_finished_at."""
     rows = connection.execute(
-        select(*_COLUMNS)
-        .join(Flow, Flow.id == Job.flow_id)
+        _jobs()
         .where(Job.project_id == project_id, Job.finished_at.is_not(None), Job.finished_at > after)
+        .where(Job.delete_at.is_(None))
         .order_by(Job.finished_at.desc())
         .limit(limit)
     ).all()

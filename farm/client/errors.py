@@ -114,7 +114,7 @@ class WaitTimeout(FarmError):
 class NotRendered(FarmError):
     """There is no picture: the render did not come out, and its job says why."""
 
-    type = "not-rendered"
+    type = "no-picture"
     title = "No picture"
     status = 409
     exit_code = 1

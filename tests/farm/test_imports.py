@@ -26,6 +26,8 @@ EXTRAS = {
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
     "scheduler/simulate/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
+    "workers/pipelines/gguf_file.py": ["worker", "gguf"],
+    "workers/model_files/weights.py": ["worker", "gguf"],
     "workers/": ["worker"],
     "dashboard/": ["dashboard"],
 }
