@@ -15,8 +15,8 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard import limits, rate_limits
 from dashboard.context import farm, now
+from dashboard.http import limits, rate_limits
 from dashboard.openai.errors import is_here as is_openai
 from dashboard.problems import FormExpired
 from dashboard.reads.users import find_project

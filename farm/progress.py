@@ -9,7 +9,7 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 | `farm:live`              | channel | a moment   | workers, and whoever changes  | dashboard (`listen`)   |
 |                          |         |            | a job (`announce`)            |                        |
 | `farm:preview:<render>`  | string  | 2 min      | workers (`show`)              | dashboard (`preview`)  |
-| `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (`prompt_embeddings`) |
+| `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (same)         |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
 |                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
 | `farm:sign-in:…`         | list    | 5 min      | dashboard (sign-in)           | dashboard (throttling) |

@@ -14,11 +14,11 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = {
     "projects": Verb(
-        "farm.commands.accounts",
+        "farm.commands.operator.accounts",
         "Tenants: each has its part in the fair share.",
     ),
     "keys": Verb(
-        "farm.commands.accounts",
+        "farm.commands.operator.accounts",
         "API keys: make, list, revoke.",
     ),
     "cancel": Verb(
@@ -26,11 +26,11 @@ VERBS: Mapping[str, Verb] = {
         "Cancel what has not ended of these jobs, or of all that the options find; what is done stays.",
     ),
     "config": Verb(
-        "farm.commands.config",
+        "farm.commands.operator.config",
         "Check and show the settings and the model catalog.",
     ),
     "db": Verb(
-        "farm.commands.db",
+        "farm.commands.operator.db",
         "The schema of the job database.",
     ),
     "dead-letters": Verb(
@@ -38,11 +38,11 @@ VERBS: Mapping[str, Verb] = {
         "List the renders that failed for good, or let them be tried again.",
     ),
     "demo": Verb(
-        "farm.commands.demo",
+        "farm.commands.operator.demo",
         "Start a farm here, render pictures and clips with the demo models, check them, and keep it running.",
     ),
     "doctor": Verb(
-        "farm.commands.doctor",
+        "farm.commands.operator.doctor",
         "Contact everything that this node needs, try it, and say what is wrong and what to do.",
     ),
     "download": Verb(
@@ -114,7 +114,7 @@ VERBS: Mapping[str, Verb] = {
         "Draw a render, or the first of a job, in this terminal; of clips the poster.",
     ),
     "storage": Verb(
-        "farm.commands.storage",
+        "farm.commands.operator.storage",
         "The bucket of all files.",
     ),
     "submit": Verb(
@@ -126,7 +126,7 @@ VERBS: Mapping[str, Verb] = {
         "Watch a farm live in this terminal: its pools, its workers, and what the project has under way.",
     ),
     "up": Verb(
-        "farm.commands.up",
+        "farm.commands.operator.up",
         "Start a farm on this machine, print where it is, and run it until Ctrl-C or SIGTERM.",
     ),
     "usage": Verb(
@@ -134,7 +134,7 @@ VERBS: Mapping[str, Verb] = {
         "List what the project used by day and pool, the newest day first: renders, GPU-seconds, money, energy.",
     ),
     "users": Verb(
-        "farm.commands.users",
+        "farm.commands.operator.users",
         "People who sign in to the dashboard.",
     ),
     "why": Verb(

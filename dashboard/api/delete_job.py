@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.http.versions import tagged_job
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
-from dashboard.versions import tagged_job
 from farm.database import read
 from scheduler.control.delete_job import KEPT_SECONDS, LONGEST_SECONDS
 from scheduler.control.delete_job import delete_job as mark

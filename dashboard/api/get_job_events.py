@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.http.versions import tagged
 from dashboard.reads.jobs import find_job, list_events
 from dashboard.schemas import EventList
-from dashboard.versions import tagged
 from farm.database import read
 
 

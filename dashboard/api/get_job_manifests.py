@@ -12,10 +12,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard import limits
 from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.http import limits
 from dashboard.reads.jobs import find_job
 from dashboard.reads.manifests import StoredManifest, list_manifests
 from farm.connections import Connections

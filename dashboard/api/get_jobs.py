@@ -8,10 +8,10 @@ from dashboard.api.common import JOBS, Instant, Line, PageQuery, seconds
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
+from dashboard.http.versions import tagged
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import list_jobs
 from dashboard.schemas import JobPage
-from dashboard.versions import tagged
 from farm.database import read
 from farm.lifecycle import JobStatus
 

@@ -5,8 +5,8 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import FARM
 from dashboard.context import farm
+from dashboard.http.versions import tagged
 from dashboard.schemas import Model, ModelList
-from dashboard.versions import tagged
 from farm.params.forms import parameters_schema
 
 

@@ -5,9 +5,9 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import FARM, NamePath
 from dashboard.context import farm
+from dashboard.http.versions import tagged
 from dashboard.reads.curves import list_curves
 from dashboard.schemas import BatchCurveList
-from dashboard.versions import tagged
 from farm.database import read
 
 

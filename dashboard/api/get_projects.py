@@ -6,9 +6,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import PROJECTS
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.http.versions import tagged
 from dashboard.schemas import ProjectList
 from dashboard.schemas.users import shown_project
-from dashboard.versions import tagged
 from farm import accounts
 from farm.security import Role
 

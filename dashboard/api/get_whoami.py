@@ -6,9 +6,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import PROJECTS
 from dashboard.auth import principal, project_row, request_key
 from dashboard.context import farm
+from dashboard.http.versions import tagged
 from dashboard.schemas import WhoAmI
 from dashboard.schemas.users import shown_key, shown_project
-from dashboard.versions import tagged
 from farm import accounts
 
 

@@ -6,8 +6,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from dashboard.api.common import JOBS, Line, json_body, reply, seconds
 from dashboard.auth import principal, project_named
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Cancelled
 from farm.lifecycle import RenderStatus

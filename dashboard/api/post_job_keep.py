@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import JOBS, JobPath, json_body, reply
 from dashboard.auth import principal
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Kept
 from scheduler.control.choose_drafts import Siblings, keep_drafts

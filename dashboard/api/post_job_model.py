@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import JOBS, JobPath, json_body
 from dashboard.auth import principal
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
+from dashboard.http.versions import tagged_job
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
-from dashboard.versions import tagged_job
 from farm.database import read
 from scheduler.control.move_to_lane import transfer_job
 

@@ -6,10 +6,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from dashboard.api.common import JOBS, JobPath
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.http.versions import tagged_job
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
-from dashboard.versions import tagged_job
 from farm.database import read
 from scheduler.control.pause_job import resume_job
 

@@ -12,8 +12,8 @@ from werkzeug.exceptions import ClientDisconnected
 
 from dashboard.api.common import JOBS, reply
 from dashboard.auth import principal
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
 from dashboard.problems import UnsupportedMediaType
 from dashboard.reads.intakes import intake_answer
 from dashboard.reads.jobs import find_job

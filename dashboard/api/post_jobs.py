@@ -6,16 +6,16 @@ from pydantic import BaseModel, Field, RootModel
 
 from dashboard.api.common import JOBS, json_body, reply, signed_link
 from dashboard.auth import principal
-from dashboard.bodies import body_sha256, read_json
 from dashboard.context import farm
-from dashboard.prefer import LONGEST_SECONDS, MOST_RENDERS, wait_for_end, wait_seconds
+from dashboard.http.bodies import body_sha256, read_json
+from dashboard.http.prefer import LONGEST_SECONDS, MOST_RENDERS, wait_for_end, wait_seconds
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import list_renders
 from dashboard.schemas import Job, Quote, Render, Submitted
 from farm.database import read
 from farm.params import JobRequest
 from scheduler.admission import quote, submit
-from scheduler.admission.request_validation import check
+from scheduler.admission.validation_offload import check
 
 
 class SubmissionHeader(BaseModel):

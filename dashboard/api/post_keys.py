@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import PROJECTS, Line, Name, json_body, reply
 from dashboard.auth import principal, project_named, request_key, require_operator
-from dashboard.bodies import read_json
 from dashboard.context import farm, now
+from dashboard.http.bodies import read_json
 from dashboard.schemas import MadeKey
 from dashboard.schemas.users import shown_key
 from farm import accounts

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import PROJECTS, Name, json_body, reply
 from dashboard.auth import project_row, require_operator
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
 from dashboard.schemas import Project
 from dashboard.schemas.users import shown_project
 from farm import accounts

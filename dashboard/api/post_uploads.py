@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import JOBS, json_body, reply
 from dashboard.auth import principal
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
 from dashboard.schemas import Upload
 from scheduler.intake.sources import NAME_PATTERN, upload_key
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from dashboard.api.common import USERS, Line, Name, json_body, reply
 from dashboard.auth import project_named, require_operator
-from dashboard.bodies import read_json
 from dashboard.context import farm, password_work
+from dashboard.http.bodies import read_json
 from dashboard.schemas import User
 from dashboard.schemas.users import shown_user
 from farm import accounts

@@ -8,8 +8,8 @@ from flask import request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.datastructures import FileStorage
 
-from dashboard.bodies import read_json
 from dashboard.context import farm
+from dashboard.http.bodies import read_json
 from dashboard.openai.fields import without_none
 from farm.errors import Fault, InvalidRequest
 from farm.params import JobRequest
@@ -29,7 +29,7 @@ class Sent:
 
 
 def read_body() -> Sent:
-    """The body, JSON or a form. Raises InvalidRequest, and what `dashboard.bodies.read_json` raises."""
+    """The body, JSON or a form. Raises InvalidRequest, and what `dashboard.http.bodies.read_json` raises."""
     if not request.mimetype.startswith("multipart/"):
         document = read_json()
         if not isinstance(document, dict):

@@ -8,14 +8,14 @@ from typing import Any
 from flask import request
 from werkzeug.datastructures import FileStorage
 
-from dashboard import limits
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.http import limits
 from dashboard.upload_spool import on_disk
 from farm.errors import Fault, InvalidRequest
 from scheduler import uploads
 from scheduler.admission import submit
-from scheduler.admission.request_validation import check
+from scheduler.admission.validation_offload import check
 
 
 def submit_job(document: Mapping[str, Any]) -> submit.Submitted:

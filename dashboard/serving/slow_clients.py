@@ -18,7 +18,7 @@ SILENT_SECONDS = 30.0
 #: … and be waited for so long in all, and more for each byte that came: phones in trains send faster.
 WAITED_SECONDS = 60.0
 BYTES_A_SECOND = 10_000
-#: Rows come as whoever makes them makes them; how many send at once is limited (dashboard.limits).
+#: Rows come as whoever makes them makes them; how many send at once is limited (dashboard.http.limits).
 _STREAM, _STREAM_SECONDS = "/api/v1/jobs/stream", 600.0
 _PIECE = 16 * 1024  # bytes that are waited for at once
 #: Sent bytes that the other side has not taken for so long end the connection (Linux: `TCP_USER_TIMEOUT`, tcp(7)).

@@ -27,7 +27,7 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 def reference() -> str:
     """The reference of the API, to read and to try."""
-    g.docs_page = True  # its styles: see dashboard.headers
+    g.docs_page = True  # its styles: see dashboard.http.headers
     return render_template("docs.html")
 
 

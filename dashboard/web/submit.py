@@ -24,7 +24,7 @@ from farm.params.forms import parameters_schema
 from scheduler import uploads
 from scheduler.admission import quote as quotes
 from scheduler.admission import submit
-from scheduler.admission.request_validation import check
+from scheduler.admission.validation_offload import check
 
 blueprint = Blueprint("submit", __name__)
 

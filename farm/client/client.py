@@ -12,10 +12,10 @@ from farm.client.address import find_address
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
 from farm.client.deprecated import renamed_keyword
-from farm.client.downloads import Downloads
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
-from farm.client.inputs import Inputs
+from farm.client.files.downloads import Downloads
+from farm.client.files.inputs import Inputs
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
 from farm.client.reads import Reads

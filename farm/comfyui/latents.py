@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from farm.comfyui.graph import Node
 from farm.comfyui.reading import Reading
+from farm.comfyui.workflow.graph import Node
 
 _EMPTY = frozenset({"EmptyLatentImage", "EmptySD3LatentImage", "EmptyHunyuanLatentVideo", "EmptySanaLatentImage"})
 _FRAMES_PER_LATENT = 4  # of Wan's video VAE, as both ComfyUI and the farm have it

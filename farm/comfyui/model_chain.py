@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from farm.comfyui.graph import Node
 from farm.comfyui.model_names import model_of_file
 from farm.comfyui.reading import Reading
+from farm.comfyui.workflow.graph import Node
 
 _FILES = {
     "UNETLoader": "unet_name",

@@ -2,8 +2,8 @@
 
 import re
 
-from farm.comfyui.graph import Node
 from farm.comfyui.reading import Reading
+from farm.comfyui.workflow.graph import Node
 
 _ENCODERS = frozenset({"CLIPTextEncode", "SanaTextEncode"})
 #: Nodes that hand prompts on: the inputs by the places of the outputs.

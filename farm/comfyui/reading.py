@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from farm.comfyui.graph import Graph, Link, Node
 from farm.comfyui.report import Report
-from farm.comfyui.values import Unknown, made_by, value_of
+from farm.comfyui.workflow.graph import Graph, Link, Node
+from farm.comfyui.workflow.values import Unknown, made_by, value_of
 
 V = TypeVar("V", int, float, str)
 _WORDS = {int: "whole number", float: "number", str: "text"}

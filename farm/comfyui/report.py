@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from farm.comfyui.graph import CannotRender, Node
+from farm.comfyui.workflow.graph import CannotRender, Node
 from farm.errors import Fault
 
 

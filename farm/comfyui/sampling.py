@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from farm.comfyui.graph import Node
 from farm.comfyui.reading import Reading
 from farm.comfyui.sampler_names import EVEN_SCHEDULES, SAMPLERS, schedule_remark
+from farm.comfyui.workflow.graph import Node
 
 Source = tuple[Node, int] | None
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from farm.comfyui.graph import Node
 from farm.comfyui.reading import Reading
+from farm.comfyui.workflow.graph import Node
 
 #: Nodes that write files: the input that they write, and the format that the farm has for it ('': the model's own).
 _SAVERS = {

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from farm.comfyui.graph import Graph, Node
 from farm.comfyui.latents import read_latents
 from farm.comfyui.model_chain import ModelChain, read_model
 from farm.comfyui.prompts import read_prompt
@@ -12,6 +11,7 @@ from farm.comfyui.reading import Reading
 from farm.comfyui.report import Report
 from farm.comfyui.sampling import Sampling, read_sampling
 from farm.comfyui.saved import find_saved
+from farm.comfyui.workflow.graph import Graph, Node
 
 #: ComfyUI's own limit of its widgets.
 MAX_BATCH = 4096

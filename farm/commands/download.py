@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from farm.client.file_names import DEFAULT_PATTERN, FIELDS
+from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
 from farm.console.arguments import JobId
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import typer
 
-from farm.comfyui.embedded import PNG, embedded_workflow
-from farm.comfyui.graph import Node
 from farm.comfyui.translate import Translated, translate
-from farm.comfyui.workflow import read_workflow
+from farm.comfyui.workflow.embedded import PNG, embedded_workflow
+from farm.comfyui.workflow.graph import Node
+from farm.comfyui.workflow.workflow_file import read_workflow
 from farm.console.session import say
 from farm.file_errors import file_error
 from farm.openjd.sweep import sweep_of

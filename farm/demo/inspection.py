@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from farm.client import Render
-from farm.client.file_names import file_name
+from farm.client.files.file_names import file_name
 from farm.demo.checker import check_clip, check_picture
 from farm.demo.demo_jobs import Stop
 from farm.demo.rates import Rates

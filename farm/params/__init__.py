@@ -13,11 +13,11 @@ from farm.params.request.base import (
 from farm.params.request.body import parse_json_body
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import parse_request
+from farm.params.request_validation import check_and_resolve, check_request
 from farm.params.resolve import Resolved, resolve
 from farm.params.sizes import Shape
 from farm.params.stored_parameters import batch_key, parse_parameters, shape_of
 from farm.params.timing import Timing, timing_of
-from farm.params.validation import check_and_resolve, check_request
 
 __all__ = [
     "MAX_SEED",

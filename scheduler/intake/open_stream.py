@@ -19,7 +19,7 @@ from farm.tables import Event, Intake, Job, Lane, Project
 from scheduler.admission.dependencies import check_after, initial, insert_dependencies
 from scheduler.admission.feasibility import check_can_run
 from scheduler.admission.idempotency import Key, check_key, claim_key, find_job
-from scheduler.admission.request_validation import check
+from scheduler.admission.validation_offload import check
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.notify import notify

@@ -21,7 +21,7 @@ from farm.params import RenderParameters
 from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Intake
 from scheduler.admission.bulk_insert import CHUNK
-from scheduler.admission.request_validation import check_row
+from scheduler.admission.validation_offload import check_row
 from scheduler.estimates.estimator import load
 from scheduler.intake.append_chunk import add_chunk, targets_of_lane
 from scheduler.intake.open_stream import Position

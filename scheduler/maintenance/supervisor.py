@@ -32,13 +32,13 @@ from scheduler.maintenance import (
     repair_state,
     ring_pools,
 )
-from scheduler.maintenance.deliver_webhooks import DeliverWebhooks
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.reap_leases import ReapLeases
 from scheduler.maintenance.remove_uploads import RemoveUploads
 from scheduler.maintenance.repair_state import RepairState
 from scheduler.maintenance.retire_workers import RetireWorkers
+from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.headers import hostname
+from dashboard.http.headers import hostname
 from farm.errors import StorageDown
 from tests.dashboard.conftest import House
 from tests.waiting import eventually

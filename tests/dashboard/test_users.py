@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from dashboard.http.throttling import WINDOW_SECONDS, SignInThrottle
 from dashboard.problems import TooManyTries
-from dashboard.throttling import WINDOW_SECONDS, SignInThrottle
 from farm import accounts
 from farm.database import read
 from farm.security import Role

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from scheduler.control.cancel import cancel_job
-from scheduler.maintenance.deliver_webhooks import DeliverWebhooks
+from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 from scheduler.webhooks.subscriptions import MOST_WEBHOOKS
 from tests.dashboard.conftest import House
 from tests.scheduler.webhooks.receivers import receiving

@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from farm.cli import LazyVerb, VerbNotInstalled, build_app
-from farm.commands.config import MASK, register
+from farm.commands.operator.config import MASK, register
 from farm.errors import NotFound
 from farm.verbs import Verb
 

@@ -9,7 +9,7 @@ from farm.catalog import load_catalog
 from farm.catalog.known import known_families
 from farm.catalog.pool import KubernetesScale, PoolEntry, Scaling
 from farm.catalog.schema import Limits, ModelEntry
-from farm.commands.config import MASK, _plain
+from farm.commands.operator.config import MASK, _plain
 from farm.errors import FarmError
 from farm.params.families import FAMILIES
 from farm.problems import every_error

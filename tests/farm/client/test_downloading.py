@@ -8,7 +8,7 @@ import pytest
 import stamina
 
 from farm.client import Artifact, DownloadIncomplete, FarmClient, Render
-from farm.client.file_names import file_name
+from farm.client.files.file_names import file_name
 from tests.farm.scripted_farm import KEY, Said, ScriptedFarm, a_render, file_of, scripted_farm
 
 PICTURE = bytes(range(256)) * 4000  # about a megabyte: several chunks

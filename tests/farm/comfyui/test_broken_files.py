@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.comfyui.flatten import flatten
-from farm.comfyui.graph import CannotRender, Link, NotAWorkflow
 from farm.comfyui.translate import translate
-from farm.comfyui.ui_format import read_ui_format
-from farm.comfyui.workflow import resolve
+from farm.comfyui.workflow.flatten import flatten
+from farm.comfyui.workflow.graph import CannotRender, Link, NotAWorkflow
+from farm.comfyui.workflow.ui_format import read_ui_format
+from farm.comfyui.workflow.workflow_file import resolve
 
 FOLDER = Path(comfyui_workflow_templates_json.__file__).parent / "templates"
 NAMES = ("text_to_video_wan", "image_to_video_wan", "video_wan2_2_14B_t2v")

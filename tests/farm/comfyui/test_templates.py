@@ -8,9 +8,9 @@ from typing import Any
 import comfyui_workflow_templates_json
 import pytest
 
-from farm.comfyui.graph import CannotRender, Graph
 from farm.comfyui.translate import Translated, translate
-from farm.comfyui.workflow import resolve
+from farm.comfyui.workflow.graph import CannotRender, Graph
+from farm.comfyui.workflow.workflow_file import resolve
 
 FOLDER = Path(comfyui_workflow_templates_json.__file__).parent / "templates"
 

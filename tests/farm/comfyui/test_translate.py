@@ -10,13 +10,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from farm.catalog.known import known_samplers
 from farm.catalog.loading import load_catalog
-from farm.comfyui.embedded import PNG, embedded_workflow
-from farm.comfyui.expressions import evaluate
-from farm.comfyui.graph import CannotRender, NotAWorkflow
 from farm.comfyui.model_names import KNOWN, model_of_file
 from farm.comfyui.sampler_names import SAMPLERS
 from farm.comfyui.translate import Translated, translate
-from farm.comfyui.workflow import read_workflow
+from farm.comfyui.workflow.embedded import PNG, embedded_workflow
+from farm.comfyui.workflow.expressions import evaluate
+from farm.comfyui.workflow.graph import CannotRender, NotAWorkflow
+from farm.comfyui.workflow.workflow_file import read_workflow
 from farm.settings import load_settings
 
 SANA: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
 from farm.client import Render
-from farm.client.file_names import file_name
+from farm.client.files.file_names import file_name
 from farm.demo.demo_jobs import Stop, plan_tour
 from farm.demo.inspection import Finding, inspect
 from farm.demo.rates import NoRates, Rates, read_rates

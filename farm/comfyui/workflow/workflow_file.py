@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from farm.comfyui.api_format import is_api_format, read_api_format
-from farm.comfyui.flatten import flatten
-from farm.comfyui.graph import Graph, NotAWorkflow
-from farm.comfyui.ui_format import read_ui_format
+from farm.comfyui.workflow.api_format import is_api_format, read_api_format
+from farm.comfyui.workflow.flatten import flatten
+from farm.comfyui.workflow.graph import Graph, NotAWorkflow
+from farm.comfyui.workflow.ui_format import read_ui_format
 
 
 def read_workflow(text: str) -> Graph:

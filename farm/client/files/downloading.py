@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from farm.client.errors import DownloadIncomplete
-from farm.client.fetching import Fetcher
-from farm.client.file_names import FileNames, NamePattern, is_whole
+from farm.client.files.fetching import Fetcher
+from farm.client.files.file_names import FileNames, NamePattern, is_whole
 from farm.client.replies import Artifact, Render
 from farm.errors import FarmError, Fault
 from farm.file_errors import file_error

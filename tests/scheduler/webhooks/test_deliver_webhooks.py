@@ -17,8 +17,8 @@ from farm.local.certificates import Certificates
 from farm.tables import Webhook, WebhookDelivery
 from scheduler.control.cancel import cancel_job
 from scheduler.leases import job_counters
-from scheduler.maintenance.deliver_webhooks import DeliverWebhooks
 from scheduler.webhooks.backoff import MAX_ATTEMPTS
+from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 from scheduler.webhooks.deliveries import HELD_SECONDS, DeliveryState, hold_next, replay, state_of
 from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import WebhookChange, change_webhook, create_webhook, remove_webhook

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.comfyui.flatten import flatten
-from farm.comfyui.graph import Graph, Link, NotAWorkflow
-from farm.comfyui.ui_format import MUTED, read_ui_format
+from farm.comfyui.workflow.flatten import flatten
+from farm.comfyui.workflow.graph import Graph, Link, NotAWorkflow
+from farm.comfyui.workflow.ui_format import MUTED, read_ui_format
 from tests.farm.comfyui.canvas import STATIONS, Canvas, Document, between, stations
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.client.downloading import download_renders
 from farm.client.errors import NotRendered
-from farm.client.file_names import DEFAULT_PATTERN
+from farm.client.files.downloading import download_renders
+from farm.client.files.file_names import DEFAULT_PATTERN
 from farm.client.lists import pages
 from farm.client.replies import Render
 from farm.client.transport import Transport, api_path, read_reply
@@ -37,7 +37,7 @@ class Downloads:
     ) -> list[Path]:
         """Fetch what a job has made so far into `folder`; the paths, in the order of its renders.
 
-        `names` is what files are called, such as '{job}/{index:04d}-{seed}.{ext}' (`farm.client.file_names`).
+        `names` is what files are called, such as '{job}/{index:04d}-{seed}.{ext}' (`farm.client.files.file_names`).
         `kinds`: output, thumbnail, manifest, poster, latents, draft. Files that are there with the right sha256 stay,
         half a file goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
         DownloadIncomplete when some files could not be fetched, after trying all others.

@@ -1,6 +1,6 @@
 """Nodes of the canvas that do not run: notes, and those that only lead a link or a value elsewhere."""
 
-from farm.comfyui.ui_format import CanvasNode
+from farm.comfyui.workflow.ui_format import CanvasNode
 
 PRIMITIVE = "PrimitiveNode"
 #: Of ComfyUI, rgthree's nodes and KJNodes.

@@ -5,12 +5,12 @@ The rules are those by which ComfyUI's browser side makes its API format.
 
 from collections.abc import Iterator
 
-from farm.comfyui.graph import Graph, Link, Node, NotAWorkflow
-from farm.comfyui.origins import Literal, origin_of
-from farm.comfyui.scopes import Scope, outermost
-from farm.comfyui.ui_format import BYPASSED, MUTED, CanvasNode, Workflow
-from farm.comfyui.virtual import is_virtual
-from farm.comfyui.widgets import named_values
+from farm.comfyui.workflow.graph import Graph, Link, Node, NotAWorkflow
+from farm.comfyui.workflow.origins import Literal, origin_of
+from farm.comfyui.workflow.scopes import Scope, outermost
+from farm.comfyui.workflow.ui_format import BYPASSED, MUTED, CanvasNode, Workflow
+from farm.comfyui.workflow.virtual import is_virtual
+from farm.comfyui.workflow.widgets import named_values
 
 #: Subgraphs inside subgraphs multiply; the largest workflow seen has under 1,000 nodes.
 MAX_NODES = 20_000

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from farm.comfyui.graph import NotAWorkflow
+from farm.comfyui.workflow.graph import NotAWorkflow
 from farm.errors import Fault, in_words
 
 #: The ids by which links inside a subgraph name its own inputs and outputs.

@@ -7,7 +7,7 @@ import typer
 
 from farm import accounts
 from farm.client.address import local_url
-from farm.commands.accounts import ProjectOption
+from farm.commands.operator.accounts import ProjectOption
 from farm.console.output import JsonOption, answer, print_json
 from farm.console.own_database import database, day, project_id, user_id
 from farm.console.tables import print_list

@@ -4,7 +4,7 @@ from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
-from farm.comfyui.graph import NotAWorkflow
+from farm.comfyui.workflow.graph import NotAWorkflow
 
 PNG = b"\x89PNG\r\n\x1a\n"
 #: What ran, in the API format; else the canvas, of which more may have run or less.

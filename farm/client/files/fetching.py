@@ -12,7 +12,7 @@ import stamina
 from farm.client.address import is_loopback
 from farm.client.certificates import authorities
 from farm.client.errors import DownloadIncomplete
-from farm.client.file_names import is_whole
+from farm.client.files.file_names import is_whole
 from farm.client.replies import Artifact
 
 _CHUNK = 1 << 18  # bytes

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from farm.comfyui.graph import NotAWorkflow
-from farm.comfyui.ui_format import INPUTS, Canvas, CanvasLink, CanvasNode, Subgraph, Workflow
+from farm.comfyui.workflow.graph import NotAWorkflow
+from farm.comfyui.workflow.ui_format import INPUTS, Canvas, CanvasLink, CanvasNode, Subgraph, Workflow
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.client import FarmClient, Render
-from farm.client.file_names import FIELDS, NamePattern, safe_name
+from farm.client.files.file_names import FIELDS, NamePattern, safe_name
 from farm.errors import InvalidRequest
 from tests.farm.scripted_farm import KEY, Said, ScriptedFarm, a_render, file_of, scripted_farm
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from farm.comfyui.graph import Link, NotAWorkflow
-from farm.comfyui.scopes import Scope
-from farm.comfyui.ui_format import BYPASSED, INPUTS, MUTED, CanvasLink, CanvasNode, Socket
-from farm.comfyui.virtual import GET, PRIMITIVE, REROUTES, SET, is_virtual
+from farm.comfyui.workflow.graph import Link, NotAWorkflow
+from farm.comfyui.workflow.scopes import Scope
+from farm.comfyui.workflow.ui_format import BYPASSED, INPUTS, MUTED, CanvasLink, CanvasNode, Socket
+from farm.comfyui.workflow.virtual import GET, PRIMITIVE, REROUTES, SET, is_virtual
 
 
 @dataclass(frozen=True)

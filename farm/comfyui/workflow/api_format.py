@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from farm.comfyui.graph import Graph, Link, Node
+from farm.comfyui.workflow.graph import Graph, Link, Node
 
 
 def is_api_format(document: Mapping[str, Any]) -> bool:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from farm.comfyui.expressions import evaluate
-from farm.comfyui.graph import Graph, Link, Node
+from farm.comfyui.workflow.expressions import evaluate
+from farm.comfyui.workflow.graph import Graph, Link, Node
 
 _SWITCHES = frozenset({"ComfySwitchNode", "ComfySoftSwitchNode"})
 _PRIMITIVES = frozenset(

@@ -1,0 +1,1 @@
+"""Files over the API: downloads under names of their own, and inputs that are uploaded."""

@@ -1,0 +1,1 @@
+"""A workflow of ComfyUI as a resolved graph: its formats, subgraphs, links and values."""
