@@ -141,6 +141,7 @@ class AsyncFarmClient:
     download = _awaited(FarmClient.download)
     download_render = _awaited(FarmClient.download_render)
     picture_of = _awaited(FarmClient.picture_of)
+    preview = _awaited(FarmClient.preview)
     add_input = _awaited(FarmClient.add_input)
     inputs = _each(FarmClient.inputs)
     remove_input = _awaited(FarmClient.remove_input)

@@ -61,6 +61,14 @@ class Transport:
         given = {name: value for name, value in (params or {}).items() if value is not None}
         return self._send(lambda: self._http.get(self.url + path, params=given), repeatable=True)
 
+    def get_bytes(self, path: str, *, accept: str) -> bytes:
+        """The body of the answer to a read, of that content type."""
+        headers = {"Accept": f"{accept}, application/problem+json"}
+        content: bytes = self._send(
+            lambda: self._http.get(self.url + path, headers=headers), repeatable=True, read=_content
+        )
+        return content
+
     def post(self, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, repeatable: bool) -> Any:
         """The JSON answer to a change; one not `repeatable` is sent again only if it never went out."""
         return self._send(lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable)
@@ -120,13 +128,19 @@ class Transport:
         with suppress(ValueError, KeyError):
             self._ahead = float(response.headers["Farm-Time"]) - steady_clock()
 
-    def _send(self, send: Callable[[], httpx.Response], *, repeatable: bool) -> Any:
+    def _send(
+        self,
+        send: Callable[[], httpx.Response],
+        *,
+        repeatable: bool,
+        read: Callable[[httpx.Response], Any] | None = None,
+    ) -> Any:
         def once() -> Any:
             with self._reaching():
                 response = send()
             if not response.is_success:
                 raise _problem(response)
-            return _json(response)
+            return (read or _json)(response)
 
         return self._trying(once, retry_seconds=self._retry_seconds, repeatable=repeatable)
 
@@ -196,6 +210,10 @@ def _retry_after(response: httpx.Response) -> float | None:
     """Seconds; the header's other form, a date, is not used by a farm."""
     given = response.headers.get("Retry-After", "")
     return float(given) if given.isdecimal() else None
+
+
+def _content(response: httpx.Response) -> bytes:
+    return response.content
 
 
 def _json(response: httpx.Response) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.client.errors import NotRendered
+from farm.client.errors import FarmProblem, NotRendered
 from farm.client.files.downloading import download_renders
 from farm.client.files.file_names import DEFAULT_PATTERN
 from farm.client.lists import pages
@@ -16,6 +16,8 @@ from farm.client.transport import Transport, api_path, read_reply
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_NOT_FOUND = 404  # HTTP
 
 
 class Downloads:
@@ -87,6 +89,15 @@ class Downloads:
             with Image.open(path) as picture:
                 picture.load()
                 return picture
+
+    def preview(self, render_id: str) -> bytes | None:
+        """How a running render looks so far: a small WebP, animated for clips; None where there is nothing to show."""
+        try:
+            return self._transport.get_bytes(api_path("renders", render_id, "preview"), accept="image/webp")
+        except FarmProblem as problem:
+            if problem.status != _NOT_FOUND:
+                raise
+            return None
 
     def _render(self, render_id: str) -> Render:
         return read_reply(Render, self._transport.get(api_path("renders", render_id)))
