@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -18,26 +19,20 @@ from .connection import Farm
 #: Seconds that an answer counts: ComfyUI asks for a node's widgets many times for each run.
 _FRESH_SECONDS = 60.0
 #: Seconds that ComfyUI waits for a farm that does not answer.
-_PATIENCE_SECONDS = 2.0
+_ANSWER_SECONDS = 2.0
 
 _lock = Lock()
 _known: tuple[float, list[Model]] | None = None
 
 
 def models_of(families: Iterable[str]) -> list[Model]:
-    """The models of these families that this machine's farm has pools for, in its order."""
+    """The models of these families that this machine's farm has pools for; where it has none, the shipped ones."""
     wanted = frozenset(families)
-    return [model for model in _all_models() if model.family in wanted]
+    served, shipped = ([model for model in known if model.family in wanted] for known in (_offered(), _shipped()))
+    return served or shipped
 
 
-def forget() -> None:
-    """Ask the farm again at the next occasion."""
-    global _known
-    with _lock:
-        _known = None
-
-
-def _all_models() -> list[Model]:
+def _offered() -> list[Model]:
     global _known
     with _lock:
         if _known is None or time.monotonic() - _known[0] > _FRESH_SECONDS:
@@ -47,33 +42,32 @@ def _all_models() -> list[Model]:
 
 def _ask() -> list[Model]:
     try:
-        with Farm().open(timeout=_PATIENCE_SECONDS, retry_seconds=0.1) as client:
+        with Farm().open(timeout=_ANSWER_SECONDS, retry_seconds=0.1) as client:
             served = {pool.model for pool in client.pools()}
             return [model for model in client.models() if model.name in served]
     except FarmError:
-        return list(_shipped())
+        return []
 
 
-def _shipped() -> Iterator[Model]:
-    for entry in load_catalog(load_settings(variables={}), {}).models.values():
-        yield Model(
-            name=entry.name,
-            family=entry.family,
-            defaults=entry.defaults,
-            samplers=entry.samplers,
-            parameters=parameters_schema(entry),
-        )
+@cache
+def _shipped() -> list[Model]:
+    entries = load_catalog(load_settings(variables={}), {}).models.values()
+    return [Model(name=entry.name, family=entry.family, parameters=parameters_schema(entry)) for entry in entries]
 
 
-def bounds(models: Iterable[Model], field: str) -> tuple[float, float] | None:
-    """The smallest and the largest value of a field that any of the models takes; None where none says."""
-    lows, highs = [], []
-    for model in models:
+def largest(families: Iterable[str], field: str) -> float:
+    """The largest value of a field that any model of the families takes, of this machine's farm or shipped.
+
+    ComfyUI refuses what is larger, and a node may render on another farm than this machine's: so the shipped models
+    count, too.
+    """
+    wanted = frozenset(families)
+    highs = [0.0]
+    for model in [*models_of(wanted), *(model for model in _shipped() if model.family in wanted)]:
         shape = _of_one(model.parameters.get("properties", {}).get(field, {}))
         listed = [value for value in shape.get("enum", []) if value is not None]
-        lows += [shape["minimum"]] if "minimum" in shape else listed[:1]
         highs += [shape["maximum"]] if "maximum" in shape else listed[-1:]
-    return (min(lows), max(highs)) if lows and highs else None
+    return max(highs)
 
 
 def choices(models: Iterable[Model], field: str) -> list[str]:

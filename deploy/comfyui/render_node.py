@@ -11,7 +11,7 @@ import torch
 from farm.client import FarmClient, Render
 
 from .connection import FARM, Farm
-from .models import bounds, models_of
+from .models import largest, models_of
 from .rendering import render
 from .setting_nodes import LORAS, SAMPLER, SEEDS
 from .tensors import picture_png
@@ -84,9 +84,9 @@ class RenderNode:
             tooltip = "what to keep out; empty: the model's own"
             return "STRING", {"default": "", "multiline": True, "dynamicPrompts": True, "tooltip": tooltip}
         kind, step, tooltip = _NUMBERS[field]
-        _, most = bounds(models_of(cls.FAMILIES), field) or (0, 100)
         number = int if kind == "INT" else float
-        return kind, {"default": number(0), "min": number(0), "max": number(most), "step": step, "tooltip": tooltip}
+        most = number(largest(cls.FAMILIES, field))
+        return kind, {"default": number(0), "min": number(0), "max": most, "step": step, "tooltip": tooltip}
 
     def render(
         self,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from farm.catalog.adapters import WEIGHTS
 
-from .models import bounds, choices, models_of
+from .models import choices, largest, models_of
 
 FAMILIES = ("sana", "sana-controlnet", "sana-video", "sprint", "wan", "wan-i2v")
 SAMPLER, LORAS, SEEDS = "LATENT_FARM_SAMPLER", "LATENT_FARM_LORAS", "LATENT_FARM_SEEDS"
@@ -27,12 +27,11 @@ class SamplerNode:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """As ComfyUI asks for it."""
-        models = models_of(FAMILIES)
-        _, most = bounds(models, "flow_shift") or (0, 20)
+        shift = {"default": 0.0, "min": 0.0, "max": largest(FAMILIES, "flow_shift"), "step": 0.1}
         return {
             "required": {
-                "sampler": ([AS_THE_MODEL, *choices(models, "sampler")],),
-                "flow_shift": ("FLOAT", {"default": 0.0, "min": 0.0, "max": most, "step": 0.1}),
+                "sampler": ([AS_THE_MODEL, *choices(models_of(FAMILIES), "sampler")],),
+                "flow_shift": ("FLOAT", shift),
                 "speed": (["quality", "fast"], {"tooltip": "fast leaves out of passes what hardly changes"}),
                 "deterministic": ("BOOLEAN", {"default": False, "tooltip": "alone: slower, the same bytes again"}),
             }

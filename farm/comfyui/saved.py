@@ -16,6 +16,8 @@ _SAVERS = {
     "SaveImageAdvanced": ("images", ""),
 }
 _PREVIEWS = {"PreviewImage": ("images", "")}
+#: How the nodes of `deploy/comfyui` begin.
+_FARM_NODES = "LatentFarm"
 _DECODERS = frozenset({"VAEDecode", "VAEDecodeTiled"})
 
 
@@ -74,6 +76,8 @@ def _saved_by(reading: Reading, saver: Node) -> Saved | None:
         why = (
             "the service of another firm renders"
             if service
+            else "renders on a farm by itself: run the graph in ComfyUI"
+            if decoder.kind.startswith(_FARM_NODES)
             else "makes or changes pictures in a way that the farm does not"
         )
         reading.report.refuse(decoder, f"{why} (saved by {saver})")
