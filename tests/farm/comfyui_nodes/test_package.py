@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
 
 from farm.client import NoAddress
 from farm.comfyui.graph import CannotRender
@@ -100,8 +99,7 @@ def test_the_folder_is_of_the_registrys_form_and_needs_our_package_alone() -> No
     assert told["project"]["version"] == ours["version"]
     assert told["project"]["requires-python"] == ours["requires-python"]
     assert told["tool"]["comfy"].keys() == {"DisplayName", "PublisherId"}
-    needed = [Requirement(text) for text in told["project"]["dependencies"]]
-    assert [need.name for need in needed] == ["latent-farm"]
+    assert told["project"]["dependencies"] == [f"latent-farm>={ours['version']}"], "they are released together"
     assert (NODES / "requirements.txt").read_text().split() == told["project"]["dependencies"]
 
 
