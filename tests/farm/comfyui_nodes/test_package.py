@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from farm.client import NoAddress
-from farm.comfyui.graph import CannotRender
 from farm.comfyui.translate import translate
 from farm.comfyui.workflow import read_workflow
+from farm.comfyui.workflow.graph import CannotRender
 from tests.farm.comfyui_nodes.stand_in import NODES, ComfyUI, comfyui_running
 from tests.farm.dashboards import DashboardFarm
 from tests.farm.scripted_farm import scripted_farm
