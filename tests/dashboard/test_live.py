@@ -238,6 +238,15 @@ def test_who_comes_back_with_the_last_id_finds_what_has_ended_meanwhile(
         assert first(foreign) == set(), foreign
 
 
+def test_what_has_ended_is_told_once_and_as_the_api_has_it(house: House) -> None:
+    path = house.submit()["links"]["self"]
+    house.post(f"{path}/cancel")
+    again = house.client.get("/api/v1/live", headers=house.ours.headers | {"Last-Event-ID": "0"}, buffered=False)
+    _, snapshot = next(_events(again.iter_encoded()))
+    again.close()
+    assert snapshot["jobs"] == [house.get(path).json], "of whoever submitted it, among several users of the farm"
+
+
 def test_every_event_is_as_the_openapi_document_describes_it(live_house: House) -> None:
     house = live_house
     document = house.client.get("/openapi.json").json
