@@ -56,9 +56,10 @@ def list_clips(
 ) -> list[Clip]:
     """At most `limit` clips of the project by these models, job by job, behind the clip `after`. One statement.
 
-    Walks the jobs (index project_id, id), and of each its renders (unique index job_id, index).
+    Those of deleted jobs are left out. Walks the jobs (index project_id, id), and of each its renders (unique index
+    job_id, index).
     """
-    statement = _clips(project_id).where(Job.project_id == project_id, Job.model.in_(models))
+    statement = _clips(project_id).where(Job.project_id == project_id, Job.model.in_(models), Job.delete_at.is_(None))
     if after is not None:
         further = Job.id > after.job_id if oldest_first else Job.id < after.job_id
         same_job = and_(Job.id == after.job_id, Render.index > after.index)

@@ -7,20 +7,24 @@ from sqlalchemy import ColumnElement, Select, literal_column, select
 
 from farm.connections import Connections
 from farm.database import read, write
+from farm.errors import Conflict
 from farm.lifecycle import RenderStatus
 from farm.tables import Job, Render
 from scheduler.batching.sealed_batches import initial_batch_limit_of_row
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move, wake_flows
-from scheduler.control.job_update import Overtaken, enter, require_status
+from scheduler.control.job_update import Overtaken, enter
 from scheduler.control.lookup import find_job
 from scheduler.control.release import ring_for
-from scheduler.control.retry import RETRIED_IN
+from scheduler.control.retry import require_retryable
 from scheduler.fleet.notify import notify
 
 
 @dataclass(frozen=True)
 class LetterFilter:
-    """Which failed renders are meant: all that is given must hold; what is None or empty holds for all."""
+    """Which failed renders are meant: all that is given must hold; what is None or empty holds for all.
+
+    Those of deleted jobs are meant only where the job or the render is named.
+    """
 
     project_id: str | None = None  # None: an operator, who means every project
     render_ids: tuple[str, ...] = ()
@@ -37,6 +41,8 @@ class LetterFilter:
             conditions.append(Render.id.in_(self.render_ids))
         if self.job_id is not None:
             conditions.append(Render.job_id == self.job_id)
+        if self.job_id is None and not self.render_ids:
+            conditions.append(Job.delete_at.is_(None))
         if self.model is not None:
             conditions.append(Job.model == self.model)
         if self.reason:
@@ -68,6 +74,8 @@ def retry_letters(connections: Connections, chosen: LetterFilter) -> Retried:
         except Overtaken:
             paused.append(job_id)
             continue
+        except Conflict:  # it is being removed
+            continue
         renders += count
         jobs += bool(count)
     return Retried(renders, jobs, tuple(paused))
@@ -79,7 +87,7 @@ def _jobs(chosen: LetterFilter) -> Select[str]:
 
 
 def _retry_in_job(connections: Connections, job_id: str, chosen: LetterFilter) -> int:
-    """Those of one job; returns how many. Raises Overtaken when it is paused: they would be claimed at once."""
+    """Those of one job; returns how many. Raises as `require_retryable` does."""
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, None)
     meant = select(Render.id).join(Job, Job.id == Render.job_id).where(Render.job_id == job_id, *chosen.conditions())
@@ -101,9 +109,9 @@ def _retry_in_job(connections: Connections, job_id: str, chosen: LetterFilter) -
                 reason=None,
                 finished_at=None,
             )
-            require_status(connection, job_id, *RETRIED_IN)
-            indexes = [render.index for render in renders]
             now = connections.clock()
+            require_retryable(connection, job_id, now)
+            indexes = [render.index for render in renders]
             changed = enter(connection, job_id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
             wake_flows(connection, renders)
         notify(connections, lanes=[job.lane], changed=[changed])

@@ -1,12 +1,12 @@
 """Retry: a failed render gets a fresh start, by a person's wish."""
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
-from farm.tables import Render
+from farm.tables import Job, Render
 from scheduler.batching.sealed_batches import initial_batch_limit
 from scheduler.control.bulk_transition import lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
@@ -14,7 +14,20 @@ from scheduler.control.lookup import find_render
 from scheduler.fleet.notify import notify, ring, ring_targets
 
 #: A retried render would be claimed at once: not while its job is paused.
-RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
+_RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}
+
+
+def require_retryable(connection: Connection, job_id: str, now: float) -> None:
+    """Lock the job whose renders are about to be retried.
+
+    Raises:
+        Overtaken: it is paused.
+        Conflict: it was deleted and its time has come: files of it may be gone.
+    """
+    require_status(connection, job_id, *_RETRIED_IN)
+    delete_at = connection.scalar(select(Job.delete_at).where(Job.id == job_id))
+    if delete_at is not None and delete_at <= now:
+        raise Conflict(f"Job {job_id} was deleted and is being removed; submit it again.")
 
 
 def retry_render(connections: Connections, render_id: str, project_id: str | None = None) -> None:
@@ -25,7 +38,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
 
     Raises:
         NotFound: the project (None: an operator) sees no such render.
-        Conflict: the render has not failed, or its job is paused.
+        Conflict: the render has not failed, or its job is paused or being removed.
     """
     now = connections.clock()
     with read(connections.engine) as connection:
@@ -45,7 +58,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
                 reason=None,
                 finished_at=None,
             )
-            require_status(connection, found.job.id, *RETRIED_IN)
+            require_retryable(connection, found.job.id, now)
             indexes = [render.index for render in renders]
             changed = enter(connection, found.job.id, "retried", indexes=indexes, now=now, back=RenderStatus.FAILED)
             wake_flows(connection, renders)

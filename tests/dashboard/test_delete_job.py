@@ -76,6 +76,37 @@ def test_who_retries_a_render_of_a_deleted_job_keeps_the_job(house: House) -> No
     assert house.get(job["links"]["self"]).json["delete_at"] is None
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_no_other_list_has_what_is_of_a_deleted_job_and_nobody_retries_it_unasked(postgres_house: House) -> None:
+    house = postgres_house
+    clip, picture = house.submit(model="wan-demo"), house.submit()
+    house.post(f"{clip['links']['self']}/cancel")
+    drawer = Drawer(house.connections, "sana-demo-local")
+    drawer.finish(drawer.take(), "it broke")
+    for job in (clip, picture):
+        assert _delete(house, job["id"]).status_code == 200
+
+    assert house.get("/v1/videos").json["data"] == []
+    assert house.get("/api/v1/dead-letters").json["items"] == []
+    for meant in ({"everything": True}, {"everything": True, "all_projects": True}, {"reason": "broke"}):
+        assert house.post("/api/v1/dead-letters/retry", json=meant).json["renders"] == 0
+    assert len(house.get(f"/api/v1/dead-letters?job={picture['id']}").json["items"]) == 1
+
+    # Whose time has come is not opened again: its files are being removed.
+    _delete(house, picture["id"], keep_seconds=0)
+    [render] = house.renders(picture["id"])
+    assert house.post(f"/api/v1/renders/{render['id']}/retry").status_code == 409
+    assert house.post("/api/v1/dead-letters/retry", json={"job": picture["id"]}).json["renders"] == 0
+    assert house.get(picture["links"]["self"]).json["status"] == "failed"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "-1", "1e99", ""])
+def test_a_time_that_is_none_is_refused(house: House, seconds: str) -> None:
+    job_id = _ended(house)
+    assert _delete(house, job_id, keep_seconds=seconds).status_code == 422
+    assert _listed(house) == [job_id]
+
+
 def test_the_files_go_with_the_job(live_house: House) -> None:
     house = live_house
     job_id = house.submit()["id"]
