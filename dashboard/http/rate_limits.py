@@ -14,6 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from dashboard.openai.errors import is_here as is_openai
 from dashboard.problems import TooManyRequests
 from farm.redis_connection import Wire, connect
 from farm.settings import Settings
@@ -78,9 +79,9 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def count_request(project_id: str) -> None:
-    """Count this request, if it is one of the API. Raises TooManyRequests."""
+    """Count this request, if a program sent it: to the API, or as to OpenAI's. Raises TooManyRequests."""
     limit: RequestLimit | None = current_app.extensions.get(_LIMIT)
-    if limit is None or not request.path.startswith("/api/"):
+    if limit is None or not (request.path.startswith("/api/") or is_openai(request.path)):
         return
     allowed, g.rate_limit_left = limit.count(project_id)
     if not allowed:

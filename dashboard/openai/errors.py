@@ -14,6 +14,7 @@ _CODES = {
     "unauthorized": "invalid_api_key",
     "unknown-model": "model_not_found",
     "quota-exceeded": "rate_limit_exceeded",
+    "too-many-requests": "rate_limit_exceeded",
 }
 _CODES |= {"budget-spent": "insufficient_quota"}
 #: Our fields by the names under which they were sent.

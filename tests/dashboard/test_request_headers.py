@@ -98,5 +98,15 @@ def test_without_redis_each_process_counts_for_itself(make_house: Callable[..., 
     _check_limit(make_house(requests_per_minute=2, redis_url=SecretStr("redis://127.0.0.1:9/0")))
 
 
+def test_the_surface_for_openais_clients_is_no_way_around_the_limit(make_house: Callable[..., House]) -> None:
+    house = make_house(requests_per_minute=2)
+    answers = [house.get(path) for path in ("/api/v1/whoami", "/v1/models", "/v1/videos")]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    refused = answers[2]
+    assert refused.json["error"]["code"] == "rate_limit_exceeded"
+    assert (refused.headers["x-should-retry"], 1 <= int(refused.headers["Retry-After"]) <= 60) == ("true", True)
+    assert refused.headers["RateLimit"].startswith('"project";r=0;t=')
+
+
 def test_without_a_limit_nothing_is_said_of_one(house: House) -> None:
     assert not [name for name, _ in house.get("/api/v1/whoami").headers if name.startswith("RateLimit")]
