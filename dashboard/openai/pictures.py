@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.auth import principal
 from dashboard.context import farm
@@ -18,7 +19,7 @@ from dashboard.openai.waiting import check_rendered, follow, give_up, wait
 from dashboard.reads.pictures import Picture, pictures_of
 from dashboard.schemas import Job
 from farm.database import read
-from farm.errors import FarmError
+from farm.errors import DatabaseBusy, FarmError
 from farm.progress import Preview
 from scheduler.admission.submit import Submitted
 
@@ -29,12 +30,16 @@ def answer(fields: PictureFields, made: Submitted, event: Event) -> Response:
     """The pictures of a job, once they are there. Raises what waiting for them raises."""
     if fields.stream:
         return _streamed(fields, made, event)
-    # A replayed request asks for the job of another one, which may still wait for it.
-    job = wait(principal().project_id, made.job_id, alone=not made.replayed)
+    job = wait(principal().project_id, made.job_id, alone=_is_alone())
     pictures = _pictures(job)
     pieces = _one_answer(job, pictures, fields.response_format, made.notices)
     first = next(pieces)  # so that an object storage that is away is an error, and not half an answer
     return Response(stream_with_context(chain([first], pieces)), content_type="application/json")
+
+
+def _is_alone() -> bool:
+    """Whether nobody else can wait for the job: who sends a key may come back with it, and may have already."""
+    return "Idempotency-Key" not in request.headers
 
 
 def _pictures(job: Job) -> Sequence[Picture]:
@@ -97,10 +102,10 @@ def _events(fields: PictureFields, made: Submitted, event: Event, project_id: st
                 yield from map(_event, partial.of(told))
         if not ended:
             raise NotInTime()
-    except FarmError as error:
-        yield _event(document(error))
+    except (FarmError, SQLAlchemyError) as error:
+        yield _event(document(error if isinstance(error, FarmError) else DatabaseBusy()))
     finally:
-        if not (ended or made.replayed):
+        if not ended and _is_alone():
             give_up(project_id, made.job_id)
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import structlog
 from flask import request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ClientDisconnected
 
 from dashboard.context import farm
@@ -15,7 +16,7 @@ from dashboard.events import pump
 from dashboard.openai.errors import NotInTime, NotRendered
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
-from farm.database import read
+from farm.database import read, trouble
 from farm.errors import Conflict, NotFound
 from farm.lifecycle import JOB_ENDED
 from farm.progress import Preview
@@ -83,9 +84,12 @@ def check_rendered(job: Job, reason: str | None) -> None:
 
 def give_up(project_id: str, job_id: str) -> None:
     """Cancel a job for which nobody waits any more."""
-    with suppress(Conflict, NotFound):
-        cancel_job(farm(), job_id, project_id)
-        log.info("cancelled: nobody waits for it any more", job_id=job_id)
+    try:
+        with suppress(Conflict, NotFound):
+            cancel_job(farm(), job_id, project_id)
+            log.info("cancelled: nobody waits for it any more", job_id=job_id)
+    except SQLAlchemyError as error:  # what is said already is more than this
+        log.warning("nobody waits for it any more, and it was not cancelled", job_id=job_id, reason=trouble(error))
 
 
 def _read(project_id: str, job_id: str) -> Job:
