@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from farm.errors import FarmError
 from farm.openjd.parameters import field_of
+
+#: Lists and mappings in each other; a template has about ten.
+MAX_DEPTH = 100
 
 
 class OpenJdNotInstalled(FarmError):
@@ -53,6 +58,7 @@ def read_template(text: str, folder: Path, given: Mapping[str, str]) -> Template
         from openjd import model
     except ImportError:
         raise OpenJdNotInstalled from None
+    _check_depth(text)
     try:
         document = model.document_string_to_object(document=text, document_type=model.DocumentType.YAML)
         template = model.decode_job_template(template=document)
@@ -76,3 +82,15 @@ def read_template(text: str, folder: Path, given: Mapping[str, str]) -> Template
         step.parameterSpace,
         (str(step.script.actions.onRun.command),),
     )
+
+
+def _check_depth(text: str) -> None:
+    """Before it is read as a whole: libyaml ends the process where the stack does. Raises NotATemplate."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise NotATemplate(f"More than {MAX_DEPTH} of its lists and mappings lie in each other.")
+    except yaml.YAMLError:
+        return  # what is wrong with it, its own reader says

@@ -142,3 +142,23 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 def test_what_cannot_be_a_job_is_refused_in_words(text: str, words: str) -> None:
     with pytest.raises(NotATemplate, match=words):
         sweep(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 100_000,
+        "{" * 100_000,
+        "- " * 100_000,
+        "a: &a [x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{f'*{chr(97 + n)},' * 10}]\n" for n in range(20)),
+        "name: " + "9" * 5_000,
+        "? [a]\n: b",
+        "\x00",
+        "a: !!python/object/apply:os.system [echo]",
+    ],
+    ids=["lists", "mappings", "dashes", "aliases", "digits", "key", "NUL", "tag"],
+)
+def test_what_is_built_to_break_a_reader_is_refused_in_words(text: str) -> None:
+    with pytest.raises(NotATemplate) as refused:
+        sweep(text)
+    assert len(str(refused.value)) < 10_000
