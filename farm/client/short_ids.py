@@ -17,6 +17,8 @@ from farm.ids import is_id
 LAST = "last"
 #: What may be a part of an id. Ids of one minute begin alike, so that an end tells them apart sooner.
 _PART = re.compile(r"[0-9a-f-]{4,35}", re.IGNORECASE)
+#: Of a render in its job.
+_PLACE = re.compile(r"[0-9]{1,9}")
 #: So many of the newest are looked at for a part of an id.
 NEWEST_JOBS, NEWEST_RENDERS, _JOBS_OF_RENDERS = 1000, 2000, 20
 _MOST_LISTED = 10
@@ -41,7 +43,7 @@ class ShortIds:
         Raises NotFound, and AmbiguousId with all that it may be.
         """
         job, slash, place = typed.rpartition("/")
-        if slash and place.isdecimal():
+        if slash and _PLACE.fullmatch(place):
             return self._render_at(self.find_job_id(job), int(place))
         if typed == LAST:
             renders = islice(self._renders(self._newest_job().id), _MOST_LISTED + 1)

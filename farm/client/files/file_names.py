@@ -34,7 +34,7 @@ _NAME_BYTES, _PROMPT_BYTES = 200, 100
 #: All but letters and digits of every script, and what no file system and no shell takes amiss.
 _UNSAFE = re.compile(r"[^\w.,+=@()\[\]-]+")
 #: Names that Windows keeps for devices, whatever their suffix.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_DEVICES = re.compile(r"(con|prn|aux|nul|(com|lpt)[\d¹²³])(\.|$)", re.IGNORECASE)
 #: How a value may be formatted: '04d' and the like, nothing that takes other values or the whole memory.
 _FORMAT = re.compile(r"[<>^+0-9a-z.-]{0,4}")
 
@@ -82,7 +82,7 @@ class NamePattern:
     def _part(self, part: str, values: Mapping[str, Any]) -> str:
         try:
             name = part.format_map(values)
-        except (ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
             raise _wrong(self._pattern, str(error)) from error
         return safe_name(name)
 

@@ -58,11 +58,12 @@ def test_files_that_are_no_outputs_say_what_they_are() -> None:
         ("{index:{seed}}", "is no format"),
         ("{index", "is no pattern"),
         ("{prompt:04d}", "is no pattern"),
+        ("{seed:c}", "is no pattern"),
     ],
 )
 def test_what_is_no_pattern_is_refused_in_words(pattern: str, why: str) -> None:
     with pytest.raises(InvalidRequest, match=why):
-        place(pattern)
+        place(pattern, seed=2**64 - 1)
 
 
 @given(st.text(max_size=300), st.sampled_from(["{prompt}", "{prompt}/{prompt}", "a{prompt}b/{seed}"]))
@@ -75,7 +76,7 @@ def test_no_value_leads_out_of_the_folder(prompt: str, pattern: str) -> None:
         assert not any(unicodedata.category(sign) == "Cc" or sign in '/\\:*?"<>|' for sign in part)
 
 
-@pytest.mark.parametrize("name", ["con", "NUL.txt", "..", ".", "", " . "])
+@pytest.mark.parametrize("name", ["con", "NUL.txt", "com¹", "LPT³.png", "..", ".", "", " . "])
 def test_names_that_mean_something_else_are_changed(name: str) -> None:
     assert safe_name(name).startswith("_")
 
