@@ -27,7 +27,7 @@ EXTRAS = {
     "scheduler/simulate/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
     "workers/pipelines/gguf_file.py": ["worker", "gguf"],
-    "workers/model_files/weights.py": ["worker", "gguf"],
+    "workers/model_files/gguf_header.py": ["worker", "gguf"],
     "workers/": ["worker"],
     "dashboard/": ["dashboard"],
 }
