@@ -8,7 +8,8 @@ from farm.comfyui.workflow.graph import Node
 _ENCODERS = frozenset({"CLIPTextEncode", "SanaTextEncode"})
 #: Nodes that hand prompts on: the inputs by the places of the outputs.
 _HANDED_ON = {"WanImageToVideo": ("positive", "negative")}
-_BY_CHANCE = re.compile(r"(?<!\\)\{[^{}]*(?<!\\)\|[^{}]*(?<!\\)\}")
+_BRACED = re.compile(r"(?<!\\)\{([^{}]*)(?<!\\)\}")
+_BAR = re.compile(r"(?<!\\)\|")
 
 
 def read_prompt(reading: Reading, source: tuple[Node, int], field: str) -> str | None:
@@ -36,7 +37,7 @@ def read_prompt(reading: Reading, source: tuple[Node, int], field: str) -> str |
 
 def _as_read_there(reading: Reading, node: Node, text: str) -> str:
     """Without the backslash of \\( and \\), which ComfyUI takes off."""
-    if _BY_CHANCE.search(text):
+    if any(_BAR.search(found[1]) for found in _BRACED.finditer(text)):
         reading.report.notice(node, "of {a|b} ComfyUI takes one by chance; here it stays as it is written")
     if re.search(r"(?<!\\)[()]", text):
         reading.report.notice(

@@ -6,6 +6,7 @@ from typing import TypeVar
 from farm.comfyui.report import Report
 from farm.comfyui.workflow.graph import Graph, Link, Node
 from farm.comfyui.workflow.values import Unknown, made_by, value_of
+from farm.params.request.submission import shown
 
 V = TypeVar("V", int, float, str)
 _WORDS = {int: "whole number", float: "number", str: "text"}
@@ -45,5 +46,5 @@ class Reading:
             return kind(value)
         if isinstance(value, kind) and not isinstance(value, bool):
             return value
-        self.report.refuse(node, f"{name} is {value!r}, which is no {_WORDS[kind]}", field)
+        self.report.refuse(node, f"{name} is {shown(value)}, which is no {_WORDS[kind]}", field)
         return None

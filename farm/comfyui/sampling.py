@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from farm.comfyui.reading import Reading
 from farm.comfyui.sampler_names import EVEN_SCHEDULES, SAMPLERS, schedule_remark
 from farm.comfyui.workflow.graph import Node
+from farm.params.request.submission import shown
 
 Source = tuple[Node, int] | None
 
@@ -118,7 +119,7 @@ def _method(reading: Reading, method: Node | None, schedule: Node, fields: dict[
             reading.report.notice(schedule, remark)
     elif name is not None:
         even = ", ".join(sorted(EVEN_SCHEDULES))
-        reading.report.refuse(schedule, f"the farm has no schedule {name!r}; those near its own are {even}")
+        reading.report.refuse(schedule, f"the farm has no schedule {shown(name)}; those near its own are {even}")
     if "denoise" in schedule.inputs and (part := reading.value(schedule, "denoise", float)) not in (None, 1.0):
         reading.report.refuse(schedule, f"denoise is {part:g}; the farm begins these models with noise alone (1)")
 
@@ -132,7 +133,7 @@ def _sampler(reading: Reading, node: Node) -> str | None:
     meant = SAMPLERS.get(name)
     if meant is None:
         reading.report.refuse(
-            node, f"the farm has no sampler that means {name!r}; name one of the model's with --sampler", "sampler"
+            node, f"the farm has no sampler that means {shown(name)}; name one of the model's with --sampler", "sampler"
         )
         return None
     reading.report.took(node, f"sampler {meant.sampler}")

@@ -11,7 +11,7 @@ from farm.comfyui.reading import Reading
 from farm.comfyui.report import Report
 from farm.comfyui.sampling import Sampling, read_sampling
 from farm.comfyui.saved import find_saved
-from farm.comfyui.workflow.graph import Graph, Node
+from farm.comfyui.workflow.graph import CannotRender, Graph, Node
 
 #: ComfyUI's own limit of its widgets.
 MAX_BATCH = 4096
@@ -46,7 +46,15 @@ def translate(graph: Graph, settled: Collection[str] = ()) -> Translated:
     if _SEEDS & set(settled):
         settled = {*settled, *_SEEDS}
     report = Report(settled)
-    reading = Reading(graph, report)
+    try:
+        return _translated(Reading(graph, report))
+    except RecursionError:
+        report.refuse(None, "its links lead through too much, or values lie too deeply in each other")
+        raise CannotRender(report.reasons) from None
+
+
+def _translated(reading: Reading) -> Translated:
+    report, settled = reading.report, reading.report.settled
     saved = find_saved(reading)
     sampling = read_sampling(reading, saved.sampler) if saved else None
     fields: dict[str, Any] = {}

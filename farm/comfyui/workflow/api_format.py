@@ -26,10 +26,14 @@ def _node(id_: str, node: Mapping[str, Any]) -> Node:
     )
 
 
+def _is_slot(slot: int) -> bool:
+    return not isinstance(slot, bool) and slot >= 0
+
+
 def _input(value: Any) -> Any:
     """A list of an id and a number is a link; lists of values come wrapped."""
     match value:
-        case [str() | int() as node, int() as slot] if not isinstance(node, bool) and not isinstance(slot, bool):
+        case [str() | int() as node, int() as slot] if not isinstance(node, bool) and _is_slot(slot):
             return Link(str(node), slot)
         case {"__value__": wrapped}:
             return wrapped

@@ -6,6 +6,13 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+#: An expression is typed into a widget of one line or two.
+MAX_CHARS = 2_000
+#: No input of a node takes a number beyond this: seeds are the largest.
+MAX_NUMBER = 2**64
+#: `round` to so many digits leaves any number as it is, or nothing of it.
+_MAX_DIGITS = 400
+
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -30,6 +37,12 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+
+
+def _round(value: float, *digits: int) -> float:
+    return round(value, *(max(-_MAX_DIGITS, min(_MAX_DIGITS, each)) for each in digits))
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs,
     "ceil": math.ceil,
@@ -39,19 +52,26 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "log2": math.log2,
     "max": max,
     "min": min,
-    "round": round,
+    "round": _round,
     "sqrt": math.sqrt,
 }
 
 
 def evaluate(expression: str, names: Mapping[str, Any]) -> int | float | bool:
-    """The value. Raises ValueError: not arithmetic, a name or function that is not there, or not computable."""
+    """The value, within ±MAX_NUMBER.
+
+    Raises ValueError: not arithmetic, a name or function that is not there, or not computable.
+    """
+    if len(expression) > MAX_CHARS:
+        raise ValueError(f"the expression has {len(expression):,} characters; {MAX_CHARS:,} are read")
     try:
         value = _of(ast.parse(expression.strip(), mode="eval").body, names)
     except (SyntaxError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
         raise ValueError(f"{expression!r} cannot be computed: {error}") from None
     if not isinstance(value, int | float):
         raise ValueError(f"{expression!r} is no number")
+    if not -MAX_NUMBER <= value <= MAX_NUMBER:  # nor what is not a number
+        raise ValueError(f"{expression!r} is no number that a node takes")
     return value
 
 

@@ -31,9 +31,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by their ids."""
+    """Nodes by their ids. `known`: what outputs are, once it has been found out."""
 
     nodes: Mapping[str, Node]
+    known: dict[Link, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class NotAWorkflow(FarmError):

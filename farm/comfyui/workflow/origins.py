@@ -6,7 +6,7 @@ from typing import Any
 from farm.comfyui.workflow.graph import Link, NotAWorkflow
 from farm.comfyui.workflow.scopes import Scope
 from farm.comfyui.workflow.ui_format import BYPASSED, INPUTS, MUTED, CanvasLink, CanvasNode, Socket
-from farm.comfyui.workflow.virtual import GET, PRIMITIVE, REROUTES, SET, is_virtual
+from farm.comfyui.workflow.virtual import GET, PRIMITIVE, REROUTES, SET, is_virtual, name_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _output(scope: Scope, node: CanvasNode, slot: int, wanted: Any, seen: _Seen)
         return None if setter is None else origin_of(setter[0], setter[1], setter[1].inputs[0], seen)
     if node.type == SET and node.inputs:
         return origin_of(scope, node, node.inputs[0], seen)
-    return None if is_virtual(node) else Link(scope.path_of(node), slot)
+    return None if is_virtual(node) or slot < 0 else Link(scope.path_of(node), slot)
 
 
 def _out_of(inside: Scope, slot: int, wanted: Any, seen: _Seen) -> Origin:
@@ -109,15 +109,10 @@ def _fits(one: Any, other: Any) -> bool:
 
 def _setter(scope: Scope, getter: CanvasNode) -> tuple[Scope, CanvasNode] | None:
     """The node that sets what a GetNode gets, by its name, in the same graph or around it."""
-    name = _name(getter)
+    name = name_of(getter)
     where: Scope | None = scope
     while where is not None:
-        for node in where.nodes.values():
-            if node.type == SET and node.inputs and _name(node) == name:
-                return where, node
+        if name in where.setters:
+            return where, where.setters[name]
         where = where.around
     return None
-
-
-def _name(node: CanvasNode) -> Any:
-    return node.widgets_values[0] if isinstance(node.widgets_values, list) and node.widgets_values else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from farm.comfyui.workflow.graph import NotAWorkflow
 from farm.comfyui.workflow.ui_format import INPUTS, Canvas, CanvasLink, CanvasNode, Subgraph, Workflow
+from farm.comfyui.workflow.virtual import SET, name_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Scope:
     def links(self) -> dict[int, CanvasLink]:
         """The links by their ids."""
         return {link.id: link for link in self.canvas.links}
+
+    @cached_property
+    def setters(self) -> dict[str, CanvasNode]:
+        """The nodes that set something for GetNodes, by its name; of several the first."""
+        nodes = [node for node in self.canvas.nodes if node.type == SET and node.inputs]
+        return {name_of(node): node for node in reversed(nodes)}
 
     @cached_property
     def path(self) -> str:
@@ -77,7 +84,7 @@ class Scope:
             found = {name: value for (inner, name), value in self._by_proxy.items() if inner == "-1"}
         else:
             found = dict(zip(self._slots_of_widgets(), values, strict=False))
-        for kept in self.user.properties.get("proxyWidgetErrorQuarantine") or ():
+        for kept in _listed(self.user, "proxyWidgetErrorQuarantine"):
             match kept:
                 case {"originalEntry": ["-1", str(name)], "hostValue": value}:
                     found[name] = value
@@ -111,5 +118,10 @@ def outermost(workflow: Workflow) -> Scope:
 
 
 def _proxied(user: CanvasNode) -> list[tuple[str, str]]:
-    pairs = user.properties.get("proxyWidgets") or []
+    pairs = _listed(user, "proxyWidgets")
     return [(str(pair[0]), str(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) >= 2]
+
+
+def _listed(node: CanvasNode, name: str) -> list[Any]:
+    value = node.properties.get(name)
+    return value if isinstance(value, list) else []

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from farm.comfyui.workflow.expressions import evaluate
+from farm.comfyui.workflow.expressions import MAX_NUMBER, evaluate
 from farm.comfyui.workflow.graph import Graph, Link, Node
+from farm.params.request.submission import shown
 
 _SWITCHES = frozenset({"ComfySwitchNode", "ComfySoftSwitchNode"})
 _PRIMITIVES = frozenset(
     {"PrimitiveInt", "PrimitiveFloat", "PrimitiveBoolean", "PrimitiveString", "PrimitiveStringMultiline"}
 )
 MAX_CHAIN = 200
+#: Nodes that join a text to itself, twenty one behind the other, would make a million of it.
+MAX_TEXT = 1_000_000
 
 
 class Unknown(Exception):
@@ -49,7 +52,16 @@ def _chosen(graph: Graph, node: Node, chain: int) -> Any:
 def value_of(graph: Graph, node: Node, name: str, chain: int = 0) -> Any:
     """The value of an input; None: it has none. Raises Unknown."""
     given = made_by(graph, node.inputs.get(name), chain)
-    return _computed(graph, given, chain + 1) if isinstance(given, Link) else given
+    if isinstance(given, Link):
+        # Once, however many inputs take it: else the ways to it are counted in powers of two.
+        if given not in graph.known:
+            graph.known[given] = _computed(graph, given, chain + 1)
+        given = graph.known[given]
+    if isinstance(given, str) and len(given) > MAX_TEXT:
+        raise Unknown(node, f"is a text of {len(given):,} characters; {MAX_TEXT:,} are read")
+    if isinstance(given, int | float) and not -MAX_NUMBER <= given <= MAX_NUMBER:
+        raise Unknown(node, "is no number that a node takes")
+    return given
 
 
 def _computed(graph: Graph, link: Link, chain: int) -> Any:
@@ -73,10 +85,9 @@ def _mathematics(graph: Graph, node: Node, slot: int, chain: int) -> Any:
         if name.startswith("values.")
     }
     try:
-        value = evaluate(str(value_of(graph, node, "expression", chain)), variables)
+        return _as_number(evaluate(str(value_of(graph, node, "expression", chain)), variables), slot)
     except ValueError as error:
         raise Unknown(node, str(error)) from None
-    return _as_number(value, slot)
 
 
 def _number(graph: Graph, node: Node, slot: int, chain: int) -> Any:
@@ -84,13 +95,13 @@ def _number(graph: Graph, node: Node, slot: int, chain: int) -> Any:
     value = value_of(graph, node, "value", chain)
     try:
         return _as_number(float(value), slot)
-    except (TypeError, ValueError):
-        raise Unknown(node, f"{value!r} is no number") from None
+    except (TypeError, ValueError, OverflowError):
+        raise Unknown(node, f"{shown(value)} is no number") from None
 
 
 def _as_number(value: float, slot: int) -> Any:
     kinds: tuple[Callable[[float], Any], ...] = (float, int, bool)
-    return kinds[min(slot, 2)](value)
+    return kinds[max(0, min(slot, 2))](value)
 
 
 def _joined(graph: Graph, node: Node, slot: int, chain: int) -> str:

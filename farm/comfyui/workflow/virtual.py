@@ -10,6 +10,12 @@ _NOTES = frozenset({"Note", "MarkdownNote", "Label (rgthree)", "Fast Groups Bypa
 _VIRTUAL = frozenset({PRIMITIVE, GET, SET}) | REROUTES | _NOTES
 
 
+def name_of(node: CanvasNode) -> str:
+    """The name under which a SetNode sets, and a GetNode gets."""
+    values = node.widgets_values
+    return str(values[0]) if isinstance(values, list) and values else ""
+
+
 def is_virtual(node: CanvasNode) -> bool:
     """Whether it only stands on the canvas."""
     return node.type in _VIRTUAL

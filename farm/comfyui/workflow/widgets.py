@@ -85,6 +85,6 @@ def named_values(kind: str, values: Sequence[Any] | Mapping[str, Any] | None) ->
         if not left:
             break
         found[name] = left.pop(0)
-        if name in _FOLLOWED and left and left[0] in _AFTER_RUN:
+        if name in _FOLLOWED and left and str(left[0]) in _AFTER_RUN:
             left.pop(0)
     return found

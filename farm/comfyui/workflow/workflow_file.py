@@ -23,6 +23,13 @@ def read_workflow(text: str) -> Graph:
 
 def resolve(document: Mapping[str, Any]) -> Graph:
     """The same of a document that is read already. Raises NotAWorkflow."""
+    try:
+        return _resolved(document)
+    except RecursionError:
+        raise NotAWorkflow("Its parts lie too deeply in each other, or its links lead through too much.") from None
+
+
+def _resolved(document: Mapping[str, Any]) -> Graph:
     prompt = document.get("prompt")
     if isinstance(prompt, dict) and is_api_format(prompt):  # the body of POST /prompt
         document = prompt
