@@ -51,5 +51,5 @@ def register(app: Flask) -> None:
             raise Changed(f"The job is at version {version} now; read it again, then decide.")
 
 
-def _version(tag: str) -> str:
-    return tag.partition("-")[0]
+def _version(tag: str | None) -> str:
+    return (tag or "").partition("-")[0]  # Werkzeug reads an empty tag, "", as None

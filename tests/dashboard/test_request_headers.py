@@ -47,6 +47,13 @@ def test_who_changes_a_job_that_changed_meanwhile_is_told(house: House) -> None:
     assert house.post(f"{missing}/cancel", headers={"If-Match": tag}).status_code == 404
 
 
+@pytest.mark.parametrize("tag", ['""', '"', '"-"', "W/", 'W/""', ",", "\x7f", '"' * 5_000, '"x",' * 500])
+def test_a_tag_that_is_none_of_ours_is_no_tag_of_the_job(house: House, tag: str) -> None:
+    path = house.submit()["links"]["self"]
+    assert house.post(f"{path}/pause", headers={"If-Match": tag}).status_code in (200, 412)
+    assert _get(house, path, If_None_Match=tag).status_code == 200
+
+
 def test_a_request_has_the_id_that_it_brings(house: House) -> None:
     answer = _get(house, "/api/v1/jobs/none", X_Request_Id="build-7/step:3")
     assert answer.headers["X-Request-Id"] == answer.json["request_id"] == "build-7/step:3"
