@@ -116,6 +116,12 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: object) -> str | None:
+    """In small letters, those of every script as PostgreSQL does it; SQLite by itself knows those of ASCII."""
+    return None if value is None else str(value).lower()
 
 
 @stamina.retry(

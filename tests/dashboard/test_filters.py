@@ -83,6 +83,15 @@ def test_a_filter_that_cannot_be_one_is_refused_with_its_place(house: House, que
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, place)
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_words_are_found_in_capitals_or_not_in_every_script(postgres_house: House) -> None:
+    house = postgres_house
+    jobs = [house.submit(prompt=prompt) for prompt in ("Éclair 100%", "éclair", "ЗИМА в лесу")]
+    for words, found in (("ÉCLAIR", jobs[:2]), ("éclair", jobs[:2]), ("зима", jobs[2:]), ("100%", jobs[:1])):
+        assert _ids(house, "/api/v1/jobs", text=words) == [job["id"] for job in reversed(found)], words
+        assert all(_ids(house, job["links"]["renders"], text=words) for job in found), words
+
+
 def test_a_filter_never_shows_a_job_of_another_project(house: House) -> None:
     house.submit(house.theirs, prompt="a red circle")
     assert _ids(house, "/api/v1/jobs", text="red", user="theirs-user") == []
