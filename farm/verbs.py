@@ -37,6 +37,14 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.dead_letters",
         "List the renders that failed for good, or let them be tried again.",
     ),
+    "delete": Verb(
+        "farm.commands.delete",
+        "Have ended jobs removed with their files, a day later; `farm restore` keeps them until then.",
+    ),
+    "restore": Verb(
+        "farm.commands.delete",
+        "Keep jobs that were deleted and are not removed yet.",
+    ),
     "demo": Verb(
         "farm.commands.operator.demo",
         "Start a farm here, render pictures and clips with the demo models, check them, and keep it running.",
@@ -136,6 +144,18 @@ VERBS: Mapping[str, Verb] = {
     "users": Verb(
         "farm.commands.operator.users",
         "People who sign in to the dashboard.",
+    ),
+    "whoami": Verb(
+        "farm.commands.whoami",
+        "Say whom the key speaks for: the project, the person, the role.",
+    ),
+    "members": Verb(
+        "farm.commands.whoami",
+        "List the people of a project; without a name of your own.",
+    ),
+    "webhooks": Verb(
+        "farm.commands.webhooks",
+        "Addresses of yours that are told when jobs end.",
     ),
     "why": Verb(
         "farm.commands.why",

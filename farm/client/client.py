@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from farm.client.accounts import Accounts
 from farm.client.address import find_address
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
@@ -26,6 +27,7 @@ from farm.client.short_ids import ShortIds
 from farm.client.streaming import key_of, submit_file
 from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
+from farm.client.webhooks import Webhooks
 from farm.clock import Clock, steady_clock
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Controls, DeadLetters, Downloads, Drafts, Inputs, Questions, Reads, ShortIds):
+class FarmClient(Accounts, Controls, DeadLetters, Downloads, Drafts, Inputs, Questions, Reads, ShortIds, Webhooks):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:
@@ -166,8 +168,9 @@ class FarmClient(Controls, DeadLetters, Downloads, Drafts, Inputs, Questions, Re
         """What happens to these jobs (none given: to the newest of the project), as it happens.
 
         It yields StepProgress, JobChanged, and Beat when there is nothing to tell. It never ends by itself,
-        and reopens a broken stream for up to `retry_seconds` seconds at a time. What happened meanwhile was
-        missed, and the Beat after it says so. `quiet`: seconds of silence that count as broken.
+        and reopens a broken stream for up to `retry_seconds` seconds at a time. Then comes a Beat, and a JobChanged
+        for each job that has ended meanwhile (100 at most); steps of meanwhile were missed. `quiet`: seconds of
+        silence that count as broken.
         """
         return live_events(self._transport, job_ids, quiet=quiet, retry_seconds=retry_seconds)
 

@@ -40,7 +40,7 @@ class JobChanged(Reply):
 class Beat:
     """The stream was opened, or is still alive, and has nothing to tell.
 
-    What happened while it was closed was missed: whoever must not miss anything reads again at a beat.
+    Steps of while it was closed were missed: whoever must not miss anything reads again at a beat.
     """
 
 
@@ -51,6 +51,7 @@ class _Snapshot(Reply):
     """How things are: the first word of a stream, and again when it had to drop some."""
 
     progress: list[StepProgress] = Field(default_factory=list)
+    jobs: list[JobChanged] = Field(default_factory=list)
 
 
 def live_events(
@@ -63,16 +64,23 @@ def live_events(
 ) -> Generator[LiveEvent, None, None]:
     """What happens to these jobs (none given: to the newest of the project), for ever.
 
-    A first Beat comes as soon as the stream is open, and one after each reopening. Raises FarmUnreachable
-    after `retry_seconds` seconds of trying to open it.
+    A first Beat comes as soon as the stream is open, and one after each reopening, which names the last id that
+    came: the farm tells then what has ended meanwhile, a JobChanged each. Raises FarmUnreachable after
+    `retry_seconds` seconds of trying to open it.
     """
     params = {"job": list(job_ids)} if len(job_ids) <= _MOST_JOBS else {}
+    last_id = ""
     while True:
-        with transport.stream(api_path("live"), params, quiet=quiet, retry_seconds=retry_seconds) as response:
+        goes_on = bool(last_id)
+        headers = {"Last-Event-ID": last_id} if goes_on else {}
+        with transport.stream(
+            api_path("live"), params, headers=headers, quiet=quiet, retry_seconds=retry_seconds
+        ) as response:
             yield Beat()
             try:
                 for message in read_messages(response.iter_bytes()):
-                    yield from _understood(message)
+                    last_id = message.id or last_id
+                    yield from _understood(message, goes_on)
             except httpx.TransportError:
                 pass  # broken off, or silent for too long: reopened below
         sleep(PAUSE_SECONDS)
@@ -80,28 +88,35 @@ def live_events(
 
 @dataclass(frozen=True)
 class Message:
-    """One server-sent event as it was written; without data it is a comment."""
+    """One server-sent event as it was written; without data it is a comment, or an id alone."""
 
     event: str
     data: str
+    id: str = ""
 
 
 def read_messages(chunks: Iterable[bytes]) -> Iterator[Message]:
-    """Server-sent events from the bytes of a stream (WHATWG HTML §9.2.6); comments as messages without data.
+    """Server-sent events from the bytes of a stream (WHATWG HTML §9.2.6).
 
-    Ids are left out: a farm's stream begins with how things are, wherever the last one broke off.
+    A comment, and an id alone, are messages without data: they say that the farm is there.
     """
     fields: dict[str, list[str]] = {}
     for line in _lines(chunks):
         name, _, value = line.partition(":")
-        if line and name:
+        if line:
             fields.setdefault(name, []).append(value.removeprefix(" "))
-        elif line:
-            yield Message("", "")
-        else:
-            if "data" in fields:
-                yield Message(fields.get("event", ["message"])[-1], "\n".join(fields["data"]))
-            fields = {}
+            continue
+        told_to = _header_value(fields.get("id", [""])[-1])
+        if "data" in fields:
+            yield Message(fields.get("event", ["message"])[-1], "\n".join(fields["data"]), told_to)
+        elif "" in fields or told_to:
+            yield Message("", "", told_to)
+        fields = {}
+
+
+def _header_value(text: str) -> str:
+    """An id that can be sent back; none for what no farm sends."""
+    return text if text.isascii() and text.isprintable() else ""
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -117,8 +132,11 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
             yield line.decode("utf-8", "replace")
 
 
-def _understood(message: Message) -> Iterator[LiveEvent]:
-    """The typed events; kinds that this client does not know count as a sign of life."""
+def _understood(message: Message, goes_on: bool) -> Iterator[LiveEvent]:
+    """The typed events; kinds that this client does not know count as a sign of life.
+
+    `goes_on`: the stream goes on where another one broke off, so that its snapshot is news.
+    """
     try:
         match message.event:
             case "step":
@@ -127,7 +145,10 @@ def _understood(message: Message) -> Iterator[LiveEvent]:
                 yield JobChanged.model_validate_json(message.data)
             case "snapshot":
                 yield Beat()
-                yield from _Snapshot.model_validate_json(message.data).progress
+                snapshot = _Snapshot.model_validate_json(message.data)
+                if goes_on:
+                    yield from snapshot.jobs
+                yield from snapshot.progress
             case _:
                 yield Beat()
     except ValidationError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from farm.client.errors import FarmProblem
-from farm.client.replies import Usage, WhoAmI, Why
+from farm.client.replies import Usage, Why
 from farm.client.transport import Transport, api_path, read_reply
 
 _NOT_FOUND = 404
@@ -13,10 +13,6 @@ class Questions:
     """Questions to a farm that change nothing."""
 
     _transport: Transport
-
-    def whoami(self) -> WhoAmI:
-        """Whom the key speaks for: the project, the person, the role."""
-        return read_reply(WhoAmI, self._transport.get(api_path("whoami")))
 
     def why(self, job_id: str) -> Why:
         """Why a job is where it is, and when it starts and ends."""

@@ -59,13 +59,21 @@ class Reads:
         *,
         status: str | Sequence[str] | None = None,
         text: str | None = None,
+        finished_after: datetime | None = None,
+        finished_before: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[Render]:
-        """The renders of a job, in its order, at most `limit`; asked for page by page as they are read.
+        """The renders of a job for which all that is given holds, in its order, at most `limit` of them.
 
-        `status`: only those in it, or in one of these; `text`: only those whose prompt holds it.
+        They are asked for page by page as they are read. `status`: only those in it, or in one of these; `text`: only
+        those whose prompt holds it. Times have a zone.
         """
-        chosen = {"status": status, "text": text}
+        chosen = {
+            "status": status,
+            "text": text,
+            "finished_after": finished_after and finished_after.isoformat(),
+            "finished_before": finished_before and finished_before.isoformat(),
+        }
         return pages(self._transport, Render, api_path("jobs", job_id, "renders"), chosen, limit)
 
     def render(self, render_id: str) -> Render:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from farm.client.errors import AmbiguousId
@@ -29,13 +29,11 @@ class ShortIds:
 
     _transport: Transport
 
-    def find_job_id(self, typed: str) -> str:
-        """The id of the job. Raises NotFound, and AmbiguousId with all that it may be."""
+    def find_job_id(self, typed: str, *, deleted: bool = False) -> str:
+        """The id of the job; `deleted`: of one that was deleted. Raises NotFound, and AmbiguousId with all of them."""
         if typed == LAST:
-            return self._newest_job().id
-        if is_id(typed) or not _PART.fullmatch(typed):
-            return typed
-        return _only(typed, _matching(typed, self._newest_jobs(NEWEST_JOBS)), "job")
+            return self._newest_job(deleted).id
+        return find_whole_id(typed, "job", lambda: map(_words, self._newest_jobs(NEWEST_JOBS, deleted)))
 
     def find_render_id(self, typed: str) -> str:
         """The id of the render; 'JOB/3' is a render by its place in a job, 'last' the only one of the newest job.
@@ -48,9 +46,7 @@ class ShortIds:
         if typed == LAST:
             renders = islice(self._renders(self._newest_job().id), _MOST_LISTED + 1)
             return _only(typed, [(render.id, f"last/{render.index}") for render in renders], "render")
-        if is_id(typed) or not _PART.fullmatch(typed):
-            return typed
-        return _only(typed, _matching(typed, self._newest_renders()), "render")
+        return find_whole_id(typed, "render", lambda: map(_words, self._newest_renders()))
 
     def find_any_id(self, typed: str) -> str:
         """The id of the job or, where no job has such an id, of the render. Raises NotFound, AmbiguousId."""
@@ -63,13 +59,13 @@ class ShortIds:
                 raise
             return self.find_render_id(typed)
 
-    def _newest_jobs(self, limit: int) -> Iterator[Job]:
-        return pages(self._transport, Job, api_path("jobs"), limit=limit)
+    def _newest_jobs(self, limit: int, deleted: bool = False) -> Iterator[Job]:
+        return pages(self._transport, Job, api_path("jobs"), {"deleted": True if deleted else None}, limit)
 
-    def _newest_job(self) -> Job:
-        newest = next(self._newest_jobs(1), None)
+    def _newest_job(self, deleted: bool = False) -> Job:
+        newest = next(self._newest_jobs(1, deleted), None)
         if newest is None:
-            raise NotFound("The project has no job yet: there is no last one.")
+            raise NotFound(f"The project has no {'deleted job' if deleted else 'job yet'}: there is no last one.")
         return newest
 
     def _renders(self, job_id: str, limit: int | None = None) -> Iterator[Render]:
@@ -86,14 +82,21 @@ class ShortIds:
         raise NotFound(f"The job {job_id} has no render number {place}; they are counted from 0.")
 
 
-def _matching(typed: str, found: Iterable[Job | Render]) -> list[tuple[str, str]]:
-    """The ids that begin or end so, each with what people know it by."""
+def find_whole_id(typed: str, noun: str, newest: Callable[[], Iterable[tuple[str, str]]]) -> str:
+    """The one id that begins or ends so, among the `newest`, each with what people know it by; a whole id as it is.
+
+    Raises NotFound, and AmbiguousId with all that it may be.
+    """
+    if is_id(typed) or not _PART.fullmatch(typed):
+        return typed
     part = typed.lower()
-    return [(one.id, _words(one)) for one in found if one.id.startswith(part) or one.id.endswith(part)]
+    found = [(one, words) for one, words in newest() if one.startswith(part) or one.endswith(part)]
+    return _only(typed, found, noun)
 
 
-def _words(one: Job | Render) -> str:
-    return f"{one.model}, {one.status}: {one.title}" if isinstance(one, Job) else f"{one.job_id}/{one.index}"
+def _words(one: Job | Render) -> tuple[str, str]:
+    words = f"{one.model}, {one.status}: {one.title}" if isinstance(one, Job) else f"{one.job_id}/{one.index}"
+    return one.id, words
 
 
 def _only(typed: str, matches: list[tuple[str, str]], noun: str) -> str:

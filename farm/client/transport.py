@@ -84,8 +84,12 @@ class Transport:
             lambda: self._http.post(self.url + path, content=data, params=params, headers=headers), repeatable=True
         )
 
+    def patch(self, path: str, body: Any) -> Any:
+        """The JSON answer to a change that may be asked for again."""
+        return self._send(lambda: self._http.patch(self.url + path, json=body), repeatable=True)
+
     def delete(self, path: str) -> Any:
-        """The JSON answer to a removal; one whose answer is lost is not asked for again."""
+        """The JSON answer to a removal, None where it has none; one whose answer is lost is not asked for again."""
         return self._send(lambda: self._http.delete(self.url + path), repeatable=False)
 
     @contextmanager
@@ -94,6 +98,7 @@ class Transport:
         path: str,
         params: Mapping[str, Sequence[str]],
         *,
+        headers: Mapping[str, str],
         quiet: float,
         retry_seconds: float,
     ) -> Iterator[httpx.Response]:
@@ -105,7 +110,7 @@ class Transport:
             "GET",
             self.url + path,
             params=params,
-            headers={"Accept": "text/event-stream"},
+            headers={"Accept": "text/event-stream", **headers},
             timeout=httpx.Timeout(self._timeout, read=quiet),
         )
 
@@ -217,6 +222,8 @@ def _content(response: httpx.Response) -> bytes:
 
 
 def _json(response: httpx.Response) -> Any:
+    if response.status_code == httpx.codes.NO_CONTENT:
+        return None
     try:
         return response.json()
     except ValueError as error:

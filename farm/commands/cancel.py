@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from farm.client import FarmClient, Job
+from farm.console.arguments import TIMES, utc
 from farm.console.bulk_action import for_each_job
 from farm.console.completion import complete_job, complete_model
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.lifecycle import RenderStatus
-
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,10 +31,10 @@ def cancel(
     class_name: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
     status: Annotated[list[RenderStatus] | None, typer.Option(help="Only renders in this state.")] = None,
     before: Annotated[
-        datetime | None, typer.Option(formats=_TIMES, help="Only of jobs submitted before this time (UTC).")
+        datetime | None, typer.Option(formats=TIMES, help="Only of jobs submitted before this time (UTC).")
     ] = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=_TIMES, help="Only of jobs submitted then or later (UTC).")
+        datetime | None, typer.Option(formats=TIMES, help="Only of jobs submitted then or later (UTC).")
     ] = None,
     text: Annotated[str | None, typer.Option(help="Only renders whose prompt holds this text.")] = None,
     project: Annotated[str | None, typer.Option(help="Only of this project; for operators.")] = None,
@@ -60,8 +59,8 @@ def cancel(
             lane=lane,
             class_name=class_name,
             status=[state.value for state in status or []],
-            created_before=before and before.replace(tzinfo=UTC),
-            created_after=since and since.replace(tzinfo=UTC),
+            created_before=utc(before),
+            created_after=utc(since),
             text=text,
             project=project,
             all_projects=all_projects,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
-from farm.console.arguments import JobId
+from farm.client.files.file_names import DEFAULT_PATTERN
+from farm.console.arguments import FileNamesOption, JobId
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 
 
@@ -38,10 +38,7 @@ def download(
         list[Kind] | None,
         typer.Option("--kind", help="What to fetch; give it again for more. Default: output."),
     ] = None,
-    name: Annotated[
-        str,
-        typer.Option("--name", metavar="PATTERN", help=f"What files are called; of {{{'}, {'.join(FIELDS)}}} and /."),
-    ] = DEFAULT_PATTERN,
+    name: FileNamesOption = DEFAULT_PATTERN,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="So many files at once.")] = 4,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from farm.client import FarmClient, Job, JobProgress
-from farm.console.arguments import JobId
+from farm.client import Job, JobProgress, Render
+from farm.console.arguments import EndedBefore, EndedSince, JobId, utc
 from farm.console.job_progress import counts, exit_code_after, watch
 from farm.console.quote_text import cost_in_words, in_words
 from farm.console.session import ExitCode, clean, farm_at_hand, out, print_json, say
 from farm.console.tables import print_renders
+from farm.lifecycle import RenderStatus
 
 
 def register(app: typer.Typer) -> None:
@@ -22,12 +25,20 @@ def register(app: typer.Typer) -> None:
 def job(
     job_id: JobId,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many of its renders, the first ones.")] = 100,
+    status: Annotated[
+        list[RenderStatus] | None, typer.Option(help="Only its renders in this state; give it again for more states.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Only its renders with this text in the prompt.")] = None,
+    ended_since: EndedSince = None,
+    ended_before: EndedBefore = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show it live until it has ended.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON; with --follow one line for each change of the job.")
     ] = False,
 ) -> None:
     """Show a job and its renders; with --json all of them, however many there are.
+
+    Of its renders those are shown for which all that the options say holds.
 
     Exit codes: 0 (with --follow: done), 1 the followed job did not end as done, 2 refused by the farm, 3 the
     farm does not answer, 130 Ctrl-C (the job goes on).
@@ -38,10 +49,23 @@ def job(
         if follow:
             [found] = watch(farm, [found], _JsonLines() if as_json else None)
             code = exit_code_after([found])
+        renders = partial(
+            farm.renders,
+            found.id,
+            status=status,
+            text=text,
+            finished_after=utc(ended_since),
+            finished_before=utc(ended_before),
+        )
         if as_json and not follow:
-            print_json({"job": found, "renders": farm.renders(found.id)})
+            print_json({"job": found, "renders": renders()})
         elif not as_json:
-            _print_job(farm, found, limit)
+            _print_job(found, renders(limit=limit))
+            if found.total > limit and any((status, text, ended_since, ended_before)):
+                say(f"Of those that were asked for, at most {limit:,} are shown; for more: --limit {found.total}")
+            elif found.total > limit:
+                more = f"farm job {found.id} --limit {found.total}"
+                say(f"These are {limit:,} of {found.total:,} renders; for more: {more}")
         if code:
             say(f"The job ended as {found.status}.", "red")
             raise typer.Exit(code)
@@ -65,7 +89,7 @@ class _JsonLines:
             print_json(progress.job)
 
 
-def _print_job(farm: FarmClient, found: Job, limit: int) -> None:
+def _print_job(found: Job, renders: Iterator[Render]) -> None:
     console = out()
     console.print(clean(f"job {found.id}: {found.title}").replace("\n", " "))
     console.print(clean(f"{found.model}, {found.class_name}: {found.status}; {counts(found)}"))
@@ -73,6 +97,4 @@ def _print_job(farm: FarmClient, found: Job, limit: int) -> None:
         console.print(clean(f"cost so far: {cost_in_words(found.spent)}"))
     if found.forecast is not None and found.forecast.done_in is not None:
         console.print(clean(f"done in {in_words(found.forecast.done_in)}; why it takes so long: farm why {found.id}"))
-    print_renders(farm.renders(found.id, limit=limit))
-    if found.total > limit:
-        say(f"These are {limit:,} of {found.total:,} renders; for more: farm job {found.id} --limit {found.total}")
+    print_renders(renders)

@@ -12,6 +12,8 @@ import typer
 
 from farm.byte_order_marks import lines_with_words
 from farm.client import FarmClient, Job
+from farm.client.files.file_names import DEFAULT_PATTERN, NamePattern
+from farm.console.arguments import FileNamesOption
 from farm.console.completion import complete_model
 from farm.console.job_progress import exit_code_after, watch
 from farm.console.quote_text import show_quote
@@ -69,6 +71,7 @@ def submit(
     download: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Wait, then put the files into this folder.")
     ] = None,
+    names: FileNamesOption = DEFAULT_PATTERN,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many renders it would be, what they cost and when.")
     ] = False,
@@ -84,6 +87,9 @@ def submit(
         model, prompts = model_named, [*([model] if model is not None else []), *(prompts or [])]
     if file is None and key is not None:
         raise typer.BadParameter("belongs to --file", param_hint="--key")
+    if names != DEFAULT_PATTERN and download is None:
+        raise typer.BadParameter("belongs to --download", param_hint="--name")
+    NamePattern(names)  # is one, before anything is submitted
     told = read_prompts(prompts, sys.stdin) if prompts else []
     fields = read_typed(typed)
     for name, values in read_sweeps(sweep or []).items():
@@ -122,7 +128,7 @@ def submit(
             job = ended.model_copy(update={"notices": job.notices})
             code = exit_code_after([job])
         if download is not None:
-            files = _download(farm, job, download, quiet=as_json)
+            files = _download(farm, job, download, names, quiet=as_json)
         if as_json:
             print_json({**job.model_dump(mode="json", by_alias=True), "files": [str(path) for path in files]})
         if code:
@@ -150,8 +156,8 @@ def _text_of(stdin: TextIO) -> str:
         raise typer.BadParameter(f"stdin is not UTF-8 text (byte {error.start:,})", param_hint="PROMPT…") from error
 
 
-def _download(farm: FarmClient, job: Job, folder: Path, *, quiet: bool) -> list[Path]:
-    return farm.download(job.id, folder, on_file=None if quiet else lambda path: print(path, flush=True))
+def _download(farm: FarmClient, job: Job, folder: Path, names: str, *, quiet: bool) -> list[Path]:
+    return farm.download(job.id, folder, on_file=None if quiet else lambda path: print(path, flush=True), names=names)
 
 
 def _page(farm: FarmClient, job: Job) -> str:

@@ -49,6 +49,11 @@ def complete_worker(incomplete: str) -> list[Offer]:
     return _of_farm(incomplete, lambda farm: ((worker.id, worker.pool) for worker in farm.workers()))
 
 
+def complete_webhook(incomplete: str) -> list[Offer]:
+    """The project's webhooks."""
+    return _of_farm(incomplete, lambda farm: ((webhook.id, webhook.url) for webhook in farm.webhooks()))
+
+
 def complete_own_model(incomplete: str) -> list[Offer]:
     """The models of this node's catalog."""
     return _of_catalog(incomplete, lambda catalog: ((name, entry.family) for name, entry in catalog.models.items()))

@@ -7,7 +7,7 @@ from farm.client.replies.base import Cost, Forecast, Range, Reply
 from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
-from farm.client.replies.projects import Key, Project, Quota, Usage, UsageDay, WhoAmI
+from farm.client.replies.projects import Key, MadeKey, Member, Project, Quota, Usage, UsageDay, User, WhoAmI
 from farm.client.replies.renders import (
     Artifact,
     DeadLetter,
@@ -17,6 +17,7 @@ from farm.client.replies.renders import (
     RenderProgress,
     Retried,
 )
+from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [
     "Adapter",
@@ -24,6 +25,7 @@ __all__ = [
     "Artifact",
     "Cancelled",
     "Cost",
+    "CreatedWebhook",
     "DeadLetter",
     "FailedAttempt",
     "FileProgress",
@@ -33,6 +35,8 @@ __all__ = [
     "JobEvent",
     "Kept",
     "Key",
+    "MadeKey",
+    "Member",
     "Model",
     "Pool",
     "Project",
@@ -50,6 +54,9 @@ __all__ = [
     "Switched",
     "Usage",
     "UsageDay",
+    "User",
+    "Webhook",
+    "WebhookDelivery",
     "WhoAmI",
     "Why",
     "Worker",

@@ -52,6 +52,35 @@ class Key(Reply):
     revoked_at: datetime | None = None
 
 
+class MadeKey(Reply):
+    """A key that was just made, with what stands behind 'Bearer': it is shown this once."""
+
+    key: Key
+    secret: str = Field(repr=False)
+
+
+class Member(Reply):
+    """A person of a project, as the others of it see him or her."""
+
+    name: str
+    role: str
+    #: Shut out: no session and no key of theirs counts.
+    disabled: bool = False
+
+
+class User(Reply):
+    """A person who may sign in."""
+
+    name: str
+    role: str
+    project: str
+    sessions: int = 0
+    #: False: signs in by links only.
+    has_password: bool = False
+    created_at: datetime | None = None
+    disabled_at: datetime | None = None
+
+
 class WhoAmI(Reply):
     """Whom a key speaks for."""
 

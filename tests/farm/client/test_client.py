@@ -9,7 +9,7 @@ import httpx
 import pytest
 import stamina
 
-from farm.client import FarmClient, FarmProblem, FarmUnreachable, WaitTimeout
+from farm.client import FarmClient, FarmProblem, FarmUnreachable, JobChanged, WaitTimeout
 from farm.client.transport import _again
 from tests.farm.scripted_farm import (
     HANG_UP,
@@ -235,6 +235,32 @@ class TestWaiting:
         assert job.status == "done"
         assert len(farm.requests("GET /api/v1/live")) == 2
         assert seen[:2] == [[], [3]], "the first word is of the job as it was found, then of its step"
+
+    def test_a_stream_goes_on_behind_the_last_id_and_tells_what_has_ended_meanwhile(
+        self, farm: ScriptedFarm, client: FarmClient
+    ) -> None:
+        snapshot = event("snapshot", {"jobs": [done_job("j2")], "progress": []})
+        farm.on(
+            "GET /api/v1/live",
+            stream(b"id: 17.5\n", snapshot, event("step", STEP), b": keepalive\nid: 18.250\n\n"),
+            stream(event("step", STEP)),  # no id: the one of before counts
+            stream(snapshot),
+        )
+        heard = []
+        events = client.live()
+        for told in events:
+            heard.append(told)
+            if isinstance(told, JobChanged):
+                break
+        events.close()
+
+        assert [told.headers.get("last-event-id") for told in farm.requests("GET /api/v1/live")] == [
+            None,
+            "18.250",
+            "18.250",
+        ]
+        assert heard[-1] == JobChanged(job_id="j2", version=9)
+        assert [type(told) for told in heard].count(JobChanged) == 1, "the first snapshot is no news"
 
     def test_a_farm_that_restarts_while_one_waits_is_waited_for(self, farm: ScriptedFarm, client: FarmClient) -> None:
         farm.on("GET /api/v1/live", stream(), HANG_UP, Said({}, 503), stream(b": beat\n\n"))

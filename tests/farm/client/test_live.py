@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from farm.client.live import Message, read_messages
 
-LINES = b': hello\n\nretry: 2000\n\nevent: job\r\ndata: {"id":\r\ndata: 1}\r\n\r\ndata:x\rid: 7\r\rdata: cut off'
+LINES = (
+    b': hello\nid: 5\n\nretry: 2000\n\nid:6\n\nevent: job\r\ndata: {"id":\r\ndata: 1}\r\n\r\n'
+    b"data:x\rid: 7\r\r: only\n\ndata: cut off"
+)
 
 
 def cut(content: bytes, places: list[int]) -> list[bytes]:
@@ -19,9 +22,11 @@ def cut(content: bytes, places: list[int]) -> list[bytes]:
 @given(st.lists(st.integers(min_value=0, max_value=1000), max_size=8))
 def test_where_the_network_cuts_the_bytes_changes_nothing(places: list[int]) -> None:
     assert list(read_messages(cut(LINES, places))) == [
-        Message("", ""),
+        Message("", "", "5"),
+        Message("", "", "6"),
         Message("job", '{"id":\n1}'),
-        Message("message", "x"),
+        Message("message", "x", "7"),
+        Message("", ""),
     ]
 
 
@@ -37,3 +42,10 @@ def test_any_text_comes_through_whole(text: str, places: list[int]) -> None:
 
 def test_a_line_separator_inside_json_is_no_end_of_a_line() -> None:
     assert list(read_messages(['data: "a\u2028b\x85c"\n\n'.encode()])) == [Message("message", '"a\u2028b\x85c"')]
+
+
+def test_an_id_that_no_header_can_hold_is_not_kept() -> None:
+    assert list(read_messages(["id: é\ndata: 1\n\nid: a\x00b\ndata: 2\n\n".encode()])) == [
+        Message("message", "1"),
+        Message("message", "2"),
+    ]
