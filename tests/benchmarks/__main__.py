@@ -7,6 +7,7 @@ import sys
 BENCHMARKS = {
     "claim-by-flow": "tests.benchmarks.spike_claim",
     "admission": "tests.benchmarks.admission",
+    "api": "tests.benchmarks.api",
     "claims": "tests.benchmarks.claims",
     "idle-start": "tests.benchmarks.idle_start",
     "fairness": "tests.benchmarks.fairness",
