@@ -6,7 +6,8 @@ Events, each with JSON as data (their schemas stand in the OpenAPI document, und
 - `step`: a step of a running render; may be dropped.
 - `preview`: there is a new /renders/{render_id}/preview; may be dropped.
 Ids say up to when all is told: who comes back with one as Last-Event-ID finds in the snapshot what has ended since.
-Lines that begin with ':' keep the connection alive. The server ends a stream after ten minutes; EventSource reconnects.
+Lines that begin with ':' keep the connection alive; no empty line follows, as some readers take every block for an event,
+also one without data. The server ends a stream after ten minutes; EventSource reconnects.
 """
 
 import time
@@ -98,7 +99,7 @@ def register(blueprint: APIBlueprint) -> None:
 def _stream(
     connections: Connections, subscription: Subscription, first: str, allowed: Callable[[], bool]
 ) -> Iterator[str]:
-    yield "retry: 2000\n\n"  # milliseconds until a browser connects again
+    yield "retry: 2000\n"  # milliseconds until a browser connects again; a part of the first event
     yield first
     ends = time.monotonic() + STREAM_SECONDS
     asks = time.monotonic() + KEEPALIVE_SECONDS
@@ -115,7 +116,7 @@ def _stream(
         if subscription.is_up_to_date():
             told_to = connections.clock()
         if told is None:
-            yield f": keepalive\n{_id(told_to)}\n"
+            yield ": keepalive\n"
         elif isinstance(told.content, Job):
             yield _event("job", told.content, told_to)
         elif isinstance(told.content, Preview):

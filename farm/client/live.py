@@ -88,7 +88,7 @@ def live_events(
 
 @dataclass(frozen=True)
 class Message:
-    """One server-sent event as it was written; without data it is a comment, or an id alone."""
+    """One server-sent event as it was written; without data it is a comment."""
 
     event: str
     data: str
@@ -96,22 +96,19 @@ class Message:
 
 
 def read_messages(chunks: Iterable[bytes]) -> Iterator[Message]:
-    """Server-sent events from the bytes of a stream (WHATWG HTML §9.2.6).
-
-    A comment, and an id alone, are messages without data: they say that the farm is there.
-    """
+    """Server-sent events from the bytes of a stream (WHATWG HTML §9.2.6); comments as messages without data."""
     fields: dict[str, list[str]] = {}
     for line in _lines(chunks):
         name, _, value = line.partition(":")
-        if line:
+        if line and name:
             fields.setdefault(name, []).append(value.removeprefix(" "))
-            continue
-        told_to = _header_value(fields.get("id", [""])[-1])
-        if "data" in fields:
-            yield Message(fields.get("event", ["message"])[-1], "\n".join(fields["data"]), told_to)
-        elif "" in fields or told_to:
-            yield Message("", "", told_to)
-        fields = {}
+        elif line:
+            yield Message("", "")
+        else:
+            if "data" in fields:
+                event, data = fields.get("event", ["message"])[-1], "\n".join(fields["data"])
+                yield Message(event, data, _header_value(fields.get("id", [""])[-1]))
+            fields = {}
 
 
 def _header_value(text: str) -> str:
