@@ -6,8 +6,8 @@ Events, each with JSON as data (their schemas stand in the OpenAPI document, und
 - `step`: a step of a running render; may be dropped.
 - `preview`: there is a new /renders/{render_id}/preview; may be dropped.
 Ids say up to when all is told: who comes back with one as Last-Event-ID finds in the snapshot what has ended since.
-Lines that begin with ':' keep the connection alive; no empty line follows, as some readers take every block for an event,
-also one without data. The server ends a stream after ten minutes; EventSource reconnects.
+Lines that begin with ':' keep the connection alive; no empty line follows, as some readers take every block for an
+event, also one without data. The server ends a stream after ten minutes; EventSource reconnects.
 """
 
 import time
