@@ -49,7 +49,7 @@ from tests.waiting import eventually
 MODEL, PROMPT, RARE = "sana-demo", "a red circle on a blue background", "a green star that hardly anybody asks for"
 FOUND = 20
 #: How much HTTP may add to an admission, and what a page through a filter may cost.
-MOST_OF_ADMISSION, MOST_OF_COMMON, MOST_OF_RARE = 3.0, 1.5, 50.0
+MOST_OF_ADMISSION, MOST_OF_COMMON, MOST_OF_RARE = 3.0, 1.5, 25.0
 #: A hundred prompts in one job, of a hundred jobs; an answer 304, of the whole one: its time and its bytes.
 MOST_OF_ONE_JOB, MOST_OF_TAGGED, MOST_OF_BYTES = 0.1, 1.1, 0.05
 _INSERTED = 5_000  # rows at once
