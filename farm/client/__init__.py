@@ -20,7 +20,7 @@ from farm.client.errors import (
     NotRendered,
     WaitTimeout,
 )
-from farm.client.live import Beat, JobChanged, LiveEvent, StepProgress
+from farm.client.live import Beat, JobChanged, LiveEvent, NewPreview, StepProgress
 from farm.client.replies import (
     Adapter,
     AdapterFit,
@@ -90,6 +90,7 @@ __all__ = [
     "MadeKey",
     "Member",
     "Model",
+    "NewPreview",
     "NoAddress",
     "NotRendered",
     "Pool",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Un
 
 from farm.client.client import FarmClient
 from farm.client.errors import FarmUnreachable
-from farm.client.live import StepProgress
+from farm.client.live import NewPreview, StepProgress
 from farm.client.replies import Job
 from farm.client.results import only_render
 
@@ -90,7 +90,7 @@ class AsyncFarmClient:
         """The job once it has ended, well or not: see its `status`."""
         async with aclosing(self.live(job_id)) as events:
             async for event in events:
-                if isinstance(event, StepProgress):
+                if isinstance(event, StepProgress | NewPreview):
                     continue
                 try:
                     job = await self.job(job_id)

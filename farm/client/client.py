@@ -167,7 +167,7 @@ class FarmClient(Accounts, Controls, DeadLetters, Downloads, Drafts, Inputs, Que
     ) -> Generator[LiveEvent, None, None]:
         """What happens to these jobs (none given: to the newest of the project), as it happens.
 
-        It yields StepProgress, JobChanged, and Beat when there is nothing to tell. It never ends by itself,
+        It yields StepProgress, NewPreview, JobChanged, and Beat when there is nothing to tell. It never ends by itself,
         and reopens a broken stream for up to `retry_seconds` seconds at a time. Then comes a Beat, and a JobChanged
         for each job that has ended meanwhile (100 at most); steps of meanwhile were missed. `quiet`: seconds of
         silence that count as broken.

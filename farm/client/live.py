@@ -29,6 +29,14 @@ class StepProgress(Reply):
     steps: int
 
 
+class NewPreview(Reply):
+    """A running render has a new small picture of how it looks so far: `FarmClient.preview`."""
+
+    job_id: str
+    render_id: str
+    step: int
+
+
 class JobChanged(Reply):
     """A job has a new version: read it again."""
 
@@ -44,7 +52,7 @@ class Beat:
     """
 
 
-LiveEvent = StepProgress | JobChanged | Beat
+LiveEvent = StepProgress | NewPreview | JobChanged | Beat
 
 
 class _Snapshot(Reply):
@@ -138,6 +146,8 @@ def _understood(message: Message, goes_on: bool) -> Iterator[LiveEvent]:
         match message.event:
             case "step":
                 yield StepProgress.model_validate_json(message.data)
+            case "preview":
+                yield NewPreview.model_validate_json(message.data)
             case "job":
                 yield JobChanged.model_validate_json(message.data)
             case "snapshot":

@@ -7,7 +7,7 @@ from contextlib import closing
 from itertools import islice
 
 from farm.client.errors import FarmUnreachable, NotRendered
-from farm.client.live import LiveEvent, StepProgress
+from farm.client.live import LiveEvent, NewPreview, StepProgress
 from farm.client.replies import Job, Render
 
 
@@ -20,7 +20,7 @@ def completed_renders(
     given: set[str] = set()
     with closing(events):
         for event in events:
-            if isinstance(event, StepProgress):
+            if isinstance(event, StepProgress | NewPreview):
                 continue
             try:
                 job = read_job()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 from farm.client.errors import FarmUnreachable, WaitTimeout
-from farm.client.live import Beat, LiveEvent, StepProgress
+from farm.client.live import Beat, LiveEvent, NewPreview, StepProgress
 from farm.client.replies import Job
 from farm.clock import Clock
 
@@ -54,7 +54,7 @@ def wait_for_jobs(
     with closing(events):
         while open_ids:
             event = next(events)
-            for job_id in [job_id for job_id in open_ids if isinstance(event, Beat) or event.job_id == job_id]:
+            for job_id in [job_id for job_id in open_ids if _concerns(event, job_id)]:
                 if isinstance(event, StepProgress) and job_id in seen:
                     seen[job_id].note(event)
                 else:
@@ -70,3 +70,8 @@ def wait_for_jobs(
             if open_ids and deadline is not None and clock() >= deadline:
                 raise WaitTimeout(f"Not ended in time: {', '.join(open_ids)}. It goes on: wait again, or cancel it.")
     return [seen[job_id].job for job_id in job_ids]
+
+
+def _concerns(event: LiveEvent, job_id: str) -> bool:
+    """Whether a job may have changed; a preview changes nothing."""
+    return isinstance(event, Beat) or (event.job_id == job_id and not isinstance(event, NewPreview))

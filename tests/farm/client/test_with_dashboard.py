@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from farm.client import Beat, FarmClient, FarmProblem, JobChanged, StepProgress
+from farm.client import Beat, FarmClient, FarmProblem, JobChanged, NewPreview, StepProgress
 from farm.lifecycle import Outcome
+from farm.progress import Preview
 from tests.farm.dashboards import DashboardFarm
 
 
@@ -60,6 +61,21 @@ def test_news_come_as_they_happen(dashboard: DashboardFarm, client: FarmClient) 
     assert [(step.job_id, step.render_id, step.phase, step.step, step.steps) for step in steps] == [
         (job.id, renders[0].id, "stepping", 7, 20)
     ]
+
+
+def test_a_new_preview_is_told_and_read(dashboard: DashboardFarm, client: FarmClient) -> None:
+    job = client.submit("sana-demo", "a red circle", seed=1)
+    [render] = dashboard.take()
+    assert client.preview(render.id) is None
+    events = client.live(job.id)
+    next(event for event in events if isinstance(event, Beat))
+    next(event for event in events if isinstance(event, Beat))  # the snapshot is there
+    shown = Preview(job_id=job.id, project_id=render.project_id, render_id=render.id, step=7)
+    dashboard.connections.progress.show(shown, b"a WebP")
+    told = next(event for event in events if isinstance(event, NewPreview))
+    events.close()
+    assert (told.job_id, told.render_id, told.step) == (job.id, render.id, 7)
+    assert client.preview(render.id) == b"a WebP"
 
 
 def test_the_same_key_is_the_same_job_and_with_another_wish_it_is_refused(client: FarmClient) -> None:
