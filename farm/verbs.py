@@ -49,6 +49,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.operator.demo",
         "Start a farm here, render pictures and clips with the demo models, check them, and keep it running.",
     ),
+    "demo-ui": Verb(
+        "farm.commands.demo_ui",
+        "Serve a page to try the farm's models on, print where it is, and run until Ctrl-C or SIGTERM.",
+    ),
     "doctor": Verb(
         "farm.commands.operator.doctor",
         "Contact everything that this node needs, try it, and say what is wrong and what to do.",

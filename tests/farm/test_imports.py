@@ -23,6 +23,7 @@ EXTRAS = {
     "farm/local/": ["embedded"],
     "farm/openjd/": ["openjd"],
     "farm/mcp/": ["mcp"],
+    "farm/gradio_ui/": ["gradio"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
     "scheduler/simulate/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
@@ -63,7 +64,7 @@ def test_every_import_is_declared_where_it_is_used(package: str) -> None:
         place = str(path.relative_to(ROOT))
         extras = next((extras for prefix, extras in EXTRAS.items() if place.startswith(prefix)), [])
         for name in set(imported(path)) - set(sys.stdlib_module_names) - set(OWN):
-            brought_by = {canonicalize_name(found) for found in providers.get(name, [])}
+            brought_by = {canonicalize_name(found) for found in providers.get(name, [name])}
             if not brought_by & declared(extras):
                 undeclared.add(f"{place}: {name} (of {', '.join(brought_by) or 'nobody'})")
     assert not undeclared

@@ -1,0 +1,17 @@
+"""A page that all tests of this folder visit."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.farm.dashboards import DashboardFarm
+from tests.farm.gradio_ui.pages import READY, Page, running_page
+
+
+@pytest.fixture(scope="session")
+def page(dashboard_server: DashboardFarm) -> Iterator[Page]:
+    if not READY.exists() and not os.environ.get("CI"):
+        pytest.skip("needs Gradio, in an environment of its own: deploy/setup-gradio makes it")
+    with running_page(dashboard_server) as page:
+        yield page
