@@ -12,6 +12,9 @@ from typing import Any
 
 from farm.did_you_mean import did_you_mean
 
+#: How the reason of a render begins whose output the safety checker did not let through.
+NOT_ALLOWED = "The output was not stored"
+
 
 class PluginKind(StrEnum):
     """The groups of entry points."""

@@ -15,6 +15,7 @@ OTHER_VARIABLES = {
     "FARM_CONFIG": "the path of the YAML file with settings",
     "FARM_URL": "the client and the command line: the address of the dashboard",
     "FARM_KEY": "the client and the command line: the key of a project",
+    "FARM_HORDE_KEY": "`farm horde`: the key of an account of an AI Horde",
 }
 #: Overrides of single catalog values: FARM_CATALOG__models__sana-demo__defaults__guidance_scale=5.0
 CATALOG_OVERRIDE = "FARM_CATALOG__"

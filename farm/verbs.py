@@ -73,6 +73,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.drafts",
         "Cancel drafts that nobody wants; what they show stays until their job is removed.",
     ),
+    "horde": Verb(
+        "farm.commands.horde",
+        "Render for an AI Horde: pop its jobs, render them here, hand the pictures back; until Ctrl-C or SIGTERM.",
+    ),
     "inputs": Verb(
         "farm.commands.inputs",
         "Pictures for renders to start from, and adapters (LoRA).",

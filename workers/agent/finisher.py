@@ -14,7 +14,7 @@ import structlog
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
-from farm.plugins import PluginMissing
+from farm.plugins import NOT_ALLOWED, PluginMissing
 from farm.storage_keys import artifact_key
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
@@ -44,7 +44,7 @@ class _Ending:
 #: By what was raised.
 _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
     ((Unusable,), _Ending(Outcome.FAILED, "There is no output: {}.")),
-    ((NotAllowed,), _Ending(Outcome.FAILED, "The output was not stored: {}.", hopeless=True)),
+    ((NotAllowed,), _Ending(Outcome.FAILED, f"{NOT_ALLOWED}: {{}}.", hopeless=True)),
     ((PluginMissing, PluginFailed), _Ending(Outcome.FAILED, "The output could not be finished: {}.")),
     ((StorageDown,), _Ending(Outcome.RETURNED, "The output could not be stored: {}")),
 )
