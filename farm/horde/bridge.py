@@ -56,6 +56,7 @@ class Bridge:
         self._asking = threading.Lock()
         self._stop = threading.Event()
         self._held: dict[str, Popped] = {}
+        self._given_up = False
         self._served: tuple[float, list[str]] | None = None
         self._said: set[str] = set()
         self._threads = [
@@ -79,9 +80,10 @@ class Bridge:
         """Hand back all that is held as faulted, and cancel it at the farm."""
         self.stop()
         with self._lock:
+            self._given_up = True
             held = list(self._held.values())
         for popped in held:
-            self._hand_back(popped, [(report, None) for report in faulted(popped.picture_ids, [_STOPPED])])
+            self._return(popped)
             self._rendering.cancel(popped)
 
     def ended(self, seconds: float) -> bool:
@@ -134,8 +136,16 @@ class Bridge:
             return False
         with self._lock:
             self._held[popped.picture_ids[0]] = popped
-        self._hand_back(popped, self._rendering.outcome(popped))
+            given_up = self._given_up
+        if given_up:  # the answer came after all else was handed back
+            self._return(popped)
+        else:
+            self._hand_back(popped, self._rendering.outcome(popped))
         return True
+
+    def _return(self, popped: Popped) -> None:
+        """Hand a job back unrendered."""
+        self._hand_back(popped, [(report, None) for report in faulted(popped.picture_ids, [_STOPPED])])
 
     def _hand_back(self, popped: Popped, results: list[tuple[Report, bytes | None]]) -> None:
         """Once for each job, whoever comes first."""
@@ -148,7 +158,8 @@ class Bridge:
             except FarmError as error:
                 self._say(f"{report.picture_id} could not be handed back: {error}")
                 continue
-            self.tally.counts[report.state] += 1
+            with self._lock:
+                self.tally.counts[report.state] += 1
             why = f": {'; '.join(report.remarks)}" if report.state is State.FAULTED else ""
             self._say(f"{report.picture_id} {report.state.value}{why}")
 

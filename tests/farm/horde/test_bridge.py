@@ -137,6 +137,7 @@ def test_a_horde_is_served(dashboard: DashboardFarm, horde: HordeStandIn, bridge
     assert "Stopped: 3 ok, 1 censored, 2 faulted." in said
 
 
+@pytest.mark.long
 def test_when_stopped_it_finishes_what_it_holds_or_hands_it_back(
     dashboard: DashboardFarm, horde: HordeStandIn, bridge: Callable[..., Running]
 ) -> None:
