@@ -4,10 +4,8 @@ from __future__ import annotations
 
 #: The Horde had no job: asked often at first, since the next may come at once.
 FIRST_IDLE, LONGEST_IDLE = 1.0, 10.0
-#: The Horde, or the farm, does not answer.
+#: The Horde, or the farm, does not answer, or has nothing for this worker for the time being.
 FIRST_AWAY, LONGEST_AWAY = 2.0, 300.0
-#: The Horde answers that this worker is to get nothing for the time being.
-LONGEST_MAINTENANCE = 60.0
 _MOST_DOUBLINGS = 20
 
 
