@@ -50,7 +50,7 @@ VERBS: Mapping[str, Verb] = {
         "Start a farm here, render pictures and clips with the demo models, check them, and keep it running.",
     ),
     "demo-ui": Verb(
-        "farm.commands.demo_ui",
+        "farm.commands.bridges.demo_ui",
         "Serve a page to try the farm's models on, print where it is, and run until Ctrl-C or SIGTERM.",
     ),
     "doctor": Verb(
@@ -74,7 +74,7 @@ VERBS: Mapping[str, Verb] = {
         "Cancel drafts that nobody wants; what they show stays until their job is removed.",
     ),
     "horde": Verb(
-        "farm.commands.horde",
+        "farm.commands.bridges.horde",
         "Render for an AI Horde: pop its jobs, render them here, hand the pictures back; until Ctrl-C or SIGTERM.",
     ),
     "inputs": Verb(
@@ -90,7 +90,7 @@ VERBS: Mapping[str, Verb] = {
         "List the project's jobs, newest first. In a pipe: lines with tabs between the columns.",
     ),
     "mcp": Verb(
-        "farm.commands.mcp",
+        "farm.commands.bridges.mcp",
         "Serve the farm's tools for language models (MCP) on stdin and stdout, until the other side closes them.",
     ),
     "pause": Verb(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from farm.client import FarmClient, NoAddress
-from farm.client.address import Address, find_address, is_loopback
+from farm.client.connection.address import Address, find_address, is_loopback
 
 #: A line for each farm: its address, a space, a key.
 KEYS_FILE = Path.home() / ".latent-farm" / "keys"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import whole_list
 from farm.client.replies import Key, MadeKey, Member, Project, User, WhoAmI
-from farm.client.transport import Transport, api_path, read_reply
 
 
 class Accounts:

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from farm.client.accounts import Accounts
-from farm.client.address import find_address
+from farm.client.connection.address import find_address
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
 from farm.client.deprecated import renamed_keyword
@@ -25,7 +26,6 @@ from farm.client.request_body import by_alias, request_body
 from farm.client.results import completed_renders, only_render
 from farm.client.short_ids import ShortIds
 from farm.client.streaming import key_of, submit_file
-from farm.client.transport import Transport, api_path, read_reply
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.client.webhooks import Webhooks
 from farm.clock import Clock, steady_clock

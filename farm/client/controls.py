@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import items_of
 from farm.client.replies import Cancelled, Job, Quota, Switched, Worker
-from farm.client.transport import Transport, api_path, read_reply
 
 
 class Controls:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages
 from farm.client.replies import DeadLetter, Retried
-from farm.client.transport import Transport, api_path, read_reply
 
 
 class DeadLetters:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages
 from farm.client.replies import Kept, Render
-from farm.client.transport import Transport, api_path, read_reply
 from farm.lifecycle import RenderStatus
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from farm.client.connection.transport import ReplyT, Transport, read_reply
 from farm.client.errors import FarmProblem
-from farm.client.transport import ReplyT, Transport, read_reply
 
 _PAGE = 100  # items asked for at once
 

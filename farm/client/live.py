@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 from pydantic import AliasChoices, Field, ValidationError
 
+from farm.client.connection.transport import Transport, api_path
 from farm.client.replies import Reply
-from farm.client.transport import Transport, api_path
 
 #: Seconds without a byte after which a stream counts as broken; a farm says something every ten or so.
 QUIET_SECONDS = 30.0

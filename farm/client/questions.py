@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.errors import FarmProblem
 from farm.client.replies import Usage, Why
-from farm.client.transport import Transport, api_path, read_reply
 
 _NOT_FOUND = 404
 

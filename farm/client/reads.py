@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages, whole_list
 from farm.client.replies import Job, JobEvent, Model, Pool, Render, Worker
-from farm.client.transport import Transport, api_path, read_reply
 
 
 class Reads:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from farm.client.connection.transport import Transport, api_path
 from farm.client.errors import AmbiguousId
 from farm.client.lists import pages
 from farm.client.replies import Job, Render
-from farm.client.transport import Transport, api_path
 from farm.errors import Fault, NotFound
 from farm.ids import is_id
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.errors import FarmProblem
 from farm.client.replies import FileProgress, Job
-from farm.client.transport import Transport, api_path, read_reply
 
 #: A farm takes in about this much in a second or two; a row may have a million bytes (FARM_MAX_BODY_BYTES).
 PART_BYTES = 1024 * 1024

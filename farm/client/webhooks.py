@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages, whole_list
 from farm.client.replies import CreatedWebhook, Webhook, WebhookDelivery
 from farm.client.short_ids import find_whole_id
-from farm.client.transport import Transport, api_path, read_reply
 
 #: So many of the newest deliveries are looked at for a part of an id.
 _NEWEST_DELIVERIES = 1000

@@ -1,4 +1,4 @@
-"""Projects and keys over the farm's API, for those who have a key and no database: see `farm.commands.operator.accounts`."""
+"""Projects and keys over the farm's API, for those who have a key and no database (else `commands.operator.accounts`)."""
 
 from __future__ import annotations
 

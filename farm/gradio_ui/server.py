@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farm.client import FarmClient
-from farm.client.address import is_loopback
+from farm.client.connection.address import is_loopback
 from farm.errors import WrongUsage
 
 #: What Gradio reads from the environment, some of it as soon as it is imported.

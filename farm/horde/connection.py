@@ -10,8 +10,8 @@ import httpx
 import stamina
 from pydantic import SecretStr, ValidationError
 
-from farm.client.address import is_loopback
-from farm.client.certificates import authorities
+from farm.client.connection.address import is_loopback
+from farm.client.connection.certificates import authorities
 from farm.errors import FarmError
 from farm.horde.protocol import NO_PICTURE, UPLOADED, Offering, Popped, Report
 from farm.redaction import Redaction

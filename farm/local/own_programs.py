@@ -13,7 +13,7 @@ import httpx
 from sqlalchemy import Engine, select
 
 from farm.catalog import PoolEntry
-from farm.client.certificates import authorities
+from farm.client.connection.certificates import authorities
 from farm.database import read
 from farm.lifecycle import WorkerStatus
 from farm.local.program import Program, StartFailed, Tier

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_project, sign_in_link
 from farm.catalog import PoolEntry, load_catalog
-from farm.client.address import CLIENT_FILE
+from farm.client.connection.address import CLIENT_FILE
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.local import own_programs

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.errors import FarmProblem, NotRendered
 from farm.client.files.downloading import download_renders
 from farm.client.files.file_names import DEFAULT_PATTERN
 from farm.client.lists import pages
 from farm.client.replies import Render
-from farm.client.transport import Transport, api_path, read_reply
 
 if TYPE_CHECKING:
     from PIL.Image import Image

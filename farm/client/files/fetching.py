@@ -9,8 +9,8 @@ from urllib.parse import urljoin
 import httpx
 import stamina
 
-from farm.client.address import is_loopback
-from farm.client.certificates import authorities
+from farm.client.connection.address import is_loopback
+from farm.client.connection.certificates import authorities
 from farm.client.errors import DownloadIncomplete
 from farm.client.files.file_names import is_whole
 from farm.client.replies import Artifact

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages
 from farm.client.replies import Input
-from farm.client.transport import Transport, api_path, read_reply
 
 
 class Inputs:

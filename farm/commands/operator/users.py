@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from farm import accounts
-from farm.client.address import local_url
+from farm.client.connection.address import local_url
 from farm.commands.operator.accounts import ProjectOption
 from farm.console.output import JsonOption, answer, print_json
 from farm.console.own_database import database, day, project_id, user_id

@@ -10,7 +10,7 @@ import pytest
 import stamina
 
 from farm.client import FarmClient, FarmProblem, FarmUnreachable, JobChanged, WaitTimeout
-from farm.client.transport import _again
+from farm.client.connection.transport import _again
 from tests.farm.scripted_farm import (
     HANG_UP,
     KEY,
@@ -312,7 +312,7 @@ class TestWaiting:
 
 
 def test_the_key_is_in_no_text_of_the_client(farm: ScriptedFarm, client: FarmClient) -> None:
-    from farm.client.address import find_address
+    from farm.client.connection.address import find_address
 
     assert KEY not in repr(find_address(farm.url, KEY)) + repr(client) + repr(vars(client))
 

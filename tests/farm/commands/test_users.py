@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from farm import accounts
 from farm.cli import build_app
-from farm.client.address import CLIENT_FILE
+from farm.client.connection.address import CLIENT_FILE
 from farm.clock import system_clock
 from farm.security import Role
 

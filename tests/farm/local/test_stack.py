@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from farm.accounts import authenticate, redeem
-from farm.client.address import CLIENT_FILE
+from farm.client.connection.address import CLIENT_FILE
 from farm.errors import InUse, UnknownPool
 from farm.local.folder import DataFolder
 from farm.local.ports import Ports, is_free

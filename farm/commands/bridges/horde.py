@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from farm.client.address import is_loopback
+from farm.client.connection.address import is_loopback
 from farm.clock import steady_clock
 from farm.console.session import farm_at_hand, say
 from farm.errors import WrongUsage

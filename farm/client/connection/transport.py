@@ -11,8 +11,8 @@ import httpx
 import stamina
 from pydantic import ValidationError
 
-from farm.client.address import Address, is_loopback
-from farm.client.certificates import authorities
+from farm.client.connection.address import Address, is_loopback
+from farm.client.connection.certificates import authorities
 from farm.client.errors import FarmProblem, FarmUnreachable
 from farm.client.replies import Reply
 from farm.clock import steady_clock, system_clock

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from farm.client import NoAddress
-from farm.client.address import CLIENT_FILE, find_address
+from farm.client.connection.address import CLIENT_FILE, find_address
 
 
 @pytest.fixture(autouse=True)

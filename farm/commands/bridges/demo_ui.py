@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from farm.client.address import is_loopback
+from farm.client.connection.address import is_loopback
 from farm.console.output import JsonOption, answer
 from farm.console.session import farm_at_hand, say
 from farm.errors import VerbNotInstalled
