@@ -1,4 +1,4 @@
-"""Projects and keys over the farm's API, for those who have a key and no database (else `commands.operator.accounts`)."""
+"""Projects and keys over the farm's API, for those who have a key and no database."""
 
 from __future__ import annotations
 
