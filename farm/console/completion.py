@@ -81,9 +81,13 @@ def _of_farm(incomplete: str, read: Callable[[FarmClient], Iterable[Offer]]) -> 
 
         from farm.client import FarmClient
 
+        retried = stamina.is_active()
         stamina.set_active(False)  # one try
-        with FarmClient(timeout=SECONDS, retry_seconds=SECONDS) as farm:
-            return _fitting(incomplete, read(farm))
+        try:
+            with FarmClient(timeout=SECONDS, retry_seconds=SECONDS) as farm:
+                return _fitting(incomplete, read(farm))
+        finally:
+            stamina.set_active(retried)  # the switch is one of the whole process
     except Exception:
         return []
 

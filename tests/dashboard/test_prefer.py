@@ -78,13 +78,13 @@ def test_the_server_answers_others_while_some_wait(house: House, tmp_path: Path)
     with (
         served(house, tmp_path / "dashboard.log") as (url, _),
         httpx.Client(base_url=url, headers=house.ours.headers, timeout=100) as client,
-        ThreadPoolExecutor(12) as threads,
+        ThreadPoolExecutor(6) as threads,
     ):
         waiting = [
             threads.submit(httpx.post, f"{url}/api/v1/jobs", json=REQUEST, headers=headers, timeout=100)
-            for _ in range(12)
+            for _ in range(6)
         ]
-        jobs = eventually(lambda: len(found := client.get("/api/v1/jobs").json()["items"]) == 12 and found)
+        jobs = eventually(lambda: len(found := client.get("/api/v1/jobs").json()["items"]) == 6 and found)
         assert not any(one.done() for one in waiting)
         for job in jobs:
             client.post(f"{job['links']['self']}/cancel")

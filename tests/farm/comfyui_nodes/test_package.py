@@ -10,8 +10,8 @@ import pytest
 
 from farm.client import NoAddress
 from farm.comfyui.translate import translate
-from farm.comfyui.workflow import read_workflow
 from farm.comfyui.workflow.graph import CannotRender
+from farm.comfyui.workflow.workflow_file import read_workflow
 from tests.farm.comfyui_nodes.stand_in import NODES, ComfyUI, comfyui_running
 from tests.farm.dashboards import DashboardFarm
 from tests.farm.scripted_farm import scripted_farm

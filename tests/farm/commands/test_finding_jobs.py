@@ -1,17 +1,19 @@
 """Jobs and renders are found by filters, deleted and restored, from the command line with the real dashboard."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from farm.lifecycle import Outcome
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.test_commands import Farm, environment, farm, worker
 from tests.farm.commands.test_control_commands import submitted
 from tests.farm.dashboards import DashboardFarm
 
-__all__ = ["environment", "farm"]  # fixtures
+__all__ = ["environment", "farm", "worker"]  # fixtures
 
 
 def ids(farm: Farm, *filters: str) -> list[str]:
@@ -60,10 +62,12 @@ def test_a_pattern_that_is_none_is_refused_before_anything_is_submitted(farm: Fa
     assert (told.exit_code, said in told.stderr, ids(farm)) == (2, True, [])
 
 
-def test_files_of_a_submission_are_named_by_a_pattern(farm: Farm, dashboard: DashboardFarm, tmp_path: Path) -> None:
+def test_files_of_a_submission_are_named_by_a_pattern(
+    farm: Farm, worker: Callable[..., Thread], tmp_path: Path
+) -> None:
     assert farm("submit", "sana-demo", "a red circle", "--name", "{seed}").exit_code == 2  # without --download
-    job = submitted(farm)
-    dashboard.work()
-    again = ("--seed", "7", "--download", str(tmp_path / "files"), "--name", "{prompt}/{seed}", "--after", job)
-    told = farm("submit", "sana-demo", "a red circle", *again)
+    working = worker(Outcome.DONE)
+    options = ("--seed", "7", "--download", str(tmp_path / "files"), "--name", "{prompt}/{seed}")
+    told = farm("submit", "sana-demo", "a red circle", *options)
+    working.join()
     assert told.stdout.splitlines()[1:] == [str(tmp_path / "files" / "a_red_circle" / "7.png")]
