@@ -7,12 +7,13 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
-from dashboard import auth, problems
+from dashboard import auth, problems, request_ids
+from dashboard.api import versions
 from dashboard.api.blueprint import make_blueprint
 from dashboard.api.sent_events import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
 from dashboard.events import PUMP, Pump
-from dashboard.http import headers, limits, rate_limits, request_ids, throttling, versions
+from dashboard.http import headers, limits, rate_limits, throttling
 from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem

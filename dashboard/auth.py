@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.context import farm, now
 from dashboard.http import limits, rate_limits
-from dashboard.openai.errors import is_here as is_openai
+from dashboard.openai_errors import is_here as is_openai
 from dashboard.problems import FormExpired
 from dashboard.reads.users import find_project
 from farm import accounts

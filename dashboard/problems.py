@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
-from dashboard.http.request_ids import request_id
-from dashboard.openai import errors as openai_errors
+from dashboard import openai_errors
+from dashboard.request_ids import request_id
 from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,

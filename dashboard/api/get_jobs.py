@@ -5,10 +5,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from dashboard.api.common import JOBS, Instant, Line, PageQuery, seconds
+from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_job, read_before_job
-from dashboard.http.versions import tagged
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import list_jobs
 from dashboard.schemas import JobPage

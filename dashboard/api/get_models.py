@@ -4,8 +4,8 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import FARM
+from dashboard.api.versions import tagged
 from dashboard.context import farm
-from dashboard.http.versions import tagged
 from dashboard.schemas import Model, ModelList
 from farm.params.forms import parameters_schema
 

@@ -4,8 +4,8 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import FARM, NamePath
+from dashboard.api.versions import tagged
 from dashboard.context import farm
-from dashboard.http.versions import tagged
 from dashboard.reads.curves import list_curves
 from dashboard.schemas import BatchCurveList
 from farm.database import read

@@ -4,9 +4,9 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import FARM
+from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.http.versions import tagged
 from dashboard.reads.fleet import list_pools
 from dashboard.reads.scaling import list_scaling, with_scaling
 from dashboard.schemas import PoolList

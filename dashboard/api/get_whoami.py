@@ -4,9 +4,9 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import PROJECTS
+from dashboard.api.versions import tagged
 from dashboard.auth import principal, project_row, request_key
 from dashboard.context import farm
-from dashboard.http.versions import tagged
 from dashboard.schemas import WhoAmI
 from dashboard.schemas.users import shown_key, shown_project
 from farm import accounts

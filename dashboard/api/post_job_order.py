@@ -5,10 +5,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import JOBS, JobPath, json_body
+from dashboard.api.versions import tagged_job
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
-from dashboard.http.versions import tagged_job
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job

@@ -4,9 +4,9 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import JOBS, JobPath
+from dashboard.api.versions import tagged_job
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.http.versions import tagged_job
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job

@@ -1,1 +1,1 @@
-"""What HTTP asks of every request: bodies, headers, limits, versions, preferences."""
+"""What HTTP asks of every request: bodies, headers, limits."""

@@ -14,7 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from dashboard.openai.errors import is_here as is_openai
+from dashboard.openai_errors import is_here as is_openai
 from dashboard.problems import TooManyRequests
 from farm.redis_connection import Wire, connect
 from farm.settings import Settings

@@ -13,7 +13,7 @@ from dashboard.openai import (
     post_video_remix,
     post_videos,
 )
-from dashboard.openai.errors import PREFIX
+from dashboard.openai_errors import PREFIX
 
 _ENDPOINTS = (
     get_models,

@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.openai.errors import NotInTime, NotRendered, document
 from dashboard.openai.fields import PictureFields
 from dashboard.openai.waiting import check_rendered, follow, give_up, wait
+from dashboard.openai_errors import NotInTime, NotRendered, document
 from dashboard.reads.pictures import Picture, pictures_of
 from dashboard.schemas import Job
 from farm.database import read

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from dashboard.context import farm
 from dashboard.events import pump
-from dashboard.openai.errors import NotInTime, NotRendered
+from dashboard.openai_errors import NotInTime, NotRendered
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read, trouble

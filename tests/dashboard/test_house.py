@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 import dashboard
 from dashboard.auth import PUBLIC
-from dashboard.openai.errors import is_here as is_openai
+from dashboard.openai_errors import is_here as is_openai
 from farm.problems import every_error
 from tests.dashboard.conftest import House
 

@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from dashboard.openai import errors
+from dashboard import openai_errors as errors
 from dashboard.openai.fields import MEANINGLESS, OWN, OWN_OF_CLIPS, PictureFields, VideoFields
 from farm.errors import Busy, FarmError
 from farm.quota_errors import BudgetSpent, QuotaExceeded
