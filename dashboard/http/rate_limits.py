@@ -7,20 +7,17 @@ together; while Redis is away, in the memory of each. The headers are those of d
 import math
 import time
 from dataclasses import dataclass
-from functools import cached_property
 
 from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from dashboard.http.shared_limiter import SharedLimiter
 from dashboard.openai_errors import is_here as is_openai
 from dashboard.problems import TooManyRequests
-from farm.redis_connection import Wire, connect
 from farm.settings import Settings
 
 _LIMIT = "latent_farm_rate_limit"
-_PREFIX = "farm:requests"
 _MINUTE = 60
 #: The name of the policy in the headers.
 _NAME = "project"
@@ -40,24 +37,13 @@ class RequestLimit:
     def __init__(self, per_minute: int, redis_url: str | None, ca_file: str | None = None) -> None:
         self.per_minute = per_minute
         self._item = RateLimitItemPerMinute(per_minute)
-        self._wire = Wire(redis_url, "requests", ca_file)
-        self._shared: FixedWindowRateLimiter | None = None
-        if redis_url is not None:
-            pool = connect(redis_url, ca_file).connection_pool
-            storage = RedisStorage("redis://given-by-the-pool", connection_pool=pool, key_prefix=_PREFIX)
-            self._shared = FixedWindowRateLimiter(storage)
-
-    @cached_property
-    def _memory(self) -> FixedWindowRateLimiter:
-        # It starts a thread, and the application is made before the processes are that serve it.
-        return FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = SharedLimiter(
+            FixedWindowRateLimiter, redis_url, ca_file, purpose="requests", prefix="farm:requests"
+        )
 
     def count(self, project_id: str) -> tuple[bool, Left]:
         """Whether one more is allowed, and what is left then."""
-        found: tuple[bool, Left] | None = None
-        if (shared := self._shared) is not None:
-            found = self._wire.ask(lambda _: _hit(shared, self._item, project_id), None)
-        return found or _hit(self._memory, self._item, project_id)
+        return self._limiter.ask(lambda limiter: _hit(limiter, self._item, project_id))
 
 
 def register(app: Flask, settings: Settings) -> None:

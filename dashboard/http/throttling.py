@@ -10,22 +10,19 @@ import hashlib
 import ipaddress
 import math
 import time
-from functools import cached_property
 
 from flask import Flask, current_app
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from dashboard.http.shared_limiter import SharedLimiter
 from dashboard.problems import TooManyTries
-from farm.redis_connection import Wire, connect
 from farm.settings import Settings
 
 THROTTLE = "latent_farm_throttle"
 #: So long a try counts.
 WINDOW_SECONDS = 300
-_PREFIX = "farm:sign-in"
 #: Of an IPv6 address: who has one has all that share these bits.
 _IPV6_BITS = 64
 
@@ -38,40 +35,21 @@ class SignInThrottle:
     ) -> None:
         self._of_name = RateLimitItemPerSecond(tries_per_name, WINDOW_SECONDS, namespace="name")
         self._of_address = RateLimitItemPerSecond(tries_per_address, WINDOW_SECONDS, namespace="address")
-        self._wire = Wire(redis_url, "sign-in", ca_file)
-        self._shared: MovingWindowRateLimiter | None = None
-        if redis_url is not None:
-            pool = connect(redis_url, ca_file).connection_pool
-            storage = RedisStorage("redis://given-by-the-pool", connection_pool=pool, key_prefix=_PREFIX)
-            self._shared = MovingWindowRateLimiter(storage)
-
-    @cached_property
-    def _memory(self) -> MovingWindowRateLimiter:
-        # It starts a thread, and the application is made before the processes are that serve it.
-        return MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = SharedLimiter(
+            MovingWindowRateLimiter, redis_url, ca_file, purpose="sign-in", prefix="farm:sign-in"
+        )
 
     def try_once(self, name: str, address: str) -> None:
         """Count a try. Raises TooManyTries, with the seconds until another one is allowed."""
         for item, key in ((self._of_address, _network(address)), (self._of_name, _hidden(name))):
-            if (wait := self._hit(item, key)) is not None:
+            if wait := self._limiter.ask(lambda limiter: _seconds(limiter, item, key)):  # noqa: B023 - asked at once
                 raise TooManyTries(wait)
 
     def succeeded(self, name: str) -> None:
         """The password was right: whoever mistyped it before is not held up the next time."""
         key = _hidden(name)
-        self._memory.clear(self._of_name, key)
-        if (shared := self._shared) is not None:
-            self._wire.ask(lambda _: shared.clear(self._of_name, key), None)
-
-    def _hit(self, item: RateLimitItem, key: str) -> int | None:
-        """None when it was counted, else seconds to wait."""
-        nobody_knows = -1
-        found = nobody_knows
-        if (shared := self._shared) is not None:
-            found = self._wire.ask(lambda _: _seconds(shared, item, key), nobody_knows)
-        if found == nobody_knows:
-            found = _seconds(self._memory, item, key)
-        return found or None
+        self._limiter.memory.clear(self._of_name, key)
+        self._limiter.ask(lambda limiter: limiter.clear(self._of_name, key))
 
 
 def register(app: Flask, settings: Settings) -> None:
