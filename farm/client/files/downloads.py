@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,30 +44,31 @@ class Downloads:
         half a file goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
         DownloadIncomplete when some files could not be fetched, after trying all others.
         """
-        return download_renders(
-            pages(self._transport, Render, api_path("jobs", job_id, "renders")),
-            self._render,
-            Path(folder),
-            frozenset(kinds),
-            names=names,
-            on_file=on_file,
-            parallel=parallel,
-            farm_url=self.url,
-            timeout=self._timeout,
-            retry_seconds=self._retry_seconds,
-        )
+        renders = pages(self._transport, Render, api_path("jobs", job_id, "renders"))
+        return self._fetch(renders, folder, kinds, parallel, names, on_file)
 
     def download_render(
         self, render_id: str, folder: str | Path, kinds: Sequence[str] = ("output",), parallel: int = 4
     ) -> list[Path]:
         """Fetch the files of one render, as :meth:`download` does those of a job."""
+        return self._fetch([self._render(render_id)], folder, kinds, parallel)
+
+    def _fetch(
+        self,
+        renders: Iterable[Render],
+        folder: str | Path,
+        kinds: Sequence[str],
+        parallel: int,
+        names: str = DEFAULT_PATTERN,
+        on_file: Callable[[Path], None] | None = None,
+    ) -> list[Path]:
         return download_renders(
-            [self._render(render_id)],
+            renders,
             self._render,
             Path(folder),
             frozenset(kinds),
-            names=DEFAULT_PATTERN,
-            on_file=None,
+            names=names,
+            on_file=on_file,
             parallel=parallel,
             farm_url=self.url,
             timeout=self._timeout,

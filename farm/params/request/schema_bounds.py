@@ -6,28 +6,9 @@ and so not by the request's own types. What one model allows is in its schema: G
 
 from typing import Any
 
-#: Fields whose list must hold something; of the others an empty one asks for nothing.
-_LISTS = (
-    "prompt",
-    "seeds",
-    "rows",
-    "width",
-    "height",
-    "num_frames",
-    "fps",
-    "num_inference_steps",
-    "guidance_scale",
-    "sampler",
-    "flow_shift",
-    "strength",
-    "controlnet_conditioning_scale",
-    "complex_human_instruction",
-    "negative_prompt",
-    "deterministic",
-    "speed",
-    "output_format",
-    "output_quality",
-)
+#: Fields that are nothing but a list, which must hold something. Of the others an empty one asks for nothing; one that
+#: may stand for a single value (a sweep, several prompts) must hold something in any case.
+_LISTS = ("seeds", "rows")
 #: Fields whose texts, also those in a list, must not be empty.
 _TEXTS = (
     "model",
@@ -63,8 +44,10 @@ _NUMBERS: dict[str, dict[str, float]] = {
 def say_bounds(schema: dict[str, Any]) -> None:
     """Add them to the schema of a `JobRequest`."""
     for name, field in schema["properties"].items():
-        for shape in field.get("anyOf", [field]):
-            if shape.get("type") == "array" and name in _LISTS:
+        shapes = field.get("anyOf", [field])
+        several = any(shape.get("type") not in ("array", "null") for shape in shapes)
+        for shape in shapes:
+            if shape.get("type") == "array" and (several or name in _LISTS):
                 shape["minItems"] = 1
             _say_of_one(name, shape["items"] if shape.get("type") == "array" else shape)
 
