@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from farm.console.error_output import ExitCode, errors_as_json, exit_code_of, farm_error, print_error
+from farm.console.output import err, say
 from farm.errors import WrongUsage, in_words
 
 #: What typer raises for wrong usage: the class above BadParameter, which has no public name.
@@ -79,8 +80,10 @@ def _reported(as_json: bool) -> Iterator[None]:
             yield
         except UsageError as error:
             error.message = in_words(error.message)  # type: ignore[attr-defined]
-            if not as_json:
-                raise
+            if not as_json and (err().is_terminal or not error.format_message()):  # type: ignore[attr-defined]
+                raise  # typer shows it in a box as wide as the terminal, or the help where nothing was typed
+            if not as_json and error.ctx is not None:  # type: ignore[attr-defined]
+                say(f"Try '{error.ctx.command_path} --help'.")  # type: ignore[attr-defined]
             print_error(WrongUsage(error.format_message()))  # type: ignore[attr-defined]
             raise typer.Exit(ExitCode.REFUSED) from error
         except BrokenPipeError:

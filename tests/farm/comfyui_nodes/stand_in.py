@@ -72,9 +72,9 @@ def comfyui_running() -> Iterator[ComfyUI]:
     modules["comfy.model_management"].throw_exception_if_processing_interrupted = throw  # type: ignore[attr-defined]
     before = set(sys.modules)
     sys.modules.update(modules)
+    # A name that is no identifier, as ComfyUI gives it.
+    name = str(NODES).replace(".", "_x_")
     try:
-        # A name that is no identifier, as ComfyUI gives it.
-        name = str(NODES).replace(".", "_x_")
         spec = importlib.util.spec_from_file_location(name, NODES / "__init__.py")
         assert spec is not None
         assert spec.loader is not None
@@ -84,6 +84,6 @@ def comfyui_running() -> Iterator[ComfyUI]:
         comfyui.nodes, comfyui.titles = package.NODE_CLASS_MAPPINGS, package.NODE_DISPLAY_NAME_MAPPINGS
         yield comfyui
     finally:
-        for loaded in [loaded for loaded in sys.modules if loaded in modules or loaded.startswith(str(NODES))]:
+        for loaded in [loaded for loaded in sys.modules if loaded in modules or loaded.startswith(name)]:
             if loaded not in before:
                 del sys.modules[loaded]
