@@ -80,7 +80,7 @@ def test_a_render_starts_from_an_uploaded_picture(farm: RunningFarm) -> None:
     assert farm.file(render.id, "output") != farm.file(other.id, "output")
     with Image.open(io.BytesIO(farm.file(render.id, "output"))) as output:
         assert output.size == (render.parameters["width"], render.parameters["height"])
-    assert uploaded.id in [found.id for found in farm.client.files.inputs()]
+    assert uploaded.id in [found.id for found in farm.client.inputs()]
     farm.client.remove_input(uploaded.id)
     with pytest.raises(FarmProblem, match="no picture"):
         farm.client.submit("sprint-demo", "a red circle", image=uploaded.id)
