@@ -72,6 +72,8 @@ def read_template(text: str, folder: Path, given: Mapping[str, str]) -> Template
         job = model.create_job(job_template=template, job_parameter_values=values)
     except (ValueError, model.CompatibilityError) as error:
         raise NotATemplate(f"This is no template of OpenJD that can be read:\n{error}") from None
+    except RecursionError:
+        raise NotATemplate("A list or mapping of it lies in itself (an alias, *, inside its own anchor, &).") from None
     if len(job.steps) > 1:
         names = ", ".join(step.name for step in job.steps)
         raise NotATemplate(f"Its steps ({names}) would be a job each; make a template of each.")

@@ -155,8 +155,9 @@ def test_what_cannot_be_a_job_is_refused_in_words(text: str, words: str) -> None
         "? [a]\n: b",
         "\x00",
         "a: !!python/object/apply:os.system [echo]",
+        template({}).replace("steps:\n- ", "steps: &all\n- *all\n- "),
     ],
-    ids=["lists", "mappings", "dashes", "aliases", "digits", "key", "NUL", "tag"],
+    ids=["lists", "mappings", "dashes", "aliases", "digits", "key", "NUL", "tag", "a list in itself"],
 )
 def test_what_is_built_to_break_a_reader_is_refused_in_words(text: str) -> None:
     with pytest.raises(NotATemplate) as refused:
