@@ -62,7 +62,9 @@ def with_import(
     taken = {name for name in said if name not in _SEEDS} | (_SEEDS if _SEEDS & said.keys() else set())
     found = {name: value for name, value in imported.fields.items() if name not in taken}
     model = model or found.pop("model", None)
-    rows = None if imported.rows is None else _as_file(imported.rows)
+    rows = None
+    if imported.rows is not None:
+        rows = _as_file({name: value for name, value in row.items() if name not in taken} for row in imported.rows)
     return model, {**found, **fields}, {**imported.files, **given}, rows
 
 
@@ -86,7 +88,7 @@ def import_openjd(path: Path, typed: Mapping[str, Any]) -> Imported:
     """
     texts = {name: str(value) for name, value in typed.items() if isinstance(value, str | int | float)}
     template = read_template(read_text(path, "--openjd"), path.parent.absolute(), texts)
-    sweep = sweep_of(template)
+    sweep = sweep_of(template, typed.get("prompt"))
     say(f"Note: {', '.join(template.commands)} of the template is not run; the farm renders its parameters", "yellow")
     fields = {"title": template.name, **sweep.fields}
     return Imported(

@@ -21,24 +21,29 @@ class Sweep:
     rows: Iterator[dict[str, Any]] | None = None
 
 
-def sweep_of(template: Template) -> Sweep:
-    """The job of a template. Raises NotATemplate, naming the parameter."""
+def sweep_of(template: Template, prompt: str | list[str] | None = None) -> Sweep:
+    """The job of a template; a prompt that was typed goes before its own. Raises NotATemplate, naming the parameter."""
     fields = _fixed(template.parameters)
     given = fields.pop("variables", {})  # many a template has paths and switches of its program among them
     rows = None
     if template.space is not None and "(" in (template.space.combination or ""):
-        rows = _rows(template.space)
+        said = prompt or fields.get("prompt", "")
+        rows = (_filled(row, given, prompt or row.get("prompt", said)) for row in _rows(template.space))
     elif template.space is not None:
         for name, definition in template.space.taskParameterDefinitions.items():
             if len(definition.range) > MAX_ROWS:
                 raise NotATemplate(f"{name} has {len(definition.range):,} values; a job takes {MAX_ROWS:,} renders.")
             _vary(fields, name, [str(value) for value in definition.range])
-    prompt = fields.get("prompt", "")
+    if rows is None:
+        fields = _filled(fields, given, prompt or fields.get("prompt", ""))
+    return Sweep(fields, rows)
+
+
+def _filled(fields: dict[str, Any], given: Mapping[str, list[str]], prompt: str | list[str]) -> dict[str, Any]:
+    """The fields, with those job parameters that fill a gap of the prompt."""
     prompts = "\n".join(prompt) if isinstance(prompt, list) else prompt
     used = {name: texts for name, texts in given.items() if f"{{{name}}}" in prompts}
-    if used:
-        fields["variables"] = used | fields.get("variables", {})
-    return Sweep(fields, rows)
+    return {**fields, "variables": used | fields.get("variables", {})} if used else fields
 
 
 def _fixed(parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -111,3 +111,27 @@ def test_a_template_of_openjd_is_one_job(farm: Farm, tmp_path: Path, combination
     assert told.exit_code == 0, told.stderr
     job = json.loads(told.stdout)
     assert (job["total"], job["title"], job["model"]) == (renders, "stars", "sana-demo")
+
+
+def test_what_is_typed_goes_before_the_rows_of_an_association(farm: Farm, tmp_path: Path) -> None:
+    tasks = [{"name": "Steps", "type": "INT", "range": "2-3"}, {"name": "Seed", "type": "INT", "range": "7-8"}]
+    space = {"taskParameterDefinitions": tasks, "combination": "(Steps, Seed)"}
+    template = {
+        "specificationVersion": "jobtemplate-2023-09",
+        "name": "stars",
+        "parameterDefinitions": [{"name": "Size", "type": "STRING", "default": "big"}],
+        "steps": [
+            {"name": "Render", "parameterSpace": space, "script": {"actions": {"onRun": {"command": "blender"}}}}
+        ],
+    }
+    file = tmp_path / "stars.yaml"
+    file.write_text(yaml.safe_dump(template))
+
+    told = farm("submit", "sana-demo", "a {Size} star", "--openjd", str(file), "--steps", "4", "--json")
+
+    assert told.exit_code == 0, told.stderr
+    renders = json.loads(farm("job", json.loads(told.stdout)["id"], "--json").stdout)["renders"]
+    assert [
+        (each["parameters"]["prompt"], each["parameters"]["num_inference_steps"], each["parameters"]["seed"])
+        for each in renders
+    ] == [("a big star", 4, 7), ("a big star", 4, 8)]

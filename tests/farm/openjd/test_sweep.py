@@ -85,6 +85,36 @@ def test_an_association_is_rows_each_with_its_values() -> None:
     ]
 
 
+def test_a_job_parameter_fills_the_gap_of_every_row() -> None:
+    tasks = {"Colour": ("STRING", ["red", "blue"]), "Seed": ("INT", "1-2")}
+    text = template(tasks, "(Colour, Seed)", Prompt=("STRING", "a {Size} {Colour} star"), Size=("STRING", "big"))
+
+    rows = sweep(text).rows
+
+    assert rows is not None
+    assert [row["variables"] for row in rows] == [{"Size": ["big"], "Colour": [colour]} for colour in ("red", "blue")]
+
+
+def test_a_job_parameter_fills_the_gap_of_a_prompt_that_varies_with_the_rows() -> None:
+    tasks = {"Prompt": ("STRING", ["a {Size} star", "a star"]), "Seed": ("INT", "1-2")}
+
+    rows = sweep(template(tasks, "(Prompt, Seed)", Size=("STRING", "big"))).rows
+
+    assert rows is not None
+    assert [row.get("variables") for row in rows] == [{"Size": ["big"]}, None]
+
+
+@pytest.mark.parametrize("combination", [None, "(Colour, Seed)"])
+def test_a_job_parameter_fills_the_gap_of_a_prompt_that_was_typed(combination: str | None) -> None:
+    tasks = {"Colour": ("STRING", ["red", "blue"]), "Seed": ("INT", "1-2")}
+    read = read_template(template(tasks, combination, Size=("STRING", "big")), Path("/jobs"), {})
+
+    found = sweep_of(read, ["a {Size} {Colour} star", "a {Colour} star"])
+
+    for fields in [found.fields] if found.rows is None else found.rows:
+        assert fields["variables"]["Size"] == ["big"]
+
+
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=3))
 def test_rows_and_lists_are_the_tasks_that_openjd_makes(lengths: list[int]) -> None:
     tasks = {
