@@ -2,9 +2,12 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
+
+from farm.errors import VerbNotInstalled
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +19,8 @@ def register(app: typer.Typer) -> None:
         port: Annotated[int | None, typer.Option(help="Port to listen at; FARM_DASHBOARD_PORT.")] = None,
     ) -> None:
         """Serve the web pages and the HTTP API."""
+        if find_spec("gevent") is None or find_spec("flask") is None:
+            raise VerbNotInstalled("`farm dashboard` needs: pip install 'latent-farm[dashboard]'")
         command = [sys.executable, "-m", "dashboard"]
         if host is not None:
             command += ["--host", host]

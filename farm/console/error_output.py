@@ -10,9 +10,13 @@ from contextvars import ContextVar
 from enum import IntEnum
 
 from farm.console.output import say
-from farm.errors import FarmError, UnusableDatabase, UnusableFile
+from farm.errors import FarmError, UnusableDatabase, UnusableFile, VerbNotInstalled, WrongUsage
 from farm.file_errors import file_error
 from farm.problems import problem
+
+#: The farm's own packages, which are always installed together.
+_OWN = frozenset({"farm", "scheduler", "workers", "dashboard", "migrations"})
+_BRINGS_ALL = "`pip install 'latent-farm[all]'` brings it."
 
 _as_json: ContextVar[bool] = ContextVar("errors_as_json", default=False)
 
@@ -60,6 +64,10 @@ def farm_error(error: Exception) -> FarmError | None:
         return error
     if isinstance(error, OSError):
         return UnusableFile(file_error(error))
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return WrongUsage(f"A text holds half of a character: {ascii(error.object[error.start])}; type it in UTF-8.")
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN:
+        return VerbNotInstalled(f"What this needs is not installed here: {error}. {_BRINGS_ALL}")
     if "sqlalchemy" not in sys.modules:  # not needed by most verbs, and slow to import
         return None
     from sqlalchemy.exc import OperationalError

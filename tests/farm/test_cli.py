@@ -59,6 +59,31 @@ def test_a_verb_that_is_not_installed_here_says_what_it_lacks_and_what_brings_it
 
 
 @pytest.mark.parametrize(
+    ("arguments", "missing", "brings"),
+    [
+        (["dashboard"], "gevent", "latent-farm[dashboard]"),
+        (["worker", "--pool", "sana-demo-local"], "imageio_ffmpeg", "latent-farm[all]"),
+    ],
+)
+def test_a_verb_whose_packages_are_not_installed_ends_in_words(
+    arguments: list[str], missing: str, brings: str, tmp_path: Path
+) -> None:
+    program = (
+        "import importlib.util, sys\n"
+        f"sys.modules[{missing!r}] = None\n"
+        "found = importlib.util.find_spec\n"
+        f"importlib.util.find_spec = lambda name, *more: None if name == {missing!r} else found(name, *more)\n"
+        f"sys.argv = ['farm', *{arguments!r}]\n"
+        "from farm.cli import main\n"
+        "main()"
+    )
+    environment = os.environ | {"FARM_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    assert (done.returncode, "Traceback" in done.stderr, brings in done.stderr) == (2, False, True), done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
         (["--help"], {"pydantic", "httpx", "sqlalchemy", "redis", "boto3", "omegaconf", "numpy"}),
