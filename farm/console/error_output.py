@@ -65,7 +65,7 @@ def farm_error(error: Exception) -> FarmError | None:
     if isinstance(error, OSError):
         return UnusableFile(file_error(error))
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
-        return WrongUsage(f"A text holds half of a character: {ascii(error.object[error.start])}; type it in UTF-8.")
+        return WrongUsage(f"A text holds half of a character: {error.object[error.start]!a}; type it in UTF-8.")
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN:
         return VerbNotInstalled(f"What this needs is not installed here: {error}. {_BRINGS_ALL}")
     if "sqlalchemy" not in sys.modules:  # not needed by most verbs, and slow to import
