@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.clean_environments",
+    "tests.compiled_routes",
     "tests.compiled_statements",
     "tests.databases",
     "tests.example_plugin",

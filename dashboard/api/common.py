@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 from flask import Response
@@ -106,11 +107,18 @@ def json_body(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, Any]
 
 def schema_reference(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, str]:
     """A reference to a model that no endpoint takes or answers by itself; it becomes a component of the document."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    for name, definition in {**schema.pop("$defs", {}), model.__name__: schema}.items():
-        _tell_defaults_in_words(definition)
-        blueprint.components_schemas[name] = Schema(**definition)
+    blueprint.components_schemas.update(_components(model))
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+@cache
+def _components(model: type[BaseModel]) -> dict[str, Schema]:
+    """The model and those that it is made of, by their names in the document."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    definitions: dict[str, Any] = {**schema.pop("$defs", {}), model.__name__: schema}
+    for definition in definitions.values():
+        _tell_defaults_in_words(definition)
+    return {name: Schema(**definition) for name, definition in definitions.items()}
 
 
 def _tell_defaults_in_words(schema: dict[str, Any]) -> None:

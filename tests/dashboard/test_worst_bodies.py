@@ -83,35 +83,40 @@ def people(make_house: Callable[..., House], valkey_url: str, s3: S3, tmp_path: 
     assert "Traceback" not in log.read_text()
 
 
-#: What is sent → the request, and the status of its answer.
-QUICK: dict[str, tuple[Ask, int]] = {
-    "an adapter of many layers": (upload(adapter(1_000), "ink.safetensors"), 201),
-    "an adapter with absurd sides": (upload(adapter(1, sides=[10**18] * 8), "ink.safetensors"), 422),
-    "a large picture": (upload(picture(2_000), "scene.png"), 201),
-    "a sweep": (submit(guidance_scale=values(1_000)), 201),
-    "what a sweep would cost": (submit(guidance_scale=values(1_000), dry_run=True), 200),
-    "many prompts": (submit(prompt=[f"a red circle {place}" for place in range(5_000)]), 201),
-    "many wrong prompts": (submit(prompt=[1] * 19_000), 422),
-    "fields that nobody knows": (submit(**{f"field{place}": 1 for place in range(900)}), 422),
-    "gaps that make a prompt endless": (
-        submit(prompt=["{a}" * 100] * 400, variables={"a": ["x" * 90_000]}),
-        422,
-    ),
-    "wildcards with many choices": (
-        submit(prompt=["__a__" * 100] * 500, wildcards={"a": ["x"] * 10_000}),
-        201,
-    ),
-    "a table that is none": (submit(prompt="{a}", rows="a\n" + "x,y\n" * 50_000), 422),
-    "a file of prompts": (stream(2_000), 201),
-}
-HEAVY: dict[str, tuple[Ask, int]] = {
-    "an adapter of as many layers as are read": (upload(adapter(9_000), "paint.safetensors"), 201),
-    "the largest picture": (upload(picture(7_071), "scene.png"), 201),
-    "the largest sweep": (submit(guidance_scale=values(10_000)), 201),
-    "what the largest sweep would cost": (submit(guidance_scale=values(10_000), dry_run=True), 200),
-    "the largest job": (submit(prompt=[f"a red circle {place:<60}" for place in range(9_900)]), 201),
-    "a large file of prompts": (stream(30_000), 201),
-}
+def quick() -> dict[str, tuple[Ask, int]]:
+    """What is sent → the request, and the status of its answer."""
+    return {
+        "an adapter of many layers": (upload(adapter(1_000), "ink.safetensors"), 201),
+        "an adapter with absurd sides": (upload(adapter(1, sides=[10**18] * 8), "ink.safetensors"), 422),
+        "a large picture": (upload(picture(2_000), "scene.png"), 201),
+        "a sweep": (submit(guidance_scale=values(1_000)), 201),
+        "what a sweep would cost": (submit(guidance_scale=values(1_000), dry_run=True), 200),
+        "many prompts": (submit(prompt=[f"a red circle {place}" for place in range(5_000)]), 201),
+        "many wrong prompts": (submit(prompt=[1] * 19_000), 422),
+        "fields that nobody knows": (submit(**{f"field{place}": 1 for place in range(900)}), 422),
+        "gaps that make a prompt endless": (
+            submit(prompt=["{a}" * 100] * 400, variables={"a": ["x" * 90_000]}),
+            422,
+        ),
+        "wildcards with many choices": (
+            submit(prompt=["__a__" * 100] * 500, wildcards={"a": ["x"] * 10_000}),
+            201,
+        ),
+        "a table that is none": (submit(prompt="{a}", rows="a\n" + "x,y\n" * 50_000), 422),
+        "a file of prompts": (stream(2_000), 201),
+    }
+
+
+def heavy() -> dict[str, tuple[Ask, int]]:
+    """The same of what takes a while."""
+    return {
+        "an adapter of as many layers as are read": (upload(adapter(9_000), "paint.safetensors"), 201),
+        "the largest picture": (upload(picture(7_071), "scene.png"), 201),
+        "the largest sweep": (submit(guidance_scale=values(10_000)), 201),
+        "what the largest sweep would cost": (submit(guidance_scale=values(10_000), dry_run=True), 200),
+        "the largest job": (submit(prompt=[f"a red circle {place:<60}" for place in range(9_900)]), 201),
+        "a large file of prompts": (stream(30_000), 201),
+    }
 
 
 def assert_stops_nobody(people: tuple[Crowd, str], kinds: dict[str, tuple[Ask, int]]) -> None:
@@ -125,13 +130,13 @@ def assert_stops_nobody(people: tuple[Crowd, str], kinds: dict[str, tuple[Ask, i
 
 
 def test_the_worst_of_each_kind_stops_neither_the_health_nor_a_live_page(people: tuple[Crowd, str]) -> None:
-    assert_stops_nobody(people, QUICK)
+    assert_stops_nobody(people, quick())
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_the_largest_of_each_kind_stops_neither_the_health_nor_a_live_page(people: tuple[Crowd, str]) -> None:
-    assert_stops_nobody(people, HEAVY)
+    assert_stops_nobody(people, heavy())
 
 
 @pytest.mark.long

@@ -75,12 +75,17 @@ def test_who_listens_hears_steps_and_changed_jobs_in_order(board: ProgressBoard)
         # Whoever subscribes a moment late has missed the first bells: ring until one is heard.
         eventually(lambda: board.announce(changed) or listener.heard)
         listener.heard.clear()
-        board.report([step("a", 1), step("b", 2)])
-        board.announce(changed)
-        eventually(lambda: step("a", 1) in listener.heard and listener.heard[-1] == changed)
+
+        def told_again() -> None:
+            """What a Redis that was slow to answer has cost is told once more."""
+            board.report([step("a", 1), step("b", 2)])
+            board.announce(changed)
+            board.flush()
+
+        eventually(lambda: told_again() or (step("a", 1) in listener.heard and listener.heard[-1] == changed))
         told = [message for message in listener.heard if message != changed]
 
-    assert told == [step("a", 1), step("b", 2)]
+    assert list(dict.fromkeys(told)) == [step("a", 1), step("b", 2)]
     assert listener.heard[-1] == changed
 
 

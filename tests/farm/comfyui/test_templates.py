@@ -17,7 +17,10 @@ FOLDER = Path(comfyui_workflow_templates_json.__file__).parent / "templates"
 
 def of_wan_or_sana() -> Iterator[str]:
     for path in sorted(FOLDER.glob("*.json")):
-        document = json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        if not any(name in raw.lower() for name in (b"wan", b"sana")):
+            continue  # reading all of them takes seconds
+        document = json.loads(raw)
         if not isinstance(document, dict) or "nodes" not in document:
             continue
         canvases = [document, *document.get("definitions", {}).get("subgraphs", [])]
