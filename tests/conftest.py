@@ -9,10 +9,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.clean_environments",
-    "tests.compiled_routes",
+    "tests.compiled_dashboards",
     "tests.compiled_statements",
     "tests.databases",
     "tests.example_plugin",
+    "tests.quick_passwords",
     "tests.servers",
     "tests.tls",
 ]

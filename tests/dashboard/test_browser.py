@@ -122,6 +122,7 @@ def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: B
     assert visit.said == []
 
 
+@pytest.mark.long
 def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
     live_house: House, browser: Browser, address: str
 ) -> None:
@@ -151,6 +152,7 @@ def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
     assert urlsplit(page.url).path == "/submit"
 
 
+@pytest.mark.long
 def test_drafts_are_kept_and_dropped_with_buttons(live_house: House, browser: Browser, address: str) -> None:
     # Given four drafts of two prompts on a job's page
     house = live_house

@@ -65,6 +65,7 @@ def states(url: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.long
 def test_a_server_that_hangs_is_named_while_the_process_goes_on(
     servers: tuple[Processes, dict[str, Any]], make_house: Callable[..., House], tmp_path: Path
 ) -> None:

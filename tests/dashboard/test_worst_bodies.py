@@ -129,6 +129,7 @@ def assert_stops_nobody(people: tuple[Crowd, str], kinds: dict[str, tuple[Ask, i
             heard.went_on()
 
 
+@pytest.mark.long
 def test_the_worst_of_each_kind_stops_neither_the_health_nor_a_live_page(people: tuple[Crowd, str]) -> None:
     assert_stops_nobody(people, quick())
 
@@ -146,7 +147,8 @@ def test_wrong_passwords_by_the_dozen_stop_nobody(people: tuple[Crowd, str]) -> 
         page = client.get("/sign-in", headers={"Accept": "text/html"}).text
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found
-        form = {"name": "ours-user", "password": "wrong", "csrf_token": found[1]}
+        # Of somebody unknown: the hash that it is held against was made by the server, as those of a farm are.
+        form = {"name": "nobody", "password": "wrong", "csrf_token": found[1]}
         cookies = dict(client.cookies)
 
     def sign_in(_: int) -> int:
@@ -173,7 +175,7 @@ def test_a_form_of_a_hundred_thousand_fields_is_refused(people: tuple[Crowd, str
 def test_all_at_once_stop_nobody(people: tuple[Crowd, str]) -> None:
     """Twelve requests of one person at once: some may be told to come again, none is lost, and all others go on."""
     others, url = people
-    asked = [ask for ask, _ in (*QUICK.values(), *HEAVY.values())]
+    asked = [ask for ask, _ in (*quick().values(), *heavy().values())]
     with (
         httpx.Client(base_url=url, headers=others.headers, timeout=900) as client,
         ThreadPoolExecutor(len(asked)) as threads,

@@ -1,5 +1,7 @@
 """A picture does not wait behind ten thousand others: real workers, real models."""
 
+import pytest
+
 from farm.accounts import create_key, create_project
 from farm.client import FarmClient
 from tests.end_to_end.farms import RunningFarm
@@ -36,6 +38,7 @@ def test_a_picture_joins_the_batch_that_another_project_is_rendering(farm: Runni
     assert mine.batch_size == 3
 
 
+@pytest.mark.long
 def test_a_picture_behind_ten_thousand_is_in_the_next_claim_but_one(farm: RunningFarm) -> None:
     # Given a worker that renders ten thousand of one project
     bulk = farm.client.submit("sana-demo", "a green triangle", seed_count=10_000, num_inference_steps=50)

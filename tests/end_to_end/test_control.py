@@ -28,6 +28,7 @@ def test_celery_ping_and_inspect_answer_while_the_worker_renders(farm: RunningFa
     farm.client.cancel(job.id)
 
 
+@pytest.mark.long
 def test_a_queue_never_holds_more_rings_than_the_pool_has_workers(farm: RunningFarm) -> None:
     # Given a pool whose only worker is busy
     busy = farm.client.submit("sana-demo", "a blue square", seed_count=200, num_inference_steps=50)

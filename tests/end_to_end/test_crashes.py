@@ -31,6 +31,7 @@ def test_kill_9_of_a_worker_in_mid_batch_loses_nothing_and_doubles_nothing(farm:
     assert all(row.failures == 0 for row in farm.renders(job.id)), "a lost worker is nobody's fault"
 
 
+@pytest.mark.long
 def test_a_killed_engine_is_seen_and_started_again_and_its_renders_come_out(farm: RunningFarm) -> None:
     job = farm.client.submit("sana-demo", "a purple square on a white background", seed_count=4, **SLOW)
     farm.when_stepping(job.id)
@@ -59,6 +60,7 @@ def test_wiping_redis_with_work_pending_loses_nothing(farm: RunningFarm) -> None
     farm.assert_nothing_lost_or_doubled(job.id, renders=RENDERS)
 
 
+@pytest.mark.long
 def test_kill_9_of_redis_in_mid_batch_loses_nothing(farm: RunningFarm) -> None:
     job = farm.client.submit("sana-demo", "an orange circle on a white background", seed_count=RENDERS, **SLOW)
     farm.when_stepping(job.id)

@@ -87,6 +87,7 @@ def test_a_negative_prompt_another_seed_and_other_guidance_change_the_picture(fa
         assert np.abs(np.asarray(pictures[0], dtype=int) - np.asarray(other, dtype=int)).mean() > 0.5
 
 
+@pytest.mark.long
 def test_the_pictures_show_what_was_asked_for(farm: RunningFarm) -> None:
     pairs = held_out_scenes(16, seed=20_26)
     job = farm.submit_and_wait("sana-demo", [caption for _, caption in pairs], seed=7)

@@ -152,6 +152,7 @@ def test_it_loads_renders_a_batch_drops_one_and_ends_with_its_socket(engine: Eng
     assert "secret plan" not in log
 
 
+@pytest.mark.long
 def test_a_model_that_cannot_be_loaded_is_explained(environment: dict[str, str], spool: Path, tmp_path: Path) -> None:
     # Given a catalog whose model names a folder that is not there,
     catalog = Path(environment["FARM_CATALOG"])

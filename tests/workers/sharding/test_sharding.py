@@ -272,6 +272,7 @@ def test_kill_9_of_a_rank_inside_a_pass_ends_the_group_at_once_and_leaves_no_pro
     assert not rank.is_running()
 
 
+@pytest.mark.long
 def test_a_rank_ends_when_rank_0_is_gone() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
