@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from dashboard import auth, problems, request_ids
 from dashboard.api import versions
 from dashboard.api.blueprint import make_blueprint
-from dashboard.api.sent_events import describe_sent_events
+from dashboard.api.webhook_openapi import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
-from dashboard.events import PUMP, Pump
-from dashboard.http import headers, limits, rate_limits, throttling
+from dashboard.http import headers, limits, rate_limits
+from dashboard.http import sign_in_rate_limit as throttling
+from dashboard.live_updates import PUMP, Pump
 from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem

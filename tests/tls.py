@@ -1,5 +1,6 @@
 """TLS in front of the real servers of the tests, with certificates of an authority that no system knows."""
 
+import select
 import socket
 import ssl
 import threading
@@ -43,15 +44,16 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, behind: str | Path
 
 
 def _serve(plain: socket.socket, context: ssl.SSLContext, behind: str | Path, asked: bool) -> None:
-    """One connection: a thread each way, until either side has ended."""
+    """One connection, in one thread: two that read and write one `SSLSocket` at once break it (CPython below 3.13)."""
     if asked:
         plain.recv(8)  # SSLRequest
         plain.sendall(b"S")
     with suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as outside, _reach(behind) as inside:
-        back = threading.Thread(target=_copy, args=(inside, outside), daemon=True)
-        back.start()
-        _copy(outside, inside)
-        back.join()
+        while True:
+            ready = [outside] if outside.pending() else select.select([outside, inside], [], [])[0]
+            for source, target in ((outside, inside), (inside, outside)):
+                if source in ready and not _pass_on(source, target):
+                    return
 
 
 def _reach(behind: str | Path) -> socket.socket:
@@ -63,10 +65,14 @@ def _reach(behind: str | Path) -> socket.socket:
     return socket.create_connection((address.hostname or "", address.port or 80))
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    for end in (source, target):
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+def _pass_on(source: socket.socket, target: socket.socket) -> bool:
+    """Pass on what is there, which may be less than a record of TLS; False at the end."""
+    source.setblocking(False)
+    try:
+        data = source.recv(65536)
+    except (ssl.SSLWantReadError, BlockingIOError):
+        return True
+    finally:
+        source.setblocking(True)
+    target.sendall(data)
+    return bool(data)

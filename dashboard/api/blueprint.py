@@ -65,13 +65,13 @@ from dashboard.api import (
     post_projects,
     post_render_cancel,
     post_render_retry,
-    post_uploads,
     post_users,
     post_webhook_delivery_replay,
     post_webhook_test,
     post_webhooks,
     post_worker_release,
 )
+from dashboard.api import post_stream_uploads as post_uploads
 from dashboard.problems import PROBLEM_JSON
 from dashboard.schemas import Problem
 

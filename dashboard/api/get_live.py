@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.api.common import FARM, schema_reference
 from dashboard.auth import principal, still_allowed
 from dashboard.context import farm
-from dashboard.events import Subscription, pump
+from dashboard.live_updates import Subscription, pump
 from dashboard.reads.ids import known_form
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import find_job, list_ended, list_jobs

@@ -13,7 +13,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler.control.reclass import change_class
+from scheduler.control.change_priority_class import change_class
 
 
 class ClassChange(BaseModel):

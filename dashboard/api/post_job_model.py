@@ -13,7 +13,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler.control.move_to_lane import transfer_job
+from scheduler.control.change_model import transfer_job
 
 
 class ModelChange(BaseModel):

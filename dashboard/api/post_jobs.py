@@ -5,7 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field, RootModel
 
 from dashboard.api.common import JOBS, json_body, reply, signed_link
-from dashboard.api.prefer import LONGEST_SECONDS, MOST_RENDERS, wait_for_end, wait_seconds
+from dashboard.api.prefer_wait import LONGEST_SECONDS, MOST_RENDERS, wait_for_end, wait_seconds
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.http.bodies import body_sha256, read_json

@@ -14,7 +14,7 @@ from farm.database import read
 from farm.errors import Conflict
 from farm.lifecycle import ENDED
 from scheduler.control.cancel import cancel_render
-from scheduler.control.remove_files import remove_files
+from scheduler.control.delete_render_files import remove_files
 
 
 class Deleted(BaseModel):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ClientDisconnected
 
 from dashboard.context import farm
-from dashboard.events import pump
+from dashboard.live_updates import pump
 from dashboard.openai_errors import NotInTime, NotRendered
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
-from scheduler.control import reclass
+from scheduler.control import change_priority_class as reclass
 from scheduler.control.cancel import cancel_render
 from scheduler.control.choose_drafts import Siblings, keep_drafts
 from scheduler.control.pause_job import pause_job, resume_job

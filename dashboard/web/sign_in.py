@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard import auth
 from dashboard.context import farm, now, password_work
-from dashboard.http.throttling import throttle
+from dashboard.http.sign_in_rate_limit import throttle
 from farm import accounts
 
 blueprint = Blueprint("sign_in", __name__)

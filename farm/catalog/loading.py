@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from farm.catalog.adapters import AdapterEntry
 from farm.catalog.entry import Entry
-from farm.catalog.known import ABILITIES, known_families, known_samplers
 from farm.catalog.layers import read_layers
 from farm.catalog.merging import Merged
 from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import Defaults, ModelEntry
+from farm.catalog.supported_features import ABILITIES, known_families, known_samplers
 from farm.did_you_mean import did_you_mean
 from farm.errors import CatalogError, Fault, UnknownModel, UnknownPool, in_words
 from farm.settings import Settings

@@ -6,13 +6,13 @@ What a field is called, and its type, are those of the request's declaration; he
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from farm.catalog.known import known_samplers
 from farm.catalog.schema import ModelEntry
+from farm.catalog.supported_features import known_samplers
 from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
-from farm.params.best_of import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
+from farm.params.plugin_checks import MOST_POST_PROCESSORS
 from farm.params.request.base import PICTURES
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import CLASSES, JobRequest

@@ -6,7 +6,7 @@ All models here are trained with flow matching: x_t = (1 - σ) x0 + σ ε, predi
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from farm.catalog.known import known_samplers
+from farm.catalog.supported_features import known_samplers
 from farm.did_you_mean import did_you_mean
 from farm.params.request.submission import shown
 

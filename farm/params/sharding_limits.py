@@ -7,8 +7,8 @@ Latent frames x rows x columns are the tokens of a clip; the transformer's hooks
 from collections.abc import Mapping
 from typing import Any
 
-from farm.catalog.known import ABILITIES
 from farm.catalog.schema import ModelEntry
+from farm.catalog.supported_features import ABILITIES
 from farm.params.checks.collector import Checked, refused
 from farm.params.sizes import Shape, rendered_shape
 

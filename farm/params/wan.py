@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from farm.catalog.known import ABILITIES
 from farm.catalog.schema import ModelEntry
+from farm.catalog.supported_features import ABILITIES
 from farm.params.checks.collector import Checked, refused
 from farm.params.checks.numbers import check_whole
 from farm.params.request_checks import RequestChecks

@@ -36,7 +36,7 @@ class Lane(Base):
 class LaneClass(Base):
     """One class of one lane: its own virtual time among the classes, and where its newcomers start.
 
-    A row appears when the class is claimed from for the first time; `scheduler.fair_share.virtual_time` explains it.
+    A row appears when the class is claimed from for the first time; `scheduler.fair_share.fair_queueing` explains it.
     """
 
     __tablename__ = "lane_classes"
@@ -60,7 +60,7 @@ class Flow(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     lane: Mapped[Name] = mapped_column(ForeignKey("lanes.name"))
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
-    #: Of the settings' class_shares; by default `scheduler.fair_share.virtual_time.CLASSES`: urgent | normal | bulk.
+    #: Of the settings' class_shares; by default `scheduler.fair_share.fair_queueing.CLASSES`: urgent | normal | bulk.
     class_name: Mapped[str] = mapped_column(String(20))
     weight: Mapped[Double] = mapped_column(default=1.0)
     virtual_time: Mapped[Double] = mapped_column(default=0.0)  # charged GPU-seconds / weight

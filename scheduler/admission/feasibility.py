@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import Fault, InvalidRequest
-from scheduler.fleet.notify import RingTarget
+from scheduler.fleet.wake_workers import RingTarget
 
 
 def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:

@@ -26,7 +26,7 @@ from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.notify import RingTarget, notify, ring, ring_targets
+from scheduler.fleet.wake_workers import RingTarget, notify, ring, ring_targets
 from scheduler.uploads import finder, mark_used
 
 log = structlog.get_logger(__name__)

@@ -19,10 +19,10 @@ from farm.tables import Pool, ScaleDecision, Worker
 from scheduler.autoscale import startup_times
 from scheduler.autoscale.bin_packing import full_batches
 from scheduler.autoscale.draining import choose_to_drain
+from scheduler.autoscale.driver_interface import Driver, NotScaled, Order
 from scheduler.autoscale.drivers import make_drivers
-from scheduler.autoscale.orders import Driver, NotScaled, Order
-from scheduler.autoscale.policy import Decision, Load, Memory, decide
 from scheduler.autoscale.pool_state import LaneWork, ScaledPool, read_pools, read_work
+from scheduler.autoscale.scaling_policy import Decision, Load, Memory, decide
 from scheduler.autoscale.startup_times import Startups
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from farm.catalog import ModelEntry
 from scheduler.estimates.estimator import load
-from scheduler.estimates.seed import default_demand
+from scheduler.estimates.initial_estimate import default_demand
 
 
 def full_batches(connection: Connection, entry: ModelEntry, max_batch: int) -> float:

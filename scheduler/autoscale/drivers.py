@@ -5,8 +5,8 @@
 
 from collections.abc import Mapping
 
+from scheduler.autoscale.driver_interface import Driver, Order
 from scheduler.autoscale.kubernetes import Kubernetes
-from scheduler.autoscale.orders import Driver, Order
 
 
 class ReadsForItself:

@@ -7,7 +7,7 @@ It needs the extra `kubernetes` and these rights in the pool's namespace: get an
 from typing import Any
 
 from farm.catalog import KubernetesScale
-from scheduler.autoscale.orders import NotScaled, Order
+from scheduler.autoscale.driver_interface import NotScaled, Order
 
 #: Upon a smaller number the controller of a Deployment removes first those where this is lowest; 0 is usual.
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"

@@ -1,7 +1,7 @@
 """Work whose adapters a worker has loaded goes first, for a while: loading one takes as long as many passes.
 
 A claim whose head wants adapters that are not loaded may take renders of a batch key that the worker has just rendered
-instead: of the same flow, or of flows of the same class within the lag bound of `scheduler.fair_share.virtual_time`,
+instead: of the same flow, or of flows of the same class within the lag bound of `scheduler.fair_share.fair_queueing`,
 each charged for its own. Once a worker has passed by heads for MAX_QUEUE_DELAY seconds, the next head is taken whatever
 it wants; and nobody is passed by for batches that are estimated to take longer than that, beside which a loading is
 nothing.

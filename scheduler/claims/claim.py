@@ -1,7 +1,7 @@
 """The claim: one short transaction that leases renders of one batch key to a worker.
 
 1. what projects with a limit may still start, and the turns: which flows compete in the pool's lane, in the order
-   of `scheduler.fair_share.virtual_time`;
+   of `scheduler.fair_share.fair_queueing`;
 2. the head of the first flow; its shape says how many slots there are; the backfill of its batch key in that flow;
 3. slots that are left: backfill of the same key from other flows;
 4. the attempts, then the charges: rows that are inserted, and folded into virtual times by whoever finds many.
@@ -22,16 +22,16 @@ from sqlalchemy import Engine
 
 from farm.database import write
 from farm.ids import new_id
-from scheduler.claims import statements
+from scheduler.claims import claim_sql
 from scheduler.claims.adapter_affinity import Loaded
 from scheduler.claims.claim_transaction import NEIGHBOURS, Claim, ClaimedRender, Head, Taker, claimed_render, head_of
 from scheduler.claims.claimer import Claimer
 from scheduler.claims.join import Waiting, join, waiting
 from scheduler.claims.running_limits import read_allowances
 from scheduler.dialects import prepare
+from scheduler.fair_share.fair_queueing import FlowTime, Turn, backfill
 from scheduler.fair_share.fold_charges import FOLD_AT, fold
-from scheduler.fair_share.turn_order import mark_idle, read_turns
-from scheduler.fair_share.virtual_time import FlowTime, Turn, backfill
+from scheduler.fair_share.read_turns import mark_idle, read_turns
 
 __all__ = ["Capacity", "Claim", "ClaimedRender", "Claimer", "Head", "Waiting", "claim", "join", "waiting"]
 
@@ -98,7 +98,7 @@ def _take_batch(
     turns = [turn for turn in order.turns if only is None or turn.flow.class_name in only]
     for place, turn in enumerate(turns):
         empty = [passed.flow for passed in turns[:place]]
-        if loaded is not None and (passed_by := _take_loaded(taker, turns[place:], capacity, loaded)):
+        if loaded is not None and (passed_by := _prefer_loaded_adapters(taker, turns[place:], capacity, loaded)):
             return _around_loaded(taker, turns[place:], capacity, empty, order.unfolded, passed_by)
         row = taker.head(turn.flow.id, *_expected(taker, turn, capacity))
         if row is None:
@@ -110,7 +110,7 @@ def _take_batch(
     return _Batch(None, [], [turn.flow for turn in turns], order.unfolded)
 
 
-def _take_loaded(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Loaded) -> str | None:
+def _prefer_loaded_adapters(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Loaded) -> str | None:
     """If the first of these wants adapters that are not loaded, take a render that does not, near its turn.
 
     The id of the head that was passed by; None if nothing was taken.
@@ -119,7 +119,7 @@ def _take_loaded(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Lo
     head = taker.peek(turn.flow.id)
     if head is None or head.batch_key in loaded.batch_keys:
         return None
-    if loaded.has_all(statements.read_parameters(taker.connection, head.id)):
+    if loaded.has_all(claim_sql.read_parameters(taker.connection, head.id)):
         return None
     equals = [other for other in backfill(turn, others) if other.flow.class_name == turn.flow.class_name]
     for candidate in [turn, *equals][:NEIGHBOURS]:

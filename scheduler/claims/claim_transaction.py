@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from farm.tables import Attempt
-from scheduler.claims import statements
+from scheduler.claims import claim_sql
+from scheduler.claims.claim_sql import Lease, Peeked, Taken
 from scheduler.claims.running_limits import Allowances
-from scheduler.claims.statements import Lease, Peeked, Taken
 from scheduler.claims.watermark import Place, Watermark
 from scheduler.fair_share.charge_amounts import claim_costs
 from scheduler.fair_share.charges import charge, claimed
-from scheduler.fair_share.virtual_time import Turn
+from scheduler.fair_share.fair_queueing import Turn
 
 #: How many other flows are asked for backfill at once, at the most.
 NEIGHBOURS = 8
@@ -86,10 +86,10 @@ class Taker:
         capacity = self.allowances.allow(flow_id, capacity)
         if capacity < 1:
             return None
-        rows = statements.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id), batch_key)
+        rows = claim_sql.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id), batch_key)
         if not rows and self.watermark.forget(flow_id):
             place = self._place(flow_id)
-            rows = statements.take_head(self.connection, flow_id, capacity, self.lease, place, batch_key)
+            rows = claim_sql.take_head(self.connection, flow_id, capacity, self.lease, place, batch_key)
         if not rows:
             return None
         self._keep(flow_id, rows)
@@ -100,9 +100,9 @@ class Taker:
         """The flow's first render as it is seen without a lock; None also if its project may start no more."""
         if self.allowances.allow(flow_id, 1) < 1:
             return None
-        head = statements.peek(self.connection, flow_id, self._place(flow_id))
+        head = claim_sql.peek(self.connection, flow_id, self._place(flow_id))
         if head is None and self.watermark.forget(flow_id):
-            head = statements.peek(self.connection, flow_id, self._place(flow_id))
+            head = claim_sql.peek(self.connection, flow_id, self._place(flow_id))
         return head
 
     def fill(self, flow_id: str, batch_key: str, batch_limit: int | None, slots: int) -> list[Taken]:
@@ -113,7 +113,7 @@ class Taker:
         # Nothing pending lies before the head of the flow, and nothing of the key before its first.
         mark = f"{flow_id} {batch_key}"
         place = max(self._place(flow_id), self._place(mark))
-        rows = statements.take_backfill(self.connection, flow_id, batch_key, batch_limit, slots, self.lease, place)
+        rows = claim_sql.take_backfill(self.connection, flow_id, batch_key, batch_limit, slots, self.lease, place)
         if rows:
             self._keep(flow_id, rows)
             if batch_limit is None:
@@ -130,7 +130,7 @@ class Taker:
     def waiting(self) -> int | None:
         """How many renders wait in the head's flow, those that were taken included; None: many."""
         head = self.rows[0]
-        more = statements.count_waiting(self.connection, head.flow_id, _place_of(head), _COUNTED)
+        more = claim_sql.count_waiting(self.connection, head.flow_id, _place_of(head), _COUNTED)
         return None if more >= _COUNTED else more + len(self.rows)
 
     def write(self, batch_id: str, pool: str, turns: Sequence[Turn], *, beside: int, served: Turn | None) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scheduler.claims.statements import Lease
+from scheduler.claims.claim_sql import Lease
 from scheduler.claims.watermark import Watermark
-from scheduler.fair_share.virtual_time import CLASSES
+from scheduler.fair_share.fair_queueing import CLASSES
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """What may join the batch that is running now, and whether something more urgent waits.
 
 A join is a small claim of one batch key. It is fair by two bounds: flows that join ahead of their turn are not
-further ahead than the lag bound of `scheduler.fair_share.virtual_time`, each charged for its own renders; and once a
+further ahead than the lag bound of `scheduler.fair_share.fair_queueing`, each charged for its own renders; and once a
 head of another key has waited one quantum, nobody joins any more, so the batch ends and that head is next.
 """
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from farm.database import read, write
-from scheduler.claims import statements
+from scheduler.claims import claim_sql
+from scheduler.claims.claim_sql import Peeked
 from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, head_of
 from scheduler.claims.claimer import Claimer
 from scheduler.claims.running_limits import read_allowances
-from scheduler.claims.statements import Peeked
 from scheduler.claims.watermark import BEGINNING, Watermark
 from scheduler.dialects import prepare
-from scheduler.fair_share.turn_order import read_turns
-from scheduler.fair_share.virtual_time import Turn, backfill
+from scheduler.fair_share.fair_queueing import Turn, backfill
+from scheduler.fair_share.read_turns import read_turns
 
 #: Seconds for which a head of another batch key lets others join before it, at the most.
 QUANTUM = 2.0
@@ -112,9 +112,9 @@ def _first_head(
 ) -> tuple[int, Peeked | None]:
     """The first of these flows that has something pending, and its head, unlocked."""
     for place, turn in enumerate(turns):
-        head = statements.peek(connection, turn.flow.id, watermark.of(turn.flow.id, now))
+        head = claim_sql.peek(connection, turn.flow.id, watermark.of(turn.flow.id, now))
         if head is None and watermark.forget(turn.flow.id):
-            head = statements.peek(connection, turn.flow.id, BEGINNING)
+            head = claim_sql.peek(connection, turn.flow.id, BEGINNING)
         if head is not None:
             return place, head
     return len(turns), None

@@ -22,9 +22,9 @@ from scheduler.control.bulk_transition import LockedRender, lock_renders, move, 
 from scheduler.control.end_renders import Ending, end_renders
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
-from scheduler.control.release import ring_for
-from scheduler.estimates.seed import passes_of, passes_until
-from scheduler.fleet.notify import notify
+from scheduler.control.release_renders import ring_for
+from scheduler.estimates.initial_estimate import passes_of, passes_until
+from scheduler.fleet.wake_workers import notify
 
 #: Renders in one call: each is locked until all are written.
 MOST_KEPT = 500

@@ -14,9 +14,9 @@ from scheduler.batching.sealed_batches import initial_batch_limit_of_row
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter
 from scheduler.control.lookup import find_job
-from scheduler.control.release import ring_for
+from scheduler.control.release_renders import ring_for
 from scheduler.control.retry import require_retryable
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 
 
 @dataclass(frozen=True)

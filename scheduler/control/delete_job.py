@@ -10,7 +10,7 @@ from farm.database import write
 from farm.errors import Conflict, NotFound
 from farm.tables import Job
 from scheduler.control.job_update import enter
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 
 #: So long a deleted job can be restored, if nothing else is said …
 KEPT_SECONDS = 86_400.0

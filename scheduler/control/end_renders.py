@@ -11,7 +11,7 @@ from farm.lifecycle import TRANSITIONS, Outcome, RenderStatus
 from farm.tables import Job, Render
 from scheduler.control.bulk_transition import LockedRender, end_attempts, in_chunks, lock_renders, move
 from scheduler.control.job_update import enter
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 
 CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if RenderStatus.CANCELLED in targets)
 

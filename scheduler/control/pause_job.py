@@ -10,8 +10,8 @@ from farm.tables import Render
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move
 from scheduler.control.job_update import Overtaken, enter, lock_status, set_status
 from scheduler.control.lookup import FoundJob, find_job
-from scheduler.control.release import release
-from scheduler.fleet.notify import notify
+from scheduler.control.release_renders import release
+from scheduler.fleet.wake_workers import notify
 
 
 def pause_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:

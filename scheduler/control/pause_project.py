@@ -6,9 +6,9 @@ from farm.connections import Connections
 from farm.database import write
 from farm.errors import NotFound
 from farm.tables import Flow, Project
-from scheduler.control.release import wake_workers
+from scheduler.control.release_renders import wake_workers
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 
 
 def pause_project(connections: Connections, project_id: str) -> None:

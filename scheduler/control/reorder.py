@@ -18,7 +18,7 @@ from farm.tables import Job, Render
 from scheduler.control.bulk_transition import QUEUED, LockedRender, in_chunks, lock_renders
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 
 
 class Place(StrEnum):

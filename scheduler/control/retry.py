@@ -11,7 +11,7 @@ from scheduler.batching.sealed_batches import initial_batch_limit
 from scheduler.control.bulk_transition import lock_renders, move, wake_flows
 from scheduler.control.job_update import Overtaken, enter, require_status
 from scheduler.control.lookup import find_render
-from scheduler.fleet.notify import notify, ring, ring_targets
+from scheduler.fleet.wake_workers import notify, ring, ring_targets
 
 #: A retried render would be claimed at once: not while its job is paused.
 _RETRIED_IN = frozenset(JobStatus) - {JobStatus.PAUSED}

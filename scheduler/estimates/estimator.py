@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 from farm.catalog import ModelEntry
 from farm.params import RenderParameters, Shape
 from farm.tables import Pool, Regression
+from scheduler.estimates.initial_estimate import Demand, demand_of
 from scheduler.estimates.pool_times import PoolTimes, Range
-from scheduler.estimates.seed import Demand, demand_of
 
 #: A pool's word weighs by its renders, up to so many.
 FULL_WEIGHT = 200

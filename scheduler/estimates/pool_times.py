@@ -16,10 +16,10 @@ from statistics import median
 from typing import Any
 
 from farm.catalog import ModelEntry
-from scheduler.estimates import scores
+from scheduler.estimates import conformal_scores
+from scheduler.estimates.initial_estimate import Demand, default_demand, demand_seen, seed_seconds
 from scheduler.estimates.observations import Observed
 from scheduler.estimates.regression import Regression
-from scheduler.estimates.seed import Demand, default_demand, demand_seen, seed_seconds
 
 VERSION = 1
 #: Of the default render's seed: what is encoding and decode, as first guess.
@@ -43,7 +43,7 @@ _RENAMED = {"alone_scores": "known_scores", "stays": "overheads", "spell": "wait
 
 @dataclass(frozen=True)
 class Range:
-    """Seconds: of all renders alike, `scores.COVERAGE` should take between `low` and `high`."""
+    """Seconds: of all renders alike, `conformal_scores.COVERAGE` should take between `low` and `high`."""
 
     low: float
     likely: float
@@ -120,9 +120,9 @@ class PoolTimes:
         return max(likely, 1e-3 * seed)
 
     def range(self, entry: ModelEntry, demand: Demand, batch_size: float | None = None) -> Range:
-        """The estimate, and between what bounds `scores.COVERAGE` of such renders fall."""
+        """The estimate, and between what bounds `conformal_scores.COVERAGE` of such renders fall."""
         likely = self.seconds(entry, demand, batch_size)
-        low, high = scores.bounds(self.known_scores if batch_size else self.batch_scores)
+        low, high = conformal_scores.bounds(self.known_scores if batch_size else self.batch_scores)
         unsure = self._unsure(demand, batch_size or self.usual_batch, likely)
         return Range(likely * math.exp(low * unsure), likely, likely * math.exp(high * unsure))
 
@@ -159,7 +159,9 @@ class PoolTimes:
         if now - since < WATCHED_SECONDS:
             return replace(self, waited=(since, rendered))
         sample = rendered / (now - since) / workers
-        return replace(self, busy=scores.added(self.busy, sample) if sample > 0 else self.busy, waited=(now, 0.0))
+        return replace(
+            self, busy=conformal_scores.added(self.busy, sample) if sample > 0 else self.busy, waited=(now, 0.0)
+        )
 
     def _one(
         self, entry: ModelEntry, demand: Demand, observed: Observed, known: float, estimate: float | None
@@ -176,15 +178,17 @@ class PoolTimes:
         over = observed.wall_seconds / (observed.gpu_seconds * rows)
         return replace(
             self,
-            known_scores=scores.added(
+            known_scores=conformal_scores.added(
                 self.known_scores,
                 (math.log(observed.gpu_seconds / known) + moved) / self._unsure(demand, rows, known),
             ),
-            batch_scores=scores.added(
+            batch_scores=conformal_scores.added(
                 self.batch_scores,
                 (math.log(observed.gpu_seconds / guessed) + moved) / self._unsure(demand, self.usual_batch, guessed),
             ),
-            overheads=scores.added(self.overheads, over) if math.isfinite(over) and over > 0 else self.overheads,
+            overheads=conformal_scores.added(self.overheads, over)
+            if math.isfinite(over) and over > 0
+            else self.overheads,
             passes=learn(self.passes, _pass_features(demand, rows), observed.pass_seconds, trusting=trusting)
             if 0 < observed.pass_seconds < math.inf
             else self.passes,

@@ -7,7 +7,7 @@
     moved, kept, cancelled    nothing: what waits was not charged yet, and a claim that was cancelled keeps its charge
     used (quota, usage)     + spent, whatever the estimate was
 
-A flow of weight w moves on by charge / w and its class of share s by charge / s (`scheduler.fair_share.virtual_time`).
+A flow of weight w moves on by charge / w and its class of share s by charge / s (`scheduler.fair_share.fair_queueing`).
 What `spent` costs in money and energy says `scheduler.accounting.prices`.
 """
 

@@ -2,7 +2,7 @@
 
 A claim that rewrote the rows of its flow and class would leave a dead version of both, and every claim reads them:
 while somebody keeps an old snapshot, PostgreSQL walks over all those versions. So claims and settles only insert
-here; a flow's time is what its row says and its charges that are not folded yet (`scheduler.fair_share.turn_order`,
+here; a flow's time is what its row says and its charges that are not folded yet (`scheduler.fair_share.read_turns`,
 `.fold_charges`).
 """
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from farm.tables import Charge, Flow, Lane, LaneClass
-from scheduler.fair_share.virtual_time import Turn
+from scheduler.fair_share.fair_queueing import Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from farm.ids import new_id
 from farm.tables import Flow, Project
 from scheduler.dialects import insert_or_ignore
 from scheduler.fair_share.charges import Account, level, unfolded_of
-from scheduler.fair_share.virtual_time import flow_charge, newcomer_start
+from scheduler.fair_share.fair_queueing import flow_charge, newcomer_start
 
 
 def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_name: str, weight: float) -> str:

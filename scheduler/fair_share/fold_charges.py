@@ -17,7 +17,7 @@ from farm.database import write
 from farm.tables import Charge, Flow, Lane, LaneClass, Usage
 from scheduler.accounting.prices import rates
 from scheduler.dialects import prepare
-from scheduler.fair_share.virtual_time import CLASSES, class_time, share_of
+from scheduler.fair_share.fair_queueing import CLASSES, class_time, share_of
 
 #: A claimer that has read so many charges folds them. SQLite adds up 64 in 0.15 ms, PostgreSQL 256 in 0.3; there,
 #: folding seldom leaves fewer dead versions of flows and classes while somebody holds a snapshot: after 900 folds of

@@ -3,8 +3,8 @@
 import math
 
 from farm.catalog import ModelEntry
+from scheduler.estimates.initial_estimate import default_demand
 from scheduler.estimates.pool_times import Range
-from scheduler.estimates.seed import default_demand
 from scheduler.forecasts.lane_snapshot import LaneSnapshot
 
 #: The part of a range that does not average out over many renders: the machine is slow or fast for all of them.

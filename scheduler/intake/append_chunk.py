@@ -21,7 +21,7 @@ from scheduler.admission.dependencies import waits
 from scheduler.admission.render_rows import FEW_ROWS, render_rows, shortened
 from scheduler.estimates.estimator import Estimator
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import RingTarget, notify, ring, ring_targets
+from scheduler.fleet.wake_workers import RingTarget, notify, ring, ring_targets
 from scheduler.intake.open_stream import Position
 from scheduler.leases.job_status import admitting_again
 from scheduler.uploads import mark_used

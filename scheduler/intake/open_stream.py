@@ -22,7 +22,7 @@ from scheduler.admission.idempotency import Key, check_key, claim_key, find_job
 from scheduler.admission.validation_offload import check
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 from scheduler.intake.split_records import FORMATS
 
 #: What stands in for the fields that rows bring, when the rest is looked at before any row came.

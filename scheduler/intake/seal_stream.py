@@ -10,7 +10,7 @@ from farm.errors import Conflict
 from farm.lifecycle import JobStatus
 from farm.progress import JobChanged
 from farm.tables import Dependency, Event, IdempotencyKey, Intake, Job
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 from scheduler.intake.open_stream import Position, read_position
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.job_status import end_job, move_job

@@ -3,8 +3,8 @@
 A worker that dies takes its renders with it, and says nothing: its leases run out, and nobody is blamed, as machines
 are switched off. But a render that fills the machine's memory ends the whole worker, and the next one, and the
 next. So a render that was in a pass, as far as anybody knows, when its worker was lost, and that was lost so on
-UNCOUNTED_LOSSES other workers before, counts as failed, as if its pass had killed the engine: half the batch, then
-alone, then failed. An innocent neighbour is alone, and done, before it runs out of failures.
+UNCOUNTED_LOSSES other workers before, counts as failed, as if its pass had killed the engine: what becomes of it then
+says `scheduler.leases.retry_policy`.
 """
 
 from collections import defaultdict
@@ -16,7 +16,6 @@ from sqlalchemy import Connection, select
 
 from farm.lifecycle import Outcome, Phase
 from farm.tables import Attempt, Render, Worker
-from scheduler.batching.sealed_batches import is_initial
 from scheduler.leases.transitions import LockedRender
 
 #: Workers that a render may be lost with before it is suspected.
@@ -25,10 +24,9 @@ UNCOUNTED_LOSSES = 2
 
 @dataclass(frozen=True)
 class PoisonFinding:
-    """What a suspected render has to bear: `failures` in all, and at most `batch_limit` renders beside each other."""
+    """A suspected render: how many its last claim took, if that is known, and what to say of it."""
 
-    failures: int
-    batch_limit: int
+    batch_size: int | None
     reason: str
 
 
@@ -57,16 +55,10 @@ def find_poison(connection: Connection, lost: Sequence[LockedRender]) -> dict[st
         others = {row.worker_id for row in attempts[render.id] if row.outcome == Outcome.LOST} - {now.worker_id}
         if len(others) >= UNCOUNTED_LOSSES:
             found[render.id] = PoisonFinding(
-                failures=render.failures + 1,
-                batch_limit=reduced_batch_limit(render.batch_limit, now.batch_size),
+                batch_size=now.batch_size,
                 reason=f"Its worker was lost while it rendered, as {len(others)} others were before.",
             )
     return found
-
-
-def reduced_batch_limit(batch_limit: int | None, batch_size: int | None) -> int:
-    """How many may render beside each other from now on: after one failure half of its batch, then it is alone."""
-    return max(1, (batch_size or 1) // 2) if is_initial(batch_limit) else 1
 
 
 def _was_in_a_pass(attempt: Any) -> bool:

@@ -13,10 +13,11 @@ from farm.progress import JobChanged
 from farm.tables import Render
 from scheduler.dialects import prepare
 from scheduler.fair_share.charge_amounts import Adjustment
+from scheduler.leases.adjust_charges import settle_flows
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.poison_renders import PoisonFinding, find_poison
+from scheduler.leases.retry_policy import after_failure
 from scheduler.leases.transitions import LockedRender, end_attempt, lock_renders, move
-from scheduler.leases.true_up import settle_flows
 
 #: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
 REAP_CHUNK = 200
@@ -134,14 +135,16 @@ def _take_back(connection: Connection, lost: Sequence[LockedRender], now: float,
 def _count_failure(
     connection: Connection, render: LockedRender, finding: PoisonFinding, now: float, max_failures: int
 ) -> RenderStatus:
-    """As if its pass had killed the engine: a smaller batch, or failed; returns where it went."""
+    """As if its pass had killed the engine; returns where it went."""
     end_attempt(connection, render, Outcome.FAILED, now=now, reason=finding.reason)
-    changes: dict[str, Any] = {"failures": finding.failures, "reason": finding.reason}
-    if finding.failures >= max_failures:
-        to = RenderStatus.FAILED
+    after = after_failure(
+        failures=render.failures,
+        batch_limit=render.batch_limit,
+        batch_size=finding.batch_size,
+        max_failures=max_failures,
+    )
+    changes: dict[str, Any] = {"failures": after.failures, "batch_limit": after.batch_limit, "reason": finding.reason}
+    if after.is_dead_letter:
         changes["finished_at"] = now
-    else:
-        to = RenderStatus.PENDING
-        changes["batch_limit"] = finding.batch_limit
-    move(connection, render, to, raise_attempt=True, **changes)
-    return to
+    move(connection, render, after.status, raise_attempt=True, **changes)
+    return after.status

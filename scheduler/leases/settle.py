@@ -22,11 +22,11 @@ from scheduler.accounting.prices import Rates, rates
 from scheduler.batching.sealed_batches import is_initial
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.fair_share.charge_amounts import Adjustment, spent_seconds
+from scheduler.leases.adjust_charges import settle_flows
 from scheduler.leases.checkpoint_rows import IS_CHECKPOINT
 from scheduler.leases.job_counters import JobChange, record
-from scheduler.leases.poison_renders import reduced_batch_limit
+from scheduler.leases.retry_policy import after_failure
 from scheduler.leases.transitions import LockedRender, Move, lock_renders, move_all
-from scheduler.leases.true_up import settle_flows
 
 
 @dataclass(frozen=True)
@@ -170,23 +170,25 @@ def _move(
         move.money = (render.money or 0.0) + where.rates.money(spent)
         move.watt_hours = (render.watt_hours or 0.0) + where.rates.watt_hours(spent)
     if settlement.outcome is Outcome.FAILED:
-        move.failures += 1
-        if move.failures >= max_failures or settlement.hopeless:
-            move.to = RenderStatus.FAILED
-        else:
-            move.batch_limit = _reduced_batch_limit(connection, render)
+        after = after_failure(
+            failures=render.failures,
+            batch_limit=render.batch_limit,
+            batch_size=_batch_size(connection, render),
+            max_failures=max_failures,
+            hopeless=settlement.hopeless,
+        )
+        move.to, move.failures, move.batch_limit = after.status, after.failures, after.batch_limit
     if move.to in ENDED:
         move.finished_at = now
     return move
 
 
-def _reduced_batch_limit(connection: Connection, render: LockedRender) -> int:
-    """As `scheduler.leases.poison_renders` says, from the size of the claim that took it."""
-    batch_size = None
-    if is_initial(render.batch_limit):
-        this = (Attempt.render_id == render.id, Attempt.number == render.attempt)
-        batch_size = connection.scalar(select(Attempt.batch_size).where(*this))
-    return reduced_batch_limit(render.batch_limit, batch_size)
+def _batch_size(connection: Connection, render: LockedRender) -> int | None:
+    """How many the claim took that took it; None where nobody will ask, as its batch was limited before."""
+    if not is_initial(render.batch_limit):
+        return None
+    this = (Attempt.render_id == render.id, Attempt.number == render.attempt)
+    return connection.scalar(select(Attempt.batch_size).where(*this))
 
 
 def _forget_checkpoints(connection: Connection, current: Sequence[tuple[LockedRender, Settlement]]) -> list[str]:

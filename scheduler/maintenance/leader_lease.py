@@ -5,7 +5,7 @@ from sqlalchemy import Engine, and_, delete, or_, select, update
 from farm.database import write
 from farm.tables import Lease
 from scheduler.dialects import insert_or_ignore
-from scheduler.maintenance.failure_detector import FailureDetector
+from scheduler.maintenance.silence_timer import SilenceTimer
 
 
 class Leadership:
@@ -22,7 +22,7 @@ class Leadership:
         self._name = name
         self._holder = holder
         self._seconds = seconds
-        self._failures = FailureDetector[tuple[str, float]]()
+        self._failures = SilenceTimer[tuple[str, float]]()
 
     def take(self, now: float, at: float) -> bool:
         """Take the lease if nobody holds it, or extend it; says whether it is held now. `at`: by a steady clock."""

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.tables import Job
-from scheduler.fleet.notify import notify, ring, ring_targets
+from scheduler.fleet.wake_workers import notify, ring, ring_targets
 from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back
-from scheduler.maintenance.failure_detector import FailureDetector
+from scheduler.maintenance.silence_timer import SilenceTimer
 
 #: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
 SILENT_SHARE = 0.5
@@ -22,7 +22,7 @@ class ReapLeases:
     """The duty, and what it has watched since when."""
 
     def __init__(self) -> None:
-        self._failures = FailureDetector[RunningLease]()
+        self._failures = SilenceTimer[RunningLease]()
 
     def one_pass(self, connections: Connections, now: float) -> int:
         """Reap what ran out by `now` and was watched long enough; returns how many jobs had such renders."""

@@ -20,7 +20,7 @@ from scheduler.admission.dependencies import CANCEL
 from scheduler.control.cancel import cancel_job
 from scheduler.control.end_renders import Ending
 from scheduler.control.lookup import find_job
-from scheduler.control.release import release_after, release_due
+from scheduler.control.release_renders import release_after, release_due
 
 log = structlog.get_logger(__name__)
 

@@ -21,9 +21,9 @@ from farm.lifecycle import JOB_ENDED, JobStatus, RenderStatus
 from farm.progress import JobChanged
 from farm.tables import Event, Flow, Intake, Job, Render
 from scheduler.control.lookup import FoundJob
-from scheduler.control.release import release
+from scheduler.control.release_renders import release
 from scheduler.fair_share.flows import wake_flow
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.job_status import move_job
 

@@ -30,14 +30,14 @@ from scheduler.maintenance import (
     remove_orphans,
     remove_uploads,
     repair_state,
-    ring_pools,
 )
+from scheduler.maintenance import wake_idle_pools as wake_idle_pools
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.leader_lease import Leadership
+from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
 from scheduler.maintenance.remove_uploads import RemoveUploads
 from scheduler.maintenance.repair_state import RepairState
-from scheduler.maintenance.retire_workers import RetireWorkers
 from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 
 log = structlog.get_logger(__name__)
@@ -51,12 +51,12 @@ SHORTEST_LEASE_SECONDS = 5.0
 def new_duties() -> list[Duty]:
     """All duties, in this order: what was reaped is rung for in the same round. Each supervisor has its own."""
     return [
-        Duty("retire_workers", RetireWorkers().one_pass),
+        Duty("mark_dead_workers", MarkDeadWorkers().one_pass),
         Duty("reap_leases", ReapLeases().one_pass),
         Duty("expire_jobs", expire_jobs.one_pass),
         Duty("release_held", release_held.one_pass),
         Duty("read_streams", read_streams.one_pass),
-        Duty("ring_pools", ring_pools.one_pass),
+        Duty("wake_idle_pools", wake_idle_pools.one_pass),
         Duty("deliver_webhooks", DeliverWebhooks().one_pass),
         Duty("fold_charges", fold_charges.one_pass, fold_charges.EVERY_SECONDS),
         Duty("learn_estimates", learn_estimates.one_pass),

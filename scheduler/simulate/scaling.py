@@ -5,7 +5,7 @@ import math
 from farm.catalog import Scaling
 from farm.database import read
 from scheduler.autoscale.bin_packing import full_batches
-from scheduler.autoscale.policy import Load, choose_to_drain, decide
+from scheduler.autoscale.scaling_policy import Load, choose_to_drain, decide
 from scheduler.forecasts.backlog import backlog
 from scheduler.simulate.event_queue import Simulation
 from scheduler.simulate.faults import dismiss

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.catalog import Catalog
 from farm.params import JobRequest, resolve, shape_of
-from scheduler.estimates.seed import forwards, gpu_seconds
+from scheduler.estimates.initial_estimate import forwards, gpu_seconds
 from scheduler.simulate.fleet import Speed
 from scheduler.simulate.traces.trace import Arrival
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from farm.ids import new_id
-from scheduler.autoscale.policy import Memory, WorkerLoad
+from scheduler.autoscale.scaling_policy import Memory, WorkerLoad
 from scheduler.claims.claim import Claim
 from scheduler.simulate.fleet import VirtualPool
 

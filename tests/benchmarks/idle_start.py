@@ -95,7 +95,7 @@ def main() -> None:
             "blocks": asked.blocks,
             "samples of each in a block": asked.samples,
             "submitter": "scheduler.admission.submit.submit in its own process",
-            "worker": "farm.ring_consumer.serve_rings with workers.agent.feeder.Feeder; the engine only says the time",
+            "worker": "farm.ring_consumer with workers.agent.engine_feeder; the engine only says the time",
             "no-op": "Celery worker, threads, concurrency 1, redis results",
             "valkey": "unix socket, as farm up starts it",
             "commit": "SQLite: WAL, synchronous NORMAL; PostgreSQL: synchronous, claims asynchronous, as in a farm",

@@ -16,7 +16,7 @@ from farm.logs import configure_logging
 from farm.ring_consumer import serve_rings
 from farm.settings import Settings, load_settings
 from tests.workers.scripted import ScriptedEngine, ScriptedWorker
-from workers.agent.held_renders import HeldRenders
+from workers.agent.leased_renders import LeasedRenders
 
 NOOP_QUEUE = "noop"
 
@@ -24,7 +24,7 @@ NOOP_QUEUE = "noop"
 class SayingEngine(ScriptedEngine):
     """Says when each batch came, and is done with it at once."""
 
-    def __init__(self, held_renders: HeldRenders) -> None:
+    def __init__(self, held_renders: LeasedRenders) -> None:
         super().__init__(held_renders)
 
     def send(self, message: object) -> bool:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from dashboard.app import create_app
-from dashboard.events import PUMP
+from dashboard.live_updates import PUMP
 from farm.accounts import create_key, create_project, create_user
 from farm.broker import Broker
 from farm.catalog import Catalog, load_catalog

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from dashboard import events
-from dashboard.events import PUMP, Pump, Subscription, Update
+from dashboard import live_updates as events
+from dashboard.live_updates import PUMP, Pump, Subscription, Update
 from farm.progress import JobChanged, Preview, StepProgress
 from scheduler.control.cancel import cancel_job
 from tests.dashboard.conftest import House, Tenant

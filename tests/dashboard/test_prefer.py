@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dashboard.api.prefer import LONGEST_SECONDS, MOST_RENDERS, wait_seconds
+from dashboard.api.prefer_wait import LONGEST_SECONDS, MOST_RENDERS, wait_seconds
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
 from tests.dashboard.serving import served

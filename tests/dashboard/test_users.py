@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from dashboard.http.throttling import WINDOW_SECONDS, SignInThrottle
+from dashboard.http.sign_in_rate_limit import WINDOW_SECONDS, SignInThrottle
 from dashboard.problems import TooManyTries
 from farm import accounts
 from farm.database import read

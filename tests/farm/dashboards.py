@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from dashboard.app import create_app
-from dashboard.events import PUMP
+from dashboard.live_updates import PUMP
 from farm.accounts import create_key, create_project
 from farm.client import FarmClient
 from farm.clock import system_clock

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from farm.catalog import load_catalog
-from farm.catalog.known import known_families
 from farm.catalog.pool import KubernetesScale, PoolEntry, Scaling
 from farm.catalog.schema import Limits, ModelEntry
+from farm.catalog.supported_features import known_families
 from farm.commands.operator.config import MASK, _plain
 from farm.errors import FarmError
 from farm.params.families import FAMILIES

@@ -15,10 +15,10 @@ WRITERS = {
     "scheduler/leases/job_status.py": "check_job_transition",
     "scheduler/leases/transitions.py": "check_transition",
     "scheduler/control/bulk_transition.py": "check_transition",
-    "scheduler/claims/statements.py": "check_transition",
+    "scheduler/claims/claim_sql.py": "check_transition",
     # Workers say themselves what they do, and are given up by one duty.
     "scheduler/fleet/worker_registry.py": "WorkerStatus",
-    "scheduler/maintenance/retire_workers.py": "WorkerStatus",
+    "scheduler/maintenance/mark_dead_workers.py": "WorkerStatus",
 }
 
 

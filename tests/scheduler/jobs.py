@@ -15,9 +15,10 @@ from farm.tables import Attempt, Event, Job, Render, Worker
 from scheduler.admission.submit import submit
 from scheduler.claims.claim import ClaimedRender, Claimer, claim
 from scheduler.leases.settle import Output, Settled, Settlement, settle
-from scheduler.maintenance import reap_leases, retire_workers
+from scheduler.maintenance import mark_dead_workers as mark_dead_workers
+from scheduler.maintenance import reap_leases
+from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
-from scheduler.maintenance.retire_workers import RetireWorkers
 from tests.scheduler.conftest import TestClock
 
 POOL = "sana-demo-local"
@@ -64,11 +65,11 @@ def reap_lost(connections: Connections, clock: TestClock) -> int:
 def retire_silent(connections: Connections, clock: TestClock) -> int:
     """Let the duty look until it has watched for long enough; how many workers are gone."""
     return _watching(
-        connections, clock, RetireWorkers(), connections.settings.worker_gone_seconds * retire_workers.SILENT_SHARE
+        connections, clock, MarkDeadWorkers(), connections.settings.worker_gone_seconds * mark_dead_workers.SILENT_SHARE
     )
 
 
-def _watching(connections: Connections, clock: TestClock, duty: ReapLeases | RetireWorkers, seconds: float) -> int:
+def _watching(connections: Connections, clock: TestClock, duty: ReapLeases | MarkDeadWorkers, seconds: float) -> int:
     changes = duty.one_pass(connections, clock())
     for _ in range(2):
         changes += duty.one_pass(connections, clock.forward(seconds / 2))

@@ -14,8 +14,8 @@ from scheduler.claims.claim import Claimer, claim
 from scheduler.fleet import worker_registry
 from scheduler.leases.extend import Held, extend
 from scheduler.maintenance.duty import Duty
+from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
-from scheduler.maintenance.retire_workers import RetireWorkers
 from scheduler.maintenance.supervisor import Supervisor
 from tests.scheduler.conftest import START
 from tests.scheduler.jobs import POOL
@@ -133,7 +133,7 @@ class MachineSupervisor:
         self.connections = on_machine(connections, machine)
         self.supervisor = Supervisor(
             self.connections,
-            [Duty("retire_workers", RetireWorkers().one_pass), Duty("reap_leases", ReapLeases().one_pass)],
+            [Duty("mark_dead_workers", MarkDeadWorkers().one_pass), Duty("reap_leases", ReapLeases().one_pass)],
         )
         self._runs_at = 0.0
 

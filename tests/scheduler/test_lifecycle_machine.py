@@ -25,10 +25,10 @@ from farm.tables import Base, Dependency, Flow, Job, Render
 from scheduler.claims.claim import ClaimedRender
 from scheduler.claims.watermark import Watermark
 from scheduler.control.cancel import cancel_job, cancel_render
+from scheduler.control.change_priority_class import change_class
 from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.control.pause_pool import pause_flow, resume_flow
 from scheduler.control.pause_project import pause_project, resume_project
-from scheduler.control.reclass import change_class
 from scheduler.control.reorder import Place, reorder_job
 from scheduler.control.retry import retry_render
 from scheduler.leases.extend import Held, extend, set_phase

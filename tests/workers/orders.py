@@ -19,7 +19,7 @@ from workers.denoising.samplers import build_sampler, is_stochastic
 from workers.denoising.track import Pixels, Track
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.families.find import find_family
+from workers.families.family_registry import find_family
 from workers.families.sana import SanaFamily
 from workers.pipelines.load import load
 from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder

@@ -12,18 +12,18 @@ from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import Phase
 from farm.tables import Render
-from workers.agent.engine_link import EngineLink
-from workers.agent.feeder import Feeder
-from workers.agent.held_renders import HeldRenders
+from workers.agent.engine_feeder import Feeder
+from workers.agent.engine_supervisor import EngineSupervisor
+from workers.agent.leased_renders import LeasedRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.protocol import RenderBatch
 
 
-class ScriptedEngine(EngineLink):
+class ScriptedEngine(EngineSupervisor):
     """Takes batches, and steps and ends renders when it is told to. Nothing is started."""
 
-    def __init__(self, held_renders: HeldRenders) -> None:
+    def __init__(self, held_renders: LeasedRenders) -> None:
         self.ready = threading.Event()
         self.ready.set()
         self.facts = None
@@ -65,7 +65,7 @@ class ScriptedWorker:
     def __init__(
         self, connections: Connections, pool: str, worker_id: str, engine: type[ScriptedEngine] = ScriptedEngine
     ) -> None:
-        self.held_renders = HeldRenders()
+        self.held_renders = LeasedRenders()
         self.engine = engine(self.held_renders)
         self.settler = Settler(connections, self.held_renders, worker_id=worker_id, pool=pool)
         self.connections = connections

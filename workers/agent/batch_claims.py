@@ -15,8 +15,8 @@ from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
 from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Waiting
 from workers.agent.batch_capacity import BatchCapacity
-from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import HeldRenders
+from workers.agent.engine_supervisor import EngineSupervisor
+from workers.agent.leased_renders import LeasedRenders
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class Batch:
 class BatchClaims:
     """Asks for one worker, and is asked by one thread. While the database is away it finds nothing.
 
-    What is claimed is held from then on (`HeldRenders`): its lease is kept.
+    What is claimed is held from then on (`LeasedRenders`): its lease is kept.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class BatchClaims:
         lane: str,
         worker_id: str,
         sizes: BatchCapacity,
-        held_renders: HeldRenders,
-        link: EngineLink,
+        held_renders: LeasedRenders,
+        link: EngineSupervisor,
     ) -> None:
         settings = connections.settings
         self._connections = connections

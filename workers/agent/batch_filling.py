@@ -9,7 +9,7 @@ from farm.settings import Settings
 from scheduler.batching.batch_wait import BatchWait
 from scheduler.claims.claim import ClaimedRender
 from workers.agent.batch_claims import LOOK_SECONDS, Batch, BatchClaims
-from workers.agent.held_renders import HeldRenders
+from workers.agent.leased_renders import LeasedRenders
 from workers.agent.render_orders import Handover
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ class BatchFilling:
         settings: Settings,
         *,
         claims: BatchClaims,
-        held_renders: HeldRenders,
+        held_renders: LeasedRenders,
         claims_nothing: Callable[[], bool],
     ) -> None:
         self.batch_wait = BatchWait(settings.fuller_batch_seconds)
@@ -78,7 +78,7 @@ class BatchFilling:
 class ClaimedAhead:
     """The batch that is claimed for the time after what renders now, if there is one. One thread uses it."""
 
-    def __init__(self, *, claims: BatchClaims, held_renders: HeldRenders, handover: Handover) -> None:
+    def __init__(self, *, claims: BatchClaims, held_renders: LeasedRenders, handover: Handover) -> None:
         self._claims = claims
         self._held_renders = held_renders
         self._handover = handover

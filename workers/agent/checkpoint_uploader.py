@@ -1,4 +1,4 @@
-"""Storing how far long renders are: every so often, and before the worker leaves."""
+"""RetryingStorage how far long renders are: every so often, and before the worker leaves."""
 
 import queue
 import threading
@@ -13,8 +13,8 @@ from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.storage_keys import artifact_key, checkpoint_name
 from scheduler.leases.checkpoint_rows import Checkpoint, keep
-from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import HeldRenders
+from workers.agent.engine_supervisor import EngineSupervisor
+from workers.agent.leased_renders import LeasedRenders
 from workers.protocol import Checkpointed, CheckpointsSaved, SaveCheckpoints
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ class Checkpointing:
     """
 
     def __init__(
-        self, connections: Connections, held_renders: HeldRenders, link: EngineLink, *, worker_id: str
+        self, connections: Connections, held_renders: LeasedRenders, link: EngineSupervisor, *, worker_id: str
     ) -> None:
         self._connections = connections
         self._held_renders = held_renders

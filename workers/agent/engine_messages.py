@@ -10,11 +10,11 @@ from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase
 from farm.progress import Preview, StepProgress
 from scheduler.batching.batch_curves import Shape
+from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.checkpoint_uploader import Checkpointing
-from workers.agent.feeder import Feeder
-from workers.agent.finisher import Finisher
+from workers.agent.engine_feeder import Feeder
 from workers.agent.heartbeat import Heartbeat
-from workers.agent.held_renders import HeldRender, HeldRenders
+from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.protocol import (
@@ -44,9 +44,9 @@ class EngineMessages:
         self,
         connections: Connections,
         *,
-        held_renders: HeldRenders,
+        held_renders: LeasedRenders,
         settler: Settler,
-        finisher: Finisher,
+        finisher: ArtifactUploader,
         feeder: Feeder,
         checkpointing: Checkpointing,
         heartbeat: Heartbeat,
@@ -82,7 +82,7 @@ class EngineMessages:
             act(message)
 
     def _stepped(self, stepped: Stepped) -> None:
-        moved: list[HeldRender] = []
+        moved: list[LeasedRender] = []
         for step in stepped.steps:
             if leased := self._held_renders.step(
                 step.render_id, step.attempt, Phase(step.phase), step.step, step.steps
@@ -130,7 +130,7 @@ class EngineMessages:
         log.error("model not loaded", reason=failed.reason)
         self._heartbeat.last_error = failed.reason
 
-    def _show(self, held_renders: Sequence[HeldRender]) -> None:
+    def _show(self, held_renders: Sequence[LeasedRender]) -> None:
         """Tell those who watch where these renders are."""
         self._progress.report(
             [

@@ -12,10 +12,10 @@ from farm.connections import Connections
 from farm.lifecycle import Outcome, WorkerStatus
 from scheduler.fleet.worker_registry import Health, Orders, WorkerReport, beat
 from scheduler.leases import extend
-from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import HeldRenders
+from workers.agent.engine_supervisor import EngineSupervisor
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.protocol import DropRender
 
 log = structlog.get_logger(__name__)
@@ -32,10 +32,10 @@ class Heartbeat:
         *,
         lane: str,
         worker_id: str,
-        link: EngineLink,
-        held_renders: HeldRenders,
+        link: EngineSupervisor,
+        held_renders: LeasedRenders,
         settler: Settler,
-        storing: Storing,
+        storing: RetryingStorage,
         on_orders: Callable[[Orders], None],
     ) -> None:
         """`on_orders` is called in the heartbeat's thread with the answer to every beat."""

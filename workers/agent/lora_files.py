@@ -12,7 +12,7 @@ from farm.errors import NotFound
 from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
 from farm.storage import Storage
 from workers.file_cache import KeptFiles
-from workers.model_files.fetched import FetchFailed
+from workers.model_files.download_result import FetchFailed
 from workers.protocol import adapter_file
 
 log = structlog.get_logger(__name__)
@@ -88,6 +88,6 @@ def _fetch(source: AdapterSource) -> Path:
         if not source.path.is_file():
             raise FetchFailed(f"there is no file {source.path} on this machine")
         return source.path
-    from workers.model_files.hub import fetch_file_from_hub
+    from workers.model_files.hub_download import fetch_file_from_hub
 
     return fetch_file_from_hub(str(source.repo), str(source.revision), str(source.file))

@@ -1,11 +1,11 @@
 """What a finished render or a draft teaches: its times and its batch sizes, for batch curves and estimates."""
 
 from scheduler.estimates.observations import Observed
-from workers.agent.held_renders import HeldRender
+from workers.agent.leased_renders import LeasedRender
 from workers.protocol import Drafted, Rendered
 
 
-def observe(rendered: Rendered | Drafted, leased: HeldRender, *, device: str, now: float) -> Observed | None:
+def observe(rendered: Rendered | Drafted, leased: LeasedRender, *, device: str, now: float) -> Observed | None:
     """What the engine measured of a render. `now`: when it is settled, monotonic.
 
     None where a step cache left out work: how much depends on what is in the picture, so it says nothing about others.

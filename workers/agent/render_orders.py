@@ -17,9 +17,9 @@ from farm.lifecycle import Outcome
 from farm.storage import StoredFile
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases import checkpoint_rows
-from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import HeldRenders
+from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.input_pictures import Pictures
+from workers.agent.leased_renders import LeasedRenders
 from workers.agent.lora_files import AdapterFiles
 from workers.agent.settler import Settler
 from workers.protocol import RenderBatch, RenderOrder
@@ -112,7 +112,9 @@ class Ordering:
 class Handover:
     """Hands claimed renders to the engine; those that cannot be handed over go back, and nobody is to blame."""
 
-    def __init__(self, ordering: Ordering, *, link: EngineLink, held_renders: HeldRenders, settler: Settler) -> None:
+    def __init__(
+        self, ordering: Ordering, *, link: EngineSupervisor, held_renders: LeasedRenders, settler: Settler
+    ) -> None:
         self.ordering = ordering
         self._link = link
         self._held_renders = held_renders

@@ -11,7 +11,7 @@ from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from scheduler.leases.settle import Settlement, settle
-from workers.agent.held_renders import HeldRender, HeldRenders
+from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.log_tail import LogTail
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class Settler:
     def __init__(
         self,
         connections: Connections,
-        held_renders: HeldRenders,
+        held_renders: LeasedRenders,
         *,
         worker_id: str,
         pool: str,
@@ -77,7 +77,9 @@ class Settler:
         """How many of the last attempts (at most RECENT) ended so."""
         return self._recent.count(outcome)
 
-    def end(self, held_renders: Sequence[HeldRender], outcome: Outcome, reason: str, *, hopeless: bool = False) -> None:
+    def end(
+        self, held_renders: Sequence[LeasedRender], outcome: Outcome, reason: str, *, hopeless: bool = False
+    ) -> None:
         """End renders without an output: failed (blamed) or returned (nobody is).
 
         Whose steps are kept in a checkpoint is charged for them: the next attempt is not, and does not take them again.

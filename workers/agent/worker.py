@@ -21,18 +21,18 @@ from farm.ring_consumer import serve_rings
 from scheduler.fleet import worker_registry
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import Orders
+from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.checkpoint_uploader import Checkpointing
-from workers.agent.engine_link import EngineLink
+from workers.agent.engine_feeder import Feeder
 from workers.agent.engine_messages import EngineMessages
-from workers.agent.feeder import Feeder
-from workers.agent.finisher import Finisher
+from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.heartbeat import Heartbeat
-from workers.agent.held_renders import HeldRenders
+from workers.agent.leased_renders import LeasedRenders
 from workers.agent.log_tail import LogTail
 from workers.agent.render_orders import Ordering
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
 from workers.agent.spool_folder import SpoolFolder
-from workers.agent.storage_state import Storing
 from workers.engine_start import ENGINE, engine_starter
 
 log = structlog.get_logger(__name__)
@@ -56,11 +56,11 @@ class Worker:
         self._model = connections.catalog.model(self._pool.model)
         self._spool_folder = SpoolFolder()
         self._spool = self._spool_folder.path
-        self._held_renders = HeldRenders()
+        self._held_renders = LeasedRenders()
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
         self._settler = Settler(connections, self._held_renders, worker_id=self.id, pool=pool, log_tail=log_tail)
-        self._storing = Storing(connections)
-        self._link = EngineLink(
+        self._storing = RetryingStorage(connections)
+        self._link = EngineSupervisor(
             [*ENGINE, "--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"],
             hang_seconds=connections.settings.engine_hang_seconds,
             on_message=self._on_message,
@@ -69,7 +69,7 @@ class Worker:
             start=engine_starter(connections.settings.engine_fork_server),
         )
         self._ordering = Ordering(connections, self._spool, connections.catalog.model(self._pool.model).adapters)
-        self._finisher = Finisher(
+        self._finisher = ArtifactUploader(
             connections,
             self._held_renders,
             self._settler,

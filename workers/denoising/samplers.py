@@ -22,7 +22,7 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
-from farm.catalog.known import SAMPLER_ENTRY_POINTS
+from farm.catalog.supported_features import SAMPLER_ENTRY_POINTS
 
 #: A diffusers scheduler: stateful, so each track has its own. (The library has no common base with a useful
 #: type.)

@@ -135,7 +135,7 @@ def preload() -> None:
     """Import what every engine imports."""
     process.set_up_environment()
     from workers.engine import previews, step_loop, warm_up  # noqa: F401
-    from workers.families.find import find_family
+    from workers.families.family_registry import find_family
     from workers.pipelines import load  # noqa: F401
 
     for family in FAMILIES:

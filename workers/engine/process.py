@@ -164,7 +164,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
 
 def _keep_embeddings(loaded: "Loaded", settings: Settings) -> None:
     """Let the family remember the embeddings of prompts, and share them with other workers if it may."""
-    from workers.engine.embedding_cache import EmbeddingCache
+    from workers.engine.prompt_embeddings import EmbeddingCache
 
     if settings.embedding_cache_mb:
         seconds, url = settings.embedding_cache_seconds, settings.redis_url

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from farm.catalog import ModelEntry
 from farm.settings import Settings
-from workers.model_files.fetch import fetch
-from workers.model_files.fetched import FetchFailed
+from workers.model_files.download import fetch
+from workers.model_files.download_result import FetchFailed
 from workers.model_files.weights import BadWeights, check_whole
 
 

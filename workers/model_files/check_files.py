@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.catalog.source import LockedFile
-from workers.model_files.fetched import Fetched, ModelFile
+from workers.model_files.download_result import Fetched, ModelFile
 from workers.model_files.weights import hash_files
 
 _SHA256_LENGTH = 64

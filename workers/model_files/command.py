@@ -175,7 +175,7 @@ def _chosen(names: list[str] | None) -> tuple[Settings, list[ModelEntry]]:
 
 def _tried(entry: ModelEntry, action: "Callable[[], Found]") -> Found | None:
     """What the action gives; None, and the reason on stderr, where the files cannot be had."""
-    from workers.model_files.fetched import FetchFailed
+    from workers.model_files.download_result import FetchFailed
     from workers.model_files.weights import BadWeights
 
     try:

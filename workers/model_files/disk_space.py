@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from workers.model_files.fetched import FetchFailed
+from workers.model_files.download_result import FetchFailed
 
 #: Left free for logs, spools and neighbours.
 SPARE_BYTES = 1_000_000_000

@@ -20,8 +20,8 @@ from farm.database import make_engine, read, write
 from farm.settings import Settings
 from scheduler.fleet.model_folders import KnownFolder, keep_folder, read_folder, replace_folder
 from workers.model_files.check_files import Checked, against, check
-from workers.model_files.fetch import fetch
-from workers.model_files.fetched import Fetched, FetchFailed
+from workers.model_files.download import fetch
+from workers.model_files.download_result import Fetched, FetchFailed
 from workers.model_files.weights import BadWeights, check_whole
 
 _PACKAGE = "package:"

@@ -10,8 +10,8 @@ from farm.catalog import ModelEntry
 from farm.settings import Settings
 from farm.yaml_files import FaultyYaml, read_yaml
 from workers.model_files.check_files import check
-from workers.model_files.fetch import fetch
-from workers.model_files.fetched import FetchFailed
+from workers.model_files.download import fetch
+from workers.model_files.download_result import FetchFailed
 from workers.model_files.first_loads import locked_files
 from workers.model_files.weights import BadWeights, check_whole
 

@@ -7,8 +7,8 @@ import structlog
 from farm.catalog import ModelEntry
 from farm.settings import Settings
 from workers.model_files.check_files import Checked, check
-from workers.model_files.fetch import fetch
-from workers.model_files.fetched import Fetched
+from workers.model_files.download import fetch
+from workers.model_files.download_result import Fetched
 
 log = structlog.get_logger(__name__)
 

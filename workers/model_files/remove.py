@@ -7,8 +7,8 @@ from huggingface_hub.errors import CacheNotFound
 
 from farm.catalog import ModelEntry
 from farm.settings import Settings
-from workers.model_files.bucket import copy_of
-from workers.model_files.fetched import FetchFailed
+from workers.model_files.bucket_download import copy_of
+from workers.model_files.download_result import FetchFailed
 
 
 def remove(entry: ModelEntry, settings: Settings) -> int:

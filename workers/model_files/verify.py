@@ -7,7 +7,7 @@ from sqlalchemy import make_url
 from farm.catalog import ModelEntry
 from farm.settings import Settings
 from workers.model_files.check_files import Checked, check
-from workers.model_files.fetch import fetch
+from workers.model_files.download import fetch
 from workers.model_files.first_loads import FirstLoads, differences
 
 

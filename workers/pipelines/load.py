@@ -16,9 +16,9 @@ from transformers.utils import logging as transformers_logging
 from farm.catalog.pool import PoolEntry, Sharding
 from farm.catalog.schema import ModelEntry
 from workers.families.base import Family, Unsuitable
-from workers.families.find import UnknownFamily, find_family
+from workers.families.family_registry import UnknownFamily, find_family
 from workers.model_files.check_files import Checked, check
-from workers.model_files.fetch import Fetched, FetchFailed, fetch
+from workers.model_files.download import Fetched, FetchFailed, fetch
 from workers.model_files.first_loads import FirstLoads
 from workers.model_files.weights import BadWeights, check_whole, read_index
 from workers.pipelines.compile import CompilingFailed

@@ -6,7 +6,7 @@ from farm.catalog.pool import Quantization
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest
 from farm.params.sizes import Shape, rendered_shape
-from workers.model_files.fetch import FetchFailed, fetch
+from workers.model_files.download import FetchFailed, fetch
 from workers.model_files.weights import BadWeights
 from workers.plans.activation_memory import Activity, measure
 from workers.plans.model_parts import build_parts

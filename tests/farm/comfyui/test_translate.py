@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from farm.catalog.known import known_samplers
 from farm.catalog.loading import load_catalog
+from farm.catalog.supported_features import known_samplers
 from farm.comfyui.model_names import KNOWN, model_of_file
 from farm.comfyui.sampler_names import SAMPLERS
 from farm.comfyui.translate import Translated, translate

@@ -10,8 +10,8 @@ from farm.catalog import Catalog
 from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
 from farm.params import Resolved, batch_key, check_and_resolve, parse_parameters
-from farm.params.recheck import Recheck
 from farm.params.request.base import InputRef
+from farm.params.revalidation import Recheck
 from tests.farm.catalog.test_adapter_entries import SHA256, SKETCH
 from tests.farm.catalog.test_catalog import load
 

@@ -11,7 +11,7 @@ from farm.catalog import Catalog
 from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
 from farm.params import Resolved, check_and_resolve
-from farm.params.recheck import Recheck
+from farm.params.revalidation import Recheck
 from tests.farm.catalog.test_catalog import load
 
 COMMIT = "5" * 40

@@ -7,7 +7,7 @@ import pytest
 from farm.catalog import load_catalog
 from farm.errors import InvalidRequest
 from farm.params import RenderParameters, check_and_resolve
-from farm.params.recheck import Recheck
+from farm.params.revalidation import Recheck
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})

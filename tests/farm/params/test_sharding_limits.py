@@ -8,7 +8,7 @@ import pytest
 from farm.catalog import Catalog, load_catalog
 from farm.errors import CatalogError, InvalidRequest
 from farm.params import JobRequest, resolve
-from farm.params.recheck import Recheck
+from farm.params.revalidation import Recheck
 from farm.params.sharding_limits import division_fault
 from farm.params.sizes import Shape
 from farm.settings import load_settings

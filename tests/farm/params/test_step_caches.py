@@ -10,7 +10,7 @@ from farm.errors import InvalidRequest
 from farm.manifest import summary_line
 from farm.params import RenderParameters, Resolved, batch_key, check_and_resolve, parse_parameters
 from farm.params.forms import parameters_schema
-from farm.params.recheck import Recheck
+from farm.params.revalidation import Recheck
 from farm.settings import Settings
 from tests.farm.catalog.test_catalog import load
 

@@ -23,7 +23,7 @@ from farm.settings import Settings
 from farm.tables import Base, Event, Flow, IdempotencyKey, Job, Lane, LaneClass, Pool, Render
 from scheduler.admission.submit import Submitted, submit
 from scheduler.batching.sealed_batches import SEALED
-from scheduler.estimates.seed import gpu_seconds
+from scheduler.estimates.initial_estimate import gpu_seconds
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.burning import burning_at
 from tests.scheduler.conftest import START, TestClock, connect

@@ -11,7 +11,7 @@ import pytest
 
 from farm.catalog import Scaling
 from scheduler.autoscale.daily_budget import DAY
-from scheduler.autoscale.policy import Load, Memory, decide
+from scheduler.autoscale.scaling_policy import Load, Memory, decide
 
 MIDNIGHT = 20_000 * DAY
 INTERVAL = 10.0

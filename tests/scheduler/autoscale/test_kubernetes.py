@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from farm.catalog import KubernetesScale, Scaling
 from farm.connections import Connections
 from farm.lifecycle import WorkerStatus
+from scheduler.autoscale.driver_interface import NotScaled, Order
 from scheduler.autoscale.kubernetes import DELETION_COST, Kubernetes
-from scheduler.autoscale.orders import NotScaled, Order
 from tests.scheduler.autoscale.kubernetes_api import KubernetesApi, kubernetes_api
 from tests.scheduler.autoscale.test_autoscaler import CHEAP, asked, decide, pool, say, work
 from tests.scheduler.autoscale.test_autoscaler import farm as scaled_farm  # noqa: F401 - a fixture

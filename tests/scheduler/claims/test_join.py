@@ -12,7 +12,7 @@ from scheduler.batching.sealed_batches import SEALED
 from scheduler.claims.claim import Claim, Claimer, Head, claim, join, waiting
 from scheduler.claims.join import QUANTUM, who_joins
 from scheduler.claims.watermark import Watermark
-from scheduler.fair_share.virtual_time import ClassTime, FlowTime, turns
+from scheduler.fair_share.fair_queueing import ClassTime, FlowTime, turns
 from scheduler.leases.settle import settle
 from tests.scheduler.claims.test_claim import farm
 from tests.scheduler.farms import KEY, LANE, POOL, SmallFarm, done

@@ -12,9 +12,9 @@ from farm.errors import Conflict, InvalidRequest, NotFound, UnknownModel
 from farm.lifecycle import Outcome
 from farm.tables import Charge, Flow
 from scheduler.control.cancel import cancel_job
-from scheduler.control.move_to_lane import transfer_job
+from scheduler.control.change_model import transfer_job
+from scheduler.control.change_priority_class import change_class
 from scheduler.control.pause_job import pause_job, resume_job
-from scheduler.control.reclass import change_class
 from scheduler.control.reorder import Place, Ranked, new_ranks, reorder_job
 from tests.scheduler.jobs import (
     assert_invariants_hold,

@@ -10,12 +10,12 @@ import pytest
 from farm.catalog import load_catalog
 from farm.params import Shape
 from farm.settings import Settings
+from scheduler.estimates.conformal_scores import COVERAGE
 from scheduler.estimates.estimator import Estimator, seeded
+from scheduler.estimates.initial_estimate import demand_of, demand_seen, gpu_seconds
 from scheduler.estimates.observations import Observed
 from scheduler.estimates.pool_times import PoolTimes
-from scheduler.estimates.scores import COVERAGE
-from scheduler.estimates.seed import demand_of, demand_seen, gpu_seconds
-from tests.scheduler.estimates.test_seed import parameters
+from tests.scheduler.estimates.test_initial_estimate import parameters
 
 ENTRY = load_catalog(Settings()).model("sana-demo")
 

@@ -11,9 +11,9 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Usage
 from scheduler.fair_share.charges import Entry, charge, claimed
+from scheduler.fair_share.fair_queueing import CLASSES, LAG_BOUND
 from scheduler.fair_share.fold_charges import FOLD_AT, LATE_IDS, fold
-from scheduler.fair_share.turn_order import read_turns
-from scheduler.fair_share.virtual_time import CLASSES, LAG_BOUND
+from scheduler.fair_share.read_turns import read_turns
 from scheduler.leases.settle import settle
 from scheduler.maintenance import fold_charges
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed, returned

@@ -6,7 +6,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
-from scheduler.fleet.notify import ring_targets
+from scheduler.fleet.wake_workers import ring_targets
 from scheduler.fleet.worker_registry import Orders, WorkerReport, beat, workers_alive
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import LANE, POOL, sign_on

@@ -13,7 +13,7 @@ from farm.tables import BatchCurve, Observation, Regression
 from scheduler.estimates.estimator import load
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.maintenance import learn_estimates
-from tests.scheduler.estimates.test_seed import parameters
+from tests.scheduler.estimates.test_initial_estimate import parameters
 
 POOL, LANE = "sana-demo-local", "sana-demo@fp32"
 NOW = 5000.0

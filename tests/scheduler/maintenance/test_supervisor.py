@@ -16,8 +16,8 @@ from farm.settings import Settings
 from farm.tables import Lease, Worker
 from scheduler.control.cancel import cancel_job
 from scheduler.maintenance.duty import Duty
+from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
-from scheduler.maintenance.retire_workers import RetireWorkers
 from scheduler.maintenance.supervisor import Supervisor
 from tests.databases import PostgresServer
 from tests.scheduler.conftest import TestClock
@@ -37,7 +37,7 @@ from tests.scheduler.jobs import (
     statuses,
     submit_job,
 )
-from tests.scheduler.maintenance.test_ring_pools import wipe
+from tests.scheduler.maintenance.test_wake_idle_pools import wipe
 from tests.waiting import eventually
 
 
@@ -254,7 +254,7 @@ class TestRetiring:
         beating = sign_on(connections, status=WorkerStatus.RENDERING)
 
         assert retire_silent(connections, clock) == 1
-        assert RetireWorkers().one_pass(connections, clock()) == 0
+        assert MarkDeadWorkers().one_pass(connections, clock()) == 0
 
         with read(connections.engine) as connection:
             found = {row.id: row.status for row in connection.execute(select(Worker.id, Worker.status))}

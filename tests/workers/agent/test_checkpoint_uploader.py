@@ -27,10 +27,10 @@ from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import claim_some, submit_job
 from tests.servers import S3
 from tests.waiting import eventually
-from tests.workers.agent.test_feeder import connections
+from tests.workers.agent.test_engine_feeder import connections
 from tests.workers.scripted import ScriptedEngine
 from workers.agent.checkpoint_uploader import Checkpointing
-from workers.agent.held_renders import HeldRenders
+from workers.agent.leased_renders import LeasedRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
 from workers.protocol import Checkpointed, CheckpointsSaved, SaveCheckpoints
@@ -86,7 +86,7 @@ def farm(connections: Connections, s3: S3) -> Connections:
 def engine(farm: Connections, tmp_path: Path) -> Iterator[SavingEngine]:
     """It holds two renders of one job: the first at step 3, the second not begun."""
     submit_job(farm, create_project(farm.engine, "ada", clock=farm.clock), 2)
-    held_renders = HeldRenders()
+    held_renders = LeasedRenders()
     engine = SavingEngine(held_renders)
     engine.spool = tmp_path / "spool"
     engine.spool.mkdir()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from farm.redaction import Redaction
 from tests.waiting import eventually
-from workers.agent.engine_link import EngineLink
+from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.log_tail import KEPT_LINES, LogTail
 
 
@@ -14,7 +14,7 @@ def dead_engine(words: str, messages: list[bytes]) -> tuple[LogTail, list[str | 
     tail = LogTail(Redaction(["hunter-two"]).text, messages.append)
     told: list[str | None] = []
     command: Sequence[str] = [sys.executable, "-c", f"import sys; sys.stderr.write({words!r}); sys.exit(3)"]
-    link = EngineLink(
+    link = EngineSupervisor(
         command, hang_seconds=60, on_message=print, on_death=lambda reason: told.append(tail.lines()), log=tail
     )
     link.start()
@@ -42,7 +42,7 @@ def test_secrets_and_all_but_the_last_lines_are_gone() -> None:
 
 def test_an_engine_that_never_was_ready_is_counted() -> None:
     told: list[str] = []
-    link = EngineLink(
+    link = EngineSupervisor(
         [sys.executable, "-c", "raise SystemExit(1)"], hang_seconds=60, on_message=print, on_death=told.append
     )
     link.start()

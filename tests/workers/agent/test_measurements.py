@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.claims.claim import ClaimedRender
-from workers.agent.held_renders import HeldRender
+from workers.agent.leased_renders import LeasedRender
 from workers.agent.measurements import observe
 from workers.protocol import Rendered, StepTrace
 
@@ -24,13 +24,13 @@ def rendered(*rows: tuple[int, int]) -> Rendered:
 
 
 @pytest.fixture
-def leased() -> HeldRender:
+def leased() -> LeasedRender:
     parameters = {"guidance_scale": 4.5}
     render = ClaimedRender("r1", "j1", "p1", 0, 1, "lane", "key", 64, 32, 1, parameters, 1.0, 0)
-    return HeldRender(render, "b1", claimed_at=1000.0)
+    return LeasedRender(render, "b1", claimed_at=1000.0)
 
 
-def test_an_observation_says_shape_times_and_batch_size(leased: HeldRender) -> None:
+def test_an_observation_says_shape_times_and_batch_size(leased: LeasedRender) -> None:
     seen = observe(rendered((4, 4), (4, 4)), leased, device="cpu", now=1002.5)
     assert (seen.device, seen.width, seen.height, seen.frames) == ("cpu", 64, 32, 1)
     assert (seen.forwards, seen.guided, seen.batch_size, seen.steady) == (2, True, 4, True)
@@ -39,5 +39,5 @@ def test_an_observation_says_shape_times_and_batch_size(leased: HeldRender) -> N
 
 
 @pytest.mark.parametrize("rows", [[(4, 4), (3, 3)], [(4, 2), (4, 2)], [(2, 2), (2, 0)]])
-def test_passes_of_different_batch_sizes_are_not_steady(leased: HeldRender, rows: list[tuple[int, int]]) -> None:
+def test_passes_of_different_batch_sizes_are_not_steady(leased: LeasedRender, rows: list[tuple[int, int]]) -> None:
     assert not observe(rendered(*rows), leased, device="cpu", now=1001.0).steady

@@ -24,7 +24,7 @@ from scheduler.leases import extend
 from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
 from tests.servers import S3
-from tests.workers.agent.test_feeder import connections
+from tests.workers.agent.test_engine_feeder import connections
 from workers.agent.worker import Worker
 from workers.protocol import ParkedRenders, RenderStep, ResumedRenders, Stepped
 

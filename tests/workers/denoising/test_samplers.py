@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from farm.catalog import load_catalog
-from farm.catalog.known import SAMPLERS, known_samplers
+from farm.catalog.supported_features import SAMPLERS, known_samplers
 from farm.errors import CatalogError
 from farm.params import JobRequest, parameters_schema, resolve
 from farm.settings import Settings

@@ -15,7 +15,7 @@ from tests.workers import tiny_pipelines
 from tests.workers.engine.test_process import EngineProcess, environment, spool
 from tests.workers.orders import CPU
 from workers.model_files.check_files import check
-from workers.model_files.fetch import fetch
+from workers.model_files.download import fetch
 from workers.model_files.first_loads import FirstLoads, held_folder
 from workers.model_files.weights import BadWeights
 from workers.pipelines.load import LoadingFailed, load

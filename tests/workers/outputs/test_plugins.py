@@ -28,10 +28,10 @@ from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.maintenance import pick_best_of
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
-from workers.agent.finisher import Finisher
-from workers.agent.held_renders import HeldRenders
+from workers.agent.artifact_uploader import ArtifactUploader
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, post_process, score
 from workers.protocol import EngineFacts, Rendered, StepTrace
@@ -118,19 +118,21 @@ def finish(connections: Connections, spool: Path, pictures: dict[int, Pixels], *
     connections.settings = connections.settings.model_copy(update=settings)
     worker_id = sign_on(connections)
     claimed = claim_some(connections, worker_id=worker_id)
-    held_renders = HeldRenders()
+    held_renders = LeasedRenders()
     held_renders.take("batch", claimed)
     settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
-    finisher = Finisher(connections, held_renders, settler, Storing(connections), on_done=lambda count: None)
+    uploader = ArtifactUploader(
+        connections, held_renders, settler, RetryingStorage(connections), on_done=lambda count: None
+    )
     for render in claimed:
         path, latents = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
         np.save(path, pictures[render.index])
         latents.write_bytes(b"latents")
         kept = str(latents) if render.parameters["keep_latents"] else None
         trace = [StepTrace(1.0, 1.0, 1, 0, 1)]
-        finisher.put(Rendered(render.id, render.attempt, str(path), 1.0, trace, 1, 0, latents_path=kept), FACTS)
-    finisher.start()
-    finisher.stop()
+        uploader.put(Rendered(render.id, render.attempt, str(path), 1.0, trace, 1, 0, latents_path=kept), FACTS)
+    uploader.start()
+    uploader.stop()
     assert not list(spool.glob("*.npy"))
 
 
@@ -180,8 +182,8 @@ def test_the_safety_checker_of_the_settings_ends_a_render_at_once(
 def test_a_safety_checker_that_is_not_there_stops_the_worker_at_its_start(connections: Connections) -> None:
     connections.settings = connections.settings.model_copy(update={"safety_checker": "no-red"})
     with pytest.raises(SettingsError, match="no installed package brings the safety checker 'no-red'"):
-        Finisher(  # type: ignore[arg-type]
-            connections, HeldRenders(), SimpleNamespace(), Storing(connections), on_done=lambda count: None
+        ArtifactUploader(  # type: ignore[arg-type]
+            connections, LeasedRenders(), SimpleNamespace(), RetryingStorage(connections), on_done=lambda count: None
         )
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
-from workers.families.find import UnknownFamily, find_family
+from workers.families.family_registry import UnknownFamily, find_family
 from workers.families.wan import WanFamily
 from workers.pipelines.load import LoadingFailed, choose_device, load
 

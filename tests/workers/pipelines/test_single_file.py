@@ -21,7 +21,7 @@ from tests.workers.orders import CPU, order
 from tests.workers.single_files import fp8_scaled, under_own_names, under_sana_names, write_gguf, write_safetensors
 from workers.families.base import Family
 from workers.model_files.cached import look
-from workers.model_files.fetch import fetch
+from workers.model_files.download import fetch
 from workers.model_files.lock import lock_of
 from workers.pipelines.load import LoadingFailed, load
 from workers.plans.requirements import needs_of

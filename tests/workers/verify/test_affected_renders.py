@@ -28,10 +28,10 @@ from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, claim_some, sign_on, submit_job
 from tests.servers import S3
 from tests.workers.orders import CPU
-from workers.agent.finisher import Finisher
-from workers.agent.held_renders import HeldRenders
+from workers.agent.artifact_uploader import ArtifactUploader
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.engine.step_loop import Engine
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder, adapter_file
@@ -97,11 +97,11 @@ class Worker:
         while not engine.idle:
             said += engine.step()
         [rendered] = [message for message in said if isinstance(message, Rendered)]
-        held_renders = HeldRenders()
+        held_renders = LeasedRenders()
         held_renders.take("b", [render])
         settler = Settler(self._connections, held_renders, worker_id=self.id, pool=POOL)
-        finisher = Finisher(
-            self._connections, held_renders, settler, Storing(self._connections), on_done=lambda _: None
+        finisher = ArtifactUploader(
+            self._connections, held_renders, settler, RetryingStorage(self._connections), on_done=lambda _: None
         )
         finisher.start()
         finisher.put(rendered, self._model.facts)

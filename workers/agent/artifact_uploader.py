@@ -18,10 +18,10 @@ from farm.plugins import NOT_ALLOWED, PluginMissing
 from farm.storage_keys import artifact_key
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
-from workers.agent.held_renders import HeldRender, HeldRenders
+from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.measurements import observe
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.outputs.artifacts import File, make_draft_files, make_files
 from workers.outputs.encode import Unusable, check_pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed
@@ -51,15 +51,15 @@ _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
 _UNFORESEEN = _Ending(Outcome.FAILED, "The output could not be encoded: {}")
 
 
-class Finisher:
+class ArtifactUploader:
     """Turns finished pixels into stored artifacts. Renders that are ready together are settled together."""
 
     def __init__(
         self,
         connections: Connections,
-        held_renders: HeldRenders,
+        held_renders: LeasedRenders,
         settler: Settler,
-        storing: Storing,
+        storing: RetryingStorage,
         *,
         on_done: Callable[[int], None],
         lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
@@ -111,7 +111,7 @@ class Finisher:
         finally:
             _clear(made)
 
-    def _store(self, leased: HeldRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
+    def _store(self, leased: LeasedRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
         files = self._files(leased.render, made, facts)
         return Settlement(
             render_id=made.render_id,

@@ -22,7 +22,7 @@ from farm.errors import NotFound, StorageDown
 from farm.settings import Settings
 from farm.storage import Storage, StoredVersion
 from workers.model_files.disk_space import check_disk_space
-from workers.model_files.fetched import Fetched, FetchFailed, ModelFile
+from workers.model_files.download_result import Fetched, FetchFailed, ModelFile
 from workers.model_files.selection import INDEX, Selection, select
 from workers.model_files.weights import BadWeights, read_index, refuse_pickled
 

@@ -6,27 +6,27 @@ import structlog
 
 from farm.settings import Settings
 from scheduler.batching.batch_curves import Shape
-from scheduler.batching.preemption import Limits, Running, Urgent, rank, whom_to_park
+from scheduler.batching.preemption_policy import Limits, Running, Urgent, rank, whom_to_park
 from scheduler.claims.claim import Waiting
 from workers.agent.batch_capacity import BatchCapacity
 from workers.agent.batch_claims import Batch, BatchClaims
-from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import HeldRender, HeldRenders
+from workers.agent.engine_supervisor import EngineSupervisor
+from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.protocol import ParkRenders, ResumeRenders
 
 log = structlog.get_logger(__name__)
 
 
 class Parking:
-    """For one worker; one thread uses it. What is parked keeps its lease, and its place in `HeldRenders`."""
+    """For one worker; one thread uses it. What is parked keeps its lease, and its place in `LeasedRenders`."""
 
     def __init__(
         self,
         settings: Settings,
         *,
         claims: BatchClaims,
-        link: EngineLink,
-        held_renders: HeldRenders,
+        link: EngineSupervisor,
+        held_renders: LeasedRenders,
         sizes: BatchCapacity,
     ) -> None:
         self._limits = Limits(settings.max_parked, settings.parked_seconds)
@@ -37,7 +37,7 @@ class Parking:
         self._sizes = sizes
 
     @property
-    def parked(self) -> list[HeldRender]:
+    def parked(self) -> list[LeasedRender]:
         """What is parked now."""
         return [leased for leased in self._held_renders.in_engine() if leased.is_parked]
 
@@ -114,7 +114,7 @@ class Parking:
             self._held_renders.resume(ids)
             self._link.send(ResumeRenders(ids))
 
-    def _urgent(self, batch: Batch, urgent: Waiting, going: list[HeldRender]) -> Urgent:
+    def _urgent(self, batch: Batch, urgent: Waiting, going: list[LeasedRender]) -> Urgent:
         head, size = batch.claim.head, sum(leased.passes_left > 0 for leased in going)
         fits = urgent.batch_key == head.batch_key and batch.may_be_joined and size < batch.slots
         shape = Shape(head.width, head.height, head.frames)

@@ -23,7 +23,7 @@ _LOG_SECONDS = 1.0  # for its last lines to be read, after it is gone
 _STOP_SECONDS = 5.0  # to end by itself after Stop, before it is killed
 
 
-class EngineLink:
+class EngineSupervisor:
     """Keeps one engine process alive in a thread of its own.
 
     Parameters:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from farm.catalog import Scaling
 from scheduler.autoscale.daily_budget import DAY
 from scheduler.autoscale.idle_timeout import Needs
-from scheduler.autoscale.policy import Decision, Load, Memory, decide
+from scheduler.autoscale.scaling_policy import Decision, Load, Memory, decide
 
 MIDNIGHT = 20_000 * DAY
 

@@ -17,8 +17,8 @@ from farm.settings import Settings
 from farm.storage import Storage
 from tests.scheduler.conftest import START, TestClock, catalog, clock, connect
 from tests.servers import S3
-from tests.workers.agent.test_feeder import connections
-from workers.agent.storage_state import PROBE, Storing, Trouble
+from tests.workers.agent.test_engine_feeder import connections
+from workers.agent.retrying_storage import PROBE, RetryingStorage, Trouble
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -44,8 +44,8 @@ def away(s3: S3) -> Iterator[S3]:
         yield replace(s3, s3_endpoint_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
-def storing_at(connections: Connections, s3: S3) -> Storing:
-    return Storing(replace(connections, storage=Storage(s3)))
+def storing_at(connections: Connections, s3: S3) -> RetryingStorage:
+    return RetryingStorage(replace(connections, storage=Storage(s3)))
 
 
 def test_while_all_is_well_there_is_no_trouble(connections: Connections, s3: S3) -> None:
@@ -100,14 +100,14 @@ def test_a_storage_that_hangs_is_told_before_anybody_has_given_up(
     assert storing.trouble is not None
 
 
-def suppressed(storing: Storing) -> None:
+def suppressed(storing: RetryingStorage) -> None:
     with suppress(StorageDown):
         storing.put("projects/a.txt", b"hello", "text/plain")
 
 
 def test_that_it_is_back_is_seen_with_nothing_to_store(connections: Connections, s3: S3, away: S3) -> None:
     farm = replace(connections, storage=Storage(away))
-    storing = Storing(farm)
+    storing = RetryingStorage(farm)
     with pytest.raises(StorageDown):
         storing.put("projects/a.txt", b"hello", "text/plain")
     storing.look()

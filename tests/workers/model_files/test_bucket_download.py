@@ -18,7 +18,7 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
 from workers.model_files import disk_space
 from workers.model_files.cached import look
-from workers.model_files.fetch import FetchFailed, fetch
+from workers.model_files.download import FetchFailed, fetch
 from workers.model_files.pull import pull
 from workers.model_files.remove import remove
 from workers.pipelines.load import LoadingFailed, load

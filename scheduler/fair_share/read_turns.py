@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import CompoundSelect
 
 from farm.tables import Charge, Flow, Lane, LaneClass, Pool, Render
-from scheduler.fair_share.virtual_time import CLASSES, ClassTime, FlowTime, Turn, turns
+from scheduler.fair_share.fair_queueing import CLASSES, ClassTime, FlowTime, Turn, turns
 
 #: How many flows of each class are read for one claim: the one that is served, and those that may fill.
 _FLOWS_READ = 9

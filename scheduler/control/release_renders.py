@@ -12,7 +12,7 @@ from scheduler.admission.dependencies import waits
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move, wake_flows
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob
-from scheduler.fleet.notify import notify, ring, ring_targets
+from scheduler.fleet.wake_workers import notify, ring, ring_targets
 
 #: Jobs whose renders may become pending.
 _GOING_ON = (JobStatus.OPEN, JobStatus.ADMITTING)

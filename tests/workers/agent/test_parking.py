@@ -10,7 +10,7 @@ from farm.settings import Settings
 from tests.scheduler.conftest import catalog, clock, connect
 from tests.scheduler.jobs import POOL, submit_job
 from tests.waiting import eventually
-from tests.workers.agent.test_feeder import ada, bob, connections, learn, renders_of, shape_of_job, worker
+from tests.workers.agent.test_engine_feeder import ada, bob, connections, learn, renders_of, shape_of_job, worker
 from tests.workers.scripted import ScriptedWorker
 from workers.protocol import ParkRenders, RenderBatch, ResumeRenders
 

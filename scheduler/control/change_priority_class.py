@@ -16,9 +16,9 @@ from farm.tables import Job, Project, Render
 from scheduler.control.bulk_transition import QUEUED, LockedRender, in_chunks, lock_renders, wake_flows_of
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
-from scheduler.control.release import ring_for
+from scheduler.control.release_renders import ring_for
 from scheduler.fair_share.flows import ensure_flow
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 
 
 def change_class(connections: Connections, job_id: str, class_name: str, project_id: str | None = None) -> int:

@@ -14,7 +14,7 @@ from tests.workers import tiny_pipelines
 from tests.workers.fake_hub import FakeHub, Repository, standing_in
 from tests.workers.orders import CPU
 from workers.model_files import disk_space
-from workers.model_files.fetch import FetchFailed, fetch
+from workers.model_files.download import FetchFailed, fetch
 from workers.pipelines.load import LoadingFailed, load
 
 REPO = "someone/tiny-sana"

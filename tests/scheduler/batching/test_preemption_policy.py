@@ -5,9 +5,9 @@ import math
 import pytest
 
 from farm.ids import new_id
-from scheduler.batching.preemption import Limits, Running, Urgent, whom_to_park
+from scheduler.batching.preemption_policy import Limits, Running, Urgent, whom_to_park
 from scheduler.claims.claim import Claimer, claim, join
-from scheduler.fair_share.virtual_time import CLASSES
+from scheduler.fair_share.fair_queueing import CLASSES
 from tests.scheduler.claims.test_claim import farm
 from tests.scheduler.farms import POOL, SmallFarm
 

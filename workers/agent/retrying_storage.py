@@ -27,7 +27,7 @@ class Trouble:
     reason: str
 
 
-class Storing:
+class RetryingStorage:
     """Stores files one after the other, in one thread; every thread may ask whether the last one could be stored."""
 
     def __init__(self, connections: Connections) -> None:

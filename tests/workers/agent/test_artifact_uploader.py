@@ -12,10 +12,10 @@ from farm.errors import StorageDown
 from tests.scheduler.conftest import catalog, clock
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
 from tests.workers.outputs.test_plugins import FACTS, ada, connections, files_of, finish, flat, spool
-from workers.agent.finisher import Finisher
-from workers.agent.held_renders import HeldRenders
+from workers.agent.artifact_uploader import ArtifactUploader
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import PluginFailed
 from workers.protocol import Drafted, StepTrace
@@ -28,17 +28,19 @@ def draft(connections: Connections, spool: Path, pixels: Pixels, **settings: Any
     connections.settings = connections.settings.model_copy(update=settings)
     worker_id = sign_on(connections)
     [render] = claim_some(connections, worker_id=worker_id)
-    held_renders = HeldRenders()
+    held_renders = LeasedRenders()
     held_renders.take("batch", [render])
     settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
-    finisher = Finisher(connections, held_renders, settler, Storing(connections), on_done=lambda count: None)
+    uploader = ArtifactUploader(
+        connections, held_renders, settler, RetryingStorage(connections), on_done=lambda count: None
+    )
     path, checkpoint = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
     np.save(path, pixels)
     checkpoint.write_bytes(b"latents")
     trace = [StepTrace(1.0, 1.0, 1, 0, 1)]
-    finisher.put(Drafted(render.id, render.attempt, str(path), str(checkpoint), 1, 4, 1.0, trace, 1, 0), FACTS)
-    finisher.start()
-    finisher.stop()
+    uploader.put(Drafted(render.id, render.attempt, str(path), str(checkpoint), 1, 4, 1.0, trace, 1, 0), FACTS)
+    uploader.start()
+    uploader.stop()
     assert not list(spool.iterdir())
 
 
@@ -75,7 +77,7 @@ def test_what_went_wrong_on_the_way_to_the_storage_says_how_an_attempt_ends(
     def fails(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("workers.agent.finisher.make_files", fails)
+    monkeypatch.setattr("workers.agent.artifact_uploader.make_files", fails)
     job = submit_job(connections, ada, 1)
     finish(connections, spool, {0: flat()})
     assert statuses(connections, job) == [status]

@@ -23,7 +23,7 @@ from huggingface_hub.errors import (
 
 from farm.catalog.source import Source
 from workers.model_files.disk_space import check_disk_space
-from workers.model_files.fetched import Fetched, FetchFailed, ModelFile
+from workers.model_files.download_result import Fetched, FetchFailed, ModelFile
 from workers.model_files.selection import INDEX, component_names, select
 from workers.model_files.weights import BadWeights, read_index, refuse_pickled
 

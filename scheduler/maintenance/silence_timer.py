@@ -14,7 +14,7 @@ _SHARE = 0.5
 Thing = TypeVar("Thing", bound=Hashable)
 
 
-class FailureDetector(Generic[Thing]):
+class SilenceTimer(Generic[Thing]):
     """What has not changed since when. A thing is a row with everything that its owner would change in it."""
 
     def __init__(self) -> None:

@@ -15,18 +15,18 @@ from farm.database import read, write
 from farm.errors import Conflict, Fault, InvalidRequest
 from farm.lifecycle import JOB_ENDED, RenderStatus
 from farm.params import RenderParameters
-from farm.params.recheck import Recheck
+from farm.params.revalidation import Recheck
 from farm.tables import Flow, Job, Lane, Project, Render
 from scheduler.admission.feasibility import check_can_run
 from scheduler.admission.render_rows import derived
 from scheduler.control.bulk_transition import CHUNK, QUEUED, LockedRender, in_chunks, lock_renders, wake_flows_of
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
-from scheduler.control.release import ring_for
+from scheduler.control.release_renders import ring_for
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.notify import notify
+from scheduler.fleet.wake_workers import notify
 from scheduler.uploads import finder
 
 _COLUMNS = ("flow_id", "lane", "batch_key", "width", "height", "frames", "estimate", "batch_limit", "parameters")

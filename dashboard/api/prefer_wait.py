@@ -7,7 +7,7 @@ import re
 import time
 
 from dashboard import schemas
-from dashboard.events import pump
+from dashboard.live_updates import pump
 from dashboard.problems import TooManyStreams
 from dashboard.reads.jobs import find_job
 from farm.connections import Connections

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.fair_share.virtual_time import (
+from scheduler.fair_share.fair_queueing import (
     CLASSES,
     LAG_BOUND,
     ClassTime,

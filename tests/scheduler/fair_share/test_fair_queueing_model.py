@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.fair_share.charge_amounts import claim_cost, settle_cost
-from scheduler.fair_share.virtual_time import (
+from scheduler.fair_share.fair_queueing import (
     CLASSES,
     ClassTime,
     FlowTime,

@@ -12,7 +12,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
-from scheduler.maintenance.failure_detector import FailureDetector
+from scheduler.maintenance.silence_timer import SilenceTimer
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +22,11 @@ SILENT_SHARE = 0.5
 _THERE = Worker.status != WorkerStatus.GONE.value
 
 
-class RetireWorkers:
+class MarkDeadWorkers:
     """The duty, and whom it has watched since when."""
 
     def __init__(self) -> None:
-        self._failures = FailureDetector[tuple[str, float]]()
+        self._failures = SilenceTimer[tuple[str, float]]()
 
     def one_pass(self, connections: Connections, now: float) -> int:
         """Retire who has not beaten for `worker_gone_seconds`; returns how many."""

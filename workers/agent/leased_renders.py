@@ -12,7 +12,7 @@ from scheduler.leases.extend import Held
 
 
 @dataclass
-class HeldRender:
+class LeasedRender:
     """One leased render."""
 
     render: ClaimedRender
@@ -63,11 +63,11 @@ class HeldRender:
         return self.phase == Phase.FINISHING or (self.phase == Phase.STEPPING and self.steps - self.step <= 1)
 
 
-class HeldRenders:
+class LeasedRenders:
     """The leased renders by id; safe to use from every thread of the worker."""
 
     def __init__(self) -> None:
-        self._held: dict[str, HeldRender] = {}
+        self._held: dict[str, LeasedRender] = {}
         self._changed = threading.Condition()
         self._moves = 0
 
@@ -76,7 +76,7 @@ class HeldRenders:
         now = time.monotonic()
         with self._changed:
             for render in renders:
-                self._held[render.id] = HeldRender(render, batch_id, claimed_at=now, in_engine=in_engine)
+                self._held[render.id] = LeasedRender(render, batch_id, claimed_at=now, in_engine=in_engine)
 
     def enter_engine(self, renders: Iterable[ClaimedRender]) -> list[ClaimedRender]:
         """Those of these renders that are still held go into the engine."""
@@ -89,7 +89,7 @@ class HeldRenders:
                     entered.append(render)
         return entered
 
-    def step(self, render_id: str, attempt: int, phase: Phase, step: int, steps: int) -> HeldRender | None:
+    def step(self, render_id: str, attempt: int, phase: Phase, step: int, steps: int) -> LeasedRender | None:
         """A render has moved; None if it is not ours any more. Tell who waits with :meth:`moved` after the last."""
         with self._changed:
             leased = self._held.get(render_id)
@@ -122,7 +122,7 @@ class HeldRenders:
                 if leased.stepping_since is not None:
                     leased.stepping_since += away
 
-    def phase_is(self, render_ids: Iterable[str], phase: Phase) -> list[HeldRender]:
+    def phase_is(self, render_ids: Iterable[str], phase: Phase) -> list[LeasedRender]:
         """The engine says that these are in another phase, without having moved; those that are still held."""
         with self._changed:
             found = [leased for leased in self._those(render_ids) if leased.in_engine]
@@ -148,7 +148,7 @@ class HeldRenders:
                     due.append(leased.render.id)
         return due
 
-    def get(self, render_id: str, attempt: int | None = None) -> HeldRender | None:
+    def get(self, render_id: str, attempt: int | None = None) -> LeasedRender | None:
         """The holding, if it is still ours (and, when given, still of this attempt)."""
         with self._changed:
             leased = self._held.get(render_id)
@@ -191,7 +191,7 @@ class HeldRenders:
             left = (held.render.estimate * _still_to_do(held) for held in before)
             return len(self._held), sum(left)
 
-    def in_engine(self) -> list[HeldRender]:
+    def in_engine(self) -> list[LeasedRender]:
         with self._changed:
             return [leased for leased in self._held.values() if leased.in_engine]
 
@@ -201,7 +201,7 @@ class HeldRenders:
             self._changed.wait_for(lambda: self._moves != seen, timeout)
             return self._moves
 
-    def _those(self, render_ids: Iterable[str]) -> list[HeldRender]:
+    def _those(self, render_ids: Iterable[str]) -> list[LeasedRender]:
         return [leased for render_id in render_ids if (leased := self._held.get(render_id))]
 
     def _notify(self) -> None:
@@ -218,6 +218,6 @@ class HeldRenders:
             return self._changed.wait_for(lambda: len(self._held) < count, timeout)
 
 
-def _still_to_do(leased: HeldRender) -> float:
+def _still_to_do(leased: LeasedRender) -> float:
     """The share of its steps that a render has before it."""
     return 1.0 - leased.step / leased.steps if leased.steps else 1.0

@@ -15,9 +15,9 @@ from scheduler.batching.batch_curves import Shape
 from workers.agent.batch_capacity import BatchCapacity
 from workers.agent.batch_claims import Batch, BatchClaims
 from workers.agent.batch_filling import BatchFilling, ClaimedAhead
-from workers.agent.engine_link import EngineLink
-from workers.agent.held_renders import HeldRenders
-from workers.agent.preemption import Parking
+from workers.agent.engine_supervisor import EngineSupervisor
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.parking import Parking
 from workers.agent.render_orders import Handover, Ordering
 from workers.agent.settler import Settler
 
@@ -38,8 +38,8 @@ class Feeder:
         *,
         pool: str,
         worker_id: str,
-        link: EngineLink,
-        held_renders: HeldRenders,
+        link: EngineSupervisor,
+        held_renders: LeasedRenders,
         settler: Settler,
         ordering: Ordering,
     ) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from farm.catalog.schema import ModelEntry
 from farm.settings import Settings, load_settings
-from workers.model_files.bucket import fetch_from_bucket
-from workers.model_files.fetched import Fetched, FetchFailed, ModelFile
-from workers.model_files.hub import fetch_from_hub
+from workers.model_files.bucket_download import fetch_from_bucket
+from workers.model_files.download_result import Fetched, FetchFailed, ModelFile
+from workers.model_files.hub_download import fetch_from_hub
 from workers.model_files.weights import select_in
 
 __all__ = ["FetchFailed", "Fetched", "fetch"]

@@ -8,7 +8,7 @@ from farm.catalog import Catalog, ModelEntry, load_catalog
 from farm.params import JobRequest, RenderParameters, Shape, parameters_schema, resolve, shape_of
 from farm.params.request.base import PICTURES, InputRef
 from farm.settings import Settings
-from scheduler.estimates.seed import forwards, gpu_seconds
+from scheduler.estimates.initial_estimate import forwards, gpu_seconds
 
 CATALOG: Catalog = load_catalog(Settings())
 MODELS = sorted(CATALOG.models)
