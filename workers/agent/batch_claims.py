@@ -115,8 +115,8 @@ class BatchClaims:
         self._claimer.watermark.forget()  # what came may lie before what was seen
         return True
 
-    def join(self, batch: Batch, *, slots: int, running: int) -> list[ClaimedRender]:
-        """Renders that may join the batch now, leased under its id."""
+    def join(self, batch: Batch, *, slots: int, running: int, only: frozenset[str] | None) -> list[ClaimedRender]:
+        """Renders that may join the batch now, leased under its id: of the classes `only`, of all if it is None."""
         try:
             joined = claims.join(
                 self._connections.engine,
@@ -127,7 +127,7 @@ class BatchClaims:
                 running=running,
                 began=batch.began,
                 now=self._connections.clock(),
-                only=batch.only,
+                only=only,
             )
         except DBAPIError as error:
             log.warning("join failed", error=str(error.orig))

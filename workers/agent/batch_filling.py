@@ -35,13 +35,13 @@ class BatchFilling:
         self._held_renders = held_renders
         self._claims_nothing = claims_nothing
 
-    def join(self, batch: Batch) -> list[ClaimedRender]:
-        """Lease what may join, if there is a slot."""
+    def join(self, batch: Batch, classes: frozenset[str] | None) -> list[ClaimedRender]:
+        """Lease what may join, if there is a slot: of these classes only, of all if it is None."""
         running = sum(held.seconds_left > 0 and not held.is_parked for held in self._held_renders.in_engine())
         slots = batch.slots - running
         if slots < 1 or not batch.more or not batch.may_be_joined:
             return []
-        renders = self._claims.join(batch, slots=slots, running=running)
+        renders = self._claims.join(batch, slots=slots, running=running, only=classes)
         batch.more = len(renders) == slots
         if renders:
             log.info("joined", batch=batch.claim.batch_id, renders=len(renders), running=running)
@@ -60,7 +60,7 @@ class BatchFilling:
             and len(batch.claim.renders) + len(came) < batch.slots
         ):
             self._claims.has_news(batch)
-            came += self.join(batch)
+            came += self.join(batch, batch.only)
             time.sleep(LOOK_SECONDS)
         if not came:
             self.batch_wait.cool_down(batch.claim.head.batch_key, time.monotonic())

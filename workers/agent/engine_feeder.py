@@ -126,22 +126,24 @@ class Feeder:
             self._ahead.give_back("The worker claims nothing more.")
             return 0
         self._parking.resume_overdue()
-        return self._let_pass(batch) or self._fill(batch)
+        if not self._claims.has_news(batch):
+            return self._fill(batch, self._parking.may_join_unseen(batch))
+        return self._let_pass(batch) or self._fill(batch, batch.only)
 
     def _let_pass(self, batch: Batch) -> int:
-        """If something changed in the lane: render what is more urgent, before this goes on; how many that were."""
-        if not self._claims.has_news(batch):
-            return 0
+        """Something changed in the lane: render what is more urgent, before this goes on; how many that were."""
         self._ahead.give_back_if_overtaken()
         return sum(self._render(urgent) for urgent in self._parking.let_pass(batch, self._takes_work))
 
-    def _fill(self, batch: Batch) -> int:
-        """Let others join, or claim the next batch when this one ends soon and nobody does; how many joined."""
+    def _fill(self, batch: Batch, classes: frozenset[str] | None) -> int:
+        """Let others of these classes (None: of all) join, or claim the next batch when this one ends soon and nobody
+        does; how many joined.
+        """
         if self._ahead.is_there or self._storage_lags():
             return 0  # what joined now would keep the next batch waiting
         ends = self._ahead.is_due(batch)
         batch.more |= ends  # rather into this batch than into the next
-        joined = self._handover.hand_over(batch.claim.batch_id, self._filling.join(batch))
+        joined = self._handover.hand_over(batch.claim.batch_id, self._filling.join(batch, classes))
         if ends and not joined:
             self._ahead.claim(batch)
         return joined

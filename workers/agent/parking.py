@@ -60,6 +60,16 @@ class Parking:
             yield first
         self._resume(parked)
 
+    def may_join_unseen(self, batch: Batch) -> frozenset[str] | None:
+        """The classes of which renders may join before anybody has asked whether others are to be parked for them:
+        those of the batch that are no more urgent than all that renders; None: all.
+        """
+        least = self._least_urgent(())
+        if least is None:
+            return batch.only
+        unseen = frozenset(name for name in self._shares if self._rank(name) >= self._rank(least))
+        return unseen if batch.only is None else unseen & batch.only
+
     def resume_overdue(self) -> None:
         """Those that have been parked for as long as they may go on beside whatever renders."""
         self._resume([held.render.id for held in self.parked if held.parked_seconds >= self._limits.parked_seconds])

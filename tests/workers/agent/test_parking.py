@@ -120,6 +120,25 @@ def test_where_shared_passes_are_slow_the_urgent_picture_is_rendered_alone_thoug
         assert told(worker, ParkRenders) == [sorted(renders_of(connections, job))]
 
 
+def test_so_is_one_that_comes_while_the_batch_is_handed_over(
+    worker: ScriptedWorker, connections: Connections, ada: str, bob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit_job(connections, ada, 2, **{"class": "bulk"})
+    learn(connections, shape_of_job(connections, job), s1=1.0, s2=1.9, s4=3.4, s8=6.0)
+    send = worker.engine.send
+
+    def send_and_submit(message: object) -> bool:
+        if isinstance(message, RenderBatch) and not worker.engine.sent:
+            submit_job(connections, bob, 1, **{"class": "urgent"})
+        return send(message)
+
+    monkeypatch.setattr(worker.engine, "send", send_and_submit)
+    with worker.working():
+        eventually(lambda: len(worker.engine.sent) == 2)
+        assert worker.engine.sent[0].batch_id != worker.engine.sent[1].batch_id
+        assert told(worker, ParkRenders) == [sorted(renders_of(connections, job))]
+
+
 @pytest.mark.parametrize("changes", [{"max_parked": 0}])
 def test_with_parking_switched_off_an_urgent_picture_waits_for_the_end_of_the_batch(
     worker: ScriptedWorker, connections: Connections, stepping: list[str], bob: str
