@@ -9,10 +9,12 @@ from typing import Any
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.datastructures import MultiDict
 
-from dashboard.api.common import JOBS, JobPath
+from dashboard.api.common import JOBS, JobPath, Line
 from dashboard.auth import principal
 from dashboard.context import farm
+from dashboard.grid.sheet import read_grid_sheet
 from dashboard.reads.jobs import find_job
 from dashboard.reads.sheets import MOST_TILES, Tile, list_tiles
 from farm.contact_sheet import Cell, contact_sheet, encode_sheet, line_below, shrunk
@@ -34,12 +36,26 @@ class SheetQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
     after: int = Field(-1, ge=-1, le=2**31 - 1, description="Only renders with an index above this one")
     limit: int = Field(MOST_TILES, ge=1, le=MOST_TILES, description="Most pictures on the sheet")
+    x: Line | None = Field(
+        None,
+        description="Draw a grid; the axis from left to right: guidance_scale, seed, prompt, {colour} …",
+    )
+    y: Line | None = Field(None, description="The axis from top to bottom; '' for none")
+    z: Line | None = Field(None, description="The axis of the grids one below the other; '' for none")
+    at: list[Line] = Field([], description="NAME:PLACE, the value of another axis; by default its first, which is 0")
+    row: int | None = Field(None, ge=0, description="Where the grid begins")
+    column: int | None = Field(None, ge=0, description="Where the grid begins")
+
+    def grid_asked(self) -> MultiDict[str, str] | None:
+        """What is asked of the grid; None: for a sheet without axes."""
+        asked = self.model_dump(exclude={"after", "limit"}, exclude_none=True, exclude_defaults=True)
+        return MultiDict({name: value if name == "at" else str(value) for name, value in asked.items()}) or None
 
 
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
     picture: dict[str, Any] = {
-        "description": "A picture of at most 1,100 × 3,300 pixels",
+        "description": "A picture of at most 1,100 × 3,300 pixels, a grid of at most 2,400 × 16,000",
         "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}},
     }
 
@@ -48,8 +64,10 @@ def register(blueprint: APIBlueprint) -> None:
         """Read one picture (WebP) with the thumbnails of the job's first renders that are done, in its order.
 
         Below each stands its place in the job, counted from 1, and its seed, or its score where it has one. 409 while
-        nothing is done.
+        nothing is done. With `x` it is a grid with labelled axes of at most 100 cells, empty where nothing is done yet.
         """
+        if (asked := query.grid_asked()) is not None:
+            return Response(_grid(path.job_id, asked), content_type="image/webp")
         with read(farm().engine) as connection:
             job = find_job(connection, principal().project_id, path.job_id)
             tiles = list_tiles(connection, job.id, after=query.after, limit=min(query.limit, job.done))
@@ -61,16 +79,28 @@ def register(blueprint: APIBlueprint) -> None:
         return Response(sheet, content_type="image/webp")
 
 
+def _grid(job_id: str, asked: MultiDict[str, str]) -> bytes:
+    """Raises InvalidRequest, NotFound, Conflict or StorageDown."""
+    with read(farm().engine) as connection:
+        job = find_job(connection, principal().project_id, job_id)
+        sheet = read_grid_sheet(connection, job, asked)
+    keys = {index: cell.key for index, cell in sheet.cells.items() if cell.key is not None}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = threads.map(partial(_file, farm().storage), keys.values())
+        files = {index: file for index, file in zip(keys, found, strict=True) if file is not None}
+    return farm().cpu_work(partial(sheet.picture, files))
+
+
 def _files(storage: Storage, tiles: Sequence[Tile]) -> list[tuple[Tile, bytes]]:
     """The thumbnails, without those that are gone meanwhile. Raises StorageDown."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        found = threads.map(partial(_file, storage), tiles)
+        found = threads.map(partial(_file, storage), [tile.thumbnail for tile in tiles])
         return [(tile, file) for tile, file in zip(tiles, found, strict=True) if file is not None]
 
 
-def _file(storage: Storage, tile: Tile) -> bytes | None:
+def _file(storage: Storage, thumbnail: str) -> bytes | None:
     try:
-        return storage.get(tile.thumbnail)
+        return storage.get(thumbnail)
     except NotFound:  # the job was just removed: files go before rows
         return None
 

@@ -113,10 +113,12 @@ def list_renders(
     progress: dict[str, StepProgress],
     address_of: AddressOf,
     chosen: RenderFilter = EVERY_RENDER,
+    skip: int | None = None,
 ) -> tuple[list[schemas.Render], bool]:
     """At most `limit` renders with an index above `after`, and whether there are more; in three statements.
 
-    With a filter only the next LOOKED_AT are looked at: see :func:`next_place`.
+    With a filter only the next LOOKED_AT are looked at: see :func:`next_place`. With `skip`, for pages with a number,
+    all are, and so many of those chosen are passed over.
     """
     statement = (
         select(*_COLUMNS)
@@ -124,7 +126,9 @@ def list_renders(
         .order_by(Render.index)
         .limit(limit + 1)
     )
-    if chosen != EVERY_RENDER:
+    if skip is not None:
+        statement = statement.offset(skip)
+    elif chosen != EVERY_RENDER:
         statement = statement.where(Render.index <= after + LOOKED_AT)
     rows = connection.execute(statement).all()
     shown = rows[:limit]

@@ -3,14 +3,15 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import principal
+from dashboard.auth import principal, safe_next
 from dashboard.context import farm, now
-from dashboard.cursors import after_render, read_after_render
+from dashboard.cursors import after_render
+from dashboard.grid.axes import is_sweep
 from dashboard.reads.forecasts import job_why
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_events
-from dashboard.reads.renders import list_renders
-from dashboard.web.artifacts import address
+from dashboard.web.job_grid import Grid, read_grid
+from dashboard.web.job_list import JobList, counts_of, read_list
 from farm.database import read
 from scheduler.control import retry
 from scheduler.control.cancel import cancel_job
@@ -18,26 +19,15 @@ from scheduler.control.cancel import cancel_render as cancel_one_render
 
 blueprint = Blueprint("job", __name__)
 
-PAGE = 60
-
 
 @blueprint.get("/jobs/<job_id>")
 def page(job_id: str) -> ResponseReturnValue:
-    """The job, and one page of its renders."""
-    cursor = request.args.get("cursor")
-    after = read_after_render(cursor)
+    """The job, and its renders: as a grid where it is a sweep, or else one page of a list."""
     project_id = principal().project_id
     with read(farm().engine) as connection:
         job = find_job(connection, project_id, job_id)
-        renders, more = list_renders(
-            connection,
-            project_id,
-            job.id,
-            after=after,
-            limit=PAGE,
-            progress=farm().progress.snapshot(job.id) if job.running else {},
-            address_of=address,
-        )
+        grid = read_grid(connection, job, now()) if _wants_grid(job.request) else None
+        renders = read_list(connection, job) if grid is None else None
         submitted = list_events(connection, job.id, 0, 1)
         why = None if job.finished_at else job_why(connection, farm(), project_id, job.id, now())
     return render_template(
@@ -45,12 +35,28 @@ def page(job_id: str) -> ResponseReturnValue:
         job=job,
         why=why,
         classes=list(farm().settings.class_shares),
-        renders=renders,
+        grid=grid,
+        listed=renders,
+        renders=renders.renders if renders else [],
+        counts=counts_of(job),
+        sheet=_sheet_of(job.id, grid, renders),
         notices=submitted[0].payload.get("notices", []) if submitted else [],
-        first_page=cursor is None,
-        cursor=cursor,
-        behind=after_render(renders[-1].index) if more else None,
     )
+
+
+def _wants_grid(asked: dict[str, object]) -> bool:
+    """By the address; where that says nothing, a sweep is a grid."""
+    if request.args.get("view") is not None:
+        return request.args["view"] == "grid"
+    return is_sweep(asked) and not request.args.keys() & {"status", "page", "cursor"}
+
+
+def _sheet_of(job_id: str, grid: Grid | None, listed: JobList | None) -> str:
+    """Where the contact sheet of what the page shows is."""
+    if grid is not None and grid.layout is not None:
+        return url_for("sheet.page", job_id=job_id, **grid.layout.address(view=None))
+    after = listed.first_index if listed is not None and listed.show == "all" else -1
+    return url_for("sheet.page", job_id=job_id, cursor=after_render(after) if after >= 0 else None)
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
@@ -69,6 +75,7 @@ def cancel_render(render_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/renders/<render_id>/retry")
 def retry_render(render_id: str) -> ResponseReturnValue:
-    """Let a failed render run again."""
+    """Let a failed render run again, and go back to the page whose button it was."""
     retry.retry_render(farm(), known_form("render", render_id), principal().project_id)
-    return redirect(url_for("picture.page", render_id=render_id), 303)
+    back = request.form.get("back")
+    return redirect(safe_next(back) if back else url_for("picture.page", render_id=render_id), 303)

@@ -4,6 +4,7 @@
 // <main data-reread="5">                 reads itself again every five seconds while it is seen
 // [data-part] with an id                 is replaced when the server's version of it differs
 // [data-list] with an id                 gets new children and loses gone ones; children have ids
+// <main data-since="…">                  asks for what has changed since then, in seconds since 1970
 // [data-render]                          shows the steps of a render, and its previews in place of its empty frame
 const main = document.querySelector('main');
 const SOONEST = 600; // milliseconds between two readings
@@ -26,12 +27,19 @@ function rereadSoon() {
   timer = setTimeout(reread, Math.max(50, lastRead + SOONEST - performance.now()));
 }
 
+// A page of thousands of cells asks for those alone that have changed.
+function changes() {
+  const address = new URL(location.href);
+  if (main.dataset.since) address.searchParams.set('since', main.dataset.since);
+  return address;
+}
+
 async function reread() {
   timer = null;
   reading = true;
   lastRead = performance.now();
   try {
-    const response = await fetch(location.href, { headers: { Accept: 'text/html' } });
+    const response = await fetch(changes(), { headers: { Accept: 'text/html' } });
     if (response.redirected && new URL(response.url).pathname === '/sign-in') location.reload();
     if (response.ok) merge(new DOMParser().parseFromString(await response.text(), 'text/html'));
   } catch { /* away for a moment: the next event or the next connection reads again */ }
@@ -40,6 +48,7 @@ async function reread() {
 }
 
 function merge(fresh) {
+  main.dataset.since = fresh.querySelector('main')?.dataset.since ?? '';
   for (const list of document.querySelectorAll('[data-list]')) {
     const other = fresh.getElementById(list.id);
     if (other) mergeList(list, other, fresh);

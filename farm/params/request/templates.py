@@ -89,6 +89,13 @@ class Templates:
             for gaps in (self._gaps(text) for text, _ in self._prompts)
         )
 
+    def lone_variables(self) -> dict[str, list[str]]:
+        """What fills the gaps of a lone template in which variables alone are: by name, the last the fastest."""
+        if len(self._prompts) != 1:
+            return {}
+        gaps = self._gaps(self._prompts[0].text)
+        return {name: self._variables[name] for name in gaps} if all(name in self._variables for name in gaps) else {}
+
     def fill(self, most_chars: int) -> Iterator[Filled]:
         """Every prompt: template by template, row by row, the last variable the fastest.
 

@@ -1,0 +1,37 @@
+// The grid of a job by keys: arrows go from cell to cell and to the headers, Home and End to the ends of a row.
+const grid = document.getElementById('grid');
+
+function linkAt(row, column) {
+  return grid.rows[row]?.cells[column]?.querySelector('a');
+}
+
+function beside(cell, step, along) {
+  const [down, across] = along ? [step, 0] : [0, step];
+  let row = cell.parentElement.rowIndex + down;
+  let column = Math.min(cell.cellIndex, grid.rows[row]?.cells.length - 1) + across;
+  while (grid.rows[row] && column >= 0 && column < grid.rows[row].cells.length) {
+    const found = linkAt(row, column);
+    if (found) return found;
+    row += down;
+    column += across;
+  }
+  return null;
+}
+
+grid.addEventListener('keydown', (event) => {
+  const cell = event.target.closest('td, th');
+  if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
+  const row = cell.parentElement.rowIndex;
+  const next = {
+    ArrowLeft: () => beside(cell, -1, false),
+    ArrowRight: () => beside(cell, 1, false),
+    ArrowUp: () => beside(cell, -1, true),
+    ArrowDown: () => beside(cell, 1, true),
+    Home: () => linkAt(row, 0) ?? linkAt(row, 1),
+    End: () => linkAt(row, grid.rows[row].cells.length - 1),
+  }[event.key]?.();
+  if (!next) return;
+  event.preventDefault();
+  next.focus({ preventScroll: true });
+  next.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+});
