@@ -133,6 +133,11 @@ class Storage:
         with self._trouble(key):
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The whole object, piece by piece. Raises NotFound or StorageDown."""
+        with self._trouble(key), closing(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+            yield from body.iter_chunks(STREAM_BYTES)
+
     def version(self, key: str) -> str:
         """What names the bytes of an object as they are now: its ETag. Raises NotFound or StorageDown."""
         with self._trouble(key):

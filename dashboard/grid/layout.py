@@ -98,12 +98,12 @@ def layout(
     and `column` where the page begins.
     """
     at = _places(axes, asked.getlist("at"))
-    wanted = [_axis(axes, asked, place) for place in ("x", "y", "z")]
+    wanted: list[Axis | None] = [_axis(axes, asked, place) for place in ("x", "y", "z")]
     given = [axis for axis in wanted if axis is not None]
     if len({axis.name for axis in given}) < len(given):
         raise InvalidRequest([Fault("/query/x", "x, y and z must be different axes")])
     if not any(place in asked for place in ("x", "y", "z")):
-        wanted = [axis for axis in _by_preference(axes) if axis.name not in at][:3]
+        wanted = [*[axis for axis in _by_preference(axes) if axis.name not in at][:3]]
     elif wanted[0] is None:
         unused = [axis for axis in _by_preference(axes) if axis not in given]
         wanted[0] = unused[0] if unused else None

@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from dashboard.archive.job_archive import MOST_FILES
 from dashboard.auth import principal, safe_next
 from dashboard.context import farm, now
 from dashboard.cursors import after_render
@@ -12,6 +13,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_events
 from dashboard.web.job_grid import Grid, read_grid
 from dashboard.web.job_list import JobList, counts_of, read_list
+from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
 from farm.database import read
 from scheduler.control import retry
 from scheduler.control.cancel import cancel_job
@@ -39,6 +41,9 @@ def page(job_id: str) -> ResponseReturnValue:
         listed=renders,
         renders=renders.renders if renders else [],
         counts=counts_of(job),
+        name_fields=FIELDS,
+        name_pattern=DEFAULT_PATTERN,
+        most_files=MOST_FILES,
         sheet=_sheet_of(job.id, grid, renders),
         notices=submitted[0].payload.get("notices", []) if submitted else [],
     )

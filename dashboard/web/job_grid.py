@@ -37,8 +37,7 @@ def read_grid(connection: Connection, job: schemas.Job, now: float) -> Grid:
     indexes = [found.index(found.row(number), column) for number in found.rows for column in found.columns]
     since = _since()
     cells = list_cells(connection, job.id, indexes, since=since)
-    labels = Labels({}) if since is not None else read_labels(connection, job.id, found)
-    return Grid(axes, found, cells, labels, since is not None, now - _SLACK)
+    return Grid(axes, found, cells, read_labels(connection, job.id, found), since is not None, now - _SLACK)
 
 
 def _since() -> float | None:

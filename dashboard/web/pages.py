@@ -7,8 +7,10 @@ from dashboard.context import farm, now
 from dashboard.times import ago, duration, iso, spread
 from dashboard.web import (
     artifacts,
+    compare,
     dead_letters,
     docs,
+    download,
     health,
     inputs,
     job,
@@ -33,6 +35,8 @@ def register(app: Flask) -> None:
         job,
         job_controls,
         sheet,
+        compare,
+        download,
         picture,
         submit,
         inputs,

@@ -1,4 +1,5 @@
-// The grid of a job by keys: arrows go from cell to cell and to the headers, Home and End to the ends of a row.
+// The grid of a job by keys: arrows go from cell to cell and to the headers, Home and End to the ends of a row, c
+// chooses a picture to be compared.
 const grid = document.getElementById('grid');
 
 function linkAt(row, column) {
@@ -21,6 +22,7 @@ function beside(cell, step, along) {
 grid.addEventListener('keydown', (event) => {
   const cell = event.target.closest('td, th');
   if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === 'c') cell.querySelector('.pick')?.click(); // choose it, to be compared
   const row = cell.parentElement.rowIndex;
   const next = {
     ArrowLeft: () => beside(cell, -1, false),

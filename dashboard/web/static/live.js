@@ -84,6 +84,9 @@ function replace(part, other) {
     const old = [...part.querySelectorAll('img')].find((one) => one.getAttribute('src') === picture.getAttribute('src'));
     if (old) picture.replaceWith(old);
   }
+  for (const box of made.querySelectorAll('input[type="checkbox"]')) {
+    box.checked = part.querySelector(`input[value="${CSS.escape(box.value)}"]`)?.checked ?? box.checked;
+  }
   const open = [...part.querySelectorAll('details')].map((one) => one.open);
   made.querySelectorAll('details').forEach((one, index) => { one.open = open[index] ?? one.open; });
   part.replaceWith(made);

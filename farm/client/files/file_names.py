@@ -90,11 +90,13 @@ class NamePattern:
 class FileNames:
     """The paths of the files of one download: no two files get one path, and what lies there of others stays.
 
-    A second download gives each file that is there and right the path that it has.
+    A second download gives each file that is there and right the path that it has. `folder`: None for an archive, in
+    which nothing lies yet.
     """
 
-    def __init__(self, folder: Path, pattern: NamePattern) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, pattern: NamePattern) -> None:
+        self._folder = folder or Path()
+        self._is_new = folder is None
         self._pattern = pattern
         self._given: set[str] = set()
         self._first: defaultdict[PurePosixPath, int] = defaultdict(lambda: 1)  # all numbers before it are given
@@ -115,7 +117,7 @@ class FileNames:
 
     def _is_free(self, path: Path, artifact: Artifact) -> bool:
         """A wrong file under the name of this very render is fetched anew; under any other name it may be anybody's."""
-        return self._pattern.names_the_render or not path.exists() or is_whole(path, artifact)
+        return self._is_new or self._pattern.names_the_render or not path.exists() or is_whole(path, artifact)
 
 
 def is_whole(path: Path, artifact: Artifact) -> bool:
