@@ -48,6 +48,9 @@ class _Outbox:
     def flush(self) -> None:
         """Nothing waits for it."""
 
+    def close(self) -> None:
+        """What was written can still be taken."""
+
     def take(self) -> bytes:
         taken = bytes(self._written)
         self._written.clear()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
@@ -62,9 +62,9 @@ class Layout:
         deep = row.deep * self.z.stride if self.z else 0
         return pinned + column * self.x.stride + down + deep
 
-    def address(self, **changed: str | int | None) -> dict[str, str | int | list[str] | None]:
+    def address(self, **changed: str | int | None) -> dict[str, Any]:
         """The arguments of the address of this view, with some of them `changed`."""
-        shown: dict[str, str | int | list[str] | None] = {
+        shown: dict[str, Any] = {
             "view": "grid",
             "x": self.x.name,
             "y": self.y.name if self.y else "",
@@ -75,7 +75,7 @@ class Layout:
         }
         return shown | changed
 
-    def only(self, axis: Axis, place: int) -> dict[str, str | int | list[str] | None]:
+    def only(self, axis: Axis, place: int) -> dict[str, Any]:
         """The address of the view in which `axis` has this one value, and the others take its place."""
         others = [other for other in (self.x, self.y, self.z, *self.rest) if other and other is not axis]
         shown = [other for other in others if other not in self.rest][:2] or others[:1]

@@ -44,7 +44,8 @@ class GridSheet:
             rows.append(GridRow(self._text(shown.y, row.down) if shown.y else "", pictures, heading))
         title = f"{_title(shown.x)} across" + (f"\n{_title(shown.y)} down" if shown.y else "")
         columns = [self._text(shown.x, column) for column in shown.columns]
-        return encode_sheet(contact_grid(title, columns, rows, cell=edge), ".webp", quick=True)
+        edges = [max(picture.size) for row in rows for picture in row.pictures if picture is not None]
+        return encode_sheet(contact_grid(title, columns, rows, cell=max(edges, default=edge)), ".webp", quick=True)
 
     def _text(self, axis: Axis, place: int) -> str:
         return drawable(self.label(axis, place), f"{_title(axis)} {place + 1}")

@@ -39,6 +39,11 @@ class Failure:
     files: Sequence[str]  # names of the files that the reason speaks of
 
 
+def failure_meaning(reason: str) -> str:
+    """What a reason means, in plain words."""
+    return failure_of(reason, {}, {}).meaning
+
+
 def explain(connection: Connection, renders: Sequence[Render]) -> dict[str, Failure]:
     """The failures among these renders, by id; in one statement, and none where nothing failed."""
     failed = [render for render in renders if render.status == RenderStatus.FAILED.value]

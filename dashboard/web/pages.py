@@ -11,6 +11,7 @@ from dashboard.web import (
     dead_letters,
     docs,
     download,
+    failures,
     health,
     inputs,
     job,
@@ -51,6 +52,7 @@ def register(app: Flask) -> None:
         duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
     )
     app.jinja_env.filters["spread"] = spread
+    app.jinja_env.filters["failure_meaning"] = failures.failure_meaning
     app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures, clock_words=clock_words)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page

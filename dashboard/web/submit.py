@@ -15,12 +15,14 @@ from dashboard.problems import PROBLEM_JSON
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
 from dashboard.web.artifacts import address
+from dashboard.web.form.pasted_prompts import take_pasted
 from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
 from dashboard.web.form.sweeps import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
 from farm.params.forms import parameters_schema
+from farm.params.request.base import ADAPTER_SUFFIX
 from scheduler import uploads
 from scheduler.admission import quote as quotes
 from scheduler.admission import submit
@@ -49,11 +51,14 @@ def send() -> ResponseReturnValue:
     entry = _chosen_model(typed.get("model"))
     form = form_of(parameters_schema(entry, farm().settings.class_shares))
     document = read_typed(typed, form)
-    read_sweep(typed.get("sweep", ""), form, document)
+    sweep = read_sweep(typed.get("sweep", ""), form, document)
+    pasted = take_pasted(document, _adapter_names(entry, form))
     who = principal()
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     try:
         asked, resolved = check(farm(), who.project_id, document, draw_seed=submit.draw_seed)
+        if sweep.faults or pasted:
+            raise InvalidRequest([])
         if typed.get("dry_run"):
             found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
             return _page(entry, typed, quote=found)
@@ -68,9 +73,10 @@ def send() -> ResponseReturnValue:
             resolved=resolved,
         )
     except InvalidRequest as refused:
+        faults = sweep.at_the_box([*pasted, *refused.faults])
         if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked
-            raise
-        return _page(entry, typed, refused.faults), 422
+            raise InvalidRequest(faults) from refused
+        return _page(entry, typed, faults), 422
     return redirect(url_for("job.page", job_id=made.job_id), 303)
 
 
@@ -101,6 +107,16 @@ def _uploads(form: Form, kind: str) -> Sequence[Any]:
         return uploads.list_inputs(
             connection, principal().project_id, after=None, limit=MOST_UPLOADS, only_pictures=kind == "picture"
         )
+
+
+def _adapter_names(entry: ModelEntry, form: Form) -> dict[str, str] | None:
+    """The names by which people know an adapter, in small letters; None where the model takes none."""
+    if all(field.kind != "adapters" for field in form.options):
+        return None
+    known = {upload.name.removesuffix(ADAPTER_SUFFIX): upload.id for upload in reversed(_uploads(form, "adapters"))}
+    known |= {adapter.source.stem: name for name, adapter in entry.adapters.items()}
+    known |= {name: name for name in entry.adapters}
+    return {name.casefold(): given for name, given in known.items()}
 
 
 def _form_id(typed: Typed) -> str:

@@ -8,6 +8,7 @@ from farm.catalog.schema import ModelEntry
 from farm.clock import system_clock
 from farm.errors import MAX_FAULTS, InvalidRequest
 from farm.params.checks.collector import Collector
+from farm.params.checks.pasted_syntax import pasted_syntax
 from farm.params.checks.prompts import check_prompts, check_title
 from farm.params.checks.seeds import check_seeds
 from farm.params.families import Family, common_parameters, family_named
@@ -70,6 +71,7 @@ def resolve(
     else:
         filled = list(templates.fill(entry.limits.prompt_chars)) if not templates.faults else []
         prompts = collector.take(check_prompts(filled, templates, entry))
+        collector.take(pasted_syntax(filled, request.wildcards or ()))
         values = _values(collector, request, entry, family, find_input)
     if collector.faults:
         raise InvalidRequest(collector.faults)

@@ -149,6 +149,15 @@ def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
     expect(page.locator("[data-faults=prompt]")).to_contain_text("line 2", timeout=PATIENCE)
     expect(page.locator("[data-faults=num_inference_steps]")).to_contain_text("seen 999")
     expect(page.get_by_label("Steps")).to_have_value("999")
+    # The dice draw a seed that is kept, and the lock lets it go.
+    page.get_by_role("button", name="Draw a seed").click()
+    expect(page.get_by_role("button", name="Keep the seed")).to_have_attribute("aria-pressed", "true")
+    drawn = page.get_by_label("Seeds").input_value()
+    assert drawn.isdecimal()
+    page.get_by_role("button", name="Keep the seed").click()
+    expect(page.get_by_label("Seeds")).to_have_value("")
+    page.get_by_role("button", name="Keep the seed").click()
+    expect(page.get_by_label("Seeds")).to_have_value(drawn)
     assert urlsplit(page.url).path == "/submit"
 
 

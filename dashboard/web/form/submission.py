@@ -15,6 +15,7 @@ from dashboard.web.form.numbers import number
 from farm.byte_order_marks import lines_with_words
 from farm.errors import Fault
 from farm.params.pictures import stored_pictures
+from farm.params.request.declared import SWEPT
 
 Typed = Mapping[str, Any] | MultiDict[str, str]
 
@@ -42,6 +43,11 @@ class FormField:
     maximum: float | None = None
     step: str = "any"
     choices: tuple[str, ...] = ()
+
+    @property
+    def varies(self) -> bool:
+        """Whether a job may have a list of values of it."""
+        return self.name in SWEPT
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str
 
 def by_field(faults: Sequence[Fault], form: Form) -> dict[str, list[str]]:
     """Faults under the name of the field they belong to: '/prompt/3' → prompt, 'line 4: …'; '' for all others."""
-    fields = (_LAID_OUT | {option.name for option in form.options}) - {"model"}
+    fields = (_LAID_OUT | {"sweep"} | {option.name for option in form.options}) - {"model"}
     found: dict[str, list[str]] = {}
     for fault in faults:
         name, _, place = fault.field.removeprefix("/").partition("/")

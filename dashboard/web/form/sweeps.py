@@ -1,49 +1,99 @@
 """What is typed under 'Sweep and templates' as the fields of a request: one line for each list.
 
-guidance_scale = 1, 3, 5        a parameter takes every value
+guidance = 1, 3, 5              a parameter takes every value; it is called as the form calls it, or as the API does
 {colour} = red, blue            a gap of the prompts takes every value
 __animal__ = cat, owl           a gap takes one value, drawn by the seed
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.web.form.numbers import number
 from dashboard.web.form.submission import Form
 from farm.byte_order_marks import lines_with_words
+from farm.did_you_mean import did_you_mean
+from farm.errors import Fault
 
+#: The box, as a fault names it.
+BOX = "/sweep"
 _VARIABLE = re.compile(r"\{(.*)\}")
 _WILDCARD = re.compile(r"__(.*)__")
+_SEEDS = ("seed", "seeds")
 
 
-def read_sweep(text: str, form: Form, request: dict[str, Any]) -> None:
-    """Put the lists into the request; a line that is none of the three becomes a field that request validation
-    refuses.
-    """
-    kinds = _numbers(form)
-    for line in lines_with_words(text):
-        name, _, values = (part.strip() for part in line.partition("="))
+@dataclass
+class Sweep:
+    """What the box was read as: `typed` has the names of fields as they were typed, by the API's."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def at_the_box(self, faults: Sequence[Fault]) -> list[Fault]:
+        """Faults of what stands in the box, told where it stands: '/guidance_scale/1' → 'guidance, value 2: …'."""
+        return [*self.faults, *(self._moved(fault) for fault in faults)]
+
+    def _moved(self, fault: Fault) -> Fault:
+        name, _, place = fault.field.removeprefix("/").partition("/")
+        if name not in self.typed:
+            return fault
+        value = f", value {int(place) + 1}" if place.isdecimal() else ""
+        return Fault(BOX, f"{self.typed[name]}{value}: {fault.message}")
+
+
+def read_sweep(text: str, form: Form, request: dict[str, Any]) -> Sweep:
+    """Put the lists into the request, before what other fields of the form say of the same."""
+    kinds, names, sweep = _numbers(form), _names(form), Sweep()
+    for line_number, line in enumerate(lines_with_words(text), 1):
+        name, equals, values = (part.strip() for part in line.partition("="))
         texts = [value.strip() for value in values.split(",")] if values else []
-        if gap := _VARIABLE.fullmatch(name):
+        known = names.get(_plain(name))
+        if not equals or not texts:
+            told = f"line {line_number}: {line[:60]!r} is no list; write such as guidance = 1, 3, 5"
+            sweep.faults.append(Fault(BOX, told))
+        elif gap := _VARIABLE.fullmatch(name):
             request.setdefault("variables", {})[gap[1].strip()] = texts
         elif gap := _WILDCARD.fullmatch(name):
             request.setdefault("wildcards", {})[gap[1].strip()] = texts
+        elif known is None:
+            hint = did_you_mean(_plain(name), names)
+            told = f"line {line_number}: {name[:60]!r} is nothing that this model can vary; {hint}"
+            sweep.faults.append(Fault(BOX, told))
+        elif known in sweep.typed:
+            sweep.faults.append(Fault(BOX, f"line {line_number}: {name[:60]!r} has a line already; put all in one"))
         else:
-            request[name] = [_value(kinds.get(name), value) for value in texts]
+            sweep.typed[known] = name
+            request[known] = [_value(kinds.get(known), value) for value in texts]
+            if known == "seeds":
+                request.pop("seed_count", None)
+    return sweep
 
 
-def _numbers(form: Form) -> dict[str, Callable[[str], int | float]]:
+def _names(form: Form) -> dict[str, str]:
+    """What people may call a field, with the API's name: its label, or that name."""
+    fields = [form.width, form.height, *(option for option in form.options if option.varies)]
+    found = {_plain(one.label): one.name for one in fields} | {one.name.replace("_", " "): one.name for one in fields}
+    found |= dict.fromkeys(_SEEDS, "seeds")
+    if form.has_negative_prompt:
+        found |= dict.fromkeys(("negative prompt", "keep out"), "negative_prompt")
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace("_", " ")
+
+
+def _numbers(form: Form) -> Mapping[str, Callable[[str], int | float]]:
     fields = [form.width, form.height, *form.options]
-    whole = {field.name for field in fields if field.step != "any"} | {"num_frames"}
+    whole = {one.name for one in fields if one.step != "any"} | {"num_frames", "seeds"}
     return {
-        field.name: int if field.name in whole else float
-        for field in fields
-        if field.kind == "number" or field.name in whole
+        one: int if one in whole else float
+        for one in [*(each.name for each in fields if each.kind == "number"), *whole]
     }
 
 
 def _value(kind: Callable[[str], int | float] | None, text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
+    if text in ("true", "false", "yes", "no"):
+        return text in ("true", "yes")
     return number(text, kind) if kind else text

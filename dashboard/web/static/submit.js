@@ -59,11 +59,37 @@ async function send(event) {
   button.disabled = false;
 }
 
-form.addEventListener('input', total);
+// A seed is drawn by the farm, unless one stands here: the dice put one there, the lock keeps it or lets it go.
+const [dice, lock] = ['dice', 'lock'].map((id) => document.getElementById(id));
+let kept = '';
+
+function draw() {
+  const drawn = crypto.getRandomValues(new Uint32Array(Math.min(100, Math.max(1, Number(form.seed_count.value) || 1))));
+  form.seeds.value = [...drawn].join(', ');
+}
+
+function showLock() {
+  const locked = form.seeds.value.trim() !== '';
+  if (locked) kept = form.seeds.value;
+  lock.setAttribute('aria-pressed', locked);
+}
+
+dice.addEventListener('click', () => { draw(); showLock(); total(); });
+lock.addEventListener('click', () => {
+  if (form.seeds.value.trim()) form.seeds.value = '';
+  else if (kept) form.seeds.value = kept;
+  else draw();
+  showLock();
+  total();
+});
+for (const button of [dice, lock]) button.hidden = false;
+
+form.addEventListener('input', () => { showLock(); total(); });
 form.addEventListener('submit', send);
 // Ctrl+Enter in the prompts sends, as people know it from other tools.
 form.prompt.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });
-addEventListener('pageshow', () => { button.disabled = false; });
+addEventListener('pageshow', () => { button.disabled = false; showLock(); });
+showLock();
 total();

@@ -60,9 +60,9 @@ def test_a_sweep_is_a_grid_whose_sheet_has_the_same_axes(live_house: House) -> N
     [sheet] = re.findall(r'<a class="button" href="([^"]+/sheet[^"]*)"', turned)
     [address] = re.findall(r'<img class="sheet" src="([^"]+)"', _page(visitor, unescape(sheet)))
     picture = Image.open(io.BytesIO(visitor.get(unescape(address)).data))
-    assert picture.width > 3 * 160
+    assert picture.width > 3 * 128
     tall = house.get(f"/api/v1/jobs/{job['id']}/sheet?x=guidance_scale&y=num_inference_steps")
-    assert Image.open(io.BytesIO(tall.data)).height > picture.height + 160
+    assert Image.open(io.BytesIO(tall.data)).height > picture.height + 128
     assert house.get(f"/api/v1/jobs/{job['id']}/sheet?x=nothing").status_code == 422
     assert house.get(f"/api/v1/jobs/{house.submit()['id']}/sheet?x=seed").status_code == 409
 

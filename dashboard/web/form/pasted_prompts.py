@@ -1,0 +1,64 @@
+"""What people paste into the prompts of the form, taken for what it means: LoRA tags, and choices by chance.
+
+What cannot be taken stays text, and the job's notices say so (`farm.params.checks.pasted_syntax`).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.web.form.numbers import number
+from farm.errors import Fault
+from farm.params.checks.pasted_syntax import CHOICE
+
+_LORA = re.compile(r"\s*<lora:([^<>:]+)(?::([^<>:]*))?>")
+_CHOICE = re.compile(CHOICE)
+#: Of other tools, in a choice: how likely a text is, and several at once. Here each is as likely, and one is taken.
+_UNKNOWN = re.compile(r"::|\$\$")
+
+
+def take_pasted(request: dict[str, Any], adapters: Mapping[str, str] | None) -> list[Fault]:
+    """Move LoRA tags of the prompts into `loras`, and `{a|b}` into `wildcards`.
+
+    `adapters`: names under which people know an adapter, with the name that the API takes; None where the model takes
+    none, so that tags stay text. Returns faults.
+    """
+    prompts = request["prompt"] if isinstance(request["prompt"], list) else [request["prompt"]]
+    faults: list[Fault] = []
+    if adapters is not None:
+        faults = _take_tags(request, prompts, adapters)
+    wildcards: dict[str, list[str]] = {}
+    prompts = [_CHOICE.sub(lambda found: _named(found[0], wildcards), prompt) for prompt in prompts]
+    if wildcards:
+        request["wildcards"] = {**wildcards, **request.get("wildcards", {})}
+    request["prompt"] = prompts if isinstance(request["prompt"], list) else prompts[0]
+    return faults
+
+
+def _take_tags(request: dict[str, Any], prompts: list[str], adapters: Mapping[str, str]) -> list[Fault]:
+    """Changes `prompts` and `request`. Adapters are of the whole job, so all lines must have the same."""
+    tags = [_LORA.findall(prompt) for prompt in prompts]
+    if not any(tags):
+        return []
+    told = "has other LoRA tags than the first line; adapters are of the whole job: submit these lines apart"
+    faults = [Fault(f"/prompt/{line}", told) for line, found in enumerate(tags) if found != tags[0]]
+    for name, weight in tags[0]:
+        use: dict[str, Any] = {"name": adapters.get(name.strip().casefold(), name.strip())}
+        if weight.strip():
+            use["weight"] = number(weight.strip(), float)
+        request["loras"] = [*request.get("loras", []), use]
+    prompts[:] = [_LORA.sub("", prompt).strip() for prompt in prompts]
+    return faults
+
+
+def _named(choice: str, wildcards: dict[str, list[str]]) -> str:
+    """The gap that stands for a choice; the choice itself where it means more than one of these by chance."""
+    texts = [text.strip() for text in choice[1:-1].split("|")]
+    if _UNKNOWN.search(choice):
+        return choice
+    for name, known in wildcards.items():
+        if known == texts:
+            return f"__{name}__"
+    name = f"choice{len(wildcards) + 1}"
+    wildcards[name] = texts
+    return f"__{name}__"

@@ -1,0 +1,41 @@
+"""Syntax that people paste from other tools and that is text here: it is said so, never rendered in silence."""
+
+import re
+from collections.abc import Collection, Sequence
+
+from farm.params.checks.collector import Checked, Notice
+from farm.params.request.submission import shown
+from farm.params.request.templates import Filled
+
+#: '(word:1.3)': a weight. Ratios such as '(16:9)' and '(1:1)' are none: digits stand before their colon.
+WEIGHT = r"\([^():]*[^():\d\s]\s*:\s*(?:\d?\.\d+|\d\.\d*|[0-2])\s*\)"
+#: '<lora:name:0.8>', and what other tools write alike.
+TAG = r"<(?:lora|lyco|hypernet):[^<>:]+(?::[^<>]*)?>"
+#: '{red|blue}': one by chance.
+CHOICE = r"\{[^{}]*\|[^{}]*\}"
+#: '__animals__', '__folder/animals__': a line of a file by chance.
+WILDCARD = r"__[\w./-]+?__"
+_PASTED = re.compile(f"(?P<weight>{WEIGHT})|(?P<tag>{TAG})|(?P<choice>{CHOICE})|(?P<wildcard>{WILDCARD})")
+_TELLING = re.compile(r"[(<{]|__")  # most prompts hold none of these, and are looked at no further
+_MEANINGS = {
+    "weight": "no model here knows weights in prompts",
+    "tag": "ask for adapters with `loras`, such as [{{'name': {name}, 'weight': 0.8}}]",
+    "choice": "for one by chance write __name__ and list them in `wildcards`, for every one {{name}} and `variables`",
+    "wildcard": "nothing fills it; list what it may be in `wildcards`",
+}
+
+
+def pasted_syntax(filled: Sequence[Filled], wildcards: Collection[str]) -> Checked[None]:
+    """A notice for each kind of it in each prompt of the request. `wildcards`: names that are filled."""
+    said: dict[tuple[str, str], Notice] = {}
+    for prompt in filled:
+        if _TELLING.search(prompt.text) is None:
+            continue
+        for found in _PASTED.finditer(prompt.text):
+            kind, text = str(found.lastgroup), found.group()
+            if kind == "wildcard" and text.strip("_") in wildcards:
+                continue
+            name = repr(text[1:-1].split(":")[1]) if kind == "tag" else ""
+            message = f"{shown(text)} is rendered as text: {_MEANINGS[kind].format(name=name)}"
+            said.setdefault((prompt.field, kind), Notice(prompt.field, message))
+    return None, tuple(said.values())
