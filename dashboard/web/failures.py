@@ -44,14 +44,16 @@ def failure_meaning(reason: str) -> str:
     return failure_of(reason, {}, {}).meaning
 
 
-def explain(connection: Connection, renders: Sequence[Render]) -> dict[str, Failure]:
-    """The failures among these renders, by id; in one statement, and none where nothing failed."""
+def explain(connection: Connection, project_id: str, renders: Sequence[Render]) -> dict[str, Failure]:
+    """The failures among these renders of a project, by id; in one statement, and none where nothing failed."""
     failed = [render for render in renders if render.status == RenderStatus.FAILED.value]
     uploads = {picture.id for render in failed for picture in stored_pictures(render.parameters).values()}
     uploads |= {adapter["name"] for render in failed for adapter in render.parameters.get("loras") or ()}
     names: dict[str, str] = {}
     if uploads:
-        rows = connection.execute(select(Input.id, Input.name).where(Input.id.in_(uploads)))
+        rows = connection.execute(
+            select(Input.id, Input.name).where(Input.project_id == project_id, Input.id.in_(uploads))
+        )
         names = {row.id: row.name for row in rows}
     return {render.id: failure_of(render.reason or "", render.parameters, names) for render in failed}
 

@@ -29,6 +29,8 @@ def page(job_id: str) -> ResponseReturnValue:
     with read(farm().engine) as connection:
         job = find_job(connection, project_id, job_id)
         grid = read_grid(connection, job, now()) if _wants_grid(job.request) else None
+        if grid is not None and grid.layout is None and "view" not in request.args:
+            grid = None  # it only looked like one
         renders = read_list(connection, job) if grid is None else None
         submitted = list_events(connection, job.id, 0, 1)
         why = None if job.finished_at else job_why(connection, farm(), project_id, job.id, now())
@@ -50,10 +52,10 @@ def page(job_id: str) -> ResponseReturnValue:
 
 
 def _wants_grid(asked: dict[str, object]) -> bool:
-    """By the address; where that says nothing, a sweep is a grid."""
+    """By the address; where that says nothing, a sweep is a grid, unless its drafts wait for buttons to be pressed."""
     if request.args.get("view") is not None:
         return request.args["view"] == "grid"
-    return is_sweep(asked) and not request.args.keys() & {"status", "page", "cursor"}
+    return is_sweep(asked) and "stop_at_step" not in asked and not request.args.keys() & {"status", "page", "cursor"}
 
 
 def _sheet_of(job_id: str, grid: Grid | None, listed: JobList | None) -> str:

@@ -64,7 +64,7 @@ def read_list(connection: Connection, job: schemas.Job) -> JobList:
         chosen=EVERY_RENDER if show == "all" else RenderFilter(statuses=FILTERS[show]),
         skip=None if show == "all" else (page - 1) * PAGE,
     )
-    return JobList(show, page, pages, renders, explain(connection, renders))
+    return JobList(show, page, pages, renders, explain(connection, principal().project_id, renders))
 
 
 def counts_of(job: schemas.Job) -> dict[str, int]:
