@@ -106,6 +106,16 @@ def cast_layers(pipeline: Any, pool: PoolEntry) -> None:
             )
 
 
+def mend_zeros(pipeline: Any, pool: PoolEntry) -> None:
+    """Rows of zeros are zeros again: torchao 0.18 divides each row by its largest weight, and 0 / 0 is NaN."""
+    for component, quantization in pool.quantization.items():
+        if quantization not in ("fp8", "fp8-dynamic"):
+            continue
+        for weight in getattr(pipeline, component).parameters():
+            if type(weight).__name__ == "Float8Tensor":
+                weight.qdata.view(torch.uint8).masked_fill_(weight.scale == 0, 0)
+
+
 def _configurations(held: Mapping[str, Quantization]) -> dict[str, Any]:
     """diffusers' configuration for the transformer, transformers' for the text encoder."""
     import diffusers
@@ -130,10 +140,12 @@ def _torchao(quantization: Quantization) -> Any:
         from torchao.prototype.mx_formats import NVFP4DynamicActivationNVFP4WeightConfig
 
         return NVFP4DynamicActivationNVFP4WeightConfig()
+    if quantization == "fp8-dynamic":
+        # With a least value, activations that are all zero, as padding is, become zeros and not NaN.
+        return schemes.Float8DynamicActivationFloat8WeightConfig(activation_value_lb=1e-12)
     names = {
         "int8": "Int8WeightOnlyConfig",
         "int8-dynamic": "Int8DynamicActivationInt8WeightConfig",
         "fp8": "Float8WeightOnlyConfig",
-        "fp8-dynamic": "Float8DynamicActivationFloat8WeightConfig",
     }
     return getattr(schemes, names[quantization])()

@@ -1,5 +1,6 @@
 """Precision: weights are held as the pool says, and a machine that cannot is told so before anything is read."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 
 from farm.catalog import load_catalog
 from farm.catalog.pool import PoolEntry
@@ -16,7 +18,7 @@ from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.pipelines.load import LoadingFailed, load
-from workers.pipelines.precision import PrecisionFailed, check_hardware
+from workers.pipelines.precision import PrecisionFailed, check_hardware, loading_arguments
 from workers.plans.weights import weigh
 
 Folders = Callable[[str], Path]
@@ -73,6 +75,33 @@ def test_torchao_holds_the_linear_layers(tiny_folder: Folders, tmp_path: Path, f
         linear = [child.weight for child in part.modules() if isinstance(child, torch.nn.Linear)]
         assert any(type(weight).__module__.startswith("torchao") for weight in linear)
     assert pixels_of(render(loaded.family, tmp_path, [order(loaded.family)])).keys() == {"r1"}
+
+
+def test_rows_of_zeros_in_float8_are_zeros(tiny_folder: Folders, tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    # Given a model with a pruned layer, and one with a pruned row,
+    folder = Path(shutil.copytree(tiny_folder("wan"), tmp_path / "model"))
+    file = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["blocks.0.attn1.to_q.weight"].zero_()
+    tensors["blocks.0.attn1.to_k.weight"][1].zero_()
+    save_file(tensors, file)
+    # when a pool holds it in float8,
+    entry = tiny_pipelines.entry("wan", folder, dtype={"default": "bfloat16", "vae": "float32"})
+    transformer = load(entry, pool(quantization={"transformer": "fp8"}), CPU).family.pipeline.transformer
+    # then what they give is their bias, and not NaN.
+    attention, given = transformer.blocks[0].attn1, torch.ones(1, 3, tensors["blocks.0.attn1.to_q.weight"].shape[1])
+    assert torch.equal(attention.to_q(given.bfloat16())[0, 0], attention.to_q.bias)
+    keys = attention.to_k(given.bfloat16())[0, 0]
+    assert keys.isfinite().all()
+    assert keys[1] == attention.to_k.bias[1]
+    # (Activations of zeros take a GPU to try; the setting that keeps them finite is there.)
+    assert (
+        loading_arguments(pool(quantization={"transformer": "fp8-dynamic"}))["quantization_config"]
+        .quant_mapping["transformer"]
+        .quant_type.activation_value_lb
+        > 0
+    )
 
 
 @pytest.mark.parametrize("quantization", ["nf4", "fp8-dynamic", "nvfp4"])
