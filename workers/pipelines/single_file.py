@@ -40,7 +40,7 @@ def load_single_file(folder: Path, component: str, path: str, dtype: torch.dtype
     kind = getattr(diffusers, config["_class_name"])
     with init_empty_weights(include_buffers=False):
         model = kind.from_config(config)
-    tensors = read_gguf(place) if place.suffix == GGUF else _unscale(load_file(place), dtype)
+    tensors = read_gguf(place) if place.suffix == GGUF else _unscale(load_file(place), dtype, place)
     tensors = _with_own_names(tensors, model, config, place)
     if place.suffix == GGUF:
         return kind.from_single_file(
@@ -95,8 +95,12 @@ def _check_shapes(tensors: Mapping[str, Tensor], model: Any, place: Path) -> Non
             raise BadWeights(f"{place} is of another size than its config.json: {name} is {seen} and should be {asked}")
 
 
-def _unscale(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """ComfyUI's fp8-scaled weights as numbers again: each times the scale beside it, in `dtype`."""
+def _unscale(tensors: dict[str, Tensor], dtype: torch.dtype, place: Path) -> dict[str, Tensor]:
+    """ComfyUI's fp8-scaled weights as numbers again: each times the scale beside it, in `dtype`.
+
+    The scale is the largest weight / 448, so that a layer of zeros has 0; ComfyUI's quantizer divides by it and stores
+    NaN beside it (comfy-kitchen 0.2.40). Such a layer is zeros again. Raises BadWeights for any other NaN.
+    """
     scales = {
         name.removesuffix(suffix): tensor
         for name, tensor in tensors.items()
@@ -108,5 +112,13 @@ def _unscale(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor
         if name.endswith((*_SCALES, *_MARKS)) or name.rpartition(".")[2] == "scaled_fp8":
             continue
         scale = scales.get(name.removesuffix(".weight")) if name.endswith(".weight") else None
-        plain[name] = tensor if scale is None else (tensor.float() * scale.float()).to(dtype)
+        plain[name] = tensor if scale is None else _times(tensor, scale, dtype)
+        if scale is not None and plain[name].isnan().any():
+            raise BadWeights(f"{place}: {name} holds NaN; quantize the model anew, from bfloat16 or float32")
     return plain
+
+
+def _times(tensor: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    if not scale.any():
+        return torch.zeros_like(tensor, dtype=dtype)
+    return (tensor.float() * scale.float()).to(dtype)

@@ -95,6 +95,24 @@ def test_fp8_scaled_weights_are_multiplied_by_their_scales(
         assert (weight.float() - tensors[name].float()).abs().max() <= tensors[name].abs().max() / 14, name
 
 
+def test_a_layer_of_zeros_that_its_quantizer_made_nan_is_zeros_and_other_nan_is_refused(
+    folder: Path, tensors: dict[str, Tensor]
+) -> None:
+    # As comfy-kitchen 0.2.40 makes it: findings/fp8-of-zeros-and-small-halves.sh.
+    zeros = "blocks.0.attn1.to_q.weight"
+    scaled = fp8_scaled(under_own_names(tensors | {zeros: torch.zeros_like(tensors[zeros])}))
+    assert scaled["blocks.0.self_attn.q.scale_weight"] == 0
+    assert scaled["blocks.0.self_attn.q.weight"].isnan().all()
+    write_safetensors(folder / "wan-fp8.safetensors", scaled)
+    transformer = load(entry_of(folder, "wan-fp8.safetensors"), None, CPU).family.pipeline.transformer
+    assert not any(weight.isnan().any() for weight in transformer.parameters())
+    assert not transformer.get_parameter(zeros).any()
+    scaled["blocks.0.self_attn.q.scale_weight"] += 1e-7
+    write_safetensors(folder / "wan-fp8.safetensors", scaled)
+    with pytest.raises(LoadingFailed, match=r"blocks\.0\.self_attn\.q\.weight holds NaN; quantize the model anew"):
+        load(entry_of(folder, "wan-fp8.safetensors"), None, CPU)
+
+
 @pytest.mark.parametrize("kind", [Q.Q8_0, Q.Q4_0], ids=lambda kind: kind.name)
 def test_a_gguf_file_stays_quantized_and_has_its_flat_convolution_back(
     kind: gguf.GGMLQuantizationType, folder: Path, tensors: dict[str, Tensor], tiny_folder: Folders, tmp_path: Path
