@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.context import farm, now
 from dashboard.http import limits, rate_limits
+from dashboard.http.scrapers import may_scrape
 from dashboard.openai_errors import is_here as is_openai
 from dashboard.problems import FormExpired
 from dashboard.reads.users import find_project
@@ -174,6 +175,8 @@ def _guard() -> Response | None:
         return None
     if request.endpoint in PUBLIC:
         _check_token_of(("sign_in.by_password", "sign_in.by_link"))
+        return None
+    if may_scrape(farm().settings):
         return None
     authorization = request.headers.get("Authorization")
     if authorization is not None:

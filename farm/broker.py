@@ -161,7 +161,11 @@ class Broker:
     def waiting_rings(self, pool: str) -> int:
         """How many rings wait in the pool's queue, once what was rung before has arrived; 0 when nobody answers."""
         self.flush()
-        return self._wire.ask(lambda client: int(client.llen(queue_name(pool))), 0, "waiting_rings")
+        return self.queued_rings(pool)
+
+    def queued_rings(self, pool: str) -> int:
+        """How many rings wait in the pool's queue at this moment; 0 when nobody answers."""
+        return self._wire.ask(lambda client: int(client.llen(queue_name(pool))), 0, "queued_rings")
 
     def flush(self) -> bool:
         """Wait until what was rung has arrived; False when it does not."""

@@ -11,6 +11,7 @@ from farm.clock import Clock, steady_clock, system_clock
 from farm.cpu_work import CpuWork, right_here
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
+from farm.metrics.recorder import NOBODY_READS, Recorder
 from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
 from farm.storage import Storage
@@ -22,7 +23,8 @@ class Connections:
 
     Nothing is contacted until it is used, so opening them never fails for a server that is away. `clock` is the
     farm's: by it goes every time that another machine may read. `steady` is this process's own: by it goes how long
-    something took, or has not happened. `cpu_work` is where work goes that only computes.
+    something took, or has not happened. `cpu_work` is where work goes that only computes,
+    `metrics` who takes the figures of this process.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Connections:
     clock: Clock = system_clock
     steady: Clock = steady_clock
     cpu_work: CpuWork = right_here
+    metrics: Recorder = NOBODY_READS
 
     @classmethod
     def open(cls, settings: Settings | None = None, clock: Clock | None = None) -> Self:

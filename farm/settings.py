@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
-from farm.settings_sources import PREFIX, describe, take_file, take_variables
+from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_scheme
 from farm.yaml_files import FaultyYaml, read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     webhook_networks: Words = []
     webhook_ca_file: Path | None = None
 
+    # Who may read metrics, and the port at which schedulers and workers show theirs; none: at no port.
+    metrics_token: SecretStr | None = Field(None, min_length=16)
+    metrics_networks: Words = []
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(None, ge=1, le=65_535)
+
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
@@ -132,7 +138,7 @@ class Settings(BaseSettings):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     SECRETS: ClassVar[frozenset[str]] = frozenset(
-        {"database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key"}
+        {"database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key", "metrics_token"}
     )
 
     @field_validator("data_dir")
@@ -151,7 +157,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a file that can be read, with certificates as PEM")
         return path
 
-    @field_validator("catalog", "allowed_hosts", "webhook_networks", mode="before")
+    @field_validator("catalog", "allowed_hosts", "webhook_networks", "metrics_networks", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         """A variable holds a list as words with commas between them."""
@@ -159,7 +165,7 @@ class Settings(BaseSettings):
             return [word.strip() for word in value.split(",") if word.strip()]
         return value
 
-    @field_validator("webhook_networks")
+    @field_validator("webhook_networks", "metrics_networks")
     @classmethod
     def _networks(cls, words: list[str]) -> list[str]:
         for word in words:
@@ -195,18 +201,18 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: SecretStr) -> SecretStr:
-        return _with_scheme(url, ("sqlite", "postgresql", "postgresql+psycopg"))
+        return with_scheme(url, ("sqlite", "postgresql", "postgresql+psycopg"))
 
     @field_validator("redis_url")
     @classmethod
     def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
-        return url and _with_scheme(url, ("redis", "rediss", "unix", "redis+socket"))
+        return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket"))
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
         if url is not None:
-            _with_scheme(SecretStr(url), ("http", "https"))
+            with_scheme(SecretStr(url), ("http", "https"))
             return url.rstrip("/")
         return None
 
@@ -243,15 +249,6 @@ class Settings(BaseSettings):
             if value is not None and value != "":
                 variables[PREFIX + name.upper()] = str(value)
         return variables
-
-
-def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
-    scheme, found, rest = url.get_secret_value().partition(":")
-    if scheme not in schemes or not found or not rest.startswith("//"):
-        # The scheme is no secret; the rest of the URL may hold a password.
-        seen = repr(scheme) if found and rest.startswith("//") else "no '://' at all"
-        raise ValueError(f"must begin with one of {', '.join(f'{name}://' for name in schemes)}; seen {seen}")
-    return url
 
 
 def load_settings(config: Path | None = None, variables: Mapping[str, str] | None = None) -> Settings:

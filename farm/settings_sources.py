@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, in_words
@@ -71,3 +71,13 @@ def describe(
         origin = origins.get(field)
         faults.setdefault(field, []).append(Fault(f"{origin}: {key}" if origin else key, message))
     return faults
+
+
+def with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
+    """The address as it is. Raises ValueError, without the address, when it begins with none of these schemes."""
+    scheme, found, rest = url.get_secret_value().partition(":")
+    if scheme not in schemes or not found or not rest.startswith("//"):
+        # The scheme is no secret; the rest of the URL may hold a password.
+        seen = repr(scheme) if found and rest.startswith("//") else "no '://' at all"
+        raise ValueError(f"must begin with one of {', '.join(f'{name}://' for name in schemes)}; seen {seen}")
+    return url

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,7 @@ class Storage:
 
         `clock`: what requests and links are signed by; none: the machine's own, which the server may refuse.
         """
+        self.on_connect: Callable[[S3Client], None] = lambda _: None  #: is given each client as it is made
         self._clock = clock
         self._settings = settings
         self._bucket = bucket or settings.s3_bucket
@@ -272,6 +273,7 @@ class Storage:
                 client = connect(self._settings, endpoint)
                 if self._clock is not None:
                     sign_by(client, self._clock)
+                self.on_connect(client)
                 self._clients[endpoint] = client
             return self._clients[endpoint]
 

@@ -11,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.logs import configure_logging
+from farm.metrics.declared import OF_SCHEDULERS
+from farm.metrics.serving import readable
 from farm.schema.revisions import check_revision
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.maintenance.supervisor import Supervisor
@@ -32,8 +34,9 @@ def scheduler() -> None:
         configure_logging(connections.settings)
         stop = _stop_by_signal()
         _prepare(connections, stop)
-        log.info("scheduler started")
-        Supervisor(connections).run(stop)
+        with readable(connections, "scheduler", OF_SCHEDULERS):
+            log.info("scheduler started")
+            Supervisor(connections).run(stop)
         log.info("scheduler stopped")
 
 

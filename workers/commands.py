@@ -11,6 +11,8 @@ from farm.console.completion import complete_own_pool
 from farm.console.output import JsonOption, out, print_json
 from farm.errors import NotFound
 from farm.logs import configure_logging
+from farm.metrics.declared import OF_WORKERS
+from farm.metrics.serving import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -23,11 +25,15 @@ def worker(
     pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.", autocompletion=complete_own_pool)],
 ) -> None:
     """Serve one pool: load its model, keep it resident, render what is pending until told to stop."""
+    from workers.agent.gpu_metrics import watch_gpus
     from workers.agent.worker import Worker
 
     with Connections.open() as connections:
         configure_logging(connections.settings)
-        Worker(connections, pool).run()
+        connections.catalog.pool(pool)  # a name that is none is told before a port is opened
+        with readable(connections, "worker", OF_WORKERS, pool):
+            watch_gpus(connections.metrics)
+            Worker(connections, pool).run()
 
 
 def rerender(

@@ -265,27 +265,28 @@ class BatchEnded:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """For metrics, every few seconds where somebody reads them: what came since the last of these.
+
+    `passes`: (renders that shared it, its wall seconds) of each. `memory`: bytes of the device now, by kind.
+    """
+
+    passes: list[tuple[int, float]]
+    embeddings_found: int
+    embeddings_encoded: int
+    memory: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Alive:
     """The engine's loop still turns. Comes every second or two, also when idle; long silence: it hangs."""
 
 
 ToEngine = RenderBatch | DropRender | ParkRenders | ResumeRenders | SaveCheckpoints | Stop
 FromEngine = (
-    Ready
-    | LoadFailed
-    | Stepped
-    | Rendered
-    | Drafted
-    | RenderFailed
-    | ParkedRenders
-    | ResumedRenders
-    | Checkpointed
-    | CheckpointsSaved
-    | Previewed
-    | MemoryFits
-    | BatchEnded
-    | Alive
-)
+    Ready | LoadFailed | Stepped | Rendered | Drafted | RenderFailed | ParkedRenders | ResumedRenders
+    | Checkpointed | CheckpointsSaved | Previewed | MemoryFits | BatchEnded | Measured | Alive
+)  # fmt: skip
 
 
 def adapter_file(sha256: str) -> str:

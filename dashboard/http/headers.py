@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
+from dashboard.http.scrapers import has_metrics_token
 from dashboard.problems import UnknownHost
 from farm.connections import Connections
 from farm.settings import Settings
@@ -21,7 +22,7 @@ def register(app: Flask, connections: Connections) -> None:
     def _check_host() -> None:
         # Without it a page of another site could reach a farm on this machine under a name of its own (DNS rebinding).
         # What watches the processes comes by their addresses, which change; it learns nothing but that they live.
-        if request.endpoint in OPEN_TO_ALL_HOSTS:
+        if request.endpoint in OPEN_TO_ALL_HOSTS or has_metrics_token(connections.settings):
             return
         if "*" not in hosts and hostname(request.environ.get("HTTP_HOST", "")) not in hosts:
             raise UnknownHost()

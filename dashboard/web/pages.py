@@ -17,6 +17,7 @@ from dashboard.web import (
     job,
     job_controls,
     jobs,
+    metrics,
     picture,
     sheet,
     sign_in,
@@ -46,6 +47,7 @@ def register(app: Flask) -> None:
         artifacts,
         docs,
         health,
+        metrics,
     ):
         app.register_blueprint(page.blueprint)
     app.jinja_env.filters.update(

@@ -71,7 +71,7 @@ def claim(
             if batch.unfolded >= FOLD_AT[engine.dialect.name]:
                 fold(engine, batch.head.lane, now, shares=claimer.shares)
             classes = {turn.flow.id: turn.flow.class_name for turn in batch.turns}
-            renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
+            renders = [claimed_render(row, classes[row.flow_id], now) for row in taker.rows]
             return Claim(batch_id, renders, batch.head, batch.passed_by)
         if not any(rested):
             return None

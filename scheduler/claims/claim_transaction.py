@@ -56,6 +56,7 @@ class ClaimedRender:
     estimate: float  # GPU-seconds
     failures: int
     class_name: str = "normal"
+    waited: float = 0.0  # seconds since it was submitted
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,8 @@ def head_of(row: Taken, class_name: str, now: float, waiting: int | None = None)
     )
 
 
-def claimed_render(row: Taken, class_name: str) -> ClaimedRender:
-    """The row as its worker gets it."""
+def claimed_render(row: Taken, class_name: str, now: float) -> ClaimedRender:
+    """The row as its worker gets it; `now`: when it was claimed."""
     return ClaimedRender(
         id=row.id,
         job_id=row.job_id,
@@ -200,6 +201,7 @@ def claimed_render(row: Taken, class_name: str) -> ClaimedRender:
         estimate=float(row.estimate),  # SQLite returns whole numbers as int
         failures=row.failures,
         class_name=class_name,
+        waited=max(0.0, now - row.created_at),
     )
 
 

@@ -75,7 +75,7 @@ def join(
         taker.write(batch_id, claimer.pool, joining, beside=running, served=turn if its_turn else None)
     classes = {turn.flow.id: turn.flow.class_name for turn in joining}
     first = taker.rows[0]
-    renders = [claimed_render(row, classes[row.flow_id]) for row in taker.rows]
+    renders = [claimed_render(row, classes[row.flow_id], now) for row in taker.rows]
     return Claim(batch_id, renders, head_of(first, classes[first.flow_id], now))
 
 

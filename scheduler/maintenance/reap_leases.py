@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from farm.connections import Connections
 from farm.database import read
+from farm.metrics.declared import LOST_LEASES
 from farm.tables import Job
 from scheduler.fleet.wake_workers import notify, ring, ring_targets
 from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back
@@ -34,6 +35,7 @@ class ReapLeases:
         changed = take_back(connections.engine, lost, now, max_failures=settings.max_failures)
         if not changed:
             return 0
+        connections.metrics.count(LOST_LEASES, len(lost))
         alive_since = now - settings.worker_gone_seconds
         job_ids = [change.job_id for change in changed]
         with read(connections.engine) as connection:

@@ -7,6 +7,7 @@ logged and tried again in the next round; a database that is away is waited for.
 import os
 import socket
 import threading
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.ids import new_id
+from farm.metrics.declared import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECONDS, SUPERVISOR_ACTS
 from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.maintenance import (
     apply_retention,
@@ -94,22 +96,35 @@ class Supervisor:
 
     def one_round(self) -> None:
         """Take or extend the lease, and do each duty once while it is held."""
+        self._do_all()
+        self._connections.metrics.put(SUPERVISOR_ACTS, self.acts)
+
+    def _do_all(self) -> None:
         for number, duty in enumerate(self._duties):
             if not self._take(measure=number == 0):
                 return
             if not self._is_due(duty, self._connections.steady()):
                 continue
-            try:
-                changes = duty.one_pass(self._connections, self._connections.clock())
-            except OperationalError as error:
-                # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
-                log.warning("duty put off", duty=duty.name, reason=trouble(error))
-            except Exception:
-                # Whatever a duty raises, the others go on, and so does this one in the next round.
-                log.exception("duty failed", duty=duty.name)
-            else:
-                if changes:
-                    log.info("duty done", duty=duty.name, changes=changes)
+            self._do(duty)
+
+    def _do(self, duty: Duty) -> None:
+        """One pass of a duty, whatever it raises."""
+        metrics, began = self._connections.metrics, time.perf_counter()
+        try:
+            changes = duty.one_pass(self._connections, self._connections.clock())
+        except OperationalError as error:
+            # A deadlock, a lock that was not had, or the database is away: the next duty asks it again.
+            log.warning("duty put off", duty=duty.name, reason=trouble(error))
+            metrics.count(DUTY_FAILURES, duty=duty.name)
+        except Exception:
+            # Whatever a duty raises, the others go on, and so does this one in the next round.
+            log.exception("duty failed", duty=duty.name)
+            metrics.count(DUTY_FAILURES, duty=duty.name)
+        else:
+            if changes:
+                log.info("duty done", duty=duty.name, changes=changes)
+            metrics.count(DUTY_CHANGES, changes, duty=duty.name)
+        metrics.observe(DUTY_SECONDS, time.perf_counter() - began, duty=duty.name)
 
     def _is_due(self, duty: Duty, now: float) -> bool:
         """Whether its time has come, by the steady clock; what waits between its passes waits before the first, too."""

@@ -14,6 +14,7 @@ import structlog
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
+from farm.metrics.declared import STAGE_SECONDS
 from farm.plugins import NOT_ALLOWED, PluginMissing
 from farm.storage_keys import artifact_key
 from scheduler.claims.claim import ClaimedRender
@@ -112,13 +113,17 @@ class ArtifactUploader:
             _clear(made)
 
     def _store(self, leased: LeasedRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
+        began = time.perf_counter()
         files = self._files(leased.render, made, facts)
+        artifacts = self._upload(leased.render, files)
+        for stage, seconds in {**made.seconds, "store": time.perf_counter() - began}.items():
+            self._connections.metrics.observe(STAGE_SECONDS, seconds, stage=stage)
         return Settlement(
             render_id=made.render_id,
             attempt=made.attempt,
             outcome=Outcome.DONE if isinstance(made, Rendered) else Outcome.DRAFTED,
             gpu_seconds=made.gpu_seconds,
-            artifacts=self._upload(leased.render, files),
+            artifacts=artifacts,
             observation=observe(made, leased, device=facts.device, now=time.monotonic()),
         )
 

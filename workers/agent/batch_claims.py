@@ -1,6 +1,7 @@
 """What a worker asks of SQL to keep its engine fed: a batch, what may join it, whether something is more urgent."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
+from farm.metrics.declared import BATCH_FILL, JOINED, WAIT_SECONDS
 from farm.tables import Job
 from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
@@ -95,6 +97,8 @@ class BatchClaims:
         self.adapters.claimed(claim, connections.steady())
         self._held_renders.take(claim.batch_id, claim.renders, in_engine=in_engine)
         slots = max(len(claim.renders), self._sizes(claim.head))
+        self._connections.metrics.observe(BATCH_FILL, len(claim.renders) / slots)
+        self._count_waits(claim.renders)
         ask_at = time.monotonic() + connections.settings.idle_poll_seconds
         return Batch(claim, now, slots, counter, ask_at, more=len(claim.renders) >= slots, only=only)
 
@@ -135,6 +139,8 @@ class BatchClaims:
         if joined is None:
             return []
         self._held_renders.take(batch.claim.batch_id, joined.renders)
+        self._connections.metrics.count(JOINED, len(joined.renders))
+        self._count_waits(joined.renders)
         return joined.renders
 
     def before(self, class_name: str) -> Waiting | None:
@@ -156,3 +162,7 @@ class BatchClaims:
         except DBAPIError as error:
             log.warning("job not read", error=str(error.orig))
             return False
+
+    def _count_waits(self, renders: Sequence[ClaimedRender]) -> None:
+        for render in renders:
+            self._connections.metrics.observe(WAIT_SECONDS, render.waited, **{"class": render.class_name})

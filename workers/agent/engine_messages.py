@@ -8,6 +8,7 @@ import structlog
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase
+from farm.metrics.declared import EMBEDDINGS, ENGINE_MEMORY, PASS_RENDERS, PASS_SECONDS
 from farm.progress import Preview, StepProgress
 from scheduler.batching.batch_curves import Shape
 from workers.agent.artifact_uploader import ArtifactUploader
@@ -23,6 +24,7 @@ from workers.protocol import (
     Drafted,
     EngineFacts,
     LoadFailed,
+    Measured,
     MemoryFits,
     ParkedRenders,
     Previewed,
@@ -53,6 +55,7 @@ class EngineMessages:
         ordering: Ordering,
         facts: Callable[[], EngineFacts | None],
     ) -> None:
+        self._metrics = connections.metrics
         self._progress = connections.progress
         self._held_renders = held_renders
         self._settler = settler
@@ -73,6 +76,7 @@ class EngineMessages:
             ResumedRenders: self._resumed,
             Previewed: self._previewed,
             MemoryFits: self._memory_fits,
+            Measured: self._measured,
             LoadFailed: self._load_failed,
         }
 
@@ -125,6 +129,15 @@ class EngineMessages:
 
     def _memory_fits(self, fits: MemoryFits) -> None:
         self._feeder.memory_fits(Shape(fits.width, fits.height, fits.frames), fits.renders)
+
+    def _measured(self, measured: Measured) -> None:
+        for renders, seconds in measured.passes:
+            self._metrics.observe(PASS_SECONDS, seconds)
+            self._metrics.observe(PASS_RENDERS, renders)
+        self._metrics.count(EMBEDDINGS, measured.embeddings_found, result="hit")
+        self._metrics.count(EMBEDDINGS, measured.embeddings_encoded, result="miss")
+        for kind, size in measured.memory.items():
+            self._metrics.put(ENGINE_MEMORY, size, kind=kind)
 
     def _load_failed(self, failed: LoadFailed) -> None:
         log.error("model not loaded", reason=failed.reason)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, WorkerStatus
+from farm.metrics.declared import HELD, REVOKED
 from scheduler.fleet.worker_registry import Health, Orders, WorkerReport, beat
 from scheduler.leases import extend
 from workers.agent.engine_supervisor import EngineSupervisor
@@ -91,6 +92,8 @@ class Heartbeat:
             log.info("revoked", render=render_id)
             self._link.send(DropRender(render_id))
         self._held_renders.let_go(revoked)
+        connections.metrics.count(REVOKED, len(revoked))
+        connections.metrics.put(HELD, len(self._held_renders))
         for phase, held in self._held_renders.moved_since_last_asked().items():
             extend.set_phase(connections.engine, held, phase)
         done, self._done = self._done, 0

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
+from farm.metrics.declared import ATTEMPTS, VOID_SETTLEMENTS
 from scheduler.leases.settle import Settlement, settle
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.log_tail import LogTail
@@ -70,8 +71,13 @@ class Settler:
         self._held_renders.let_go(settlement.render_id for settlement in settlements)
         if void := len(settlements) - len(settled.accepted):
             log.info("settlements void: revoked meanwhile", renders=void)
-        self._recent.extend(item.outcome for item in settlements if item.render_id in set(settled.accepted))
-        return set(settled.accepted)
+            connections.metrics.count(VOID_SETTLEMENTS, void)
+        accepted = set(settled.accepted)
+        for item in settlements:
+            if item.render_id in accepted:
+                self._recent.append(item.outcome)
+                connections.metrics.count(ATTEMPTS, outcome=item.outcome.value)
+        return accepted
 
     def recent(self, outcome: Outcome) -> int:
         """How many of the last attempts (at most RECENT) ended so."""

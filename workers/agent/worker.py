@@ -16,6 +16,7 @@ import structlog
 from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
+from farm.metrics.declared import ENGINE_DEATHS
 from farm.redaction import Redaction, known_secrets
 from farm.ring_consumer import serve_rings
 from scheduler.fleet import worker_registry
@@ -186,6 +187,7 @@ class Worker:
     def _on_engine_exit(self, reason: str) -> None:
         """The engine died: who was in a pass may be poison and renders in a smaller batch next; the others go back."""
         self._heartbeat.last_error = reason
+        self._connections.metrics.count(ENGINE_DEATHS)
         self._checkpointing.engine_died()
         self._feeder.engine_died()
         lost = self._held_renders.in_engine()

@@ -1,6 +1,7 @@
 """Which tracks share the next transformer pass, how many memory allows, and each track's own step with the result."""
 
 import time
+from collections import deque
 from collections.abc import Collection, Hashable, Iterator
 
 from torch import Tensor
@@ -12,6 +13,9 @@ from workers.denoising.track import Track
 from workers.families.base import Family
 from workers.protocol import MemoryFits, StepTrace
 
+#: More passes than an engine does between two reports.
+_KEPT_TIMES = 10_000
+
 
 class Passes:
     """Pass keys take turns. Remembers for each how many tracks fitted into memory."""
@@ -21,6 +25,18 @@ class Passes:
         self._rows: dict[Hashable, int] = {}  # pass key → most tracks that memory allowed
         self._turns: dict[Hashable, int] = {}  # pass key → when it last had a pass
         self._turn = 0
+        self._times: deque[tuple[int, float]] | None = None  # renders and wall seconds of each pass
+
+    def keep_times(self) -> None:
+        """Remember from now on how long passes took, until :meth:`take_times`."""
+        self._times = deque(maxlen=_KEPT_TIMES)
+
+    def take_times(self) -> list[tuple[int, float]]:
+        """How many renders shared each pass since the last call, and its wall seconds; the newest, if nobody called."""
+        taken = list(self._times or ())
+        if self._times is not None:
+            self._times.clear()
+        return taken
 
     def run(self, tracks: Collection[Track], *, crowded: bool) -> Iterator[Outcome[Tensor] | MemoryFits]:
         """One pass for the pass key that waited longest: a prediction for each of its tracks, which stay as they are.
@@ -38,6 +54,9 @@ class Passes:
                 self._rows[key] = max(fitted)
                 order = part[0].order
                 yield MemoryFits(order.width, order.height, order.frames, max(fitted))
+            if self._times is not None:
+                first = [outcome for outcome in outcomes if outcome.made is not None and outcome.row == 0]
+                self._times.extend((len(outcome.batch), outcome.seconds * len(outcome.batch)) for outcome in first)
             yield from outcomes
 
     def _next_batch(self, tracks: Collection[Track]) -> tuple[Hashable, list[Track]]:

@@ -39,6 +39,8 @@ from workers.protocol import (
 )
 
 if TYPE_CHECKING:
+    from workers.engine.embedding_cache import EmbeddingCache
+    from workers.engine.measuring import Measuring
     from workers.engine.step_loop import Engine
     from workers.pipelines.load import Loaded
 
@@ -129,6 +131,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         # Imported here: torch alone takes seconds, in which the parent should hear something.
         from workers.denoising.checkpoint_file import weights_of
         from workers.denoising.fault_isolation import DeviceLost, StateInDoubt
+        from workers.engine.measuring import Measuring
         from workers.engine.previews import Previews
         from workers.engine.step_loop import Engine
         from workers.engine.warm_up import warm_up
@@ -148,11 +151,12 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         log.error("the model could not be loaded", reason=failure)
         line.send(LoadFailed(failure))
         return LOAD_FAILED
-    _keep_embeddings(loaded, settings)
+    cache = _keep_embeddings(loaded, settings)
     line.send(Ready(loaded.facts))
     try:
         previews = Previews(loaded.family, settings.preview_seconds or None)
-        serve(line, Engine(loaded.family, spool, weights=weights_of(loaded.facts), previews=previews))
+        engine = Engine(loaded.family, spool, weights=weights_of(loaded.facts), previews=previews)
+        serve(line, engine, Measuring(engine.passes, cache, loaded.family.device) if settings.metrics_port else None)
     except DeviceLost:
         log.exception("the device is lost; a new engine process is needed")
         return DEVICE_LOST
@@ -162,22 +166,27 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
     return 0
 
 
-def _keep_embeddings(loaded: "Loaded", settings: Settings) -> None:
+def _keep_embeddings(loaded: "Loaded", settings: Settings) -> "EmbeddingCache | None":
     """Let the family remember the embeddings of prompts, and share them with other workers if it may."""
     from workers.engine.prompt_embeddings import EmbeddingCache
 
-    if settings.embedding_cache_mb:
-        seconds, url = settings.embedding_cache_seconds, settings.redis_url
-        loaded.family.kept = EmbeddingCache(
-            loaded.facts,
-            most_bytes=settings.embedding_cache_mb * 10**6,
-            shared_cache=ProgressBoard(url.get_secret_value(), settings.redis_ca_file) if seconds and url else None,
-            shared_seconds=seconds,
-        )
+    if not settings.embedding_cache_mb:
+        return None
+    seconds, url = settings.embedding_cache_seconds, settings.redis_url
+    loaded.family.kept = cache = EmbeddingCache(
+        loaded.facts,
+        most_bytes=settings.embedding_cache_mb * 10**6,
+        shared_cache=ProgressBoard(url.get_secret_value(), settings.redis_ca_file) if seconds and url else None,
+        shared_seconds=seconds,
+    )
+    return cache
 
 
-def serve(line: Line, engine: "Engine") -> None:
-    """Between two steps, hear what the parent wants; when idle, wait for it. Returns on Stop."""
+def serve(line: Line, engine: "Engine", measuring: "Measuring | None" = None) -> None:
+    """Between two steps, hear what the parent wants; when idle, wait for it. Returns on Stop.
+
+    `measuring`: what the parent is told for metrics; none: nobody reads them.
+    """
     while True:
         message = line.receive(ALIVE_SECONDS if engine.idle else 0)
         while message is not None:
@@ -197,6 +206,8 @@ def serve(line: Line, engine: "Engine") -> None:
             message = line.receive(0)
         for said in engine.step():
             line.send(said)
+        if measuring is not None and (measured := measuring.due()):
+            line.send(measured)
         line.keep_alive()
 
 

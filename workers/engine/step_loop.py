@@ -74,7 +74,7 @@ class Engine:
         )
         self._previews = previews or Previews(family, None)
         self._batches = Batches()
-        self._passes = Passes(family)
+        self.passes = Passes(family)
         self._decode_next = False
         self._most_inside: int | None = None  # with so many tracks inside there was no memory to begin another
 
@@ -199,7 +199,7 @@ class Engine:
         """One transformer pass for the pass key that waited longest, then each track's own sampler step."""
         moved: list[RenderStep] = []
         try:
-            for found in self._passes.run(self._tracks.values(), crowded=self._decoding.in_flight):
+            for found in self.passes.run(self._tracks.values(), crowded=self._decoding.in_flight):
                 if isinstance(found, MemoryFits):
                     yield found
                 else:
