@@ -23,7 +23,7 @@ from dashboard.serving.compute_threads import computing, hashing
 from dashboard.serving.slow_clients import drop_deaf, patient
 from dashboard.serving.sqlite_threads import use_threads
 from farm.connections import Connections
-from farm.logs import configure_logging
+from farm.logs import configure_logging, identify
 from farm.settings import Settings, load_settings
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=settings.dashboard_port)
     place = parser.parse_args(arguments)
     configure_logging(settings)
+    identify(role="dashboard")
     _Server(settings, f"{place.host}:{place.port}").run()
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from farm.redaction import Redaction, known_secrets
 from farm.settings import Settings
@@ -32,11 +32,16 @@ _QUIET = (
 )
 
 
+#: What stands in every line for machines, besides what it says itself.
+_IDENTITY: dict[str, str] = {}
+
+
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     """Send all log lines of this process to `stream` (stderr), without secrets; called again, it starts anew.
 
     A Celery process must also connect `celery.signals.setup_logging`, or Celery puts its own in place.
     """
+    _IDENTITY.clear()
     redaction = Redaction(known_secrets(settings))
     handler = _Handler(stream)
     handler.setFormatter(_formatter(settings, redaction, colours=(stream or sys.stderr).isatty()))
@@ -57,6 +62,15 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     )
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
+
+
+def identify(**fields: str) -> None:
+    """Every line for machines says from now on what this process is: its `role`, its `worker`, its `pool`."""
+    _IDENTITY.update(fields)
+
+
+def _add_identity(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {**_IDENTITY, **event}
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -82,7 +96,9 @@ def _described() -> list[Processor]:
 
 def _formatter(settings: Settings, redaction: Redaction, colours: bool) -> logging.Formatter:
     renderer: Processor
+    identity: list[Processor] = []
     if settings.log_format == "json":
+        identity = [_add_identity]  # people see which process they look at
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=colours, timestamp_key="at", pad_event_to=0)
@@ -94,6 +110,7 @@ def _formatter(settings: Settings, redaction: Redaction, colours: bool) -> loggi
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *identity,
             structlog.processors.format_exc_info,  # to text, so that redaction sees it
             redaction,
             renderer,

@@ -129,6 +129,7 @@ class Settings(BaseSettings):
     # What is written to the log, and what is accepted at validation.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
+    log_requests: bool = False
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     max_input_bytes: int = Field(20_000_000, ge=1_000)
     max_adapter_bytes: int = Field(400_000_000, ge=1_000)

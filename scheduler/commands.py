@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from farm.connections import Connections
 from farm.database import trouble
-from farm.logs import configure_logging
+from farm.logs import configure_logging, identify
 from farm.metrics.declared import OF_SCHEDULERS
 from farm.metrics.serving import readable
 from farm.schema.revisions import check_revision
@@ -32,6 +32,7 @@ def scheduler() -> None:
     """
     with Connections.open() as connections:
         configure_logging(connections.settings)
+        identify(role="scheduler")
         stop = _stop_by_signal()
         _prepare(connections, stop)
         with readable(connections, "scheduler", OF_SCHEDULERS):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import structlog
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from dashboard.problems import InternalError
 from tests.dashboard.conftest import House
@@ -117,3 +118,23 @@ def test_the_surface_for_openais_clients_is_no_way_around_the_limit(make_house: 
 
 def test_without_a_limit_nothing_is_said_of_one(house: House) -> None:
     assert not [name for name, _ in house.get("/api/v1/whoami").headers if name.startswith("RateLimit")]
+
+
+def test_a_request_is_written_down_where_the_operator_asks_for_it_without_what_its_address_holds(
+    make_house: Callable[..., House],
+) -> None:
+    house = make_house(log_requests=True)
+    with capture_logs() as lines:
+        job = house.submit(house.theirs, prompt="an unreleased film")
+        house.get(f"/api/v1/jobs/{job['id']}", house.theirs)
+        house.client.get("/sign-in/a-secret-that-signs-somebody-in")
+        house.client.get("/healthz")
+    written = [line for line in lines if line["event"] == "request"]
+    assert [(line["method"], line["path"], line["status"]) for line in written[:2]] == [
+        ("POST", "/api/v1/jobs", 201),
+        ("GET", "/api/v1/jobs/<job_id>", 200),
+    ]
+    assert {line["project_id"] for line in written[:2]} == {house.theirs.project_id}
+    assert len(written) == 3
+    for secret in ("a-secret-that-signs", "unreleased", job["id"]):
+        assert secret not in str(written)

@@ -186,9 +186,10 @@ def test_lines_for_machines_are_one_object_each(settings: Settings, tmp_path: Pa
     script = "\n".join(
         [
             "import logging, structlog",
-            "from farm.logs import configure_logging",
+            "from farm.logs import configure_logging, identify",
             "from farm.settings import load_settings",
             "configure_logging(load_settings())",
+            "identify(role='worker', worker='018f')",
             "structlog.get_logger('farm.a').info('ours', renders=3)",
             "logging.getLogger('lib').warning('theirs %s', 'x')",
             f"raise OSError('lost {KEY}')",
@@ -202,6 +203,7 @@ def test_lines_for_machines_are_one_object_each(settings: Settings, tmp_path: Pa
     ours, theirs, uncaught_line = [json.loads(line) for line in ended.stderr.splitlines()]
     assert (ours["event"], ours["level"], ours["logger"], ours["renders"]) == ("ours", "info", "farm.a", 3)
     assert (theirs["event"], theirs["level"]) == ("theirs x", "warning")
+    assert [line["worker"] for line in (ours, theirs, uncaught_line)] == ["018f"] * 3  # also of libraries
     assert ours["at"].endswith("Z")
     assert "OSError" in uncaught_line["exception"]
     assert KEY not in ended.stderr

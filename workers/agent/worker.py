@@ -16,6 +16,7 @@ import structlog
 from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
+from farm.logs import identify
 from farm.metrics.declared import ENGINE_DEATHS
 from farm.redaction import Redaction, known_secrets
 from farm.ring_consumer import serve_rings
@@ -62,7 +63,7 @@ class Worker:
         self._settler = Settler(connections, self._held_renders, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._storing = RetryingStorage(connections)
         self._link = EngineSupervisor(
-            [*ENGINE, "--pool", self._pool.name, "--spool", str(self._spool), "--hold-folders"],
+            [*ENGINE, "--pool", self._pool.name, "--spool", str(self._spool), "--worker", self.id, "--hold-folders"],
             hang_seconds=connections.settings.engine_hang_seconds,
             on_message=self._on_message,
             on_death=self._on_engine_exit,
@@ -114,6 +115,7 @@ class Worker:
     def run(self) -> None:
         """Serve the pool until SIGTERM or SIGINT, then drain: what cannot end in time is saved and handed back."""
         connections = self._connections
+        identify(role="worker", worker=self.id, pool=self._pool.name)
         sync_catalog(connections.engine, connections.catalog, connections.clock())
         worker_registry.sign_on(
             connections.engine,

@@ -19,7 +19,7 @@ import structlog
 
 from farm.catalog import ModelEntry, PoolEntry, load_catalog
 from farm.errors import FarmError
-from farm.logs import configure_logging
+from farm.logs import configure_logging, identify
 from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
 from workers.parent_death import belong_to_parent
@@ -113,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         catalog = load_catalog(settings)
         pool = catalog.pool(options.pool)
         entry = catalog.model(pool.model)
+        identify(role="engine", worker=options.worker)
         with structlog.contextvars.bound_contextvars(model=entry.name, pool=pool.name):
             return _run(line, settings, entry, pool, options.spool, hold_folders=options.hold_folders)
     except FarmError as error:
@@ -232,6 +233,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fd", type=int, required=True, help="our end of the socket pair, inherited")
     parser.add_argument("--pool", required=True, help="the pool it renders for, which names its model")
     parser.add_argument("--spool", type=Path, required=True, help="the folder where pixels are left")
+    parser.add_argument("--worker", default="", help="the worker's id, for the log")
     parser.add_argument("--hold-folders", action="store_true", help="ask the database how folders were loaded first")
     return parser.parse_args(arguments)
 
