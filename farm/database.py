@@ -63,6 +63,16 @@ def read(engine: Engine) -> AbstractContextManager[Connection]:
     return engine.begin()
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that only reads, all of it as it was at one moment, however long it takes."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
 def trouble(error: SQLAlchemyError) -> str:
     """Why the database could not be used, for operators: a distrusted certificate, or the driver's own first line.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from farm.clock import Clock
@@ -128,6 +128,11 @@ class Storage:
                 size, digest = data.stat().st_size, sha256 or _digest(data)
                 self._s3.upload_file(str(data), self._bucket, key, ExtraArgs={"ContentType": content_type})
         return StoredFile(key, content_type, size, digest)
+
+    def put_stream(self, key: str, data: IO[bytes], content_type: str) -> None:
+        """Store what can be read from `data`, in parts if it is long. Raises StorageDown."""
+        with self._trouble(key):
+            self._s3.upload_fileobj(data, self._bucket, key, ExtraArgs={"ContentType": content_type})
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises NotFound or StorageDown."""

@@ -21,6 +21,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.operator.accounts",
         "API keys: make, list, revoke.",
     ),
+    "backup": Verb(
+        "farm.commands.operator.backup",
+        "The whole farm in one file, and a farm from that file.",
+    ),
     "cancel": Verb(
         "farm.commands.cancel",
         "Cancel what has not ended of these jobs, or of all that the options find; what is done stays.",

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from farm.local.folder import DataFolder
-from farm.local.keys import MadeKeys
-from farm.local.ports import Ports, is_free
+from farm.local.keys import MadeKeys, ensure_keys
+from farm.local.ports import HOST, Ports, is_free
 from farm.local.postgres import postgres as postgres_server
 from farm.local.program import Server, StartFailed
 from farm.local.seaweed import seaweed
@@ -43,6 +43,26 @@ def own_servers(
                 "s3_region": "us-east-1",
             },
         )
+
+
+def storage_of_folder(settings: Settings) -> Settings | None:
+    """The settings with the object storage of the farm that runs on this data folder, if they name none themselves.
+
+    None: there is no such folder. Nothing is contacted.
+    """
+    if settings.s3_endpoint_url is not None or settings.s3_access_key_id is not None:
+        return settings
+    keys, ports = settings.data_dir / "keys.json", settings.data_dir / "ports.json"
+    port = Ports(ports).known("s3-s3")
+    if port is None or not keys.exists():
+        return None
+    made = ensure_keys(keys)
+    found = {
+        "s3_endpoint_url": f"http://{HOST}:{port}",
+        "s3_access_key_id": SecretStr(made.s3_access_key_id),
+        "s3_secret_access_key": SecretStr(made.s3_secret_access_key),
+    }
+    return settings.model_copy(update=found)
 
 
 def dashboard_port(settings: Settings, ports: Ports) -> int:

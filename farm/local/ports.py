@@ -35,6 +35,10 @@ class Ports:
         self._path = path
         self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
 
+    def known(self, name: str) -> int | None:
+        """The port that this name had last; None: it never had one."""
+        return self._ports.get(name)
+
     def take(self, name: str, preferred: int | None = None, also: Iterable[int] = (0,)) -> int:
         """The first free one of: `preferred`, the one this name had last time, any other.
 

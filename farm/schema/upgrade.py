@@ -6,6 +6,7 @@ from importlib.resources import files
 from alembic import command
 from alembic.config import Config
 from pydantic import SecretStr
+from sqlalchemy import Connection
 
 from farm.database import make_engine, write
 from farm.schema.revisions import newest_revision
@@ -22,13 +23,19 @@ def upgrade(source: Settings | SecretStr | str) -> str:
     """
     engine = make_engine(source)
     try:
-        with _UPGRADING, write(engine) as connection:
-            config = alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with write(engine) as connection:
+            migrate(connection)
         return newest_revision()
     finally:
         engine.dispose()
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema to a revision that is not behind it, within the transaction of this connection."""
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    with _UPGRADING:
+        command.upgrade(config, revision)
 
 
 def alembic_config() -> Config:
