@@ -13,6 +13,10 @@ VERBS: Mapping[str, Verb] = {
         "scheduler.simulate.commands",
         "Play a trace on a virtual fleet: who waits how long, how fair it is, what it costs. Needs no running farm.",
     ),
+    "gc": Verb(
+        "scheduler.maintenance.commands",
+        "Remove files that no row and no job at work knows, from the bucket and from this machine.",
+    ),
     "project": Verb(
         "scheduler.accounting.commands",
         "One project: its weight, quotas and budget.",

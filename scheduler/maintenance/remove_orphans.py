@@ -10,6 +10,7 @@ stopped is kept in the bucket itself.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -17,6 +18,8 @@ from sqlalchemy import select
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import NotFound, StorageDown
+from farm.lifecycle import ENDED
+from farm.settings import Settings
 from farm.storage import StoredObject
 from farm.storage_keys import ARTIFACTS, attempt_of, is_checkpoint
 from farm.tables import Artifact, Render
@@ -31,8 +34,7 @@ CURSOR = "farm/sweep-cursor"
 
 def one_pass(connections: Connections, now: float) -> int:
     """Look at one page of the bucket and at the open uploads; returns how many were removed."""
-    settings = connections.settings
-    before = now - settings.orphan_hours * 3600 - settings.lease_seconds - settings.link_seconds
+    before = oldest_needed(connections.settings, now)
     try:
         return _sweep_page(connections, before) + _abort_uploads(connections, before)
     except StorageDown as error:
@@ -40,18 +42,23 @@ def one_pass(connections: Connections, now: float) -> int:
         return 0
 
 
+def oldest_needed(settings: Settings, now: float) -> float:
+    """Nobody needs a file from before then that no row names: no lease and no link lasts so long."""
+    return now - settings.orphan_hours * 3600 - settings.lease_seconds - settings.link_seconds
+
+
 def _sweep_page(connections: Connections, before: float) -> int:
     storage = connections.storage
     cursor = _cursor(connections)
     page = storage.page(ARTIFACTS, cursor, PAGE)
-    orphans = _orphans(connections, [item for item in page if item.modified < before])
-    if orphans:
-        storage.delete(orphans)
-        log.info("orphans removed", files=len(orphans), first=orphans[0])
+    found = orphans(connections, [item for item in page if item.modified < before])
+    if found:
+        storage.delete(found)
+        log.info("orphans removed", files=len(found), first=found[0])
     ahead = page[-1].key if len(page) == PAGE else ""  # from the beginning again
     if ahead != cursor:
         storage.put(CURSOR, ahead.encode(), "text/plain")
-    return len(orphans)
+    return len(found)
 
 
 def _cursor(connections: Connections) -> str:
@@ -61,17 +68,30 @@ def _cursor(connections: Connections) -> str:
         return ""
 
 
-def _orphans(connections: Connections, old: Sequence[StoredObject]) -> list[str]:
-    """The keys among these that belong to no attempt that counts. Two statements, by primary key and unique key."""
+def orphans(connections: Connections, old: Sequence[StoredObject]) -> list[str]:
+    """The keys among these that belong to no attempt that counts. Two statements, by primary key and unique key.
+
+    A later attempt than its render's is one that a restored database does not know: the render may come to it yet, and
+    write the same key, so it counts until the render has ended.
+    """
     attempts = {item.key: named for item in old if (named := attempt_of(item.key))}
     with read(connections.engine) as connection:
         ids = {render_id for render_id, _ in attempts.values()}
-        rows = connection.execute(select(Render.id, Render.attempt).where(Render.id.in_(ids)))
-        current = {(row.id, row.attempt) for row in rows}
+        rows = connection.execute(select(Render.id, Render.attempt, Render.status).where(Render.id.in_(ids)))
+        renders = {row.id: row for row in rows}
         known = set(connection.scalars(select(Artifact.key).where(Artifact.key.in_(attempts))))
     return [
-        key for key, attempt in attempts.items() if key not in known and (attempt not in current or is_checkpoint(key))
+        key
+        for key, (render_id, attempt) in attempts.items()
+        if key not in known and (is_checkpoint(key) or not _counts(renders.get(render_id), attempt))
     ]
+
+
+def _counts(render: Any, attempt: int) -> bool:
+    """Whether a file of this attempt may still be needed though no row names it."""
+    if render is None or attempt < render.attempt:
+        return False
+    return attempt == render.attempt or render.status not in ENDED
 
 
 def _abort_uploads(connections: Connections, before: float) -> int:

@@ -2,12 +2,16 @@
 uploads that never became a row go after `orphan_hours`. Files before rows.
 """
 
+from collections.abc import Sequence
+
 import structlog
 from sqlalchemy import func, select
 
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import Conflict, NotFound, StorageDown
+from farm.settings import Settings
+from farm.storage import StoredObject
 from farm.storage_keys import INPUTS
 from farm.tables import Input, Project
 from scheduler.uploads import remove_input
@@ -36,17 +40,27 @@ class RemoveUploads:
 
     def _remove_nameless(self, connections: Connections, now: float) -> int:
         """One page of the files under the prefix of inputs."""
-        before = now - connections.settings.orphan_hours * 3600
+        before = oldest_nameless(connections.settings, now)
         page = connections.storage.page(INPUTS, self._looked_at, CHUNK)
         self._looked_at = page[-1].key if len(page) == CHUNK else ""
-        old = [item.key for item in page if item.modified < before]
-        with read(connections.engine) as connection:
-            known = set(connection.scalars(select(Input.key).where(Input.key.in_(old))))
-        orphans = [key for key in old if key not in known]
+        orphans = nameless(connections, [item for item in page if item.modified < before])
         if orphans:
             connections.storage.delete(orphans)
             log.info("files of broken uploads removed", files=len(orphans), first=orphans[0])
         return len(orphans)
+
+
+def oldest_nameless(settings: Settings, now: float) -> float:
+    """A file from before then, whose upload has ended long ago, gets no row any more."""
+    return now - settings.orphan_hours * 3600
+
+
+def nameless(connections: Connections, old: Sequence[StoredObject]) -> list[str]:
+    """The keys among these that no row names."""
+    keys = [item.key for item in old]
+    with read(connections.engine) as connection:
+        known = set(connection.scalars(select(Input.key).where(Input.key.in_(keys))))
+    return [key for key in keys if key not in known]
 
 
 def _remove_old(connections: Connections, now: float) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import structlog
 
-log = structlog.get_logger(__name__)
+from farm.spool_folders import LOCK, PREFIX, abandoned
 
-_PREFIX, _LOCK = "latent-farm-spool-", "lock"
+log = structlog.get_logger(__name__)
 
 
 class SpoolFolder:
@@ -22,12 +22,13 @@ class SpoolFolder:
 
     def __init__(self, parent: Path | None = None) -> None:
         parent = parent or Path(tempfile.gettempdir())
-        _sweep(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        draft = self.path / f"{_LOCK}.new"
+        for left in abandoned(parent, remove=True):
+            log.info("removed what a killed worker had left", folder=str(left))
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        draft = self.path / f"{LOCK}.new"
         self._lock = os.open(draft, os.O_CREAT | os.O_RDWR, 0o600)  # not inherited: the engine may outlive us a moment
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        draft.rename(self.path / _LOCK)  # nobody sees one that is not held yet
+        draft.rename(self.path / LOCK)  # nobody sees one that is not held yet
 
     def forget(self, render_id: str, attempt: int) -> None:
         """An attempt has ended with its engine: what lies here of it and was not told is nobody's.
@@ -42,20 +43,3 @@ class SpoolFolder:
         """The worker ends."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
-
-
-def _sweep(parent: Path) -> None:
-    for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
-        try:
-            held = os.open(lock, os.O_RDWR)
-        except OSError:  # another user's, or just removed
-            continue
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            continue
-        else:
-            shutil.rmtree(lock.parent, ignore_errors=True)
-            log.info("removed what a killed worker had left", folder=str(lock.parent))
-        finally:
-            os.close(held)

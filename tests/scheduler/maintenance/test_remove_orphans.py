@@ -50,13 +50,20 @@ def test_what_a_lost_attempt_left_behind_goes_and_what_counts_stays(
     running = store(farm, project, job, second.id, second.attempt)
     beside = store(farm, project, job, first.id, first.attempt, "thumbnail.webp")
     store(farm, project, job, first.id, first.attempt - 1)
-    store(farm, project, job, second.id, second.attempt + 7)
+    store(farm, project, job, first.id, first.attempt + 7)
+    to_come = store(farm, project, job, second.id, second.attempt + 7)  # of a database that was restored
     store(farm, project, job, str(uuid.uuid4()), 1)
     farm.storage.put(f"{ARTIFACTS}{project}/something-else", b"not ours to judge", "text/plain")
 
     assert remove_orphans.one_pass(farm, clock()) == 3
 
-    stay = {settled.file.key, running.file.key, beside.file.key, f"{ARTIFACTS}{project}/something-else"}
+    stay = {
+        settled.file.key,
+        running.file.key,
+        to_come.file.key,
+        beside.file.key,
+        f"{ARTIFACTS}{project}/something-else",
+    }
     assert keys(farm) == stay
     assert remove_orphans.one_pass(farm, clock()) == 0
 
