@@ -1,7 +1,7 @@
 """Who asks: an API key in the header `Authorization: Bearer lf_…`, or a browser's session cookie.
 
-Every address of the application needs one of the two, except those in `PUBLIC`: a new endpoint is closed until
-somebody opens it here on purpose. A session also has to show the page's CSRF token when it changes something.
+Every address of the application needs one of the two, and the scope that `dashboard.permissions` names for it; a few
+are public. A session also has to show the page's CSRF token when it changes something.
 """
 
 import secrets
@@ -19,33 +19,17 @@ from dashboard.context import farm, now
 from dashboard.http import limits, rate_limits
 from dashboard.http.scrapers import may_scrape
 from dashboard.openai_errors import is_here as is_openai
+from dashboard.permissions import NEEDS, PUBLIC
 from dashboard.problems import FormExpired
 from dashboard.reads.users import find_project
 from farm import accounts
 from farm.accounts import Principal
 from farm.database import read
 from farm.errors import Forbidden, NotFound, Unauthorized
-from farm.security import Role
+from farm.security import Role, Scope, scopes_text
 from farm.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-#: Endpoints that answer without a key or a session.
-PUBLIC = frozenset(
-    {
-        "static",
-        "health.alive",
-        "health.ready",
-        "docs.openapi",
-        "docs.reference",
-        "docs.asset",
-        "docs.problem_type",
-        "sign_in.ask",
-        "sign_in.by_password",
-        "sign_in.show_link",
-        "sign_in.by_link",
-    }
-)
 
 csrf = CSRFProtect()
 
@@ -112,18 +96,36 @@ def still_allowed() -> Callable[[], bool]:
     return lambda: find(engine, secret, clock()) is not None
 
 
-def require_operator() -> None:
-    """Raises Forbidden unless the request speaks for an operator."""
-    if principal().role is not Role.OPERATOR:
-        raise Forbidden("Only operators may do this; an artist controls jobs and the own project.")
+def may(scope: Scope) -> bool:
+    """Whether this request may do things of this kind; False for one that speaks for nobody."""
+    who: Principal | None = g.get("principal")
+    return who is not None and scope in who.scopes
 
 
-def project_named(name: str) -> str:
-    """The id of the project of this name: for artists their own, for operators any. Raises NotFound."""
+def only_looks() -> bool:
+    """Whether this is somebody who may change nothing, so that a page shows no button that would be refused."""
+    return "principal" in g and not may(Scope.SUBMIT)
+
+
+def require(scope: Scope) -> None:
+    """Raises Forbidden unless the request may do things of this kind."""
+    who = principal()
+    if scope in who.scopes:
+        return
+    if scope in who.role.scopes:
+        allowed = scopes_text(who.scopes) or "nothing any more"
+        raise Forbidden(f"This needs a key with the scope '{scope}'; this key may: {allowed}.")
+    *others, admins = (f"{role}s" for role in Role if scope in role.scopes)
+    having = f"{', '.join(others)} and {admins}" if others else admins
+    raise Forbidden(f"Only {having} may do this; this key or session is that of {_article(who.role)}.")
+
+
+def project_named(name: str, others: Scope = Scope.OPERATE) -> str:
+    """The id of the project of this name: one's own, or with the scope `others` any. Raises NotFound."""
     who = principal()
     with read(farm().engine) as connection:
         found = find_project(connection, name)
-    if found is None or (found != who.project_id and who.role is not Role.OPERATOR):
+    if found is None or (found != who.project_id and not may(others)):
         raise NotFound(f"There is no project {name[:80]!r} that you may control.")
     return found
 
@@ -178,19 +180,40 @@ def _guard() -> Response | None:
         return None
     if may_scrape(farm().settings):
         return None
+    _identify()
+    if "principal" not in g:
+        return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
+    if request.endpoint not in NEEDS:
+        raise Forbidden("This address is not open to anybody yet.")
+    if (needed := NEEDS[request.endpoint]) is not None:
+        require(needed)
+    return None
+
+
+def _identify() -> None:
+    """Find out whom the request speaks for; a visit to a page may speak for nobody. Raises Unauthorized."""
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         g.principal = _by_key(authorization)
         _admit(g.principal)
+        _note_use(g.principal)
     elif current_user.is_authenticated:
         g.principal = current_user.principal
         _admit(g.principal)
         _protect()
-    elif _is_page_visit():
-        return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
-    else:
+    elif not _is_page_visit():
         raise Unauthorized()
-    return None
+
+
+def _article(role: Role) -> str:
+    return f"a{'n' if role[0] in 'ao' else ''} {role}"
+
+
+def _note_use(who: Principal) -> None:
+    """The rows that were read for the check say already when the key was used last: most requests write nothing."""
+    at = now()
+    if who.key is not None and (who.key.used_at is None or who.key.used_at <= at - accounts.USE_SECONDS):
+        accounts.note_use(farm().engine, who.key.id, at)
 
 
 def _admit(who: Principal) -> None:

@@ -1,4 +1,4 @@
-"""Secrets and roles: how keys are made, how their hashes are kept, and what a role may do.
+"""Secrets, roles and scopes: how keys are made, how their hashes are kept, and what a role may do.
 
 A secret is `lf_`, 30 random letters and digits (178 bits), and 6 that check the 30. The check lets a mistyped
 or cut key be refused without a look into the database, and lets scanners find leaked keys without false
@@ -12,6 +12,7 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Iterable
 from enum import StrEnum
 
 from argon2 import PasswordHasher
@@ -25,11 +26,33 @@ _SECRET = re.compile(rf"lf_([0-9A-Za-z]{{{_RANDOM_CHARS}}})([0-9A-Za-z]{{{_CHECK
 _HASHER = PasswordHasher()  # argon2id with the parameters of RFC 9106's low-memory profile
 
 
-class Role(StrEnum):
-    """What a person or a key may do."""
+class Scope(StrEnum):
+    """One kind of thing that may be done. Each address of the API and of the pages asks for one of them."""
 
-    ARTIST = "artist"  # submits, sees and controls the work of the own project
-    OPERATOR = "operator"  # all that in every project; pauses lanes and pools
+    READ = "read"  # see the own project's work and the fleet
+    SUBMIT = "submit"  # submit work to the own project, and control what is there
+    OPERATE = "operate"  # see and control the work of every project, lanes, pools and workers
+    ADMIN = "admin"  # projects, people, everybody's keys, the audit log
+
+
+class Role(StrEnum):
+    """What a person may do: each role has the scopes of the one before it, and one more."""
+
+    VIEWER = "viewer"
+    ARTIST = "artist"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """All that this role may do."""
+        return frozenset(list(Scope)[: list(Role).index(self) + 1])
+
+
+def scopes_text(scopes: Iterable[Scope]) -> str:
+    """Scopes as they are kept and shown, in their order: 'read,submit'."""
+    chosen = set(scopes)
+    return ",".join(scope for scope in Scope if scope in chosen)
 
 
 class KeyKind(StrEnum):

@@ -23,7 +23,7 @@ JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
 RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
 INPUTS = Tag(name="Inputs", description="Pictures that renders start from or are steered by.")
 WEBHOOKS = Tag(name="Webhooks", description="Be told when jobs end, and see what was sent.")
-USERS = Tag(name="Users", description="Who may sign in; for operators.")
+USERS = Tag(name="Users", description="Who may sign in; for admins.")
 PROJECTS = Tag(name="Projects", description="Projects, the people in them, their keys, and who asks.")
 FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
 

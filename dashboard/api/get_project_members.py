@@ -16,7 +16,7 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.get("/projects/<name>/members", tags=[PROJECTS], responses={200: MemberList})
     def get_project_members(path: NamePath) -> Response:
-        """List the people of a project: artists of their own, operators of any."""
+        """List the people of a project: one's own, or for operators and admins any."""
         project_named(path.name)
         rows = accounts.list_users(farm().engine, path.name, clock=farm().clock)
         members = [Member(name=row.name, role=Role(row.role), disabled=row.disabled_at is not None) for row in rows]

@@ -5,12 +5,12 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from dashboard.api.common import PROJECTS
 from dashboard.api.versions import tagged
-from dashboard.auth import principal
+from dashboard.auth import may, principal
 from dashboard.context import farm
 from dashboard.schemas import ProjectList
 from dashboard.schemas.users import shown_project
 from farm import accounts
-from farm.security import Role
+from farm.security import Scope
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -18,8 +18,8 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.get("/projects", tags=[PROJECTS], responses={200: ProjectList, 304: None})
     def get_projects() -> Response:
-        """List projects, by name: for operators all, for artists their own."""
+        """List projects, by name: for operators and admins all, for others their own."""
         who = principal()
         rows = accounts.list_projects(farm().engine)
-        seen = [row for row in rows if who.role is Role.OPERATOR or row.id == who.project_id]
+        seen = [row for row in rows if may(Scope.OPERATE) or row.id == who.project_id]
         return tagged(ProjectList(items=[shown_project(row) for row in seen]))

@@ -10,6 +10,7 @@ from dashboard.context import farm
 from dashboard.schemas import WhoAmI
 from dashboard.schemas.users import shown_key, shown_project
 from farm import accounts
+from farm.security import Scope
 
 
 def register(blueprint: APIBlueprint) -> None:
@@ -25,6 +26,7 @@ def register(blueprint: APIBlueprint) -> None:
                 project=shown_project(project_row(who.project_id)),
                 user=user,
                 role=who.role,
+                scopes=[scope for scope in Scope if scope in who.scopes],
                 key=None if key is None else shown_key(key),
             )
         )

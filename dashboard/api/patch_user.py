@@ -7,7 +7,6 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from dashboard.api.common import USERS, NamePath, json_body, reply
-from dashboard.auth import require_operator
 from dashboard.context import farm, password_work
 from dashboard.http.bodies import read_json
 from dashboard.schemas import User
@@ -21,7 +20,7 @@ class UserChange(BaseModel):
     """What is to be different; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    role: Role | None = Field(None, description="artist or operator")
+    role: Role | None = Field(None, description="viewer, artist, operator or admin")
     disabled: bool | None = Field(None, description="true: shut out; sessions, keys and links stop at once")
     password: SecretStr | None = Field(
         None, json_schema_extra={"minLength": 1}, description="A new one; ends all sessions"
@@ -36,8 +35,7 @@ def register(blueprint: APIBlueprint) -> None:
         "/users/<name>", tags=[USERS], responses={200: User}, openapi_extensions=json_body(blueprint, UserChange)
     )
     def patch_user(path: NamePath) -> Response:
-        """Change a user. For operators; the last one can be neither disabled nor demoted."""
-        require_operator()
+        """Change a user. For admins; the last one can be neither disabled nor demoted."""
         engine, clock, asked = farm().engine, farm().clock, UserChange.model_validate(read_json())
         hashed = None
         if asked.password is not None:

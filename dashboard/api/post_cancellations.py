@@ -5,13 +5,13 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from dashboard.api.common import JOBS, Line, json_body, reply, seconds
-from dashboard.auth import principal, project_named
+from dashboard.auth import may, principal, project_named
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Cancelled
 from farm.lifecycle import RenderStatus
-from farm.security import Role
+from farm.security import Scope
 from scheduler.control.cancel import cancel_filtered
 from scheduler.control.filters import RenderFilter
 
@@ -64,6 +64,6 @@ def _project(asked: Cancellation) -> str | None:
     """The project whose renders are meant; None: all, which only an operator may mean."""
     if asked.project is not None:
         return project_named(asked.project)
-    if asked.all_projects and principal().role is Role.OPERATOR:
+    if asked.all_projects and may(Scope.OPERATE):
         return None
     return principal().project_id

@@ -5,12 +5,13 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import RENDERS, Line, json_body, reply
-from dashboard.auth import principal, require_operator
+from dashboard.auth import principal, require
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Retried
 from farm.errors import Fault, InvalidRequest
+from farm.security import Scope
 from scheduler.control.dead_letters import LetterFilter, retry_letters
 
 
@@ -41,7 +42,7 @@ def register(blueprint: APIBlueprint) -> None:
         if not (asked.renders or asked.job or asked.model or asked.reason or asked.everything):
             raise InvalidRequest([Fault("", 'say what is meant: name something, or send {"everything": true}')])
         if asked.all_projects:
-            require_operator()
+            require(Scope.OPERATE)
         chosen = LetterFilter(
             project_id=None if asked.all_projects else principal().project_id,
             render_ids=tuple(known_form("render", render_id) for render_id in asked.renders),

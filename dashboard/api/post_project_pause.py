@@ -15,6 +15,6 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/projects/<name>/pause", tags=[FARM], responses={200: Switched})
     def post_project_pause(path: NamePath) -> Response:
-        """Claim nothing of a project any more; what runs ends. Artists name their own project, operators any."""
+        """Claim nothing of a project any more; what runs ends. Your own project, or for operators and admins any."""
         pause_project(farm(), project_named(path.name))
         return reply(Switched(kind="project", name=path.name, paused=True))

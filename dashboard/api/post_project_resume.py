@@ -15,6 +15,6 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/projects/<name>/resume", tags=[FARM], responses={200: Switched})
     def post_project_resume(path: NamePath) -> Response:
-        """Let a paused project compete again. Artists name their own project, operators any."""
+        """Let a paused project compete again. Your own project, or for operators and admins any."""
         resume_project(farm(), project_named(path.name))
         return reply(Switched(kind="project", name=path.name, paused=False))

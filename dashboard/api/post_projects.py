@@ -5,7 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.common import PROJECTS, Name, json_body, reply
-from dashboard.auth import project_row, require_operator
+from dashboard.auth import project_row
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
 from dashboard.schemas import Project
@@ -28,8 +28,7 @@ def register(blueprint: APIBlueprint) -> None:
         "/projects", tags=[PROJECTS], responses={201: Project}, openapi_extensions=json_body(blueprint, NewProject)
     )
     def post_projects() -> Response:
-        """Make a project; its people and keys come after. For operators."""
-        require_operator()
+        """Make a project; its people and keys come after. For admins."""
         asked = NewProject.model_validate(read_json())
         made = accounts.create_project(farm().engine, asked.name, asked.weight, clock=farm().clock)
         return reply(shown_project(project_row(made)), 201)

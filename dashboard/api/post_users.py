@@ -7,14 +7,14 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from dashboard.api.common import USERS, Line, Name, json_body, reply
-from dashboard.auth import project_named, require_operator
+from dashboard.auth import project_named
 from dashboard.context import farm, password_work
 from dashboard.http.bodies import read_json
 from dashboard.schemas import User
 from dashboard.schemas.users import shown_user
 from farm import accounts
 from farm.errors import NotFound
-from farm.security import Role
+from farm.security import Role, Scope
 
 
 class NewUser(BaseModel):
@@ -23,7 +23,7 @@ class NewUser(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     name: Name = Field(description="Nobody else's on this farm")
     project: Line = Field(description="The name of the project")
-    role: Role = Field(Role.ARTIST, description="artist or operator")
+    role: Role = Field(Role.ARTIST, description="viewer, artist, operator or admin")
     password: SecretStr | None = Field(
         None, json_schema_extra={"minLength": 1}, description="null: signs in by links only"
     )
@@ -34,10 +34,9 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/users", tags=[USERS], responses={201: User}, openapi_extensions=json_body(blueprint, NewUser))
     def post_users() -> Response:
-        """Let a person come in, in a project and with a role. For operators."""
-        require_operator()
+        """Let a person come in, in a project and with a role. For admins."""
         asked = NewUser.model_validate(read_json())
-        project_id, engine, clock = project_named(asked.project), farm().engine, farm().clock
+        project_id, engine, clock = project_named(asked.project, Scope.ADMIN), farm().engine, farm().clock
         hashed = None
         if asked.password is not None:
             hashed = password_work()(partial(accounts.new_password_hash, asked.password.get_secret_value()))

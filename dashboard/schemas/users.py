@@ -5,14 +5,14 @@ from pydantic import Field
 from dashboard.schemas.base import Answer
 from dashboard.times import iso, iso_or_none
 from farm.accounts import KeyRow, ProjectRow, UserRow
-from farm.security import Role
+from farm.security import Role, Scope
 
 
 class User(Answer):
     """A person who may sign in."""
 
     name: str
-    role: str = Field(description="artist or operator")
+    role: str = Field(description="viewer, artist, operator or admin")
     project: str = Field(description="Its name")
     sessions: int = Field(description="Browsers that are signed in")
     has_password: bool = Field(description="false: signs in by links only")
@@ -80,6 +80,8 @@ class Key(Answer):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    used_at: str | None = Field(description="Its last use, to the minute; null: never used")
+    scopes: list[Scope] = Field(description="What it may do")
 
 
 class KeyList(Answer):
@@ -101,6 +103,7 @@ class WhoAmI(Answer):
     project: Project
     user: str | None = Field(description="The person's name; null: the key belongs to no person")
     role: Role
+    scopes: list[Scope] = Field(description="What this request may do: all that the role may, or what the key may")
     key: Key | None = Field(description="That the request came with; null: a session of the dashboard")
 
 
@@ -126,4 +129,6 @@ def shown_key(row: KeyRow) -> Key:
         created_at=iso(row.created_at),
         expires_at=iso_or_none(row.expires_at),
         revoked_at=iso_or_none(row.revoked_at),
+        used_at=iso_or_none(row.used_at),
+        scopes=[Scope(scope) for scope in row.scopes.split(",") if scope],
     )

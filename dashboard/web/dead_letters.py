@@ -3,13 +3,13 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.auth import principal, require_operator
+from dashboard.auth import may, principal, require
 from dashboard.context import farm
 from dashboard.cursors import before_failed, read_before_failed
 from dashboard.reads.dead_letters import list_dead_letters
 from dashboard.reads.ids import known_form
 from farm.database import read
-from farm.security import Role
+from farm.security import Scope
 from scheduler.control.dead_letters import LetterFilter, retry_letters
 
 blueprint = Blueprint("dead_letters", __name__)
@@ -20,7 +20,7 @@ PAGE = 30
 @blueprint.get("/dead-letters")
 def index() -> ResponseReturnValue:
     """One page of the project's failed renders, newest first; operators may see those of all."""
-    operator = principal().role is Role.OPERATOR
+    operator = may(Scope.OPERATE)
     everybody = operator and request.args.get("show") == "all"
     cursor = request.args.get("cursor")
     with read(farm().engine) as connection:
@@ -46,7 +46,7 @@ def retry() -> ResponseReturnValue:
     """Try one render again, or all that the page shows."""
     everybody = request.form.get("show") == "all"
     if everybody:
-        require_operator()
+        require(Scope.OPERATE)
     render_id = request.form.get("render")
     chosen = LetterFilter(
         project_id=None if everybody else principal().project_id,

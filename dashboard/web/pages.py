@@ -60,4 +60,4 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
     app.jinja_env.globals.update(best_of=words.best_of, status_words=words.status_words, varied=words.varied)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.context_processor(lambda: {"signed_in": auth.is_signed_in()})
+    app.context_processor(lambda: {"signed_in": auth.is_signed_in(), "only_looks": auth.only_looks()})

@@ -1,6 +1,16 @@
 """Accounts: projects, users and keys; who may come in, and as whom."""
 
-from farm.accounts.keys import KeyRow, NewKey, create_key, find_key, list_keys, list_keys_of, revoke_key
+from farm.accounts.keys import (
+    USE_SECONDS,
+    KeyRow,
+    NewKey,
+    create_key,
+    find_key,
+    list_keys,
+    list_keys_of,
+    note_use,
+    revoke_key,
+)
 from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
 from farm.accounts.sign_in import Principal, authenticate, authenticate_password, redeem, sign_in_link
 from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
@@ -20,6 +30,7 @@ from farm.accounts.users import (
 __all__ = [
     "FIRST_PROJECT",
     "SESSION_SECONDS",
+    "USE_SECONDS",
     "FirstAccount",
     "KeyRow",
     "NewKey",
@@ -44,6 +55,7 @@ __all__ = [
     "list_projects",
     "list_users",
     "new_password_hash",
+    "note_use",
     "redeem",
     "remove_user",
     "revoke_key",

@@ -3,22 +3,31 @@
 A secret is looked up by its SHA-256 alone, through the unique index; nothing here logs one or keeps one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
 
-from farm.accounts.keys import create_key
+from farm.accounts.keys import allowed_scopes, create_key
 from farm.clock import Clock
 from farm.cpu_work import CpuWork, right_here
 from farm.database import read, write
 from farm.errors import Conflict, NotFound
-from farm.security import KeyKind, Role, is_secret, secret_sha256, verify_password
+from farm.security import KeyKind, Role, Scope, is_secret, secret_sha256, verify_password
 from farm.tables import Key, User
 
 #: Where the dashboard redeems a sign-in link: `<base URL>/sign-in/<secret>`.
 SIGN_IN_PATH = "/sign-in"
 SIGN_IN_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class UsedKey:
+    """The API key that somebody came with."""
+
+    id: str
+    scopes: frozenset[Scope]
+    used_at: float | None
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,12 @@ class Principal:
     project_id: str
     user_id: str | None
     role: Role
+    key: UsedKey | None = field(default=None, compare=False)
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What may be done in this request: all that the role may, or what the key may."""
+        return self.role.scopes if self.key is None else self.key.scopes
 
 
 def authenticate(engine: Engine, secret: str, now: float) -> Principal | None:
@@ -103,7 +118,7 @@ def redeem(engine: Engine, secret: str, now: float) -> Principal | None:
 
 def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -> Principal | None:
     found = connection.execute(
-        select(Key.project_id, Key.user_id, User.role)
+        select(Key.id, Key.project_id, Key.user_id, Key.scopes, Key.used_at, User.role)
         .outerjoin(User, User.id == Key.user_id)
         .where(
             Key.secret_sha256 == secret_sha256(secret),
@@ -115,4 +130,6 @@ def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -
     ).one_or_none()
     if found is None:
         return None
-    return Principal(found.project_id, found.user_id, Role(found.role) if found.role else Role.ARTIST)
+    role = Role(found.role) if found.role else Role.ARTIST
+    key = UsedKey(found.id, allowed_scopes(role, found.scopes), found.used_at) if kind is KeyKind.API else None
+    return Principal(found.project_id, found.user_id, role, key)

@@ -1,6 +1,6 @@
-"""What an operator does with users: lists, disables, enables, removes, gives a role or a password, ends sessions.
+"""What an admin does with users: lists, disables, enables, removes, gives a role or a password, ends sessions.
 
-One operator who can sign in always stays: whoever would disable, remove or demote the last one is refused.
+One admin who can sign in always stays: whoever would disable, remove or demote the last one is refused.
 """
 
 from dataclasses import dataclass
@@ -75,8 +75,8 @@ def change_user(
     """
     with write(engine) as connection:
         user_id = _id_of(connection, name)
-        if disabled or role not in (None, Role.OPERATOR):
-            _leave_an_operator(connection, user_id)
+        if disabled or role not in (None, Role.ADMIN):
+            _leave_an_admin(connection, user_id)
         values = {"role": role and Role(role).value, "password_hash": password_hash}
         if changes := {column: value for column, value in values.items() if value is not None}:
             connection.execute(update(User).where(User.id == user_id).values(changes))
@@ -121,13 +121,13 @@ def _id_of(connection: Connection, name: str) -> str:
     return found
 
 
-def _leave_an_operator(connection: Connection, user_id: str) -> None:
+def _leave_an_admin(connection: Connection, user_id: str) -> None:
     """Refuse with Conflict where nobody else could run the farm. The rows are locked: two cannot remove each other."""
-    operators = (
+    admins = (
         select(User.id)
-        .where(User.role == Role.OPERATOR.value, User.disabled_at.is_(None))
+        .where(User.role == Role.ADMIN.value, User.disabled_at.is_(None))
         .order_by(User.id)
         .with_for_update()
     )
-    if set(connection.scalars(operators)) == {user_id}:
-        raise Conflict("This is the last operator; make another one first: `farm users create NAME --role operator`.")
+    if set(connection.scalars(admins)) == {user_id}:
+        raise Conflict("This is the last admin; make another one first: `farm users create NAME --role admin`.")

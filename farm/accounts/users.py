@@ -19,7 +19,7 @@ FIRST_USER = "operator"
 
 @dataclass(frozen=True)
 class FirstAccount:
-    """The project and the operator that every farm has from its first day."""
+    """The project and the admin that every farm has from its first day."""
 
     project_id: str
     user_id: str
@@ -97,7 +97,7 @@ def create_user(
 
 
 def ensure_first_project(engine: Engine, *, clock: Clock = system_clock) -> FirstAccount:
-    """The first project and its operator, made if they are not there; several processes may ask at once."""
+    """The first project and its admin, made if they are not there; several processes may ask at once."""
     project_id = find_project(engine, FIRST_PROJECT)
     if project_id is None:
         try:
@@ -108,7 +108,7 @@ def ensure_first_project(engine: Engine, *, clock: Clock = system_clock) -> Firs
     user_id = find_user(engine, FIRST_USER)
     if user_id is None:
         try:
-            user_id = create_user(engine, project_id, FIRST_USER, Role.OPERATOR, clock=clock)
+            user_id = create_user(engine, project_id, FIRST_USER, Role.ADMIN, clock=clock)
         except Conflict:
             user_id = find_user(engine, FIRST_USER)
     assert user_id is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import whole_list
 from farm.client.replies import Key, MadeKey, Member, Project, User, WhoAmI
@@ -17,11 +19,11 @@ class Accounts:
         return read_reply(WhoAmI, self._transport.get(api_path("whoami")))
 
     def projects(self) -> list[Project]:
-        """The projects, by name: for operators all, for artists their own."""
+        """The projects, by name: for operators and admins all, for others their own."""
         return whole_list(self._transport, Project, api_path("projects"))
 
     def create_project(self, name: str, weight: float = 1.0) -> Project:
-        """Make a project; `weight` is its part in the fair share. For operators."""
+        """Make a project; `weight` is its part in the fair share. For admins."""
         body = {"name": name, "weight": weight}
         return read_reply(Project, self._transport.post(api_path("projects"), body, repeatable=False))
 
@@ -31,29 +33,36 @@ class Accounts:
         return whole_list(self._transport, Member, api_path("projects", name, "members"))
 
     def keys(self, project: str | None = None) -> list[Key]:
-        """Your own API keys, oldest first, ended ones too; with `project`, for operators, all of that project."""
+        """Your own API keys, oldest first, ended ones too; with `project`, for admins, all of that project."""
         return whole_list(self._transport, Key, api_path("keys"), {"project": project})
 
-    def create_key(self, name: str, *, seconds: float | None = None, project: str | None = None) -> MadeKey:
+    def create_key(
+        self,
+        name: str,
+        *,
+        seconds: float | None = None,
+        project: str | None = None,
+        scopes: Sequence[str] | None = None,
+    ) -> MadeKey:
         """Make an API key of your own; its `secret` is in this answer and never again.
 
-        `seconds`: it lives so long; without it until it is revoked. `project`, for operators: a key of that project
-        that belongs to no person.
+        `seconds`: it lives so long; without it until it is revoked. `project`, for admins: a key of that project
+        that belongs to no person. `scopes`: it may do no more than these, of read, submit, operate and admin.
         """
-        asked = {"name": name, "seconds": seconds, "project": project}
+        asked = {"name": name, "seconds": seconds, "project": project, "scopes": scopes and list(scopes)}
         body = {field: value for field, value in asked.items() if value is not None}
         return read_reply(MadeKey, self._transport.post(api_path("keys"), body, repeatable=False))
 
     def revoke_key(self, key_id: str) -> None:
-        """End a key at once: your own, or for operators any."""
+        """End a key at once: your own, or for admins any."""
         self._transport.delete(api_path("keys", key_id))
 
     def users(self) -> list[User]:
-        """All people who may sign in. For operators."""
+        """All people who may sign in. For admins."""
         return whole_list(self._transport, User, api_path("users"))
 
     def create_user(self, name: str, project: str, *, role: str = "artist", password: str | None = None) -> User:
-        """Let a person come in, as artist or operator; without a password by links only. For operators."""
+        """Let a person come in, as viewer, artist, operator or admin; without a password by links only. For admins."""
         asked = {"name": name, "project": project, "role": role, "password": password}
         body = {field: value for field, value in asked.items() if value is not None}
         return read_reply(User, self._transport.post(api_path("users"), body, repeatable=False))
@@ -67,11 +76,11 @@ class Accounts:
         password: str | None = None,
         end_sessions: bool = False,
     ) -> User:
-        """Change what is given of a person; a new password ends all sessions. For operators."""
+        """Change what is given of a person; a new password ends all sessions. For admins."""
         asked = {"role": role, "disabled": disabled, "password": password, "end_sessions": end_sessions or None}
         body = {field: value for field, value in asked.items() if value is not None}
         return read_reply(User, self._transport.patch(api_path("users", name), body))
 
     def remove_user(self, name: str) -> None:
-        """Forget a person, with sessions and keys; the jobs stay with the project. For operators."""
+        """Forget a person, with sessions and keys; the jobs stay with the project. For admins."""
         self._transport.delete(api_path("users", name))

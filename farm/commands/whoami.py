@@ -31,7 +31,7 @@ def whoami(as_json: JsonOption = False) -> None:
 
 
 def members(
-    project: Annotated[str | None, typer.Argument(help="Its name; for operators any.")] = None,
+    project: Annotated[str | None, typer.Argument(help="Its name; for operators and admins any.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the people of a project; without a name of your own.
@@ -55,6 +55,7 @@ def _words(found: WhoAmI) -> str:
             f"project  {found.project.name}{' (paused)' if found.project.paused else ''}",
             f"person   {found.user or 'none: the key belongs to no person'}",
             f"role     {found.role}",
+            f"may      {', '.join(found.scopes)}",
             *([] if key is None else [f"key      {key.name} ({key.id}){ends}"]),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from farm.client import Key, Project
@@ -11,7 +12,7 @@ from farm.console.tables import print_list
 
 
 def create_project(name: str, weight: float, as_json: bool) -> None:
-    """Make a project; for operators."""
+    """Make a project; for admins."""
     with farm_at_hand() as farm:
         made = farm.create_project(name, weight)
     answer(as_json, made, f"Project {made.name} is made.")
@@ -27,10 +28,12 @@ def list_projects(as_json: bool) -> None:
     print_list(["name", "weight", "id"], map(_project_row, found), nothing="There is no project.")
 
 
-def create_key(name: str, project: str | None, seconds: float | None, as_json: bool) -> None:
-    """Make a key of one's own, or for operators one of a project."""
+def create_key(
+    name: str, project: str | None, seconds: float | None, scopes: Sequence[str] | None, as_json: bool
+) -> None:
+    """Make a key of one's own, or for admins one of a project."""
     with farm_at_hand() as farm:
-        made = farm.create_key(name, seconds=seconds, project=project)
+        made = farm.create_key(name, seconds=seconds, project=project, scopes=scopes)
     if as_json:
         print_json({**made.key.model_dump(mode="json"), "secret": made.secret})
         return
@@ -39,13 +42,13 @@ def create_key(name: str, project: str | None, seconds: float | None, as_json: b
 
 
 def list_keys(project: str | None, as_json: bool) -> None:
-    """One's own keys, or for operators all of a project."""
+    """One's own keys, or for admins all of a project."""
     with farm_at_hand() as farm:
         found = farm.keys(project)
     if as_json:
         print_json(found)
         return
-    headings = ["id", "name", "project", "user", "made", "ends"]
+    headings = ["id", "name", "project", "user", "may", "made", "ends", "used"]
     print_list(headings, map(_key_row, found), nothing="You have no key of your own.")
 
 
@@ -62,7 +65,8 @@ def _project_row(project: Project) -> list[str]:
 
 def _key_row(key: Key) -> list[str]:
     end = "revoked" if key.revoked_at else _day(key.expires_at) or "when revoked"
-    return [key.id, key.name, key.project, key.user or "", _day(key.created_at), end]
+    owner, scopes = [key.project, key.user or ""], " ".join(key.scopes)
+    return [key.id, key.name, *owner, scopes, _day(key.created_at), end, _day(key.used_at)]
 
 
 def _day(time: datetime | None) -> str:

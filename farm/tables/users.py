@@ -29,7 +29,7 @@ class User(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
     name: Mapped[Name] = mapped_column(unique=True)
-    role: Mapped[str] = mapped_column(String(20))  # farm.security.Role: artist | operator
+    role: Mapped[str] = mapped_column(String(20))  # farm.security.Role: viewer | artist | operator | admin
     password_hash: Mapped[str | None] = mapped_column(String(300))  # argon2; none: sign-in links only
     created_at: Mapped[Seconds]
     disabled_at: Mapped[Seconds | None]  # shut out: no session, key or link of this user counts
@@ -58,8 +58,9 @@ class Key(Base):
     secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[Seconds]
     expires_at: Mapped[Seconds | None]
-    used_at: Mapped[Seconds | None]
+    used_at: Mapped[Seconds | None]  # a link: when it was used up; an API key: its last use, to the minute
     revoked_at: Mapped[Seconds | None]
+    scopes: Mapped[str | None] = mapped_column(String(100))  # 'read,submit'; none: all that the role may
 
 
 class IdempotencyKey(Base):

@@ -197,7 +197,7 @@ def postgres_house(make_connections: Callable[..., Connections], database_url: s
 
 def _furnish(engine: Engine, catalog: Catalog) -> tuple[Tenant, Tenant]:
     sync_catalog(engine, catalog, system_clock())
-    return make_tenant(engine, "ours", Role.OPERATOR), make_tenant(engine, "theirs", Role.ARTIST)
+    return make_tenant(engine, "ours", Role.ADMIN), make_tenant(engine, "theirs", Role.ARTIST)
 
 
 def _house(connections: Connections, ours: Tenant, theirs: Tenant) -> House:

@@ -9,8 +9,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.routing import Rule
 
 import dashboard
-from dashboard.auth import PUBLIC
 from dashboard.openai_errors import is_here as is_openai
+from dashboard.permissions import PUBLIC
 from farm.problems import every_error
 from tests.dashboard.conftest import House
 

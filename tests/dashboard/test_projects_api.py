@@ -27,10 +27,10 @@ def test_whoami_says_for_whom_a_key_or_a_session_speaks(house: House) -> None:
     told = _with_key(house, of_nobody, "GET", "/api/v1/whoami").json
     assert (told["user"], told["role"], told["key"]["name"]) == (None, "artist", "robot")
     told = sign_in(house).get("/api/v1/whoami").json
-    assert (told["user"], told["role"], told["key"]) == ("ours-user", "operator", None)
+    assert (told["user"], told["role"], told["key"]) == ("ours-user", "admin", None)
 
 
-def test_an_artist_sees_the_own_project_and_an_operator_all(house: House) -> None:
+def test_an_artist_sees_the_own_project_and_an_admin_all(house: House) -> None:
     def names(who: Tenant) -> list[str]:
         return [item["name"] for item in house.get("/api/v1/projects", who).json["items"]]
 
@@ -42,7 +42,7 @@ def test_an_artist_sees_the_own_project_and_an_operator_all(house: House) -> Non
     assert house.get("/api/v1/projects/theirs/members", house.ours).json["items"] == members
 
 
-def test_an_operator_makes_a_project_and_lets_somebody_in(house: House) -> None:
+def test_an_admin_makes_a_project_and_lets_somebody_in(house: House) -> None:
     made = house.post("/api/v1/projects", json={"name": "film", "weight": 2})
     assert (made.status_code, made.json["weight"], made.json["paused"]) == (201, 2.0, False)
     assert house.post("/api/v1/projects", json={"name": "film"}).status_code == 409
@@ -83,7 +83,7 @@ def test_a_key_makes_none_that_outlives_it_and_one_of_nobody_makes_none(house: H
     assert _with_key(house, of_nobody, "POST", "/api/v1/keys", json={"name": "more"}).status_code == 403
 
 
-def test_keys_are_ones_own_but_for_operators(house: House) -> None:
+def test_keys_are_ones_own_but_for_admins(house: House) -> None:
     ours = house.get("/api/v1/keys").json["items"][0]["id"]
     theirs = house.get("/api/v1/keys", house.theirs).json["items"][0]["id"]
     headers = house.theirs.headers

@@ -1,4 +1,4 @@
-"""People: an ended session is void, whoever guesses is slowed down, and an operator is master of who comes in."""
+"""People: an ended session is void, whoever guesses is slowed down, and an admin is master of who comes in."""
 
 import threading
 from pathlib import Path
@@ -33,8 +33,8 @@ def try_password(house: House, name: str, password: str, *, address: str = "192.
     return client.post("/sign-in", data=form, headers={**PAGE, **headers}, environ_base={"REMOTE_ADDR": address})
 
 
-def add_operator(house: House, name: str = "second") -> None:
-    accounts.create_user(house.connections.engine, house.ours.project_id, name, Role.OPERATOR)
+def add_admin(house: House, name: str = "second") -> None:
+    accounts.create_user(house.connections.engine, house.ours.project_id, name, Role.ADMIN)
 
 
 class TestSessions:
@@ -87,21 +87,21 @@ def change(house: House, name: str, who: Tenant | None = None, **asked: Any) -> 
     return house.client.patch(f"/api/v1/users/{name}", json=asked, headers=(who or house.ours).headers)
 
 
-class TestOperators:
+class TestAdmins:
     def test_they_list_people(self, house: House) -> None:
         sign_in(house)
         listed = {user["name"]: user for user in house.get("/api/v1/users").json["items"]}
-        assert listed["ours-user"].items() >= {"role": "operator", "project": "ours", "sessions": 1}.items()
+        assert listed["ours-user"].items() >= {"role": "admin", "project": "ours", "sessions": 1}.items()
         assert listed["theirs-user"].items() >= {"role": "artist", "sessions": 0, "disabled_at": None}.items()
 
     def test_nobody_else_may(self, house: House) -> None:
         name, theirs = house.theirs.user_name, house.theirs
         assert house.get("/api/v1/users", theirs).status_code == 403
-        assert change(house, name, theirs, role="operator").status_code == 403
+        assert change(house, name, theirs, role="admin").status_code == 403
         assert house.client.delete(f"/api/v1/users/{name}", headers=theirs.headers).status_code == 403
 
     def test_a_role_counts_at_once(self, house: House) -> None:
-        assert change(house, house.theirs.user_name, role="operator").status_code == 200
+        assert change(house, house.theirs.user_name, role="admin").status_code == 200
         assert house.get("/api/v1/users", house.theirs).status_code == 200
 
     def test_a_new_password_ends_all_sessions(self, house: House) -> None:
@@ -113,7 +113,7 @@ class TestOperators:
         assert try_password(house, name, "a quite new one").status_code == 303
 
     def test_a_change_of_several_things_is_made_whole_or_not_at_all(self, house: House) -> None:
-        name = house.ours.user_name  # the only operator: may not be demoted
+        name = house.ours.user_name  # the only admin: may not be demoted
 
         assert change(house, name, password="another one", role="artist").status_code == 409
 
@@ -143,14 +143,14 @@ class TestOperators:
 
         assert act(house.ours.user_name) == 409
         assert house.get("/api/v1/users").status_code == 200
-        add_operator(house)
+        add_admin(house)
         assert act("second") in (200, 204)
         assert act(house.ours.user_name) == 409
 
     @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
     def test_two_cannot_shut_each_other_out(self, postgres_house: House) -> None:
         house, names = postgres_house, [postgres_house.ours.user_name, "second"]
-        add_operator(house)
+        add_admin(house)
         refused: list[Exception] = []
 
         def disable(name: str) -> None:
@@ -164,7 +164,7 @@ class TestOperators:
             thread.start()
         for thread in threads:
             thread.join()
-        left = [user for user in accounts.list_users(house.connections.engine) if user.role == "operator"]
+        left = [user for user in accounts.list_users(house.connections.engine) if user.role == "admin"]
         assert len([user for user in left if user.disabled_at is None]) == 1
         assert len(refused) == 1
 

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CheckConstraint
 
-from farm.accounts import begin_session, create_project, create_user
+from farm.accounts import begin_session, create_key, create_project, create_user, find_project
 from farm.database import make_engine, read, write
 from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, Phase, RenderStatus, WorkerStatus
 from farm.schema.revisions import WrongRevision, check_revision, current_revision, newest_revision
 from farm.schema.upgrade import alembic_config, upgrade
+from farm.security import Role, Scope
 from farm.tables import Base
 from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import create_webhook, write_test
@@ -167,6 +168,51 @@ def test_users_come_through_the_step_to_sessions_and_back(empty_database_url: st
         assert begin_session(engine, user, 1.0) is not None
     finally:
         engine.dispose()
+
+
+def test_nobodys_rights_change_by_the_step_to_roles_and_nobody_gains_by_going_back(empty_database_url: str) -> None:
+    engine, roles = make_engine(empty_database_url), text("SELECT name, role FROM users ORDER BY name")
+    try:
+        _upgrade_to(engine, "0011")
+        with write(engine) as connection:
+            _insert_users(connection, ada="operator", bob="artist")
+        _upgrade_to(engine, "0012")
+        with read(engine) as connection:
+            assert connection.execute(roles).all() == [("ada", "admin"), ("bob", "artist")]
+        project = find_project(engine, "studio")
+        assert project is not None
+        for role in (Role.OPERATOR, Role.VIEWER):
+            create_user(engine, project, role, role)
+        held = create_key(engine, project, scopes=[Scope.READ])
+        with write(engine) as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0011")
+        with read(engine) as connection:
+            left = {"ada": "operator", "bob": "artist", "operator": "artist", "viewer": "artist"}
+            assert dict(connection.execute(roles).all()) == left  # type: ignore[arg-type]
+            shut = text("SELECT name FROM users WHERE disabled_at IS NOT NULL")
+            assert connection.execute(shut).scalars().all() == ["viewer"]
+            ended = text("SELECT id FROM keys WHERE revoked_at IS NOT NULL")
+            assert [str(key).replace("-", "") for key in connection.execute(ended).scalars()] == [
+                held.id.replace("-", "")
+            ]
+    finally:
+        engine.dispose()
+
+
+def _insert_users(connection: Connection, **roles: str) -> None:
+    """A project 'studio', and people with these roles."""
+    project = new_id().replace("-", "")
+    connection.execute(
+        text("INSERT INTO projects (id, name, weight, created_at) VALUES (:id, 'studio', 1, 0)"), {"id": project}
+    )
+    for name, role in roles.items():
+        values = {"id": new_id().replace("-", ""), "project": project, "name": name, "role": role}
+        connection.execute(
+            text("INSERT INTO users (id, project_id, name, role, created_at) VALUES (:id, :project, :name, :role, 0)"),
+            values,
+        )
 
 
 def test_waiting_work_comes_through_the_step_to_new_words_and_back(empty_database_url: str) -> None:

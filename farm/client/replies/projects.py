@@ -50,6 +50,10 @@ class Key(Reply):
     created_at: datetime | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    #: Its last use, to the minute.
+    used_at: datetime | None = None
+    #: What it may do: read, submit, operate, admin.
+    scopes: list[str] = Field(default_factory=list)
 
 
 class MadeKey(Reply):
@@ -87,6 +91,8 @@ class WhoAmI(Reply):
     project: Project
     user: str | None = None
     role: str
+    #: What may be done: all that the role may, or what the key may.
+    scopes: list[str] = Field(default_factory=list)
     key: Key | None = None
 
 

@@ -10,7 +10,7 @@ from farm.console import accounts_by_api
 from farm.console.output import JsonOption, answer, print_json, say
 from farm.console.own_database import database, day, project_id, user_id
 from farm.console.tables import print_list
-from farm.security import KeyKind
+from farm.security import KeyKind, Scope
 
 ApiOption = Annotated[
     bool, typer.Option("--api", help="Ask the farm by its API, with your key, instead of its database.")
@@ -71,18 +71,21 @@ def create_key(
     ] = None,
     user: Annotated[str | None, typer.Option(help="A user whose role the key has.")] = None,
     days: Annotated[float | None, typer.Option(help="How long it is valid; without this until revoked.", min=0)] = None,
+    scopes: Annotated[
+        list[Scope] | None, typer.Option("--scope", help="It may do no more than this; may be given several times.")
+    ] = None,
     by_api: ApiOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make an API key and print it, alone on stdout: this is the only time it can be seen.
 
-    By the API it is a key of your own; for operators, with --project, one of that project.
+    By the API it is a key of your own; for admins, with --project, one of that project.
     """
     seconds = None if days is None else days * DAY_SECONDS
     if by_api:
         if user is not None:
             raise typer.BadParameter("by the API a key is your own, or a project's", param_hint="--user")
-        accounts_by_api.create_key(name, project, seconds, as_json)
+        accounts_by_api.create_key(name, project, seconds, scopes, as_json)
         return
     project = project or accounts.FIRST_PROJECT
     with database() as (_, engine):
@@ -93,6 +96,7 @@ def create_key(
             name,
             user_id=user_id(engine, user) if user else None,
             seconds=seconds,
+            scopes=scopes,
         )
     if as_json:
         print_json({"id": key.id, "name": name, "project": project, "secret": key.secret})
@@ -106,18 +110,18 @@ def list_keys(
     by_api: ApiOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the API keys there are, without their secrets; by the API your own, or a project's for operators."""
+    """Show the API keys there are, without their secrets; by the API your own, or a project's for admins."""
     if by_api:
         accounts_by_api.list_keys(project, as_json)
         return
     with database() as (_, engine):
         rows = accounts.list_keys(engine, project_id(engine, project) if project else None)
     if as_json:
-        print_json([asdict(row) for row in rows])
+        print_json([asdict(row) | {"scopes": row.scopes.split(",")} for row in rows])
         return
     print_list(
-        ["id", "name", "project", "user", "made", "ends"],
-        ([row.id, row.name, row.project, row.user or "", day(row.created_at), _end(row)] for row in rows),
+        ["id", "name", "project", "user", "may", "made", "ends", "used"],
+        map(_key_row, rows),
         nothing="There is no key. Make one: farm keys create NAME",
     )
 
@@ -134,6 +138,12 @@ def revoke_key(
     with database() as (_, engine):
         accounts.revoke_key(engine, key_id)
     answer(as_json, {"id": key_id, "revoked": True}, f"Key {key_id} is revoked.")
+
+
+def _key_row(key: accounts.KeyRow) -> list[str]:
+    used = "" if key.used_at is None else day(key.used_at)
+    scopes = key.scopes.replace(",", " ")
+    return [key.id, key.name, key.project, key.user or "", scopes, day(key.created_at), _end(key), used]
 
 
 def _end(key: accounts.KeyRow) -> str:

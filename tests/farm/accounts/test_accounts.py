@@ -210,9 +210,7 @@ class TestPeople:
         assert [count(engine, table) for table in (Project, User)] == [1, 1]
         (first,) = answers
         link = accounts.sign_in_link(engine, first.user_id, "http://farm", clock=clock)
-        assert accounts.redeem(engine, secret_of(link), NOW) == Principal(
-            first.project_id, first.user_id, Role.OPERATOR
-        )
+        assert accounts.redeem(engine, secret_of(link), NOW) == Principal(first.project_id, first.user_id, Role.ADMIN)
 
 
 def count(engine: Engine, table: type[Base]) -> int:

@@ -47,7 +47,7 @@ def test_a_person_has_keys_of_her_own_without_the_database(farm: Farm, person: s
     assert farm("keys", "create", "theirs", "--api", "--user", person).exit_code == 2
 
 
-def test_what_is_for_operators_is_refused_to_others(farm: Farm, person: str, environment: dict[str, str]) -> None:
+def test_what_is_for_admins_is_refused_to_others(farm: Farm, person: str, environment: dict[str, str]) -> None:
     assert farm("projects", "create", "mine", "--api").exit_code == 2
     assert farm("members", "default").exit_code == 2
     with FarmClient(environment["FARM_URL"], environment["FARM_KEY"]) as client:
@@ -57,9 +57,9 @@ def test_what_is_for_operators_is_refused_to_others(farm: Farm, person: str, env
             assert refused.value.status == 403
 
 
-def test_an_operator_lets_people_in(dashboard: DashboardFarm) -> None:
+def test_an_admin_lets_people_in(dashboard: DashboardFarm) -> None:
     engine, name = dashboard.connections.engine, f"op of {dashboard.project_id[-12:]}"
-    user_id = create_user(engine, dashboard.project_id, name, Role.OPERATOR)
+    user_id = create_user(engine, dashboard.project_id, name, Role.ADMIN)
     key = create_key(engine, dashboard.project_id, name="op", user_id=user_id).secret
     with FarmClient(dashboard.url, key) as client:
         project = client.create_project(f"studio {dashboard.project_id}", 2.0)

@@ -22,7 +22,7 @@ Users = Callable[..., Result]
 def users(engine: Engine, database_url: str, tmp_path: Path) -> Users:
     """The command on a database with the operator ada and the artist bob."""
     studio = accounts.create_project(engine, "studio")
-    accounts.create_user(engine, studio, "ada", Role.OPERATOR)
+    accounts.create_user(engine, studio, "ada", Role.ADMIN)
     accounts.create_user(engine, studio, "bob", password="old one")
     environment = {"FARM_DATABASE_URL": database_url, "FARM_DATA_DIR": str(tmp_path), "COLUMNS": "200"}
 
@@ -73,10 +73,10 @@ def test_the_whole_life_of_a_user(users: Users, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["disable", "ada"], ["remove", "ada"], ["role", "ada", "artist"]])
-def test_the_last_operator_stays(users: Users, engine: Engine, arguments: list[str]) -> None:
+def test_the_last_admin_stays(users: Users, engine: Engine, arguments: list[str]) -> None:
     refused = users(*arguments)
     assert refused.exit_code == 2
-    assert "last operator" in refused.stderr
+    assert "last admin" in refused.stderr
     session_of(engine, "ada")
 
 
