@@ -22,8 +22,10 @@ from dashboard.openai_errors import is_here as is_openai
 from dashboard.permissions import NEEDS, PUBLIC
 from dashboard.problems import FormExpired
 from dashboard.reads.users import find_project
+from dashboard.request_ids import request_id
 from farm import accounts
 from farm.accounts import Principal
+from farm.audit.actor import Actor, Via, act_as
 from farm.database import read
 from farm.errors import Forbidden, NotFound, Unauthorized
 from farm.security import Role, Scope, scopes_text
@@ -67,6 +69,7 @@ def register(app: Flask, settings: Settings) -> None:
     login.user_loader(_load)
     login.session_protection = None  # an address may change while a phone moves
     app.before_request(_guard)
+    app.teardown_request(lambda _: act_as(None))
 
 
 def principal() -> Principal:
@@ -144,9 +147,13 @@ def project_row(project_id: str) -> accounts.ProjectRow:
     raise NotFound("There is no such project any more.")
 
 
-def sign_in(who: Principal) -> None:
-    """Begin a fresh session for a person. Raises Unauthorized when that person is no more, or disabled."""
-    secret = accounts.begin_session(farm().engine, str(who.user_id), now())
+def sign_in(who: Principal, by: str) -> None:
+    """Begin a fresh session for a person who has shown `by` a password or a link who it is.
+
+    Raises Unauthorized when that person is no more, or disabled.
+    """
+    act_as(_actor(who))
+    secret = accounts.begin_session(farm().engine, str(who.user_id), now(), by)
     visitor = _load(secret) if secret else None
     if visitor is None:
         raise Unauthorized()
@@ -158,7 +165,7 @@ def sign_in(who: Principal) -> None:
 def sign_out() -> None:
     """End the session, here and in whatever copies there are of its cookie."""
     if current_user.is_authenticated:
-        accounts.end_session(farm().engine, current_user.get_id())
+        accounts.end_session(farm().engine, current_user.get_id(), now())
     logout_user()
     session.clear()
 
@@ -173,6 +180,7 @@ def safe_next(target: str | None) -> str:
 
 
 def _guard() -> Response | None:
+    act_as(_actor(None))
     if request.endpoint is None:  # no such address: 404 or 405 follows
         return None
     if request.endpoint in PUBLIC:
@@ -183,11 +191,24 @@ def _guard() -> Response | None:
     _identify()
     if "principal" not in g:
         return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
+    act_as(_actor(principal()))
     if request.endpoint not in NEEDS:
         raise Forbidden("This address is not open to anybody yet.")
     if (needed := NEEDS[request.endpoint]) is not None:
         require(needed)
     return None
+
+
+def _actor(who: Principal | None) -> Actor:
+    """Who acts in this request, for the audit log."""
+    api = request.path.startswith("/api/") or is_openai(request.path)
+    return Actor(
+        via=Via.API if api else Via.DASHBOARD,
+        user_id=who.user_id if who else None,
+        key_id=who.key.id if who and who.key else None,
+        address=request.remote_addr,
+        request_id=request_id(),
+    )
 
 
 def _identify() -> None:

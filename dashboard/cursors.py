@@ -15,6 +15,7 @@ _RENDERS = "r"
 _FAILED = "f"
 _INPUTS = "i"
 _DELIVERIES = "w"
+_AUDIT = "a"
 _LONGEST = 100  # characters
 
 
@@ -92,6 +93,21 @@ def read_before_delivery(cursor: str | None) -> str | None:
         return None
     try:
         return str(uuid.UUID(hex=_open(_DELIVERIES, cursor)))
+    except ValueError:
+        raise _bad_cursor(cursor) from None
+
+
+def before_audit(entry_id: str) -> str:
+    """The cursor of the page of the audit log that is older than this entry."""
+    return _seal(_AUDIT, uuid.UUID(entry_id).hex)
+
+
+def read_before_audit(cursor: str | None) -> str | None:
+    """The entry that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        return str(uuid.UUID(hex=_open(_AUDIT, cursor)))
     except ValueError:
         raise _bad_cursor(cursor) from None
 

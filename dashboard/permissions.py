@@ -61,7 +61,7 @@ _OPERATE = (
     *("api.post_pool_resume", "api.post_worker_release", "workers.release_worker"),
 )
 
-_ADMIN = ("api.get_users", "api.post_users", "api.patch_user", "api.delete_user", "api.post_projects")
+_ADMIN = ("api.get_audit", "api.get_users", "api.post_users", "api.patch_user", "api.delete_user", "api.post_projects")
 
 #: What each endpoint that is not public needs; None: only that somebody asks.
 NEEDS: Mapping[str, Scope | None] = {

@@ -21,6 +21,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.operator.accounts",
         "API keys: make, list, revoke.",
     ),
+    "audit": Verb(
+        "farm.commands.operator.audit",
+        "List who did what to what, when, and from where; the newest first.",
+    ),
     "backup": Verb(
         "farm.commands.operator.backup",
         "The whole farm in one file, and a farm from that file.",

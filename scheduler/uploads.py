@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from farm.adapter_compatibility import compatibility_of
+from farm.audit.record import Action, record
 from farm.catalog.adapters import MOST_ADAPTERS
 from farm.connections import Connections
 from farm.database import read, write
@@ -108,6 +109,7 @@ def remove_input(connections: Connections, project_id: str, input_id: str) -> No
     connections.storage.delete([row.key])
     with write(connections.engine) as connection:
         connection.execute(delete(Input).where(Input.id == row.id))
+        record(connection, Action.INPUT_DELETED, row.id, connections.clock(), project_id=project_id)
 
 
 def count_users(connection: Connection, row: Any, project_id: str) -> int:

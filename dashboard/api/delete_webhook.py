@@ -16,5 +16,7 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.delete("/webhooks/<webhook_id>", tags=[WEBHOOKS], responses={204: None})
     def delete_webhook(path: WebhookPath) -> Response:
         """Remove a webhook with the log of its deliveries; what is still to be sent is not sent."""
-        remove_webhook(farm().engine, principal().project_id, known_form("webhook", path.webhook_id))
+        remove_webhook(
+            farm().engine, principal().project_id, known_form("webhook", path.webhook_id), clock=farm().clock
+        )
         return Response(status=204)

@@ -40,4 +40,6 @@ def register(blueprint: APIBlueprint) -> None:
         url = asked.url and checked_url(asked.url, named_networks(farm().settings.webhook_networks))
         change = WebhookChange(url=url, event_types=asked.event_types, enabled=asked.enabled)
         webhook_id = known_form("webhook", path.webhook_id)
-        return reply(shown_webhook(change_webhook(farm().engine, principal().project_id, webhook_id, change)))
+        who, connections = principal(), farm()
+        changed = change_webhook(connections.engine, who.project_id, webhook_id, change, clock=connections.clock)
+        return reply(shown_webhook(changed))

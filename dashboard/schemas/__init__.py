@@ -3,6 +3,7 @@
 Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
 """
 
+from dashboard.schemas.audit import AuditPage
 from dashboard.schemas.base import Answer, Cost, Forecast, Problem, ProblemFault, Range
 from dashboard.schemas.fleet import (
     BatchCurve,
@@ -67,6 +68,7 @@ __all__ = [
     "AdapterFit",
     "Answer",
     "Artifact",
+    "AuditPage",
     "BatchCurve",
     "BatchCurveList",
     "Cancelled",

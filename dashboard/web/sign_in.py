@@ -28,9 +28,10 @@ def by_password() -> ResponseReturnValue:
     throttle().try_once(name, request.remote_addr or "")
     who = accounts.authenticate_password(farm().engine, name, password, cpu_work=password_work())
     if who is None:
+        accounts.note_refused(farm().engine, now(), name=name)
         return render_template("sign_in.html", next=where, refused=True, name=name), 401
     throttle().succeeded(name)
-    auth.sign_in(who)
+    auth.sign_in(who, "password")
     return redirect(where, 303)
 
 
@@ -45,8 +46,9 @@ def by_link(secret: str) -> ResponseReturnValue:
     """Use up a sign-in link."""
     who = accounts.redeem(farm().engine, secret, now())
     if who is None:
+        accounts.note_refused(farm().engine, now(), link=secret)
         return render_template("sign_in_link.html", secret=secret, refused=True), 401
-    auth.sign_in(who)
+    auth.sign_in(who, "link")
     return redirect(auth.safe_next(None), 303)
 
 

@@ -12,7 +12,7 @@ from farm.accounts.keys import (
     revoke_key,
 )
 from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
-from farm.accounts.sign_in import Principal, authenticate, authenticate_password, redeem, sign_in_link
+from farm.accounts.sign_in import Principal, authenticate, authenticate_password, note_refused, redeem, sign_in_link
 from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
 from farm.accounts.users import (
     FIRST_PROJECT,
@@ -55,6 +55,7 @@ __all__ = [
     "list_projects",
     "list_users",
     "new_password_hash",
+    "note_refused",
     "note_use",
     "redeem",
     "remove_user",

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from farm.accounts.names import name_faults
 from farm.accounts.users import require_project, require_user
+from farm.audit.record import Action, record
 from farm.clock import Clock
 from farm.database import read, trouble, write
 from farm.errors import Fault, InvalidRequest, NotFound
@@ -79,6 +80,7 @@ def create_key(
             require_user(connection, user_id, project_id)
         if scopes is not None:
             _check_scopes(connection, user_id, scopes)
+        owner = user_id and connection.scalar(select(User.name).where(User.id == user_id))
         connection.execute(
             insert(Key),
             {
@@ -93,6 +95,9 @@ def create_key(
                 "scopes": None if scopes is None else scopes_text(scopes),
             },
         )
+        action = Action.KEY_CREATED if kind is KeyKind.API else Action.LINK_CREATED
+        told = {"name": name, "user": owner, "seconds": seconds, "scopes": scopes and scopes_text(scopes)}
+        record(connection, action, key.id, now, project_id=project_id, **told)
     return key
 
 
@@ -176,6 +181,9 @@ def revoke_key(engine: Engine, key_id: str, *, clock: Clock | None = None) -> No
     """
     now = (clock or FarmClock(engine))()
     with write(engine) as connection:
-        if connection.scalar(select(Key.id).where(Key.id == key_id)) is None:
+        found = connection.execute(select(Key.project_id, Key.name).where(Key.id == key_id)).one_or_none()
+        if found is None:
             raise NotFound(f"There is no key {key_id}; `farm keys list` shows those there are.")
-        connection.execute(update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=now))
+        ended = connection.execute(update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=now))
+        if ended.rowcount:
+            record(connection, Action.KEY_REVOKED, key_id, now, project_id=found.project_id, name=found.name)

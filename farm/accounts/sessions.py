@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
+from farm.audit.record import Action, record
 from farm.database import read, write
 from farm.ids import new_id
 from farm.security import KeyKind, Role, is_secret, new_secret, secret_sha256
@@ -11,15 +12,20 @@ from farm.tables import Key, Session, User
 SESSION_SECONDS = 14 * 86_400.0
 
 
-def begin_session(engine: Engine, user_id: str, now: float) -> str | None:
-    """The secret of a new session, kept by the browser alone; None when the user is gone or disabled."""
+def begin_session(engine: Engine, user_id: str, now: float, by: str | None = None) -> str | None:
+    """The secret of a new session, kept by the browser alone; None when the user is gone or disabled.
+
+    `by`: how the user has shown who it is, for the audit log.
+    """
     secret = new_secret()
     with write(engine) as connection:
-        found = select(User.id).where(User.id == user_id, User.disabled_at.is_(None)).with_for_update()
-        if connection.scalar(found) is None:
+        found = select(User.name, User.project_id).where(User.id == user_id, User.disabled_at.is_(None))
+        user = connection.execute(found.with_for_update()).one_or_none()
+        if user is None:
             return None
         row = {"id": new_id(), "user_id": user_id, "secret_sha256": secret_sha256(secret)}
         connection.execute(insert(Session), row | {"created_at": now, "expires_at": now + SESSION_SECONDS})
+        record(connection, Action.SESSION_BEGUN, user.name, now, project_id=user.project_id, by=by)
     return secret
 
 
@@ -36,10 +42,14 @@ def find_session(engine: Engine, secret: str, now: float) -> tuple[str, str, Rol
     return None if row is None else (row.project_id, row.id, Role(row.role), row.name)
 
 
-def end_session(engine: Engine, secret: str) -> None:
+def end_session(engine: Engine, secret: str, now: float) -> None:
     """End this session; ending it again changes nothing."""
+    this = Session.secret_sha256 == secret_sha256(secret)
     with write(engine) as connection:
-        connection.execute(delete(Session).where(Session.secret_sha256 == secret_sha256(secret)))
+        whose = select(User.name, User.project_id).join(Session, Session.user_id == User.id).where(this)
+        user = connection.execute(whose).one_or_none()
+        if user is not None and connection.execute(delete(Session).where(this)).rowcount:
+            record(connection, Action.SESSION_ENDED, user.name, now, project_id=user.project_id)
 
 
 def end_sessions_of(connection: Connection, user_id: str, now: float) -> int:

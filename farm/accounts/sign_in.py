@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
 
 from farm.accounts.keys import allowed_scopes, create_key
+from farm.audit.record import Action, record
 from farm.clock import Clock
 from farm.cpu_work import CpuWork, right_here
 from farm.database import read, write
@@ -114,6 +115,27 @@ def redeem(engine: Engine, secret: str, now: float) -> Principal | None:
             .values(used_at=now)
         )
         return principal if used.rowcount == 1 else None
+
+
+def note_refused(engine: Engine, now: float, *, name: str | None = None, link: str | None = None) -> None:
+    """Write into the audit log that somebody was not let in, with this name or by this link.
+
+    Only a name that is known is written down: into the field for it people also type their password. A link that was
+    never made leaves no trace here, or anybody could fill the log.
+    """
+    with write(engine) as connection:
+        whose = select(User.name, User.project_id)
+        if link is not None:
+            sha256 = secret_sha256(link)
+            whose = whose.join(Key, Key.user_id == User.id)
+            user = connection.execute(whose.where(Key.secret_sha256 == sha256)).one_or_none()
+            if user is None:
+                return
+        else:
+            user = connection.execute(whose.where(User.name == name)).one_or_none()
+        target, project_id = (None, None) if user is None else (user.name, user.project_id)
+        by = "password" if link is None else "link"
+        record(connection, Action.SESSION_REFUSED, target, now, project_id=project_id, by=by)
 
 
 def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -> Principal | None:

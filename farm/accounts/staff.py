@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from farm.accounts.sessions import end_sessions_of
+from farm.audit.record import Action, record
 from farm.clock import Clock, system_clock
 from farm.database import read, write
 from farm.errors import Conflict, Fault, InvalidRequest, NotFound
@@ -85,9 +86,18 @@ def change_user(
             other = User.disabled_at.is_(None) if disabled else User.disabled_at.is_not(None)
             at = now if disabled else None
             connection.execute(update(User).where(User.id == user_id, other).values(disabled_at=at))
+        ended = 0
         if ends_sessions or disabled or password_hash is not None:
-            return end_sessions_of(connection, user_id, now)
-    return 0
+            ended = end_sessions_of(connection, user_id, now)
+        told = {
+            "role": values["role"],
+            "disabled": disabled,
+            "password": None if password_hash is None else "changed",
+            "sessions_ended": ended or None,
+        }
+        project_id = connection.scalar(select(User.project_id).where(User.id == user_id))
+        record(connection, Action.USER_CHANGED, name, now, project_id=project_id, **told)
+    return ended
 
 
 def new_password_hash(password: str) -> str:
@@ -109,9 +119,11 @@ def remove_user(engine: Engine, name: str, *, clock: Clock = system_clock) -> No
                 break
     with write(engine) as connection:
         connection.execute(update(Job).where(Job.user_id == user_id).values(user_id=None))
+        project_id = connection.scalar(select(User.project_id).where(User.id == user_id))
         for table in (Session, Key):
             connection.execute(delete(table).where(table.user_id == user_id))
         connection.execute(delete(User).where(User.id == user_id))
+        record(connection, Action.USER_REMOVED, name, clock(), project_id=project_id)
 
 
 def _id_of(connection: Connection, name: str) -> str:

@@ -1,11 +1,13 @@
 """Projects (tenants) and users (people)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from farm.accounts.names import name_faults
+from farm.audit.record import Action, record
 from farm.clock import Clock, system_clock
 from farm.database import read, write
 from farm.errors import Conflict, Fault, InvalidRequest, NotFound
@@ -49,10 +51,11 @@ def create_project(engine: Engine, name: str, weight: float = 1.0, *, clock: Clo
         faults.append(Fault("/weight", f"must be a positive number; seen {weight!r}"))
     if faults:
         raise InvalidRequest(faults)
-    row = {"id": new_id(), "name": name, "weight": weight, "created_at": clock()}
+    row: dict[str, Any] = {"id": new_id(), "name": name, "weight": weight, "created_at": clock()}
     try:
         with write(engine) as connection:
             connection.execute(insert(Project), row)
+            record(connection, Action.PROJECT_CREATED, name, row["created_at"], project_id=row["id"], weight=weight)
     except IntegrityError as error:
         raise Conflict(f"There is a project named {name!r} already; choose another name.") from error
     return str(row["id"])
@@ -79,7 +82,7 @@ def create_user(
     """
     if faults := name_faults(name):
         raise InvalidRequest(faults)
-    row = {
+    row: dict[str, Any] = {
         "id": new_id(),
         "project_id": project_id,
         "name": name,
@@ -91,6 +94,8 @@ def create_user(
         with write(engine) as connection:
             require_project(connection, project_id)
             connection.execute(insert(User), row)
+            told = {"project_id": project_id, "role": row["role"]}
+            record(connection, Action.USER_CREATED, name, row["created_at"], **told)
     except IntegrityError as error:
         raise Conflict(f"There is a user named {name!r} already; choose another name.") from error
     return str(row["id"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from farm.client.connection.transport import Transport, api_path, read_reply
-from farm.client.lists import whole_list
-from farm.client.replies import Key, MadeKey, Member, Project, User, WhoAmI
+from farm.client.lists import pages, whole_list
+from farm.client.replies import AuditEntry, Key, MadeKey, Member, Project, User, WhoAmI
 
 
 class Accounts:
@@ -56,6 +57,22 @@ class Accounts:
     def revoke_key(self, key_id: str) -> None:
         """End a key at once: your own, or for admins any."""
         self._transport.delete(api_path("keys", key_id))
+
+    def audit(
+        self,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        target: str | None = None,
+        project: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[AuditEntry]:
+        """Who did what to what, the newest first; all that is given must hold. Times with their zone. For admins."""
+        asked = {"action": action, "actor": actor, "target": target, "project": project}
+        times = {"since": since and since.isoformat(), "until": until and until.isoformat()}
+        return pages(self._transport, AuditEntry, api_path("audit"), {**asked, **times}, limit)
 
     def users(self) -> list[User]:
         """All people who may sign in. For admins."""

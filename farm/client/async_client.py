@@ -156,6 +156,7 @@ class AsyncFarmClient:
     create_key = _awaited(FarmClient.create_key)
     revoke_key = _awaited(FarmClient.revoke_key)
     users = _awaited(FarmClient.users)
+    audit = _each(FarmClient.audit)
     create_user = _awaited(FarmClient.create_user)
     change_user = _awaited(FarmClient.change_user)
     remove_user = _awaited(FarmClient.remove_user)

@@ -5,6 +5,7 @@ that the simulator can run the same statements under a virtual clock. Ids are UU
 creation.
 """
 
+from farm.tables.audit import AuditEntry
 from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
 from farm.tables.fleet import Lease, Pool, ScaleDecision, Worker
@@ -28,6 +29,7 @@ from farm.tables.work import (
 __all__ = [
     "Artifact",
     "Attempt",
+    "AuditEntry",
     "Base",
     "BatchCurve",
     "Charge",

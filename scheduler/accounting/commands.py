@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select, update
 
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.console.output import JsonOption, answer, print_json
 from farm.database import read, write
@@ -66,6 +67,8 @@ def save(connections: Connections, name: str, limits: dict[str, Any], weight: fl
             connection.execute(update(Project).where(Project.id == project_id).values(limits))
         if weight is not None:
             connection.execute(update(Flow).where(Flow.project_id == project_id).values(weight=weight))
+        told = {column: "none" if value is None else value for column, value in limits.items()}
+        record(connection, Action.PROJECT_CHANGED, name, connections.clock(), project_id=project_id, **told)
 
 
 def show(name: Name, as_json: JsonOption = False) -> None:

@@ -5,6 +5,7 @@ The removal itself is retention's (`scheduler.maintenance.apply_retention`): in 
 
 from sqlalchemy import select, update
 
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict, NotFound
@@ -55,4 +56,6 @@ def _mark(
             return
         connection.execute(update(Job).where(Job.id == job_id).values(delete_at=delete_at))
         changed = enter(connection, job_id, event, indexes=[], now=now)
+        action = Action.JOB_RESTORED if delete_at is None else Action.JOB_DELETED
+        record(connection, action, job_id, now, project_id=project_id)
     notify(connections, lanes=[], changed=[changed])

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import NotFound
@@ -33,6 +34,7 @@ def pause_lane(connections: Connections, lane: str) -> None:
     """Nothing of this lane is claimed any more; what runs goes on. Raises NotFound."""
     with write(connections.engine) as connection:
         _switch(connection, Lane, Lane.name, lane, Lane.name, connections.clock())
+        record(connection, Action.LANE_PAUSED, lane, connections.clock())
     notify(connections, lanes=[lane])
 
 
@@ -40,6 +42,7 @@ def resume_lane(connections: Connections, lane: str) -> None:
     """The lane is served again. Raises NotFound."""
     with write(connections.engine) as connection:
         _switch(connection, Lane, Lane.name, lane, Lane.name, None)
+        record(connection, Action.LANE_RESUMED, lane, connections.clock())
     wake_workers(connections, lane)
 
 
@@ -47,6 +50,7 @@ def pause_pool(connections: Connections, pool: str) -> None:
     """The pool's workers claim nothing any more; what runs goes on. Raises NotFound."""
     with write(connections.engine) as connection:
         lane = _switch(connection, Pool, Pool.name, pool, Pool.lane, connections.clock())
+        record(connection, Action.POOL_PAUSED, pool, connections.clock())
     notify(connections, lanes=[lane])
 
 
@@ -54,6 +58,7 @@ def resume_pool(connections: Connections, pool: str) -> None:
     """The pool's workers claim again. Raises NotFound."""
     with write(connections.engine) as connection:
         lane = _switch(connection, Pool, Pool.name, pool, Pool.lane, None)
+        record(connection, Action.POOL_RESUMED, pool, connections.clock())
     wake_workers(connections, lane)
 
 

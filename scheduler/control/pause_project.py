@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, Select, select, update
 
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import NotFound
@@ -23,6 +24,7 @@ def pause_project(connections: Connections, project_id: str) -> None:
             update(Project).where(Project.id == project_id, Project.paused_at.is_(None)).values(paused_at=now)
         )
         since = _paused_at(connection, project_id)
+        _record(connection, Action.PROJECT_PAUSED, project_id, now)
         flows = connection.execute(_lock_flows(project_id)).all()
         waking = [flow.id for flow in flows if flow.paused_at is None]
         connection.execute(update(Flow).where(Flow.id.in_(waking)).values(paused_at=since, backlogged=False))
@@ -37,6 +39,7 @@ def resume_project(connections: Connections, project_id: str) -> None:
     with write(connections.engine) as connection:
         since = _paused_at(connection, project_id, lock=True)
         connection.execute(update(Project).where(Project.id == project_id).values(paused_at=None))
+        _record(connection, Action.PROJECT_RESUMED, project_id, connections.clock())
         flows = [flow for flow in connection.execute(_lock_flows(project_id)) if flow.paused_at == since]
         if since is None:
             return
@@ -45,6 +48,11 @@ def resume_project(connections: Connections, project_id: str) -> None:
             wake_flow(connection, flow.id)
     for lane in sorted({flow.lane for flow in flows}):
         wake_workers(connections, lane)
+
+
+def _record(connection: Connection, action: Action, project_id: str, at: float) -> None:
+    name = connection.scalar(select(Project.name).where(Project.id == project_id))
+    record(connection, action, name, at, project_id=project_id)
 
 
 def _paused_at(connection: Connection, project_id: str, *, lock: bool = False) -> float | None:

@@ -3,6 +3,7 @@
 import structlog
 from sqlalchemy import select, update
 
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict, NotFound
@@ -33,4 +34,5 @@ def release(connections: Connections, worker_id: str, now: float) -> None:
             .where(Worker.id == worker_id)
             .values(quarantined_at=None, quarantine_reason=None, released_at=now)
         )
+        record(connection, Action.WORKER_RELEASED, worker_id, now)
     log.info("worker released", worker_id=worker_id)

@@ -17,6 +17,7 @@ from farm.security import KeyKind
 from farm.tables import (
     Artifact,
     Attempt,
+    AuditEntry,
     Dependency,
     Event,
     IdempotencyKey,
@@ -56,8 +57,9 @@ def one_pass(connections: Connections, now: float) -> int:
             log.warning("retention put off: files cannot be removed", job_id=job_id, reason=str(error))
             break
         done += 1
-    before = now - connections.settings.retain_events_days * DAY
-    for statement in _old_rows(before):
+    settings = connections.settings
+    audited = _old_entries(now - settings.retain_audit_days * DAY)
+    for statement in [*_old_rows(now - settings.retain_events_days * DAY), audited]:
         while done < CHUNKS_A_PASS:
             with write(connections.engine) as connection:
                 removed = connection.execute(statement).rowcount
@@ -129,6 +131,12 @@ def _remove_job(connection: Connection, job_id: str) -> None:
         connection.execute(delete(table).where(table.job_id == job_id))
     connection.execute(delete(Job).where(Job.id == job_id))
     log.info("job removed: kept long enough, or deleted", job_id=job_id)
+
+
+def _old_entries(before: float) -> Delete:
+    """A chunk of the audit log that is older than `before`. Reads ix_audit_log_at."""
+    old = select(AuditEntry.id).where(AuditEntry.at < before).order_by(AuditEntry.at).limit(CHUNK)
+    return delete(AuditEntry).where(AuditEntry.id.in_(old))
 
 
 def _old_rows(before: float) -> list[Delete]:

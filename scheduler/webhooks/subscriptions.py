@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
+from farm.audit.record import Action, record
+from farm.clock import Clock, system_clock
 from farm.database import write
 from farm.errors import Conflict, Fault, InvalidRequest, NotFound
 from farm.ids import new_id
@@ -59,6 +61,7 @@ def create_webhook(
         if count >= MOST_WEBHOOKS:
             raise Conflict(f"The project has {count} webhooks, which is the most; remove one first.")
         connection.execute(insert(Webhook).values(row | {"event_types": _texts(event_types)}))
+        record(connection, Action.WEBHOOK_CREATED, webhook_id, now, project_id=project_id, host=httpx.URL(url).host)
         return find_webhook(connection, project_id, webhook_id), secret
 
 
@@ -77,7 +80,9 @@ def find_webhook(connection: Connection, project_id: str, webhook_id: str) -> An
     return found
 
 
-def change_webhook(engine: Engine, project_id: str, webhook_id: str, change: WebhookChange) -> Any:
+def change_webhook(
+    engine: Engine, project_id: str, webhook_id: str, change: WebhookChange, *, clock: Clock = system_clock
+) -> Any:
     """Change a webhook; what it is now. Raises NotFound."""
     values: dict[str, Any] = {}
     if change.url is not None:
@@ -90,14 +95,18 @@ def change_webhook(engine: Engine, project_id: str, webhook_id: str, change: Web
         find_webhook(connection, project_id, webhook_id)
         if values:
             connection.execute(update(Webhook).where(Webhook.id == webhook_id).values(values))
+            host = change.url and httpx.URL(change.url).host
+            told = {"host": host, "enabled": change.enabled}
+            record(connection, Action.WEBHOOK_CHANGED, webhook_id, clock(), project_id=project_id, **told)
         return find_webhook(connection, project_id, webhook_id)
 
 
-def remove_webhook(engine: Engine, project_id: str, webhook_id: str) -> None:
+def remove_webhook(engine: Engine, project_id: str, webhook_id: str, *, clock: Clock = system_clock) -> None:
     """Remove a webhook with its deliveries, also those that are still to be sent. Raises NotFound."""
     with write(engine) as connection:
         find_webhook(connection, project_id, webhook_id)
         connection.execute(delete(Webhook).where(Webhook.id == webhook_id))
+        record(connection, Action.WEBHOOK_DELETED, webhook_id, clock(), project_id=project_id)
 
 
 def write_test(engine: Engine, project_id: str, webhook_id: str, now: float) -> Any:

@@ -3,6 +3,7 @@
 Fields that this client does not know are ignored, so that a newer farm can say more.
 """
 
+from farm.client.replies.audit import AuditEntry
 from farm.client.replies.base import Cost, Forecast, Range, Reply
 from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
@@ -23,6 +24,7 @@ __all__ = [
     "Adapter",
     "AdapterFit",
     "Artifact",
+    "AuditEntry",
     "Cancelled",
     "Cost",
     "CreatedWebhook",

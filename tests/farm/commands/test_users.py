@@ -1,4 +1,4 @@
-"""`farm users`: an operator is master of who comes in, from the command line."""
+"""`farm users`: an admin is master of who comes in, from the command line."""
 
 import json
 from collections.abc import Callable
@@ -19,17 +19,23 @@ Users = Callable[..., Result]
 
 
 @pytest.fixture
-def users(engine: Engine, database_url: str, tmp_path: Path) -> Users:
-    """The command on a database with the operator ada and the artist bob."""
+def command(engine: Engine, database_url: str, tmp_path: Path) -> Users:
+    """The command on a database with the admin ada and the artist bob."""
     studio = accounts.create_project(engine, "studio")
     accounts.create_user(engine, studio, "ada", Role.ADMIN)
     accounts.create_user(engine, studio, "bob", password="old one")
     environment = {"FARM_DATABASE_URL": database_url, "FARM_DATA_DIR": str(tmp_path), "COLUMNS": "200"}
 
     def run(*arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(build_app(), ["users", *arguments], input=stdin, env=environment)
+        return CliRunner().invoke(build_app(), list(arguments), input=stdin, env=environment)
 
     return run
+
+
+@pytest.fixture
+def users(command: Users) -> Users:
+    """`farm users` there."""
+    return lambda *arguments, **options: command("users", *arguments, **options)
 
 
 def session_of(engine: Engine, name: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from farm.audit.read import AuditFilter, read_audit
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import StorageDown
@@ -240,3 +242,14 @@ def test_rows_that_only_tell_of_the_past_go_after_their_time(
     assert [rows(connections, table) for table in tables] == [0, 0, 0, 0, 0, 1, 1]
     assert job_row(connections, job)["status"] == "done", "jobs are kept until somebody says how long"
     assert gone != alive
+
+
+def test_the_audit_log_is_kept_for_its_own_time(connections: Connections, clock: TestClock) -> None:
+    with write(connections.engine) as connection:
+        for days in (0, 100, 364, 366):
+            record(connection, Action.USER_CHANGED, f"{days} days ago", clock() - days * DAY)
+    apply_retention.one_pass(connections, clock())
+    with read(connections.engine) as connection:
+        left = {row.target for row in read_audit(connection, AuditFilter(), before=None, limit=10)}
+    assert left >= {"0 days ago", "100 days ago", "364 days ago"}
+    assert "366 days ago" not in left
