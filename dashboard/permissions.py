@@ -31,13 +31,13 @@ _ANYBODY = ("api.get_whoami", "sign_in.leave")
 _READ = (
     *("api.get_dead_letters", "api.get_inputs", "api.get_keys", "api.get_live", "api.get_models"),
     *("api.get_job", "api.get_job_events", "api.get_job_intake", "api.get_job_manifests", "api.get_job_renders"),
-    *("api.get_job_sheet", "api.get_job_why", "api.get_jobs", "api.get_quota", "api.get_usage"),
+    *("api.get_job_archive", "api.get_job_sheet", "api.get_job_why", "api.get_jobs", "api.get_quota", "api.get_usage"),
     *("api.get_pool_curves", "api.get_pools", "api.get_project_members", "api.get_projects", "api.get_workers"),
     *("api.get_render", "api.get_render_preview", "api.get_render_why"),
     *("api.get_webhook", "api.get_webhook_deliveries", "api.get_webhooks"),
     *("openai.get_model", "openai.get_models", "openai.get_video", "openai.get_video_content", "openai.get_videos"),
     *("artifacts.fetch", "dead_letters.index", "inputs.fetch", "inputs.index", "job.page", "jobs.home", "jobs.index"),
-    *("picture.page", "sheet.page", "workers.index"),
+    *("compare.page", "download.archive", "picture.page", "sheet.page", "workers.index"),
 )
 
 _SUBMIT = (
@@ -59,6 +59,7 @@ _SUBMIT = (
 _OPERATE = (
     *("api.get_pool_scaling", "api.post_lane_pause", "api.post_lane_resume", "api.post_pool_pause"),
     *("api.post_pool_resume", "api.post_worker_release", "workers.release_worker"),
+    "metrics.scrape",
 )
 
 _ADMIN = ("api.get_audit", "api.get_users", "api.post_users", "api.patch_user", "api.delete_user", "api.post_projects")

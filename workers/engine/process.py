@@ -39,8 +39,8 @@ from workers.protocol import (
 )
 
 if TYPE_CHECKING:
-    from workers.engine.embedding_cache import EmbeddingCache
     from workers.engine.measuring import Measuring
+    from workers.engine.prompt_embeddings import EmbeddingCache
     from workers.engine.step_loop import Engine
     from workers.pipelines.load import Loaded
 

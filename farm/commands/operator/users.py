@@ -36,9 +36,7 @@ def register(app: typer.Typer) -> None:
 def create(
     name: Annotated[str, typer.Argument(help="The name to sign in with.")],
     project: ProjectOption = accounts.FIRST_PROJECT,
-    role: Annotated[
-        Role, typer.Option(help="What the user may do, each more than the one before it.")
-    ] = Role.ARTIST,
+    role: Annotated[Role, typer.Option(help="What the user may do, each more than the one before it.")] = Role.ARTIST,
     password: Annotated[bool, typer.Option("--password", help="Ask for a password to sign in with.")] = False,
     as_json: JsonOption = False,
 ) -> None:

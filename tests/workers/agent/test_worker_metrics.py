@@ -24,7 +24,7 @@ from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, submit_job
 from tests.servers import S3
 from tests.waiting import eventually
-from tests.workers.agent.test_feeder import connections
+from tests.workers.agent.test_engine_feeder import connections
 from tests.workers.agent.test_worker import settings
 from tests.workers.scripted import ScriptedWorker
 from workers.agent.worker import Worker
