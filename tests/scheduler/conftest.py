@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,24 +49,24 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, database_url=SecretStr(database_url), worker_gone_seconds=60)
 
 
-@pytest.fixture(scope="session")
+@cache
 def built_in_catalog() -> Catalog:
     return load_catalog(Settings())
 
 
 @pytest.fixture(scope="session")
-def catalog(built_in_catalog: Catalog) -> Catalog:
+def catalog() -> Catalog:
     """The built-in catalog, read once."""
-    return built_in_catalog
+    return built_in_catalog()
 
 
-@pytest.fixture(scope="session")
-def synced_sqlite(migrated_sqlite: Path, built_in_catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the lanes and pools of the built-in catalog at START: copying it is most of a sync less."""
-    path = tmp_path_factory.mktemp("synced") / "farm.sqlite3"
+@cache
+def synced_copy(migrated_sqlite: Path) -> Path:
+    """A SQLite file with the lanes and pools of the built-in catalog at START: to copy it is quicker than a sync."""
+    path = migrated_sqlite.with_name("synced.sqlite3")
     shutil.copy(migrated_sqlite, path)
     engine = make_engine(f"sqlite:///{path}")
-    sync_catalog(engine, built_in_catalog, START)
+    sync_catalog(engine, built_in_catalog(), START)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()
@@ -73,14 +74,12 @@ def synced_sqlite(migrated_sqlite: Path, built_in_catalog: Catalog, tmp_path_fac
 
 
 @pytest.fixture
-def connections(
-    settings: Settings, catalog: Catalog, clock: TestClock, built_in_catalog: Catalog, synced_sqlite: Path
-) -> Iterator[Connections]:
+def connections(settings: Settings, catalog: Catalog, clock: TestClock, migrated_sqlite: Path) -> Iterator[Connections]:
     """A farm on an empty database, with the lanes and pools of the built-in catalog."""
     url = make_url(settings.database_url.get_secret_value())
-    synced = url.drivername == "sqlite" and catalog is built_in_catalog and clock() == START
+    synced = url.drivername == "sqlite" and catalog is built_in_catalog() and clock() == START
     if synced:
-        shutil.copy(synced_sqlite, str(url.database))
+        shutil.copy(synced_copy(migrated_sqlite), str(url.database))
     with connect(settings, catalog, clock) as opened:
         if not synced:
             sync_catalog(opened.engine, opened.catalog, clock())
