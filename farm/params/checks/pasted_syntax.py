@@ -16,7 +16,7 @@ CHOICE = r"\{[^{}]*\|[^{}]*\}"
 #: '__animals__', '__folder/animals__': a line of a file by chance.
 WILDCARD = r"__[\w./-]+?__"
 _PASTED = re.compile(f"(?P<weight>{WEIGHT})|(?P<tag>{TAG})|(?P<choice>{CHOICE})|(?P<wildcard>{WILDCARD})")
-_TELLING = re.compile(r"[(<{]|__")  # most prompts hold none of these, and are looked at no further
+_MAYBE_PASTED = re.compile(r"[(<{]|__")  # most prompts hold none of these, and are looked at no further
 _MEANINGS = {
     "weight": "no model here knows weights in prompts",
     "tag": "ask for adapters with `loras`, such as [{{'name': {name}, 'weight': 0.8}}]",
@@ -29,7 +29,7 @@ def pasted_syntax(filled: Sequence[Filled], wildcards: Collection[str]) -> Check
     """A notice for each kind of it in each prompt of the request. `wildcards`: names that are filled."""
     said: dict[tuple[str, str], Notice] = {}
     for prompt in filled:
-        if _TELLING.search(prompt.text) is None:
+        if _MAYBE_PASTED.search(prompt.text) is None:
             continue
         for found in _PASTED.finditer(prompt.text):
             kind, text = str(found.lastgroup), found.group()
