@@ -71,7 +71,7 @@ def resolve(
     else:
         filled = list(templates.fill(entry.limits.prompt_chars)) if not templates.faults else []
         prompts = collector.take(check_prompts(filled, templates, entry))
-        collector.take(pasted_syntax(filled, request.wildcards or ()))
+        collector.take(pasted_syntax(filled, request.wildcards or (), entry.limits.prompt_chars))
         values = _values(collector, request, entry, family, find_input)
     if collector.faults:
         raise InvalidRequest(collector.faults)

@@ -11,7 +11,7 @@ from dashboard.web.form.numbers import number
 from farm.errors import Fault
 from farm.params.checks.pasted_syntax import CHOICE
 
-_LORA = re.compile(r"\s*<lora:([^<>:]+)(?::([^<>:]*))?>")
+_LORA = re.compile(r" ?<lora:([^<>:]+)(?::([^<>:]*))?>")
 _CHOICE = re.compile(CHOICE)
 #: Of other tools, in a choice: how likely a text is, and several at once. Here each is as likely, and one is taken.
 _UNKNOWN = re.compile(r"::|\$\$")
@@ -27,10 +27,10 @@ def take_pasted(request: dict[str, Any], adapters: Mapping[str, str] | None) -> 
     faults: list[Fault] = []
     if adapters is not None:
         faults = _take_tags(request, prompts, adapters)
-    wildcards: dict[str, list[str]] = {}
-    prompts = [_CHOICE.sub(lambda found: _named(found[0], wildcards), prompt) for prompt in prompts]
-    if wildcards:
-        request["wildcards"] = {**wildcards, **request.get("wildcards", {})}
+    names: dict[tuple[str, ...], str] = {}
+    prompts = [_CHOICE.sub(lambda found: _named(found[0], names), prompt) for prompt in prompts]
+    if names:
+        request["wildcards"] = {name: list(texts) for texts, name in names.items()} | request.get("wildcards", {})
     request["prompt"] = prompts if isinstance(request["prompt"], list) else prompts[0]
     return faults
 
@@ -42,23 +42,22 @@ def _take_tags(request: dict[str, Any], prompts: list[str], adapters: Mapping[st
         return []
     told = "has other LoRA tags than the first line; adapters are of the whole job: submit these lines apart"
     faults = [Fault(f"/prompt/{line}", told) for line, found in enumerate(tags) if found != tags[0]]
-    for name, weight in tags[0]:
-        use: dict[str, Any] = {"name": adapters.get(name.strip().casefold(), name.strip())}
-        if weight.strip():
-            use["weight"] = number(weight.strip(), float)
-        request["loras"] = [*request.get("loras", []), use]
+    request["loras"] = [
+        *request.get("loras", []),
+        *(_use(name.strip(), weight.strip(), adapters) for name, weight in tags[0]),
+    ]
     prompts[:] = [_LORA.sub("", prompt).strip() for prompt in prompts]
     return faults
 
 
-def _named(choice: str, wildcards: dict[str, list[str]]) -> str:
+def _use(name: str, weight: str, adapters: Mapping[str, str]) -> dict[str, Any]:
+    use: dict[str, Any] = {"name": adapters.get(name.casefold(), name)}
+    return use | {"weight": number(weight, float)} if weight else use
+
+
+def _named(choice: str, names: dict[tuple[str, ...], str]) -> str:
     """The gap that stands for a choice; the choice itself where it means more than one of these by chance."""
-    texts = [text.strip() for text in choice[1:-1].split("|")]
     if _UNKNOWN.search(choice):
         return choice
-    for name, known in wildcards.items():
-        if known == texts:
-            return f"__{name}__"
-    name = f"choice{len(wildcards) + 1}"
-    wildcards[name] = texts
-    return f"__{name}__"
+    texts = tuple(text.strip() for text in choice[1:-1].split("|"))
+    return f"__{names.setdefault(texts, f'choice{len(names) + 1}')}__"

@@ -12,7 +12,7 @@ WEIGHT = r"\([^():]*[^():\d\s]\s*:\s*(?:\d?\.\d+|\d\.\d*|[0-2])\s*\)"
 #: '<lora:name:0.8>', and what other tools write alike.
 TAG = r"<(?:lora|lyco|hypernet):[^<>:]+(?::[^<>]*)?>"
 #: '{red|blue}': one by chance.
-CHOICE = r"\{[^{}]*\|[^{}]*\}"
+CHOICE = r"\{[^{}|]*\|[^{}]*\}"
 #: '__animals__', '__folder/animals__': a line of a file by chance.
 WILDCARD = r"__[\w./-]+?__"
 _PASTED = re.compile(f"(?P<weight>{WEIGHT})|(?P<tag>{TAG})|(?P<choice>{CHOICE})|(?P<wildcard>{WILDCARD})")
@@ -25,17 +25,20 @@ _MEANINGS = {
 }
 
 
-def pasted_syntax(filled: Sequence[Filled], wildcards: Collection[str]) -> Checked[None]:
-    """A notice for each kind of it in each prompt of the request. `wildcards`: names that are filled."""
+def pasted_syntax(filled: Sequence[Filled], wildcards: Collection[str], most_chars: int) -> Checked[None]:
+    """A notice for each kind of it in each prompt of the request. `wildcards`: names that are filled.
+
+    Prompts of more than `most_chars` are refused anyway, and not looked at.
+    """
     said: dict[tuple[str, str], Notice] = {}
     for prompt in filled:
-        if _MAYBE_PASTED.search(prompt.text) is None:
+        if len(prompt.text) > most_chars or _MAYBE_PASTED.search(prompt.text) is None:
             continue
         for found in _PASTED.finditer(prompt.text):
             kind, text = str(found.lastgroup), found.group()
-            if kind == "wildcard" and text.strip("_") in wildcards:
+            if (prompt.field, kind) in said or (kind == "wildcard" and text.strip("_") in wildcards):
                 continue
             name = repr(text[1:-1].split(":")[1]) if kind == "tag" else ""
             message = f"{shown(text)} is rendered as text: {_MEANINGS[kind].format(name=name)}"
-            said.setdefault((prompt.field, kind), Notice(prompt.field, message))
+            said[prompt.field, kind] = Notice(prompt.field, message)
     return None, tuple(said.values())
