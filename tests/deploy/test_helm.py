@@ -1,0 +1,113 @@
+"""The Helm chart, rendered and linted by Helm's own library, and held to Kubernetes' schemas and to the farm."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dashboard.app import create_app
+from farm.connections import Connections
+from farm.settings import Settings, load_settings
+from farm.settings_sources import PREFIX
+from tests.clean_environments import ROOT
+from tests.deploy.manifests import Document, check_promises, pods, read
+from tests.deploy.test_kubernetes import OVERLAYS, check_schemas
+
+CHART = ROOT / "deploy/helm/latent-farm"
+#: In the environment of the tools, which has Helm's library and none of ours.
+RENDER = """
+import json, sys
+from helm_python import Chart
+from helm_python.chart import lint
+path, values = sys.argv[1], json.load(sys.stdin)
+chart = Chart.load(path)
+try:
+    chart.validate_schema(chart.merge_values(values))
+    files = chart.render(values, name="latent-farm", namespace="latent-farm")
+except Exception as error:
+    print(json.dumps({"error": str(error)}))
+else:
+    print(json.dumps({"files": files, "lint": lint(path, values, strict=True)}))
+"""
+
+
+def rendered(tools: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """`files` and `lint`, or `error`."""
+    command = [tools / "python", "-c", RENDER, CHART]
+    answer = subprocess.run(command, input=json.dumps(values), check=True, capture_output=True, text=True)
+    return dict(json.loads(answer.stdout))
+
+
+def example(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((CHART / "examples" / f"{name}.yaml").read_text()))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["minimal", "spot", "rank-group"])
+def test_the_chart_is_valid_and_says_what_the_overlay_of_its_name_says(name: str, tools: Path, tmp_path: Path) -> None:
+    schema = CHART / "values.schema.json"
+    values = example(name)
+    chart = rendered(tools, values)
+    assert chart["lint"]["errors"] == []
+    documents = [one for text in chart["files"].values() for one in read(text)]
+    for one in documents:  # as `helm install --namespace` does
+        one["metadata"].setdefault("namespace", "latent-farm")
+    check_schemas(tools, documents, tmp_path)
+    with Connections.open(load_settings(variables={"FARM_DATA_DIR": str(tmp_path)})) as connections:
+        check_promises(documents, create_app(connections), tmp_path)
+
+    complete = tmp_path / "values.json"
+    complete.write_text(json.dumps(yaml.safe_load((CHART / "values.yaml").read_text()) | values))
+    subprocess.run([tools / "check-jsonschema", "--schemafile", schema, complete], check=True, capture_output=True)
+    kustomized = subprocess.run(
+        [tools / "kubectl", "kustomize", OVERLAYS / name], check=True, capture_output=True, text=True
+    ).stdout
+    assert running(documents) == running(read(kustomized))
+
+
+def running(documents: list[Document]) -> dict[str, Any]:
+    """By component, what both ways of deploying have to agree upon."""
+    return {
+        pod.labels["app.kubernetes.io/component"]: {
+            "kind": pod.owner.partition("/")[0],
+            "grace": pod.spec.get("terminationGracePeriodSeconds"),
+            "rights": (pod.spec["securityContext"], pod.container["securityContext"]),
+            "resources": pod.container["resources"],
+            "node": (pod.spec.get("nodeSelector"), pod.spec.get("tolerations")),
+            "command": pod.container["args"],
+            "probes": {key: value for key, value in pod.container.items() if key.endswith("Probe")},
+            "lifecycle": pod.container.get("lifecycle"),
+            "variables": sorted(
+                (one["name"], one.get("value", ""))
+                for one in pod.container.get("env", [])
+                if pod.labels["app.kubernetes.io/component"] == "worker"
+            ),
+        }
+        for pod in pods(documents)
+    }
+
+
+@pytest.mark.long
+def test_wrong_values_are_refused_in_words(tools: Path) -> None:
+    values = example("minimal")
+    worker = values["workers"]["sana"]
+    for wrong, said in (
+        ({"workers": {"sana": worker | {"gpu": 1}}}, "gpu"),
+        ({"workers": {"sana": worker | {"drainSeconds": 3600}}}, "drainSeconds must be less than graceSeconds"),
+        ({"workers": {"other": worker}}, "there is no pools.other"),
+        ({"workers": {"sana": worker | {"keda": {"secretName": "key"}}}}, "needs scaling: {driver: metrics"),
+        ({"workers": {"sana": worker | {"modelStorage": "10Gi"}}}, "kind"),
+        ({"settings": {"FARM_DATABASE_URL": "postgresql://farm:tiger@db/farm"}}, "FARM_DATABASE_URL"),
+    ):
+        error = rendered(tools, values | wrong).get("error", "")
+        assert said in error, (wrong, error)
+        assert "tiger" not in error
+
+
+def test_the_schema_keeps_every_secret_setting_out_of_the_values() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    names = schema["properties"]["settings"]["propertyNames"]["not"]["enum"]
+    assert set(names) == {PREFIX + name.upper() for name in Settings.SECRETS}
