@@ -16,6 +16,7 @@ _FAILED = "f"
 _INPUTS = "i"
 _DELIVERIES = "w"
 _AUDIT = "a"
+_GALLERY = "g"
 _LONGEST = 100  # characters
 
 
@@ -108,6 +109,21 @@ def read_before_audit(cursor: str | None) -> str | None:
         return None
     try:
         return str(uuid.UUID(hex=_open(_AUDIT, cursor)))
+    except ValueError:
+        raise _bad_cursor(cursor) from None
+
+
+def before_render(render_id: str) -> str:
+    """The cursor of the page of the gallery with renders that are older than this one."""
+    return _seal(_GALLERY, uuid.UUID(render_id).hex)
+
+
+def read_before_render(cursor: str | None) -> str | None:
+    """The render that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        return str(uuid.UUID(hex=_open(_GALLERY, cursor)))
     except ValueError:
         raise _bad_cursor(cursor) from None
 

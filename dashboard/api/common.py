@@ -15,12 +15,14 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
 from farm.accounts.names import LONGEST_NAME
+from scheduler.gallery.marks import LONGEST_TAG
 
 #: A number as pydantic would take it for a time.
 _NUMBER = re.compile(r"[+-]?[0-9.eE+-]+")
 
 JOBS = Tag(name="Jobs", description="Submit jobs, watch them, stop them.")
 RENDERS = Tag(name="Renders", description="Single pictures and clips, and their files.")
+BOARDS = Tag(name="Boards", description="Named collections of renders.")
 INPUTS = Tag(name="Inputs", description="Pictures that renders start from or are steered by.")
 WEBHOOKS = Tag(name="Webhooks", description="Be told when jobs end, and see what was sent.")
 USERS = Tag(name="Users", description="Who may sign in; for admins.")
@@ -40,6 +42,12 @@ class RenderPath(BaseModel):
     render_id: str = Field(description="The render's id", json_schema_extra={"format": "uuid"})
 
 
+class BoardPath(BaseModel):
+    """The address of a board."""
+
+    board_id: str = Field(description="The board's id", json_schema_extra={"format": "uuid"})
+
+
 class WebhookPath(BaseModel):
     """The address of a webhook."""
 
@@ -49,10 +57,14 @@ class WebhookPath(BaseModel):
 #: Text that goes into SQL: no database stores control characters, PostgreSQL refuses NUL.
 Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1F]*$")]
 
+#: One line in which something is seen.
+_VISIBLE = r"^ *[^ \x00-\x1F\x7F-\xA0][^\x00-\x1F\x7F-\xA0]*$"
+
 #: A name that people give: to a project, a person, a key (`farm.accounts.names` has the rule).
-Name = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^ *[^ \x00-\x1F\x7F-\xA0][^\x00-\x1F\x7F-\xA0]*$")
-]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=_VISIBLE)]
+
+#: A word that people give to a render.
+TagName = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG, pattern=_VISIBLE)]
 
 #: As JSON schema says it: `dashboard.cursors` refuses what is none, in words.
 _CURSOR: dict[str, Any] = {"minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_-]+$"}

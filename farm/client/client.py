@@ -18,6 +18,7 @@ from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.files.downloads import Downloads
 from farm.client.files.inputs import Inputs
+from farm.client.gallery import Gallery
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
 from farm.client.reads import Reads
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
-class FarmClient(Accounts, Controls, DeadLetters, Downloads, Drafts, Inputs, Questions, Reads, ShortIds, Webhooks):
+class FarmClient(
+    Accounts, Controls, DeadLetters, Downloads, Drafts, Gallery, Inputs, Questions, Reads, ShortIds, Webhooks
+):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 
         with FarmClient("http://127.0.0.1:8420", "lf_…") as farm:

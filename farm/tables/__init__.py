@@ -9,6 +9,7 @@ from farm.tables.audit import AuditEntry
 from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
 from farm.tables.fleet import Lease, Pool, ScaleDecision, Worker
+from farm.tables.gallery import Board, BoardRender, RenderMark, RenderTag
 from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
 from farm.tables.users import IdempotencyKey, Key, Project, Session, User
@@ -32,6 +33,8 @@ __all__ = [
     "AuditEntry",
     "Base",
     "BatchCurve",
+    "Board",
+    "BoardRender",
     "Charge",
     "Dependency",
     "Event",
@@ -51,6 +54,8 @@ __all__ = [
     "Project",
     "Regression",
     "Render",
+    "RenderMark",
+    "RenderTag",
     "ScaleDecision",
     "Session",
     "Usage",

@@ -11,6 +11,7 @@ _PENDING = text("status = 'pending'")
 _RUNNING = text("status = 'running'")
 _DRAFTED = text("status = 'drafted'")
 _FAILED = text("status = 'failed'")
+_DONE = text("status = 'done'")
 _TIMED = text("status = 'held' AND eligible_at IS NOT NULL")
 _FAILED_ATTEMPT = text("outcome = 'failed'")
 _EXPIRES = text("deadline IS NOT NULL AND finished_at IS NULL")
@@ -200,6 +201,7 @@ class Render(Base):
         Index("ix_renders_running", "project_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
         Index("ix_renders_drafted", "job_id", sqlite_where=_DRAFTED, postgresql_where=_DRAFTED),
         Index("ix_renders_failed", "project_id", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+        Index("ix_renders_done", "project_id", "id", sqlite_where=_DONE, postgresql_where=_DONE),
         Index("ix_renders_eligible", "eligible_at", sqlite_where=_TIMED, postgresql_where=_TIMED),
         HOT_ROWS,
     )

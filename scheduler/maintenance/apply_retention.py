@@ -32,6 +32,7 @@ from farm.tables import (
     WebhookDelivery,
     Worker,
 )
+from scheduler.gallery.deletion import remove_deleted
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,8 @@ def one_pass(connections: Connections, now: float) -> int:
             log.warning("retention put off: files cannot be removed", job_id=job_id, reason=str(error))
             break
         done += 1
+    if done < CHUNKS_A_PASS:
+        done += _remove_deleted_renders(connections, now)
     settings = connections.settings
     audited = _old_entries(now - settings.retain_audit_days * DAY)
     for statement in [*_old_rows(now - settings.retain_events_days * DAY), audited]:
@@ -67,6 +70,15 @@ def one_pass(connections: Connections, now: float) -> int:
             if removed < CHUNK:
                 break
     return done
+
+
+def _remove_deleted_renders(connections: Connections, now: float) -> bool:
+    """The files of some single renders that were deleted and whose time has come; whether there were any."""
+    try:
+        return remove_deleted(connections, now, most=CHUNK) > 0
+    except StorageDown as error:
+        log.warning("deleted renders stay for now: files cannot be removed", reason=str(error))
+        return False
 
 
 _WAITED_FOR = exists().where(Dependency.after_id == Job.id, Dependency.resolved_at.is_(None))

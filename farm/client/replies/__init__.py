@@ -6,6 +6,7 @@ Fields that this client does not know are ignored, so that a newer farm can say 
 from farm.client.replies.audit import AuditEntry
 from farm.client.replies.base import Cost, Forecast, Range, Reply
 from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
+from farm.client.replies.gallery import Board, GalleryRender, Marks, UsedTag
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
 from farm.client.replies.projects import Key, MadeKey, Member, Project, Quota, Usage, UsageDay, User, WhoAmI
@@ -25,6 +26,7 @@ __all__ = [
     "AdapterFit",
     "Artifact",
     "AuditEntry",
+    "Board",
     "Cancelled",
     "Cost",
     "CreatedWebhook",
@@ -32,12 +34,14 @@ __all__ = [
     "FailedAttempt",
     "FileProgress",
     "Forecast",
+    "GalleryRender",
     "Input",
     "Job",
     "JobEvent",
     "Kept",
     "Key",
     "MadeKey",
+    "Marks",
     "Member",
     "Model",
     "Pool",
@@ -56,6 +60,7 @@ __all__ = [
     "Switched",
     "Usage",
     "UsageDay",
+    "UsedTag",
     "User",
     "Webhook",
     "WebhookDelivery",
