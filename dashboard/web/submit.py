@@ -41,7 +41,8 @@ def show() -> ResponseReturnValue:
     if again is None:
         return _page(_chosen_model(request.args.get("model")), request.args)
     model, parameters = _asked_before(again)
-    return _page(_chosen_model(model), typed_again(parameters))
+    new_seeds = {"seeds": "", "seed_count": "4"} if "vary" in request.args else {}
+    return _page(_chosen_model(model), typed_again(parameters) | new_seeds)
 
 
 @blueprint.post("/submit")

@@ -1,0 +1,105 @@
+"""The gallery: finished renders of all jobs of the project, found by filters that stand in the address."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.auth import principal
+from dashboard.context import farm, now
+from dashboard.cursors import before_render, read_before_render
+from dashboard.reads.gallery import list_gallery, neighbours_in_gallery, renders_of_gallery
+from dashboard.reads.ids import known_form
+from dashboard.reads.jobs import find_job
+from dashboard.reads.marks import marks_of, shown_boards, used_tags
+from dashboard.reads.renders import Neighbours, find_artifact, find_render
+from dashboard.web.artifacts import address
+from dashboard.web.gallery_filters import read_filters
+from dashboard.web.gallery_marks import change_marks
+from farm.database import read
+
+blueprint = Blueprint("gallery", __name__)
+
+PAGE = 60
+#: The bytes of an address with their hash in it never change.
+_FOREVER = "private, max-age=31536000, immutable"
+
+
+@blueprint.get("/gallery")
+def index() -> ResponseReturnValue:
+    """One page of the gallery; the page's script asks for the next one as it is scrolled to."""
+    typed = read_filters(request.args)
+    project_id, cursor = principal().project_id, request.args.get("cursor")
+    with read(farm().engine) as connection:
+        page = list_gallery(
+            connection,
+            project_id,
+            chosen=typed.chosen,
+            before=read_before_render(cursor),
+            limit=PAGE,
+            address_of=address,
+        )
+        boards, tags = shown_boards(connection, project_id), used_tags(connection, project_id)
+    return render_template(
+        "gallery.html",
+        renders=page.items,
+        older=before_render(page.behind) if page.behind else None,
+        first_page=cursor is None,
+        typed=typed,
+        boards=boards,
+        tags=tags,
+        models=sorted(farm().catalog.models),
+    ), 422 if typed.faults else 200
+
+
+@blueprint.get("/gallery/<render_id>")
+def picture(render_id: str) -> ResponseReturnValue:
+    """One render of the gallery, with its neighbours in the gallery as it is filtered."""
+    typed, project_id = read_filters(request.args), principal().project_id
+    with read(farm().engine) as connection:
+        render = find_render(connection, project_id, render_id, progress_of=lambda _: {}, address_of=address)
+        job = find_job(connection, project_id, render.job_id)
+        newer, older = neighbours_in_gallery(connection, project_id, render.id, typed.chosen)
+        marks = marks_of(connection, [render.id])[render.id]
+        boards, tags = shown_boards(connection, project_id), used_tags(connection, project_id)
+    return render_template(
+        "gallery_picture.html",
+        render=render,
+        job=job,
+        beside=Neighbours(newer, older),
+        files={artifact.kind: artifact for artifact in render.artifacts},
+        why=None,
+        marks=marks,
+        boards=boards,
+        tags=tags,
+        typed=typed,
+        walk_query=f"?{typed.query}" if typed.query else "",
+    )
+
+
+@blueprint.post("/gallery/marks")
+def mark() -> ResponseReturnValue:
+    """Do to the chosen renders what a button says. The page's script gets their cards anew, others the page."""
+    ids = [known_form("render", one) for one in request.form.getlist("render")]
+    who, typed = principal(), read_filters(request.args)
+    if ids:
+        change_marks(farm(), who.project_id, ids, request.form, now())
+    if request.headers.get("X-Part") != "cards":
+        if request.form.get("page") == "picture" and request.form.get("do") != "delete" and ids:
+            return redirect(
+                url_for("gallery.picture", render_id=ids[0]) + (f"?{typed.query}" if typed.query else ""), 303
+            )
+        return redirect(url_for("gallery.index") + (f"?{typed.query}" if typed.query else ""), 303)
+    with read(farm().engine) as connection:
+        renders = renders_of_gallery(connection, who.project_id, ids, address_of=address)
+        boards = shown_boards(connection, who.project_id)
+    return render_template("gallery_cards.html", renders=renders, typed=typed, boards=boards)
+
+
+@blueprint.get("/gallery/thumbnails/<artifact_id>/<digest>")
+def thumbnail(artifact_id: str, digest: str) -> ResponseReturnValue:
+    """A thumbnail under an address that has its hash: browsers keep it for a year and never ask again."""
+    with read(farm().engine) as connection:
+        file = find_artifact(connection, principal().project_id, artifact_id)
+    if file.kind != "thumbnail" or not file.sha256.startswith(digest):
+        return redirect(address(file), 302)
+    headers = {"Content-Type": file.content_type, "Cache-Control": _FOREVER}
+    return farm().storage.get(file.key), 200, headers

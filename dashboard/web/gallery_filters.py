@@ -1,0 +1,108 @@
+"""The filters of the gallery as they stand in its address: what they mean, and what is wrong with them."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from dashboard.reads.gallery import GalleryFilter
+from dashboard.reads.ids import known_form
+from farm.errors import FarmError
+from scheduler.gallery.marks import BEST_RATING, normal_tag
+
+#: In the order of the form; the others are behind 'More filters'.
+NAMES = ("text", "favourite", "rating", "board", "tag", "model", "size", "sampler", "lora", "user", "since", "until",
+         "deleted")  # fmt: skip
+_FIRST = frozenset({"text", "favourite", "rating", "board", "tag"})
+_LONGEST = 300
+_LARGEST = 100_000  # pixels
+
+
+@dataclass
+class TypedFilters:
+    """What was typed, what it means, and what of it means nothing."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    chosen: GalleryFilter = field(default_factory=GalleryFilter)
+
+    @property
+    def query(self) -> str:
+        """The filters as they stand in an address, without the page."""
+        return urlencode(self.values)
+
+    def without(self, name: str) -> str:
+        """The same without one of them."""
+        return urlencode({other: value for other, value in self.values.items() if other != name})
+
+    @property
+    def more(self) -> bool:
+        """Whether one is given that the form folds away."""
+        return any(name not in _FIRST for name in self.values)
+
+
+def read_filters(args: MultiDict[str, str]) -> TypedFilters:
+    """Read an address. What cannot be is told and left out."""
+    typed = TypedFilters({name: args[name].strip()[:_LONGEST] for name in NAMES if args.get(name, "").strip()})
+    # No database stores control characters, and PostgreSQL refuses NUL.
+    typed.values = {name: value for name, value in typed.values.items() if value.isprintable()}
+    value = typed.values.get
+    width, height = _size(typed)
+    typed.chosen = GalleryFilter(
+        text=value("text"),
+        models=(value("model", ""),) if value("model") else (),
+        width=width,
+        height=height,
+        sampler=value("sampler"),
+        lora=value("lora"),
+        tags=tuple(normal_tag(tag) for tag in value("tag", "").split(",") if tag.strip()),
+        rating=_rating(typed),
+        favourite="favourite" in typed.values,
+        user=value("user"),
+        board=_board(typed),
+        finished_after=_day(typed, "since"),
+        finished_before=_day(typed, "until", days=1),
+        deleted="deleted" in typed.values,
+    )
+    return typed
+
+
+def _size(typed: TypedFilters) -> tuple[int | None, int | None]:
+    if (text := typed.values.get("size")) is None:
+        return None, None
+    width, _, height = text.lower().replace("×", "x").replace(" ", "").partition("x")
+    if width.isdecimal() and height.isdecimal() and max(int(width[:9]), int(height[:9])) <= _LARGEST:
+        return int(width), int(height)
+    typed.faults.append(f"Size must be like 512x512; seen {text[:40]}.")
+    return None, None
+
+
+def _rating(typed: TypedFilters) -> int | None:
+    text = typed.values.get("rating")
+    if text is None or text in [str(stars) for stars in range(1, BEST_RATING + 1)]:
+        return None if text is None else int(text)
+    typed.faults.append(f"Rating must be 1 to {BEST_RATING}; seen {text[:40]}.")
+    return None
+
+
+def _board(typed: TypedFilters) -> str | None:
+    if (text := typed.values.get("board")) is None:
+        return None
+    try:
+        return known_form("board", text)
+    except FarmError:
+        typed.faults.append("There is no such board.")
+        return None
+
+
+def _day(typed: TypedFilters, name: str, days: int = 0) -> float | None:
+    """The beginning of a day in UTC, or of one after it."""
+    if (text := typed.values.get(name)) is None:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return (day + timedelta(days=days)).timestamp()
+    except (ValueError, OverflowError):
+        typed.faults.append(f"{name.title()} must be a day such as 2026-01-31; seen {text[:40]}.")
+        return None
