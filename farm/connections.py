@@ -15,6 +15,8 @@ from farm.metrics.recorder import NOBODY_READS, Recorder
 from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
 from farm.storage import Storage
+from farm.traces.opening import open_tracer
+from farm.traces.tracer import NOBODY_COLLECTS, Tracer
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Connections:
     Nothing is contacted until it is used, so opening them never fails for a server that is away. `clock` is the
     farm's: by it goes every time that another machine may read. `steady` is this process's own: by it goes how long
     something took, or has not happened. `cpu_work` is where work goes that only computes,
-    `metrics` who takes the figures of this process.
+    `metrics` who takes the figures of this process, `traces` who takes its spans.
     """
 
     settings: Settings
@@ -37,6 +39,7 @@ class Connections:
     steady: Clock = steady_clock
     cpu_work: CpuWork = right_here
     metrics: Recorder = NOBODY_READS
+    traces: Tracer = NOBODY_COLLECTS
 
     @classmethod
     def open(cls, settings: Settings | None = None, clock: Clock | None = None) -> Self:
@@ -57,6 +60,7 @@ class Connections:
             ),
             storage=Storage(settings, clock=clock),
             clock=clock,
+            traces=open_tracer(settings),
         )
 
     def measured_time(self, older_than: float = 0.0) -> float:
@@ -77,6 +81,7 @@ class Connections:
         self.progress.close()
         self.storage.close()
         self.engine.dispose()
+        self.traces.close()
 
     def __enter__(self) -> Self:
         return self

@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     metrics_networks: Words = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=1, le=65_535)
+    traces_endpoint: str | None = None  # of a collector of OpenTelemetry, and the share of jobs that it hears of
+    traces_share: float = Field(1.0, gt=0, le=1)
 
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
     def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
         return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket"))
 
-    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url")
+    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
         if url is not None:

@@ -19,6 +19,7 @@ from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
 from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Lane, Project
+from farm.traces.tracer import SUBMIT, Span
 from scheduler.admission.dependencies import initial
 from scheduler.admission.feasibility import absence, check_can_run
 from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
@@ -115,6 +116,10 @@ def submit(
     notify(connections, lanes=[entry.lane], changed=[changed])
     if not held:
         ring(connections, lane_state.targets, len(renders))
+    facts: dict[str, str | int | float] = {
+        "farm.model": entry.name, "farm.lane": entry.lane, "farm.renders": len(renders)
+    }  # fmt: skip
+    connections.traces.add(Span("submit", job["id"], SUBMIT, now, connections.clock(), attributes=facts))
     log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders))
     return Submitted(job["id"], notices, resolved.renders.seeds)
 

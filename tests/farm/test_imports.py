@@ -21,6 +21,7 @@ EXTRAS = {
     "farm/commands/top.py": ["terminal"],
     "farm/console/top_screen.py": ["terminal"],
     "farm/local/": ["embedded"],
+    "farm/traces/": ["traces"],
     "farm/openjd/": ["openjd"],
     "farm/mcp/": ["mcp"],
     "farm/gradio_ui/": ["gradio"],

@@ -21,6 +21,7 @@ from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.measurements import observe
+from workers.agent.render_spans import stored_spans
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
 from workers.outputs.artifacts import File, make_draft_files, make_files
@@ -113,11 +114,13 @@ class ArtifactUploader:
             _clear(made)
 
     def _store(self, leased: LeasedRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
-        began = time.perf_counter()
+        connections, began = self._connections, time.monotonic()
         files = self._files(leased.render, made, facts)
         artifacts = self._upload(leased.render, files)
-        for stage, seconds in {**made.seconds, "store": time.perf_counter() - began}.items():
-            self._connections.metrics.observe(STAGE_SECONDS, seconds, stage=stage)
+        for stage, seconds in {**made.seconds, "store": time.monotonic() - began}.items():
+            connections.metrics.observe(STAGE_SECONDS, seconds, stage=stage)
+        for span in stored_spans(leased, made, began=began, pool=self._settler.pool, now=connections.clock()):
+            connections.traces.add(span)
         return Settlement(
             render_id=made.render_id,
             attempt=made.attempt,

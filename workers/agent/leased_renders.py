@@ -24,6 +24,7 @@ class LeasedRender:
     step: int = 0
     steps: int = 0
     stepping_since: float | None = None  # monotonic; later by the time for which it was parked
+    left_engine_at: float | None = None  # monotonic
     parked_since: float | None = None  # monotonic, while it is parked
     parked_before: float = 0.0  # seconds, of the times that are over
     saved_at: float | None = None  # monotonic: when its last checkpoint was ordered
@@ -162,6 +163,7 @@ class LeasedRenders:
             if leased := self._held.get(render_id):
                 leased.in_engine = False
                 leased.phase = Phase.FINISHING
+                leased.left_engine_at = time.monotonic()
             self._notify()
 
     def let_go(self, render_ids: Iterable[str]) -> None:

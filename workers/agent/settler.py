@@ -14,6 +14,7 @@ from farm.metrics.declared import ATTEMPTS, VOID_SETTLEMENTS
 from scheduler.leases.settle import Settlement, settle
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.log_tail import LogTail
+from workers.agent.render_spans import attempt_span
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ class Settler:
         self._log_tail = log_tail
         self._connections = connections
         self._worker_id = worker_id
-        self._pool = pool
+        self.pool = pool
         self._held_renders = held_renders
 
     def settle(self, settlements: Sequence[Settlement]) -> set[str]:
@@ -57,7 +58,7 @@ class Settler:
                         now=connections.clock(),
                         max_failures=connections.settings.max_failures,
                         worker_id=self._worker_id,
-                        pool=self._pool,
+                        pool=self.pool,
                     )
         except DBAPIError as error:
             # The renders stay 'running' in SQL; when their lease runs out the supervisor hands them to another worker.
@@ -90,6 +91,9 @@ class Settler:
 
         Whose steps are kept in a checkpoint is charged for them: the next attempt is not, and does not take them again.
         """
+        for held in held_renders:
+            ended = attempt_span(held, outcome, pool=self.pool, now=self._connections.clock())
+            self._connections.traces.add(ended)
         log_lines = self._log_tail.lines() if self._log_tail and outcome is Outcome.FAILED else None
         self.settle(
             [
