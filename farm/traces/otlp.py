@@ -104,8 +104,8 @@ def _below(trace_id: int, span: Span) -> Context:
 
 
 def _is_traced(job_id: str, share: float) -> bool:
-    """Not by the SDK's sampler: it takes the last half of an id for a number drawn evenly, but in a UUID that half begins
-    with the variant, and lies between a half and three quarters of all numbers.
+    """Not by the SDK's sampler: it takes the last half of an id for a number drawn evenly. In a UUID that half begins
+    with the variant, and so lies between a half and three quarters of all numbers.
     """
     return int.from_bytes(hashlib.sha256(job_id.encode()).digest()[:8]) < share * 2**64
 
