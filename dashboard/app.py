@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
-from dashboard import auth, problems, request_ids
+from dashboard import auth, oidc, problems, request_ids
 from dashboard.api import versions
 from dashboard.api.blueprint import make_blueprint
 from dashboard.api.webhook_openapi import describe_sent_events
@@ -78,6 +78,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     sign_in_rate_limit.register(app, connections.settings)
     rate_limits.register(app, connections.settings)
     auth.register(app, connections.settings)
+    oidc.register(app, connections.settings)
     versions.register(app)
     problems.register(app)
     blueprint = make_blueprint()

@@ -22,6 +22,8 @@ PUBLIC = frozenset(
         "sign_in.by_password",
         "sign_in.show_link",
         "sign_in.by_link",
+        "sign_in_oidc.begin",
+        "sign_in_oidc.back",
     }
 )
 

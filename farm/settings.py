@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -29,6 +29,9 @@ Positive = Annotated[float, Field(gt=0)]
 Words = Annotated[list[str], NoDecode]
 #: Names to numbers, in an order that matters; in a variable: 'urgent=16,normal=4,bulk=1'.
 Shares = Annotated[dict[str, Positive], NoDecode]
+Named = TypeVar("Named")
+#: Groups of a sign-in service to what they stand for; in a variable: 'render-team=artist,*=viewer'.
+Groups = Annotated[dict[str, Named], NoDecode]
 
 
 def _default_database(values: dict[str, Any]) -> SecretStr:
@@ -73,6 +76,15 @@ class Settings(BaseSettings):
     requests_per_minute: int | None = Field(None, ge=1)  # of the API, for each project; none: no limit
     sign_in_tries_per_name: int = Field(10, ge=1)
     sign_in_tries_per_address: int = Field(100, ge=1)
+    local_sign_in: bool = True  # with a password
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_label: str = Field("single sign-on", min_length=1, max_length=60)
+    oidc_scopes: str = "openid profile email"
+    oidc_groups_claim: str = Field("groups", min_length=1)
+    oidc_roles: Groups[Literal["viewer", "artist", "operator", "admin"]] = {}
+    oidc_projects: Groups[str] = {}
 
     # How workers and the scheduler keep time.
     lease_seconds: Positive = 30.0
@@ -142,7 +154,10 @@ class Settings(BaseSettings):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     SECRETS: ClassVar[frozenset[str]] = frozenset(
-        {"database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key", "metrics_token"}
+        {
+            *("database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key"),
+            *("metrics_token", "oidc_client_secret"),
+        }
     )
 
     @field_validator("data_dir")
@@ -179,12 +194,12 @@ class Settings(BaseSettings):
                 raise ValueError(f"must be networks such as 10.1.0.0/16 or fd00:1::/32: {error}") from None
         return words
 
-    @field_validator("class_shares", mode="before")
+    @field_validator("class_shares", "oidc_roles", "oidc_projects", mode="before")
     @classmethod
     def _named_numbers(cls, value: Any) -> Any:
         """A variable holds them as 'name=number' with commas between them."""
         if isinstance(value, str):
-            pairs = [word.partition("=") for word in value.split(",") if word.strip()]
+            pairs = [word.rpartition("=") for word in value.split(",") if word.strip()]
             return {name.strip(): number.strip() for name, _, number in pairs}
         return value
 
@@ -212,7 +227,7 @@ class Settings(BaseSettings):
     def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
         return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket"))
 
-    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint")
+    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
         if url is not None:
@@ -230,6 +245,10 @@ class Settings(BaseSettings):
             )
         if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
             faults.append("s3_access_key_id and s3_secret_access_key must be given together")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_roles and self.oidc_projects):
+            faults.append("oidc_issuer needs oidc_client_id, oidc_roles and oidc_projects beside it")
+        if not (self.local_sign_in or self.oidc_issuer):
+            faults.append("local_sign_in is off and oidc_issuer is not set: nobody could sign in")
         if faults:
             raise ValueError("; ".join(faults))
         return self

@@ -80,13 +80,13 @@ from dashboard.api import (
     post_render_restore,
     post_render_retry,
     post_renders_marks,
+    post_stream_uploads,
     post_users,
     post_webhook_delivery_replay,
     post_webhook_test,
     post_webhooks,
     post_worker_release,
 )
-from dashboard.api import post_stream_uploads as post_uploads
 from dashboard.problems import PROBLEM_JSON
 from dashboard.schemas import Problem
 
@@ -109,6 +109,7 @@ PROBLEMS = {
 }
 _ENDPOINTS = (
     post_jobs,
+    post_stream_uploads,
     post_job_stream,
     get_job_intake,
     get_job_manifests,

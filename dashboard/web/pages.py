@@ -22,6 +22,7 @@ from dashboard.web import (
     picture,
     sheet,
     sign_in,
+    sign_in_oidc,
     submit,
     words,
     workers,
@@ -34,6 +35,7 @@ def register(app: Flask) -> None:
     """Add all pages, and what their templates use."""
     for page in (
         sign_in,
+        sign_in_oidc,
         jobs,
         job,
         job_controls,

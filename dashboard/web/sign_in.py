@@ -3,6 +3,8 @@
 A sign-in link only shows a button: what fetches links ahead of people (mail scanners, previews) must not use it up.
 """
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -10,6 +12,7 @@ from dashboard import auth
 from dashboard.context import farm, now, password_work
 from dashboard.http.sign_in_rate_limit import throttle
 from farm import accounts
+from farm.errors import Forbidden
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -17,19 +20,29 @@ blueprint = Blueprint("sign_in", __name__)
 @blueprint.get("/sign-in")
 def ask() -> ResponseReturnValue:
     """The form for name and password."""
-    return render_template("sign_in.html", next=auth.safe_next(request.args.get("next")), refused=False)
+    return show_form(auth.safe_next(request.args.get("next")))
+
+
+def show_form(where: str, status: int = 200, **values: Any) -> ResponseReturnValue:
+    """The page to sign in on: the button of the sign-in service, and the form where passwords count."""
+    settings = farm().settings
+    service = settings.oidc_label if settings.oidc_issuer else None
+    page = render_template("sign_in.html", next=where, service=service, local=settings.local_sign_in, **values)
+    return page, status
 
 
 @blueprint.post("/sign-in")
 def by_password() -> ResponseReturnValue:
     """Check name and password."""
+    if not farm().settings.local_sign_in:
+        raise Forbidden("Passwords do not count on this farm; sign in by its sign-in service.")
     name, password = request.form.get("name", ""), request.form.get("password", "")
     where = auth.safe_next(request.form.get("next"))
     throttle().try_once(name, request.remote_addr or "")
     who = accounts.authenticate_password(farm().engine, name, password, cpu_work=password_work())
     if who is None:
         accounts.note_refused(farm().engine, now(), name=name)
-        return render_template("sign_in.html", next=where, refused=True, name=name), 401
+        return show_form(where, 401, refused=True, name=name)
     throttle().succeeded(name)
     auth.sign_in(who, "password")
     return redirect(where, 303)

@@ -117,8 +117,10 @@ def redeem(engine: Engine, secret: str, now: float) -> Principal | None:
         return principal if used.rowcount == 1 else None
 
 
-def note_refused(engine: Engine, now: float, *, name: str | None = None, link: str | None = None) -> None:
-    """Write into the audit log that somebody was not let in, with this name or by this link.
+def note_refused(
+    engine: Engine, now: float, *, name: str | None = None, link: str | None = None, by: str = "password"
+) -> None:
+    """Write into the audit log that somebody was not let in, with this name, by this link, or `by` another way.
 
     Only a name that is known is written down: into the field for it people also type their password. A link that was
     never made leaves no trace here, or anybody could fill the log.
@@ -134,8 +136,8 @@ def note_refused(engine: Engine, now: float, *, name: str | None = None, link: s
         else:
             user = connection.execute(whose.where(User.name == name)).one_or_none()
         target, project_id = (None, None) if user is None else (user.name, user.project_id)
-        by = "password" if link is None else "link"
-        record(connection, Action.SESSION_REFUSED, target, now, project_id=project_id, by=by)
+        way = by if link is None else "link"
+        record(connection, Action.SESSION_REFUSED, target, now, project_id=project_id, by=way)
 
 
 def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -> Principal | None:

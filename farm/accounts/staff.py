@@ -77,7 +77,7 @@ def change_user(
     with write(engine) as connection:
         user_id = _id_of(connection, name)
         if disabled or role not in (None, Role.ADMIN):
-            _leave_an_admin(connection, user_id)
+            leave_an_admin(connection, user_id)
         values = {"role": role and Role(role).value, "password_hash": password_hash}
         if changes := {column: value for column, value in values.items() if value is not None}:
             connection.execute(update(User).where(User.id == user_id).values(changes))
@@ -133,7 +133,7 @@ def _id_of(connection: Connection, name: str) -> str:
     return found
 
 
-def _leave_an_admin(connection: Connection, user_id: str) -> None:
+def leave_an_admin(connection: Connection, user_id: str) -> None:
     """Refuse with Conflict where nobody else could run the farm. The rows are locked: two cannot remove each other."""
     admins = (
         select(User.id)

@@ -1,6 +1,6 @@
 """Who uses the farm: projects (tenants), users, keys, and what they already asked for."""
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from farm.tables.base import Base, Double, Id, Name, Seconds
@@ -26,6 +26,7 @@ class User(Base):
     """A person who signs in to the dashboard."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_oidc_subject", "oidc_subject", "oidc_issuer", unique=True),)
     id: Mapped[Id] = mapped_column(primary_key=True)
     project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"), index=True)
     name: Mapped[Name] = mapped_column(unique=True)
@@ -33,6 +34,8 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(300))  # argon2; none: sign-in links only
     created_at: Mapped[Seconds]
     disabled_at: Mapped[Seconds | None]  # shut out: no session, key or link of this user counts
+    oidc_issuer: Mapped[str | None] = mapped_column(String(500))  # who vouches for the user …
+    oidc_subject: Mapped[str | None] = mapped_column(String(255))  # … and under which id of its own
 
 
 class Session(Base):

@@ -1,4 +1,4 @@
-"""Roles, scopes and the audit log: whoever was an operator is an admin now, with the same rights; keys may be held to less.
+"""Roles, scopes, sign-in services and the audit log: whoever was an operator is an admin now, with the same rights; keys may be held to less.
 
 'operator' is from here on the role that runs the fleet and does not manage people.
 """
@@ -17,6 +17,9 @@ _ID = sa.Uuid(as_uuid=False)
 def upgrade() -> None:
     op.add_column("keys", sa.Column("scopes", sa.String(100)))
     op.execute("UPDATE users SET role = 'admin' WHERE role = 'operator'")
+    op.add_column("users", sa.Column("oidc_issuer", sa.String(500)))
+    op.add_column("users", sa.Column("oidc_subject", sa.String(255)))
+    op.create_index("ix_users_oidc_subject", "users", ["oidc_subject", "oidc_issuer"], unique=True)
     op.create_table(
         "audit_log",
         sa.Column("id", _ID, nullable=False),
@@ -38,6 +41,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("audit_log")
+    op.drop_index("ix_users_oidc_subject", "users")
+    op.drop_column("users", "oidc_subject")
+    op.drop_column("users", "oidc_issuer")
     # Nobody gains by going back: whoever may do less than an artist is shut out, a key with scopes ends.
     op.execute("UPDATE users SET role = 'artist', disabled_at = coalesce(disabled_at, 0) WHERE role = 'viewer'")
     op.execute("UPDATE users SET role = 'artist' WHERE role = 'operator'")

@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from farm import accounts
+from farm.accounts.identities import connect_user
 from farm.client.connection.address import local_url
 from farm.commands.operator.accounts import ProjectOption
 from farm.console.output import JsonOption, answer, print_json
 from farm.console.own_database import database, day, project_id, user_id
 from farm.console.tables import print_list
+from farm.errors import Fault, InvalidRequest
 from farm.local.stack import reachable
 from farm.security import Role
 from farm.settings import Settings
@@ -30,6 +32,7 @@ def register(app: typer.Typer) -> None:
     users.command("disable")(disable)
     users.command("enable")(enable)
     users.command("remove")(remove)
+    users.command("connect")(connect)
     app.add_typer(users, name="users")
 
 
@@ -134,6 +137,19 @@ def remove(name: NameArgument, as_json: JsonOption = False) -> None:
     with database() as (_, engine):
         accounts.remove_user(engine, name)
     answer(as_json, {"name": name, "removed": True}, f"User {name} is removed.")
+
+
+def connect(
+    name: NameArgument,
+    subject: Annotated[str, typer.Argument(help="Who this is for the sign-in service: the claim 'sub'.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Let a user who is here already sign in by the service of FARM_OIDC_ISSUER, too."""
+    with database() as (settings, engine):
+        if settings.oidc_issuer is None:
+            raise InvalidRequest([Fault("FARM_OIDC_ISSUER", "is not set: this farm has no sign-in service")])
+        connect_user(engine, name, settings.oidc_issuer, subject)
+    answer(as_json, {"name": name, "subject": subject}, f"User {name} signs in as {subject}, too.")
 
 
 def dashboard_url(settings: Settings) -> str:
