@@ -39,6 +39,8 @@ _READ = (
     *("api.get_webhook", "api.get_webhook_deliveries", "api.get_webhooks"),
     *("openai.get_model", "openai.get_models", "openai.get_video", "openai.get_video_content", "openai.get_videos"),
     *("artifacts.fetch", "dead_letters.index", "inputs.fetch", "inputs.index", "job.page", "jobs.home", "jobs.index"),
+    *("api.get_board", "api.get_boards", "api.get_render_marks", "api.get_renders", "api.get_tags"),
+    *("gallery.index", "gallery.picture", "gallery.thumbnail"),
     *("compare.page", "download.archive", "picture.page", "sheet.page", "workers.index"),
 )
 
@@ -50,6 +52,8 @@ _SUBMIT = (
     *("api.post_project_pause", "api.post_project_resume", "api.post_keys", "api.delete_key"),
     *("api.post_webhooks", "api.patch_webhook", "api.delete_webhook", "api.post_webhook_test"),
     "api.post_webhook_delivery_replay",
+    *("api.delete_board", "api.delete_render", "api.patch_board", "api.patch_render_marks", "api.post_board_renders"),
+    *("api.post_boards", "api.post_render_restore", "api.post_renders_marks", "gallery.mark"),
     *("openai.post_images_edits", "openai.post_images_generations", "openai.post_videos", "openai.post_video_remix"),
     "openai.delete_video",
     *("submit.show", "submit.send", "inputs.add", "inputs.remove", "dead_letters.retry"),

@@ -58,7 +58,7 @@ class GalleryFilter:
         if self.rating is not None:
             found.append(RenderMark.rating >= self.rating)
         if self.favourite:
-            found.append(RenderMark.favourite)
+            found.append(RenderMark.favourite.is_(True))
         if self.user is not None:
             found.append(User.name == self.user)
         if self.board is not None:

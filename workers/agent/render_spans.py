@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from farm.lifecycle import Outcome
 from farm.traces.tracer import SUBMIT, Span
-from workers.agent.held_renders import HeldRender
+from workers.agent.leased_renders import LeasedRender
 from workers.protocol import Drafted, Rendered
 
 
-def stored_spans(held: HeldRender, made: Rendered | Drafted, *, began: float, pool: str, now: float) -> Iterator[Span]:
+def stored_spans(
+    held: LeasedRender, made: Rendered | Drafted, *, began: float, pool: str, now: float
+) -> Iterator[Span]:
     """Of one that was stored just now: all of it, and its stages. `began`: when storing began, monotonic; `now`: by the
     farm's clock.
 
@@ -35,7 +37,7 @@ def stored_spans(held: HeldRender, made: Rendered | Drafted, *, began: float, po
 
 
 def attempt_span(
-    held: HeldRender, outcome: Outcome, *, pool: str, now: float, facts: dict[str, float] | None = None
+    held: LeasedRender, outcome: Outcome, *, pool: str, now: float, facts: dict[str, float] | None = None
 ) -> Span:
     """All of an attempt that ends now, from the submission of its render on; never with what was asked for."""
     render = held.render
@@ -53,5 +55,5 @@ def attempt_span(
     return Span("render", render.job_id, _key(held), begin, now, SUBMIT, attributes | (facts or {}), failed)
 
 
-def _key(held: HeldRender) -> str:
+def _key(held: LeasedRender) -> str:
     return f"{held.render.id}/{held.render.attempt}"

@@ -106,7 +106,7 @@ def cast_layers(pipeline: Any, pool: PoolEntry) -> None:
             )
 
 
-def mend_zeros(pipeline: Any, pool: PoolEntry) -> None:
+def restore_zero_rows(pipeline: Any, pool: PoolEntry) -> None:
     """Rows of zeros are zeros again: torchao 0.18 divides each row by its largest weight, and 0 / 0 is NaN."""
     for component, quantization in pool.quantization.items():
         if quantization not in ("fp8", "fp8-dynamic"):

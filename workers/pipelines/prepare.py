@@ -10,7 +10,7 @@ from farm.catalog.pool import PoolEntry
 from farm.catalog.schema import ModelEntry
 from workers.pipelines.compile import choose_attention, compile_blocks
 from workers.pipelines.offload import place_others, place_text_encoder, place_transformer
-from workers.pipelines.precision import cast_layers, mend_zeros
+from workers.pipelines.precision import cast_layers, restore_zero_rows
 
 
 def prepare_pipeline(
@@ -29,7 +29,7 @@ def prepare_pipeline(
         pipeline.to(device)
         return
     cast_layers(pipeline, pool)
-    mend_zeros(pipeline, pool)
+    restore_zero_rows(pipeline, pool)
     if pool.sharding is None:
         choose_attention(pipeline.transformer, pool)
         place_transformer(pipeline, pool, device)

@@ -20,10 +20,10 @@ from farm.traces.tracer import NOBODY_COLLECTS, SUBMIT, Span
 from tests.scheduler.conftest import TestClock, catalog, clock
 from tests.scheduler.jobs import POOL, claim_some, sign_on, submit_job
 from tests.workers.outputs.test_plugins import FACTS, ada, connections, flat, spool
-from workers.agent.finisher import Finisher
-from workers.agent.held_renders import HeldRenders
+from workers.agent.artifact_uploader import ArtifactUploader
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.protocol import Rendered, StepTrace
 
 __all__ = ["ada", "catalog", "clock", "connections", "spool"]
@@ -70,10 +70,12 @@ def render_one(connections: Connections, spool: Path) -> None:
     """A worker claims two renders; one is stored, the other fails."""
     worker_id = sign_on(connections)
     claimed = claim_some(connections, worker_id=worker_id)
-    held_renders = HeldRenders()
+    held_renders = LeasedRenders()
     held_renders.take("batch", claimed)
     settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
-    finisher = Finisher(connections, held_renders, settler, Storing(connections), on_done=lambda count: None)
+    uploader = ArtifactUploader(
+        connections, held_renders, settler, RetryingStorage(connections), on_done=lambda count: None
+    )
     good = claimed[0]
     for step in (0, 1):
         held_renders.step(good.id, good.attempt, Phase.STEPPING, step, 1)
@@ -81,9 +83,9 @@ def render_one(connections: Connections, spool: Path) -> None:
     np.save(spool / "good.npy", flat())
     seconds = {"encode": 0.5, "steps": 3.0, "decode": 0.0}
     trace = [StepTrace(1.0, 1.0, 2, 0, 1)]
-    finisher.put(Rendered(good.id, good.attempt, str(spool / "good.npy"), 3.0, trace, 1, 0, seconds=seconds), FACTS)
-    finisher.start()
-    finisher.stop()
+    uploader.put(Rendered(good.id, good.attempt, str(spool / "good.npy"), 3.0, trace, 1, 0, seconds=seconds), FACTS)
+    uploader.start()
+    uploader.stop()
     settler.end(held_renders.in_engine(), Outcome.FAILED, f"it could not draw {PROMPT}")
 
 
