@@ -32,6 +32,7 @@ EXTRAS = {
     "workers/model_files/gguf_header.py": ["worker", "gguf"],
     "workers/agent/gpu_metrics.py": ["worker", "nvml"],
     "workers/": ["worker"],
+    "dashboard/oidc.py": ["dashboard", "oidc"],
     "dashboard/": ["dashboard"],
 }
 
