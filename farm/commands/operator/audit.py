@@ -38,7 +38,10 @@ def audit(
     by_api: ApiOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the audit log, the newest entry first. By the API it is for admins."""
+    """List who did what to what, when, and from where; the newest first.
+
+    By the API it is for admins.
+    """
     since, until = _utc(since), _utc(until)
     if by_api:
         chosen = {"action": action, "actor": actor, "target": target, "project": project}
