@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     idle_poll_seconds: Positive = 2.0
     supervise_seconds: Positive = 2.0
     drain_seconds: float = Field(30.0, ge=0)
+    store_wait_seconds: Positive = 1800.0
     engine_hang_seconds: Positive = 120.0
     worker_gone_seconds: Positive = 60.0
     max_failures: int = Field(3, ge=1)

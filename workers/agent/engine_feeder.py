@@ -7,6 +7,7 @@ go on when it is done (`_let_pass`, which tends one batch inside the other).
 import math
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -42,7 +43,9 @@ class Feeder:
         held_renders: LeasedRenders,
         settler: Settler,
         ordering: Ordering,
+        can_store: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`can_store`: whether what is rendered could be stored; as long as it cannot, nothing more is claimed."""
         self.draining = threading.Event()
         self.quarantined = False  # by the supervisor: claims nothing until it is released
         self.leaves_by = math.inf  # monotonic; what is in the engine then is saved, and goes back
@@ -50,6 +53,7 @@ class Feeder:
         lane = connections.catalog.model(entry.model).lane
         self._drain_seconds = settings.drain_seconds
         self._most_held = entry.max_batch * _BATCHES_HELD
+        self._can_store = can_store
         self._link = link
         self._held_renders = held_renders
         self._sizes = BatchCapacity(connections, lane=lane, pool=entry)
@@ -165,7 +169,7 @@ class Feeder:
         return not self._claims_nothing() and not self._storage_lags()
 
     def _claims_nothing(self) -> bool:
-        return self.draining.is_set() or self.quarantined
+        return self.draining.is_set() or self.quarantined or not self._can_store()
 
     def _storage_lags(self) -> bool:
         return len(self._held_renders) - len(self._parking.parked) >= self._most_held

@@ -1,5 +1,6 @@
 """Whether this worker can store what it has rendered: tries until the storage answers, and knows since when not."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from farm.storage import StoredFile
 
 log = structlog.get_logger(__name__)
 
-_RETRY_SECONDS = 300.0  # seconds to wait for a storage that is away, before the render goes back
 _PAUSE = 10.0  # the longest between two tries, in seconds
 _SILENT = 30.0  # a storage that has not answered for so many seconds is told of, though it may yet
 #: What is written to see whether the storage is back: it takes the same right as an output. No bytes.
@@ -34,6 +34,9 @@ class RetryingStorage:
         self._connections = connections
         self._trouble: Trouble | None = None
         self._asked: tuple[float, float] | None = None  # by the steady clock and the farm's, while it is asked
+        self._wait_seconds = connections.settings.store_wait_seconds
+        self._until = math.inf  # by the steady clock: nobody waits longer, whatever the settings allow
+        self._away_since: float | None = None  # by the steady clock
 
     @property
     def trouble(self) -> Trouble | None:
@@ -44,12 +47,25 @@ class RetryingStorage:
         return trouble
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
-        """Store a file, trying for five minutes while the storage is away or refuses. Raises StorageDown after that."""
-        retrying = stamina.retry_context(on=StorageDown, timeout=_RETRY_SECONDS, attempts=None, wait_max=_PAUSE)
-        for attempt in retrying:
+        """Store a file; while the storage is away or refuses, try until that has lasted for `store_wait_seconds`.
+
+        Files that wait behind one another wait for the same storage, so their waits do not add up.
+        Raises StorageDown after that.
+        """
+        for attempt in stamina.retry_context(on=self._waits, timeout=None, attempts=None, wait_max=_PAUSE):
             with attempt:
                 stored = self._put(key, data, content_type)
         return stored
+
+    def wait_no_longer_than(self, until: float) -> None:
+        """The worker ends: what cannot be stored by then (steady clock) goes back."""
+        self._until = until
+
+    def _waits(self, error: Exception) -> bool:
+        """Whether it is worth while to try again after this error."""
+        now = self._connections.steady()
+        away = 0.0 if self._away_since is None else now - self._away_since
+        return isinstance(error, StorageDown) and away < self._wait_seconds and now < self._until
 
     def look(self) -> None:
         """If nothing could be stored, see whether that is over: for moments in which there is nothing to store."""
@@ -76,8 +92,9 @@ class RetryingStorage:
     def _note(self, reason: str | None) -> None:
         before = self._trouble
         if reason is None:
-            self._trouble = None
+            self._trouble = self._away_since = None
         else:
+            self._away_since = self._connections.steady() if before is None else self._away_since
             self._trouble = Trouble(before.since if before else self._connections.clock(), reason)
         if before is None and reason is not None:
             log.warning("nothing can be stored; trying again", reason=reason)
@@ -88,7 +105,8 @@ class RetryingStorage:
 def _reason(error: StorageDown) -> str:
     """What the storage does, to follow its name: nothing of whose file it was."""
     cause = error.__cause__
-    code = getattr(cause, "response", {}).get("Error", {}).get("Code")
+    # A connection that was reset has a response, too, and it is None.
+    code = (getattr(cause, "response", None) or {}).get("Error", {}).get("Code")
     if code:
         return f"refuses to store files: {code}"
     return f"cannot be reached: {type(cause).__name__}" if cause else "cannot be reached"

@@ -87,6 +87,7 @@ class Worker:
             held_renders=self._held_renders,
             settler=self._settler,
             ordering=self._ordering,
+            can_store=lambda: self._storing.trouble is None,
         )
         self._checkpointing = Checkpointing(connections, self._held_renders, self._link, worker_id=self.id)
         self._heartbeat = Heartbeat(
@@ -177,6 +178,7 @@ class Worker:
         self._link.stop()
         self._checkpointing.stop()
         self._settler.end(self._held_renders.in_engine(), Outcome.RETURNED, "The worker was told to stop.")
+        self._storing.wait_no_longer_than(connections.steady() + connections.settings.drain_seconds)
         self._finisher.stop()
         self._heartbeat.stop()
         worker_registry.sign_off(connections.engine, self.id, now=connections.clock())
