@@ -26,7 +26,7 @@ from tests.faults.tcp_proxy import TcpProxy, tcp_proxy
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, reap_lost, settle_as, sign_on, statuses, submit_job
-from workers.agent.held_renders import HeldRenders
+from workers.agent.leased_renders import LeasedRenders
 from workers.agent.settler import Settler
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
@@ -72,7 +72,7 @@ def test_a_connection_cut_at_any_answer_of_a_settle_settles_once(
         jobs.append(submit_job(connections, project, 2))
         worker_id = sign_on(connections)
         claimed = claim_some(connections, worker_id=worker_id)
-        held = HeldRenders()
+        held = LeasedRenders()
         held.take("batch", claimed)
         settler = Settler(behind, held, worker_id=worker_id, pool=POOL)
         assert settler.settle([done(render) for render in claimed]) == {render.id for render in claimed}

@@ -23,10 +23,10 @@ from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, si
 from tests.servers import S3
 from tests.waiting import eventually
 from tests.workers.outputs.test_plugins import FACTS
-from workers.agent.finisher import Finisher
-from workers.agent.held_renders import HeldRenders
+from workers.agent.artifact_uploader import ArtifactUploader
+from workers.agent.leased_renders import LeasedRenders
+from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.storage_state import Storing
 from workers.protocol import Rendered, StepTrace
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
@@ -43,11 +43,13 @@ class StoringWorker:
 
     def __post_init__(self) -> None:
         self.spool.mkdir()
-        self.id, self.held_renders = sign_on(self.connections), HeldRenders()
+        self.id, self.held_renders = sign_on(self.connections), LeasedRenders()
         settler = Settler(self.connections, self.held_renders, worker_id=self.id, pool=POOL)
-        self.storing = Storing(self.connections)
-        self.finisher = Finisher(self.connections, self.held_renders, settler, self.storing, on_done=lambda count: None)
-        self.finisher.start()
+        self.storing = RetryingStorage(self.connections)
+        self.uploader = ArtifactUploader(
+            self.connections, self.held_renders, settler, self.storing, on_done=lambda count: None
+        )
+        self.uploader.start()
 
     def render(self) -> None:
         """Claim what waits; its pixels lie on the disk."""
@@ -57,7 +59,7 @@ class StoringWorker:
             path = self.spool / f"{render.id}.npy"
             np.save(path, np.full((128, 128, 3), 90, np.uint8))
             trace = [StepTrace(1.0, 1.0, 1, 0, 1)]
-            self.finisher.put(Rendered(render.id, render.attempt, str(path), 1.0, trace, 1, 0), FACTS)
+            self.uploader.put(Rendered(render.id, render.attempt, str(path), 1.0, trace, 1, 0), FACTS)
 
     @property
     def on_disk(self) -> int:
@@ -97,7 +99,7 @@ def storing_worker(
             yield worker
         finally:
             proxy.be(Mood.THROUGH)
-            worker.finisher.stop()
+            worker.uploader.stop()
             behind.close()
             bucket.close()
 
