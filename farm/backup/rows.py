@@ -43,7 +43,17 @@ def tables_of(connection: Connection) -> list[Table]:
     """The tables that this database has, those that others refer to first."""
     metadata = MetaData()
     metadata.reflect(connection)
-    return [table for table in metadata.sorted_tables if table.name != VERSION_TABLE]
+    apart = {VERSION_TABLE, *_search_indexes(connection)}
+    return [table for table in metadata.sorted_tables if table.name not in apart]
+
+
+def _search_indexes(connection: Connection) -> list[str]:
+    """SQLite's virtual tables and those behind them: what they hold, triggers write from the rows of the others."""
+    if connection.dialect.name != "sqlite":
+        return []
+    tables = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all()
+    virtual = [name for name, sql in tables if (sql or "").startswith("CREATE VIRTUAL TABLE")]
+    return [name for name, _ in tables if any(name == index or name.startswith(f"{index}_") for index in virtual)]
 
 
 def filled(connection: Connection, tables: Iterable[Table]) -> list[str]:

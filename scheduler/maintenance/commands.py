@@ -21,9 +21,10 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove files that no row and no job at work knows: from the whole bucket, and spool folders from this machine.
+    """Remove files that no row and no job at work knows, from the bucket and from this machine.
 
-    The scheduler does the same in the background, a page a minute. Nothing younger than FARM_ORPHAN_HOURS goes.
+    The whole bucket, and the spool folders that are here. The scheduler does the same in the background, a page a
+    minute. Nothing younger than FARM_ORPHAN_HOURS goes.
     """
     settings = load_settings()
     with Connections.open(storage_of_folder(settings) or settings) as connections:

@@ -37,7 +37,7 @@ def test_a_sweep_fills_live_and_is_walked_by_keys(live_house: House, browser: Br
 
     # And other axes are chosen in a form, which is the address
     page.get_by_label("Across").select_option("num_inference_steps")
-    page.get_by_label("Down").select_option("guidance_scale")
+    page.locator("select[name=y]").select_option("guidance_scale")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#grid td a")).to_have_count(6)
     assert visit.said == []

@@ -10,6 +10,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.tables import Artifact, Input, Render
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
+from scheduler.gallery.boards import create_board
 from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import create_webhook, write_test
 from tests.dashboard.conftest import House
@@ -37,6 +38,7 @@ def their_ids(house: House) -> dict[str, str]:
     test = write_test(house.connections.engine, house.theirs.project_id, webhook.id, 0.0)
     return {"job": job["id"], "render": render["id"], "artifact": artifact, "input": artifact, "video": clip["id"]} | {
         "webhook": webhook.id,
+        "board": create_board(house.connections.engine, house.theirs.project_id, "best", 0.0),
         "delivery": test.id,
     }
 
@@ -66,6 +68,16 @@ ADDRESSES = [
     ("POST", "/jobs/{job}/front"),
     ("POST", "/jobs/{job}/class"),
     ("GET", "/api/v1/renders/{render}"),
+    ("DELETE", "/api/v1/renders/{render}"),
+    ("POST", "/api/v1/renders/{render}/restore"),
+    ("GET", "/api/v1/renders/{render}/marks"),
+    ("PATCH", "/api/v1/renders/{render}/marks"),
+    ("GET", "/api/v1/boards/{board}"),
+    ("PATCH", "/api/v1/boards/{board}"),
+    ("DELETE", "/api/v1/boards/{board}"),
+    ("POST", "/api/v1/boards/{board}/renders"),
+    ("GET", "/gallery/{render}"),
+    ("GET", "/gallery/thumbnails/{artifact}/<digest>"),
     ("GET", "/api/v1/renders/{render}/why"),
     ("POST", "/api/v1/renders/{render}/cancel"),
     ("POST", "/api/v1/renders/{render}/retry"),
@@ -104,6 +116,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/jobs/{job}/order": {"json": {"place": "front"}},
     "/api/v1/jobs/{job}/model": {"json": {"model": "sprint-demo"}},
     "/api/v1/jobs/{job}/keep": {"json": {"renders": ["018f0000-0000-7000-8000-000000000000"]}},
+    "/api/v1/renders/{render}/marks": {"json": {"rating": 5}},
+    "/api/v1/boards/{board}": {"json": {"name": "worst"}},
+    "/api/v1/boards/{board}/renders": {"json": {"add": ["018f0000-0000-7000-8000-000000000000"]}},
     "/api/v1/webhooks/{webhook}": {"json": {"enabled": False}},
     "/jobs/{job}/keep": {"data": {"render": "018f0000-0000-7000-8000-000000000000"}},
     "/jobs/{job}/class": {"data": {"class": "bulk"}},
@@ -119,7 +134,7 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
     assert answer.status_code == 404, address
     assert house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json == before
     # The same address is there for those it belongs to.
-    absent = ("live", "intake", "preview", "archive", "v1/jobs/{job}/sheet")  # nothing to show yet
+    absent = ("live", "intake", "preview", "archive", "thumbnails", "v1/jobs/{job}/sheet")  # nothing to show yet
     if method == "GET" and not any(word in address for word in absent):
         assert house.get(path, house.theirs).status_code in (200, 302)
 
@@ -127,7 +142,7 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
 def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
     tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
     for rule in house.app.url_map.iter_rules():
-        for name in ("job", "render", "artifact", "input", "video", "webhook"):
+        for name in ("job", "render", "artifact", "input", "video", "webhook", "board"):
             if f"<{name}_id>" in rule.rule:
                 for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
                     assert (method, re.sub(r"<(\w+)_id>", r"{\1}", rule.rule)) in tried, rule

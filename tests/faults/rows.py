@@ -251,7 +251,7 @@ FAULTS: Sequence[Fault] = (
         "the disk fills up while a model is fetched",
         "a sentence that says so, before anything large is fetched where that can be known",
         "free some space; the fetch goes on",
-        "workers/model_files/test_hub.py::test_a_disk_that_fills_up_meanwhile_is_explained",
+        "workers/model_files/test_hub_download.py::test_a_disk_that_fills_up_meanwhile_is_explained",
     ),
     Fault(
         "a backup is damaged, cut off, or of a newer farm",

@@ -21,6 +21,7 @@ from farm.accounts import create_project, create_user
 from farm.backup.archive import BackupReader, BackupWriter
 from farm.backup.create import create_backup
 from farm.backup.restore import read_backup, restore_backup
+from farm.backup.rows import tables_of
 from farm.catalog import Catalog, load_catalog
 from farm.cli import build_app
 from farm.connections import Connections
@@ -28,6 +29,7 @@ from farm.database import make_engine, read, write
 from farm.errors import Conflict, UnusableFile
 from farm.lifecycle import Outcome
 from farm.schema.revisions import WrongRevision, check_revision
+from farm.schema.upgrade import migrate
 from farm.settings import Settings
 from farm.storage import Storage
 from farm.storage_keys import ArtifactKind, artifact_key
@@ -251,10 +253,7 @@ def test_a_backup_of_an_older_farm_is_brought_to_the_newest_schema(
         connection.execute(update(Lane).values(paused_at=None))
     file = tmp_path / "farm.zip"
     create_backup(file, farm.settings, farm.engine, farm.clock)
-    with BackupReader(file) as backup:
-        jobs = [json.loads(line) for line in backup.lines("tables/jobs.jsonl")]
-    older = [json.dumps({key: value for key, value in row.items() if key != "delete_at"}) for row in jobs]
-    _as_of_revision(file, "0010", {"tables/jobs.jsonl": "".join(f"{line}\n" for line in older).encode()})
+    _as_of_revision(file, "0010")
 
     engine = make_engine(other_url)
     restore_backup(file, engine, None)
@@ -266,17 +265,34 @@ def test_a_backup_of_an_older_farm_is_brought_to_the_newest_schema(
     engine.dispose()
 
 
-def _as_of_revision(file: Path, revision: str, changed: dict[str, bytes]) -> None:
-    """The backup as a farm of that revision would have made it."""
+def _as_of_revision(file: Path, revision: str) -> None:
+    """The backup as a farm of that revision would have made it: without what came later."""
     manifest = read_backup(file)
     other = file.with_suffix(".older")
+    columns = _columns_of(revision)
     with BackupReader(file) as old, BackupWriter(other) as new:
         for name in manifest.members:
+            table = name.removeprefix("tables/").removesuffix(".jsonl")
+            if name.startswith("tables/") and table not in columns:
+                continue
             with new.member(name) as member:
-                member.write(changed.get(name) or b"".join(old.lines(name)))
+                for line in old.lines(name):
+                    row = json.loads(line) if name.startswith("tables/") else None
+                    known = row and {key: value for key, value in row.items() if key in columns[table]}
+                    member.write(line if known is None else json.dumps(known).encode() + b"\n")
                 member.rows = manifest.members[name].rows
         new.finish(manifest.model_copy(update={"revision": revision, "members": new.members}))
     other.replace(file)
+
+
+def _columns_of(revision: str) -> dict[str, set[str]]:
+    """The tables of that revision, and their columns."""
+    engine = make_engine("sqlite://")
+    with engine.begin() as connection:
+        migrate(connection, revision)
+        found = {table.name: set(table.columns.keys()) for table in tables_of(connection)}
+    engine.dispose()
+    return found
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
