@@ -123,10 +123,11 @@ def _make_sqlite_engine(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
+    # First of all: SQLite refuses it while a statement is open, as the last one may be in a thread of a dashboard.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
-    connection.create_function("lower", 1, _lower, deterministic=True)
 
 
 def _lower(value: object) -> str | None:
@@ -146,7 +147,7 @@ def _write_ahead(connection: Any) -> None:
 
     Of several who open a new file at once, SQLite (3.40) refuses all but the first instead of letting them wait.
     """
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()  # a row that nobody reads keeps the statement open
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """The same few functions, and the same promises, on both databases."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner
 
@@ -185,3 +186,19 @@ def test_farm_db_upgrade_makes_the_tables_and_current_says_so(
     assert CliRunner().invoke(app, ["db", "upgrade"]).exit_code == 0
     after = CliRunner().invoke(app, ["db", "current"])
     assert (after.exit_code, after.output) == (0, f"The database is at revision {upgrade(empty_database_url)}.\n")
+
+
+def test_words_are_found_in_every_script_also_where_cursors_of_a_connection_live_on(tmp_path: Path) -> None:
+    """As those of a dashboard do for a moment, in a thread: SQLite takes no function while a statement is open."""
+    kept: list[sqlite3.Cursor] = []
+
+    class Keeping(sqlite3.Connection):
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            kept.append(super().execute(*arguments))
+            return kept[-1]
+
+    engine = make_engine(f"sqlite:///{tmp_path}/farm.sqlite3")
+    event.listen(engine, "do_connect", lambda dialect, record, given, named: named.update(factory=Keeping))
+    with read(engine) as connection:
+        assert connection.scalar(text("SELECT lower('ÄÖ')")) == "äö"
+    engine.dispose()
