@@ -49,7 +49,8 @@ def test_a_pool_grows_with_its_work_and_shrinks_again_and_loses_nothing(scaled: 
         assert workers() == 1
 
         # When much is to be done, then a second worker is wanted
-        job = client.submit("sana-demo", "a red circle", seed_count=120, num_inference_steps=30)
+        # So much that a second worker pays also where starting one takes half a minute: that is measured.
+        job = client.submit("sana-demo", "a red circle", seed_count=240, num_inference_steps=30)
         eventually(lambda: desired() == 2)
         # And it starts, though the scheduler has just been killed
         stack.kill("scheduler")
@@ -57,8 +58,8 @@ def test_a_pool_grows_with_its_work_and_shrinks_again_and_loses_nothing(scaled: 
         eventually(lambda: workers() == 2, timeout=120)
 
         # When all is done, then one of them ends, in order, and is not started again
-        done = client.wait(job.id, timeout=300)
-        assert (done.status, done.done) == ("done", 120)
+        done = client.wait(job.id, timeout=600)
+        assert (done.status, done.done) == ("done", 240)
         eventually(lambda: (desired(), workers()) == (1, 1))
         eventually(lambda: sum(name.startswith("worker-") for name in stack.names()) == 1)
         with read(stack.engine) as connection:
