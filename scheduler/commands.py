@@ -12,8 +12,8 @@ from farm.connections import Connections
 from farm.database import trouble
 from farm.logs import configure_logging, identify
 from farm.metrics.declared import OF_SCHEDULERS
-from farm.metrics.serving import readable
 from farm.schema.revisions import check_revision
+from farm.serve_metrics import readable
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.maintenance.supervisor import Supervisor
 

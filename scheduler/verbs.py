@@ -14,7 +14,7 @@ VERBS: Mapping[str, Verb] = {
         "Play a trace on a virtual fleet: who waits how long, how fair it is, what it costs. Needs no running farm.",
     ),
     "gc": Verb(
-        "scheduler.maintenance.commands",
+        "scheduler.maintenance.garbage.commands",
         "Remove files that no row and no job at work knows, from the bucket and from this machine.",
     ),
     "project": Verb(

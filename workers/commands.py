@@ -12,7 +12,7 @@ from farm.console.output import JsonOption, out, print_json
 from farm.errors import NotFound
 from farm.logs import configure_logging
 from farm.metrics.declared import OF_WORKERS
-from farm.metrics.serving import readable
+from farm.serve_metrics import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def worker(
     pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.", autocompletion=complete_own_pool)],
 ) -> None:
     """Serve one pool: load its model, keep it resident, render what is pending until told to stop."""
-    from workers.agent.gpu_metrics import watch_gpus
+    from workers.agent.telemetry.gpu_metrics import watch_gpus
     from workers.agent.worker import Worker
 
     with Connections.open() as connections:

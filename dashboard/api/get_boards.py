@@ -7,7 +7,7 @@ from dashboard.api.common import BOARDS
 from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.reads.marks import shown_boards
+from dashboard.reads.gallery.marks import shown_boards
 from dashboard.schemas import BoardList
 from farm.database import read
 

@@ -7,7 +7,7 @@ from dashboard.api.common import RENDERS, RenderPath
 from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.reads.marks import marks_of
+from dashboard.reads.gallery.marks import marks_of
 from dashboard.reads.renders import owned_render
 from dashboard.schemas import Marks
 from farm.database import read

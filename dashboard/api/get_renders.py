@@ -8,7 +8,7 @@ from dashboard.api.common import RENDERS, Instant, Line, PageQuery, reply, secon
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import before_render, read_before_render
-from dashboard.reads.gallery import GalleryFilter, list_gallery
+from dashboard.reads.gallery.listing import GalleryFilter, list_gallery
 from dashboard.reads.ids import known_form
 from dashboard.schemas import GalleryRenders
 from farm.database import read

@@ -7,7 +7,7 @@ from dashboard.api.common import RENDERS
 from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.reads.marks import used_tags
+from dashboard.reads.gallery.marks import used_tags
 from dashboard.schemas import TagList
 from farm.database import read
 

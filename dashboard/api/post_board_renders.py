@@ -9,8 +9,8 @@ from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
+from dashboard.reads.gallery.marks import shown_board
 from dashboard.reads.ids import known_form
-from dashboard.reads.marks import shown_board
 from dashboard.schemas import Board
 from farm.database import read
 from scheduler.gallery.boards import change_board

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from dashboard.context import farm
 from dashboard.readiness import READINESS, Readiness
-from dashboard.reads.farm_metrics import farm_samples
-from dashboard.reads.samples import Sample
+from dashboard.reads.metrics.farm_metrics import farm_samples
+from dashboard.reads.metrics.samples import Sample
 from farm.metrics.declared import Kind
 from farm.metrics.exposition import expose
 from farm.metrics.farm_wide import FARM_METRICS

@@ -12,11 +12,8 @@ from dashboard.web import (
     docs,
     download,
     failures,
-    gallery,
     health,
     inputs,
-    job,
-    job_controls,
     jobs,
     metrics,
     picture,
@@ -27,6 +24,9 @@ from dashboard.web import (
     words,
     workers,
 )
+from dashboard.web.gallery import page as gallery
+from dashboard.web.job import controls as job_controls
+from dashboard.web.job import page as job
 from farm.clock_words import clock_words
 from farm.contact_sheet import figures
 

@@ -29,7 +29,7 @@ _SQLITE = (
     "INSERT INTO render_search (prompt, render_id, project_id) "
     "SELECT json_extract(parameters, '$.prompt'), id, project_id FROM renders WHERE status = 'done'",
 )
-#: The expression of `dashboard.reads.prompt_search`, to the letter.
+#: The expression of `dashboard.reads.gallery.prompt_search`, to the letter.
 _POSTGRESQL = (
     "CREATE INDEX render_search_prompt ON renders USING gin (to_tsvector('simple', "
     "regexp_replace(parameters->>'prompt', '[^a-zA-Z0-9]+', ' ', 'g'))) WHERE status = 'done'",

@@ -29,12 +29,12 @@ from scheduler.maintenance import (
     read_streams,
     release_held,
     remove_checkpoints,
-    remove_orphans,
     remove_uploads,
     repair_state,
 )
 from scheduler.maintenance import wake_idle_pools as wake_idle_pools
 from scheduler.maintenance.duty import Duty
+from scheduler.maintenance.garbage import remove_orphans
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases

@@ -30,7 +30,7 @@ EXTRAS = {
     "workers/pipelines/precision.py": ["worker", "quantization"],
     "workers/pipelines/gguf_file.py": ["worker", "gguf"],
     "workers/model_files/gguf_header.py": ["worker", "gguf"],
-    "workers/agent/gpu_metrics.py": ["worker", "nvml"],
+    "workers/agent/telemetry/gpu_metrics.py": ["worker", "nvml"],
     "workers/": ["worker"],
     "dashboard/oidc.py": ["dashboard", "oidc"],
     "dashboard/": ["dashboard"],

@@ -17,7 +17,7 @@ from farm.metrics.declared import OF_SCHEDULERS, PROCESS_METRICS, Kind
 from farm.metrics.farm_wide import FARM_METRICS
 from farm.metrics.port import open_port
 from farm.metrics.recorder import NOBODY_READS
-from farm.metrics.serving import readable
+from farm.serve_metrics import readable
 from farm.settings import Settings
 
 ROOT = Path(__file__).parents[2]

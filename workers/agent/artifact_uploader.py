@@ -21,9 +21,9 @@ from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.measurements import observe
-from workers.agent.render_spans import stored_spans
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
 from workers.outputs.encode import Unusable, check_pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed

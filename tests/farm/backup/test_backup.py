@@ -37,7 +37,7 @@ from farm.tables import Artifact, Base, Charge, Lane
 from scheduler.fair_share.fold_charges import fold
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.leases.settle import Output, Settlement, settle
-from scheduler.maintenance.remove_orphans import CURSOR
+from scheduler.maintenance.garbage.remove_orphans import CURSOR
 from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import create_webhook
 from tests.databases import PostgresServer

@@ -37,7 +37,7 @@ from scheduler.leases.checkpoint_rows import Checkpoint, keep
 from scheduler.leases.reap import reap
 from scheduler.leases.settle import Output, Settlement, settle
 from scheduler.maintenance import apply_retention, remove_checkpoints
-from scheduler.maintenance.collect_garbage import collect_garbage
+from scheduler.maintenance.garbage.collect_garbage import collect_garbage
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm
 from tests.servers import S3
@@ -264,7 +264,7 @@ def test_the_command_tells_first_and_then_removes(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("tempfile.tempdir", None)  # it is read once
-    monkeypatch.setattr("scheduler.maintenance.remove_orphans.oldest_needed", lambda _, now: now + 60)
+    monkeypatch.setattr("scheduler.maintenance.garbage.remove_orphans.oldest_needed", lambda _, now: now + 60)
 
     told = CliRunner().invoke(build_app(), ["gc", "--dry-run", "--json"])
 

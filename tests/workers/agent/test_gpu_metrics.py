@@ -11,7 +11,7 @@ import pytest
 
 from farm.metrics.exposition import expose
 from farm.metrics.prometheus import PrometheusRecorder
-from workers.agent.gpu_metrics import GpuCollector, _handles, watch_gpus
+from workers.agent.telemetry.gpu_metrics import GpuCollector, _handles, watch_gpus
 
 
 class StandIn:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from dashboard.reads.samples import Sample
+from dashboard.reads.metrics.samples import Sample
 from farm.lifecycle import RenderStatus
 from farm.metrics import farm_wide as metrics
 from farm.tables import Event, Flow, Job, Lane, Render

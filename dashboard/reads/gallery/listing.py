@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Dialect, and_, exists, func, l
 from sqlalchemy.sql.elements import TextClause
 
 from dashboard import schemas
-from dashboard.reads.marks import marks_of
-from dashboard.reads.prompt_search import prompt_conditions
+from dashboard.reads.gallery.marks import marks_of
+from dashboard.reads.gallery.prompt_search import prompt_conditions
 from dashboard.reads.renders import AddressOf, renders_with_ids
 from farm.tables import BoardRender, Job, Render, RenderMark, RenderTag, User
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from dashboard.reads.gallery import GalleryFilter
+from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.ids import known_form
 from farm.errors import FarmError
 from scheduler.gallery.marks import BEST_RATING, normal_tag

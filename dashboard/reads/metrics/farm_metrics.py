@@ -8,9 +8,9 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.readiness import Readiness, State
-from dashboard.reads.lane_metrics import lane_samples
-from dashboard.reads.pool_metrics import pool_samples
-from dashboard.reads.samples import Sample
+from dashboard.reads.metrics.lane_metrics import lane_samples
+from dashboard.reads.metrics.pool_metrics import pool_samples
+from dashboard.reads.metrics.samples import Sample
 from farm.connections import Connections
 from farm.database import read, trouble
 from farm.metrics import farm_wide as metrics

@@ -6,14 +6,14 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.cursors import before_render, read_before_render
-from dashboard.reads.gallery import list_gallery, neighbours_in_gallery, renders_of_gallery
+from dashboard.reads.gallery.listing import list_gallery, neighbours_in_gallery, renders_of_gallery
+from dashboard.reads.gallery.marks import marks_of, shown_boards, used_tags
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
-from dashboard.reads.marks import marks_of, shown_boards, used_tags
 from dashboard.reads.renders import Neighbours, find_artifact, find_render
 from dashboard.web.artifacts import address
-from dashboard.web.gallery_filters import read_filters
-from dashboard.web.gallery_marks import change_marks
+from dashboard.web.gallery.filters import read_filters
+from dashboard.web.gallery.marks import change_marks
 from farm.database import read
 
 blueprint = Blueprint("gallery", __name__)

@@ -11,8 +11,8 @@ from dashboard.grid.axes import is_sweep
 from dashboard.reads.forecasts import job_why
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_events
-from dashboard.web.job_grid import Grid, read_grid
-from dashboard.web.job_list import JobList, counts_of, read_list
+from dashboard.web.job.grid import Grid, read_grid
+from dashboard.web.job.render_list import JobList, counts_of, read_list
 from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
 from farm.database import read
 from scheduler.control import retry

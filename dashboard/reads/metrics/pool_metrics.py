@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, distinct, func, literal_column, select, union_all
 
-from dashboard.reads.samples import Sample
+from dashboard.reads.metrics.samples import Sample
 from farm.lifecycle import WorkerStatus
 from farm.metrics import farm_wide as metrics
 from farm.tables import Attempt, Charge, Lane, Pool, Render, Usage, Worker

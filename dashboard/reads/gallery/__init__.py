@@ -1,0 +1,1 @@
+"""Finished renders of all jobs of a project: listed, searched, and what people said of them."""

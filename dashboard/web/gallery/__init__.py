@@ -1,0 +1,1 @@
+"""The page of the gallery: thumbnails, filters in the address, marks."""

@@ -1,0 +1,1 @@
+"""What a worker tells those who watch it: its GPUs, and the spans of its renders."""
