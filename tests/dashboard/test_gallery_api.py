@@ -67,7 +67,7 @@ def test_renders_of_all_jobs_are_found_by_words_and_by_what_was_asked(postgres_h
 def test_a_page_of_a_filter_looks_at_so_many_and_goes_on_behind_them(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.reads.gallery.LOOKED_AT", 3)
+    monkeypatch.setattr("dashboard.reads.gallery.listing.LOOKED_AT", 3)
     house.submit(prompt=["wanted", *["other"] * 4, "wanted too"], seed=1)
     finish_everything(house.connections)
     pages, cursor = [], None
