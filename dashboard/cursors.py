@@ -7,30 +7,36 @@ still limited to the caller's own project.
 import base64
 import binascii
 import uuid
+from enum import StrEnum
 
 from farm.errors import Fault, InvalidRequest
 
-_JOBS = "j"
 _RENDERS = "r"
-_FAILED = "f"
-_INPUTS = "i"
-_DELIVERIES = "w"
-_AUDIT = "a"
-_GALLERY = "g"
 _LONGEST = 100  # characters
 
 
-def before_job(job_id: str) -> str:
-    """The cursor of the page of jobs that are older than this one."""
-    return _seal(_JOBS, uuid.UUID(job_id).hex)
+class NewestFirst(StrEnum):
+    """Lists that begin with the newest; the letter keeps a cursor from being read by another list."""
+
+    JOBS = "j"
+    FAILED_RENDERS = "f"
+    INPUTS = "i"
+    DELIVERIES = "w"
+    AUDIT = "a"
+    GALLERY = "g"
 
 
-def read_before_job(cursor: str | None) -> str | None:
-    """The job that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
+def older_than(items: NewestFirst, item_id: str) -> str:
+    """The cursor of the page of `items` that are older than this one."""
+    return _seal(items, uuid.UUID(item_id).hex)
+
+
+def read_older_than(items: NewestFirst, cursor: str | None) -> str | None:
+    """The id that `cursor` was made for. Raises InvalidRequest when it is none of this list."""
     if cursor is None:
         return None
     try:
-        return str(uuid.UUID(hex=_open(_JOBS, cursor)))
+        return str(uuid.UUID(hex=_open(items, cursor)))
     except ValueError:
         raise _bad_cursor(cursor) from None
 
@@ -51,81 +57,6 @@ def read_after_render(cursor: str | None) -> int:
     if not 0 <= index < 2**31:
         raise _bad_cursor(cursor)
     return index
-
-
-def before_input(input_id: str) -> str:
-    """The cursor of the page of uploaded pictures that are older than this one."""
-    return _seal(_INPUTS, uuid.UUID(input_id).hex)
-
-
-def read_before_input(cursor: str | None) -> str | None:
-    """The picture that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
-    if cursor is None:
-        return None
-    try:
-        return str(uuid.UUID(hex=_open(_INPUTS, cursor)))
-    except ValueError:
-        raise _bad_cursor(cursor) from None
-
-
-def before_failed(render_id: str) -> str:
-    """The cursor of the page of failed renders that are older than this one."""
-    return _seal(_FAILED, uuid.UUID(render_id).hex)
-
-
-def read_before_failed(cursor: str | None) -> str | None:
-    """The render that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
-    if cursor is None:
-        return None
-    try:
-        return str(uuid.UUID(hex=_open(_FAILED, cursor)))
-    except ValueError:
-        raise _bad_cursor(cursor) from None
-
-
-def before_delivery(delivery_id: str) -> str:
-    """The cursor of the page of a webhook's deliveries that are older than this one."""
-    return _seal(_DELIVERIES, uuid.UUID(delivery_id).hex)
-
-
-def read_before_delivery(cursor: str | None) -> str | None:
-    """The delivery that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
-    if cursor is None:
-        return None
-    try:
-        return str(uuid.UUID(hex=_open(_DELIVERIES, cursor)))
-    except ValueError:
-        raise _bad_cursor(cursor) from None
-
-
-def before_audit(entry_id: str) -> str:
-    """The cursor of the page of the audit log that is older than this entry."""
-    return _seal(_AUDIT, uuid.UUID(entry_id).hex)
-
-
-def read_before_audit(cursor: str | None) -> str | None:
-    """The entry that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
-    if cursor is None:
-        return None
-    try:
-        return str(uuid.UUID(hex=_open(_AUDIT, cursor)))
-    except ValueError:
-        raise _bad_cursor(cursor) from None
-
-
-def before_render(render_id: str) -> str:
-    """The cursor of the page of the gallery with renders that are older than this one."""
-    return _seal(_GALLERY, uuid.UUID(render_id).hex)
-
-
-def read_before_render(cursor: str | None) -> str | None:
-    """The render that `cursor` was made for. Raises InvalidRequest when it is none of ours."""
-    if cursor is None:
-        return None
-    try:
-        return str(uuid.UUID(hex=_open(_GALLERY, cursor)))
-    except ValueError:
-        raise _bad_cursor(cursor) from None
 
 
 def _seal(kind: str, place: str) -> str:

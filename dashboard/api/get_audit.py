@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dashboard.api.common import USERS, Instant, Line, PageQuery, reply, seconds
 from dashboard.context import farm
-from dashboard.cursors import before_audit, read_before_audit
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.schemas import AuditPage
 from dashboard.schemas.audit import shown_entry
 from farm.audit.read import AuditFilter, read_audit
@@ -39,9 +39,9 @@ def register(blueprint: APIBlueprint) -> None:
             since=seconds(query.since),
             until=seconds(query.until),
         )
-        before = read_before_audit(query.cursor)
+        before = read_older_than(NewestFirst.AUDIT, query.cursor)
         with read(farm().engine) as connection:
             rows = read_audit(connection, chosen, before=before, limit=query.limit + 1)
         shown = rows[: query.limit]
-        behind = before_audit(shown[-1].id) if len(rows) > query.limit else None
+        behind = older_than(NewestFirst.AUDIT, shown[-1].id) if len(rows) > query.limit else None
         return reply(AuditPage(items=[shown_entry(row) for row in shown], next_cursor=behind))

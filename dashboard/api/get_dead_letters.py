@@ -7,7 +7,7 @@ from pydantic import Field
 from dashboard.api.common import RENDERS, Line, PageQuery, reply
 from dashboard.auth import may, principal, require
 from dashboard.context import farm
-from dashboard.cursors import before_failed, read_before_failed
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.dead_letters import list_dead_letters
 from dashboard.reads.ids import known_form
 from dashboard.schemas import DeadLetterPage
@@ -43,8 +43,12 @@ def register(blueprint: APIBlueprint) -> None:
             items, more = list_dead_letters(
                 connection,
                 chosen,
-                before=read_before_failed(query.cursor),
+                before=read_older_than(NewestFirst.FAILED_RENDERS, query.cursor),
                 limit=query.limit,
                 for_operator=may(Scope.OPERATE),
             )
-        return reply(DeadLetterPage(items=items, next_cursor=before_failed(items[-1].render_id) if more else None))
+        return reply(
+            DeadLetterPage(
+                items=items, next_cursor=older_than(NewestFirst.FAILED_RENDERS, items[-1].render_id) if more else None
+            )
+        )

@@ -8,7 +8,7 @@ from dashboard.api.common import JOBS, Instant, Line, PageQuery, seconds
 from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.cursors import before_job, read_before_job
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import list_jobs
 from dashboard.schemas import JobPage
@@ -57,7 +57,7 @@ def register(blueprint: APIBlueprint) -> None:
                 connection,
                 principal().project_id,
                 chosen=query.chosen(),
-                before=read_before_job(query.cursor),
+                before=read_older_than(NewestFirst.JOBS, query.cursor),
                 limit=query.limit,
             )
-        return tagged(JobPage(items=items, next_cursor=before_job(items[-1].id) if more else None))
+        return tagged(JobPage(items=items, next_cursor=older_than(NewestFirst.JOBS, items[-1].id) if more else None))

@@ -7,7 +7,7 @@ from pydantic import Field
 from dashboard.api.common import RENDERS, Instant, Line, PageQuery, reply, seconds, signed_link
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.cursors import before_render, read_before_render
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.gallery.listing import GalleryFilter, list_gallery
 from dashboard.reads.ids import known_form
 from dashboard.schemas import GalleryRenders
@@ -70,8 +70,10 @@ def register(blueprint: APIBlueprint) -> None:
                 connection,
                 principal().project_id,
                 chosen=query.chosen(),
-                before=read_before_render(query.cursor),
+                before=read_older_than(NewestFirst.GALLERY, query.cursor),
                 limit=query.limit,
                 address_of=signed_link,
             )
-        return reply(GalleryRenders(items=page.items, next_cursor=page.behind and before_render(page.behind)))
+        return reply(
+            GalleryRenders(items=page.items, next_cursor=page.behind and older_than(NewestFirst.GALLERY, page.behind))
+        )

@@ -7,7 +7,7 @@ from pydantic import Field
 from dashboard.api.common import WEBHOOKS, PageQuery, WebhookPath, reply
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.cursors import before_delivery, read_before_delivery
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.ids import known_form
 from dashboard.reads.webhooks import shown_delivery
 from dashboard.schemas import WebhookDeliveryPage
@@ -28,10 +28,13 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.get("/webhooks/<webhook_id>/deliveries", tags=[WEBHOOKS], responses={200: WebhookDeliveryPage})
     def get_webhook_deliveries(path: WebhookPath, query: DeliveryQuery) -> Response:
         """List the deliveries of a webhook, the newest first, with what came of the last attempt at each."""
-        webhook_id, before = known_form("webhook", path.webhook_id), read_before_delivery(query.cursor)
+        webhook_id, before = (
+            known_form("webhook", path.webhook_id),
+            read_older_than(NewestFirst.DELIVERIES, query.cursor),
+        )
         with read(farm().engine) as connection:
             find_webhook(connection, principal().project_id, webhook_id)
             rows = list_deliveries(connection, webhook_id, state=query.state, before=before, limit=query.limit + 1)
         shown = rows[: query.limit]
-        behind = before_delivery(shown[-1].id) if len(rows) > query.limit else None
+        behind = older_than(NewestFirst.DELIVERIES, shown[-1].id) if len(rows) > query.limit else None
         return reply(WebhookDeliveryPage(items=[shown_delivery(row) for row in shown], next_cursor=behind))

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from dashboard.context import farm
-from dashboard.cursors import before_input, read_before_input
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.schemas import Adapter, AdapterFit, Input, InputPage
 from dashboard.times import iso, iso_or_none
 from farm.adapter_compatibility import AdapterCompatibility, fitting_models
@@ -44,7 +44,9 @@ def _shown_adapter(stored: Mapping[str, Any] | None) -> Adapter | None:
 
 def page_of_inputs(connection: Connection, project_id: str, cursor: str | None, limit: int) -> InputPage:
     """One page, newest first. Raises InvalidRequest for a cursor that is none."""
-    rows = uploads.list_inputs(connection, project_id, after=read_before_input(cursor), limit=limit + 1)
+    rows = uploads.list_inputs(
+        connection, project_id, after=read_older_than(NewestFirst.INPUTS, cursor), limit=limit + 1
+    )
     shown = rows[:limit]
-    behind = before_input(shown[-1].id) if len(rows) > limit else None
+    behind = older_than(NewestFirst.INPUTS, shown[-1].id) if len(rows) > limit else None
     return InputPage(items=[shown_input(row) for row in shown], next_cursor=behind)

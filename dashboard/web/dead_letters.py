@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.auth import may, principal, require
 from dashboard.context import farm
-from dashboard.cursors import before_failed, read_before_failed
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.dead_letters import list_dead_letters
 from dashboard.reads.ids import known_form
 from farm.database import read
@@ -27,7 +27,7 @@ def index() -> ResponseReturnValue:
         letters, more = list_dead_letters(
             connection,
             LetterFilter(project_id=None if everybody else principal().project_id),
-            before=read_before_failed(cursor),
+            before=read_older_than(NewestFirst.FAILED_RENDERS, cursor),
             limit=PAGE,
             for_operator=operator,
         )
@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
         operator=operator,
         everybody=everybody,
         first_page=cursor is None,
-        older=before_failed(letters[-1].render_id) if more else None,
+        older=older_than(NewestFirst.FAILED_RENDERS, letters[-1].render_id) if more else None,
     )
 
 

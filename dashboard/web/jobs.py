@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.cursors import before_job, read_before_job
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import first_thumbnails, list_jobs
 from farm.database import read
@@ -41,7 +41,7 @@ def index() -> ResponseReturnValue:
             connection,
             principal().project_id,
             chosen=JobFilter(statuses=FILTERS[show]),
-            before=read_before_job(cursor),
+            before=read_older_than(NewestFirst.JOBS, cursor),
             limit=PAGE,
         )
         thumbnails = first_thumbnails(connection, [job.id for job in found])
@@ -52,5 +52,5 @@ def index() -> ResponseReturnValue:
         filters=list(FILTERS),
         show=show,
         first_page=cursor is None,
-        older=before_job(found[-1].id) if more else None,
+        older=older_than(NewestFirst.JOBS, found[-1].id) if more else None,
     )

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
 from dashboard.context import farm, now
-from dashboard.cursors import before_render, read_before_render
+from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.gallery.listing import list_gallery, neighbours_in_gallery, renders_of_gallery
 from dashboard.reads.gallery.marks import marks_of, shown_boards, used_tags
 from dashboard.reads.ids import known_form
@@ -33,7 +33,7 @@ def index() -> ResponseReturnValue:
             connection,
             project_id,
             chosen=typed.chosen,
-            before=read_before_render(cursor),
+            before=read_older_than(NewestFirst.GALLERY, cursor),
             limit=PAGE,
             address_of=address,
         )
@@ -41,7 +41,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "gallery.html",
         renders=page.items,
-        older=before_render(page.behind) if page.behind else None,
+        older=older_than(NewestFirst.GALLERY, page.behind) if page.behind else None,
         first_page=cursor is None,
         typed=typed,
         boards=boards,
