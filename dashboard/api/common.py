@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
 from farm.accounts.names import LONGEST_NAME
+from farm.restorable import KEPT_SECONDS, LONGEST_SECONDS
 from scheduler.gallery.marks import LONGEST_TAG
 
 #: A number as pydantic would take it for a time.
@@ -28,6 +29,15 @@ WEBHOOKS = Tag(name="Webhooks", description="Be told when jobs end, and see what
 USERS = Tag(name="Users", description="Who may sign in; for admins.")
 PROJECTS = Tag(name="Projects", description="Projects, the people in them, their keys, and who asks.")
 FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
+
+
+class DeletionQuery(BaseModel):
+    """For how long what is deleted can be restored."""
+
+    model_config = ConfigDict(extra="forbid")
+    keep_seconds: float = Field(
+        KEPT_SECONDS, ge=0, le=LONGEST_SECONDS, description="So long it can be restored; 0: its files go at once"
+    )
 
 
 class JobPath(BaseModel):

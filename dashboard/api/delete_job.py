@@ -2,9 +2,8 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.common import JOBS, JobPath
+from dashboard.api.common import JOBS, DeletionQuery, JobPath
 from dashboard.api.versions import tagged_job
 from dashboard.auth import principal
 from dashboard.context import farm
@@ -12,17 +11,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
-from scheduler.control.delete_job import KEPT_SECONDS, LONGEST_SECONDS
 from scheduler.control.delete_job import delete_job as mark
-
-
-class DeletionQuery(BaseModel):
-    """How long it may be restored."""
-
-    model_config = ConfigDict(extra="forbid")
-    keep_seconds: float = Field(
-        KEPT_SECONDS, ge=0, le=LONGEST_SECONDS, description="So long it can be restored; 0: it goes at once"
-    )
 
 
 def register(blueprint: APIBlueprint) -> None:

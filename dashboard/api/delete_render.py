@@ -2,32 +2,22 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.common import RENDERS, RenderPath
+from dashboard.api.common import RENDERS, DeletionQuery, RenderPath
 from dashboard.api.get_render_marks import shown_marks
 from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Marks
-from scheduler.gallery.deletion import KEPT_SECONDS, LONGEST_SECONDS, delete_renders
-
-
-class RenderDeletionQuery(BaseModel):
-    """How long it may be restored."""
-
-    model_config = ConfigDict(extra="forbid")
-    keep_seconds: float = Field(
-        KEPT_SECONDS, ge=0, le=LONGEST_SECONDS, description="So long it can be restored; 0: its files go at once"
-    )
+from scheduler.gallery.deletion import delete_renders
 
 
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.delete("/renders/<render_id>", tags=[RENDERS], responses={200: Marks})
-    def delete_render(path: RenderPath, query: RenderDeletionQuery) -> Response:
+    def delete_render(path: RenderPath, query: DeletionQuery) -> Response:
         """Delete a finished render: it leaves the gallery now, and its files are removed a day later.
 
         Until then it can be restored. It stays in its job, as one whose output was not kept.

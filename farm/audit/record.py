@@ -31,6 +31,8 @@ class Action(StrEnum):
     PROJECT_RESUMED = "project.resumed"
     JOB_DELETED = "job.deleted"
     JOB_RESTORED = "job.restored"
+    RENDER_DELETED = "render.deleted"
+    RENDER_RESTORED = "render.restored"
     INPUT_DELETED = "input.deleted"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_CHANGED = "webhook.changed"

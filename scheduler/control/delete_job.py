@@ -9,14 +9,10 @@ from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict, NotFound
+from farm.restorable import KEPT_SECONDS
 from farm.tables import Job
 from scheduler.control.job_update import enter
 from scheduler.fleet.wake_workers import notify
-
-#: So long a deleted job can be restored, if nothing else is said …
-KEPT_SECONDS = 86_400.0
-#: … and at the most.
-LONGEST_SECONDS = 30 * 86_400.0
 
 
 def delete_job(connections: Connections, job_id: str, project_id: str, *, keep_seconds: float = KEPT_SECONDS) -> None:

@@ -8,19 +8,16 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import delete, select, update
 
+from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict
+from farm.restorable import KEPT_SECONDS
 from farm.tables import Artifact, RenderMark
 from scheduler.gallery.marks import set_marks
 from scheduler.gallery.owned import check_owned
 
 log = structlog.get_logger(__name__)
-
-#: So long a deleted render can be restored, if nothing else is said …
-KEPT_SECONDS = 86_400.0
-#: … and at the most.
-LONGEST_SECONDS = 30 * 86_400.0
 
 
 def delete_renders(
@@ -48,11 +45,16 @@ def restore_renders(connections: Connections, project_id: str, render_ids: Seque
 def _set_time(connections: Connections, project_id: str, render_ids: Sequence[str], delete_at: float | None) -> None:
     now = connections.clock()
     gone = select(RenderMark.render_id).where(RenderMark.render_id.in_(render_ids), RenderMark.delete_at <= now)
+    before = select(RenderMark.render_id).where(RenderMark.render_id.in_(render_ids), RenderMark.delete_at.is_not(None))
     with write(connections.engine) as connection:
         check_owned(connection, project_id, render_ids, done=True)
         if (render_id := connection.scalar(gone.with_for_update().limit(1))) is not None:
             raise Conflict(f"Render {render_id} was deleted and its files are being removed; render it again.")
+        deleted = set(connection.scalars(before))
         set_marks(connection, render_ids, {"delete_at": delete_at})
+        action = Action.RENDER_RESTORED if delete_at is None else Action.RENDER_DELETED
+        for render_id in deleted if delete_at is None else render_ids:
+            record(connection, action, render_id, now, project_id=project_id)
 
 
 def remove_deleted(connections: Connections, now: float, *, most: int) -> int:

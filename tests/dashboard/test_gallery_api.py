@@ -167,6 +167,9 @@ def test_a_deleted_render_leaves_the_gallery_and_comes_back_until_its_time_has_c
     assert (_found(house), _found(house, deleted="true")) == (["two"], ["one"])
     assert house.post(f"{RENDERS}/{one}/restore").json["delete_at"] is None
     assert _found(house) == ["two", "one"]
+    house.post(f"{RENDERS}/{two}/restore")  # was not deleted: nothing is done, and nothing written down
+    told = house.get("/api/v1/audit?limit=2").json["items"]
+    assert [(entry["action"], entry["target"]) for entry in told] == [("render.restored", one), ("render.deleted", one)]
     pending = house.submit(prompt="waits")
     assert delete(house.renders(pending["id"])[0]["id"]).status_code == 404
 
