@@ -4,9 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import event, make_url, select
 from structlog.testing import capture_logs
 
 from farm.connections import Connections
@@ -59,7 +60,27 @@ class Broken:
         raise ZeroDivisionError("no such luck")
 
 
-def supervise(connections: Connections, *duties: Counted | Broken, interval: float = 0.0) -> Supervisor:
+class SomeDuty(Protocol):
+    """What has a pass."""
+
+    def one_pass(self, connections: Connections, now: float) -> int: ...
+
+
+@contextmanager
+def statements_on(table: str, connections: Connections) -> Iterator[list[str]]:
+    """The statements that name a table, as they are sent."""
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if table in statement:
+            asked.append(statement)
+
+    event.listen(connections.engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(connections.engine, "before_cursor_execute", note)
+
+
+def supervise(connections: Connections, *duties: SomeDuty, interval: float = 0.0) -> Supervisor:
     """With these duties; the first has the interval."""
     intervals = [interval, *(0.0 for _ in duties)]
     made = [
@@ -114,6 +135,46 @@ class TestLeadership:
         supervise(connections, duty).one_round()
 
         assert duty.passes == 0
+
+    def test_a_round_of_short_duties_asks_for_the_lease_once(self, connections: Connections) -> None:
+        supervisor = supervise(connections, *(Counted() for _ in range(9)))
+        supervisor.one_round()
+
+        with statements_on("leases", connections) as asked:
+            supervisor.one_round()
+
+        assert len(asked) == 1
+
+    def test_a_round_ends_where_a_slow_duty_outlived_the_lease_and_another_took_it(
+        self, connections: Connections, clock: TestClock
+    ) -> None:
+        class Slow:
+            def one_pass(self, connections: Connections, now: float) -> int:
+                clock.forward(10.0)
+                second.one_round()
+                return 0
+
+        second, after = supervise(connections), Counted()
+
+        supervise(connections, Slow(), after).one_round()
+
+        assert second.acts
+        assert after.passes == 0
+
+    def test_the_lease_is_extended_between_duties_that_take_long(
+        self, connections: Connections, clock: TestClock
+    ) -> None:
+        class Slow:
+            def one_pass(self, connections: Connections, now: float) -> int:
+                clock.forward(6.0)
+                return 0
+
+        second = supervise(connections)
+
+        supervise(connections, Slow(), Slow(), Counted()).one_round()
+        second.one_round()
+
+        assert not second.acts
 
     def test_two_that_start_at_once_do_not_both_act(self, connections: Connections) -> None:
         supervisors = [supervise(connections) for _ in range(6)]
