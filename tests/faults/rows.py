@@ -124,6 +124,12 @@ FAULTS: Sequence[Fault] = (
         "faults/test_database_faults.py::test_a_submission_cut_at_any_answer_and_sent_again_is_one_job",
     ),
     Fault(
+        "the database crashes, or is restarted, in the middle of a batch",
+        "requests that are tried again, or answers of 503",
+        "each process connects again; what was in a transaction is done again",
+        "end_to_end/test_database_restart.py::test_a_database_that_restarts_in_mid_batch_loses_nothing_and_ends_nobody",
+    ),
+    Fault(
         "a pooler mixes sessions between transactions",
         "nothing",
         "nothing lives longer in a session than a transaction",
