@@ -18,6 +18,11 @@ _WORDS = {
 }
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the system refused a write because there was no room, or because the user's quota is used up."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
 def file_error(error: OSError) -> str:
     """A sentence about an error that the operating system has raised."""
     reason = _WORDS.get(error.errno or 0) or (error.strerror or str(error) or type(error).__name__)

@@ -236,7 +236,8 @@ class Drafted:
 @dataclass(frozen=True)
 class RenderFailed:
     """A render could not be made. `own_fault` is true when its own work raised; false when the machine is at
-    fault. `hopeless`: it is not one that this model can make, so that another try would end the same.
+    fault. `hopeless`: it is not one that this model can make, so that another try would end the same. `disk_full`:
+    the spool folder had no room for it.
     """
 
     render_id: str
@@ -244,6 +245,7 @@ class RenderFailed:
     reason: str
     own_fault: bool
     hopeless: bool = False
+    disk_full: bool = False
 
 
 @dataclass(frozen=True)

@@ -254,6 +254,12 @@ FAULTS: Sequence[Fault] = (
         "farm/backup/test_backup.py::test_on_a_full_disk_no_half_backup_stays",
     ),
     Fault(
+        "a worker's disk is full",
+        "the workers page says so, and what to do",
+        "its renders go back, unblamed; it claims nothing for half a minute, then tries again",
+        "workers/agent/test_worker.py::test_a_full_disk_blames_nobody_is_told_and_holds_up_the_claims_until_it_is_tried_again",
+    ),
+    Fault(
         "the disk fills up while a model is fetched",
         "a sentence that says so, before anything large is fetched where that can be known",
         "free some space; the fetch goes on",

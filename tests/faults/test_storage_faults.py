@@ -27,6 +27,7 @@ from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 from workers.protocol import Rendered, StepTrace
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
@@ -47,7 +48,12 @@ class StoringWorker:
         settler = Settler(self.connections, self.held_renders, worker_id=self.id, pool=POOL)
         self.storing = RetryingStorage(self.connections)
         self.uploader = ArtifactUploader(
-            self.connections, self.held_renders, settler, self.storing, on_done=lambda count: None
+            self.connections,
+            self.held_renders,
+            settler,
+            self.storing,
+            DiskSpace(self.connections.steady),
+            on_done=lambda count: None,
         )
         self.uploader.start()
 

@@ -13,6 +13,7 @@ import structlog
 
 from farm.connections import Connections
 from farm.errors import StorageDown
+from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.metrics.declared import STAGE_SECONDS
 from farm.plugins import NOT_ALLOWED, PluginMissing
@@ -23,6 +24,7 @@ from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.measurements import observe
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
 from workers.outputs.encode import Unusable, check_pixels
@@ -62,6 +64,7 @@ class ArtifactUploader:
         held_renders: LeasedRenders,
         settler: Settler,
         storing: RetryingStorage,
+        disk_space: DiskSpace,
         *,
         on_done: Callable[[int], None],
         lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
@@ -73,6 +76,7 @@ class ArtifactUploader:
         self._held_renders = held_renders
         self._settler = settler
         self._storing = storing
+        self._disk_space = disk_space
         self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="finishing", daemon=True)
 
@@ -109,6 +113,8 @@ class ArtifactUploader:
         try:
             return None if leased is None else self._store(leased, made, facts)
         except Exception as error:  # one bad output must not end the thread that stores all others
+            if is_disk_full(error):
+                self._disk_space.ran_out()
             return _not_stored(made, error)
         finally:
             _clear(made)
@@ -164,6 +170,8 @@ class ArtifactUploader:
 def _not_stored(made: Rendered | Drafted, error: Exception) -> Settlement:
     """What an attempt comes to whose output could not be made or stored."""
     ending = next((ending for kinds, ending in _ENDINGS if isinstance(error, kinds)), _UNFORESEEN)
+    if is_disk_full(error):
+        ending = _Ending(Outcome.RETURNED, DISK_FULL)
     if ending is _UNFORESEEN:
         log.error("finishing failed", render=made.render_id, exc_info=error)
     return Settlement(

@@ -18,6 +18,7 @@ from workers.agent.heartbeat import Heartbeat
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 from workers.protocol import (
     Checkpointed,
     CheckpointsSaved,
@@ -53,8 +54,10 @@ class EngineMessages:
         checkpointing: Checkpointing,
         heartbeat: Heartbeat,
         ordering: Ordering,
+        disk_space: DiskSpace,
         facts: Callable[[], EngineFacts | None],
     ) -> None:
+        self._disk_space = disk_space
         self._metrics = connections.metrics
         self._progress = connections.progress
         self._held_renders = held_renders
@@ -109,6 +112,8 @@ class EngineMessages:
     def _failed(self, failed: RenderFailed) -> None:
         leased = self._held_renders.get(failed.render_id, failed.attempt)
         log.warning("render failed", render=failed.render_id, reason=failed.reason, own_fault=failed.own_fault)
+        if failed.disk_full:
+            self._disk_space.ran_out()
         if leased:
             outcome = Outcome.FAILED if failed.own_fault else Outcome.RETURNED
             self._settler.end([leased], outcome, failed.reason, hopeless=failed.hopeless)

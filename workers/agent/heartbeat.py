@@ -17,6 +17,7 @@ from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.protocol import DropRender
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ class Heartbeat:
         held_renders: LeasedRenders,
         settler: Settler,
         storing: RetryingStorage,
+        disk_space: DiskSpace,
         on_orders: Callable[[Orders], None],
     ) -> None:
         """`on_orders` is called in the heartbeat's thread with the answer to every beat."""
@@ -50,6 +52,7 @@ class Heartbeat:
         self._held_renders = held_renders
         self._settler = settler
         self._storing = storing
+        self._disk_space = disk_space
         self._on_orders = on_orders
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
@@ -113,7 +116,7 @@ class Heartbeat:
             status=self._status(),
             device=facts.device if facts else "?",
             engine_restarts=self._link.restarts,
-            last_error=self.last_error,
+            last_error=DISK_FULL if self._disk_space.is_full else self.last_error,
             details={"health": asdict(self._health())}
             | ({"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {}),
             leased=leased,

@@ -1,7 +1,7 @@
 """The folder in which an engine leaves pixels for its worker: one for each worker, gone with it or soon after.
 
 A worker that is killed cannot remove its folder. So it holds a lock in it, which ends with its process, and the next
-worker on the machine removes what nobody holds.
+worker on the machine removes what nobody holds. Who renders for a full disk renders in vain, so that is remembered.
 """
 
 import fcntl
@@ -12,9 +12,34 @@ from pathlib import Path
 
 import structlog
 
+from farm.clock import Clock
 from farm.spool_folders import LOCK, PREFIX, abandoned
 
 log = structlog.get_logger(__name__)
+
+#: Seconds in which nothing more is claimed after a write that found no room; then one batch tries again.
+PAUSE_SECONDS = 30.0
+#: For people.
+DISK_FULL = "A disk of this machine is full, so what it renders cannot be kept. Free some space; TMPDIR says where."
+
+
+class DiskSpace:
+    """Remembers that a write found no room. `steady`: a clock that is never set."""
+
+    def __init__(self, steady: Clock) -> None:
+        self._steady = steady
+        self._full_until = float("-inf")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a write found no room within the last `PAUSE_SECONDS`."""
+        return self._steady() < self._full_until
+
+    def ran_out(self) -> None:
+        """A write found no room."""
+        if not self.is_full:
+            log.error("disk full", reason=DISK_FULL, seconds=PAUSE_SECONDS)
+        self._full_until = self._steady() + PAUSE_SECONDS
 
 
 class SpoolFolder:

@@ -34,7 +34,7 @@ from workers.agent.log_tail import LogTail
 from workers.agent.render_orders import Ordering
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.spool_folder import SpoolFolder
+from workers.agent.spool_folder import DiskSpace, SpoolFolder
 from workers.engine_start import ENGINE, engine_starter
 
 log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class Worker:
         log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
         self._settler = Settler(connections, self._held_renders, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._storing = RetryingStorage(connections)
+        self._disk_space = DiskSpace(connections.steady)
         self._link = EngineSupervisor(
             [*ENGINE, "--pool", self._pool.name, "--spool", str(self._spool), "--worker", self.id, "--hold-folders"],
             hang_seconds=connections.settings.engine_hang_seconds,
@@ -76,6 +77,7 @@ class Worker:
             self._held_renders,
             self._settler,
             self._storing,
+            self._disk_space,
             on_done=self._count_done,
             lora_hashes=self._ordering.lora_hashes,
         )
@@ -87,7 +89,7 @@ class Worker:
             held_renders=self._held_renders,
             settler=self._settler,
             ordering=self._ordering,
-            can_store=lambda: self._storing.trouble is None,
+            can_store=lambda: self._storing.trouble is None and not self._disk_space.is_full,
         )
         self._checkpointing = Checkpointing(connections, self._held_renders, self._link, worker_id=self.id)
         self._heartbeat = Heartbeat(
@@ -98,6 +100,7 @@ class Worker:
             held_renders=self._held_renders,
             settler=self._settler,
             storing=self._storing,
+            disk_space=self._disk_space,
             on_orders=self._apply_orders,
         )
         self._messages = EngineMessages(
@@ -109,6 +112,7 @@ class Worker:
             checkpointing=self._checkpointing,
             heartbeat=self._heartbeat,
             ordering=self._ordering,
+            disk_space=self._disk_space,
             facts=lambda: self._link.facts,
         )
         self._leaves_by = 0.0  # monotonic, once it drains

@@ -1,5 +1,7 @@
 """What the engine leaves in the spool folder for its parent: pixels, latents, checkpoints."""
 
+import errno
+import re
 import shutil
 from pathlib import Path
 
@@ -55,7 +57,7 @@ class Spool:
         except (OSError, SafetensorError) as error:
             for left in filter(None, (path, latents)):
                 left.unlink(missing_ok=True)
-            raise error if isinstance(error, OSError) else OSError(str(error)) from error
+            raise error if isinstance(error, OSError) else OSError(_number(error), str(error)) from error
         taken = track.step - track.first_step
         rendered = Rendered(
             render_id=track.order.render_id,
@@ -76,6 +78,12 @@ class Spool:
         """A draft that nobody will hear of: its checkpoint goes."""
         if track.draft is not None:
             Path(track.draft).unlink(missing_ok=True)
+
+
+def _number(error: SafetensorError) -> int:
+    """Of the system's error in one of safetensors, which has it in its words only: '… (os error 28)'; else EIO."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found.group(1)) if found else errno.EIO
 
 
 def _name(track: Track) -> str:

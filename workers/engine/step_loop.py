@@ -6,12 +6,14 @@ carries its own sampler, seed and progress; those with equal pass keys share one
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 import torch
 from torch import Tensor
 
+from farm.file_errors import is_disk_full
 from farm.lifecycle import Phase
 from workers.denoising.fault_isolation import Outcome, StateInDoubt
 from workers.denoising.out_of_memory import free_memory, is_out_of_memory
@@ -263,7 +265,8 @@ class Engine:
                     self._leave(track.order.render_id)
                 except OSError as error:
                     reason = f"the spool folder took no pixels: {error}"
-                    said = self._failed(track.order, "saving", None, reason, own_fault=False)
+                    failed = self._failed(track.order, "saving", None, reason, own_fault=False)
+                    said = replace(failed, disk_full=is_disk_full(error))
             if isinstance(said, RenderFailed):
                 self._spool.forget(track)
             yield said

@@ -4,6 +4,8 @@ A player that is told nothing guesses the matrix by the height (Chromium: BT.601
 So pixels are converted with BT.709 in limited range, which hardware expects, and the file says so.
 """
 
+import errno
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -29,7 +31,8 @@ class EncodingFailed(RuntimeError):
 def encode_mp4(frames: NDArray[np.uint8], fps: int, metadata: EmbeddedMetadata, quality: int | None) -> bytes:
     """yuv420p, playable from the first byte; one encoder thread and no encoder tags, for equal bytes.
 
-    Sides must be even, as `even_sides` makes them. Raises EncodingFailed.
+    Sides must be even, as `even_sides` makes them. Raises EncodingFailed, and OSError where the
+    disk has no room for it.
     """
     _, height, width, _ = frames.shape
     with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
@@ -45,8 +48,16 @@ def encode_mp4(frames: NDArray[np.uint8], fps: int, metadata: EmbeddedMetadata, 
         ]
         ended = subprocess.run(command, input=np.ascontiguousarray(frames).data, capture_output=True, check=False)
         if ended.returncode != 0:
+            _raise_if_disk_full(ended.stderr, path)
             raise EncodingFailed(f"ffmpeg: {ended.stderr.decode(errors='replace').strip()[-500:]}")
         return path.read_bytes()
+
+
+def _raise_if_disk_full(said: bytes, path: Path) -> None:
+    """ffmpeg says in words alone that there was no room, and a full disk is no fault of the render."""
+    reason = os.strerror(errno.ENOSPC)
+    if reason.encode() in said:
+        raise OSError(errno.ENOSPC, reason, str(path))
 
 
 def rate_factor(quality: int | None) -> float:

@@ -1,5 +1,6 @@
 """What becomes of an attempt whose pixels are there: stored as a draft, or ended by what went wrong on the way."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import PluginFailed
 from workers.protocol import Drafted, StepTrace
@@ -32,7 +34,12 @@ def draft(connections: Connections, spool: Path, pixels: Pixels, **settings: Any
     held_renders.take("batch", [render])
     settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
     uploader = ArtifactUploader(
-        connections, held_renders, settler, RetryingStorage(connections), on_done=lambda count: None
+        connections,
+        held_renders,
+        settler,
+        RetryingStorage(connections),
+        DiskSpace(connections.steady),
+        on_done=lambda count: None,
     )
     path, checkpoint = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
     np.save(path, pixels)
@@ -63,15 +70,16 @@ def test_a_draft_is_stored_as_the_engine_made_it_unless_it_may_not_be(
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "reason"),
+    ("error", "failures", "reason"),
     [
-        (StorageDown("It does not answer."), "pending", "The output could not be stored: It does not answer."),
-        (PluginFailed("it raised"), "pending", "The output could not be finished: it raised."),
-        (OSError("no such file"), "pending", "The output could not be encoded: no such file"),
+        (StorageDown("It does not answer."), 0, "The output could not be stored: It does not answer."),
+        (PluginFailed("it raised"), 1, "The output could not be finished: it raised."),
+        (OSError("no such file"), 1, "The output could not be encoded: no such file"),
+        (OSError(errno.ENOSPC, "No space left on device"), 0, DISK_FULL),
     ],
 )
 def test_what_went_wrong_on_the_way_to_the_storage_says_how_an_attempt_ends(
-    connections: Connections, ada: str, spool: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str,
+    connections: Connections, ada: str, spool: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, failures: int,
     reason: str,
 ) -> None:  # fmt: skip
     def fails(*_: Any, **__: Any) -> Any:
@@ -80,6 +88,9 @@ def test_what_went_wrong_on_the_way_to_the_storage_says_how_an_attempt_ends(
     monkeypatch.setattr("workers.agent.artifact_uploader.make_files", fails)
     job = submit_job(connections, ada, 1)
     finish(connections, spool, {0: flat()})
-    assert statuses(connections, job) == [status]
+    assert statuses(connections, job) == ["pending"]
     row = render_rows(connections, job)[0]
-    assert (row["reason"], row["failures"]) == (reason, 0 if isinstance(error, StorageDown) else 1)
+    assert (row["reason"], row["failures"]) == (
+        reason,
+        0 if isinstance(error, StorageDown) or reason is DISK_FULL else 1,
+    )

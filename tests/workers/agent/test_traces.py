@@ -24,6 +24,7 @@ from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 from workers.protocol import Rendered, StepTrace
 
 __all__ = ["ada", "catalog", "clock", "connections", "spool"]
@@ -74,7 +75,12 @@ def render_one(connections: Connections, spool: Path) -> None:
     held_renders.take("batch", claimed)
     settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
     uploader = ArtifactUploader(
-        connections, held_renders, settler, RetryingStorage(connections), on_done=lambda count: None
+        connections,
+        held_renders,
+        settler,
+        RetryingStorage(connections),
+        DiskSpace(connections.steady),
+        on_done=lambda count: None,
     )
     good = claimed[0]
     for step in (0, 1):

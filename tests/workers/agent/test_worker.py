@@ -21,12 +21,13 @@ from scheduler.fleet.worker_registry import sign_on
 from scheduler.forecasts.queue_position import job_queue_position
 from scheduler.forecasts.wait_reasons import job_reason
 from scheduler.leases import extend
-from tests.scheduler.conftest import catalog, clock, connect
+from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
 from tests.servers import S3
 from tests.workers.agent.test_engine_feeder import connections
+from workers.agent.spool_folder import DISK_FULL, PAUSE_SECONDS
 from workers.agent.worker import Worker
-from workers.protocol import ParkedRenders, RenderStep, ResumedRenders, Stepped
+from workers.protocol import ParkedRenders, RenderFailed, RenderStep, ResumedRenders, Stepped
 
 __all__ = ["catalog", "clock", "connect", "connections"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -72,6 +73,23 @@ def test_sql_is_told_which_renders_are_parked_and_when_they_go_on(
     worker._on_message(ResumedRenders([rows[1]["id"]]))
     tell_sql(connections, worker)
     assert [row["phase"] for row in render_rows(connections, job)] == ["stepping", "stepping", "claimed"]
+
+
+def test_a_full_disk_blames_nobody_is_told_and_holds_up_the_claims_until_it_is_tried_again(
+    connections: Connections, worker: Worker, job: str, clock: TestClock
+) -> None:
+    rows = render_rows(connections, job)
+    full = RenderFailed(rows[0]["id"], rows[0]["attempt"], "saving: no space", own_fault=False, disk_full=True)
+
+    worker._on_message(full)
+
+    again = render_rows(connections, job)[0]
+    assert (again["status"], again["failures"]) == ("pending", 0)
+    assert worker._heartbeat._report(connections.clock()).last_error == DISK_FULL
+    assert worker._feeder._claims_nothing()
+    clock.forward(PAUSE_SECONDS + 1)
+    assert worker._heartbeat._report(connections.clock()).last_error is None
+    assert not worker._feeder._claims_nothing()
 
 
 def test_when_the_engine_dies_only_who_was_in_a_pass_is_blamed(

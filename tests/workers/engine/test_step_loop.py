@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from tests.workers.orders import batch, order, pixels_of, render, run, tiny_family
 from tests.workers.trouble import batch_sizes, failures, trouble
@@ -103,6 +104,33 @@ def test_a_full_spool_blames_the_machine_and_not_the_render(family: Family, tmp_
     failure = failures(run(engine))["r1"]
     assert not failure.own_fault
     assert "spool" in failure.reason
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_disk_is_told_apart_and_its_neighbour_is_rendered(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    (tmp_path / "r1-1.npy").symlink_to("/dev/full")  # each write into it finds no room
+    engine.admit(batch([order(family), order(family, "r2")]))
+    said = run(engine)
+    failure = failures(said)["r1"]
+    assert (failure.disk_full, failure.own_fault) == (True, False)
+    assert pixels_of(said).keys() == {"r2"}
+    assert [path.name for path in tmp_path.iterdir()] == ["r2-1.npy"]
+
+
+def test_a_full_disk_under_latents_is_told_apart_too(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """safetensors (0.7) says what the system said in words alone."""
+
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("workers.engine.spool.save_latents", full)
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, keep_latents=True)]))
+    assert failures(run(engine))["r1"].disk_full
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_lost_device_is_nobodys_failure(family: Family, tmp_path: Path) -> None:

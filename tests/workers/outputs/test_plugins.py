@@ -32,6 +32,7 @@ from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, post_process, score
 from workers.protocol import EngineFacts, Rendered, StepTrace
@@ -122,7 +123,12 @@ def finish(connections: Connections, spool: Path, pictures: dict[int, Pixels], *
     held_renders.take("batch", claimed)
     settler = Settler(connections, held_renders, worker_id=worker_id, pool=POOL)
     uploader = ArtifactUploader(
-        connections, held_renders, settler, RetryingStorage(connections), on_done=lambda count: None
+        connections,
+        held_renders,
+        settler,
+        RetryingStorage(connections),
+        DiskSpace(connections.steady),
+        on_done=lambda count: None,
     )
     for render in claimed:
         path, latents = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
@@ -183,7 +189,12 @@ def test_a_safety_checker_that_is_not_there_stops_the_worker_at_its_start(connec
     connections.settings = connections.settings.model_copy(update={"safety_checker": "no-red"})
     with pytest.raises(SettingsError, match="no installed package brings the safety checker 'no-red'"):
         ArtifactUploader(  # type: ignore[arg-type]
-            connections, LeasedRenders(), SimpleNamespace(), RetryingStorage(connections), on_done=lambda count: None
+            connections,
+            LeasedRenders(),
+            SimpleNamespace(),
+            RetryingStorage(connections),
+            DiskSpace(connections.steady),
+            on_done=lambda count: None,
         )
 
 

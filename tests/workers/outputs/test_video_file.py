@@ -2,6 +2,7 @@
 
 import io
 import subprocess
+from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from farm.file_errors import is_disk_full
 from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import Pixels, encode_output, encode_thumbnail
 from workers.outputs.frame_times import SHORTEST, shown_frames
@@ -151,3 +153,16 @@ def test_a_thumbnail_plays_as_long_as_its_clip() -> None:
         assert sum(shown_for(encode_thumbnail(moving(count, 64), fps=fps).data)) == pytest.approx(
             1000 * count / fps, abs=1
         )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_disk_under_ffmpeg_is_no_failure_of_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = tmp_path / "ffmpeg"
+    real = imageio_ffmpeg.get_ffmpeg_exe()
+    # The real one, whose file is one that never has room.
+    full.write_text(f'#!/bin/sh\nfor last; do :; done\nexec "{real}" -y "$@" -f mp4 /dev/full\n')
+    full.chmod(0o700)
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(full))
+    with pytest.raises(OSError, match="No space left") as raised:
+        encode_output(moving(4), {"fps": 8}, METADATA)
+    assert is_disk_full(raised.value)

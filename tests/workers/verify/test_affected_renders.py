@@ -32,6 +32,7 @@ from workers.agent.artifact_uploader import ArtifactUploader
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 from workers.engine.step_loop import Engine
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder, adapter_file
@@ -101,7 +102,12 @@ class Worker:
         held_renders.take("b", [render])
         settler = Settler(self._connections, held_renders, worker_id=self.id, pool=POOL)
         finisher = ArtifactUploader(
-            self._connections, held_renders, settler, RetryingStorage(self._connections), on_done=lambda _: None
+            self._connections,
+            held_renders,
+            settler,
+            RetryingStorage(self._connections),
+            DiskSpace(self._connections.steady),
+            on_done=lambda _: None,
         )
         finisher.start()
         finisher.put(rendered, self._model.facts)
