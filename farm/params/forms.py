@@ -174,6 +174,7 @@ def _steering(entry: ModelEntry) -> Shapes:
             "default": entry.defaults.get("negative_prompt", ""),
         },
         "flow_shift": {"minimum": low, "maximum": high},
+        "guidance_scale_2": {"minimum": entry.limits.guidance[0], "maximum": entry.limits.guidance[1]},
     }
 
 

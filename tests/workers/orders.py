@@ -20,11 +20,12 @@ from workers.denoising.track import Pixels, Track
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.families.family_registry import find_family
-from workers.families.sana import SanaFamily
 from workers.pipelines.load import load
 from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
 
 CPU = torch.device("cpu")
+#: Families of two experts.
+EXPERTS = ("wan22",)
 
 #: Every kind of render: its family, and what it asks for beside the family's defaults.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,6 +37,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "sprint from a picture": ("sprint", {"image": picture_ref(), "strength": 0.6}),  # leaves out one step of four
     "wan": ("wan", {}),
     "wan-i2v": ("wan-i2v", {}),
+    "wan22": ("wan22", {}),
 }
 
 
@@ -58,6 +60,8 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         values |= {"negative_prompt": "grey", "flow_shift": 3.0}
     if family in tiny_pipelines.CLIPS:
         values |= {"num_frames": 5, "fps": 8}
+    if family in EXPERTS:
+        values["guidance_scale_2"] = 2.9
     if family == "wan-i2v":
         values["image"] = picture_ref()
     if family == "sana-controlnet":
@@ -130,8 +134,7 @@ def watch_latents(family: Family) -> dict[str, torch.Tensor]:
 
     def watched(tracks: Sequence[Track]) -> list[Pixels | None]:
         for track in tracks:
-            final = family.final_latents(track) if isinstance(family, SanaFamily) else track.latents
-            seen[track.order.render_id] = final.clone()
+            seen[track.order.render_id] = family.final_latents(track).clone()
         return decode(tracks)
 
     family.decode = watched  # type: ignore[method-assign]
@@ -148,6 +151,7 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
     pipeline = _pipeline_for(family, values)
     names = ["prompt", "width", "height", "num_inference_steps", "guidance_scale", "max_sequence_length"]
     names += ["negative_prompt"] if "negative_prompt" in values else []
+    names += ["guidance_scale_2"] if "guidance_scale_2" in values else []
     names += ["strength"] if values.get("strength") else []
     names += ["controlnet_conditioning_scale"] if "controlnet_conditioning_scale" in values else []
     arguments = {name: values[name] for name in names}

@@ -48,9 +48,12 @@ SAMPLERS = {
     "sprint": ("scm",),
     "wan": ("unipc", *(name for name in FLOW if name != "unipc")),
     "wan-i2v": ("unipc", *(name for name in FLOW if name != "unipc")),
+    "wan22": ("unipc", *(name for name in FLOW if name != "unipc")),
 }
-STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2, "wan": 3, "wan-i2v": 3}
-CLIPS = ("sana-video", "wan", "wan-i2v")
+STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2, "wan": 3, "wan-i2v": 3, "wan22": 4}
+CLIPS = ("sana-video", "wan", "wan-i2v", "wan22")
+#: Of the models with two experts: at four steps and a shift of 3 each has two.
+BOUNDARY = 0.875
 
 
 def build(family: str, *, sample_size: int = 2) -> Any:
@@ -63,6 +66,7 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "sprint": _sprint,
         "wan": _wan,
         "wan-i2v": _wan_i2v,
+        "wan22": _wan22,
     }
     pipeline = makers[family](sample_size)
     pipeline.set_progress_bar_config(disable=True)
@@ -269,6 +273,18 @@ def _wan(_sample_size: int) -> WanPipeline:
         vae=_wan_vae().eval(),
         transformer=_wan_transformer().eval(),
         scheduler=build_sampler("unipc", flow_shift=3.0),
+    )
+
+
+def _wan22(_sample_size: int) -> WanPipeline:
+    return WanPipeline(
+        tokenizer=_tokenizer(ends_with_eos=True),
+        text_encoder=_umt5().eval(),
+        vae=_wan_vae().eval(),
+        transformer=_wan_transformer().eval(),
+        transformer_2=_wan_transformer().eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+        boundary_ratio=BOUNDARY,
     )
 
 

@@ -3,7 +3,7 @@
 They are complete: no worker adds a default, so a render can be rendered again after the catalog changed.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,11 @@ PICTURES = ("image", "control_image")
 ADAPTER_SUFFIX = ".safetensors"
 #: Whether a render runs all of the model in every pass.
 Speed = Literal["quality", "fast"]
+
+
+#: The experts of a model with two transformers: of the first, noisy steps, and of the others.
+Expert = Literal["high-noise", "low-noise"]
+HIGH_NOISE, LOW_NOISE = get_args(Expert)
 
 
 class InputRef(BaseModel):
@@ -43,6 +48,7 @@ class AdapterRef(BaseModel):
     weight: float
     sha256: str  # of the file, in hex
     key: str | None = None  # in the farm's bucket
+    expert: Expert | None = None  # of a model with two, the one that has it; none: both
     partial: bool = False  # the submitter said that it may be applied in part
     applied: int | None = None  # layers that the model takes of it; none: not known before a worker has loaded it
     layers: int | None = None  # of the file
@@ -135,6 +141,13 @@ class WanParameters(RenderParameters):
     def frames(self) -> int:
         """Frames of the clip."""
         return self.num_frames
+
+
+class WanExpertsParameters(WanParameters):
+    """A clip by Wan 2.2 A14B, whose two experts have a guidance scale each."""
+
+    family: Literal["wan22"] = "wan22"  # type: ignore[assignment]  # as below
+    guidance_scale_2: float = Field(description="of the steps below the boundary, where guidance_scale is above 1")
 
 
 class WanImageToVideoParameters(WanParameters):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.csv_records import CsvDialect
-from farm.params.request.base import Speed
+from farm.params.request.base import Expert, Speed
 from farm.params.request.option import Option
 from farm.params.request.schema_bounds import say_bounds
 from farm.params.request.seeds import Seed
@@ -28,6 +28,9 @@ class AdapterUse(BaseModel):
 
     name: str = Field(description="of the catalog, or the id of an uploaded one")
     weight: float | None = Field(None, description="how strongly it works; none: as the catalog says, or 1")
+    expert: Expert | None = Field(
+        None, description="of a model with two experts, the one that takes it (high-noise or low-noise); none: both"
+    )
 
 
 class JobRequest(BaseModel):
@@ -80,6 +83,13 @@ class JobRequest(BaseModel):
     )
     guidance_scale: Annotated[float | list[float] | None, Option("--guidance", "How closely to follow the prompt.")] = (
         Field(None, title="Guidance", description="how closely to follow the prompt; 1 is without guidance")
+    )
+    guidance_scale_2: Annotated[
+        float | list[float] | None, Option("--guidance-2", "Guidance of the second expert (Wan 2.2 A14B).")
+    ] = Field(
+        None,
+        title="Guidance of the second expert",
+        description="of a model with two experts, in the later steps; left out: as guidance_scale where that is given",
     )
     sampler: Annotated[str | list[str] | None, Option(help="Such as euler or dpm++-2m.")] = Field(None, title="Sampler")
     flow_shift: float | list[float] | None = Field(
@@ -254,6 +264,7 @@ class JobFields(TypedDict, total=False):
     fps: int | Sequence[int] | None
     num_inference_steps: int | Sequence[int] | None
     guidance_scale: float | Sequence[float] | None
+    guidance_scale_2: float | Sequence[float] | None
     sampler: str | Sequence[str] | None
     flow_shift: float | Sequence[float] | None
     strength: float | Sequence[float] | None

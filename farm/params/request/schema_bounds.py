@@ -32,6 +32,7 @@ _NUMBERS: dict[str, dict[str, float]] = {
     "fps": {"minimum": 1},
     "num_inference_steps": {"minimum": 1},
     "guidance_scale": {"minimum": 1},
+    "guidance_scale_2": {"minimum": 1},
     "flow_shift": {"exclusiveMinimum": 0},
     "strength": {"exclusiveMinimum": 0, "maximum": 1},
     "controlnet_conditioning_scale": {"minimum": 0},

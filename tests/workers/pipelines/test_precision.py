@@ -97,7 +97,7 @@ def test_rows_of_zeros_in_float8_are_zeros(tiny_folder: Folders, tmp_path: Path)
     assert keys[1] == attention.to_k.bias[1]
     # (Activations of zeros take a GPU to try; the setting that keeps them finite is there.)
     assert (
-        loading_arguments(pool(quantization={"transformer": "fp8-dynamic"}))["quantization_config"]
+        loading_arguments({"transformer": "fp8-dynamic"})["quantization_config"]
         .quant_mapping["transformer"]
         .quant_type.activation_value_lb
         > 0
