@@ -46,6 +46,12 @@ def _same_expert(one: AdapterUse, other: AdapterUse) -> bool:
     return None in (one.expert, other.expert) or one.expert == other.expert
 
 
+def split_expert(typed: str) -> tuple[str, dict[str, Any]]:
+    """What people type of an adapter without ':high-noise' or ':low-noise' at its end, and the field that this is."""
+    rest, colon, expert = typed.rpartition(":")
+    return (rest, {"expert": expert}) if colon and expert in get_args(Expert) else (typed, {})
+
+
 def adapters_schema(entry: ModelEntry) -> dict[str, Any]:
     """What a schema says of `loras` and `allow_partial` where the model takes adapters; `x-adapters`: the catalog's."""
     if entry.without_adapters:

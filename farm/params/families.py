@@ -16,15 +16,23 @@ from farm.params.request.base import (
     SanaParameters,
     SanaVideoParameters,
     SprintParameters,
+    WanExpertsImageToVideoParameters,
     WanExpertsParameters,
     WanImageToVideoParameters,
     WanParameters,
+    WanTextImageToVideoParameters,
 )
 from farm.params.request_checks import RequestChecks
 from farm.params.sana import controlled_parameters, sana_parameters
 from farm.params.sana_video import sana_video_parameters
 from farm.params.sprint import sprint_parameters
-from farm.params.wan import experts_parameters, image_to_video_parameters, wan_parameters
+from farm.params.wan import (
+    experts_image_to_video_parameters,
+    experts_parameters,
+    image_to_video_parameters,
+    text_image_to_video_parameters,
+    wan_parameters,
+)
 
 #: A plugin's family brings its request checks as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"
@@ -68,6 +76,8 @@ FAMILIES: Mapping[str, Family] = {
     "wan": Family(WanParameters, wan_parameters),
     "wan-i2v": Family(WanImageToVideoParameters, image_to_video_parameters),
     "wan22": Family(WanExpertsParameters, experts_parameters),
+    "wan22-i2v": Family(WanExpertsImageToVideoParameters, experts_image_to_video_parameters),
+    "wan22-ti2v": Family(WanTextImageToVideoParameters, text_image_to_video_parameters),
 }
 
 

@@ -47,6 +47,24 @@ def image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
     return _clip_parameters(checks)
 
 
+def experts_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for models of two experts that begin with a picture."""
+    return with_second_guidance(checks, image_to_video_parameters(checks))
+
+
+def text_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for a model that may begin with a picture. Sizes: multiples of 32."""
+    found = wan_parameters(checks)
+    refuse_a_picture_alone(checks, found["num_frames"])
+    return found
+
+
+def refuse_a_picture_alone(checks: RequestChecks, frames: int) -> None:
+    """A fault for a clip of the given first frame and no more."""
+    if checks.request.image is not None and frames == 1:
+        checks.refuse("num_frames", "a clip that begins with a picture has more frames than that one; seen 1, take 5")
+
+
 def _clip_parameters(checks: RequestChecks) -> dict[str, Any]:
     entry = checks.entry
     checks.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")

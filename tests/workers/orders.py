@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline
+from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline, WanImageToVideoPipeline
 from PIL import Image
 
 from farm.params import parse_parameters, shape_of
@@ -25,7 +25,7 @@ from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, 
 
 CPU = torch.device("cpu")
 #: Families of two experts.
-EXPERTS = ("wan22",)
+EXPERTS = ("wan22", "wan22-i2v")
 
 #: Every kind of render: its family, and what it asks for beside the family's defaults.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -38,6 +38,9 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "wan": ("wan", {}),
     "wan-i2v": ("wan-i2v", {}),
     "wan22": ("wan22", {}),
+    "wan22-i2v": ("wan22-i2v", {}),
+    "wan22-ti2v": ("wan22-ti2v", {}),
+    "wan22-ti2v from a picture": ("wan22-ti2v", {"image": picture_ref()}),
 }
 
 
@@ -62,7 +65,7 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         values |= {"num_frames": 5, "fps": 8}
     if family in EXPERTS:
         values["guidance_scale_2"] = 2.9
-    if family == "wan-i2v":
+    if family in ("wan-i2v", "wan22-i2v"):
         values["image"] = picture_ref()
     if family == "sana-controlnet":
         values |= {"control_image": picture_ref(), "controlnet_conditioning_scale": 0.7}
@@ -176,9 +179,13 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
 
 def _pipeline_for(family: Family, values: dict[str, Any]) -> Any:
     """The pipeline that diffusers has for these parameters, around the family's own parts."""
-    if not values.get("image") or values["family"] == "wan-i2v":
+    if not values.get("image") or values["family"] in ("wan-i2v", "wan22-i2v"):
         return family.pipeline
-    kind = SanaSprintImg2ImgPipeline if values["family"] == "sprint" else SanaImageToVideoPipeline
-    pipeline = kind(**family.pipeline.components)
+    kinds: dict[str, Any] = {
+        "sprint": SanaSprintImg2ImgPipeline,
+        "sana-video": SanaImageToVideoPipeline,
+        "wan22-ti2v": partial(WanImageToVideoPipeline, expand_timesteps=True),
+    }
+    pipeline = kinds[values["family"]](**family.pipeline.components)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

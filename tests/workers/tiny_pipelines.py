@@ -35,6 +35,7 @@ from transformers import (
 )
 
 from farm.catalog import ModelEntry
+from farm.catalog.supported_features import ABILITIES
 from workers.denoising.samplers import build_sampler
 
 WIDTH = 16  # of text embeddings
@@ -48,10 +49,20 @@ SAMPLERS = {
     "sprint": ("scm",),
     "wan": ("unipc", *(name for name in FLOW if name != "unipc")),
     "wan-i2v": ("unipc", *(name for name in FLOW if name != "unipc")),
-    "wan22": ("unipc", *(name for name in FLOW if name != "unipc")),
+    **{name: ("unipc", *(name for name in FLOW if name != "unipc")) for name in ("wan22", "wan22-i2v", "wan22-ti2v")},
 }
-STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2, "wan": 3, "wan-i2v": 3, "wan22": 4}
-CLIPS = ("sana-video", "wan", "wan-i2v", "wan22")
+STEPS = {
+    "sana": 4,
+    "sana-controlnet": 3,
+    "sana-video": 3,
+    "sprint": 2,
+    "wan": 3,
+    "wan-i2v": 3,
+    "wan22": 4,
+    "wan22-i2v": 4,
+    "wan22-ti2v": 3,
+}
+CLIPS = ("sana-video", "wan", "wan-i2v", "wan22", "wan22-i2v", "wan22-ti2v")
 #: Of the models with two experts: at four steps and a shift of 3 each has two.
 BOUNDARY = 0.875
 
@@ -67,6 +78,8 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "wan": _wan,
         "wan-i2v": _wan_i2v,
         "wan22": _wan22,
+        "wan22-i2v": _wan22_i2v,
+        "wan22-ti2v": _wan22_ti2v,
     }
     pipeline = makers[family](sample_size)
     pipeline.set_progress_bar_config(disable=True)
@@ -90,7 +103,7 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
         "source": {"path": str(folder)},
         "precision": "fp32",
         "dtype": {"default": "float32"},
-        "size_multiple": 16 if family.startswith("wan") else 32,
+        "size_multiple": ABILITIES[family].multiple,
         "sizes": [size],
         "limits": {
             "width": (16, 1024),
@@ -285,6 +298,45 @@ def _wan22(_sample_size: int) -> WanPipeline:
         transformer_2=_wan_transformer().eval(),
         scheduler=build_sampler("unipc", flow_shift=3.0),
         boundary_ratio=BOUNDARY,
+    )
+
+
+def _wan22_i2v(_sample_size: int) -> WanImageToVideoPipeline:
+    return WanImageToVideoPipeline(
+        tokenizer=_tokenizer(ends_with_eos=True),
+        text_encoder=_umt5().eval(),
+        vae=_wan_vae().eval(),
+        transformer=_wan_transformer(in_channels=16 + 4 + 16).eval(),
+        transformer_2=_wan_transformer(in_channels=16 + 4 + 16).eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+        boundary_ratio=BOUNDARY,
+    )
+
+
+def _wan22_ti2v(_sample_size: int) -> WanPipeline:
+    channels = 8
+    return WanPipeline(
+        tokenizer=_tokenizer(ends_with_eos=True),
+        text_encoder=_umt5().eval(),
+        # The kind with residual blocks over patches of 2 x 2 pixels: a latent cell is 16 x 16 of them.
+        vae=AutoencoderKLWan(
+            base_dim=4,
+            decoder_base_dim=8,
+            z_dim=channels,
+            dim_mult=[1, 1, 1, 1],
+            num_res_blocks=1,
+            temperal_downsample=[False, True, True],
+            latents_mean=[0.1 * channel for channel in range(channels)],
+            latents_std=[1.0 + 0.1 * channel for channel in range(channels)],
+            is_residual=True,
+            in_channels=12,
+            out_channels=12,
+            patch_size=2,
+            scale_factor_spatial=16,
+        ).eval(),
+        transformer=_wan_transformer(in_channels=channels, out_channels=channels).eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+        expand_timesteps=True,
     )
 
 

@@ -190,9 +190,7 @@ class Adapters:
         self._before_loading()
         self._layers.find()  # what there is without it
         try:
-            load_weights(
-                self._pipeline, adapter.path, adapter.slot, partly=adapter.partial, component=self._component
-            )
+            load_weights(self._pipeline, adapter.path, adapter.slot, partly=adapter.partial, component=self._component)
             self._layers.find()
             if stray := self._layers.stray():
                 raise ValueError(f"it changes {stray}, which is not a layer of the transformer that takes one")

@@ -3,7 +3,8 @@
 They are diffusers' own, and on the transformer only while renders that want one have a pass. What a cache decides it
 decides for all rows of a pass, so it belongs to one batch: the same renders, pass after pass. Those that lose a
 member, come from a checkpoint, come to the other expert of a model that has two, or failed in the middle of a pass,
-begin anew with a whole pass; that costs time and changes last bits, not the picture. Before each pass the transformer is asked whether a cache is on it.
+begin anew with a whole pass; that costs time and changes last bits, not the picture. Before each pass the transformer
+is asked whether a cache is on it.
 """
 
 from collections import OrderedDict

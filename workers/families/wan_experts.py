@@ -28,9 +28,10 @@ class WanExpertsFamily(WanFamily):
 
     def expert_of(self, track: Track) -> str | None:
         """By the step's timestep, as the pipeline decides it: in float32, from the boundary on the noisy one's."""
-        boundary = self.pipeline.config.boundary_ratio * track.sampler.config.num_train_timesteps
+        boundary: float = self.pipeline.config.boundary_ratio * track.sampler.config.num_train_timesteps
         timestep, _ = track.schedule[track.step]
-        return HIGH_NOISE if np.float32(timestep) >= np.float32(boundary) else LOW_NOISE
+        expert: str = HIGH_NOISE if np.float32(timestep) >= np.float32(boundary) else LOW_NOISE
+        return expert
 
     def pass_key(self, track: Track) -> Hashable:
         return (super().pass_key(track), self.expert_of(track))

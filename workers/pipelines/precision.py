@@ -78,7 +78,7 @@ def quantization_of(pool: PoolEntry | None, transformers: Sequence[str]) -> dict
     """Part of the pipeline → how it is held: a pool says it of 'the transformer', which may be two experts."""
     asked: Mapping[str, Quantization] = pool.quantization if pool else {}  # type: ignore[assignment]  # its keys
     held = {name: kind for name, kind in asked.items() if name != "transformer"}
-    return held | ({name: asked["transformer"] for name in transformers} if "transformer" in asked else {})
+    return held | (dict.fromkeys(transformers, asked["transformer"]) if "transformer" in asked else {})
 
 
 def loading_arguments(quantization: Mapping[str, Quantization]) -> dict[str, Any]:

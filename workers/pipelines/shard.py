@@ -1,4 +1,4 @@
-"""The transformer of a loaded pipeline, or its two, onto the devices of its pool; the other parts lie beside rank 0 already."""
+"""The transformers of a loaded pipeline onto the devices of its pool; other parts lie beside rank 0 already."""
 
 from collections.abc import Sequence
 from pathlib import Path

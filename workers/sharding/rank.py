@@ -1,7 +1,7 @@
 """Another rank of a group: `python -m workers.sharding.rank --fd N`, started by rank 0.
 
-It loads the transformer (or both of two), joins, and runs every pass that rank 0 announces. It ends when rank 0 does, and rank 0
-ends when it does: what is left of a group cannot go on.
+It loads the transformer (or both of two), joins, and runs every pass that rank 0 announces. It ends when rank 0 does,
+and rank 0 ends when it does: what is left of a group cannot go on.
 """
 
 import argparse

@@ -157,6 +157,20 @@ class WanImageToVideoParameters(WanParameters):
     image: InputRef
 
 
+class WanExpertsImageToVideoParameters(WanImageToVideoParameters):
+    """A clip by Wan 2.2 A14B that begins with a picture."""
+
+    family: Literal["wan22-i2v"] = "wan22-i2v"  # type: ignore[assignment]
+    guidance_scale_2: float = Field(description="of the steps below the boundary, where guidance_scale is above 1")
+
+
+class WanTextImageToVideoParameters(WanParameters):
+    """A clip by Wan 2.2 5B, from a prompt alone or beginning with a picture."""
+
+    family: Literal["wan22-ti2v"] = "wan22-ti2v"  # type: ignore[assignment]
+    image: InputRef | None = None
+
+
 class SanaVideoParameters(RenderParameters):
     """A clip by SANA-Video, from a prompt alone or beginning with a picture."""
 

@@ -81,6 +81,8 @@ def oracle(family: Family, cache: dict[str, Any], values: dict[str, Any]) -> tor
         ("wan-i2v", FIRST, "unipc"),
         ("wan22", FIRST, "unipc"),
         ("wan22", SEA, "heun"),
+        ("wan22-i2v", FIRST, "unipc"),
+        ("wan22-ti2v", FIRST, "unipc"),
         ("sana-video", FIRST, "dpm++-2m"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import torch
@@ -11,9 +11,10 @@ from tests.workers import tiny_pipelines
 from tests.workers.families.test_families import DTYPES, GUIDANCE, Promises
 from tests.workers.matrix import matrix
 from tests.workers.orders import CPU, batch, loaded_family, order, render, run, tiny_family
+from tests.workers.pictures import picture_ref
 from workers.denoising.track import Track
 from workers.engine.step_loop import Engine
-from workers.families.base import Family, Unsuitable
+from workers.families.base import Family, Refused, Unsuitable
 from workers.families.family_registry import find_family
 from workers.protocol import Rendered
 
@@ -31,6 +32,75 @@ def watch_experts(family: Family) -> list[tuple[str | None, list[str]]]:
 
     family.predict = watched  # type: ignore[method-assign,assignment]
     return seen
+
+
+class TestWanExpertsImageToVideo(Promises):
+    name = "wan22-i2v"
+    mixed: ClassVar = [
+        {"sampler": "unipc", "num_inference_steps": 4},
+        {"sampler": "euler", "guidance_scale": 1.0, "image": picture_ref(1)},
+        {"sampler": "heun", "guidance_scale_2": 2.7, "image": picture_ref(2), "num_inference_steps": 2},
+    ]
+
+    @matrix(sampler=tiny_pipelines.SAMPLERS["wan22-i2v"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_alone_it_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("wan22-i2v", tiny_folder("wan22-i2v"), dtype)
+        self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance)
+
+
+class TestWanTextImageToVideo(Promises):
+    name = "wan22-ti2v"
+    mixed: ClassVar = [
+        {"sampler": "unipc", "num_inference_steps": 4},
+        {"sampler": "euler", "guidance_scale": 1.0, "image": picture_ref(1)},
+        {"sampler": "heun", "guidance_scale": 2.7, "image": picture_ref(2)},
+        {"sampler": "dpm++-2m", "flow_shift": 8.0, "negative_prompt": ""},
+    ]
+
+    @matrix(sampler=tiny_pipelines.SAMPLERS["wan22-ti2v"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_alone_it_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("wan22-ti2v", tiny_folder("wan22-ti2v"), dtype)
+        self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance)
+
+    @matrix(sampler=["unipc", "euler", "heun", "dpm++-2m-sde"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_a_clip_that_begins_with_a_picture_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("wan22-ti2v", tiny_folder("wan22-ti2v"), dtype)
+        self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance, image=picture_ref())
+
+    def test_a_larger_clip_with_and_without_a_picture_is_the_pipeline_to_the_bit(self, tmp_path: Path) -> None:
+        for asked in ({}, {"image": picture_ref(1)}):
+            family = tiny_family("wan22-ti2v")
+            self.equals_pipeline(family, tmp_path, width=96, height=64, num_frames=9, **asked)
+
+    def test_clips_with_and_without_a_picture_share_passes(self, tmp_path: Path) -> None:
+        family = tiny_family("wan22-ti2v")
+        orders = [order(family, "text"), order(family, "picture", image=picture_ref())]
+        said = render(family, tmp_path, orders)
+        sizes = {message.render_id: message.trace[-1].batch_size for message in said if isinstance(message, Rendered)}
+        assert sizes == {"text": 2, "picture": 2}
+
+    def test_the_given_frame_stays_in_what_a_draft_expects_the_end_to_be(self) -> None:
+        family = tiny_family("wan22-ti2v")
+        prepared = family.prepare(order(family, image=picture_ref()))
+        track = family.start(prepared, family.encode(prepared))
+        with torch.no_grad():
+            shown = family.final_latents(track.as_preview(family.estimate(track, family.predict([track])[0])))
+        assert torch.equal(shown[:, :, :1], track.conditions["first"])
+
+    def test_what_the_pipeline_would_change_is_refused(self) -> None:
+        family = tiny_family("wan22-ti2v")
+        with pytest.raises(Refused, match="4 k"):
+            family.prepare(order(family, num_frames=6))
+        with pytest.raises(Refused, match="multiples of 32 and 32, and are 48x32"):
+            family.prepare(order(family, width=48))
+        with pytest.raises(Refused, match="more frames than that one"):
+            family.prepare(order(family, num_frames=1, image=picture_ref()))
 
 
 class TestWanExperts(Promises):

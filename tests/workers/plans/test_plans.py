@@ -82,6 +82,10 @@ def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
         ("wan21-i2v-14b-720p", "transformer"): 16.4,
         ("wan21-i2v-14b-720p", "image_encoder"): 0.632,  # CLIP ViT-H/14
         ("sana-video-2b-480p", "transformer"): 2.06,
+        ("wan22-t2v-a14b", "transformer"): 14.3,
+        ("wan22-t2v-a14b", "transformer_2"): 14.3,
+        ("wan22-i2v-a14b", "transformer_2"): 14.3,
+        ("wan22-ti2v-5b", "transformer"): 5.0,
     }
     for (model, name), billions in published.items():
         found = weigh(build_parts(catalog.model(model))[name].module).parameters / GB
