@@ -174,7 +174,11 @@ def _steering(entry: ModelEntry) -> Shapes:
             "default": entry.defaults.get("negative_prompt", ""),
         },
         "flow_shift": {"minimum": low, "maximum": high},
-        "guidance_scale_2": {"minimum": entry.limits.guidance[0], "maximum": entry.limits.guidance[1]},
+        "guidance_scale_2": {
+            "minimum": entry.limits.guidance[0],
+            "maximum": entry.limits.guidance[1],
+            "default": entry.defaults.get("guidance_scale_2", entry.defaults["guidance_scale"]),
+        },
     }
 
 
