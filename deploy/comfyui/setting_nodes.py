@@ -16,6 +16,7 @@ FAMILIES = (
     "sprint",
     "wan",
     "wan-i2v",
+    "wan-flf2v",
     "wan22",
     "wan22-i2v",
     "wan22-ti2v",

@@ -57,6 +57,7 @@ ABILITIES = {
     "sprint": Ability(32, frozenset({1024}), frozenset({"scm"}), most_steps=4),
     "wan": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea", "mag")),
     "wan-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
+    "wan-flf2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
     # No 'mag': it counts the steps from the first one, which the second expert never has.
     "wan22": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea"), two_experts=True),
     "wan22-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block",), two_experts=True),

@@ -18,6 +18,7 @@ from farm.params.request.base import (
     SprintParameters,
     WanExpertsImageToVideoParameters,
     WanExpertsParameters,
+    WanFirstLastParameters,
     WanImageToVideoParameters,
     WanParameters,
     WanTextImageToVideoParameters,
@@ -29,6 +30,7 @@ from farm.params.sprint import sprint_parameters
 from farm.params.wan import (
     experts_image_to_video_parameters,
     experts_parameters,
+    first_last_parameters,
     image_to_video_parameters,
     text_image_to_video_parameters,
     wan_parameters,
@@ -75,6 +77,7 @@ FAMILIES: Mapping[str, Family] = {
     "sprint": Family(SprintParameters, sprint_parameters),
     "wan": Family(WanParameters, wan_parameters),
     "wan-i2v": Family(WanImageToVideoParameters, image_to_video_parameters),
+    "wan-flf2v": Family(WanFirstLastParameters, first_last_parameters),
     "wan22": Family(WanExpertsParameters, experts_parameters),
     "wan22-i2v": Family(WanExpertsImageToVideoParameters, experts_image_to_video_parameters),
     "wan22-ti2v": Family(WanTextImageToVideoParameters, text_image_to_video_parameters),

@@ -195,6 +195,7 @@ def _pictures(entry: ModelEntry) -> Shapes:
     scale = entry.defaults.get("controlnet_conditioning_scale", 1.0)
     return {
         "image": {"x-picture": True},  # not part of the standard: a picture can be chosen
+        "last_image": {"x-picture": True},
         "control_image": {"x-picture": True},
         "strength": {"minimum": STRENGTHS[0], "maximum": STRENGTHS[1]},
         "controlnet_conditioning_scale": {

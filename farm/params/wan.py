@@ -47,9 +47,22 @@ def image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
     return _clip_parameters(checks)
 
 
+def first_last_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for models that make a clip between two pictures."""
+    checks.only_of_pictures()
+    for name in ("image", "last_image"):
+        checks.needs_picture(name, "makes clips between a first and a last picture")
+    found = _clip_parameters(checks)
+    refuse_a_picture_alone(checks, found["num_frames"])
+    return found
+
+
 def experts_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
-    """The same for models of two experts that begin with a picture."""
-    return with_second_guidance(checks, image_to_video_parameters(checks))
+    """The same for models of two experts that begin with a picture, and may end with another."""
+    found = image_to_video_parameters(checks)
+    if checks.request.last_image is not None:
+        refuse_a_picture_alone(checks, found["num_frames"])
+    return with_second_guidance(checks, found)
 
 
 def text_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, 
 CPU = torch.device("cpu")
 #: Families of two experts.
 EXPERTS = ("wan22", "wan22-i2v")
+BEGIN_WITH_A_PICTURE = ("wan-i2v", "wan-flf2v", "wan22-i2v")
 
 #: Every kind of render: its family, and what it asks for beside the family's defaults.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -37,8 +38,10 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "sprint from a picture": ("sprint", {"image": picture_ref(), "strength": 0.6}),  # leaves out one step of four
     "wan": ("wan", {}),
     "wan-i2v": ("wan-i2v", {}),
+    "wan-flf2v": ("wan-flf2v", {}),
     "wan22": ("wan22", {}),
     "wan22-i2v": ("wan22-i2v", {}),
+    "wan22-i2v to a last picture": ("wan22-i2v", {"last_image": picture_ref(3)}),
     "wan22-ti2v": ("wan22-ti2v", {}),
     "wan22-ti2v from a picture": ("wan22-ti2v", {"image": picture_ref()}),
 }
@@ -65,8 +68,10 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         values |= {"num_frames": 5, "fps": 8}
     if family in EXPERTS:
         values["guidance_scale_2"] = 2.9
-    if family in ("wan-i2v", "wan22-i2v"):
+    if family in BEGIN_WITH_A_PICTURE:
         values["image"] = picture_ref()
+    if family == "wan-flf2v":
+        values["last_image"] = picture_ref(3)
     if family == "sana-controlnet":
         values |= {"control_image": picture_ref(), "controlnet_conditioning_scale": 0.7}
     return values | changes
@@ -179,7 +184,7 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
 
 def _pipeline_for(family: Family, values: dict[str, Any]) -> Any:
     """The pipeline that diffusers has for these parameters, around the family's own parts."""
-    if not values.get("image") or values["family"] in ("wan-i2v", "wan22-i2v"):
+    if not values.get("image") or values["family"] in BEGIN_WITH_A_PICTURE:
         return family.pipeline
     kinds: dict[str, Any] = {
         "sprint": SanaSprintImg2ImgPipeline,

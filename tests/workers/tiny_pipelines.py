@@ -41,28 +41,18 @@ from workers.denoising.samplers import build_sampler
 WIDTH = 16  # of text embeddings
 TOKENS = 24  # max_sequence_length of the tiny models
 FLOW = ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim")
+WAN = ("wan", "wan-i2v", "wan-flf2v", "wan22", "wan22-i2v", "wan22-ti2v")
 #: Of each family, its own default first.
 SAMPLERS = {
     "sana": FLOW,
     "sana-controlnet": FLOW,
     "sana-video": FLOW,
     "sprint": ("scm",),
-    "wan": ("unipc", *(name for name in FLOW if name != "unipc")),
-    "wan-i2v": ("unipc", *(name for name in FLOW if name != "unipc")),
-    **{name: ("unipc", *(name for name in FLOW if name != "unipc")) for name in ("wan22", "wan22-i2v", "wan22-ti2v")},
+    **dict.fromkeys(WAN, ("unipc", *(name for name in FLOW if name != "unipc"))),
 }
-STEPS = {
-    "sana": 4,
-    "sana-controlnet": 3,
-    "sana-video": 3,
-    "sprint": 2,
-    "wan": 3,
-    "wan-i2v": 3,
-    "wan22": 4,
-    "wan22-i2v": 4,
-    "wan22-ti2v": 3,
-}
-CLIPS = ("sana-video", "wan", "wan-i2v", "wan22", "wan22-i2v", "wan22-ti2v")
+STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2}
+STEPS |= {name: 4 if ABILITIES[name].two_experts else 3 for name in WAN}
+CLIPS = ("sana-video", *WAN)
 #: Of the models with two experts: at four steps and a shift of 3 each has two.
 BOUNDARY = 0.875
 
@@ -77,6 +67,7 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "sprint": _sprint,
         "wan": _wan,
         "wan-i2v": _wan_i2v,
+        "wan-flf2v": _wan_flf2v,
         "wan22": _wan22,
         "wan22-i2v": _wan22_i2v,
         "wan22-ti2v": _wan22_ti2v,
@@ -340,7 +331,7 @@ def _wan22_ti2v(_sample_size: int) -> WanPipeline:
     )
 
 
-def _wan_i2v(_sample_size: int) -> WanImageToVideoPipeline:
+def _wan_i2v(_sample_size: int, **changes: Any) -> WanImageToVideoPipeline:
     return WanImageToVideoPipeline(
         tokenizer=_tokenizer(ends_with_eos=True),
         text_encoder=_umt5().eval(),
@@ -357,9 +348,16 @@ def _wan_i2v(_sample_size: int) -> WanImageToVideoPipeline:
             )
         ).eval(),
         # Beside the noise: 4 channels that say which frames are given, and the latents of the picture.
-        transformer=_wan_transformer(in_channels=16 + 4 + 16, image_dim=16, added_kv_proj_dim=24).eval(),
+        transformer=_wan_transformer(in_channels=16 + 4 + 16, image_dim=16, added_kv_proj_dim=24, **changes).eval(),
         scheduler=build_sampler("unipc", flow_shift=3.0),
     )
+
+
+def _wan_flf2v(_sample_size: int) -> WanImageToVideoPipeline:
+    """Tokens of two pictures, of four patches and one more each, with places of their own."""
+    pipeline = _wan_i2v(_sample_size, pos_embed_seq_len=2 * 5)
+    torch.nn.init.normal_(pipeline.transformer.condition_embedder.image_embedder.pos_embed)  # it starts at zero
+    return pipeline
 
 
 def _umt5() -> UMT5EncoderModel:

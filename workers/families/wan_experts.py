@@ -44,4 +44,6 @@ class WanExpertsFamily(WanFamily):
 
 
 class WanExpertsImageToVideoFamily(WanExpertsFamily, WanImageToVideoFamily):
-    """Wan 2.2 A14B image to video: the clip begins with a given picture, which reaches the model as channels alone."""
+    """Wan 2.2 A14B image to video: the clip begins with a given picture, and may end with another. They reach the model
+    as channels alone.
+    """

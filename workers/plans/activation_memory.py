@@ -98,13 +98,14 @@ def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: Mod
     if "image_encoder" in parts:
         vision = parts["image_encoder"].config
         patches = (vision.image_size // vision.patch_size) ** 2 + 1
-        seen["encoder_hidden_states_image"] = _empty(rows, patches, vision.hidden_size, dtype=part.dtype)
+        pictures = 1 if part.config.pos_embed_seq_len is None else 2
+        seen["encoder_hidden_states_image"] = _empty(rows * pictures, patches, vision.hidden_size, dtype=part.dtype)
     return peak_bytes(lambda: part.module(**seen, return_dict=False), seen.values())
 
 
 _CALLS = {"SanaTransformer2DModel": _sana, "SanaVideoTransformer3DModel": _sana, "WanTransformer3DModel": _wan}
 #: Families whose renders all start from a picture.
-_FROM_PICTURES = ("wan-i2v", "wan22-i2v", "sana-controlnet")
+_FROM_PICTURES = ("wan-i2v", "wan-flf2v", "wan22-i2v", "sana-controlnet")
 
 
 def _encode(vae: Part, entry: ModelEntry, shape: Shape) -> int:

@@ -19,6 +19,7 @@ PARTS = ("transformer", "text_encoder", "vae")
 #: Beside them, by family.
 MORE_PARTS = {
     "wan-i2v": ("image_encoder",),
+    "wan-flf2v": ("image_encoder",),
     "sana-controlnet": ("controlnet",),
     "wan22": ("transformer_2",),
     "wan22-i2v": ("transformer_2",),

@@ -12,7 +12,7 @@ from farm.catalog.step_cache import StepCache
 #: What torch takes, and ComfyUI draws: 64 bits. JSON numbers hold them; readers with doubles need them as text.
 MAX_SEED = 2**64 - 1
 #: The parameters that name an uploaded picture; a family has those that its parameters have.
-PICTURES = ("image", "control_image")
+PICTURES = ("image", "last_image", "control_image")
 
 
 #: How the key of an uploaded adapter ends; pictures end in the name of their format.
@@ -157,11 +157,19 @@ class WanImageToVideoParameters(WanParameters):
     image: InputRef
 
 
+class WanFirstLastParameters(WanImageToVideoParameters):
+    """A clip by Wan that begins with one picture and ends with another."""
+
+    family: Literal["wan-flf2v"] = "wan-flf2v"  # type: ignore[assignment]
+    last_image: InputRef
+
+
 class WanExpertsImageToVideoParameters(WanImageToVideoParameters):
-    """A clip by Wan 2.2 A14B that begins with a picture."""
+    """A clip by Wan 2.2 A14B that begins with a picture, and may end with another."""
 
     family: Literal["wan22-i2v"] = "wan22-i2v"  # type: ignore[assignment]
     guidance_scale_2: float = Field(description="of the steps below the boundary, where guidance_scale is above 1")
+    last_image: InputRef | None = None
 
 
 class WanTextImageToVideoParameters(WanParameters):

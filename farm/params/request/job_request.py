@@ -129,6 +129,9 @@ class JobRequest(BaseModel):
         str | None,
         Option(help="A picture to start from: a file, or an id of farm inputs.", metavar="FILE|ID"),
     ] = Field(None, title="Picture", description="the id of an uploaded picture to start from")
+    last_image: Annotated[
+        str | None, Option(help="A picture that a clip ends with, named like that.", metavar="FILE|ID")
+    ] = Field(None, title="Last picture", description="the id of an uploaded picture that a clip ends with")
     control_image: Annotated[
         str | None, Option(help="A picture that steers the composition, named like that.", metavar="FILE|ID")
     ] = Field(None, title="Control picture", description="the id of an uploaded picture that steers the composition")
@@ -274,6 +277,7 @@ class JobFields(TypedDict, total=False):
     deterministic: bool | Sequence[bool] | None
     speed: Speed | Sequence[Speed] | None
     image: str | None
+    last_image: str | None
     control_image: str | None
     loras: Sequence[Mapping[str, Any]] | None
     allow_partial: bool | None

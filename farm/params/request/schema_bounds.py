@@ -16,6 +16,7 @@ _TEXTS = (
     "rows",
     "sampler",
     "image",
+    "last_image",
     "control_image",
     "output_format",
     "post_processors",

@@ -49,6 +49,15 @@ class TestWanExpertsImageToVideo(Promises):
         family = loaded_family("wan22-i2v", tiny_folder("wan22-i2v"), dtype)
         self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance)
 
+    @matrix(sampler=["unipc", "euler", "heun"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_a_clip_between_two_pictures_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("wan22-i2v", tiny_folder("wan22-i2v"), dtype)
+        self.equals_pipeline(
+            family, tmp_path, sampler=sampler, guidance_scale=guidance, num_frames=9, last_image=picture_ref(3)
+        )
+
 
 class TestWanTextImageToVideo(Promises):
     name = "wan22-ti2v"
