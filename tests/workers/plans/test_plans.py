@@ -151,6 +151,16 @@ def test_wan_14b_fits_on_one_large_gpu_and_needs_help_on_small_ones(needs_once: 
     assert next(way for way in four if way.fits).pool["sharding"] == {"by": "weights+sequence", "devices": 4}
 
 
+def test_both_experts_are_counted_wherever_they_lie_and_one_of_them_works(needs_once: Callable[..., Needs]) -> None:
+    one, two = (needs_once(model, (832, 480, 5)) for model in ("wan21-t2v-14b", "wan22-t2v-a14b"))
+    assert two.activity.step == one.activity.step
+    ways = [{way.name.split(",")[0]: way for way in arrangements(needs, [80 * GB] * 2)} for needs in (one, two)]
+    for name in ("on one GPU", "weights over 2 GPUs", "layers over 2 GPUs", "int8 weights"):
+        first, both = (way[name].terms[0].size for way in ways)
+        assert both == pytest.approx(2 * first, rel=0.001), name
+    assert ways[1]["transformer in host memory"].host == two.parts["transformer"].size * 2
+
+
 @pytest.mark.long  # the largest models
 def test_a_model_that_starts_from_a_picture_has_room_for_what_reads_it(needs_once: Callable[..., Needs]) -> None:
     for model, part, *size in (
