@@ -92,7 +92,7 @@ OWN = (
     "title",
 )
 #: The same of clips only.
-OWN_OF_CLIPS = ("num_frames", "fps", "output_format", "output_quality")
+OWN_OF_CLIPS = ("guidance_scale_2", "num_frames", "fps", "output_format", "output_quality")
 
 
 def without_none(sent: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,6 +110,6 @@ def remixed(clip: Clip, prompt: str) -> dict[str, Any]:
     job |= {name: picture.id for name, picture in stored_pictures(clip.parameters).items()}
     if adapters := kept.get("loras"):
         # An uploaded one is asked for by its id.
-        job["loras"] = [{"name": adapter["name"], "weight": adapter["weight"]} for adapter in adapters]
+        job["loras"] = [{name: adapter.get(name) for name in ("name", "weight", "expert")} for adapter in adapters]
         job["allow_partial"] = any(adapter.get("partial") for adapter in adapters)
     return {**job, "model": clip.model, "prompt": prompt, "seed": clip.parameters["seed"]}

@@ -9,7 +9,18 @@ from farm.catalog.adapters import WEIGHTS
 
 from .models import choices, largest, models_of
 
-FAMILIES = ("sana", "sana-controlnet", "sana-video", "sprint", "wan", "wan-i2v")
+FAMILIES = (
+    "sana",
+    "sana-controlnet",
+    "sana-video",
+    "sprint",
+    "wan",
+    "wan-i2v",
+    "wan-flf2v",
+    "wan22",
+    "wan22-i2v",
+    "wan22-ti2v",
+)
 SAMPLER, LORAS, SEEDS = "LATENT_FARM_SAMPLER", "LATENT_FARM_LORAS", "LATENT_FARM_SEEDS"
 #: In lists: what the model does by itself.
 AS_THE_MODEL = "as the model has it"

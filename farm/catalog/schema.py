@@ -26,6 +26,7 @@ class Defaults(TypedDict, total=False):
     height: Required[int]
     num_inference_steps: Required[int]
     guidance_scale: Required[float]
+    guidance_scale_2: float
     sampler: Required[str]
     negative_prompt: str
     num_frames: int
@@ -134,6 +135,7 @@ class ModelEntry(Entry):
         for key, pair in (
             ("num_inference_steps", self.limits.steps),
             ("guidance_scale", self.limits.guidance),
+            ("guidance_scale_2", self.limits.guidance),
             ("num_frames", self.limits.frames),
             ("fps", self.limits.fps),
         ):

@@ -10,7 +10,7 @@ from farm.catalog.entry import Entry
 _S3 = "s3://"
 _GGUF = ".gguf"
 #: What can be read from one file.
-_Component = Annotated[str, StringConstraints(pattern=r"^transformer$")]
+_Component = Annotated[str, StringConstraints(pattern=r"^transformer(_2)?$")]
 #: Inside the source, with '/': no part of it begins with a dot.
 _FilePath = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]*(/[^./\\][^/\\]*)*\.(safetensors|gguf)$")]
 
@@ -65,8 +65,8 @@ class Source(Entry):
 
     @property
     def gguf(self) -> bool:
-        """Whether the transformer is read from a GGUF file, which holds it quantized."""
-        return self.single_file.get("transformer", "").endswith(_GGUF)
+        """Whether a transformer is read from a GGUF file, which holds it quantized."""
+        return any(path.endswith(_GGUF) for path in self.single_file.values())
 
     def bucket(self) -> tuple[str, str] | None:
         """The bucket's name and the folder in it, without slashes at its ends; None for any other source."""

@@ -38,6 +38,8 @@ class Ability:
     frames_per_latent: int | None = None  # clips have 4k + 1 frames; none: pictures only
     token_pixels: int | None = None  # edge of a token; none: diffusers has no plan to split its sequence
     step_caches: tuple[str, ...] = ()  # that give something right; others of diffusers do nothing here, or raise
+    timestep_per_token: bool = False  # of Wan2.2 5B, whose given first frame has no noise
+    two_experts: bool = False  # one transformer for the noisy steps, another for the rest
 
     def takes(self, sampler: str) -> bool:
         """Whether models of this family can be sampled so; a plugin's samplers are for flow matching."""
@@ -55,6 +57,11 @@ ABILITIES = {
     "sprint": Ability(32, frozenset({1024}), frozenset({"scm"}), most_steps=4),
     "wan": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea", "mag")),
     "wan-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
+    "wan-flf2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
+    # No 'mag': it counts the steps from the first one, which the second expert never has.
+    "wan22": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea"), two_experts=True),
+    "wan22-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block",), two_experts=True),
+    "wan22-ti2v": Ability(32, frozenset(), FLOW_SAMPLERS, None, 4, 32, ("first-block",), timestep_per_token=True),
 }
 
 

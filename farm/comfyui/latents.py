@@ -6,12 +6,14 @@ from farm.comfyui.reading import Reading
 from farm.comfyui.workflow.graph import Node
 
 _EMPTY = frozenset({"EmptyLatentImage", "EmptySD3LatentImage", "EmptyHunyuanLatentVideo", "EmptySanaLatentImage"})
+#: Of a clip that begins with a picture; of the second it may.
+_FROM_A_PICTURE = ("WanImageToVideo", "Wan22ImageToVideoLatent")
 _FRAMES_PER_LATENT = 4  # of Wan's video VAE, as both ComfyUI and the farm have it
 
 
 def read_latents(reading: Reading, node: Node) -> dict[str, Any]:
     """The fields that the latents settle; `image` is the name of a file in ComfyUI's folder of inputs."""
-    if node.kind not in _EMPTY and node.kind != "WanImageToVideo":
+    if node.kind not in _EMPTY and node.kind not in _FROM_A_PICTURE:
         reading.report.refuse(node, "makes latents that the farm does not begin with")
         return {}
     fields: dict[str, Any] = {}
@@ -22,7 +24,7 @@ def read_latents(reading: Reading, node: Node) -> dict[str, Any]:
     fields["batch_size"] = reading.value(node, "batch_size", int) if "batch_size" in node.inputs else 1
     said = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None and name != "batch_size")
     reading.report.took(node, said)
-    if node.kind == "WanImageToVideo":
+    if node.kind == "WanImageToVideo" or (node.kind in _FROM_A_PICTURE and "start_image" in node.inputs):
         fields["image"] = _first_frame(reading, node)
     return {name: value for name, value in fields.items() if value is not None}
 

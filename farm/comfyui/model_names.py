@@ -16,6 +16,7 @@ _MODELS: Mapping[str, str] = {
     "wan21i2v14b480p": "wan21-i2v-14b-480p",
     "wan21i2v720p14b": "wan21-i2v-14b-720p",
     "wan21i2v14b720p": "wan21-i2v-14b-720p",
+    "wan22ti2v5b": "wan22-ti2v-5b",
     "sana600m512px": "sana-600m-512px",
     "sana600m1024px": "sana-600m-1024px",
     "sana1600m512px": "sana-1600m-512px",

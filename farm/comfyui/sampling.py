@@ -155,7 +155,8 @@ def _takes_all_steps(reading: Reading, node: Node) -> bool:
     behind = f" behind {before[0]}" if before and before[0].kind == node.kind else ""
     reading.report.refuse(
         node,
-        f"takes only steps {start} to {min(end, steps)} of {steps}{behind}; samplers that share the way, as the two "
-        "experts of Wan2.2 do, are no model of the farm",
+        f"takes only steps {start} to {min(end, steps)} of {steps}{behind}; samplers that share the way change at a "
+        "step, and the farm's models of two experts (wan22-t2v-a14b, wan22-i2v-a14b) at their own boundary: submit to "
+        "one of these",
     )
     return False

@@ -109,6 +109,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 _FILES: Mapping[str, Callable[[FarmClient, Any], Any]] = {
     "image": input_of,
+    "last_image": input_of,
     "control_image": input_of,
     "loras": lambda farm, names: [adapter_of(farm, name) for name in names],
 }

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from farm.client import FarmClient, FarmProblem, FarmUnreachable, FileProgress, Job
 from farm.console.session import ExitCode, err, say
+from farm.params.adapters import split_expert
 
 
 def input_of(farm: FarmClient, given: str) -> str:
@@ -19,12 +20,13 @@ def input_of(farm: FarmClient, given: str) -> str:
 
 
 def adapter_of(farm: FarmClient, given: str) -> dict[str, Any]:
-    """An adapter as NAME, ID or FILE, with :WEIGHT behind it or without. Raises BadParameter."""
-    name, colon, weight = given.rpartition(":")
+    """An adapter as NAME, ID or FILE, with :WEIGHT behind it or without, and with :EXPERT. Raises BadParameter."""
+    typed, expert = split_expert(given)
+    name, colon, weight = typed.rpartition(":")
     if not colon:
-        return {"name": input_of(farm, given)}
+        return {"name": input_of(farm, typed), **expert}
     try:
-        return {"name": input_of(farm, name), "weight": float(weight)}
+        return {"name": input_of(farm, name), "weight": float(weight), **expert}
     except ValueError:
         raise typer.BadParameter(f"{weight!r} is no weight; write NAME:0.8", param_hint="--lora") from None
 

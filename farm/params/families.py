@@ -16,14 +16,25 @@ from farm.params.request.base import (
     SanaParameters,
     SanaVideoParameters,
     SprintParameters,
+    WanExpertsImageToVideoParameters,
+    WanExpertsParameters,
+    WanFirstLastParameters,
     WanImageToVideoParameters,
     WanParameters,
+    WanTextImageToVideoParameters,
 )
 from farm.params.request_checks import RequestChecks
 from farm.params.sana import controlled_parameters, sana_parameters
 from farm.params.sana_video import sana_video_parameters
 from farm.params.sprint import sprint_parameters
-from farm.params.wan import image_to_video_parameters, wan_parameters
+from farm.params.wan import (
+    experts_image_to_video_parameters,
+    experts_parameters,
+    first_last_parameters,
+    image_to_video_parameters,
+    text_image_to_video_parameters,
+    wan_parameters,
+)
 
 #: A plugin's family brings its request checks as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"
@@ -47,6 +58,8 @@ def common_parameters(checks: RequestChecks, family: Family, checked: Mapping[st
     found: dict[str, Any] = {"stop_at_step": checks.stop_at_step(checked["num_inference_steps"])}
     partial = bool(request.allow_partial)
     found["loras"] = checks.take(check_adapters(request.loras or (), entry, partial, checks.uploaded))
+    if "guidance_scale_2" not in family.parameters.model_fields:
+        checks.refuse_given("guidance_scale_2", f"{entry.name} has no second expert")
     found["speed"] = checks.speed()
     found["step_cache"] = entry.step_cache if found["speed"] == "fast" else None
     for name in PICTURES:
@@ -64,6 +77,10 @@ FAMILIES: Mapping[str, Family] = {
     "sprint": Family(SprintParameters, sprint_parameters),
     "wan": Family(WanParameters, wan_parameters),
     "wan-i2v": Family(WanImageToVideoParameters, image_to_video_parameters),
+    "wan-flf2v": Family(WanFirstLastParameters, first_last_parameters),
+    "wan22": Family(WanExpertsParameters, experts_parameters),
+    "wan22-i2v": Family(WanExpertsImageToVideoParameters, experts_image_to_video_parameters),
+    "wan22-ti2v": Family(WanTextImageToVideoParameters, text_image_to_video_parameters),
 }
 
 

@@ -174,6 +174,11 @@ def _steering(entry: ModelEntry) -> Shapes:
             "default": entry.defaults.get("negative_prompt", ""),
         },
         "flow_shift": {"minimum": low, "maximum": high},
+        "guidance_scale_2": {
+            "minimum": entry.limits.guidance[0],
+            "maximum": entry.limits.guidance[1],
+            "default": entry.defaults.get("guidance_scale_2", entry.defaults["guidance_scale"]),
+        },
     }
 
 
@@ -190,6 +195,7 @@ def _pictures(entry: ModelEntry) -> Shapes:
     scale = entry.defaults.get("controlnet_conditioning_scale", 1.0)
     return {
         "image": {"x-picture": True},  # not part of the standard: a picture can be chosen
+        "last_image": {"x-picture": True},
         "control_image": {"x-picture": True},
         "strength": {"minimum": STRENGTHS[0], "maximum": STRENGTHS[1]},
         "controlnet_conditioning_scale": {

@@ -56,7 +56,9 @@ class Recheck:
         asked = {name: value for name, value in rest.items() if name not in CHOICE}
         asked |= {name: rest[name]["id"] for name in PICTURES if name in rest}
         if adapters := [AdapterRef.model_validate(stored) for stored in rest.pop("loras", [])]:
-            asked["loras"] = [{"name": adapter.name, "weight": adapter.weight} for adapter in adapters]
+            asked["loras"] = [
+                {"name": adapter.name, "weight": adapter.weight, "expert": adapter.expert} for adapter in adapters
+            ]
             asked["allow_partial"] = any(adapter.partial for adapter in adapters)
             files |= {adapter.name: self._file(adapter, adapter.key) for adapter in adapters if adapter.key}
         else:

@@ -4,7 +4,7 @@ from typing import Any
 
 from farm.params.request_checks import RequestChecks
 from farm.params.sana import course_parameters
-from farm.params.wan import frames_asked
+from farm.params.wan import frames_asked, refuse_a_picture_alone
 
 
 def sana_video_parameters(checks: RequestChecks) -> dict[str, Any]:
@@ -12,13 +12,12 @@ def sana_video_parameters(checks: RequestChecks) -> dict[str, Any]:
 
     Sizes: multiples of 32. Frames: 4k + 1; with a picture at least 5, for the first one is given.
     """
-    entry, request = checks.entry, checks.request
+    entry = checks.entry
     checks.only_of_pictures()
     width, height = checks.size()
     guidance = checks.real("guidance_scale", *entry.limits.guidance)
     frames = frames_asked(checks)
-    if request.image is not None and frames == 1:
-        checks.refuse("num_frames", "a clip that begins with a picture has more frames than that one; seen 1, take 5")
+    refuse_a_picture_alone(checks, frames)
     return {
         "width": width,
         "height": height,

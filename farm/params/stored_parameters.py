@@ -41,7 +41,10 @@ def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:
         "lane": entry.lane,
         "shape": [shape.width, shape.height, shape.frames],
         "max_sequence_length": parameters.max_sequence_length,
-        "loras": [[adapter.sha256, adapter.weight, *["partial"] * adapter.partial] for adapter in parameters.loras],
+        "loras": [
+            [adapter.sha256, adapter.weight, *["partial"] * adapter.partial, *[adapter.expert] * bool(adapter.expert)]
+            for adapter in parameters.loras
+        ],
     }
     if parameters.step_cache is not None:
         course = {"num_inference_steps", "sampler", "flow_shift", "step_cache"}

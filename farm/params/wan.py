@@ -21,11 +21,61 @@ def wan_parameters(checks: RequestChecks) -> dict[str, Any]:
     return _clip_parameters(checks)
 
 
+def experts_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for models of two experts, each with a guidance scale of its own."""
+    return with_second_guidance(checks, wan_parameters(checks))
+
+
+def with_second_guidance(checks: RequestChecks, checked: dict[str, Any]) -> dict[str, Any]:
+    """Add the second expert's guidance scale: as asked; as the first's, where only that was given; or the model's.
+
+    Whether there is guidance at all the first scale decides, as in the pipelines: at 1 the second has no effect.
+    """
+    first, second = checks.asked("guidance_scale"), checks.asked("guidance_scale_2")
+    if second is None and (first is not None or "guidance_scale_2" not in checks.entry.defaults):
+        return checked | {"guidance_scale_2": checked["guidance_scale"]}
+    scale = checks.real("guidance_scale_2", *checks.entry.limits.guidance)
+    if second is not None and scale > 1 and checked["guidance_scale"] <= 1:
+        checks.tell("guidance_scale_2", "has no effect at guidance_scale 1; take more than 1 there")
+    return checked | {"guidance_scale_2": scale}
+
+
 def image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
     """The same for models that begin with a picture, but for the picture itself, which admission looks up."""
     checks.only_of_pictures()
     checks.needs_picture("image", "makes clips that begin with a picture")
     return _clip_parameters(checks)
+
+
+def first_last_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for models that make a clip between two pictures."""
+    checks.only_of_pictures()
+    for name in ("image", "last_image"):
+        checks.needs_picture(name, "makes clips between a first and a last picture")
+    found = _clip_parameters(checks)
+    refuse_a_picture_alone(checks, found["num_frames"])
+    return found
+
+
+def experts_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for models of two experts that begin with a picture, and may end with another."""
+    found = image_to_video_parameters(checks)
+    if checks.request.last_image is not None:
+        refuse_a_picture_alone(checks, found["num_frames"])
+    return with_second_guidance(checks, found)
+
+
+def text_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """The same for a model that may begin with a picture. Sizes: multiples of 32."""
+    found = wan_parameters(checks)
+    refuse_a_picture_alone(checks, found["num_frames"])
+    return found
+
+
+def refuse_a_picture_alone(checks: RequestChecks, frames: int) -> None:
+    """A fault for a clip of the given first frame and no more."""
+    if checks.request.image is not None and frames == 1:
+        checks.refuse("num_frames", "a clip that begins with a picture has more frames than that one; seen 1, take 5")
 
 
 def _clip_parameters(checks: RequestChecks) -> dict[str, Any]:

@@ -21,6 +21,10 @@ from tests.dashboard.visiting import PAGE, typed
             " ink-sketch : 0.8 ,0198f2a4:-1\n",
             [{"name": "ink-sketch", "weight": 0.8}, {"name": "0198f2a4", "weight": -1}],
         ),
+        (
+            "a:0.5:low-noise, b:high-noise",
+            [{"name": "a", "weight": 0.5, "expert": "low-noise"}, {"name": "b", "expert": "high-noise"}],
+        ),
         ("ink-sketch:strong", [{"name": "ink-sketch", "weight": "strong"}]),
         (" , \n", []),
     ],
@@ -31,6 +35,7 @@ def test_what_is_typed_becomes_what_the_api_would_get(text: str, loras: list[dic
 
 def test_what_a_render_has_is_typed_so_that_it_is_read_the_same() -> None:
     loras = [{"name": "ink-sketch", "weight": 0.8}, {"name": "0198f2a4", "weight": 0.8333333333}]
+    loras.append({"name": "ink-sketch", "weight": 1, "expert": "high-noise"})
     assert read_adapters(write_adapters(loras)) == loras
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline
+from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline, WanImageToVideoPipeline
 from PIL import Image
 
 from farm.params import parse_parameters, shape_of
@@ -20,11 +20,13 @@ from workers.denoising.track import Pixels, Track
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.families.family_registry import find_family
-from workers.families.sana import SanaFamily
 from workers.pipelines.load import load
 from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, Rendered, RenderOrder
 
 CPU = torch.device("cpu")
+#: Families of two experts.
+EXPERTS = ("wan22", "wan22-i2v")
+BEGIN_WITH_A_PICTURE = ("wan-i2v", "wan-flf2v", "wan22-i2v")
 
 #: Every kind of render: its family, and what it asks for beside the family's defaults.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,6 +38,12 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "sprint from a picture": ("sprint", {"image": picture_ref(), "strength": 0.6}),  # leaves out one step of four
     "wan": ("wan", {}),
     "wan-i2v": ("wan-i2v", {}),
+    "wan-flf2v": ("wan-flf2v", {}),
+    "wan22": ("wan22", {}),
+    "wan22-i2v": ("wan22-i2v", {}),
+    "wan22-i2v to a last picture": ("wan22-i2v", {"last_image": picture_ref(3)}),
+    "wan22-ti2v": ("wan22-ti2v", {}),
+    "wan22-ti2v from a picture": ("wan22-ti2v", {"image": picture_ref()}),
 }
 
 
@@ -58,8 +66,12 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         values |= {"negative_prompt": "grey", "flow_shift": 3.0}
     if family in tiny_pipelines.CLIPS:
         values |= {"num_frames": 5, "fps": 8}
-    if family == "wan-i2v":
+    if family in EXPERTS:
+        values["guidance_scale_2"] = 2.9
+    if family in BEGIN_WITH_A_PICTURE:
         values["image"] = picture_ref()
+    if family == "wan-flf2v":
+        values["last_image"] = picture_ref(3)
     if family == "sana-controlnet":
         values |= {"control_image": picture_ref(), "controlnet_conditioning_scale": 0.7}
     return values | changes
@@ -130,8 +142,7 @@ def watch_latents(family: Family) -> dict[str, torch.Tensor]:
 
     def watched(tracks: Sequence[Track]) -> list[Pixels | None]:
         for track in tracks:
-            final = family.final_latents(track) if isinstance(family, SanaFamily) else track.latents
-            seen[track.order.render_id] = final.clone()
+            seen[track.order.render_id] = family.final_latents(track).clone()
         return decode(tracks)
 
     family.decode = watched  # type: ignore[method-assign]
@@ -148,6 +159,7 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
     pipeline = _pipeline_for(family, values)
     names = ["prompt", "width", "height", "num_inference_steps", "guidance_scale", "max_sequence_length"]
     names += ["negative_prompt"] if "negative_prompt" in values else []
+    names += ["guidance_scale_2"] if "guidance_scale_2" in values else []
     names += ["strength"] if values.get("strength") else []
     names += ["controlnet_conditioning_scale"] if "controlnet_conditioning_scale" in values else []
     arguments = {name: values[name] for name in names}
@@ -172,9 +184,13 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
 
 def _pipeline_for(family: Family, values: dict[str, Any]) -> Any:
     """The pipeline that diffusers has for these parameters, around the family's own parts."""
-    if not values.get("image") or values["family"] == "wan-i2v":
+    if not values.get("image") or values["family"] in BEGIN_WITH_A_PICTURE:
         return family.pipeline
-    kind = SanaSprintImg2ImgPipeline if values["family"] == "sprint" else SanaImageToVideoPipeline
-    pipeline = kind(**family.pipeline.components)
+    kinds: dict[str, Any] = {
+        "sprint": SanaSprintImg2ImgPipeline,
+        "sana-video": SanaImageToVideoPipeline,
+        "wan22-ti2v": partial(WanImageToVideoPipeline, expand_timesteps=True),
+    }
+    pipeline = kinds[values["family"]](**family.pipeline.components)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

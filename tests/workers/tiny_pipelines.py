@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderDC,
-    AutoencoderKLWan,
     SanaControlNetModel,
     SanaControlNetPipeline,
     SanaPipeline,
@@ -18,39 +17,32 @@ from diffusers import (
     SanaTransformer2DModel,
     SanaVideoPipeline,
     SanaVideoTransformer3DModel,
-    WanImageToVideoPipeline,
-    WanPipeline,
-    WanTransformer3DModel,
 )
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
-    CLIPImageProcessor,
-    CLIPVisionConfig,
-    CLIPVisionModel,
     Gemma2Config,
     Gemma2Model,
-    PreTrainedTokenizerFast,
-    UMT5Config,
-    UMT5EncoderModel,
 )
 
 from farm.catalog import ModelEntry
+from farm.catalog.supported_features import ABILITIES
+from tests.workers import tiny_wan
+from tests.workers.tiny_tokenizer import WIDTH, tiny_tokenizer
 from workers.denoising.samplers import build_sampler
 
-WIDTH = 16  # of text embeddings
 TOKENS = 24  # max_sequence_length of the tiny models
 FLOW = ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim")
+WAN = ("wan", "wan-i2v", "wan-flf2v", "wan22", "wan22-i2v", "wan22-ti2v")
 #: Of each family, its own default first.
 SAMPLERS = {
     "sana": FLOW,
     "sana-controlnet": FLOW,
     "sana-video": FLOW,
     "sprint": ("scm",),
-    "wan": ("unipc", *(name for name in FLOW if name != "unipc")),
-    "wan-i2v": ("unipc", *(name for name in FLOW if name != "unipc")),
+    **dict.fromkeys(WAN, ("unipc", *(name for name in FLOW if name != "unipc"))),
 }
-STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2, "wan": 3, "wan-i2v": 3}
-CLIPS = ("sana-video", "wan", "wan-i2v")
+STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2}
+STEPS |= {name: 4 if ABILITIES[name].two_experts else 3 for name in WAN}
+CLIPS = ("sana-video", *WAN)
 
 
 def build(family: str, *, sample_size: int = 2) -> Any:
@@ -61,8 +53,12 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "sana-controlnet": _sana_controlnet,
         "sana-video": _sana_video,
         "sprint": _sprint,
-        "wan": _wan,
-        "wan-i2v": _wan_i2v,
+        "wan": tiny_wan.wan,
+        "wan-i2v": tiny_wan.wan_i2v,
+        "wan-flf2v": tiny_wan.wan_flf2v,
+        "wan22": tiny_wan.wan22,
+        "wan22-i2v": tiny_wan.wan22_i2v,
+        "wan22-ti2v": tiny_wan.wan22_ti2v,
     }
     pipeline = makers[family](sample_size)
     pipeline.set_progress_bar_config(disable=True)
@@ -86,7 +82,7 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
         "source": {"path": str(folder)},
         "precision": "fp32",
         "dtype": {"default": "float32"},
-        "size_multiple": 16 if family.startswith("wan") else 32,
+        "size_multiple": ABILITIES[family].multiple,
         "sizes": [size],
         "limits": {
             "width": (16, 1024),
@@ -112,25 +108,6 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
         "seconds_per_step_megapixel": 1.0,
     }
     return ModelEntry.model_validate(values | changes)
-
-
-def _tokenizer(*, ends_with_eos: bool) -> PreTrainedTokenizerFast:
-    """Bytes are tokens: it knows every text and needs no training."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: number for number, token in enumerate(["<pad>", "<bos>", "<eos>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A <eos>" if ends_with_eos else "<bos> $A", special_tokens=[("<bos>", 1), ("<eos>", 2)]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        bos_token="<bos>",
-        eos_token="<eos>",
-        padding_side="right",
-    )
 
 
 def _gemma() -> Gemma2Model:
@@ -197,7 +174,7 @@ def _sana_transformer(sample_size: int, *, sprint: bool = False) -> SanaTransfor
 
 def _sana(sample_size: int) -> SanaPipeline:
     return SanaPipeline(
-        tokenizer=_tokenizer(ends_with_eos=False),
+        tokenizer=tiny_tokenizer(ends_with_eos=False),
         text_encoder=_gemma().eval(),
         vae=_sana_vae().eval(),
         transformer=_sana_transformer(sample_size).eval(),
@@ -207,7 +184,7 @@ def _sana(sample_size: int) -> SanaPipeline:
 
 def _sprint(sample_size: int) -> SanaSprintPipeline:
     return SanaSprintPipeline(
-        tokenizer=_tokenizer(ends_with_eos=False),
+        tokenizer=tiny_tokenizer(ends_with_eos=False),
         text_encoder=_gemma().eval(),
         vae=_sana_vae().eval(),
         transformer=_sana_transformer(sample_size, sprint=True).eval(),
@@ -232,7 +209,7 @@ def _sana_controlnet(sample_size: int) -> SanaControlNetPipeline:
         for weights in blocks.parameters():
             torch.nn.init.normal_(weights, std=0.3)
     return SanaControlNetPipeline(
-        tokenizer=_tokenizer(ends_with_eos=False),
+        tokenizer=tiny_tokenizer(ends_with_eos=False),
         text_encoder=_gemma().eval(),
         vae=_sana_vae().eval(),
         transformer=_sana_transformer(sample_size).eval(),
@@ -243,9 +220,9 @@ def _sana_controlnet(sample_size: int) -> SanaControlNetPipeline:
 
 def _sana_video(_sample_size: int) -> SanaVideoPipeline:
     return SanaVideoPipeline(
-        tokenizer=_tokenizer(ends_with_eos=False),
+        tokenizer=tiny_tokenizer(ends_with_eos=False),
         text_encoder=_gemma().eval(),
-        vae=_wan_vae().eval(),
+        vae=tiny_wan.wan_vae().eval(),
         transformer=SanaVideoTransformer3DModel(
             in_channels=16,
             out_channels=16,
@@ -260,79 +237,3 @@ def _sana_video(_sample_size: int) -> SanaVideoPipeline:
         ).eval(),
         scheduler=build_sampler("dpm++-2m", flow_shift=8.0),
     )
-
-
-def _wan(_sample_size: int) -> WanPipeline:
-    return WanPipeline(
-        tokenizer=_tokenizer(ends_with_eos=True),
-        text_encoder=_umt5().eval(),
-        vae=_wan_vae().eval(),
-        transformer=_wan_transformer().eval(),
-        scheduler=build_sampler("unipc", flow_shift=3.0),
-    )
-
-
-def _wan_i2v(_sample_size: int) -> WanImageToVideoPipeline:
-    return WanImageToVideoPipeline(
-        tokenizer=_tokenizer(ends_with_eos=True),
-        text_encoder=_umt5().eval(),
-        vae=_wan_vae().eval(),
-        image_processor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
-        image_encoder=CLIPVisionModel(
-            CLIPVisionConfig(
-                hidden_size=16,
-                intermediate_size=32,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                image_size=32,
-                patch_size=16,
-            )
-        ).eval(),
-        # Beside the noise: 4 channels that say which frames are given, and the latents of the picture.
-        transformer=_wan_transformer(in_channels=16 + 4 + 16, image_dim=16, added_kv_proj_dim=24).eval(),
-        scheduler=build_sampler("unipc", flow_shift=3.0),
-    )
-
-
-def _umt5() -> UMT5EncoderModel:
-    return UMT5EncoderModel(
-        UMT5Config(
-            vocab_size=300,
-            d_model=WIDTH,
-            d_kv=8,
-            d_ff=32,
-            num_layers=1,
-            num_heads=2,
-            dropout_rate=0.0,
-            pad_token_id=0,
-            eos_token_id=2,
-        )
-    )
-
-
-def _wan_vae() -> AutoencoderKLWan:
-    return AutoencoderKLWan(
-        base_dim=4,
-        z_dim=16,
-        dim_mult=[1, 1, 1, 1],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-    )
-
-
-def _wan_transformer(**changes: Any) -> WanTransformer3DModel:
-    values: dict[str, Any] = {
-        "patch_size": (1, 2, 2),
-        "num_attention_heads": 2,
-        "attention_head_dim": 12,
-        "in_channels": 16,
-        "out_channels": 16,
-        "text_dim": WIDTH,
-        "freq_dim": 16,
-        "ffn_dim": 32,
-        "num_layers": 2,
-        "cross_attn_norm": True,
-        "qk_norm": "rms_norm_across_heads",
-        "rope_max_seq_len": 32,
-    }
-    return WanTransformer3DModel(**values | changes)

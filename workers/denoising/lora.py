@@ -53,10 +53,15 @@ class Adapter:
         return f"{'p' if self.partial else 'a'}{self.sha256[:24]}"
 
 
-def adapters_of(order: RenderOrder, parameters: RenderParameters) -> list[Adapter]:
-    """The adapters of a render, whose files came with its order. Raises AdapterMissing."""
+def adapters_of(order: RenderOrder, parameters: RenderParameters, expert: str | None = None) -> list[Adapter]:
+    """The adapters of a render's pass, by that expert of a model with two, whose files came with its order.
+
+    Raises AdapterMissing.
+    """
     found = []
     for adapter in parameters.loras:
+        if adapter.expert not in (None, expert):
+            continue
         path = order.inputs.get(adapter_file(adapter.sha256))
         if path is None:
             raise AdapterMissing(
@@ -71,9 +76,10 @@ class AdaptersInDoubt(RuntimeError):
 
 
 class Adapters:
-    """The adapters of one pipeline. `most` of them stay loaded, those that were used last.
+    """The adapters of one transformer of a pipeline. `most` of them stay loaded, those that were used last.
 
     Parameters:
+        component: the transformer's name in the pipeline.
         device: where its passes run, whose memory an adapter takes.
         before_loading: called before layers are put into the transformer or taken out of it.
     """
@@ -83,6 +89,7 @@ class Adapters:
         pipeline: Any,
         *,
         most: int,
+        component: str = "transformer",
         device: torch.device = torch.device("cpu"),
         before_loading: Callable[[], None] = lambda: None,
     ) -> None:
@@ -91,7 +98,8 @@ class Adapters:
         self._pipeline = pipeline
         self._device = device
         self._before_loading = before_loading
-        self._layers = TunerLayers(pipeline)
+        self._component = component
+        self._layers = TunerLayers(pipeline, component)
         self._loaded: OrderedDict[str, Adapter] = OrderedDict()  # by slot, the one that was used last at the end
 
     @property
@@ -182,7 +190,7 @@ class Adapters:
         self._before_loading()
         self._layers.find()  # what there is without it
         try:
-            load_weights(self._pipeline, adapter.path, adapter.slot, partly=adapter.partial)
+            load_weights(self._pipeline, adapter.path, adapter.slot, partly=adapter.partial, component=self._component)
             self._layers.find()
             if stray := self._layers.stray():
                 raise ValueError(f"it changes {stray}, which is not a layer of the transformer that takes one")
@@ -195,7 +203,7 @@ class Adapters:
             raise AdapterUnfit(f"the adapter {adapter.name!r} does not fit this model: {_reason(error)}") from error
         finally:
             self._switch_off()  # a new adapter is switched on by loading it
-        for part in self._pipeline.transformer.parameters():
+        for part in getattr(self._pipeline, self._component).parameters():
             part.requires_grad_(False)
         self._loaded[adapter.slot] = adapter
         log.info("adapter loaded", adapter=adapter.name, loaded=len(self._loaded))
@@ -215,7 +223,7 @@ class Adapters:
         try:
             with catch_warnings():
                 filterwarnings("ignore", message="Adapter .* was active which is now deleted")
-                self._pipeline.delete_adapters(slot)
+                getattr(self._pipeline, self._component).delete_adapters(slot)
             self._layers.find()
             left = self._layers.count(slot) or self._layers.stray()
         except Exception as error:

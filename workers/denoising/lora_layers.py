@@ -16,22 +16,27 @@ _ALIKE = 1e-9  # relative: weight x (alpha / rank) rounds in another order than 
 
 
 class TunerLayers:
-    """The layers of one pipeline's transformer that peft has put adapters beside.
+    """The layers of one transformer of a pipeline that peft has put adapters beside.
 
     Every pass asks all of them. Finding them takes ten times as long as asking them, so they are found when something
     was loaded or unloaded (`find`), which is the only time when there may be others.
     """
 
-    def __init__(self, pipeline: Any) -> None:
+    def __init__(self, pipeline: Any, component: str = "transformer") -> None:
         self._pipeline = pipeline
+        self._component = component
         self._bare: dict[str, nn.Module] = {}  # the transformer's modules before there was any adapter
         self._found: list[Any] = []
         self._own: list[dict[str, float]] = []  # of each layer: slot → its scale at a weight of 1, alpha / rank
         self._counts: Counter[str] = Counter()  # slot → layers that have something of it
 
+    @property
+    def _transformer(self) -> Any:
+        return getattr(self._pipeline, self._component)
+
     def find(self) -> None:
         """Look for the layers anew."""
-        transformer = self._pipeline.transformer
+        transformer = self._transformer
         self._found = [module for module in transformer.modules() if isinstance(module, BaseTunerLayer)]
         if not self._found and not self._bare:
             self._bare = dict(transformer.named_modules(remove_duplicate=False))
@@ -50,9 +55,13 @@ class TunerLayers:
 
     def stray(self) -> str | None:
         """The name of a module outside of these layers that peft has put something into; none as a rule."""
-        parts = [part for part in self._pipeline.components.values() if isinstance(part, nn.Module)]
-        transformer = self._pipeline.transformer
-        others = chain.from_iterable(part.named_modules() for part in parts if part is not transformer)
+        transformer = self._transformer
+        others = chain.from_iterable(
+            part.named_modules()
+            for name, part in self._pipeline.components.items()
+            # The other expert of two has adapters of its own, and is asked before its own passes.
+            if isinstance(part, nn.Module) and not name.startswith("transformer")
+        )
         kinds = ((transformer.named_modules(), AuxiliaryTrainingWrapper), (others, BaseTunerLayer))
         return next((name for modules, kind in kinds for name, module in modules if isinstance(module, kind)), None)
 
@@ -91,7 +100,7 @@ class TunerLayers:
 
     def remove_all(self) -> None:
         """Every module as it was before the first adapter. Raises RuntimeError where that cannot be."""
-        transformer = self._pipeline.transformer
+        transformer = self._transformer
         if hasattr(transformer, "unload_lora"):
             transformer.unload_lora()  # hooks of offloading are put on anew
         for name, module in self._bare.items():

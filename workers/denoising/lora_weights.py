@@ -30,12 +30,12 @@ class DoesNotFit(ValueError):
     """Nothing of a file, or not all of it, is for this model; the message names a tensor and the reason."""
 
 
-def load_weights(pipeline: Any, path: str, slot: str, *, partly: bool) -> None:
-    """Load the file into the pipeline's transformer under the name `slot`. `partly`: also where some is left out.
+def load_weights(pipeline: Any, path: str, slot: str, *, partly: bool, component: str = "transformer") -> None:
+    """Load the file into a transformer of the pipeline under the name `slot`. `partly`: also where some is left out.
 
     Raises DoesNotFit before anything is changed, and whatever peft and safetensors raise.
     """
-    transformer = pipeline.transformer
+    transformer = getattr(pipeline, component)
     layers = layers_of({**transformer.config, "_class_name": type(transformer).__name__})
     with catch_warnings():
         filterwarnings("ignore", message="Already found a `peft_config`")  # several are what is wanted

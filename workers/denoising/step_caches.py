@@ -2,8 +2,9 @@
 
 They are diffusers' own, and on the transformer only while renders that want one have a pass. What a cache decides it
 decides for all rows of a pass, so it belongs to one batch: the same renders, pass after pass. Those that lose a
-member, come from a checkpoint, or failed in the middle of a pass, begin anew with a whole pass; that costs time and
-changes last bits, not the picture. Before each pass the transformer is asked whether a cache is on it.
+member, come from a checkpoint, come to the other expert of a model that has two, or failed in the middle of a pass,
+begin anew with a whole pass; that costs time and changes last bits, not the picture. Before each pass the transformer
+is asked whether a cache is on it.
 """
 
 from collections import OrderedDict
@@ -52,10 +53,9 @@ for _block in (SanaTransformerBlock, SanaVideoTransformerBlock):
 
 
 class StepCaches:
-    """Of the transformer of one pipeline; one thread uses it."""
+    """Of the transformers of one pipeline; one thread uses it."""
 
-    def __init__(self, pipeline: Any) -> None:
-        self._pipeline = pipeline
+    def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, ...], _Attached] = OrderedDict()  # by batch, the last used at the end
         self._attached: _Attached | None = None  # what is on the transformer now
 
@@ -64,22 +64,22 @@ class StepCaches:
         """Whether the last pass left out blocks."""
         return self._attached is not None and self._attached.whole < self._attached.calls
 
-    def use(self, tracks: Sequence[Track]) -> None:
-        """Before a pass of these, which want the same: put on their cache, and take off that of others.
+    def use(self, tracks: Sequence[Track], transformer: nn.Module) -> None:
+        """Before a pass of these by that transformer, which want the same: put on their cache, take off that of others.
 
         Raises StateInDoubt where the transformer has one on that they do not want, or has not the one that they do.
         """
         first, batch = tracks[0], tuple(track.order.render_id for track in tracks)
-        wanted = self._going_on(batch, first)
+        wanted = self._going_on(batch, first, transformer)
         if self._attached is not None and self._attached is not wanted:
             self._attached.detach()
             self._attached = None
         if wanted is None:
-            wanted = self._anew(first)
+            wanted = self._anew(first, transformer)
         if wanted is not None and self._attached is None:
             wanted.attach()
             self._attached = wanted
-        if self._is_on() != (wanted is not None):
+        if _is_on(transformer) != (wanted is not None):
             raise StateInDoubt(
                 f"a step cache is {'off' if wanted else 'on'} that should be {'on' if wanted else 'off'}"
             )
@@ -111,13 +111,8 @@ class StepCaches:
             return
         self._attached.calls += 1
         # As a function, since Sana's transformers have no such method.
-        with CacheMixin.cache_context(self._pipeline.transformer, name, **self._attached.where):
+        with CacheMixin.cache_context(self._attached.transformer, name, **self._attached.where):
             yield
-
-    def _is_on(self) -> bool:
-        """Whether any block has a hook of a cache: what the transformer says, not what is remembered here."""
-        registries = (vars(module).get("_diffusers_hook") for module in _hooked(self._pipeline.transformer))
-        return any(registry is not None and not _HOOKS.isdisjoint(registry.hooks) for registry in registries)
 
     def _let_go(self, batches: Iterable[tuple[str, ...]]) -> None:
         for batch in list(batches):
@@ -126,18 +121,19 @@ class StepCaches:
                 gone.detach()
                 self._attached = None
 
-    def _going_on(self, batch: tuple[str, ...], first: Track) -> "_Attached | None":
-        """The cache of this batch, if this is the pass after its last."""
+    def _going_on(self, batch: tuple[str, ...], first: Track, transformer: nn.Module) -> "_Attached | None":
+        """The cache of this batch, if this is the pass after its last and by the same transformer."""
         kept = self._kept.pop(batch, None)
         self._kept = OrderedDict((names, attached) for names, attached in self._kept.items() if not attached.over)
-        return kept if kept is not None and kept.step + 1 == first.step else None
+        goes_on = kept is not None and kept.step + 1 == first.step and kept.transformer is transformer
+        return kept if goes_on else None
 
-    def _anew(self, first: Track) -> "_Attached | None":
+    def _anew(self, first: Track, transformer: nn.Module) -> "_Attached | None":
         """A cache that remembers nothing; None if they want none, or can have none from this step on."""
         cache = first.parameters.step_cache
         if cache is None or (cache.kind == "mag" and first.step):  # it counts the steps itself, from the first
             return None
-        return _Attached(self._pipeline.transformer, cache, first.steps)
+        return _Attached(transformer, cache, first.steps)
 
 
 class _Attached:
@@ -147,6 +143,7 @@ class _Attached:
 
     def __init__(self, transformer: nn.Module, cache: StepCache, steps: int) -> None:
         """The transformer wears no other just now, and not this one either until `attach`."""
+        self.transformer = transformer
         self._modules = _hooked(transformer)
         last = max(_block_lists(transformer), key=len)[-1]
         self._steps = steps
@@ -219,6 +216,12 @@ def _block_lists(transformer: nn.Module) -> list[nn.ModuleList]:
 def _hooked(transformer: nn.Module) -> list[nn.Module]:
     """What caches put hooks on."""
     return [transformer, *(block for blocks in _block_lists(transformer) for block in blocks)]
+
+
+def _is_on(transformer: nn.Module) -> bool:
+    """Whether any block has a hook of a cache: what the transformer says, not what is remembered here."""
+    registries = (vars(module).get("_diffusers_hook") for module in _hooked(transformer))
+    return any(registry is not None and not _HOOKS.isdisjoint(registry.hooks) for registry in registries)
 
 
 def _apply(transformer: nn.Module, cache: StepCache, steps: int) -> None:

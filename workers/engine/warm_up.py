@@ -6,6 +6,7 @@ Kernels are chosen and loaded, blocks compiled, pools of memory filled: seconds 
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def warm_up(family: Family) -> float | None:
-    """Render one step of the model's default size; the seconds it took, None where it was not possible.
+    """Render one step of the model's default size, of each expert one; the seconds it took, None where it could not be.
 
     What goes wrong here is logged and no reason not to start: renders will say it better.
     """
@@ -42,7 +43,10 @@ def warm_up(family: Family) -> float | None:
 
 def _order(family: Family) -> RenderOrder | None:
     entry = family.entry
-    asked = {"model": entry.name, "prompt": "warm-up", "num_inference_steps": entry.limits.steps[0], "seed": 0}
+    asked: dict[str, Any] = {"model": entry.name, "prompt": "warm-up", "seed": 0}
+    asked["num_inference_steps"] = entry.limits.steps[0]
+    if len(family.experts) > 1:  # with so small a shift the second of two steps is the other expert's
+        asked |= {"num_inference_steps": max(2, entry.limits.steps[0]), "flow_shift": entry.limits.flow_shift[0]}
     try:
         resolved = resolve(JobRequest.model_validate(asked), entry, max_renders=1, draw_seed=lambda: 0)
     except InvalidRequest as error:  # a model that starts from a picture has none to start from

@@ -7,7 +7,7 @@ gives, bit for bit, what the pipeline's own `__call__` gives.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -66,6 +66,8 @@ class Family(ABC):
 
     #: The diffusers class whose parts it uses.
     pipeline_class: ClassVar[type[Any]]
+    #: Expert → the pipeline's transformer that it is; most models have one, which needs no name.
+    experts: ClassVar[Mapping[str | None, str]] = {None: "transformer"}
 
     def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
         self.pipeline = pipeline
@@ -73,8 +75,17 @@ class Family(ABC):
         self.device = device
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         self.colours = LatentColours()
-        self.step_caches = StepCaches(pipeline)
-        self.adapters = Adapters(pipeline, most=_LOADED_ADAPTERS, device=device, before_loading=self.step_caches.clear)
+        self.step_caches = StepCaches()
+        self.adapters = {
+            expert: Adapters(
+                pipeline,
+                most=_LOADED_ADAPTERS,
+                component=component,
+                device=device,
+                before_loading=self.step_caches.clear,
+            )
+            for expert, component in self.experts.items()
+        }
 
     def prepare(self, order: RenderOrder) -> Prepared:
         """Type the parameters and check the shape. Raises Refused rather than render another size than
@@ -121,6 +132,14 @@ class Family(ABC):
         """Tracks with equal keys can share the next transformer pass. It may change along the way."""
         return (tuple(track.latents.shape), track.embeddings.text.shape[1])
 
+    def expert_of(self, track: Track) -> str | None:
+        """Which of the `experts` has the track's next pass. Tracks that differ in it have different pass keys."""
+        return None
+
+    def transformer_of(self, track: Track) -> Any:
+        """The transformer of the track's next pass."""
+        return getattr(self.pipeline, self.experts[self.expert_of(track)])
+
     def run_pass(self, tracks: Sequence[Track]) -> list[Tensor]:
         """`predict` with exactly the adapters and the step cache that these tracks want, which must be the same.
 
@@ -130,8 +149,9 @@ class Family(ABC):
         first = tracks[0]
         if len({(track.parameters.loras, track.parameters.step_cache) for track in tracks}) != 1:
             raise ValueError("renders with other adapters or step caches cannot share a pass")
-        self.adapters.use(adapters_of(first.order, first.parameters))
-        self.step_caches.use(tracks)
+        expert = self.expert_of(first)
+        self.adapters[expert].use(adapters_of(first.order, first.parameters, expert))
+        self.step_caches.use(tracks, self.transformer_of(first))
         try:
             return self.predict(tracks)
         except Exception as error:

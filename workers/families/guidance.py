@@ -1,6 +1,6 @@
 """The rows of a pass: put together from tracks, guided each with its own scale, taken apart again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -22,12 +22,22 @@ def guide(unguided: Tensor, guided: Tensor, scales: Sequence[float]) -> Tensor:
     return unguided + (factors.view(-1, *[1] * (guided.dim() - 1)) * difference).to(guided.dtype)
 
 
-def guide_tracks(tracks: Sequence[Track], conditional: Tensor, unconditional: Tensor | None) -> list[Tensor]:
-    """Apply guidance to those tracks that have it, which come first.
+def scale_asked(track: Track) -> float:
+    """The guidance scale that a render asks for."""
+    return track.parameters.guidance_scale
+
+
+def guide_tracks(
+    tracks: Sequence[Track],
+    conditional: Tensor,
+    unconditional: Tensor | None,
+    scale_of: Callable[[Track], float] = scale_asked,
+) -> list[Tensor]:
+    """Apply guidance to those tracks that have it, which come first; `scale_of` says how strong.
 
     conditional holds a row for each track, unconditional one for each guided track.
     """
-    scales = [track.parameters.guidance_scale for track in tracks if track.guided]
+    scales = [scale_of(track) for track in tracks if track.guided]
     predictions = conditional
     if unconditional is not None and scales:
         guided = guide(unconditional, conditional[: len(scales)], scales)

@@ -1,4 +1,4 @@
-"""Wan 2.1: text to video, with one transformer pass that sees the prompt and one that does not."""
+"""Wan: text to video, with one transformer pass that sees the prompt and one that does not."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
@@ -16,16 +16,21 @@ from workers.families.video_latents import decode_clips
 
 
 class WanFamily(Family):
-    """Wan 2.1 text to video. One frame gives a still."""
+    """Wan 2.1 text to video, and what the other families of Wan share with it. One frame gives a still."""
 
     pipeline_class: ClassVar[type[Any]] = WanPipeline
+    #: How the pipelines that it drives differ from others of the same class.
+    two_experts: ClassVar[bool] = False
+    timestep_per_token: ClassVar[bool] = False
 
     def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
         super().__init__(pipeline, entry, device)
-        if pipeline.config.boundary_ratio is not None or pipeline.config.expand_timesteps:
+        found = (pipeline.config.boundary_ratio is not None, bool(pipeline.config.expand_timesteps))
+        if found != (self.two_experts, self.timestep_per_token):
             raise Unsuitable(
-                f"{entry.name} is a Wan 2.2 model (two experts, or a timestep for each token); this family "
-                "drives Wan 2.1 text-to-video models"
+                f"{entry.name} is {_KINDS.get(found, 'of no kind that is known here')}, and the family "
+                f"'{entry.family}' drives {_KINDS[self.two_experts, self.timestep_per_token]}; correct 'family' or "
+                "'source' in the catalog"
             )
 
     def check_shape(self, prepared: Prepared) -> None:
@@ -105,22 +110,29 @@ class WanFamily(Family):
         if guided:
             negative = rows_of(track.embeddings.negative for track in guided)
             unconditional = self._forward("uncond", guided, negative)
-        return guide_tracks(tracks, conditional, unconditional)
+        return guide_tracks(tracks, conditional, unconditional, self.guidance_of)
+
+    def guidance_of(self, track: Track) -> float:
+        """The guidance scale of the track's next pass."""
+        return track.parameters.guidance_scale
 
     def _forward(self, name: str, tracks: Sequence[Track], text: Tensor) -> Tensor:
         """One pass; `name` tells a step cache which of the two it is."""
-        transformer = self.pipeline.transformer
-        # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
-        timestep = torch.stack([track.timesteps[track.step].float() for track in tracks])
+        transformer = self.transformer_of(tracks[0])
         with self.step_caches.call(name):
             prediction: Tensor = transformer(
                 hidden_states=torch.cat([self.seen(track) for track in tracks]).to(transformer.dtype),
-                timestep=timestep,
+                timestep=torch.stack([self.timestep_of(track) for track in tracks]),
                 encoder_hidden_states=text,
                 return_dict=False,
                 **self.beside(tracks),
             )[0]
         return prediction
+
+    def timestep_of(self, track: Track) -> Tensor:
+        """The timestep of the track's next pass, a scalar."""
+        # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
+        return track.timesteps[track.step].float()
 
     def seen(self, track: Track) -> Tensor:
         """What the transformer sees of a track, (1, channels, frames, height, width)."""
@@ -131,4 +143,12 @@ class WanFamily(Family):
         return {}
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
-        return decode_clips(self.pipeline, torch.cat([track.latents for track in tracks]))
+        return decode_clips(self.pipeline, torch.cat([self.final_latents(track) for track in tracks]))
+
+
+#: (two experts, a timestep for each token) → what such a pipeline is.
+_KINDS = {
+    (False, False): "a Wan 2.1 model",
+    (True, False): "a Wan 2.2 model of two experts (boundary_ratio)",
+    (False, True): "a Wan 2.2 model with a timestep for each token (expand_timesteps)",
+}

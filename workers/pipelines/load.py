@@ -23,7 +23,13 @@ from workers.model_files.first_loads import FirstLoads
 from workers.model_files.weights import BadWeights, check_whole, read_index
 from workers.pipelines.compile import CompilingFailed
 from workers.pipelines.offload import OffloadingFailed
-from workers.pipelines.precision import PrecisionFailed, check_hardware, loading_arguments, precision_of
+from workers.pipelines.precision import (
+    PrecisionFailed,
+    check_hardware,
+    loading_arguments,
+    precision_of,
+    quantization_of,
+)
 from workers.pipelines.prepare import prepare_pipeline
 from workers.pipelines.single_file import load_single_file
 from workers.protocol import EngineFacts
@@ -68,11 +74,12 @@ def load(
         checked = _check_hashes(fetched, entry)
         if first_loads is not None:
             first_loads.check(entry, fetched, checked)
-        pipeline = _load_pipeline(family.pipeline_class, folder, entry, pool, device)
+        pipeline = _load_pipeline(family, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
         if pool is not None:
-            loaded.adapters.most = pool.loaded_adapters
-            loaded.adapters.barred = pool.without_adapters
+            for adapters in loaded.adapters.values():
+                adapters.most = pool.loaded_adapters
+                adapters.barred = pool.without_adapters
         if first_loads is not None:
             first_loads.keep(entry, fetched, checked)
     except (UnknownFamily, FetchFailed, BadWeights, Unsuitable, ShardingFailed, *_SETTINGS) as error:
@@ -125,9 +132,10 @@ def _check_hashes(fetched: Fetched, entry: ModelEntry) -> Checked:
 
 
 def _load_pipeline(
-    pipeline_class: type[Any], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
+    family: type[Family], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
 ) -> Any:
     sharding = pool.sharding if pool else None
+    pipeline_class, transformers = family.pipeline_class, tuple(family.experts.values())
     dtypes = {component: getattr(torch, name) for component, name in entry.dtype.items()}
     try:
         pipeline = pipeline_class.from_pretrained(
@@ -137,10 +145,10 @@ def _load_pipeline(
             # None: pickled files are read where a component has no safetensors.
             use_safetensors=None if entry.source.pickle else True,
             local_files_only=True,
-            **loading_arguments(pool),
+            **loading_arguments(quantization_of(pool, transformers)),
             **_single_files(folder, entry),
         )
-        prepare_pipeline(pipeline, folder, entry, pool, device)
+        prepare_pipeline(pipeline, folder, entry, pool, device, transformers)
     except (OffloadingFailed, CompilingFailed, BadWeights):
         raise
     except torch.OutOfMemoryError as error:
@@ -158,7 +166,7 @@ def _load_pipeline(
     if sharding is not None and pool is not None:
         from workers.pipelines.shard import place
 
-        place(pipeline, folder, entry, pool, sharding, device)
+        place(pipeline, folder, entry, pool, sharding, device, transformers)
     return pipeline
 
 

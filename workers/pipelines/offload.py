@@ -3,6 +3,7 @@
 None of it changes a bit of what comes out, as long as the work is done on the same kind of device.
 """
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,14 @@ class OffloadingFailed(ValueError):
     """The parts cannot lie where their pool says; the message says why."""
 
 
-def place_transformer(pipeline: Any, pool: PoolEntry, device: torch.device) -> None:
+def place_transformer(transformer: Any, pool: PoolEntry, device: torch.device) -> None:
     """The transformer on the device, or in host memory and brought piece by piece as it runs."""
     if pool.offload == "none":
-        pipeline.transformer.to(device)
+        transformer.to(device)
         return
     overlapped = device.type == "cuda"  # the next piece comes in a stream of its own while one works
     by_blocks = {"offload_type": "block_level", "num_blocks_per_group": 1}
-    pipeline.transformer.enable_group_offload(
+    transformer.enable_group_offload(
         onload_device=device,
         offload_device=_HOST,
         use_stream=overlapped,
@@ -57,10 +58,10 @@ def place_text_encoder(pipeline: Any, folder: Path, entry: ModelEntry, pool: Poo
         _live_apart(encoder.to(own), own)
 
 
-def place_others(pipeline: Any, device: torch.device) -> None:
-    """All other parts on the device."""
+def place_others(pipeline: Any, device: torch.device, *, apart: Container[str]) -> None:
+    """All parts on the device but those that have a place of their own."""
     for name, part in pipeline.components.items():
-        if isinstance(part, nn.Module) and name not in ("transformer", "text_encoder"):
+        if isinstance(part, nn.Module) and name not in apart:
             part.to(device)
 
 

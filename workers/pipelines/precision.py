@@ -4,7 +4,7 @@ torchao: int8 and fp8 (of the weights only, or of the activations too), nvfp4. b
 diffusers' layerwise casting: weights stored in float8 and cast to the model's dtype as each layer is used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -74,11 +74,16 @@ def precision_of(entry: ModelEntry, pool: PoolEntry | None) -> str:
     return ", ".join([entry.precision, *(f"{component} {quantization}" for component, quantization in held)])
 
 
-def loading_arguments(pool: PoolEntry | None) -> dict[str, Any]:
+def quantization_of(pool: PoolEntry | None, transformers: Sequence[str]) -> dict[str, Quantization]:
+    """Part of the pipeline → how it is held: a pool says it of 'the transformer', which may be two experts."""
+    asked: Mapping[str, Quantization] = pool.quantization if pool else {}  # type: ignore[assignment]  # its keys
+    held = {name: kind for name, kind in asked.items() if name != "transformer"}
+    return held | (dict.fromkeys(transformers, asked["transformer"]) if "transformer" in asked else {})
+
+
+def loading_arguments(quantization: Mapping[str, Quantization]) -> dict[str, Any]:
     """What `from_pretrained` is told, so that weights are quantized as they are read."""
-    library: dict[str, Quantization] = {
-        name: kind for name, kind in (pool.quantization if pool else {}).items() if kind != "fp8-cast"
-    }
+    library = {name: kind for name, kind in quantization.items() if kind != "fp8-cast"}
     if not library:
         return {}
     from diffusers import PipelineQuantizationConfig
@@ -86,12 +91,12 @@ def loading_arguments(pool: PoolEntry | None) -> dict[str, Any]:
     return {"quantization_config": PipelineQuantizationConfig(quant_mapping=_configurations(library))}
 
 
-def cast_layers(pipeline: Any, pool: PoolEntry) -> None:
-    """Hold the weights in float8 where the pool says fp8-cast; norms and embeddings of patches keep their dtype."""
+def cast_layers(pipeline: Any, quantization: Mapping[str, Quantization]) -> None:
+    """Hold the weights in float8 where it says fp8-cast; norms and embeddings of patches keep their dtype."""
     from diffusers.hooks import apply_layerwise_casting
 
-    for component, quantization in pool.quantization.items():
-        if quantization != "fp8-cast":
+    for component, kind in quantization.items():
+        if kind != "fp8-cast":
             continue
         part = getattr(pipeline, component)
         if hasattr(part, "enable_layerwise_casting"):
@@ -106,10 +111,10 @@ def cast_layers(pipeline: Any, pool: PoolEntry) -> None:
             )
 
 
-def restore_zero_rows(pipeline: Any, pool: PoolEntry) -> None:
+def restore_zero_rows(pipeline: Any, quantization: Mapping[str, Quantization]) -> None:
     """Rows of zeros are zeros again: torchao 0.18 divides each row by its largest weight, and 0 / 0 is NaN."""
-    for component, quantization in pool.quantization.items():
-        if quantization not in ("fp8", "fp8-dynamic"):
+    for component, kind in quantization.items():
+        if kind not in ("fp8", "fp8-dynamic"):
             continue
         for weight in getattr(pipeline, component).parameters():
             if type(weight).__name__ == "Float8Tensor":

@@ -1,5 +1,6 @@
-"""The transformer of a loaded pipeline onto the devices of its pool; the other parts lie beside rank 0 already."""
+"""The transformers of a loaded pipeline onto the devices of its pool; other parts lie beside rank 0 already."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +17,36 @@ from workers.sharding.parallelism import check_splits
 
 
 def place(
-    pipeline: Any, folder: Path, entry: ModelEntry, pool: PoolEntry, sharding: Sharding, device: torch.device
+    pipeline: Any,
+    folder: Path,
+    entry: ModelEntry,
+    pool: PoolEntry,
+    sharding: Sharding,
+    device: torch.device,
+    transformers: Sequence[str] = ("transformer",),
 ) -> None:
-    """Split the pipeline's transformer, which is on the CPU, as the pool says, beginning at `device`.
+    """Split the pipeline's `transformers`, which are on the CPU, each as the pool says, beginning at `device`.
 
     Raises ShardingFailed, CompilingFailed.
     """
     devices = _devices(sharding, device)
-    transformer = pipeline.transformer
-    choose_attention(transformer, pool)
-    if sharding.by == "layers":
-        spread(transformer, devices)
-    else:
-        check_splits(transformer, sharding, device)
-        dtype = getattr(torch, entry.dtype.get("transformer", entry.dtype["default"]))
+    parts = {name: getattr(pipeline, name) for name in transformers}
+    for transformer in parts.values():
+        choose_attention(transformer, pool)
+        if sharding.by == "layers":
+            spread(transformer, devices)
+        else:
+            check_splits(transformer, sharding, device)
+    if sharding.by != "layers":
         weights = Weights(
-            type(transformer),
+            {name: type(transformer) for name, transformer in parts.items()},
             str(folder),
             entry.source.variant,
-            dtype,
+            {name: getattr(torch, entry.dtype.get(name, entry.dtype["default"])) for name in parts},
             None if entry.source.pickle else True,
             pool.attention,
         )
-        RankGroup(weights, sharding, devices).lead(transformer)
+        RankGroup(weights, sharding, devices).lead(parts)
 
 
 def _devices(sharding: Sharding, first: torch.device) -> list[torch.device]:

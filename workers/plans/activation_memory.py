@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
+from farm.catalog.supported_features import ABILITIES
 from farm.params.sizes import Shape
 from workers.engine.decode import DECODE_PIXELS
 from workers.plans.live_memory import peak_bytes
@@ -38,8 +39,8 @@ def measure(parts: dict[str, Part], entry: ModelEntry, shape: Shape, renders: in
     call, rows = _CALLS[kind], renders
     if kind.startswith("Sana") and not _embeds_guidance(transformer):
         rows = 2 * renders if entry.limits.guidance[1] > 1 else renders  # with and without the prompt
-    step = call(parts, latents, rows, entry.max_sequence_length)
-    more = call(parts, latents, rows + rows // renders, entry.max_sequence_length)
+    step = call(parts, latents, rows, entry)
+    more = call(parts, latents, rows + rows // renders, entry)
     together = max(1, min(renders, DECODE_PIXELS // (shape.width * shape.height * shape.frames)))
     decode = max(_decode(vae, latents, together, entry.vae_tiling), _encode(vae, entry, shape))
     return Activity(step, decode, more - step, tokens)
@@ -68,11 +69,11 @@ def _embeds_guidance(transformer: Part) -> bool:
     return bool(transformer.config.guidance_embeds)
 
 
-def _sana(parts: dict[str, Part], latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
+def _sana(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: ModelEntry) -> int:
     part, controlnet = parts["transformer"], parts.get("controlnet")
     hidden = _empty(rows, *latents, dtype=part.dtype)
-    text = _empty(rows, prompt_tokens, part.config.caption_channels, dtype=part.dtype)
-    mask = torch.ones(rows, prompt_tokens, device=_META, dtype=torch.long)
+    text = _empty(rows, entry.max_sequence_length, part.config.caption_channels, dtype=part.dtype)
+    mask = torch.ones(rows, entry.max_sequence_length, device=_META, dtype=torch.long)
     extra = {"guidance": _empty(rows, dtype=part.dtype)} if _embeds_guidance(part) else {}
     time = _empty(rows, dtype=torch.float32)
     seen = {"encoder_hidden_states": text, "encoder_attention_mask": mask, "timestep": time, "return_dict": False}
@@ -85,23 +86,26 @@ def _sana(parts: dict[str, Part], latents: tuple[int, ...], rows: int, prompt_to
     return peak_bytes(step, (hidden, text, mask))
 
 
-def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, prompt_tokens: int) -> int:
+def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: ModelEntry) -> int:
     part = parts["transformer"]
     channels = part.config.in_channels  # with a picture more than the latents have: it is stacked upon them
     hidden = _empty(rows, channels, *latents[1:], dtype=part.dtype)
-    text = _empty(rows, prompt_tokens, part.config.text_dim, dtype=part.dtype)
-    time = _empty(rows, dtype=torch.float32)
+    text = _empty(rows, entry.max_sequence_length, part.config.text_dim, dtype=part.dtype)
+    frames, height, width = (side // patch for side, patch in zip(latents[1:], part.config.patch_size, strict=True))
+    per_token = entry.family in ABILITIES and ABILITIES[entry.family].timestep_per_token
+    time = _empty(rows, *([frames * height * width] if per_token else []), dtype=torch.float32)
     seen = {"hidden_states": hidden, "timestep": time, "encoder_hidden_states": text}
     if "image_encoder" in parts:
         vision = parts["image_encoder"].config
         patches = (vision.image_size // vision.patch_size) ** 2 + 1
-        seen["encoder_hidden_states_image"] = _empty(rows, patches, vision.hidden_size, dtype=part.dtype)
+        pictures = 1 if part.config.pos_embed_seq_len is None else 2
+        seen["encoder_hidden_states_image"] = _empty(rows * pictures, patches, vision.hidden_size, dtype=part.dtype)
     return peak_bytes(lambda: part.module(**seen, return_dict=False), seen.values())
 
 
 _CALLS = {"SanaTransformer2DModel": _sana, "SanaVideoTransformer3DModel": _sana, "WanTransformer3DModel": _wan}
 #: Families whose renders all start from a picture.
-_FROM_PICTURES = ("wan-i2v", "sana-controlnet")
+_FROM_PICTURES = ("wan-i2v", "wan-flf2v", "wan22-i2v", "sana-controlnet")
 
 
 def _encode(vae: Part, entry: ModelEntry, shape: Shape) -> int:

@@ -69,17 +69,17 @@ class _Base:
 
 def _bases(needs: Needs, gpus: Sequence[int]) -> Iterator[_Base]:
     largest, several = gpus[0], len(gpus)
-    transformer, vae = needs.parts["transformer"], _beside(needs)
+    transformer, vae = needs.transformer, _beside(needs)
     work = _work(needs)
-    yield _Base("on one GPU", [Term(transformer.size, "transformer"), vae], work, largest, spare=several - 1)
+    yield _Base("on one GPU", [Term(transformer.size, _named(needs)), vae], work, largest, spare=several - 1)
     if several > 1:
         yield from _sharded(needs, gpus, vae)
     for name, weights in needs.quantized.items():
         pool = {"quantization": {"transformer": name}}
-        terms = [Term(weights.size, f"transformer in {name}"), vae]
+        terms = [Term(weights.size, f"{_named(needs)} in {name}"), vae]
         yield _Base(f"{name} weights", terms, work, largest, pool, spare=several - 1)
     # Diffusers brings the next block while one works.
-    near = Term(2 * transformer.block + transformer.outside, "two blocks of the transformer and what is in none")
+    near = Term(2 * transformer.block + transformer.outside, f"two blocks of the {_named(needs)} and what is in none")
     yield _Base(
         "transformer in host memory",
         [near, vae],
@@ -92,9 +92,15 @@ def _bases(needs: Needs, gpus: Sequence[int]) -> Iterator[_Base]:
     )
 
 
+def _named(needs: Needs) -> str:
+    return "transformer" if needs.transformers == 1 else "transformers"
+
+
 def _beside(needs: Needs) -> Term:
     """The VAE, and what else lies on each GPU that has a transformer."""
-    others = [name for name in needs.parts if name not in ("transformer", "text_encoder", "vae")]
+    others = [
+        name for name in needs.parts if name not in ("text_encoder", "vae") and not name.startswith("transformer")
+    ]
     what = " and ".join(["VAE", *(name.replace("_", " ") for name in others)])
     return Term(sum(needs.parts[name].size for name in ("vae", *others)), what)
 
@@ -102,10 +108,10 @@ def _beside(needs: Needs) -> Term:
 def _sharded(needs: Needs, gpus: Sequence[int], vae: Term) -> Iterator[_Base]:
     """The model on all GPUs; the smallest of them is the measure."""
     ranks, smallest = len(gpus), gpus[-1]
-    transformer, activity = needs.parts["transformer"], needs.activity
+    transformer, activity = needs.transformer, needs.activity
     decode = Term(activity.decode, "decoding")
     work = _work(needs)
-    part = Term(ceil(transformer.size / ranks), f"1/{ranks} of the transformer")
+    part = Term(ceil(transformer.size / ranks), f"1/{ranks} of the {_named(needs)}")
     gathered = Term(2 * transformer.block + transformer.outside, "two gathered blocks and what is in none")
     step = Term(ceil(activity.step / ranks), f"1/{ranks} of a step")
     split = step if step.size >= decode.size else decode
@@ -125,7 +131,7 @@ def _sharded(needs: Needs, gpus: Sequence[int], vae: Term) -> Iterator[_Base]:
     )
     yield _Base(
         f"sequence over {ranks} GPUs",
-        [Term(transformer.size, "transformer"), vae],
+        [Term(transformer.size, _named(needs)), vae],
         split,
         smallest,
         pool("sequence"),
@@ -134,8 +140,9 @@ def _sharded(needs: Needs, gpus: Sequence[int], vae: Term) -> Iterator[_Base]:
     )
     yield _Base(f"weights over {ranks} GPUs", [part, gathered, vae], work, smallest, pool("weights"))
     inside = transformer.size - transformer.outside
-    blocks = round(inside / transformer.block)
-    share = Term(ceil(blocks / ranks) * transformer.block + transformer.outside, f"blocks {1}…{ceil(blocks / ranks)}")
+    most = ceil(round(inside / transformer.block / needs.transformers) / ranks)  # blocks of each
+    of_each = "" if needs.transformers == 1 else " of each"
+    share = Term(needs.transformers * most * transformer.block + transformer.outside, f"blocks 1…{most}{of_each}")
     yield _Base(f"layers over {ranks} GPUs", [share, vae], work, smallest, pool("layers"))
 
 

@@ -16,8 +16,16 @@ from farm.errors import Fault, InvalidRequest
 
 #: What is planned for; tokenizers and samplers need no memory to speak of.
 PARTS = ("transformer", "text_encoder", "vae")
-#: Beside them, by family; they stay where the transformer is.
-MORE_PARTS = {"wan-i2v": ("image_encoder",), "sana-controlnet": ("controlnet",)}
+#: Beside them, by family.
+MORE_PARTS = {
+    "wan-i2v": ("image_encoder",),
+    "wan-flf2v": ("image_encoder",),
+    "sana-controlnet": ("controlnet",),
+    "wan22": ("transformer_2",),
+    "wan22-i2v": ("transformer_2",),
+}
+#: Shipped descriptions name the first expert of a model with two; the second is built like it.
+_ALIKE = {"transformer_2": "transformer"}
 _SHIPPED = Path(__file__).parent.parent / "architectures"
 
 
@@ -50,7 +58,8 @@ def _places(entry: ModelEntry) -> Iterator[tuple[str, Path]]:
     missing = []
     for name in (*PARTS, *MORE_PARTS.get(entry.family, ())):
         beside = folder / name / "config.json" if folder is not None else None
-        shipped = _SHIPPED / f"{entry.architecture.get(name)}.json"
+        described = entry.architecture.get(name) or entry.architecture.get(_ALIKE.get(name, name))
+        shipped = _SHIPPED / f"{described}.json"
         if beside is not None and beside.is_file():
             yield name, beside
         elif shipped.is_file():

@@ -26,7 +26,9 @@ class Needs:
     renders: int
     parts: dict[str, Weights]
     sources: dict[str, str]
-    quantized: dict[Quantization, Weights]  # the transformer
+    transformers: int  # how many lie beside each other: two of a model with two experts
+    transformer: Weights  # all of them
+    quantized: dict[Quantization, Weights]  # the same, quantized
     activity: Activity
     heads: int  # of the transformer's attention
     splits_sequence: bool  # whether diffusers has a plan to split its tokens
@@ -55,9 +57,10 @@ def needs_of(entry: ModelEntry, size: tuple[int, int, int] | None = None, render
         )
     transformer = parts["transformer"].module
     weights = {name: weigh(part.module) for name, part in parts.items()}
-    held = _gguf_size(entry)
-    if held is not None:
-        weights["transformer"] = weights["transformer"].held_in(held)
+    experts = [name for name in parts if name.startswith("transformer")]
+    for name in experts:
+        if (held := _gguf_size(entry, name)) is not None:
+            weights[name] = weights[name].held_in(held)
     return Needs(
         model=entry.name,
         title=entry.title,
@@ -65,20 +68,24 @@ def needs_of(entry: ModelEntry, size: tuple[int, int, int] | None = None, render
         renders=renders,
         parts=weights,
         sources={name: part.source for name, part in parts.items()},
-        quantized={} if entry.source.gguf else {name: weigh(transformer, name) for name in TRIED},
+        transformers=len(experts),
+        transformer=Weights.of_all([weights[name] for name in experts]),
+        quantized={}
+        if entry.source.gguf
+        else {kind: Weights.of_all([weigh(parts[name].module, kind) for name in experts]) for kind in TRIED},
         activity=activity,
         heads=parts["transformer"].config.num_attention_heads,
         splits_sequence=getattr(transformer, "_cp_plan", None) is not None,
     )
 
 
-def _gguf_size(entry: ModelEntry) -> int | None:
-    """Bytes of the GGUF file that holds the transformer; None where there is none, or it is not here."""
-    if not entry.source.gguf:
+def _gguf_size(entry: ModelEntry, name: str) -> int | None:
+    """Bytes of the GGUF file that holds a transformer; None where there is none, or it is not here."""
+    if not entry.source.gguf or name not in entry.source.single_file:
         return None
     try:
         fetched = fetch(entry, local_only=True)
-        return (fetched.folder / entry.source.single_file["transformer"]).stat().st_size
+        return (fetched.folder / entry.source.single_file[name]).stat().st_size
     except (FetchFailed, BadWeights, OSError):
         return None
 

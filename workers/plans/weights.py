@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
@@ -30,6 +31,20 @@ class Weights:
     dtypes: dict[str, int]  # dtype → parameters
     block: int  # bytes
     outside: int  # bytes that belong to no repeated block
+
+    @classmethod
+    def of_all(cls, several: Sequence["Weights"]) -> "Weights":
+        """Of modules that lie beside each other and take turns to work."""
+        dtypes: Counter[str] = Counter()
+        for one in several:
+            dtypes.update(one.dtypes)
+        return cls(
+            parameters=sum(one.parameters for one in several),
+            size=sum(one.size for one in several),
+            dtypes=dict(dtypes),
+            block=max(one.block for one in several),
+            outside=sum(one.outside for one in several),
+        )
 
     def held_in(self, size: int) -> "Weights":
         """The same in so many bytes, spread evenly: as a file holds them that is quantized already."""

@@ -12,8 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -67,21 +68,22 @@ class RankGroup:
                 reason = word.reason if isinstance(word, Failed) else repr(word)
                 raise ShardingFailed(f"rank {member.rank} could not load the transformer: {reason}")
 
-    def lead(self, transformer: Any) -> None:
-        """Split this rank's transformer, and from then on let the others run each of its passes too."""
+    def lead(self, transformers: Mapping[str, Any]) -> None:
+        """Split this rank's transformers, and from then on let the others run each of their passes too."""
         threading.Thread(target=self._watch, name="ranks", daemon=True).start()
         store = str(Path(self._folder.name) / "store")
         self._send(Meet(store))
         meet_others(store, 0, self._sharding, self._device)
-        split(transformer, self._sharding, self._device)
-        # First of all hooks: FSDP's own gathers weights, for which the others must be on their way.
-        transformer.register_forward_pre_hook(self._announce, prepend=True, with_kwargs=True)
-        transformer.register_forward_hook(self._look_back, always_call=True)
+        for name, transformer in transformers.items():
+            split(transformer, self._sharding, self._device)
+            # First of all hooks: FSDP's own gathers weights, for which the others must be on their way.
+            transformer.register_forward_pre_hook(partial(self._announce, name), prepend=True, with_kwargs=True)
+            transformer.register_forward_hook(self._look_back, always_call=True)
 
-    def _announce(self, _module: Any, args: Any, kwargs: Any) -> None:
+    def _announce(self, name: str, _module: Any, args: Any, kwargs: Any) -> None:
         tensors: list[torch.Tensor] = []
         form_of_args, form_of_kwargs = take_apart([args, kwargs], tensors)
-        self._send(Call(form_of_args, form_of_kwargs))
+        self._send(Call(name, form_of_args, form_of_kwargs))
         send_tensors(tensors, self._device)
 
     def _look_back(self, _module: Any, _args: Any, output: Any) -> None:

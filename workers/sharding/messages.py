@@ -1,5 +1,6 @@
 """What rank 0 and the other ranks of a group say to each other, pickled over a socket pair."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ from farm.catalog.pool import Sharding
 
 @dataclass(frozen=True)
 class Weights:
-    """Where every rank finds the transformer, whose files rank 0 has checked."""
+    """Where every rank finds the transformer, or both of two, whose files rank 0 has checked."""
 
-    transformer: type[Any]  # its class in diffusers
+    transformers: Mapping[str, type[Any]]  # part of the pipeline → its class in diffusers
     folder: str  # of the pipeline
     variant: str | None
-    dtype: torch.dtype
+    dtypes: Mapping[str, torch.dtype]
     use_safetensors: bool | None  # as `from_pretrained` takes it
     attention: str | None  # diffusers' backend; none: torch's own
 
@@ -33,7 +34,7 @@ class Enlist:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The transformer is in memory; the rank can meet the others."""
+    """The weights are in memory; the rank can meet the others."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Slot:
 
 @dataclass(frozen=True)
 class Call:
-    """Arguments of the transformer, with a Slot wherever a tensor stands."""
+    """Arguments of a transformer, with a Slot wherever a tensor stands."""
 
+    transformer: str  # which part of the pipeline
     args: Any
     kwargs: Any

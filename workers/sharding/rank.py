@@ -1,7 +1,7 @@
 """Another rank of a group: `python -m workers.sharding.rank --fd N`, started by rank 0.
 
-It loads a transformer, joins, and runs every pass that rank 0 announces. It ends when rank 0 does, and rank 0
-ends when it does: what is left of a group cannot go on.
+It loads the transformer (or both of two), joins, and runs every pass that rank 0 announces. It ends when rank 0 does,
+and rank 0 ends when it does: what is left of a group cannot go on.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from farm.logs import configure_logging
 from farm.settings import load_settings
 from workers.parent_death import belong_to_parent
 from workers.sharding.broadcast import put_together, receive_tensors
-from workers.sharding.messages import Call, Enlist, Failed, Loaded, Meet
+from workers.sharding.messages import Call, Enlist, Failed, Loaded, Meet, Weights
 from workers.sharding.parallelism import split
 
 log = structlog.get_logger(__name__)
@@ -60,10 +60,27 @@ def _serve(wire: Connection, words: "queue.Queue[Any]") -> None:
     torch.set_num_threads(enlist.threads)
     diffusers_logging.set_verbosity_error()
     weights = enlist.weights
-    transformer = weights.transformer.from_pretrained(
+    transformers = {name: _read(name, weights) for name in weights.transformers}
+    wire.send(Loaded())
+    meet: Meet = words.get()
+    meet_others(meet.store, enlist.rank, enlist.sharding, device)
+    for transformer in transformers.values():
+        split(transformer, enlist.sharding, device)
+    log.info("a rank has joined", rank=enlist.rank, device=str(device))
+    with torch.no_grad():
+        while True:
+            call: Call = words.get()
+            tensors = receive_tensors([call.args, call.kwargs], device)
+            args, kwargs = put_together([call.args, call.kwargs], tensors)
+            transformers[call.transformer](*args, **kwargs)
+
+
+def _read(name: str, weights: Weights) -> Any:
+    """A transformer from its folder, on the CPU."""
+    transformer = weights.transformers[name].from_pretrained(
         weights.folder,
-        subfolder="transformer",
-        torch_dtype=weights.dtype,
+        subfolder=name,
+        torch_dtype=weights.dtypes[name],
         variant=weights.variant,
         use_safetensors=weights.use_safetensors,
         local_files_only=True,
@@ -71,17 +88,7 @@ def _serve(wire: Connection, words: "queue.Queue[Any]") -> None:
     transformer.eval().requires_grad_(False)
     if weights.attention is not None:
         transformer.set_attention_backend(weights.attention)
-    wire.send(Loaded())
-    meet: Meet = words.get()
-    meet_others(meet.store, enlist.rank, enlist.sharding, device)
-    split(transformer, enlist.sharding, device)
-    log.info("a rank has joined", rank=enlist.rank, device=str(device))
-    with torch.no_grad():
-        while True:
-            call: Call = words.get()
-            tensors = receive_tensors([call.args, call.kwargs], device)
-            args, kwargs = put_together([call.args, call.kwargs], tensors)
-            transformer(*args, **kwargs)
+    return transformer
 
 
 def meet_others(store: str, rank: int, sharding: Sharding, device: torch.device) -> None:

@@ -27,6 +27,7 @@ WIDGETS: Mapping[str, tuple[str, ...]] = {
     "EmptySD3LatentImage": ("width", "height", "batch_size"),
     "EmptyHunyuanLatentVideo": ("width", "height", "length", "batch_size"),
     "WanImageToVideo": ("width", "height", "length", "batch_size"),
+    "Wan22ImageToVideoLatent": ("width", "height", "length", "batch_size"),
     "LoadImage": ("image",),
     "ImageScale": ("upscale_method", "width", "height", "crop"),
     "KSampler": ("seed", *_SAMPLING, "denoise"),

@@ -3,7 +3,7 @@
 They are complete: no worker adds a default, so a render can be rendered again after the catalog changed.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,13 +12,18 @@ from farm.catalog.step_cache import StepCache
 #: What torch takes, and ComfyUI draws: 64 bits. JSON numbers hold them; readers with doubles need them as text.
 MAX_SEED = 2**64 - 1
 #: The parameters that name an uploaded picture; a family has those that its parameters have.
-PICTURES = ("image", "control_image")
+PICTURES = ("image", "last_image", "control_image")
 
 
 #: How the key of an uploaded adapter ends; pictures end in the name of their format.
 ADAPTER_SUFFIX = ".safetensors"
 #: Whether a render runs all of the model in every pass.
 Speed = Literal["quality", "fast"]
+
+
+#: The experts of a model with two transformers: of the first, noisy steps, and of the others.
+Expert = Literal["high-noise", "low-noise"]
+HIGH_NOISE, LOW_NOISE = get_args(Expert)
 
 
 class InputRef(BaseModel):
@@ -43,6 +48,7 @@ class AdapterRef(BaseModel):
     weight: float
     sha256: str  # of the file, in hex
     key: str | None = None  # in the farm's bucket
+    expert: Expert | None = None  # of a model with two, the one that has it; none: both
     partial: bool = False  # the submitter said that it may be applied in part
     applied: int | None = None  # layers that the model takes of it; none: not known before a worker has loaded it
     layers: int | None = None  # of the file
@@ -137,11 +143,40 @@ class WanParameters(RenderParameters):
         return self.num_frames
 
 
+class WanExpertsParameters(WanParameters):
+    """A clip by Wan 2.2 A14B, whose two experts have a guidance scale each."""
+
+    family: Literal["wan22"] = "wan22"  # type: ignore[assignment]  # as below
+    guidance_scale_2: float = Field(description="of the steps below the boundary, where guidance_scale is above 1")
+
+
 class WanImageToVideoParameters(WanParameters):
     """A clip by Wan that begins with a picture."""
 
     family: Literal["wan-i2v"] = "wan-i2v"  # type: ignore[assignment]  # the one field that is not Wan's
     image: InputRef
+
+
+class WanFirstLastParameters(WanImageToVideoParameters):
+    """A clip by Wan that begins with one picture and ends with another."""
+
+    family: Literal["wan-flf2v"] = "wan-flf2v"  # type: ignore[assignment]
+    last_image: InputRef
+
+
+class WanExpertsImageToVideoParameters(WanImageToVideoParameters):
+    """A clip by Wan 2.2 A14B that begins with a picture, and may end with another."""
+
+    family: Literal["wan22-i2v"] = "wan22-i2v"  # type: ignore[assignment]
+    guidance_scale_2: float = Field(description="of the steps below the boundary, where guidance_scale is above 1")
+    last_image: InputRef | None = None
+
+
+class WanTextImageToVideoParameters(WanParameters):
+    """A clip by Wan 2.2 5B, from a prompt alone or beginning with a picture."""
+
+    family: Literal["wan22-ti2v"] = "wan22-ti2v"  # type: ignore[assignment]
+    image: InputRef | None = None
 
 
 class SanaVideoParameters(RenderParameters):

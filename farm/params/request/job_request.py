@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.csv_records import CsvDialect
-from farm.params.request.base import Speed
+from farm.params.request.base import Expert, Speed
 from farm.params.request.option import Option
 from farm.params.request.schema_bounds import say_bounds
 from farm.params.request.seeds import Seed
@@ -28,6 +28,9 @@ class AdapterUse(BaseModel):
 
     name: str = Field(description="of the catalog, or the id of an uploaded one")
     weight: float | None = Field(None, description="how strongly it works; none: as the catalog says, or 1")
+    expert: Expert | None = Field(
+        None, description="of a model with two experts, the one that takes it (high-noise or low-noise); none: both"
+    )
 
 
 class JobRequest(BaseModel):
@@ -81,6 +84,13 @@ class JobRequest(BaseModel):
     guidance_scale: Annotated[float | list[float] | None, Option("--guidance", "How closely to follow the prompt.")] = (
         Field(None, title="Guidance", description="how closely to follow the prompt; 1 is without guidance")
     )
+    guidance_scale_2: Annotated[
+        float | list[float] | None, Option("--guidance-2", "Guidance of the second expert (Wan 2.2 A14B).")
+    ] = Field(
+        None,
+        title="Guidance of the second expert",
+        description="of a model with two experts, in the later steps; left out: as guidance_scale where that is given",
+    )
     sampler: Annotated[str | list[str] | None, Option(help="Such as euler or dpm++-2m.")] = Field(None, title="Sampler")
     flow_shift: float | list[float] | None = Field(
         None,
@@ -119,6 +129,9 @@ class JobRequest(BaseModel):
         str | None,
         Option(help="A picture to start from: a file, or an id of farm inputs.", metavar="FILE|ID"),
     ] = Field(None, title="Picture", description="the id of an uploaded picture to start from")
+    last_image: Annotated[
+        str | None, Option(help="A picture that a clip ends with, named like that.", metavar="FILE|ID")
+    ] = Field(None, title="Last picture", description="the id of an uploaded picture that a clip ends with")
     control_image: Annotated[
         str | None, Option(help="A picture that steers the composition, named like that.", metavar="FILE|ID")
     ] = Field(None, title="Control picture", description="the id of an uploaded picture that steers the composition")
@@ -254,6 +267,7 @@ class JobFields(TypedDict, total=False):
     fps: int | Sequence[int] | None
     num_inference_steps: int | Sequence[int] | None
     guidance_scale: float | Sequence[float] | None
+    guidance_scale_2: float | Sequence[float] | None
     sampler: str | Sequence[str] | None
     flow_shift: float | Sequence[float] | None
     strength: float | Sequence[float] | None
@@ -263,6 +277,7 @@ class JobFields(TypedDict, total=False):
     deterministic: bool | Sequence[bool] | None
     speed: Speed | Sequence[Speed] | None
     image: str | None
+    last_image: str | None
     control_image: str | None
     loras: Sequence[Mapping[str, Any]] | None
     allow_partial: bool | None

@@ -31,8 +31,9 @@ def of_wan_or_sana() -> Iterator[str]:
 
 
 NAMES = list(of_wan_or_sana())
-#: The farm has the models of these; those of all others it has not (VACE, Fun, Animate, Wan2.2, the services).
-RENDERED = {"text_to_video_wan", "image_to_video_wan"}
+#: The farm has the models of these; those of all others it has not (VACE, Fun, Animate, the services), or it changes
+#: the experts of Wan2.2 elsewhere.
+RENDERED = {"text_to_video_wan", "image_to_video_wan", "video_wan2_2_5B_ti2v"}
 
 
 def graph_of(name: str) -> Graph:
@@ -85,6 +86,14 @@ def test_image_to_video_begins_with_the_picture_that_it_loads() -> None:
 
     assert found.image == "image_to_video_wan_start_image.png"
     assert (found.fields["model"], found.fields["num_frames"]) == ("wan21-i2v-14b-480p", 33)
+
+
+def test_the_5b_of_wan22_is_taken_whole() -> None:
+    found = translate(graph_of("video_wan2_2_5B_ti2v"))
+
+    asked = {"model": "wan22-ti2v-5b", "width": 1280, "height": 704, "num_frames": 121, "fps": 24, "flow_shift": 8.0}
+    assert {name: found.fields[name] for name in asked} == asked
+    assert found.image is None, "its picture is bypassed"
 
 
 def test_the_experts_of_wan22_are_refused_with_the_numbers_that_would_count() -> None:

@@ -36,7 +36,7 @@ def test_widgets_have_the_limits_of_the_catalog_also_while_there_is_no_farm(comf
     wan = comfyui.nodes["LatentFarmWan"].INPUT_TYPES()["required"]
     assert {"wan-demo", "wan21-t2v-1300m"} <= set(wan["model"][0])
     assert "sana-demo" not in wan["model"][0]
-    assert (wan["num_frames"][1]["min"], wan["num_frames"][1]["max"], wan["fps"][1]["max"]) == (0, 81, 60)
+    assert (wan["num_frames"][1]["min"], wan["num_frames"][1]["max"], wan["fps"][1]["max"]) == (0, 121, 60)
     assert comfyui.nodes["LatentFarmSprint"].INPUT_TYPES()["required"]["num_inference_steps"][1]["max"] == 4
     assert comfyui.nodes["LatentFarmSana"].INPUT_TYPES()["required"]["seed"][1]["max"] == 2**64 - 1
     assert {"scm", "unipc"} < set(comfyui.nodes["LatentFarmSampler"].INPUT_TYPES()["required"]["sampler"][0])

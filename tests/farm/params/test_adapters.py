@@ -76,6 +76,23 @@ def test_wrong_adapters_are_refused_with_their_place(
     assert said in wrong.value.faults[0].message
 
 
+def test_an_adapter_is_for_both_experts_or_for_the_one_that_is_named(catalog: Catalog) -> None:
+    entry, keys = catalog.model("wan22-t2v-a14b"), []
+    for expert in (None, "high-noise", "low-noise"):
+        (render,) = resolved(catalog, [{"name": "0198-mine", "expert": expert}], entry.name).renders
+        assert [adapter.expert for adapter in render.loras] == [expert]
+        assert parse_parameters(render.document()) == render
+        keys.append(batch_key(render, entry))
+    assert len(set(keys)) == 3
+    each = [{"name": "0198-mine", "expert": "low-noise", "weight": 0.5}, {"name": "0198-mine", "expert": "high-noise"}]
+    (render,) = resolved(catalog, each, entry.name).renders
+    assert [(adapter.expert, adapter.weight) for adapter in render.loras] == [("high-noise", 1.0), ("low-noise", 0.5)]
+    with pytest.raises(InvalidRequest, match="a second time"):
+        resolved(catalog, [*each, {"name": "0198-mine"}], entry.name)
+    with pytest.raises(InvalidRequest, match="sana-demo has one transformer and no experts to choose from"):
+        resolved(catalog, [{"name": "sketch", "expert": "high-noise"}])
+
+
 def test_an_adapter_of_another_model_and_an_adapter_as_a_picture_are_refused(catalog: Catalog) -> None:
     with pytest.raises(InvalidRequest, match="wan-demo has no adapter 'sketch'"):
         resolved(catalog, [{"name": "sketch"}], "wan-demo")

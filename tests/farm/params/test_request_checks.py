@@ -47,6 +47,10 @@ SAID = [
     # steps, guidance, shift
     (body("sprint-demo", num_inference_steps=5), "/num_inference_steps", "must be between 1 and 4 for sprint-demo"),
     (body(num_inference_steps=0), "/num_inference_steps", "must be between 1 and 50"),
+    (body("wan-demo", guidance_scale_2=3.0), "/guidance_scale_2", "wan-demo has no second expert; leave it out"),
+    (body("wan22-t2v-a14b", guidance_scale_2=0.5), "/guidance_scale_2", "must be between 1 and 20 for wan22-t2v-a14b"),
+    (body("wan22-ti2v-5b", width=1280, height=720), "/height", "must be a multiple of 32 for wan22-ti2v-5b; seen 720"),
+    (body("wan22-i2v-a14b"), "/image", "makes clips that begin with a picture; upload one and give its id"),
     (body(guidance_scale=0.5), "/guidance_scale", "must be between 1 and 20 for sana-demo; seen 0.5"),
     (body(guidance_scale=float("nan")), "/guidance_scale", "must be a finite number; seen a number nan"),
     (body(guidance_scale=float("inf")), "/guidance_scale", "must be a finite number"),
@@ -186,6 +190,7 @@ def test_ten_thousand_faults_are_answered_with_a_hundred_and_a_count() -> None:
         (body("sprint-demo", image="a", strength=0.0), "/strength", "must be between 0.05 and 1 for sprint-demo"),
         (body("sprint-demo", image="a", num_inference_steps=0), "/num_inference_steps", "must be between 1 and 4"),
         (body("sana-video-2b-480p", image="a", num_frames=1), "/num_frames", "more frames than that one; seen 1"),
+        (body("wan22-ti2v-5b", image="a", num_frames=1), "/num_frames", "more frames than that one; seen 1"),
         (
             body("sana-1600m-1024px-controlnet-hed", control_image="a", controlnet_conditioning_scale=2.5),
             "/controlnet_conditioning_scale",

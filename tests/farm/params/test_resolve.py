@@ -233,6 +233,27 @@ def test_whatever_is_sent_is_refused_with_a_place_or_rendered_just_as_it_was_ask
                 assert stored[name] == asked or (isinstance(asked, list) and stored[name] in asked)
 
 
+@pytest.mark.parametrize(
+    ("asked", "scales"),
+    [
+        ({}, (4.0, 3.0)),  # the model's own
+        ({"guidance_scale": 5.5}, (5.5, 5.5)),  # as the pipeline has it
+        ({"guidance_scale_2": 2.0}, (4.0, 2.0)),
+        ({"guidance_scale": 5.5, "guidance_scale_2": 2.0}, (5.5, 2.0)),
+    ],
+)
+def test_the_second_experts_guidance_is_as_asked_or_as_the_first_or_the_models(
+    asked: dict[str, Any], scales: tuple[float, float]
+) -> None:
+    (render,) = renders_of(model="wan22-t2v-a14b", prompt="x", **asked).renders
+    assert (render.guidance_scale, render.document()["guidance_scale_2"]) == scales
+
+
+def test_a_second_guidance_that_has_no_effect_without_a_first_is_said() -> None:
+    notices = renders_of(model="wan22-t2v-a14b", prompt="x", guidance_scale=1.0, guidance_scale_2=4.0).notices
+    assert notices == ["/guidance_scale_2: has no effect at guidance_scale 1; take more than 1 there"]
+
+
 @pytest.mark.parametrize("name", sorted(CATALOG.models))
 def test_the_schema_of_a_form_is_a_schema_and_its_defaults_fit_it(name: str) -> None:
     schema = parameters_schema(CATALOG.model(name))

@@ -12,7 +12,7 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
 from tests.workers import tiny_pipelines
-from tests.workers.orders import order, pixels_of, render, tiny_family
+from tests.workers.orders import call_pipeline, order, pixels_of, render, tiny_family, watch_latents
 from tests.workers.trouble import failures
 from workers.denoising.lora import Adapter, Adapters, AdapterUnfit
 from workers.protocol import adapter_file
@@ -93,6 +93,45 @@ def test_an_adapter_of_another_model_is_refused_and_leaves_no_trace(tmp_path: Pa
     assert torch.equal(picture(pipeline), plain)
     adapters.use([])
     assert torch.equal(picture(pipeline), plain)
+
+
+@pytest.mark.filterwarnings("ignore:Already found a `peft_config`")  # of the oracle
+def test_each_expert_of_a_model_with_two_has_its_own_adapters_as_the_pipeline_loads_them(tmp_path: Path) -> None:
+    # Given adapters of which one is for the first expert, one for the second and one for both,
+    made = [make(tmp_path, name, "wan22") for name in ("of-high", "of-low", "of-both")]
+    of_high, of_low, of_both = made
+    family = tiny_family("wan22")
+    oracle = family.pipeline.__class__(**tiny_pipelines.build("wan22").components, boundary_ratio=0.875)
+    oracle.set_progress_bar_config(disable=True)
+    for second, adapters in ((False, (of_both, of_high)), (True, (of_both, of_low))):
+        for adapter in adapters:
+            oracle.load_lora_weights(
+                tmp_path,
+                weight_name=f"{adapter.name}.safetensors",
+                adapter_name=adapter.name,
+                load_into_transformer_2=second,
+            )
+    oracle.transformer.set_adapters(["of-both", "of-high"], [0.3, 1.0])
+    oracle.transformer_2.set_adapters(["of-both", "of-low"], [0.3, 0.6])
+    # when a render asks for them, between two that ask for none,
+    loras = [
+        {"name": "of-both", "weight": 0.3, "sha256": of_both.sha256},
+        {"name": "of-high", "weight": 1.0, "sha256": of_high.sha256, "expert": "high-noise"},
+        {"name": "of-low", "weight": 0.6, "sha256": of_low.sha256, "expert": "low-noise"},
+    ]
+    seen = watch_latents(family)
+    plain = [order(family, name) for name in ("before", "after")]
+    changed = replace(
+        order(family, "changed", loras=loras), inputs={adapter_file(one.sha256): one.path for one in made}
+    )
+    for ordered in (plain[0], changed, plain[1]):
+        render(family, tmp_path, [ordered])
+    # then it is what the pipeline gives with them, and the others are the model itself.
+    family.pipeline = oracle
+    assert torch.equal(seen["changed"], call_pipeline(family, changed.parameters, "latent"))
+    assert torch.equal(seen["before"], seen["after"])
+    assert not torch.equal(seen["before"], seen["changed"])
+    assert all(len(adapters.loaded) == 2 for adapters in family.adapters.values())
 
 
 def test_a_render_whose_adapter_does_not_fit_fails_alone_and_is_not_tried_again(tmp_path: Path) -> None:

@@ -56,9 +56,12 @@ def oracle(family: Family, cache: dict[str, Any], values: dict[str, Any]) -> tor
     """Final latents as diffusers makes them with that cache; Sana's pipelines do not set the context for it."""
     transformer = family.pipeline.transformer
     if hasattr(transformer, "enable_cache"):
-        transformer.enable_cache(CONFIGS[cache["kind"]])
+        each = [getattr(family.pipeline, name) for name in family.experts.values()]
+        for one in each:
+            one.enable_cache(CONFIGS[cache["kind"]])
         made = call_pipeline(family, values, "latent")
-        transformer.disable_cache()
+        for one in each:
+            one.disable_cache()
     else:
         apply_first_block_cache(transformer, CONFIGS["first-block"])
         with CacheMixin.cache_context(transformer, "both"):
@@ -76,6 +79,10 @@ def oracle(family: Family, cache: dict[str, Any], values: dict[str, Any]) -> tor
         ("wan", SEA, "euler"),
         ("wan", MAG, "dpm++-2m"),
         ("wan-i2v", FIRST, "unipc"),
+        ("wan22", FIRST, "unipc"),
+        ("wan22", SEA, "heun"),
+        ("wan22-i2v", FIRST, "unipc"),
+        ("wan22-ti2v", FIRST, "unipc"),
         ("sana-video", FIRST, "dpm++-2m"),
     ],
 )

@@ -196,7 +196,7 @@ def test_a_file_that_left_the_machine_is_no_misfit(family: Family, ink: Adapter,
 
 
 def test_a_pool_that_takes_no_lora_loads_none(family: Family, ink: Adapter, tmp_path: Path) -> None:
-    family.adapters.barred = "lays the model on several devices, whose parts take no adapters"
+    family.adapters[None].barred = "lays the model on several devices, whose parts take no adapters"
     said = render(family, tmp_path, [inked(family, ink), order(family, "plain")])
     assert "lays the model on several devices" in failures(said)["inked"].reason
     assert "plain" in pixels_of(said)

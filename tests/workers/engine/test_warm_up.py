@@ -25,6 +25,16 @@ def test_every_part_has_worked_before_the_first_render(family: str) -> None:
     assert called == ["embed", "predict", "decode"]
 
 
+def test_both_experts_have_worked_before_the_first_render() -> None:
+    model = tiny_family("wan22")
+    called: list[str] = []
+    for name in model.experts.values():
+        part = getattr(model.pipeline, name)
+        part.register_forward_pre_hook(lambda *_, name=name: called.append(name))
+    assert warm_up(model) is not None
+    assert set(called) == {"transformer", "transformer_2"}
+
+
 def test_renders_after_it_are_those_without_it(tiny_folder: Folders, tmp_path: Path) -> None:
     models = [load(tiny_pipelines.entry("sana", tiny_folder("sana")), None, CPU).family for _ in range(2)]
     warm_up(models[1])

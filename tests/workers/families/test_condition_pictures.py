@@ -16,7 +16,7 @@ from tests.workers.matrix import matrix
 from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents
 from tests.workers.pictures import picture_file, picture_ref
 from workers.families.base import Refused, Unsuitable
-from workers.families.wan_i2v import WanImageToVideoFamily
+from workers.families.wan_i2v import WanFirstLastFamily, WanImageToVideoFamily
 from workers.protocol import Rendered, RenderFailed, RenderOrder
 
 Folders = Callable[[str], Path]
@@ -92,10 +92,32 @@ class TestWanImageToVideo(Promises):
         self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance)
 
     def test_a_model_that_wants_a_last_picture_too_is_refused_at_the_start(self) -> None:
-        pipeline = tiny_pipelines.build("wan-i2v")
-        pipeline.transformer.register_to_config(pos_embed_seq_len=514)
-        with pytest.raises(Unsuitable, match="a first and a last picture"):
-            WanImageToVideoFamily(pipeline, tiny_pipelines.entry("wan-i2v"), torch.device("cpu"))
+        one, two = (tiny_pipelines.build(name) for name in ("wan-i2v", "wan-flf2v"))
+        with pytest.raises(Unsuitable, match=r"wants a first and a last picture .* drives .* a first picture alone"):
+            WanImageToVideoFamily(two, tiny_pipelines.entry("wan-i2v"), torch.device("cpu"))
+        with pytest.raises(Unsuitable, match="wants a first picture alone, and the family 'wan-flf2v'"):
+            WanFirstLastFamily(one, tiny_pipelines.entry("wan-flf2v"), torch.device("cpu"))
+
+
+class TestWanFirstAndLast(Promises):
+    name = "wan-flf2v"
+    mixed: ClassVar = [
+        {"sampler": "unipc", "num_inference_steps": 4},
+        {"sampler": "euler", "guidance_scale": 1.0, "last_image": picture_ref(1)},
+        {"sampler": "heun", "guidance_scale": 2.7, "image": picture_ref(2), "num_inference_steps": 2},
+    ]
+
+    @matrix(sampler=tiny_pipelines.SAMPLERS["wan-flf2v"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_alone_it_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("wan-flf2v", tiny_folder("wan-flf2v"), dtype)
+        self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance, num_frames=9)
+
+    def test_one_frame_between_two_pictures_is_refused(self) -> None:
+        family = tiny_family("wan-flf2v")
+        with pytest.raises(Refused, match="needs more frames than one"):
+            family.prepare(order(family, num_frames=1))
 
 
 class TestSanaVideo(Promises):
@@ -150,6 +172,8 @@ PICTURES: dict[str, dict[str, Any]] = {
     "sprint": {"image": picture_ref(), "strength": 0.9},
     "sana-controlnet": {},
     "wan-i2v": {},
+    "wan22-i2v": {},
+    "wan22-ti2v": {"image": picture_ref()},
     "sana-video": {"image": picture_ref()},
 }
 

@@ -58,6 +58,14 @@ def test_the_pixels_are_those_of_the_resident_model(
     assert np.array_equal(plain, placed)
 
 
+def test_both_experts_wait_in_host_memory_and_render_the_same(tiny_folder: Folders, tmp_path: Path) -> None:
+    folder = tiny_folder("wan22")
+    waiting = loaded("wan22", folder, pool(offload="blocks"))
+    for part in (waiting.pipeline.transformer, waiting.pipeline.transformer_2):
+        assert any(getattr(module, "_diffusers_hook", None) is not None for module in part.modules())
+    assert np.array_equal(picture(loaded("wan22", folder, None), tmp_path), picture(waiting, tmp_path))
+
+
 @pytest.mark.parametrize("offload", ["blocks", "layers"])
 def test_loras_and_step_caches_come_and_go_though_the_weights_wait_elsewhere(
     tiny_folder: Folders, tmp_path: Path, offload: str

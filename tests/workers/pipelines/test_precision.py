@@ -66,12 +66,13 @@ def test_the_manifest_says_how_weights_were_held(tiny_folder: Folders) -> None:
 
 
 @pytest.mark.parametrize("quantization", ["int8", "int8-dynamic", "fp8"])
-@pytest.mark.parametrize("family", ["sana", "wan"])
+@pytest.mark.parametrize("family", ["sana", "wan", "wan22"])
 def test_torchao_holds_the_linear_layers(tiny_folder: Folders, tmp_path: Path, family: str, quantization: str) -> None:
     pytest.importorskip("torchao")
     entry = tiny_pipelines.entry(family, tiny_folder(family), dtype={"default": "bfloat16", "vae": "float32"})
     loaded = load(entry, pool(quantization={"transformer": quantization, "text_encoder": quantization}), CPU)
-    for part in (loaded.family.pipeline.transformer, loaded.family.pipeline.text_encoder):
+    for name in (*loaded.family.experts.values(), "text_encoder"):
+        part = getattr(loaded.family.pipeline, name)
         linear = [child.weight for child in part.modules() if isinstance(child, torch.nn.Linear)]
         assert any(type(weight).__module__.startswith("torchao") for weight in linear)
     assert pixels_of(render(loaded.family, tmp_path, [order(loaded.family)])).keys() == {"r1"}
@@ -97,7 +98,7 @@ def test_rows_of_zeros_in_float8_are_zeros(tiny_folder: Folders, tmp_path: Path)
     assert keys[1] == attention.to_k.bias[1]
     # (Activations of zeros take a GPU to try; the setting that keeps them finite is there.)
     assert (
-        loading_arguments(pool(quantization={"transformer": "fp8-dynamic"}))["quantization_config"]
+        loading_arguments({"transformer": "fp8-dynamic"})["quantization_config"]
         .quant_mapping["transformer"]
         .quant_type.activation_value_lb
         > 0

@@ -45,6 +45,22 @@ def tensors(tiny_folder: Folders) -> dict[str, Tensor]:
     return load_file(tiny_folder("wan") / WEIGHTS)
 
 
+def test_each_of_two_experts_may_come_as_a_file_of_its_own(tiny_folder: Folders, tmp_path: Path) -> None:
+    # Given the two files that people have of a model of two experts, and folders without weights,
+    folder = Path(shutil.copytree(tiny_folder("wan22"), tmp_path / "model"))
+    files = {"transformer": "high.safetensors", "transformer_2": "low.safetensors"}
+    for part, file in files.items():
+        weights = folder / part / "diffusion_pytorch_model.safetensors"
+        write_safetensors(folder / file, under_own_names(load_file(weights)), "diffusion_model.")
+        weights.unlink()
+    # when they are loaded, then the renders are those of the folders, to the bit.
+    source = {"path": str(folder), "single_file": files}
+    loaded = load(tiny_pipelines.entry("wan22", folder, source=source), None, CPU)
+    whole = load(tiny_pipelines.entry("wan22", tiny_folder("wan22")), None, CPU).family
+    assert torch.equal(latents(loaded.family, tmp_path), latents(whole, tmp_path))
+    assert set(files.values()) < set(loaded.facts.weight_sha256)
+
+
 def entry_of(folder: Path, file: str, **changes: Any) -> ModelEntry:
     source = {"path": str(folder), "single_file": {"transformer": file}}
     return tiny_pipelines.entry("wan", folder, source=source, dtype=BF16, **changes)

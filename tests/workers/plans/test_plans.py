@@ -82,6 +82,10 @@ def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
         ("wan21-i2v-14b-720p", "transformer"): 16.4,
         ("wan21-i2v-14b-720p", "image_encoder"): 0.632,  # CLIP ViT-H/14
         ("sana-video-2b-480p", "transformer"): 2.06,
+        ("wan22-t2v-a14b", "transformer"): 14.3,
+        ("wan22-t2v-a14b", "transformer_2"): 14.3,
+        ("wan22-i2v-a14b", "transformer_2"): 14.3,
+        ("wan22-ti2v-5b", "transformer"): 5.0,
     }
     for (model, name), billions in published.items():
         found = weigh(build_parts(catalog.model(model))[name].module).parameters / GB
@@ -145,6 +149,16 @@ def test_wan_14b_fits_on_one_large_gpu_and_needs_help_on_small_ones(needs_once: 
     # and on four, weights and sequence are split.
     four = arrangements(needs, parse_gpus("4x24GB"))
     assert next(way for way in four if way.fits).pool["sharding"] == {"by": "weights+sequence", "devices": 4}
+
+
+def test_both_experts_are_counted_wherever_they_lie_and_one_of_them_works(needs_once: Callable[..., Needs]) -> None:
+    one, two = (needs_once(model, (832, 480, 5)) for model in ("wan21-t2v-14b", "wan22-t2v-a14b"))
+    assert two.activity.step == one.activity.step
+    ways = [{way.name.split(",")[0]: way for way in arrangements(needs, [80 * GB] * 2)} for needs in (one, two)]
+    for name in ("on one GPU", "weights over 2 GPUs", "layers over 2 GPUs", "int8 weights"):
+        first, both = (way[name].terms[0].size for way in ways)
+        assert both == pytest.approx(2 * first, rel=0.001), name
+    assert ways[1]["transformer in host memory"].host == two.parts["transformer"].size * 2
 
 
 @pytest.mark.long  # the largest models
