@@ -8,6 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.utils import NormalizedName
+
 from deploy.audit.licences import Licensed, judge, read_table, unused
 from deploy.audit.locked import ALL, IMAGES, LOCKS, Locked, read_lock
 from deploy.audit.sbom import bill_of_materials
@@ -47,7 +49,9 @@ def _torch_of_any_build(cuda: list[Locked]) -> Locked:
     return replace(torch, sha256=())
 
 
-def _write_sboms(folder: Path, locks: dict[str, list[Locked]], licensed: dict[tuple[str, str], Licensed]) -> None:
+def _write_sboms(
+    folder: Path, locks: dict[str, list[Locked]], licensed: dict[tuple[NormalizedName, str], Licensed]
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, lock in locks.items():
         parts = {one.name: replace(licensed[one.name, one.version], package=one) for one in lock}

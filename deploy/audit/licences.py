@@ -80,14 +80,14 @@ def declared(name: str, words: Mapping[str, str]) -> str | None:
         told = metadata(name)
     except PackageNotFoundError:
         return None
-    if expression := told.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in told:
+        return told["License-Expression"]
     classifiers = told.get_all("Classifier") or []
     said = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License ::")]
     known = [words[one] for one in said if one in words]
     if known:
         return " OR ".join(dict.fromkeys(known))
-    text = str(told.get("License") or "").strip()
+    text = told["License"].strip() if "License" in told else ""
     return words.get(text, text if text and len(text) < 80 else None)
 
 

@@ -10,7 +10,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from deploy.audit.licences import Licensed
 
@@ -55,12 +55,13 @@ def _component(part: Licensed, licences: LicenseFactory) -> Component:
 
 def _summary(name: str) -> str | None:
     try:
-        return metadata(name).get("Summary")
+        summary = metadata(name).json.get("summary")
     except PackageNotFoundError:
         return None
+    return summary if isinstance(summary, str) else None
 
 
-def _needs(name: str) -> set[str]:
+def _needs(name: str) -> set[NormalizedName]:
     """What an installed package asks for; of one that is not installed here nobody knows."""
     try:
         asked = [Requirement(line) for line in requires(name) or []]

@@ -27,7 +27,8 @@ def ask(packages: Iterable[Locked], service: str = "osv", seconds: float = 600) 
         asked, answer = Path(folder) / "requirements.txt", Path(folder) / "answer.json"
         asked.write_text("".join(f"{name}=={version}\n" for name, version in sorted(wanted)))
         command = [sys.executable, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
-        options = ["--vulnerability-service", service, "--requirement", asked, "--format", "json", "--output", answer]
+        options = ["--vulnerability-service", service, "--requirement", str(asked)]
+        options += ["--format", "json", "--output", str(answer)]
         try:
             ran = subprocess.run([*command, *options], capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
