@@ -64,7 +64,7 @@ audit: setup ## Known holes and licences of all that is locked, and lists of par
 	@$(BIN)/python -m deploy.audit $(ARGS)
 
 docs: setup ## Build the site of docs/ into build/site; a link that leads nowhere fails it
-	@$(BIN)/mkdocs build --quiet --strict --config-file deploy/docs/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file deploy/docs/mkdocs.yml
 
 clean: ## Remove the virtual environment, caches and the demo's data
 	@rm -rf $(VENV) build dist farm-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
