@@ -119,7 +119,7 @@ def test_the_forges_and_the_pages_call_make_targets_that_exist() -> None:
     forges = [*(ROOT / ".github/workflows").glob("*.yml"), ROOT / ".gitlab-ci.yml"]
     assert all(yaml.safe_load(file.read_text()) for file in forges)
     called = {target for file in forges for target in re.findall(r"(?:run|script): make ([a-z-]+)", file.read_text())}
-    assert called == {"lint", "test", "test-long", "coverage"}
+    assert called == {"lint", "test", "test-long", "coverage", "docs", "audit"}
     for page in PAGES:
         called |= set(re.findall(r"(?:`|^    )make ([a-z-]+)", page.read_text(), re.MULTILINE))
     assert called <= targets
