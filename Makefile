@@ -10,14 +10,14 @@ NAME ?=
 # Every test process would compile the farm, and each of three collectors all tests, again and again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-long coverage lint format bench bench-gpu demo-models screenshot lock clean
+.PHONY: help setup demo test test-long coverage lint format bench bench-gpu demo-models screenshot lock audit docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Make the virtual environment and install everything that is locked
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt locks/all.txt
 	@PYTHON="$(PYTHON)" deploy/setup $(VENV)
 
 demo: setup ## Start the whole farm on this machine and render pictures and a clip (ARGS=--exit ends when done)
@@ -57,8 +57,14 @@ demo-models: setup ## Train the demo models anew (about two hours on two cores)
 screenshot: setup ## Take the pictures of the README from a running farm
 	@$(BIN)/python -m tests.end_to_end.screenshot $(ARGS)
 
-lock: setup ## Write constraints.txt from what is installed
-	@deploy/lock $(BIN)
+lock: setup ## Write locks/ and constraints.txt (ARGS=--upgrade, or "--upgrade-package NAME")
+	@deploy/lock $(BIN) $(ARGS)
+
+audit: setup ## Known holes and licences of all that is locked, and lists of parts (SBOM) in build/sbom
+	@$(BIN)/python -m deploy.audit $(ARGS)
+
+docs: setup ## Build the site of docs/ into build/site; a link that leads nowhere fails it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file deploy/docs/mkdocs.yml
 
 clean: ## Remove the virtual environment, caches and the demo's data
 	@rm -rf $(VENV) build dist farm-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -15,6 +15,7 @@ from kombu.exceptions import KombuError
 from pydantic import SecretStr
 
 from farm.redis_connection import Wire, on_socket, tls_options
+from farm.redis_sentinel import is_sentinel, options_of, parse
 from farm.tls_trust import causes
 
 #: The one task: "come and look". Its only argument is the name of the pool.
@@ -41,10 +42,14 @@ def queue_name(pool: str) -> str:
 def broker_url(redis_url: str | None) -> str:
     """Celery's way to write the address: `redis://` stays, `unix:///path` becomes `redis+socket:///path`.
 
+    Sentinels become one `sentinel://` each.
+
     With no Redis it is Celery's own memory: a worker then runs without rings and polls SQL.
     """
     if not redis_url:
         return "memory://"
+    if is_sentinel(redis_url):
+        return parse(redis_url).celery_url()
     if not on_socket(redis_url):
         return redis_url
     address, _, options = redis_url.partition("://")[2].partition("?")
@@ -78,7 +83,7 @@ def make_app(settings: BrokerSettings) -> Celery:
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_transport_options=_transport_options(url),
+        broker_transport_options=_transport_options(url, _ca_file(settings)),
         enable_utc=True,
         timezone="UTC",
         worker_hijack_root_logger=False,
@@ -87,12 +92,18 @@ def make_app(settings: BrokerSettings) -> Celery:
     return app
 
 
-def _transport_options(redis_url: str | None) -> dict[str, Any]:
+def _transport_options(redis_url: str | None, ca_file: str | None) -> dict[str, Any]:
     if not redis_url:
         return {}
+    sentinels: dict[str, Any] = {}
+    if is_sentinel(redis_url):
+        address = parse(redis_url)
+        asked = options_of(address, tls_options(redis_url, ca_file), CONNECT_SECONDS)
+        sentinels = {"master_name": address.name, "sentinel_kwargs": asked}
     reach = {} if on_socket(redis_url) else {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
     return {
         **reach,
+        **sentinels,
         # A worker that leaves while Redis is frozen would wait for it for ever.
         "socket_timeout": ANSWER_SECONDS,
         "health_check_interval": 30,

@@ -15,8 +15,10 @@ import redis
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from farm.redis_errors import is_refusal, loss, refusal
+from farm.redis_sentinel import is_sentinel, options_of, parse
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
@@ -36,7 +38,7 @@ LOST = (redis.RedisError, OSError)
 
 
 def connect(url: str, ca_file: str | None = None, seconds: float | None = None) -> redis.Redis:
-    """A client for `redis://`, `rediss://`, `unix://` or `redis+socket://`; connects at the first command.
+    """A client for `redis://`, `rediss://`, `unix://`, `redis+socket://` or Sentinels; connects at the first command.
 
     `seconds`: how long it waits for a connection, and for an answer, if not as long as usual.
     """
@@ -47,15 +49,30 @@ def connect(url: str, ca_file: str | None = None, seconds: float | None = None) 
         # Once more for a connection that was closed meanwhile, never for a server that does not answer.
         "retry": Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
     }
+    if is_sentinel(url):
+        return _primary(url, {**options, **_network(url, ca_file, seconds)})
     if on_socket(url):
         url = "unix://" + url.partition("://")[2].replace("virtual_host=", "db=")
     else:
-        options |= {
-            "socket_connect_timeout": seconds or CONNECT_SECONDS,
-            "socket_keepalive": True,
-            **tls_options(url, ca_file),
-        }
+        options |= _network(url, ca_file, seconds)
     return redis.Redis.from_url(url, **options)
+
+
+def _network(url: str, ca_file: str | None, seconds: float | None) -> dict[str, Any]:
+    waits = {"socket_connect_timeout": seconds or CONNECT_SECONDS, "socket_keepalive": True}
+    return {**waits, **tls_options(url, ca_file)}
+
+
+def _primary(url: str, options: dict[str, Any]) -> redis.Redis:
+    """A client whose every new connection leads to whom the Sentinels call the primary at that moment."""
+    address = parse(url)
+    if address.tls:
+        options["ssl"] = True
+    tls = {key: value for key, value in options.items() if key.startswith("ssl_")}
+    asked = options_of(address, tls, options["socket_connect_timeout"])
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs={**asked, "decode_responses": True})  # type: ignore[no-untyped-call]
+    client: redis.Redis = sentinels.master_for(address.name, db=address.db, **address.credentials, **options)  # type: ignore[no-untyped-call]
+    return client
 
 
 def on_socket(url: str) -> bool:
@@ -68,7 +85,7 @@ def tls_options(url: str, ca_file: str | None) -> dict[str, Any]:
 
     Always: by the certificates of the system, or by those in `ca_file`, and by the host's name.
     """
-    if not url.startswith("rediss://"):
+    if not url.startswith(("rediss://", "rediss+sentinel://")):
         return {}
     checked = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
     return checked | ({"ssl_ca_certs": ca_file} if ca_file else {})

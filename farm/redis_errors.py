@@ -3,6 +3,7 @@
 import re
 
 import redis
+from redis.sentinel import MasterNotFoundError
 
 from farm.tls_trust import causes, distrusted
 
@@ -10,7 +11,7 @@ CA_SETTING = "FARM_REDIS_CA_FILE"
 #: The first word of an error that Redis answers: what it means, and what to do.
 MEANINGS = {
     "READONLY": "this server is a replica, which takes no writes; after a failover FARM_REDIS_URL must lead to the "
-    "new primary",
+    "new primary, or name its Sentinels (redis+sentinel://)",
     "MASTERDOWN": "this replica has lost its primary",
     "LOADING": "the server is still loading its data",
     "BUSY": "the server is busy with a script",
@@ -51,6 +52,8 @@ def loss(error: BaseException) -> str:
     for cause in causes(error):
         if isinstance(cause, redis.AuthenticationError | redis.BusyLoadingError):
             return refusal(cause)
+        if isinstance(cause, MasterNotFoundError):
+            return "no Sentinel knows a primary of that name now"
         if isinstance(cause, redis.TimeoutError | TimeoutError):
             return "no answer in time"
         if isinstance(cause, OSError) and cause.strerror:

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
+from farm.redis_sentinel import SCHEMES, is_sentinel, parse
 from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_scheme
 from farm.yaml_files import FaultyYaml, read_yaml
 
@@ -226,7 +227,9 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
-        return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket"))
+        if url and is_sentinel(url.get_secret_value()):
+            parse(url.get_secret_value())
+        return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket", *SCHEMES))
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")
     @classmethod

@@ -12,8 +12,16 @@ from typing import IO, Self
 
 from pydantic import ValidationError
 
-from farm.backup.manifest import FORMAT, FORMAT_VERSION, MANIFEST, BackupManifest, Member
-from farm.errors import UnusableFile
+from farm.backup.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    OBJECT_LIST,
+    BackupManifest,
+    Member,
+    StoredObjectLine,
+)
+from farm.errors import UnusableFile, in_words
 
 _PIECE = 1024 * 1024
 
@@ -100,7 +108,7 @@ class BackupReader:
         try:
             self.manifest = BackupManifest.model_validate_json(text)
         except ValidationError as error:
-            raise self._damaged(f"its {MANIFEST} is none") from error
+            raise self._damaged(f"in its {MANIFEST} {_first_fault(error)}") from error
         if self.manifest.format != FORMAT:
             raise UnusableFile(f"{path} is no backup of a farm.")
         if self.manifest.format_version > FORMAT_VERSION:
@@ -133,6 +141,14 @@ class BackupReader:
         with self.open(name) as source:
             yield from source
 
+    def objects(self) -> Iterator[StoredObjectLine]:
+        """The list of all objects. Raises UnusableFile when it has a line that is none of it."""
+        for number, line in enumerate(self.lines(OBJECT_LIST), start=1):
+            try:
+                yield StoredObjectLine.model_validate_json(line)
+            except ValidationError as error:
+                raise self._damaged(f"in line {number} of {OBJECT_LIST} {_first_fault(error)}") from error
+
     def _measure(self, name: str) -> tuple[int, str]:
         size, sha256 = 0, hashlib.sha256()
         with self.open(name) as source:
@@ -162,3 +178,11 @@ class BackupReader:
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+
+
+def _first_fault(error: ValidationError) -> str:
+    """What is wrong first, and where; without the value, which may be a secret."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    told = in_words(fault["msg"])
+    return f"{place!r} is wrong ({told})" if place else f"nothing can be read ({told})"

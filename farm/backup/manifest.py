@@ -1,6 +1,8 @@
 """What a backup says of itself: `manifest.json` in its file, and the names of what else is there."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from farm.tables import Key, Session, User, Webhook
 
@@ -28,10 +30,21 @@ def rows_of(table: str) -> str:
     return f"tables/{table}.jsonl"
 
 
+def _inside(name: str) -> str:
+    """The name as it is. Raises ValueError when it would lead out of the folder into which it is unpacked."""
+    if {"", ".", ".."} & set(name.replace("\\", "/").split("/")):
+        raise ValueError(f"it names {name!r}, which leads out of its folder")
+    return name
+
+
+#: A path with '/' between its parts, none of which leads upwards.
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
 class StoredObjectLine(BaseModel):
     """A line of the list of objects."""
 
-    key: str
+    key: Inside
     size: int  # bytes
     sha256: str
     content_type: str
@@ -64,7 +77,7 @@ class BackupManifest(BaseModel):
     object_bytes: int
     objects_copied: bool
     objects_missing: int = 0  # not in the bucket when they were to be copied, or with other bytes than the row says
-    members: dict[str, Member]  # all but this one and the copied objects
+    members: dict[Inside, Member]  # all but this one and the copied objects
 
     @property
     def rows(self) -> dict[str, int]:

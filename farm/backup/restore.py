@@ -1,16 +1,18 @@
 """A farm from a backup: objects first, then all rows in one transaction; before either, everything is looked at."""
 
+import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, select, text
 
 from farm.backup.archive import BackupReader
-from farm.backup.manifest import CATALOG, OBJECT_LIST, OBJECTS, BackupManifest, StoredObjectLine, rows_of
+from farm.backup.manifest import CATALOG, OBJECT_LIST, OBJECTS, BackupManifest, rows_of
 from farm.backup.rows import filled, go_on_counting, insert_rows, tables_of
 from farm.database import write
 from farm.errors import Conflict, UnusableFile
-from farm.schema.revisions import WrongRevision, current_revision, newest_revision
+from farm.schema.revisions import WrongRevision, current_revision, known_revisions
 from farm.schema.upgrade import migrate
 from farm.storage import Storage
 from farm.storage_keys import ARTIFACTS, INPUTS
@@ -27,6 +29,7 @@ class Restored:
     #: Objects that rows name and that are not in the bucket; None: nobody looked.
     objects_missing: int | None = None
     objects_unknown: int = 0  # in the bucket, and no row names them
+    catalog_files: list[Path] = field(default_factory=list)  # that were written, lowest layer first
     models: list[str] = field(default_factory=list)  # that jobs wait for which have not ended
 
 
@@ -37,67 +40,74 @@ def read_backup(path: Path) -> BackupManifest:
         return backup.manifest
 
 
-def restore_backup(path: Path, engine: Engine, storage: Storage | None) -> Restored:
-    """Restore into an empty database, and into the bucket of `storage` what was copied.
+def restore_backup(path: Path, engine: Engine, storage: Storage | None, catalog: Path | None = None) -> Restored:
+    """Restore into an empty database, into the bucket of `storage` what was copied, and into the new folder `catalog`
+    the farm's own catalog files.
 
     Nothing is written before the whole file was read. If it is broken off while objects are copied, it can be done
     again; the rows are there all at once, or none. Without `storage` nobody looks for objects.
 
     Raises UnusableFile (damaged, no backup), WrongRevision (of a newer farm), Conflict (this farm has something
-    already), StorageDown.
+    already), OSError (the folder is there already, or cannot be made or written), StorageDown.
     """
     with BackupReader(path) as backup:
         _verify(backup)
         _check_revision(backup.manifest)
         _check_database(backup.manifest, engine)
-        restored = Restored(backup.manifest)
-        if storage is not None:
-            _restore_objects(backup, storage, restored)
-        elif backup.manifest.objects_copied and backup.manifest.objects:
+        if storage is None and backup.manifest.objects_copied and backup.manifest.objects:
             raise Conflict(
                 "This backup holds objects, and the settings name no storage to put them into: set "
                 "FARM_S3_ENDPOINT_URL, FARM_S3_BUCKET and the keys."
             )
-        with write(engine) as connection:
-            _restore_rows(backup, connection, restored)
-            unfinished = select(Job.model).where(Job.finished_at.is_(None)).distinct()
-            restored.models = list(connection.scalars(unfinished))
+        with ExitStack() as broken_off:
+            # First, since a folder is what is most often wrong, and is easily taken away again.
+            restored = Restored(backup.manifest)
+            if catalog is not None:
+                restored.catalog_files = _restore_catalog(backup, catalog, broken_off)
+            if storage is not None:
+                _restore_objects(backup, storage, restored)
+            with write(engine) as connection:
+                _restore_rows(backup, connection, restored)
+                unfinished = select(Job.model).where(Job.finished_at.is_(None)).distinct()
+                restored.models = list(connection.scalars(unfinished))
+            broken_off.pop_all()
     return restored
 
 
-def write_catalog(path: Path, folder: Path) -> list[Path]:
-    """Write the catalog files of a backup into a new folder. Raises FileExistsError, UnusableFile."""
+def _restore_catalog(backup: BackupReader, folder: Path, broken_off: ExitStack) -> list[Path]:
+    """Write the catalog files into a new folder, which goes again when the restore is broken off."""
     folder.mkdir(parents=True)
+    broken_off.callback(shutil.rmtree, folder, ignore_errors=True)
     written = []
-    with BackupReader(path) as backup:
-        for name in sorted(backup.names):
+    for name in sorted(backup.manifest.members):
+        if name.startswith(CATALOG):
             # By its last part alone: no name in a file leads out of the folder.
-            if name.startswith(CATALOG) and (plain := Path(name).name):
-                with backup.open(name) as source:
-                    (folder / plain).write_bytes(source.read())
-                written.append(folder / plain)
+            target = folder / Path(name).name
+            with backup.open(name) as source, target.open("xb") as file:
+                shutil.copyfileobj(source, file)
+            written.append(target)
     return written
 
 
 def _verify(backup: BackupReader) -> None:
+    if OBJECT_LIST not in backup.manifest.members:
+        raise UnusableFile(f"The backup is damaged: it does not list {OBJECT_LIST}.")
     backup.verify()
-    if backup.manifest.objects_copied:
-        for stored in _objects(backup):
-            if (name := OBJECTS + stored.key) in backup.names:
-                backup.verify_copy(name, stored.size, stored.sha256)
-
-
-def _objects(backup: BackupReader) -> list[StoredObjectLine]:
-    return [StoredObjectLine.model_validate_json(line) for line in backup.lines(OBJECT_LIST)]
+    for stored in backup.objects():
+        if backup.manifest.objects_copied and (name := OBJECTS + stored.key) in backup.names:
+            backup.verify_copy(name, stored.size, stored.sha256)
 
 
 def _check_revision(manifest: BackupManifest) -> None:
-    newest = newest_revision()
-    if manifest.revision > newest:
+    known = known_revisions()
+    if manifest.revision in known:
+        return
+    if manifest.revision > (newest := known[-1]):
         raise WrongRevision(
             f"The backup was made by a newer farm ({manifest.farm_version}, revision {manifest.revision}); this one "
             f"knows revisions up to {newest}. Install the newer farm, then restore."
         )
+    raise UnusableFile(f"The backup is damaged: no farm ever had the revision {manifest.revision!r}.")
 
 
 def _check_database(manifest: BackupManifest, engine: Engine) -> None:
@@ -123,7 +133,7 @@ def _check_empty(connection: Connection, tables: list[Table]) -> None:
 
 def _restore_objects(backup: BackupReader, storage: Storage, restored: Restored) -> None:
     """Copy what is not in the bucket yet, and say what is missing. Raises Conflict when something else is there."""
-    wanted = {stored.key: stored for stored in _objects(backup)}
+    wanted = {stored.key: stored for stored in backup.objects()}
     there = {found.key: found.size for prefix in (ARTIFACTS, INPUTS) for found in storage.versions(prefix)}
     other = [key for key, size in there.items() if key in wanted and size != wanted[key].size]
     if other:
@@ -148,9 +158,10 @@ def _restore_rows(backup: BackupReader, connection: Connection, restored: Restor
     if unknown := manifest.rows.keys() - {table.name for table in tables}:
         raise UnusableFile(f"The backup has tables that revision {manifest.revision} does not: {', '.join(unknown)}.")
     _check_empty(connection, tables)  # once more, where nobody else writes
+    if missing := {table.name for table in tables} - manifest.rows.keys():
+        raise UnusableFile(f"The backup is damaged: it lists no rows of {', '.join(sorted(missing))}.")
     for table in tables:
-        if table.name in manifest.rows:
-            restored.rows[table.name] = insert_rows(connection, table, backup.lines(rows_of(table.name)))
+        restored.rows[table.name] = insert_rows(connection, table, backup.lines(rows_of(table.name)))
     for name, number in manifest.numbers.items():
         go_on_counting(connection, name, number)
     migrate(connection)

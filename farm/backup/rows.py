@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import JSON, Connection, MetaData, Table, Uuid, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.types import TypeEngine
 
 from farm.errors import UnusableFile
@@ -68,12 +68,25 @@ def insert_rows(connection: Connection, table: Table, lines: Iterable[bytes]) ->
     inserted, waiting = 0, iter(lines)
     while some := list(islice(waiting, CHUNK)):
         try:
-            connection.execute(insert(target), [json.loads(line) for line in some])
-        except (DataError, IntegrityError) as error:
+            connection.execute(insert(target), [_row(table, line) for line in some])
+        except StatementError as error:
+            if isinstance(error, OperationalError):  # of the database, not of the row
+                raise
             reason = str(error.orig).strip().partition("\n")[0]
             raise UnusableFile(f"A row of {table.name} does not fit into this database: {reason}.") from error
         inserted += len(some)
     return inserted
+
+
+def _row(table: Table, line: bytes) -> dict[str, Any]:
+    """The values by column. Raises UnusableFile when the line is no row of this table."""
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise UnusableFile(f"A row of {table.name} is no JSON: {error}.") from error
+    if not isinstance(row, dict) or row.keys() - table.columns.keys():
+        raise UnusableFile(f"A row of {table.name} has other columns than this table.")
+    return row
 
 
 def go_on_counting(connection: Connection, table: str, number: int) -> None:

@@ -11,6 +11,7 @@ from farm.ids import new_id
 from farm.progress import LIVE
 from farm.redis_connection import LOST, connect
 from farm.redis_errors import reason
+from farm.redis_sentinel import is_sentinel, parse
 from farm.settings import Settings
 
 PART = "redis"
@@ -49,13 +50,19 @@ def check(settings: Settings) -> Iterator[Finding]:
     limit = int(facts.get("maxmemory") or 0)
     if limit and int(facts.get("used_memory") or 0) > FULL * limit:
         yield Finding(PART, Level.WARN, f"More than {FULL:.0%} of its memory is used.", "Raise its maxmemory.")
-    if urlsplit(url).scheme == "redis" and not is_here(url):
+    if urlsplit(url).scheme in ("redis", "redis+sentinel") and not _all_here(url):
         yield Finding(
             PART,
             Level.WARN,
             "What goes to it is not encrypted, its password neither.",
-            "Write rediss:// in FARM_REDIS_URL, unless the network between is your own.",
+            "Write rediss:// (or rediss+sentinel://) in FARM_REDIS_URL, unless the network between is your own.",
         )
+
+
+def _all_here(url: str) -> bool:
+    if not is_sentinel(url):
+        return is_here(url)
+    return all(is_here(f"redis://{host}") for host, _ in parse(url).sentinels)
 
 
 def _facts(client: Any) -> dict[str, Any]:

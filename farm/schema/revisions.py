@@ -28,10 +28,15 @@ def current_revision(engine: Engine) -> str | None:
         return found
 
 
-def newest_revision() -> str:
-    """The last of this farm's migrations: their files begin with the revision, 0001 and up."""
+def known_revisions() -> list[str]:
+    """All of this farm's migrations, the first one first: their files begin with the revision, 0001 and up."""
     names = (file.name for file in files("migrations.versions").iterdir())
-    return max(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
+    return sorted(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
+
+
+def newest_revision() -> str:
+    """The last of this farm's migrations."""
+    return known_revisions()[-1]
 
 
 def check_revision(engine: Engine) -> None:

@@ -107,12 +107,19 @@ def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
     assert {page.name for page in DOCS.glob("*.md")} == {*links[DOCS / "README.md"], "README.md"} - {"adr/"}
 
 
+def test_the_threat_model_names_modules_and_tests_that_are_there() -> None:
+    text = (DOCS / "threat-model.md").read_text()
+    named_files = re.findall(r"`((?:tests|farm|dashboard|scheduler|workers|deploy|locks)/[^`]*)`", text)
+    assert len(named_files) > 30
+    assert [name for name in named_files if not (ROOT / name).exists()] == []
+
+
 def test_the_forges_and_the_pages_call_make_targets_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     forges = [*(ROOT / ".github/workflows").glob("*.yml"), ROOT / ".gitlab-ci.yml"]
     assert all(yaml.safe_load(file.read_text()) for file in forges)
     called = {target for file in forges for target in re.findall(r"(?:run|script): make ([a-z-]+)", file.read_text())}
-    assert called == {"lint", "test", "test-long", "coverage"}
+    assert called == {"lint", "test", "test-long", "coverage", "docs", "audit"}
     for page in PAGES:
         called |= set(re.findall(r"(?:`|^    )make ([a-z-]+)", page.read_text(), re.MULTILINE))
     assert called <= targets

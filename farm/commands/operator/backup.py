@@ -9,7 +9,7 @@ import typer
 
 from farm.backup.create import create_backup
 from farm.backup.manifest import BackupManifest
-from farm.backup.restore import Restored, read_backup, restore_backup, write_catalog
+from farm.backup.restore import Restored, read_backup, restore_backup
 from farm.catalog import load_catalog
 from farm.console.output import JsonOption, answer, say
 from farm.console.own_database import database
@@ -72,10 +72,9 @@ def restore(
     engine = make_engine(settings)
     try:
         with _bucket(settings) as storage:
-            restored = restore_backup(file, engine, storage)
+            restored = restore_backup(file, engine, storage, catalog)
     finally:
         engine.dispose()
-    files = write_catalog(file, catalog) if catalog else []
     rows = sum(restored.rows.values())
     report = {
         "file": file,
@@ -84,7 +83,7 @@ def restore(
         "objects_restored": restored.objects_copied,
         "objects_not_in_bucket": restored.objects_missing,
         "objects_unknown": restored.objects_unknown,
-        "catalog_files": files,
+        "catalog_files": restored.catalog_files,
     }
     answer(as_json, report, f"Restored {rows:,} rows and {restored.objects_copied:,} objects from {file}.")
     _warn(settings, restored)
