@@ -21,7 +21,7 @@ from dashboard.http.scrapers import may_scrape
 from dashboard.openai_errors import is_here as is_openai
 from dashboard.permissions import NEEDS, PUBLIC
 from dashboard.problems import FormExpired
-from dashboard.reads.users import find_project
+from dashboard.reads.projects import find_project
 from dashboard.request_ids import request_id
 from farm import accounts
 from farm.accounts import Principal
