@@ -105,6 +105,13 @@ def may(scope: Scope) -> bool:
     return who is not None and scope in who.scopes
 
 
+def sees(scope: Scope) -> bool:
+    """Whether the menu leads to pages of this kind: also on one about an error, of an address that nobody guards."""
+    if g.get("principal") is not None:
+        return may(scope)
+    return is_signed_in() and scope in current_user.principal.scopes
+
+
 def only_looks() -> bool:
     """Whether this is somebody who may change nothing, so that a page shows no button that would be refused."""
     return "principal" in g and not may(Scope.SUBMIT)

@@ -26,7 +26,10 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.get("/usage", tags=[FARM], responses={200: Usage})
     def get_usage(query: UsageQuery) -> Response:
-        """List what your project (for operators any) used by day and pool, the newest day first: GPU-seconds, money and energy."""
+        """List what your project used by day and pool, the newest day first: GPU-seconds, money and energy.
+
+        Operators name any project.
+        """
         project_id = principal().project_id if query.project is None else project_named(query.project)
         with read(farm().engine) as connection:
             items = list_usage(connection, project_id, day_of(now()) - query.days + 1)

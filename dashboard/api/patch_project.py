@@ -34,15 +34,23 @@ def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.patch(
-        "/projects/<name>", tags=[PROJECTS], responses={200: Project}, openapi_extensions=json_body(blueprint, ProjectChange)
+        "/projects/<name>",
+        tags=[PROJECTS],
+        responses={200: Project},
+        openapi_extensions=json_body(blueprint, ProjectChange),
     )
     def patch_project(path: NamePath) -> Response:
         """Set weight, quotas and budget of a project; they count from the next submission on. For admins."""
-        asked = ProjectChange.model_validate(read_json())
-        limits = asked.model_dump(include=asked.model_fields_set - {"weight"})
-        if "weight" in asked.model_fields_set and asked.weight is None:
-            raise InvalidRequest([Fault("/weight", "must be a positive number; seen null")])
-        project_id = project_named(path.name, Scope.ADMIN)
-        if limits or asked.weight is not None:
-            save_limits(farm(), path.name, limits, asked.weight)
+        project_id = change_project(path.name, ProjectChange.model_validate(read_json()))
         return reply(shown_project(project_row(project_id)))
+
+
+def change_project(name: str, asked: ProjectChange) -> str:
+    """Write what is asked for; the project's id. Raises NotFound, InvalidRequest."""
+    limits = asked.model_dump(include=asked.model_fields_set - {"weight"})
+    if "weight" in asked.model_fields_set and asked.weight is None:
+        raise InvalidRequest([Fault("/weight", "must be a positive number; seen null")])
+    project_id = project_named(name, Scope.ADMIN)
+    if limits or asked.weight is not None:
+        save_limits(farm(), name, limits, asked.weight)
+    return project_id

@@ -151,7 +151,7 @@ class AsyncFarmClient:
     whoami = _awaited(FarmClient.whoami)
     projects = _awaited(FarmClient.projects)
     create_project = _awaited(FarmClient.create_project)
-    change_project = _awaited(FarmClient.change_project)
+    change_project = _awaited(FarmClient.change_project)  # type: ignore[arg-type]  # its keywords may be any
     members = _awaited(FarmClient.members)
     keys = _awaited(FarmClient.keys)
     create_key = _awaited(FarmClient.create_key)

@@ -1,4 +1,4 @@
-"""An operator's minimum and maximum of a scaled pool, in place of the catalog's; they count from the next decision on."""
+"""An operator's minimum and maximum of a scaled pool, in place of the catalog's, from the next decision on."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

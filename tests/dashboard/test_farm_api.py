@@ -116,7 +116,7 @@ def test_an_operator_limits_a_pool_and_gives_it_back_to_its_catalog(house: House
     assert (told["minimum"], told["maximum"]) == (2, 5)
     told = patch(house, f"/api/v1/pools/{POOL}", {"minimum": None, "maximum": None}).json["scaling"]
     assert (told["minimum"], told["maximum"], told["set_maximum"]) == (entry.minimum, entry.maximum, None)
-    assert [deed.details for deed in deeds(house, "pool.scaled")][0] == {"minimum": "catalog", "maximum": 5}
+    assert deeds(house, "pool.scaled")[0].details == {"minimum": "catalog", "maximum": 5}
 
 
 @pytest.mark.parametrize(
