@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 440, 190
 #: So many series have colours of their own.
 MOST_SERIES = 8
 _LABELS = 5
+_MARGIN, _BAR = 2, 18
 _DROPPED = frozenset({"style", "script", "desc", "title", "defs"})
 _OVERLAYS = ("overlay", "titles")
 
@@ -50,7 +51,7 @@ def timeline(spans: Sequence[Span], said: str) -> Markup:
     pygal = _pygal()
     bare = dict.fromkeys(("show_x_labels", "show_y_labels", "show_x_guides", "show_y_guides"), False)
     whole = sum(span.seconds for span in spans)
-    chart = pygal.HorizontalStackedBar(**_common(width=600, height=18), **bare, range=(0, whole or 1))
+    chart = pygal.HorizontalStackedBar(**_common(width=600, height=_BAR), **bare, range=(0, whole or 1))
     chart._series_margin = chart._serie_margin = 0
     for span in spans:
         chart.add(span.state, [span.seconds])
@@ -58,7 +59,18 @@ def timeline(spans: Sequence[Span], said: str) -> Markup:
     def name(number: int) -> str:
         return f"state-{spans[number].state}"
 
-    return _finished(chart.render_tree(), said, name, stretched=True)
+    root = chart.render_tree()
+    _crop(root)
+    return _finished(root, said, name, stretched=True)
+
+
+def _crop(root: Element) -> None:
+    """Without the margin that pygal leaves on both sides: the ends of all timelines lie at the same places."""
+    bars = [bar for bar in root.iter("rect") if bar.get("class", "").startswith("rect")]
+    if bars:
+        left = min(float(bar.get("x", 0)) for bar in bars)
+        right = max(float(bar.get("x", 0)) + float(bar.get("width", 0)) for bar in bars)
+        root.set("viewBox", f"{_MARGIN + left:.2f} {_MARGIN} {max(right - left, 1):.2f} {_BAR - 2 * _MARGIN}")
 
 
 def _pygal() -> Any:
@@ -71,8 +83,8 @@ def _pygal() -> Any:
 
 
 def _common(width: int = WIDTH, height: int = HEIGHT) -> dict[str, Any]:
-    return {"width": width, "height": height, "margin": 2, "spacing": 6, "js": [], "css": [], "show_legend": False,
-            "explicit_size": False}  # fmt: skip
+    return {"width": width, "height": height, "margin": _MARGIN, "spacing": 6, "js": [], "css": [],
+            "show_legend": False, "explicit_size": False}  # fmt: skip
 
 
 def _options(labels: Sequence[str]) -> dict[str, Any]:

@@ -107,8 +107,9 @@ def _page(name: str, faults: list[str] | None = None) -> str:
     with read(farm().engine) as connection:
         quota = read_quota(connection, project_id, now())
     project = project_row(project_id)
-    values = {field: getattr(quota, field, None) for field in LIMITS}
-    values |= {"weight": project.weight, "retention_days": project.retention_days}
+    known = {field: getattr(quota, field, None) for field in LIMITS}
+    known |= {"weight": project.weight, "retention_days": project.retention_days}
+    values = {field: "" if value is None else _typed(value) for field, value in known.items()}
     return render_template(
         "admin_project.html",
         project=project,
@@ -119,3 +120,8 @@ def _page(name: str, faults: list[str] | None = None) -> str:
         admin=may(Scope.ADMIN),
         faults=faults,
     )
+
+
+def _typed(value: float) -> str:
+    """A number as somebody would have typed it: '5000', '0.5'."""
+    return str(int(value)) if float(value).is_integer() else str(value)

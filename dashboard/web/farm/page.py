@@ -55,6 +55,7 @@ def index() -> ResponseReturnValue:
             if lane.name in served or lane.name in waiting
         ],
         charts=lane_charts([one for one in histories if one.lane in served], seconds, connections.cpu_work),
+        scaled={name for name, entry in connections.catalog.pools.items() if entry.scaling is not None},
         period=period if period in PERIODS else "1h",
         periods=list(PERIODS),
         letters=letters,
