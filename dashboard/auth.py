@@ -133,8 +133,10 @@ def require(scope: Scope) -> None:
 def project_named(name: str, others: Scope = Scope.OPERATE) -> str:
     """The id of the project of this name: one's own, or with the scope `others` any. Raises NotFound."""
     who = principal()
-    with read(farm().engine) as connection:
-        found = find_project(connection, name)
+    found = None
+    if name.isprintable():  # PostgreSQL refuses NUL
+        with read(farm().engine) as connection:
+            found = find_project(connection, name)
     if found is None or (found != who.project_id and not may(others)):
         raise NotFound(f"There is no project {name[:80]!r} that you may control.")
     return found

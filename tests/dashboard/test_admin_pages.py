@@ -258,6 +258,21 @@ def test_a_long_audit_log_is_walked_page_by_page_with_its_filters(house: House) 
     assert second.count("project.created<span") == 53 + 2 - 50
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_names_that_no_database_holds_are_not_found(postgres_house: House) -> None:
+    visitor = sign_in(postgres_house)
+    token = {"csrf_token": token_of(visitor, "/admin/projects")}
+    for path in ("/admin/projects/a%00b", "/admin/usage?project=a%00b", "/admin/keys?project=a%00b"):
+        assert visitor.get(path, headers=PAGE).status_code == 404, path
+    for path in ("/admin/people/a%00b", "/admin/people/a%00b/remove", "/admin/projects/a%00b/pause"):
+        assert visitor.post(path, data=token | {"do": "enable"}, headers=PAGE).status_code == 404, path
+    for path in ("/farm/pool/pause", "/farm/lane/resume", "/farm/scale"):
+        assert visitor.post(path, data=token | {"name": "a\0b"}, headers=PAGE).status_code == 404, path
+    assert "<svg" not in text_of(visitor, "/farm")
+    for path in ("/admin/audit", "/admin/usage", "/admin/projects", "/admin/people"):
+        assert text_of(visitor, path)
+
+
 def test_what_people_are_called_is_text_on_every_page(house: House) -> None:
     visitor, name = sign_in(house), '<img src=x onerror="alert(1)">'
     accounts.create_project(house.connections.engine, name)

@@ -9,7 +9,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.web.admin.asked import asked_for, done, faults_of, is_for_the_form
 from farm import accounts
-from farm.errors import FarmError
+from farm.errors import FarmError, NotFound
 from farm.security import Role
 
 blueprint = Blueprint("admin_people", __name__)
@@ -54,7 +54,7 @@ def change(name: str) -> ResponseReturnValue:
         typed = {"password": form.get("password", "")}
     before = next((row.role for row in accounts.list_users(farm().engine, clock=farm().clock) if row.name == name), "")
     try:
-        change_user(name, asked_for(UserChange, typed))
+        change_user(_known(name), asked_for(UserChange, typed))
     except FarmError as refused:
         if not is_for_the_form(refused):
             raise
@@ -66,12 +66,18 @@ def change(name: str) -> ResponseReturnValue:
 def remove(name: str) -> ResponseReturnValue:
     """Forget a person, with sessions and keys; the jobs stay with the project."""
     try:
-        accounts.remove_user(farm().engine, name, clock=farm().clock)
+        accounts.remove_user(farm().engine, _known(name), clock=farm().clock)
     except FarmError as refused:
         if not is_for_the_form(refused):
             raise
         return _page(faults_of(refused)), refused.status
     return done(url_for("admin_people.index"), "person-removed", name=name)
+
+
+def _known(name: str) -> str:
+    if not name.isprintable():  # PostgreSQL refuses NUL
+        raise NotFound()
+    return name
 
 
 def _page(faults: list[str] | None = None) -> str:

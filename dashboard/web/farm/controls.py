@@ -88,7 +88,10 @@ def retry() -> ResponseReturnValue:
 
 
 def _name() -> str:
-    return request.form.get("name", "")[:200]
+    name = request.form.get("name", "")[:200]
+    if not name.isprintable():  # PostgreSQL refuses NUL
+        raise NotFound()
+    return name
 
 
 def _switch(switches: Mapping[str, _Switch], kind: str) -> _Switch:
