@@ -7,6 +7,7 @@ is drawn: most processes of the dashboard never need it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -74,11 +75,17 @@ def _crop(root: Element) -> None:
 
 
 def _pygal() -> Any:
-    """The library, with the elements of the standard library also where lxml is installed."""
+    """The library, with the elements of the standard library also where lxml is installed.
+
+    pygal 3.1 leaves a finder of modules of the old kind behind, for plugins of its own: of it Python warns at every
+    import that follows. It goes.
+    """
     import pygal
     from pygal.etree import etree
 
     etree.to_etree()
+    for finder in [one for one in sys.meta_path if type(one).__module__ == "pygal"]:
+        sys.meta_path.remove(finder)
     return pygal
 
 

@@ -1,6 +1,7 @@
 """Charts as SVG: marks alone, in words for those who do not see them, and nothing that a page must not have."""
 
 import re
+import sys
 
 import pytest
 
@@ -47,3 +48,8 @@ def test_more_series_than_colours_are_left_out() -> None:
 
 def test_figures_of_an_axis_are_short() -> None:
     assert [short(value) for value in (0, 0.25, 12, 340, 12_000)] == ["0", "0.25", "12", "340", "12k"]
+
+
+def test_drawing_leaves_nothing_behind_among_pythons_finders_of_modules() -> None:
+    timeline([], "")
+    assert [finder for finder in sys.meta_path if not hasattr(finder, "find_spec")] == []
