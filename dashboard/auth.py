@@ -21,7 +21,7 @@ from dashboard.http.scrapers import may_scrape
 from dashboard.openai_errors import is_here as is_openai
 from dashboard.permissions import NEEDS, PUBLIC
 from dashboard.problems import FormExpired
-from dashboard.reads.users import find_project
+from dashboard.reads.projects import find_project
 from dashboard.request_ids import request_id
 from farm import accounts
 from farm.accounts import Principal
@@ -105,6 +105,13 @@ def may(scope: Scope) -> bool:
     return who is not None and scope in who.scopes
 
 
+def sees(scope: Scope) -> bool:
+    """Whether the menu leads to pages of this kind: also on one about an error, of an address that nobody guards."""
+    if g.get("principal") is not None:
+        return may(scope)
+    return is_signed_in() and scope in current_user.principal.scopes
+
+
 def only_looks() -> bool:
     """Whether this is somebody who may change nothing, so that a page shows no button that would be refused."""
     return "principal" in g and not may(Scope.SUBMIT)
@@ -126,8 +133,10 @@ def require(scope: Scope) -> None:
 def project_named(name: str, others: Scope = Scope.OPERATE) -> str:
     """The id of the project of this name: one's own, or with the scope `others` any. Raises NotFound."""
     who = principal()
-    with read(farm().engine) as connection:
-        found = find_project(connection, name)
+    found = None
+    if name.isprintable():  # PostgreSQL refuses NUL
+        with read(farm().engine) as connection:
+            found = find_project(connection, name)
     if found is None or (found != who.project_id and not may(others)):
         raise NotFound(f"There is no project {name[:80]!r} that you may control.")
     return found

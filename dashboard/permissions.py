@@ -34,7 +34,8 @@ _READ = (
     *("api.get_dead_letters", "api.get_inputs", "api.get_keys", "api.get_live", "api.get_models"),
     *("api.get_job", "api.get_job_events", "api.get_job_intake", "api.get_job_manifests", "api.get_job_renders"),
     *("api.get_job_archive", "api.get_job_sheet", "api.get_job_why", "api.get_jobs", "api.get_quota", "api.get_usage"),
-    *("api.get_pool_curves", "api.get_pools", "api.get_project_members", "api.get_projects", "api.get_workers"),
+    *("api.get_pool_curves", "api.get_pools", "api.get_project", "api.get_project_members", "api.get_projects"),
+    "api.get_workers",
     *("api.get_render", "api.get_render_preview", "api.get_render_why"),
     *("api.get_webhook", "api.get_webhook_deliveries", "api.get_webhooks"),
     *("openai.get_model", "openai.get_models", "openai.get_video", "openai.get_video_content", "openai.get_videos"),
@@ -42,6 +43,8 @@ _READ = (
     *("api.get_board", "api.get_boards", "api.get_render_marks", "api.get_renders", "api.get_tags"),
     *("gallery.index", "gallery.picture", "gallery.thumbnail"),
     *("compare.page", "download.archive", "picture.page", "sheet.page", "workers.index"),
+    *("admin_keys.index", "admin_projects.home", "admin_projects.index", "admin_projects.page", "admin_usage.index"),
+    *("admin_webhooks.index", "admin_webhooks.page"),
 )
 
 _SUBMIT = (
@@ -58,6 +61,9 @@ _SUBMIT = (
     "openai.delete_video",
     *("submit.show", "submit.send", "inputs.add", "inputs.remove", "dead_letters.retry"),
     *("job.cancel", "job.cancel_render", "job.retry_render"),
+    *("admin_keys.add", "admin_keys.revoke", "admin_projects.pause", "admin_projects.resume"),
+    *("admin_webhooks.add", "admin_webhooks.change", "admin_webhooks.remove", "admin_webhooks.replay"),
+    "admin_webhooks.test",
     *("job_controls.change_class", "job_controls.drop", "job_controls.keep", "job_controls.pause"),
     *("job_controls.resume", "job_controls.to_front"),
 )
@@ -65,10 +71,17 @@ _SUBMIT = (
 _OPERATE = (
     *("api.get_pool_scaling", "api.post_lane_pause", "api.post_lane_resume", "api.post_pool_pause"),
     *("api.post_pool_resume", "api.post_worker_release", "workers.release_worker"),
+    *("api.get_lanes_history", "api.get_usage_projects", "api.get_workers_activity", "api.patch_pool"),
+    *("api.post_worker_drain", "farm.index", "farm.worker", "farm_controls.drain", "farm_controls.pause"),
+    *("farm_controls.release_worker", "farm_controls.resume", "farm_controls.retry", "farm_controls.scale"),
     "metrics.scrape",
 )
 
-_ADMIN = ("api.get_audit", "api.get_users", "api.post_users", "api.patch_user", "api.delete_user", "api.post_projects")
+_ADMIN = (
+    *("api.get_audit", "api.get_users", "api.post_users", "api.patch_user", "api.delete_user", "api.post_projects"),
+    *("api.patch_project", "admin_audit.index", "admin_people.add", "admin_people.change", "admin_people.index"),
+    *("admin_people.remove", "admin_projects.add", "admin_projects.limit"),
+)
 
 #: What each endpoint that is not public needs; None: only that somebody asks.
 NEEDS: Mapping[str, Scope | None] = {

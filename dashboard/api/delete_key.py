@@ -25,10 +25,15 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.delete("/keys/<key_id>", tags=[PROJECTS], responses={204: None})
     def delete_key(path: KeyPath) -> Response:
         """Revoke a key at once: your own, or for admins any. Revoking it again changes nothing."""
-        who, key_id = principal(), known_form("key", path.key_id)
-        if not may(Scope.ADMIN):
-            own = accounts.list_keys_of(farm().engine, who.project_id, who.user_id)
-            if key_id not in {row.id for row in own}:
-                raise NotFound(f"There is no key {key_id} of yours.")
-        accounts.revoke_key(farm().engine, key_id, clock=now)
+        end_key(path.key_id)
         return Response(status=204)
+
+
+def end_key(key_id: str) -> None:
+    """Revoke a key for whoever asks. Raises NotFound."""
+    who, key_id = principal(), known_form("key", key_id)
+    if not may(Scope.ADMIN):
+        own = accounts.list_keys_of(farm().engine, who.project_id, who.user_id)
+        if key_id not in {row.id for row in own}:
+            raise NotFound(f"There is no key {key_id} of yours.")
+    accounts.revoke_key(farm().engine, key_id, clock=now)

@@ -18,7 +18,7 @@ def register(blueprint: APIBlueprint) -> None:
     def get_pool_scaling(path: NamePath) -> Response:
         """Read how many workers a pool should have, and why. For operators; KEDA reads `desired`."""
         with read(farm().engine) as connection:
-            scaling = list_scaling(connection, path.name).get(path.name)
+            scaling = list_scaling(connection, farm().catalog, path.name).get(path.name)
         if scaling is None:
             raise NotFound(
                 f"Nobody scales a pool {path.name[:80]!r}: it needs a 'scaling' in the catalog and a running scheduler."

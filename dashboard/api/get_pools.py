@@ -21,4 +21,4 @@ def register(blueprint: APIBlueprint) -> None:
         """List the pools with their workers and the caller's unfinished renders."""
         with read(farm().engine) as connection:
             pools = list_pools(connection, principal().project_id)
-            return tagged(PoolList(items=with_scaling(pools, list_scaling(connection))))
+            return tagged(PoolList(items=with_scaling(pools, list_scaling(connection, farm().catalog))))

@@ -36,20 +36,24 @@ def register(blueprint: APIBlueprint) -> None:
     )
     def patch_user(path: NamePath) -> Response:
         """Change a user. For admins; the last one can be neither disabled nor demoted."""
-        engine, clock, asked = farm().engine, farm().clock, UserChange.model_validate(read_json())
-        hashed = None
-        if asked.password is not None:
-            hashed = password_work()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
-        accounts.change_user(
-            engine,
-            path.name,
-            role=asked.role,
-            password_hash=hashed,
-            ends_sessions=asked.end_sessions,
-            disabled=asked.disabled,
-            clock=clock,
-        )
-        for row in accounts.list_users(engine, clock=clock):
+        change_user(path.name, UserChange.model_validate(read_json()))
+        for row in accounts.list_users(farm().engine, clock=farm().clock):
             if row.name == path.name:
                 return reply(shown_user(row))
         raise NotFound(f"There is no user named {path.name[:80]!r}.")
+
+
+def change_user(name: str, asked: UserChange) -> None:
+    """Change what is asked for. Raises NotFound, Conflict, InvalidRequest."""
+    hashed = None
+    if asked.password is not None:
+        hashed = password_work()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
+    accounts.change_user(
+        farm().engine,
+        name,
+        role=asked.role,
+        password_hash=hashed,
+        ends_sessions=asked.end_sessions,
+        disabled=asked.disabled,
+        clock=farm().clock,
+    )

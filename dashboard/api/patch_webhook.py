@@ -36,10 +36,14 @@ def register(blueprint: APIBlueprint) -> None:
     )
     def patch_webhook(path: WebhookPath) -> Response:
         """Change a webhook. What is still to be sent goes to the new address."""
-        asked = WebhookPatch.model_validate(read_json())
-        url = asked.url and checked_url(asked.url, named_networks(farm().settings.webhook_networks))
-        change = WebhookChange(url=url, event_types=asked.event_types, enabled=asked.enabled)
-        webhook_id = known_form("webhook", path.webhook_id)
-        who, connections = principal(), farm()
-        changed = change_webhook(connections.engine, who.project_id, webhook_id, change, clock=connections.clock)
-        return reply(shown_webhook(changed))
+        return reply(change(path.webhook_id, WebhookPatch.model_validate(read_json())))
+
+
+def change(webhook_id: str, asked: WebhookPatch) -> Webhook:
+    """Change a webhook of the asker's project; what it is now. Raises NotFound, InvalidRequest."""
+    url = asked.url and checked_url(asked.url, named_networks(farm().settings.webhook_networks))
+    wanted = WebhookChange(url=url, event_types=asked.event_types, enabled=asked.enabled)
+    who, connections, webhook_id = principal(), farm(), known_form("webhook", webhook_id)
+    return shown_webhook(
+        change_webhook(connections.engine, who.project_id, webhook_id, wanted, clock=connections.clock)
+    )

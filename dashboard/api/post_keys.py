@@ -42,21 +42,25 @@ def register(blueprint: APIBlueprint) -> None:
 
         A key makes none that lives longer or may do more than itself. Admins also make keys of a project.
         """
-        asked = NewKey.model_validate(read_json())
-        project_id, user_id = _owner(asked)
-        made = accounts.create_key(
-            farm().engine,
-            project_id,
-            name=asked.name,
-            user_id=user_id,
-            seconds=_lifetime(asked),
-            scopes=_scopes(asked),
-            clock=now,
-        )
-        row = accounts.find_key(farm().engine, made.secret)
-        if row is None:  # somebody removed the user in this moment
-            raise NotFound("The key was removed as soon as it was made.")
-        return reply(MadeKey(key=shown_key(row), secret=made.secret), 201)
+        return reply(make_key(NewKey.model_validate(read_json())), 201)
+
+
+def make_key(asked: NewKey) -> MadeKey:
+    """Make the key for whoever asks. Raises Forbidden, InvalidRequest, NotFound."""
+    project_id, user_id = _owner(asked)
+    made = accounts.create_key(
+        farm().engine,
+        project_id,
+        name=asked.name,
+        user_id=user_id,
+        seconds=_lifetime(asked),
+        scopes=_scopes(asked),
+        clock=now,
+    )
+    row = accounts.find_key(farm().engine, made.secret)
+    if row is None:  # somebody removed the user in this moment
+        raise NotFound("The key was removed as soon as it was made.")
+    return MadeKey(key=shown_key(row), secret=made.secret)
 
 
 def _owner(asked: NewKey) -> tuple[str, str | None]:

@@ -36,12 +36,16 @@ def register(blueprint: APIBlueprint) -> None:
     def post_users() -> Response:
         """Let a person come in, in a project and with a role. For admins."""
         asked = NewUser.model_validate(read_json())
-        project_id, engine, clock = project_named(asked.project, Scope.ADMIN), farm().engine, farm().clock
-        hashed = None
-        if asked.password is not None:
-            hashed = password_work()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
-        accounts.create_user(engine, project_id, asked.name, asked.role, password_hash=hashed, clock=clock)
-        for row in accounts.list_users(engine, asked.project, clock=clock):
+        add_user(asked)
+        for row in accounts.list_users(farm().engine, asked.project, clock=farm().clock):
             if row.name == asked.name:
                 return reply(shown_user(row), 201)
         raise NotFound(f"The user {asked.name[:80]!r} was removed as soon as it was made.")
+
+
+def add_user(asked: NewUser) -> None:
+    """Let a person come in. Raises NotFound, Conflict, InvalidRequest."""
+    project_id, hashed = project_named(asked.project, Scope.ADMIN), None
+    if asked.password is not None:
+        hashed = password_work()(partial(accounts.new_password_hash, asked.password.get_secret_value()))
+    accounts.create_user(farm().engine, project_id, asked.name, asked.role, password_hash=hashed, clock=farm().clock)

@@ -38,7 +38,11 @@ def register(blueprint: APIBlueprint) -> None:
     )
     def post_webhooks() -> Response:
         """Have an address told when jobs of your project end; the answer has the secret that signs, this once."""
-        asked = NewWebhook.model_validate(read_json())
-        url = checked_url(asked.url, named_networks(farm().settings.webhook_networks))
-        row, secret = create_webhook(farm().engine, principal().project_id, url, asked.event_types, farm().clock())
-        return reply(CreatedWebhook(**shown_webhook(row).model_dump(), secret=secret), 201)
+        return reply(add_webhook(NewWebhook.model_validate(read_json())), 201)
+
+
+def add_webhook(asked: NewWebhook) -> CreatedWebhook:
+    """Make a webhook of the asker's project. Raises InvalidRequest, Conflict."""
+    url = checked_url(asked.url, named_networks(farm().settings.webhook_networks))
+    row, secret = create_webhook(farm().engine, principal().project_id, url, asked.event_types, farm().clock())
+    return CreatedWebhook(**shown_webhook(row).model_dump(), secret=secret)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, union_all
 
 from dashboard import schemas
 from dashboard.context import farm
-from farm.tables import Charge, Flow, Pool, Usage
+from farm.tables import Charge, Flow, Pool, Project, Usage
 from scheduler.accounting.prices import Rates, cost
 from scheduler.accounting.usage import DAY_SECONDS
 
@@ -49,13 +49,53 @@ def list_usage(connection: Connection, project_id: str, since_day: int) -> list[
 
     What a settle has charged a moment ago and nobody has folded yet is in it.
     """
-    day = func.floor(Charge.at / DAY_SECONDS)
-    folded = select(Usage.day, Usage.pool, Usage.gpu_seconds, Usage.money, Usage.watt_hours, Usage.renders).where(
-        Usage.project_id == project_id, Usage.day >= since_day
+    rows = _used(since_day, project_id).subquery()
+    sums = (func.sum(column) for column in (rows.c.gpu_seconds, rows.c.money, rows.c.watt_hours, rows.c.renders))
+    statement = (
+        select(rows.c.day, rows.c.pool, *sums)
+        .group_by(rows.c.day, rows.c.pool)
+        .order_by(rows.c.day.desc(), rows.c.pool)
     )
+    prices = Prices(farm().settings.currency, {})
+    return [
+        schemas.UsageDay(
+            day=datetime.fromtimestamp(int(row[0]) * DAY_SECONDS, UTC).strftime("%Y-%m-%d"),
+            pool=row[1],
+            renders=int(row[5]),
+            cost=prices.cost(float(row[2]), float(row[3]), float(row[4])),
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def list_project_use(connection: Connection, since_day: int) -> list[schemas.ProjectUse]:
+    """What each project used from this UTC day on, the dearest first; those that used nothing, too. One statement."""
+    rows = _used(since_day).subquery()
+    sums = [func.coalesce(func.sum(rows.c[name]), 0) for name in ("gpu_seconds", "money", "watt_hours", "renders")]
+    statement = (
+        select(Project.name, *sums)
+        .outerjoin(rows, rows.c.project_id == Project.id)
+        .group_by(Project.name)
+        .order_by(sums[1].desc(), sums[0].desc(), Project.name)
+    )
+    prices = Prices(farm().settings.currency, {})
+    return [
+        schemas.ProjectUse(
+            project=row[0], renders=int(row[4]), cost=prices.cost(float(row[1]), float(row[2]), float(row[3]))
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def _used(since_day: int, project_id: str | None = None) -> Any:
+    """Rows of `usage` and the charges that are not folded into it yet, of a project or of all."""
+    folded = select(
+        Usage.project_id, Usage.day, Usage.pool, Usage.gpu_seconds, Usage.money, Usage.watt_hours, Usage.renders
+    ).where(Usage.day >= since_day)
     fresh = (
         select(
-            day,
+            Flow.project_id,
+            func.floor(Charge.at / DAY_SECONDS),
             Charge.pool,
             Charge.spent,
             cost(Charge.spent, Pool.price_per_hour),
@@ -64,22 +104,9 @@ def list_usage(connection: Connection, project_id: str, since_day: int) -> list[
         )
         .join(Flow, Flow.id == Charge.flow_id)
         .join(Pool, Pool.name == Charge.pool)
-        .where(Flow.project_id == project_id, Charge.at >= since_day * DAY_SECONDS)
+        .where(Charge.at >= since_day * DAY_SECONDS)
     )
-    currency = farm().settings.currency
-    rows = union_all(folded, fresh).subquery()
-    columns = list(rows.c)
-    statement = (
-        select(columns[0], columns[1], *(func.sum(column) for column in columns[2:]))
-        .group_by(columns[0], columns[1])
-        .order_by(columns[0].desc(), columns[1])
-    )
-    return [
-        schemas.UsageDay(
-            day=datetime.fromtimestamp(int(row[0]) * DAY_SECONDS, UTC).strftime("%Y-%m-%d"),
-            pool=row[1],
-            renders=int(row[5]),
-            cost=Prices(currency, {}).cost(float(row[2]), float(row[3]), float(row[4])),
-        )
-        for row in connection.execute(statement)
-    ]
+    if project_id is not None:
+        folded = folded.where(Usage.project_id == project_id)
+        fresh = fresh.where(Flow.project_id == project_id)
+    return union_all(folded, fresh)

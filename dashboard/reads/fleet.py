@@ -39,6 +39,7 @@ def list_workers(connection: Connection, now: float, *, with_errors: bool) -> li
             last_error=row.last_error if with_errors else None,
             leased=row.leased,
             holding=row.leased,
+            signed_off_at=iso_or_none(row.signed_off_at),
             draining=row.drain_asked_at is not None,
             quarantined=row.quarantined_at is not None,
             quarantine_reason=row.quarantine_reason if with_errors else None,

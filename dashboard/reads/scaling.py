@@ -7,20 +7,23 @@ from sqlalchemy import Connection, case, func, select
 
 from dashboard import schemas
 from dashboard.times import iso, iso_or_none
+from farm.catalog import Catalog
 from farm.lifecycle import WorkerStatus
 from farm.tables import Pool, ScaleDecision, Worker
+from scheduler.autoscale.scale_limits import limited
 
 #: So many of a pool's last changes are shown.
 SHOWN = 5
 
 
-def list_scaling(connection: Connection, pool: str | None = None) -> dict[str, schemas.Scaling]:
+def list_scaling(connection: Connection, catalog: Catalog, pool: str | None = None) -> dict[str, schemas.Scaling]:
     """Of every pool that is scaled, or only of `pool`; three statements."""
-    pools = select(Pool.name, Pool.desired, Pool.decision, Pool.decided_at).where(Pool.desired.is_not(None))
+    limits = (Pool.scale_minimum, Pool.scale_maximum)
+    pools = select(Pool.name, Pool.desired, Pool.decision, Pool.decided_at, *limits).where(Pool.desired.is_not(None))
     rows = connection.execute(pools if pool is None else pools.where(Pool.name == pool)).all()
     names = [row.name for row in rows]
     counts, changes = _counts(connection, names), _changes(connection, names)
-    return {
+    found = {
         row.name: schemas.Scaling(
             desired=row.desired,
             decision=row.decision or "",
@@ -29,9 +32,21 @@ def list_scaling(connection: Connection, pool: str | None = None) -> dict[str, s
             starting=counts[row.name][1],
             draining=counts[row.name][2],
             changes=changes[row.name],
+            set_minimum=row.scale_minimum,
+            set_maximum=row.scale_maximum,
         )
         for row in rows
     }
+    return {name: _with_limits(scaling, name, catalog) for name, scaling in found.items()}
+
+
+def _with_limits(scaling: schemas.Scaling, pool: str, catalog: Catalog) -> schemas.Scaling:
+    """The same, with the limits that count now; without them where the catalog scales the pool no more."""
+    entry = catalog.pools.get(pool)
+    if entry is None or entry.scaling is None:
+        return scaling
+    now = limited(entry.scaling, scaling.set_minimum, scaling.set_maximum)
+    return scaling.model_copy(update={"minimum": now.minimum, "maximum": now.maximum})
 
 
 def with_scaling(pools: Iterable[schemas.Pool], scaling: dict[str, schemas.Scaling]) -> list[schemas.Pool]:

@@ -3,6 +3,14 @@
 Times are ISO 8601 in UTC; sizes are bytes; lengths of time are seconds.
 """
 
+from dashboard.schemas.activity import (
+    ActivitySpan,
+    LaneHistory,
+    LaneHistoryList,
+    LanePoint,
+    WorkerActivity,
+    WorkerActivityList,
+)
 from dashboard.schemas.audit import AuditPage
 from dashboard.schemas.base import Answer, Cost, Forecast, Problem, ProblemFault, Range
 from dashboard.schemas.fleet import (
@@ -47,7 +55,7 @@ from dashboard.schemas.jobs import (
     Why,
 )
 from dashboard.schemas.live import LivePreview, LiveSnapshot, LiveStep
-from dashboard.schemas.projects import Quota, Usage, UsageDay
+from dashboard.schemas.projects import ProjectUse, ProjectUseList, Quota, Usage, UsageDay
 from dashboard.schemas.renders import (
     Artifact,
     DeadLetter,
@@ -74,6 +82,7 @@ from dashboard.schemas.users import (
 from dashboard.schemas.webhooks import CreatedWebhook, Webhook, WebhookDelivery, WebhookDeliveryPage, WebhookList
 
 __all__ = [
+    "ActivitySpan",
     "Adapter",
     "AdapterFit",
     "Answer",
@@ -104,6 +113,9 @@ __all__ = [
     "Kept",
     "Key",
     "KeyList",
+    "LaneHistory",
+    "LaneHistoryList",
+    "LanePoint",
     "LivePreview",
     "LiveSnapshot",
     "LiveStep",
@@ -121,6 +133,8 @@ __all__ = [
     "Progress",
     "Project",
     "ProjectList",
+    "ProjectUse",
+    "ProjectUseList",
     "Quota",
     "Quote",
     "QuotedShape",
@@ -148,5 +162,7 @@ __all__ = [
     "WhoAmI",
     "Why",
     "Worker",
+    "WorkerActivity",
+    "WorkerActivityList",
     "WorkerList",
 ]

@@ -43,6 +43,7 @@ class Worker(Answer):
     last_error: str | None = Field(description="Shown to operators only")
     leased: int = Field(description="Renders whose lease it has, as its last heartbeat said")
     holding: int = Field(deprecated=True, description="`leased`, as versions before 0.4 called it")
+    signed_off_at: str | None = Field(default=None, description="When it ended well; null of a gone one: it was lost")
     draining: bool = Field(description="It was told to finish what it holds and to end")
     quarantined: bool = Field(description="It claims nothing: it fails where others succeed, or cannot start")
     quarantine_reason: str | None = Field(description="Why; shown to operators only")
@@ -78,6 +79,10 @@ class Scaling(Answer):
     ready: int = Field(description="Workers that have their model and go on")
     starting: int
     draining: int = Field(description="Workers that finish what they hold, and end")
+    minimum: int | None = Field(default=None, description="Workers at the least, as it counts now")
+    maximum: int | None = Field(default=None, description="Workers at the most, as it counts now")
+    set_minimum: int | None = Field(default=None, description="An operator's minimum; null: the catalog's")
+    set_maximum: int | None = Field(default=None, description="An operator's maximum; null: the catalog's")
     changes: list[ScaleChange] = Field(description="The last ones, the newest first")
 
 

@@ -40,3 +40,17 @@ class Usage(Answer):
     items: list[UsageDay]
     renders: int
     total: Cost
+
+
+class ProjectUse(Answer):
+    """What one project used."""
+
+    project: str = Field(description="Its name")
+    renders: int = Field(description="Renders that ended")
+    cost: Cost
+
+
+class ProjectUseList(Answer):
+    """What each project used, the dearest first."""
+
+    items: list[ProjectUse]

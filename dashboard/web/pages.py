@@ -24,11 +24,21 @@ from dashboard.web import (
     words,
     workers,
 )
+from dashboard.web.admin import audit as admin_audit
+from dashboard.web.admin import keys as admin_keys
+from dashboard.web.admin import people as admin_people
+from dashboard.web.admin import projects as admin_projects
+from dashboard.web.admin import usage as admin_usage
+from dashboard.web.admin import webhooks as admin_webhooks
+from dashboard.web.farm import controls as farm_controls
+from dashboard.web.farm import page as farm_page
+from dashboard.web.farm.view import worker_state
 from dashboard.web.gallery import page as gallery
 from dashboard.web.job import controls as job_controls
 from dashboard.web.job import page as job
 from farm.clock_words import clock_words
 from farm.contact_sheet import figures
+from farm.security import Scope
 
 
 def register(app: Flask) -> None:
@@ -47,6 +57,14 @@ def register(app: Flask) -> None:
         submit,
         inputs,
         workers,
+        farm_page,
+        farm_controls,
+        admin_projects,
+        admin_people,
+        admin_keys,
+        admin_webhooks,
+        admin_usage,
+        admin_audit,
         dead_letters,
         artifacts,
         docs,
@@ -63,5 +81,6 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
     app.jinja_env.globals.update(best_of=words.best_of, status_words=words.status_words, varied=words.varied)
+    app.jinja_env.globals.update(worker_state=worker_state, sees=lambda scope: auth.sees(Scope(scope)))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": auth.is_signed_in(), "only_looks": auth.only_looks()})

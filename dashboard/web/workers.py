@@ -21,7 +21,7 @@ def index() -> ResponseReturnValue:
     """Every pool with its workers."""
     who = principal()
     with read(farm().engine) as connection:
-        pools = with_scaling(list_pools(connection, who.project_id), list_scaling(connection))
+        pools = with_scaling(list_pools(connection, who.project_id), list_scaling(connection, farm().catalog))
         found = list_workers(connection, now(), with_errors=may(Scope.OPERATE))
         curves = curves_by_pool(connection, farm().catalog, pools)
     by_pool = {pool.name: [worker for worker in found if worker.pool == pool.name] for pool in pools}

@@ -41,7 +41,9 @@ class Action(StrEnum):
     LANE_RESUMED = "lane.resumed"
     POOL_PAUSED = "pool.paused"
     POOL_RESUMED = "pool.resumed"
+    POOL_SCALED = "pool.scaled"
     WORKER_RELEASED = "worker.released"
+    WORKER_DRAINED = "worker.drained"
 
 
 def record(

@@ -28,6 +28,13 @@ class Accounts:
         body = {"name": name, "weight": weight}
         return read_reply(Project, self._transport.post(api_path("projects"), body, repeatable=False))
 
+    def change_project(self, name: str, **changes: float | None) -> Project:
+        """Set what is given of a project and leave the rest; a limit of None is none. For admins.
+
+        `weight`, `max_pending`, `max_running`, `gpu_seconds_per_day`, `budget`, `retention_days`.
+        """
+        return read_reply(Project, self._transport.patch(api_path("projects", name), changes))
+
     def members(self, project: str | None = None) -> list[Member]:
         """The people of a project, by its name; without one of your own."""
         name = project or self.whoami().project.name

@@ -151,6 +151,7 @@ class AsyncFarmClient:
     whoami = _awaited(FarmClient.whoami)
     projects = _awaited(FarmClient.projects)
     create_project = _awaited(FarmClient.create_project)
+    change_project = _awaited(FarmClient.change_project)  # type: ignore[arg-type]  # its keywords may be any
     members = _awaited(FarmClient.members)
     keys = _awaited(FarmClient.keys)
     create_key = _awaited(FarmClient.create_key)
@@ -166,6 +167,8 @@ class AsyncFarmClient:
     pools = _awaited(FarmClient.pools)
     workers = _awaited(FarmClient.workers)
     release_worker = _awaited(FarmClient.release_worker)
+    drain_worker = _awaited(FarmClient.drain_worker)
+    scale_pool = _awaited(FarmClient.scale_pool)
     pause_project = _awaited(FarmClient.pause_project)
     resume_project = _awaited(FarmClient.resume_project)
     pause_lane = _awaited(FarmClient.pause_lane)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import items_of
-from farm.client.replies import Cancelled, Job, Quota, Switched, Worker
+from farm.client.replies import Cancelled, Job, Pool, Quota, Switched, Worker
 
 
 class Controls:
@@ -116,13 +116,23 @@ class Controls:
         """Let the workers of a pool go on. For operators."""
         return self._switch("pools", name, "resume")
 
-    def quota(self) -> Quota:
-        """What the project may have, and what it has."""
-        return read_reply(Quota, self._transport.get(api_path("quota")))
+    def scale_pool(self, name: str, minimum: int | None = None, maximum: int | None = None) -> Pool:
+        """Limit how many workers the autoscaler gives a pool; None: as its catalog says. For operators."""
+        body = {"minimum": minimum, "maximum": maximum}
+        return read_reply(Pool, self._transport.patch(api_path("pools", name), body))
+
+    def quota(self, project: str | None = None) -> Quota:
+        """What the project may have, and what it has; with `project`, for operators, any by its name."""
+        return read_reply(Quota, self._transport.get(api_path("quota"), {"project": project}))
 
     def release_worker(self, worker_id: str) -> Worker:
         """Let a quarantined worker claim again; for operators."""
         told = self._transport.post(api_path("workers", worker_id, "release"), repeatable=False)
+        return read_reply(Worker, items_of(told)[0])
+
+    def drain_worker(self, worker_id: str) -> Worker:
+        """Let a worker finish what it holds, and end; for operators."""
+        told = self._transport.control(api_path("workers", worker_id, "drain"))
         return read_reply(Worker, items_of(told)[0])
 
     def _control(self, job_id: str, verb: str, body: dict[str, str] | None = None) -> Job:

@@ -31,6 +31,6 @@ class Questions:
                 raise
             return self.why_render(found_id)
 
-    def usage(self, days: int = 30) -> Usage:
-        """What the project used in the last `days` days (UTC), by day and pool."""
-        return read_reply(Usage, self._transport.get(api_path("usage"), {"days": days}))
+    def usage(self, days: int = 30, project: str | None = None) -> Usage:
+        """What the project used in the last `days` days (UTC), by day and pool; operators name any `project`."""
+        return read_reply(Usage, self._transport.get(api_path("usage"), {"days": days, "project": project}))

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     verbs = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
     verbs.callback()(workers)
     verbs.command()(release)
+    verbs.command()(drain)
     app.add_typer(verbs, name="workers")
 
 
@@ -53,3 +54,19 @@ def release(
         print_json(worker)
         return
     say(f"worker {worker.id} of pool {worker.pool} claims again from its next heartbeat on")
+
+
+def drain(
+    worker_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a worker.", autocompletion=complete_worker)],
+    as_json: JsonOption = False,
+) -> None:
+    """Let a worker finish what it holds, and end. For operators.
+
+    Exit codes: 0, or 2 refused by the farm, 3 the farm does not answer.
+    """
+    with farm_at_hand() as farm:
+        worker = farm.drain_worker(worker_id)
+    if as_json:
+        print_json(worker)
+        return
+    say(f"worker {worker.id} of pool {worker.pool} takes nothing new, and ends when it has finished")

@@ -8,7 +8,7 @@ creation.
 from farm.tables.audit import AuditEntry
 from farm.tables.base import Base
 from farm.tables.files import Artifact, Input
-from farm.tables.fleet import Lease, Pool, ScaleDecision, Worker
+from farm.tables.fleet import LaneSample, Lease, Pool, ScaleDecision, Worker, WorkerSample
 from farm.tables.gallery import Board, BoardRender, RenderMark, RenderTag
 from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
@@ -46,6 +46,7 @@ __all__ = [
     "Key",
     "Lane",
     "LaneClass",
+    "LaneSample",
     "Lease",
     "MemoryLimit",
     "ModelFolder",
@@ -63,4 +64,5 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "Worker",
+    "WorkerSample",
 ]

@@ -21,6 +21,8 @@ class Pool(Base):
     decision: Mapped[str | None] = mapped_column(Text)  # why, in one line
     decided_at: Mapped[Seconds | None]
     scaling_memory: Mapped[Document | None]  # what the autoscaler remembers: any supervisor may decide next
+    scale_minimum: Mapped[int | None]  # an operator's, in place of the catalog's; none: as the catalog says
+    scale_maximum: Mapped[int | None]
 
 
 class ScaleDecision(Base):
@@ -63,10 +65,34 @@ class Worker(Base):
     clock_skew: Mapped[Double | None]  # seconds by which its machine's own clock is ahead of the farm's
     storage_away_since: Mapped[Seconds | None]  # it can store nothing since then, as its last beat said
     storage_trouble: Mapped[str | None] = mapped_column(Text)  # and why; names nobody's file
+    signed_off_at: Mapped[Seconds | None]  # when it ended by itself or because it was asked; none of one that was lost
     drain_asked_at: Mapped[Seconds | None]  # told to finish what it holds and to end
     quarantined_at: Mapped[Seconds | None]  # claims nothing: it fails where others succeed
     quarantine_reason: Mapped[str | None] = mapped_column(Text)
     released_at: Mapped[Seconds | None]  # by an operator: what failed before then is forgotten
+
+
+class WorkerSample(Base):
+    """What a worker did at one moment. Written every half a minute, kept for a few hours."""
+
+    __tablename__ = "worker_samples"
+    worker_id: Mapped[Id] = mapped_column(primary_key=True)
+    at: Mapped[Seconds] = mapped_column(primary_key=True, index=True)
+    status: Mapped[str] = mapped_column(String(20))  # of WorkerStatus, or quarantined, silent
+    leased: Mapped[int]
+    renders_done: Mapped[int]  # in all, so that the difference of two says how many came between
+
+
+class LaneSample(Base):
+    """How much waited in a lane at one moment. Written every half a minute, kept for a few days."""
+
+    __tablename__ = "lane_samples"
+    lane: Mapped[Name] = mapped_column(primary_key=True)
+    at: Mapped[Seconds] = mapped_column(primary_key=True, index=True)
+    pending: Mapped[int]  # renders that wait for a worker
+    gpu_seconds: Mapped[Double]  # that these are estimated to take
+    oldest_wait_seconds: Mapped[Double]  # since the oldest job with waiting renders was submitted
+    running: Mapped[int]
 
 
 class Lease(Base):

@@ -4,15 +4,15 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.console.output import JsonOption, answer, print_json
-from farm.database import read, write
+from farm.database import read
 from farm.errors import Fault, InvalidRequest, NotFound
 from farm.schema.revisions import check_revision
-from farm.tables import Flow, Project
+from farm.tables import Project
+from scheduler.accounting.project_limits import save_limits
 from scheduler.accounting.quotas import QuotaUse, quota_use
 
 #: What an option says to take a limit away.
@@ -50,25 +50,9 @@ def set_limits(
         raise InvalidRequest(faults)
     with Connections.open() as connections:
         check_revision(connections.engine)
-        save(connections, name, values, weight)
+        save_limits(connections, name, values, weight)
     changed = values | ({} if weight is None else {"weight": weight})
     answer(as_json, {"name": name, "changed": changed}, f"Project {name} is set.")
-
-
-def save(connections: Connections, name: str, limits: dict[str, Any], weight: float | None) -> None:
-    """Write limits and weight of a project; its flows have the weight at once. Raises NotFound."""
-    with write(connections.engine) as connection:
-        project_id = connection.scalar(select(Project.id).where(Project.name == name))
-        if project_id is None:
-            raise NotFound(f"There is no project named {name!r}; make one with `farm projects create`.")
-        if weight is not None:
-            limits = limits | {"weight": weight}
-        if limits:
-            connection.execute(update(Project).where(Project.id == project_id).values(limits))
-        if weight is not None:
-            connection.execute(update(Flow).where(Flow.project_id == project_id).values(weight=weight))
-        told = {column: "none" if value is None else value for column, value in limits.items()}
-        record(connection, Action.PROJECT_CHANGED, name, connections.clock(), project_id=project_id, **told)
 
 
 def show(name: Name, as_json: JsonOption = False) -> None:

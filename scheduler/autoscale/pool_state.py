@@ -11,6 +11,7 @@ from farm.lifecycle import WorkerStatus
 from farm.tables import Job, Lane, Pool, Worker
 from scheduler.autoscale.daily_budget import DAY
 from scheduler.autoscale.draining import WorkerLoad
+from scheduler.autoscale.scale_limits import limited
 from scheduler.forecasts.backlog import Backlog, backlogs
 
 
@@ -64,7 +65,8 @@ def read_pools(connection: Connection, catalog: Catalog, now: float, *, alive_si
     )
     return [
         ScaledPool(
-            *scaled[row.name],
+            scaled[row.name][0],
+            limited(scaled[row.name][1], row.scale_minimum, row.scale_maximum),
             lane=row.lane,
             paused=row.paused_at is not None or row.lane_paused_at is not None,
             desired=row.desired,

@@ -9,6 +9,9 @@ from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
 
+#: What a worker may be doing, beside the states that it tells of itself.
+QUARANTINED, SILENT = "quarantined", "silent"
+
 
 @dataclass(frozen=True)
 class Health:
@@ -51,6 +54,15 @@ def may_claim() -> ColumnElement[bool]:
         Worker.drain_asked_at.is_(None),
         Worker.quarantined_at.is_(None),
     )
+
+
+def seen_status(row: Any, alive_since: float) -> str:
+    """What a worker that is not gone does, by its row; whose last heartbeat is older than `alive_since` is silent."""
+    if row.heartbeat_at < alive_since:
+        return SILENT
+    if row.drain_asked_at is not None:
+        return WorkerStatus.DRAINING.value
+    return QUARANTINED if row.quarantined_at is not None else str(row.status)
 
 
 def sign_on(engine: Engine, *, worker_id: str, pool: str, model: str, host: str, pid: int, now: float) -> None:
@@ -107,7 +119,9 @@ def sign_off(engine: Engine, worker_id: str, *, now: float) -> None:
     """The worker ends by its own will, with nothing left in its hands."""
     with write(engine) as connection:
         connection.execute(
-            update(Worker).where(Worker.id == worker_id).values(status=WorkerStatus.GONE, heartbeat_at=now)
+            update(Worker)
+            .where(Worker.id == worker_id)
+            .values(status=WorkerStatus.GONE, heartbeat_at=now, signed_off_at=now)
         )
 
 

@@ -143,6 +143,7 @@ class EngineMessages:
         self._metrics.count(EMBEDDINGS, measured.embeddings_encoded, result="miss")
         for kind, size in measured.memory.items():
             self._metrics.put(ENGINE_MEMORY, size, kind=kind)
+        self._heartbeat.device_memory_bytes = measured.memory.get("reserved")
 
     def _load_failed(self, failed: LoadFailed) -> None:
         log.error("model not loaded", reason=failed.reason)

@@ -1,10 +1,13 @@
 """The worker's heartbeat: extend the leases, hear what was revoked, say how it is."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 
+import psutil
 import structlog
 from sqlalchemy.exc import DBAPIError
 
@@ -44,6 +47,7 @@ class Heartbeat:
         """`on_orders` is called in the heartbeat's thread with the answer to every beat."""
         self.draining = False
         self.last_error: str | None = None
+        self.device_memory_bytes: int | None = None  # as the engine said it last; it does where metrics are read
         self._done = 0
         self._connections = connections
         self._lane = lane
@@ -117,7 +121,8 @@ class Heartbeat:
             device=facts.device if facts else "?",
             engine_restarts=self._link.restarts,
             last_error=DISK_FULL if self._disk_space.is_full else self.last_error,
-            details={"health": asdict(self._health())}
+            details={"health": asdict(self._health()), "memory_bytes": self._memory_bytes()}
+            | ({"device_memory_bytes": self.device_memory_bytes} if self.device_memory_bytes else {})
             | ({"versions": facts.versions, "torch_threads": facts.torch_threads} if facts else {}),
             leased=leased,
             busy_until=now + seconds if leased else None,
@@ -125,6 +130,14 @@ class Heartbeat:
             storage_away_since=trouble.since if trouble else None,
             storage_trouble=trouble.reason if trouble else None,
         )
+
+    def _memory_bytes(self) -> int:
+        """What this process and its engine hold in the host's memory."""
+        total = 0
+        for pid in {os.getpid(), self._link.pid or os.getpid()}:
+            with suppress(psutil.Error):
+                total += psutil.Process(pid).memory_info().rss
+        return total
 
     def _health(self) -> Health:
         """What the supervisor judges it by."""

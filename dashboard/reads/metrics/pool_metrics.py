@@ -11,9 +11,8 @@ from farm.lifecycle import WorkerStatus
 from farm.metrics import farm_wide as metrics
 from farm.tables import Attempt, Charge, Lane, Pool, Render, Usage, Worker
 from scheduler.accounting.prices import cost
+from scheduler.fleet.worker_registry import QUARANTINED, SILENT, seen_status
 
-#: What a worker may be doing, beside the states that it tells of itself.
-QUARANTINED, SILENT = "quarantined", "silent"
 STATUSES = (*(status.value for status in WorkerStatus if status is not WorkerStatus.GONE), QUARANTINED, SILENT)
 _JOULES = 3600.0  # of one Wh
 
@@ -45,20 +44,12 @@ def _workers(connection: Connection, pools: Sequence[str], alive_since: float) -
         rows[row.pool].append(row)
     for pool in pools:
         found = rows[pool]
-        statuses = [_status(row, alive_since) for row in found]
+        statuses = [seen_status(row, alive_since) for row in found]
         for status in STATUSES:
             yield Sample(metrics.WORKERS, (pool, status), statuses.count(status))
         yield Sample(metrics.RESTARTS, (pool,), sum(row.engine_restarts for row in found))
         yield Sample(metrics.STORAGE_AWAY, (pool,), sum(row.storage_away_since is not None for row in found))
         yield Sample(metrics.CLOCK_SKEW, (pool,), max((abs(row.clock_skew or 0.0) for row in found), default=0.0))
-
-
-def _status(row: Row[Any], alive_since: float) -> str:
-    if row.heartbeat_at < alive_since:
-        return SILENT
-    if row.drain_asked_at is not None:
-        return WorkerStatus.DRAINING.value
-    return QUARANTINED if row.quarantined_at is not None else str(row.status)
 
 
 def _batches(connection: Connection, pools: Sequence[str]) -> Iterator[Sample]:

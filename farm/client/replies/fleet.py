@@ -27,6 +27,8 @@ class Worker(Reply):
     last_error: str | None = None
     #: Renders whose lease it has; a dashboard of 0.3 calls it `holding`.
     leased: int = Field(default=0, validation_alias=AliasChoices("leased", "holding"))
+    #: When it ended well; of a gone one None means that it was lost.
+    signed_off_at: datetime | None = None
     draining: bool = False
     quarantined: bool = False
     quarantine_reason: str | None = None
@@ -71,6 +73,11 @@ class Scaling(Reply):
     ready: int = 0
     starting: int = 0
     draining: int = 0
+    minimum: int | None = None
+    maximum: int | None = None
+    #: An operator's, in place of the catalog's.
+    set_minimum: int | None = None
+    set_maximum: int | None = None
     changes: list[ScaleChange] = Field(default_factory=list)
 
 

@@ -52,6 +52,10 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Result]]:
         farm.on(f"GET /api/v1/jobs/{JOB}/renders", Said({"items": [], "next_cursor": None}))
         farm.on("POST /api/v1/cancellations", Said({"jobs": 1, "renders": 2, "dry_run": True}))
         farm.on("POST /api/v1/pools/p/pause", Said({"kind": "pool", "name": "p", "paused": True}))
+        scaling = {"desired": 1, "minimum": 0, "maximum": 4, "set_minimum": None, "set_maximum": 4}
+        farm.on("PATCH /api/v1/pools/p", Said({"name": "p", "scaling": scaling}))
+        drained = {"id": RENDER, "pool": "p", "status": "idle", "draining": True}
+        farm.on(f"POST /api/v1/workers/{RENDER}/drain", Said({"items": [drained]}))
         farm.on("POST /api/v1/dead-letters/retry", Said({"renders": 1, "jobs": 1, "paused_jobs": []}))
         environment = {"FARM_URL": farm.url, "FARM_KEY": KEY, "FARM_DATA_DIR": str(tmp_path)}
 
@@ -70,6 +74,8 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Result]]:
         (["reorder", JOB, "--front"], [{"id": JOB}]),
         (["reclass", JOB, "bulk"], [{"id": JOB}]),
         (["pause", "pool", "p"], {"kind": "pool", "name": "p", "paused": True}),
+        (["pools", "scale", "p", "--maximum", "4"], {"name": "p"}),
+        (["workers", "drain", RENDER], {"id": RENDER, "draining": True}),
         (["dead-letters", "--retry"], {"renders": 1, "jobs": 1}),
         (["drafts", JOB], []),
     ],

@@ -16,6 +16,7 @@ from farm.lifecycle import WorkerStatus
 from farm.settings import Settings
 from farm.tables import Job, Pool, ScaleDecision, Worker
 from scheduler.autoscale.autoscaler import Autoscaler
+from scheduler.autoscale.scale_limits import ScaleLimits, change_limits
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.conftest import TestClock, connect
@@ -198,3 +199,23 @@ def test_a_pool_that_nobody_scales_is_left_alone(farm: Connections) -> None:
     assert asked(farm) == set()
     assert pool(farm, POOL).lane == LANE
     assert worker
+
+
+def test_an_operators_limits_count_from_the_next_decision_on(farm: Connections) -> None:
+    decide(farm)
+    change_limits(farm, CHEAP, ScaleLimits(minimum=2), {"minimum"})
+    decide(farm)
+    assert pool(farm).desired == 2
+    assert "minimum 2" in pool(farm).decision
+
+    change_limits(farm, CHEAP, ScaleLimits(maximum=0), {"minimum", "maximum"})
+    worker = sign_on(farm, pool=CHEAP, status=WorkerStatus.RENDERING)
+    say(farm, worker, leased=1, busy_until=farm.clock() + 600)
+    work(farm, 500.0)
+    decide(farm)
+    assert asked(farm) == {worker}, "it finishes what it holds"
+    assert pool(farm).desired == 0
+
+    change_limits(farm, CHEAP, ScaleLimits(), {"minimum", "maximum"})
+    decide(farm)
+    assert pool(farm).desired > 2

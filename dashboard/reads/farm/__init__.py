@@ -1,0 +1,1 @@
+"""What the farm page reads beside pools and workers."""
