@@ -1,0 +1,75 @@
+"""Sentences that were stored as English text, such as the notices of a job, in the language of the request.
+
+What is stored has lost what it was made of, so it is compared with the messages themselves: a text that a message with
+its gaps fits is taken for one of it. What fits none is left as it is.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations
+from flask_babel import get_translations
+
+from dashboard.translations.catalogs import FOLDER
+from dashboard.translations.said import said
+from farm.sentences import Sentence
+
+_GAP = re.compile(r"%\((\w+)\)s")
+#: A message with fewer letters besides its gaps, such as '%(name)s: %(fault)s', fits too much.
+_LEAST_LETTERS = 10
+#: Where a notice stands that is about a field: '/width: …'.
+_PLACE = re.compile(r"(/[\w/~]*: )(.+)", re.DOTALL)
+_BETWEEN_CLAUSES = re.compile(r"(: |, |; )")
+#: What is stored is short; a longer text is not looked at.
+_LONGEST = 2_000
+
+
+def stored(text: str) -> str:
+    """A stored text, or as much of it as is found: the whole, what follows its field, or each of its clauses."""
+    if type(get_translations()) is NullTranslations or not text or len(text) > _LONGEST:
+        return text
+    if (found := _sentence(text)) is not None:
+        return said(found)
+    if (placed := _PLACE.fullmatch(text)) is not None and (found := _sentence(placed[2])) is not None:
+        return placed[1] + said(found)
+    clauses = _BETWEEN_CLAUSES.split(text)
+    return "".join(said(_sentence(clause) or clause) for clause in clauses)
+
+
+def _sentence(text: str) -> Sentence | None:
+    for pattern, message, number in _patterns():
+        if (found := pattern.fullmatch(text)) is not None:
+            values = {name: _sentence(value) or value for name, value in found.groupdict().items()}
+            return Sentence(message, number, values)
+    return None
+
+
+@cache
+def _patterns() -> Sequence[tuple[re.Pattern[str], str | tuple[str, str], int]]:
+    """Every message as a pattern, with which form it is; the one with the most letters first."""
+    file = next(FOLDER.glob("*/LC_MESSAGES/messages.po"))
+    with file.open("rb") as opened:
+        ids = [message.id for message in read_po(opened) if message.id]
+    forms: list[tuple[str, str | tuple[str, str], int]] = []
+    for message in ids:
+        if isinstance(message, str):
+            forms.append((message, message, 1))
+        else:
+            forms += [(message[0], (message[0], message[1]), 1), (message[1], (message[0], message[1]), 2)]
+    least = [form for form in forms if len(_GAP.sub("", form[0])) >= _LEAST_LETTERS and "<" not in form[0]]
+    longest_first = sorted(least, key=lambda form: -len(_GAP.sub("", form[0])))
+    return [(_pattern(text), message, number) for text, message, number in longest_first]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    seen: set[str] = set()
+    parts = []
+    for place, part in enumerate(_GAP.split(text)):
+        if place % 2 == 0:
+            parts.append(re.escape(part))
+        else:
+            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
+            seen.add(part)
+    return re.compile("".join(parts), re.DOTALL)
