@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from flask_babel import Babel, get_locale
 
 from dashboard.translations.catalogs import SOURCE, Catalogs, locales, script_messages
+from dashboard.translations.said import markup, markup_of_number
 
 #: The cookie that remembers what a person chose: a tag such as 'zh-Hans'.
 COOKIE = "latent_farm_language"
@@ -17,6 +18,8 @@ def register(app: Flask) -> None:
     """Give the templates of `app` their languages, and tell caches what pages depend on."""
     babel = Babel(app, locale_selector=choose)
     babel.domain_instance = Catalogs()
+    # In place of Flask-Babel's own, which look the request's language up again for each of a page's hundreds of texts.
+    app.jinja_env.globals.update(_=markup, gettext=markup, ngettext=markup_of_number)
     app.jinja_env.policies["ext.i18n.trimmed"] = True  # a message is one line, however its template is broken
     app.jinja_env.globals.update(
         languages=_own_names,

@@ -10,15 +10,14 @@ from functools import cache
 
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations
-from flask_babel import get_translations
 
 from dashboard.translations.catalogs import FOLDER
-from dashboard.translations.said import said
+from dashboard.translations.said import said, translations
 from farm.sentences import Sentence
 
 _GAP = re.compile(r"%\((\w+)\)s")
 #: A message with fewer letters besides its gaps, such as '%(name)s: %(fault)s', fits too much.
-_LEAST_LETTERS = 10
+_LEAST_LETTERS = 8
 #: Where a notice stands that is about a field: '/width: …'.
 _PLACE = re.compile(r"(/[\w/~]*: )(.+)", re.DOTALL)
 _BETWEEN_CLAUSES = re.compile(r"(: |, |; )")
@@ -28,7 +27,7 @@ _LONGEST = 2_000
 
 def stored(text: str) -> str:
     """A stored text, or as much of it as is found: the whole, what follows its field, or each of its clauses."""
-    if type(get_translations()) is NullTranslations or not text or len(text) > _LONGEST:
+    if type(translations()) is NullTranslations or not text or len(text) > _LONGEST:
         return text
     if (found := _sentence(text)) is not None:
         return said(found)
