@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from dashboard import openai_errors
 from dashboard.request_ids import request_id
 from dashboard.translations.said import said, word
+from dashboard.translations.stored import recognised
 from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,
@@ -201,9 +202,11 @@ def answer(error: FarmError, instance: str | None = None) -> Response:
 
 def _said(error: FarmError) -> dict[str, Any]:
     """What people read of an error, in the language of the request."""
-    texts: dict[str, Any] = {"title": word(error.title), "detail": word(error.detail)}
+    texts: dict[str, Any] = {"title": word(error.title), "detail": said(recognised(word(error.detail)))}
     if error.faults:
-        texts["errors"] = [{"pointer": fault.field, "detail": said(fault.message)} for fault in error.faults]
+        texts["errors"] = [
+            {"pointer": fault.field, "detail": said(recognised(fault.message))} for fault in error.faults
+        ]
     return texts
 
 

@@ -9,6 +9,7 @@ from farm.sentences import sentence
 KINDS = (
     *(sentence("job"), sentence("render"), sentence("input"), sentence("board"), sentence("artifact")),
     *(sentence("webhook"), sentence("delivery"), sentence("key"), sentence("video")),
+    *(sentence("finished render"), sentence("worker"), sentence("pool"), sentence("lane")),
 )
 
 

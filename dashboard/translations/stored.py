@@ -1,7 +1,7 @@
-"""Sentences that were stored as English text, such as the notices of a job, in the language of the request.
+"""Sentences that come as English text, stored or raised, in the language of the request.
 
-What is stored has lost what it was made of, so it is compared with the messages themselves: a text that a message with
-its gaps fits is taken for one of it. What fits none is left as it is.
+The notices of a job and what an error says have lost what they were made of, so they are compared with the messages
+themselves: a text that a message with its gaps fits is taken for one of it. What fits none is left as it is.
 """
 
 import re
@@ -13,13 +13,15 @@ from babel.support import NullTranslations
 
 from dashboard.translations.catalogs import FOLDER
 from dashboard.translations.said import said, translations
-from farm.sentences import Sentence
+from farm.sentences import Sentence, sentence
 
 _GAP = re.compile(r"%\((\w+)\)s")
 #: A message with fewer letters besides its gaps, such as '%(name)s: %(fault)s', fits too much.
 _LEAST_LETTERS = 8
 #: Where a notice stands that is about a field: '/width: …'.
 _PLACE = re.compile(r"(/[\w/~]*: )(.+)", re.DOTALL)
+#: Gaps whose values are words of the farm's own, such as 'done'.
+_WORDS = ("status", "kind")
 _BETWEEN_CLAUSES = re.compile(r"(: |, |; )")
 #: What is stored is short; a longer text is not looked at.
 _LONGEST = 2_000
@@ -29,7 +31,7 @@ def stored(text: str) -> str:
     """A stored text, or as much of it as is found: the whole, what follows its field, or each of its clauses."""
     if type(translations()) is NullTranslations or not text or len(text) > _LONGEST:
         return text
-    if (found := _sentence(text)) is not None:
+    if isinstance(found := recognised(text), Sentence):
         return said(found)
     if (placed := _PLACE.fullmatch(text)) is not None and (found := _sentence(placed[2])) is not None:
         return placed[1] + said(found)
@@ -37,12 +39,23 @@ def stored(text: str) -> str:
     return "".join(said(_sentence(clause) or clause) for clause in clauses)
 
 
+def recognised(text: str) -> str:
+    """A sentence for a text that is one; else the text. Where all is English nothing is looked at."""
+    if isinstance(text, Sentence) or type(translations()) is NullTranslations or not 0 < len(text) <= _LONGEST:
+        return text
+    return _sentence(text) or text
+
+
 def _sentence(text: str) -> Sentence | None:
     for pattern, message, number in _patterns():
         if (found := pattern.fullmatch(text)) is not None:
-            values = {name: _sentence(value) or value for name, value in found.groupdict().items()}
+            values = {name: _value(name, value) for name, value in found.groupdict().items()}
             return Sentence(message, number, values)
     return None
+
+
+def _value(name: str, text: str) -> str:
+    return sentence(text) if name in _WORDS else _sentence(text) or text
 
 
 @cache

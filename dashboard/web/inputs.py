@@ -8,6 +8,7 @@ from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.inputs import page_of_inputs
 from dashboard.translations.said import gettext, said, word
+from dashboard.translations.stored import recognised
 from dashboard.upload_spool import on_disk
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, TooLarge
@@ -34,9 +35,9 @@ def add() -> ResponseReturnValue:
         with on_disk(chosen.stream) as file:
             uploads.add_input(farm(), principal().project_id, chosen.filename, file)
     except InvalidRequest as refused:
-        return _page(". ".join(said(fault.message) for fault in refused.faults)), refused.status
+        return _page(". ".join(said(recognised(fault.message)) for fault in refused.faults)), refused.status
     except TooLarge as refused:
-        return _page(word(refused.detail)), refused.status
+        return _page(said(recognised(word(refused.detail)))), refused.status
     return redirect(url_for("inputs.index"), 303)
 
 

@@ -111,3 +111,31 @@ def test_lists_are_read_under_the_names_that_the_page_gives_their_fields(house: 
     assert answer.status_code == 303
     asked = house.get("/api/v1/jobs").json["items"][0]["request"]
     assert (asked["guidance_scale"], asked["num_inference_steps"]) == ([1.0, 3.0], [4, 8])
+
+
+def test_a_page_tells_in_its_language_what_an_error_says_of_a_case(house: House, visitor: FlaskClient) -> None:
+    job = house.submit()
+    finish_everything(house.connections)
+    form = {"csrf_token": token_of(visitor, f"/jobs/{job['id']}")}
+    page = visitor.post(f"/jobs/{job['id']}/cancel", data=form, headers=CHINESE)
+    assert page.status_code == 409
+    assert f"任务 {job['id']} 已结束（已完成）；没有可取消的了。" in page.get_data(as_text=True)
+    english = house.post(f"/api/v1/jobs/{job['id']}/cancel", headers=CHINESE)
+    assert english.json["detail"] == f"Job {job['id']} has ended (done); nothing of it is left to cancel."
+
+
+def test_notices_that_were_stored_are_told_in_the_language_of_the_reader(house: House, visitor: FlaskClient) -> None:
+    job = house.submit(prompt="a (red:1.3) circle")
+    page = visitor.get(f"/jobs/{job['id']}", headers=CHINESE).get_data(as_text=True)
+    assert "提交时 sana-demo 没有运行中的工作进程：要等有人启动一个。" in page
+    assert "(red:1.3)" in page
+    assert "按普通文字渲染：这里的模型都不识别提示词权重" in page
+
+
+def test_what_people_typed_is_never_translated(house: House, visitor: FlaskClient) -> None:
+    prompts = ["Gallery", "done", "none", "The job is paused: it goes on when somebody resumes it."]
+    job = house.submit(prompt=prompts, guidance_scale=[1.0, 2.0], title="Jobs")
+    for view in ("list", "grid"):
+        page = visitor.get(f"/jobs/{job['id']}?view={view}", headers=CHINESE).get_data(as_text=True)
+        assert '<h1 class="prompt">Jobs</h1>' in page
+        assert all(f">{prompt}<" in page or f'alt="{prompt}"' in page or f": {prompt}<" in page for prompt in prompts)
