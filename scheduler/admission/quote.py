@@ -119,7 +119,7 @@ def notices(entry: ModelEntry, snapshot: LaneSnapshot) -> list[str]:
             sentence(
                 "Nothing that is rendered for %(model)s can be stored now: the object storage %(trouble)s.",
                 model=entry.name,
-                trouble=unstored.trouble,
+                trouble=unstored.said,
             )
         ]
     if any(pool.ready for pool in snapshot.open_pools):

@@ -248,7 +248,7 @@ def _storage(what: Sentence, unstored: Unstored, facts: dict[str, Any]) -> Reaso
         "storage",
         sentence(
             "%(what)s: since %(time)s the object storage %(trouble)s. It is tried again all the time.",
-            what=what, time=_time(unstored.since), trouble=unstored.trouble,
+            what=what, time=_time(unstored.since), trouble=unstored.said,
         ),
         facts | {"since": unstored.since, "trouble": unstored.trouble},
     )  # fmt: skip

@@ -34,7 +34,7 @@ def _check_list(sent: list[int | str], max_renders: int, draw_seed: Callable[[],
     if not sent:
         return refused([], "seeds", sentence("must hold at least one seed; seen an empty list"))
     if len(sent) > max_renders:
-        return refused([], "seeds", _most(max_renders, f"{len(sent):,}"))
+        return refused([], "seeds", _most(max_renders, sentence("%(count)s seeds", count=f"{len(sent):,}")))
     seeds = [seed_number(seed, draw_seed) for seed in sent]
     if same := alike_in_noise(seeds):
         text = sentence(
