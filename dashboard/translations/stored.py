@@ -29,21 +29,24 @@ _LONGEST = 2_000
 
 def stored(text: str) -> str:
     """A stored text, or as much of it as is found: the whole, what follows its field, or each of its clauses."""
-    if type(translations()) is NullTranslations or not text or len(text) > _LONGEST:
-        return text
-    if isinstance(found := recognised(text), Sentence):
-        return said(found)
-    if (placed := _PLACE.fullmatch(text)) is not None and (found := _sentence(placed[2])) is not None:
-        return placed[1] + said(found)
-    clauses = _BETWEEN_CLAUSES.split(text)
-    return "".join(said(_sentence(clause) or clause) for clause in clauses)
+    whole = recognised(text)
+    if isinstance(whole, Sentence) or _is_english() or len(text) > _LONGEST:
+        return said(whole)
+    placed = _PLACE.fullmatch(text)
+    if placed is not None and (rest := _sentence(placed[2])) is not None:
+        return placed[1] + said(rest)
+    return "".join(said(_sentence(clause) or clause) for clause in _BETWEEN_CLAUSES.split(text))
 
 
 def recognised(text: str) -> str:
     """A sentence for a text that is one; else the text. Where all is English nothing is looked at."""
-    if isinstance(text, Sentence) or type(translations()) is NullTranslations or not 0 < len(text) <= _LONGEST:
+    if isinstance(text, Sentence) or _is_english() or len(text) > _LONGEST:
         return text
     return _sentence(text) or text
+
+
+def _is_english() -> bool:
+    return type(translations()) is NullTranslations
 
 
 def _sentence(text: str) -> Sentence | None:

@@ -75,8 +75,8 @@ def send() -> ResponseReturnValue:
             resolved=resolved,
         )
     except InvalidRequest as refused:
-        found = [Fault(fault.field, recognised(fault.message)) for fault in (*pasted, *refused.faults)]
-        faults = sweep.at_the_box(found)
+        told = [Fault(fault.field, recognised(fault.message)) for fault in (*pasted, *refused.faults)]
+        faults = sweep.at_the_box(told)
         if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked
             raise InvalidRequest(faults) from refused
         return _page(entry, typed, faults), 422
