@@ -10,7 +10,8 @@ NAME ?=
 # Every test process would compile the farm, and each of three collectors all tests, again and again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-long coverage lint format bench bench-gpu demo-models screenshot lock audit docs clean
+.PHONY: help setup demo test test-long coverage lint format bench bench-gpu demo-models screenshot translations lock audit
+.PHONY: docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,9 @@ demo-models: setup ## Train the demo models anew (about two hours on two cores)
 
 screenshot: setup ## Take the pictures of the README from a running farm
 	@$(BIN)/python -m tests.end_to_end.screenshot $(ARGS)
+
+translations: setup ## Bring the catalogs of the pages up to date with the messages in the code
+	@deploy/translations $(BIN)
 
 lock: setup ## Write locks/ and constraints.txt (ARGS=--upgrade, or "--upgrade-package NAME")
 	@deploy/lock $(BIN) $(ARGS)

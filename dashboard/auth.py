@@ -29,6 +29,7 @@ from farm.audit.actor import Actor, Via, act_as
 from farm.database import read
 from farm.errors import Forbidden, NotFound, Unauthorized
 from farm.security import Role, Scope, scopes_text
+from farm.sentences import sentence
 from farm.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -123,11 +124,19 @@ def require(scope: Scope) -> None:
     if scope in who.scopes:
         return
     if scope in who.role.scopes:
-        allowed = scopes_text(who.scopes) or "nothing any more"
-        raise Forbidden(f"This needs a key with the scope '{scope}'; this key may: {allowed}.")
+        allowed = scopes_text(who.scopes) or sentence("nothing any more")
+        told = sentence(
+            "This needs a key with the scope '%(scope)s'; this key may: %(allowed)s.", scope=scope, allowed=allowed
+        )
+        raise Forbidden(told)
     *others, admins = (f"{role}s" for role in Role if scope in role.scopes)
     having = f"{', '.join(others)} and {admins}" if others else admins
-    raise Forbidden(f"Only {having} may do this; this key or session is that of {_article(who.role)}.")
+    raise Forbidden(
+        sentence(
+            "Only %(having)s may do this; this key or session is that of %(role)s.",
+            having=having, role=_article(who.role),
+        )
+    )  # fmt: skip
 
 
 def project_named(name: str, others: Scope = Scope.OPERATE) -> str:
@@ -138,7 +147,7 @@ def project_named(name: str, others: Scope = Scope.OPERATE) -> str:
         with read(farm().engine) as connection:
             found = find_project(connection, name)
     if found is None or (found != who.project_id and not may(others)):
-        raise NotFound(f"There is no project {name[:80]!r} that you may control.")
+        raise NotFound(sentence("There is no project %(name)s that you may control.", name=repr(name[:80])))
     return found
 
 
@@ -153,7 +162,7 @@ def project_row(project_id: str) -> accounts.ProjectRow:
     for row in accounts.list_projects(farm().engine):
         if row.id == project_id:
             return row
-    raise NotFound("There is no such project any more.")
+    raise NotFound(sentence("There is no such project any more."))
 
 
 def sign_in(who: Principal, by: str) -> None:
@@ -193,7 +202,7 @@ def _guard() -> Response | None:
     if request.endpoint is None:  # no such address: 404 or 405 follows
         return None
     if request.endpoint in PUBLIC:
-        _check_token_of(("sign_in.by_password", "sign_in.by_link"))
+        _check_token_of(("sign_in.by_password", "sign_in.by_link", "language.choose"))
         return None
     if may_scrape(farm().settings):
         return None
@@ -202,7 +211,7 @@ def _guard() -> Response | None:
         return cast(Response, redirect(url_for("sign_in.ask", next=request.full_path.rstrip("?"))))
     act_as(_actor(principal()))
     if request.endpoint not in NEEDS:
-        raise Forbidden("This address is not open to anybody yet.")
+        raise Forbidden(sentence("This address is not open to anybody yet."))
     if (needed := NEEDS[request.endpoint]) is not None:
         require(needed)
     return None

@@ -10,6 +10,7 @@ import uuid
 from enum import StrEnum
 
 from farm.errors import Fault, InvalidRequest
+from farm.sentences import sentence
 
 _RENDERS = "r"
 _LONGEST = 100  # characters
@@ -81,7 +82,10 @@ def _bad_cursor(cursor: str) -> InvalidRequest:
     return InvalidRequest(
         [
             Fault(
-                "/query/cursor", f"is not a cursor of this list: {shown}; use 'next_cursor' of the page before, or none"
+                "/query/cursor",
+                sentence(
+                    "is not a cursor of this list: %(seen)s; use 'next_cursor' of the page before, or none", seen=shown
+                ),
             )
         ]
     )

@@ -18,6 +18,7 @@ PUBLIC = frozenset(
         "docs.reference",
         "docs.asset",
         "docs.problem_type",
+        "language.choose",
         "sign_in.ask",
         "sign_in.by_password",
         "sign_in.show_link",

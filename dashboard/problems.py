@@ -6,6 +6,7 @@ The kinds of errors are those of :mod:`farm.errors` and the few below that only 
 
 import uuid
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from flask import Flask, Response, json, make_response, render_template, request
@@ -16,6 +17,8 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard import openai_errors
 from dashboard.request_ids import request_id
+from dashboard.translations.said import said, word
+from dashboard.translations.stored import recognised
 from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,
@@ -178,6 +181,8 @@ def from_validation(error: ValidationError, place: str) -> InvalidRequest:
 def answer(error: FarmError, instance: str | None = None) -> Response:
     """The response for an error: a page for a browser, a problem document for everybody else."""
     document = problem(error, instance or request.path)
+    if not request.path.startswith("/api/"):  # a page, or a document that a page's own script shows
+        document |= _said(error)
     if (found := request_id()) is not None:
         document["request_id"] = found
     if openai_errors.is_here(request.path):
@@ -193,6 +198,16 @@ def answer(error: FarmError, instance: str | None = None) -> Response:
     if error.wait_seconds is not None:
         response.headers["Retry-After"] = str(error.wait_seconds)
     return response
+
+
+def _said(error: FarmError) -> dict[str, Any]:
+    """What people read of an error, in the language of the request."""
+    texts: dict[str, Any] = {"title": word(error.title), "detail": said(recognised(word(error.detail)))}
+    if error.faults:
+        texts["errors"] = [
+            {"pointer": fault.field, "detail": said(recognised(fault.message))} for fault in error.faults
+        ]
+    return texts
 
 
 def _wants_page() -> bool:

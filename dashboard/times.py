@@ -3,6 +3,11 @@
 from datetime import UTC, datetime
 from typing import Protocol
 
+from babel.dates import format_datetime
+from flask_babel import get_locale
+
+from dashboard.translations.said import gettext, ngettext
+
 
 def iso(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601 in UTC with milliseconds: '2026-11-23T15:00:00.123Z'."""
@@ -14,14 +19,13 @@ def iso_or_none(seconds: float | None) -> str | None:
     return None if seconds is None else iso(seconds)
 
 
-def ago(seconds: float | None, now: float) -> str:
-    """How long before `now` something was: 'now', '12 s ago', '5 min ago', '3 h ago', '2 days ago'."""
-    if seconds is None:
-        return "never"
-    passed = max(0.0, now - seconds)
-    if passed < 2:
-        return "now"
-    return f"{duration(passed)} ago"
+def moment(text: str) -> str:
+    """A time of `iso` to the minute, as the reader's language writes it: '2026-11-23 15:00', '2026年11月23日 15:00'."""
+    locale = get_locale()
+    if locale is None or locale.language == "en":  # whose day and month stand in another order in each country
+        return text[:16].replace("T", " ")
+    at = datetime.fromisoformat(text)
+    return f"{format_datetime(at, 'yMMMd', locale=locale)} {format_datetime(at, 'Hm', locale=locale)}"
 
 
 def duration(seconds: float | None) -> str:
@@ -29,14 +33,15 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return gettext("%(number)s s", number=f"{seconds:.1f}")
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return gettext("%(number)s s", number=f"{seconds:.0f}")
     if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
+        return gettext("%(number)s min", number=f"{seconds / 60:.0f}")
     if seconds < 48 * 3600:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86_400:.0f} days"
+        return gettext("%(number)s h", number=f"{seconds / 3600:.0f}")
+    days = round(seconds / 86_400)
+    return ngettext("%(num)s day", "%(num)s days", days)
 
 
 class Interval(Protocol):
@@ -53,4 +58,6 @@ class Interval(Protocol):
 def spread(found: Interval) -> str:
     """A span of time with its range: '4 min (3 min to 6 min)'; without one where it would say the same thrice."""
     low, likely, high = duration(found.low), duration(found.likely), duration(found.high)
-    return likely if low == high else f"{likely} ({low} to {high})"
+    if low == high:
+        return likely
+    return gettext("%(likely)s (%(low)s to %(high)s)", likely=likely, low=low, high=high)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
+from farm.sentences import sentence
+
 
 def nearest_first(name: str, known: Iterable[str]) -> list[str]:
     """All known names: those that hold `name` ('steps'), then by likeness, then by alphabet; case is dropped."""
@@ -19,6 +21,6 @@ def did_you_mean(name: str, known: Iterable[str], show: int | None = None) -> st
     """A clause that names the likeliest known name, then all (or `show`): "did you mean 'heun'? Known: …"."""
     names = nearest_first(name, known)
     if not names:
-        return "none is known"
+        return sentence("none is known")
     others = ", ".join(names[:show]) + (", …" if show and len(names) > show else "")
-    return f"did you mean {names[0]!r}? Known: {others}"
+    return sentence("did you mean %(name)s? Known: %(others)s", name=repr(names[0]), others=others)

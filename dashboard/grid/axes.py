@@ -12,6 +12,7 @@ from farm.params.request.job_request import JobRequest
 from farm.params.request.seeds import DRAWN
 from farm.params.request.sweeps import swept
 from farm.params.request.templates import Templates
+from farm.sentences import sentence
 
 PROMPT, SEED = "prompt", "seed"
 #: Characters of a filled prompt that are made to be a label.
@@ -86,5 +87,5 @@ def _seeds(asked: JobRequest) -> Axis:
 def value_text(value: object) -> str:
     """A value as people read it: '3.5', 'yes', 'none' for an empty text."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+        return sentence("yes") if value else sentence("no")
+    return f"{value:g}" if isinstance(value, float) else str(value) or sentence("none")

@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.grid.axes import PROMPT, SEED, Axis
 from farm.errors import Fault, InvalidRequest
+from farm.sentences import sentence
 
 #: Of one page: a browser lays out so many without a stop that people feel.
 MOST_COLUMNS, MOST_CELLS = 50, 2_500
@@ -101,7 +102,7 @@ def layout(
     wanted: list[Axis | None] = [_axis(axes, asked, place) for place in ("x", "y", "z")]
     given = [axis for axis in wanted if axis is not None]
     if len({axis.name for axis in given}) < len(given):
-        raise InvalidRequest([Fault("/query/x", "x, y and z must be different axes")])
+        raise InvalidRequest([Fault("/query/x", sentence("x, y and z must be different axes"))])
     if not any(place in asked for place in ("x", "y", "z")):
         wanted = [*[axis for axis in _by_preference(axes) if axis.name not in at][:3]]
     elif wanted[0] is None:
@@ -134,7 +135,8 @@ def _named(axes: Sequence[Axis], name: str, place: str) -> Axis:
         if axis.name == name:
             return axis
     known = ", ".join(axis.name for axis in axes)
-    raise InvalidRequest([Fault(f"/query/{place}", f"{name[:80]!r} is no axis of this job; they are {known}")])
+    told = sentence("%(name)s is no axis of this job; they are %(known)s", name=repr(name[:80]), known=known)
+    raise InvalidRequest([Fault(f"/query/{place}", told)])
 
 
 def _places(axes: Sequence[Axis], pins: Sequence[str]) -> dict[str, int]:
@@ -153,4 +155,5 @@ def _start(asked: MultiDict[str, str], name: str, count: int) -> int:
 def _number(name: str, text: str, count: int) -> int:
     if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) < count:
         return int(text)
-    raise InvalidRequest([Fault(f"/query/{name}", f"must be 0 to {count - 1}; seen {text[:40]!r}")])
+    told = sentence("must be 0 to %(most)s; seen %(seen)s", most=count - 1, seen=repr(text[:40]))
+    raise InvalidRequest([Fault(f"/query/{name}", told)])

@@ -3,6 +3,14 @@
 import uuid
 
 from farm.errors import NotFound
+from farm.sentences import sentence
+
+#: What has ids, for the catalogs of the pages.
+KINDS = (
+    *(sentence("job"), sentence("render"), sentence("input"), sentence("board"), sentence("artifact")),
+    *(sentence("webhook"), sentence("delivery"), sentence("key"), sentence("video")),
+    *(sentence("finished render"), sentence("worker"), sentence("pool"), sentence("lane")),
+)
 
 
 def known_form(kind: str, text: str) -> str:
@@ -11,10 +19,13 @@ def known_form(kind: str, text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise NotFound(
-            f"There is no {kind} with this id; ids look like 0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60."
+            sentence(
+                "There is no %(kind)s with this id; ids look like 0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60.",
+                kind=sentence(kind),
+            )
         ) from None
 
 
 def missing(kind: str, found: str) -> NotFound:
     """The answer when nothing of this id is visible: the same whether it is another project's or nobody's."""
-    return NotFound(f"There is no {kind} {found} in your project.")
+    return NotFound(sentence("There is no %(kind)s %(id)s in your project.", kind=sentence(kind), id=found))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SkipValidation
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Range
 from dashboard.schemas.renders import Render
@@ -127,7 +127,8 @@ class Why(Answer):
         "not_before, released, lane_paused, no_model, no_pool, pool_paused, quota, pool_starting, quarantined, "
         "draining, no_worker, storage, next or before"
     )
-    sentence: str = Field(description="The same for people")
+    #: Kept as it comes: a `farm.sentences.Sentence` can be said in the language of a page.
+    sentence: SkipValidation[str] = Field(description="The same for people")
     before: int | None = Field(description="Renders that will be served first; approximate")
     facts: dict[str, Any] = Field(description="What the sentence rests on")
     forecast: Forecast | None

@@ -1,10 +1,11 @@
-"""Where the marks of a batch curve lie in its drawing. Pure; the template draws them."""
+"""Where the marks of a batch curve lie in its drawing; the template draws them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
 
 from dashboard.schemas import BatchCurve
+from dashboard.translations.said import gettext
 
 #: The drawing, in its own units; text is drawn in the same units.
 WIDTH, HEIGHT = 260, 132
@@ -62,5 +63,8 @@ def _magnitude(rate: float) -> int:
 
 
 def _summary(curve: BatchCurve, dots: Sequence[Dot]) -> str:
-    rates = ", ".join(f"{dot.rate} at {dot.size}" for dot in dots)
-    return f"Renders per second by batch size: {rates}. Batches of {curve.batch_size} are taken."
+    rates = ", ".join(gettext("%(rate)s at %(size)s", rate=dot.rate, size=dot.size) for dot in dots)
+    return gettext(
+        "Renders per second by batch size: %(rates)s. Batches of %(size)s are taken.",
+        rates=rates, size=curve.batch_size,
+    )  # fmt: skip

@@ -18,6 +18,7 @@ from dashboard.web.form.adapters import write_adapters
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from farm.params.request.declared import declared_fields
+from farm.sentences import sentence
 
 blueprint = Blueprint("compare", __name__)
 
@@ -33,9 +34,13 @@ def page() -> ResponseReturnValue:
     chosen = list(dict.fromkeys(request.args.getlist("render")))
     view = request.args.get("view", VIEWS[0])
     if not FEWEST <= len(chosen) <= MOST:
-        raise InvalidRequest([Fault("/query/render", f"choose {FEWEST} to {MOST} renders; seen {len(chosen)}")])
+        told = sentence(
+            "choose %(least)s to %(most)s renders; seen %(seen)s", least=FEWEST, most=MOST, seen=len(chosen)
+        )
+        raise InvalidRequest([Fault("/query/render", told)])
     if view not in VIEWS:
-        raise InvalidRequest([Fault("/query/view", f"must be one of {', '.join(VIEWS)}; seen {view[:40]!r}")])
+        told = sentence("must be one of %(known)s; seen %(seen)s", known=", ".join(VIEWS), seen=repr(view[:40]))
+        raise InvalidRequest([Fault("/query/view", told)])
     project_id = principal().project_id
     with read(farm().engine) as connection:
         renders = [
@@ -73,7 +78,7 @@ def differences(asked: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]
 
 def _text(name: str, value: Any) -> str:
     if value is None or value == []:
-        return "none"
+        return sentence("none")
     if name == "loras":
         return write_adapters(value)
     return str(value["id"]) if isinstance(value, dict) and "id" in value else value_text(value)

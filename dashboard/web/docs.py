@@ -4,6 +4,7 @@ The reference page is Scalar's, from its Python package: nothing is loaded from 
 """
 
 from importlib.util import find_spec
+from inspect import cleandoc
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, g, jsonify, render_template, send_file
@@ -44,7 +45,9 @@ def asset() -> Response:
 @blueprint.get("/problems/<kind>")
 def problem_type(kind: str) -> ResponseReturnValue:
     """What one kind of problem means and what to do."""
-    return render_template("problem_type.html", error=_find(kind), others=every_error())
+    error = _find(kind)
+    meaning = " ".join(cleandoc(error.__doc__ or "").split())
+    return render_template("problem_type.html", error=error, meaning=meaning, others=every_error())
 
 
 def _find(kind: str) -> type[FarmError]:

@@ -10,36 +10,49 @@ from sqlalchemy import Connection, select
 from dashboard.schemas import Render
 from farm.lifecycle import RenderStatus
 from farm.params.pictures import stored_pictures
+from farm.sentences import Sentence, sentence
 from farm.tables import Input
 
 #: Python's name of an error, which tells people nothing: 'ValueError: ', 'torch.OutOfMemoryError: '.
 _ERROR = re.compile(r"\b(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Refused|Unfit|Missing)\b: ")
 #: What reasons hold, and what it means for the person who waits for the picture; the first that fits.
-_MEANINGS: tuple[tuple[str, str], ...] = (
-    ("out of memory", "It needs more GPU memory than the worker has. Ask for a smaller size or fewer frames."),
-    ("NaN", "The model's output was no picture (not a number). Another seed or a lower guidance often helps."),
-    ("worker was lost", "Its worker stopped each time it rendered this. Try again, or ask an operator to look at it."),
-    ("cannot be read", "A file that it starts from cannot be read. Upload it again, then submit the job anew."),
-    ("does not fit this model", "The adapter was made for another model. Choose one that fits."),
-    ("takes no LoRA", "The model, or this pool, takes no adapters. Submit it without."),
-    ("could not be stored", "The output could not be stored. Try again when the object storage answers."),
-    ("could not be encoded", "The picture was made, but its file could not be written. Try another format."),
-    ("could not be finished", "The picture was made, but a post-processor or scorer failed on it."),
-    ("spool folder", "The worker's disk is full or cannot be written to. Tell an operator, then try again."),
+_MEANINGS: tuple[tuple[str, Sentence], ...] = (
+    (
+        "out of memory",
+        sentence("It needs more GPU memory than the worker has. Ask for a smaller size or fewer frames."),
+    ),
+    (
+        "NaN",
+        sentence("The model's output was no picture (not a number). Another seed or a lower guidance often helps."),
+    ),
+    (
+        "worker was lost",
+        sentence("Its worker stopped each time it rendered this. Try again, or ask an operator to look at it."),
+    ),
+    (
+        "cannot be read",
+        sentence("A file that it starts from cannot be read. Upload it again, then submit the job anew."),
+    ),
+    ("does not fit this model", sentence("The adapter was made for another model. Choose one that fits.")),
+    ("takes no LoRA", sentence("The model, or this pool, takes no adapters. Submit it without.")),
+    ("could not be stored", sentence("The output could not be stored. Try again when the object storage answers.")),
+    ("could not be encoded", sentence("The picture was made, but its file could not be written. Try another format.")),
+    ("could not be finished", sentence("The picture was made, but a post-processor or scorer failed on it.")),
+    ("spool folder", sentence("The worker's disk is full or cannot be written to. Tell an operator, then try again.")),
 )
-_OTHERWISE = "Something went wrong while it was rendered."
+_OTHERWISE = sentence("Something went wrong while it was rendered.")
 
 
 @dataclass(frozen=True)
 class Failure:
     """`meaning`: in plain words. `reason`: as the worker said it, with files by their names."""
 
-    meaning: str
+    meaning: Sentence
     reason: str
     files: Sequence[str]  # names of the files that the reason speaks of
 
 
-def failure_meaning(reason: str) -> str:
+def failure_meaning(reason: str) -> Sentence:
     """What a reason means, in plain words."""
     return failure_of(reason, {}, {}).meaning
 

@@ -7,6 +7,8 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.inputs import page_of_inputs
+from dashboard.translations.said import gettext, said, word
+from dashboard.translations.stored import recognised
 from dashboard.upload_spool import on_disk
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, TooLarge
@@ -28,14 +30,14 @@ def add() -> ResponseReturnValue:
     """Store what was chosen; what is wrong with it stands above the list."""
     chosen = request.files.get("picture")
     if chosen is None or not chosen.filename:
-        return _page("Choose a file first."), 422
+        return _page(gettext("Choose a file first.")), 422
     try:
         with on_disk(chosen.stream) as file:
             uploads.add_input(farm(), principal().project_id, chosen.filename, file)
     except InvalidRequest as refused:
-        return _page(". ".join(fault.message for fault in refused.faults)), refused.status
+        return _page(". ".join(said(recognised(fault.message)) for fault in refused.faults)), refused.status
     except TooLarge as refused:
-        return _page(refused.detail), refused.status
+        return _page(said(recognised(word(refused.detail)))), refused.status
     return redirect(url_for("inputs.index"), 303)
 
 
@@ -47,7 +49,7 @@ def remove(input_id: str) -> ResponseReturnValue:
     except FarmError as refused:
         if refused.status != 409:
             raise
-        return _page(refused.detail), refused.status
+        return _page(word(refused.detail)), refused.status
     return redirect(url_for("inputs.index"), 303)
 
 

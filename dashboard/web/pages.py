@@ -3,8 +3,9 @@
 from flask import Flask
 
 from dashboard import auth
-from dashboard.context import farm, now
-from dashboard.times import ago, duration, iso, spread
+from dashboard.context import farm
+from dashboard.times import duration, iso, moment, spread
+from dashboard.translations import choice, said, stored, switch
 from dashboard.web import (
     artifacts,
     compare,
@@ -70,17 +71,18 @@ def register(app: Flask) -> None:
         docs,
         health,
         metrics,
+        switch,
     ):
         app.register_blueprint(page.blueprint)
-    app.jinja_env.filters.update(
-        duration=duration, ago=lambda seconds: ago(seconds, now()), iso=iso, bytes=words.size_in_bytes
-    )
-    app.jinja_env.filters["spread"] = spread
+    choice.register(app)
+    app.jinja_env.filters.update(duration=duration, moment=moment, spread=spread, iso=iso, bytes=words.size_in_bytes)
+    app.jinja_env.filters.update(said=said.said, word=said.word, stored=stored.stored, number=words.number)
     app.jinja_env.filters["failure_meaning"] = failures.failure_meaning
     app.jinja_env.filters.update(money=words.amount, energy=words.energy, figures=figures, clock_words=clock_words)
     app.jinja_env.globals.update(job_state=words.job_state, render_state=words.render_state, percent=words.percent)
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
     app.jinja_env.globals.update(best_of=words.best_of, status_words=words.status_words, varied=words.varied)
     app.jinja_env.globals.update(worker_state=worker_state, sees=lambda scope: auth.sees(Scope(scope)))
+    app.jinja_env.globals.update(axes_words=words.axes_words, filter_name=words.filter_name)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": auth.is_signed_in(), "only_looks": auth.only_looks()})

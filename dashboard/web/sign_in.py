@@ -13,6 +13,7 @@ from dashboard.context import farm, now, password_work
 from dashboard.http.sign_in_rate_limit import throttle
 from farm import accounts
 from farm.errors import Forbidden
+from farm.sentences import sentence
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -35,7 +36,7 @@ def show_form(where: str, status: int = 200, **values: Any) -> ResponseReturnVal
 def by_password() -> ResponseReturnValue:
     """Check name and password."""
     if not farm().settings.local_sign_in:
-        raise Forbidden("Passwords do not count on this farm; sign in by its sign-in service.")
+        raise Forbidden(sentence("Passwords do not count on this farm; sign in by its sign-in service."))
     name, password = request.form.get("name", ""), request.form.get("password", "")
     where = auth.safe_next(request.form.get("next"))
     throttle().try_once(name, request.remote_addr or "")

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from dashboard import auth
 from dashboard.context import farm, now
 from dashboard.oidc import client, identity_of, read_claims
+from dashboard.translations.said import gettext, word
 from dashboard.web.sign_in import show_form
 from farm import accounts
 from farm.accounts.identities import admit_identity
@@ -27,7 +28,7 @@ def begin() -> ResponseReturnValue:
         return provider.authorize_redirect(_callback())  # type: ignore[no-any-return]
     except Exception as error:  # whatever its network, its TLS and its JSON have in store
         log.warning("sign-in service not usable", reason=type(error).__name__)
-        return _refused("The sign-in service does not answer as it should; try again in a moment.", 503)
+        return _refused(gettext("The sign-in service does not answer as it should; try again in a moment."), 503)
 
 
 @blueprint.get("/sign-in/oidc/callback")
@@ -39,15 +40,15 @@ def back() -> ResponseReturnValue:
     try:
         claims = read_claims(settings)
     except Forbidden as error:
-        return _refused(error.detail, error.status)
+        return _refused(word(error.detail), error.status)
     except Exception as error:
         # Authlib, joserfc and requests have no error in common; what they say may quote tokens.
         log.warning("sign-in refused", reason=f"{type(error).__name__}: {getattr(error, 'error', '')}")
-        return _refused("The sign-in service did not vouch for you; try again.", 401)
+        return _refused(gettext("The sign-in service did not vouch for you; try again."), 401)
     try:
         who = admit_identity(farm().engine, identity_of(claims, settings), now())
     except (Conflict, Forbidden) as error:
-        return _refused(error.detail, 403)
+        return _refused(word(error.detail), 403)
     auth.sign_in(who, "oidc")
     return redirect(where, 303)
 

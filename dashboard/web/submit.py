@@ -14,6 +14,7 @@ from dashboard.context import farm
 from dashboard.problems import PROBLEM_JSON
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
+from dashboard.translations.stored import recognised
 from dashboard.web.artifacts import address
 from dashboard.web.form.pasted_prompts import take_pasted
 from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
@@ -74,7 +75,8 @@ def send() -> ResponseReturnValue:
             resolved=resolved,
         )
     except InvalidRequest as refused:
-        faults = sweep.at_the_box([*pasted, *refused.faults])
+        told = [Fault(fault.field, recognised(fault.message)) for fault in (*pasted, *refused.faults)]
+        faults = sweep.at_the_box(told)
         if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked
             raise InvalidRequest(faults) from refused
         return _page(entry, typed, faults), 422

@@ -3,9 +3,48 @@
 from collections.abc import Mapping
 from typing import Any
 
+from babel.numbers import format_decimal
+from flask_babel import get_locale
+
+from dashboard.grid.layout import Layout
 from dashboard.schemas import Job, Render
 from farm.lifecycle import JobStatus, Phase, RenderStatus
-from farm.params.request.declared import SWEPT
+from farm.params.request.declared import SWEPT, declared_fields
+from farm.sentences import Sentence, sentence
+
+#: Words that pages get from elsewhere, for the catalogs: what one may filter by, states, outcomes of attempts, the
+#: usual classes, and values of a choice.
+WORDS = (
+    *(sentence("all"), sentence("active"), sentence("done"), sentence("failed"), sentence("running")),
+    *(sentence("waiting"), sentence("cancelled"), sentence("expired"), sentence("paused"), sentence("held")),
+    *(sentence("drafted"), sentence("pending"), sentence("admitting"), sentence("open"), sentence("partial")),
+    *(sentence("lost"), sentence("returned"), sentence("idle"), sentence("starting"), sentence("draining")),
+    *(sentence("gone"), sentence("quarantined"), sentence("rendering"), sentence("partly done")),
+    *(sentence("urgent"), sentence("normal"), sentence("bulk"), sentence("quality"), sentence("fast")),
+)
+_PHASES = {
+    Phase.CLAIMED: sentence("starting"),
+    Phase.ENCODING: sentence("reading the prompt"),
+    Phase.STEPPING: sentence("rendering"),
+    Phase.PARKED: sentence("parked"),
+    Phase.FINISHING: sentence("finishing"),
+}
+#: What the filters of the gallery are called, by their names in the address.
+_FILTERS = {
+    "text": sentence("Words of the prompt"),
+    "favourite": sentence("Favourites"),
+    "rating": sentence("Rating"),
+    "board": sentence("Board"),
+    "tag": sentence("Tags"),
+    "model": sentence("Model"),
+    "size": sentence("Size"),
+    "sampler": sentence("Sampler"),
+    "lora": sentence("LoRA"),
+    "user": sentence("Person"),
+    "since": sentence("Finished since"),
+    "until": sentence("Finished until"),
+    "deleted": sentence("Deleted today"),
+}
 
 
 def job_state(job: Job) -> str:
@@ -22,17 +61,15 @@ def render_state(render: Render) -> str:
     if render.status == RenderStatus.PENDING:
         return "waiting"
     if render.status == RenderStatus.RUNNING:
-        words = {
-            Phase.CLAIMED: "starting",
-            Phase.ENCODING: "reading the prompt",
-            Phase.STEPPING: "rendering",
-            Phase.PARKED: "parked",
-            Phase.FINISHING: "finishing",
-        }
-        return words.get(render.phase, "rendering") if render.phase else "rendering"
+        return _PHASES.get(Phase(render.phase), sentence("rendering")) if render.phase else sentence("rendering")
     if render.status == RenderStatus.DRAFTED:
-        return f"draft of step {render.parameters.get('stop_at_step')}"
+        return sentence("draft of step %(step)s", step=render.parameters.get("stop_at_step"))
     return render.status.value
+
+
+def filter_name(name: str) -> str:
+    """What a filter of the gallery is called."""
+    return _FILTERS[name]
 
 
 def best_of(parameters: Mapping[str, Any]) -> str:
@@ -40,7 +77,9 @@ def best_of(parameters: Mapping[str, Any]) -> str:
     keep = parameters.get("keep_best")
     if not keep:
         return ""
-    return f"the best{'' if keep == 1 else f' {keep}'} of {parameters['best_of']}"
+    if keep == 1:
+        return sentence("the best of %(all)s", all=parameters["best_of"])
+    return sentence("the best %(keep)s of %(all)s", keep=keep, all=parameters["best_of"])
 
 
 def status_words(render: Render) -> str:
@@ -49,20 +88,41 @@ def status_words(render: Render) -> str:
     if render.score is None or not best:
         return ""
     if render.kept is None:
-        return f"{best} to be chosen when the job has ended"
-    among = best if render.parameters["keep_best"] == 1 else f"among {best}"
-    return among if render.kept else f"not {among}"
+        return sentence("%(best)s to be chosen when the job has ended", best=best)
+    if render.parameters["keep_best"] == 1:
+        return best if render.kept else sentence("not %(best)s", best=best)
+    return sentence("among %(best)s", best=best) if render.kept else sentence("not among %(best)s", best=best)
 
 
-def varied(render: Render, request: Mapping[str, Any]) -> str:
-    """What tells a render from the others of a sweep: 'guidance scale 3.5 · speed fast'; '' where nothing varies."""
-    lists = (name for name in SWEPT if isinstance(request.get(name), list) and len(request[name]) > 1)
-    return " · ".join(f"{name.replace('_', ' ')} {render.parameters.get(name)}" for name in lists)
+def varied(render: Render, request: Mapping[str, Any]) -> list[Sentence]:
+    """What tells a render from the others of a sweep: 'Guidance 3.5', 'Speed fast'; empty where nothing varies."""
+    titles = declared_fields()
+    return [
+        sentence("%(parameter)s %(value)s", parameter=sentence(titles[name].title), value=render.parameters.get(name))
+        for name in SWEPT
+        if isinstance(request.get(name), list) and len(request[name]) > 1
+    ]
+
+
+def axes_words(shown: Layout) -> Sentence:
+    """Which axis of a grid lies where."""
+    x, y, z = (sentence(axis.title) if axis else None for axis in (shown.x, shown.y, shown.z))
+    if z is not None:
+        return sentence("%(x)s from left to right, %(y)s from top to bottom, %(z)s one below the other", x=x, y=y, z=z)
+    if y is not None:
+        return sentence("%(x)s from left to right, %(y)s from top to bottom", x=x, y=y)
+    return sentence("%(x)s from left to right", x=x)
 
 
 def percent(part: int, whole: int) -> float:
     """How much of the whole a part is, 0 … 100."""
     return round(100 * part / whole, 2) if whole else 0.0
+
+
+def number(value: float) -> str:
+    """A number as the reader's language writes it: '1,234', '1.234,5'."""
+    locale = get_locale()
+    return f"{value:,}" if locale is None or locale.language == "en" else format_decimal(value, locale=locale)
 
 
 def size_in_bytes(size: int) -> str:
@@ -71,7 +131,7 @@ def size_in_bytes(size: int) -> str:
         return f"{size} B"
     if size < 1_000_000:
         return f"{size / 1000:.0f} kB"
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{number(round(size / 1_000_000, 1))} MB"
 
 
 def amount(money: float) -> str:

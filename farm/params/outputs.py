@@ -10,6 +10,7 @@ from farm.params.checks.collector import Checked, Notice, Said, noticed, refused
 from farm.params.plugin_checks import check_plugins
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer, shown
+from farm.sentences import sentence
 
 #: Smallest and largest `output_quality`.
 QUALITY = (1, 100)
@@ -80,15 +81,21 @@ def _check_quality(asked: int | None, name: str, form: Format | None) -> Checked
     if asked is None:
         return (form.quality if form else None), ()
     if not QUALITY[0] <= asked <= QUALITY[1]:
-        rule = f"must be between {QUALITY[0]} and {QUALITY[1]}"
-        return refused(asked, "output_quality", f"{rule}; seen {shown(asked)}")
+        rule = sentence(
+            "must be between %(low)s and %(high)s; seen %(seen)s", low=QUALITY[0], high=QUALITY[1], seen=shown(asked)
+        )
+        return refused(asked, "output_quality", rule)
     if form is None or form.quality is not None:
         return asked, ()
-    return noticed(None, "output_quality", f"has no effect: {name} has no levels of quality")
+    return noticed(None, "output_quality", sentence("has no effect: %(name)s has no levels of quality", name=name))
 
 
 def _gif_notices(name: str, frames: int, fps: int | None) -> Said:
     if name != "gif" or frames <= 1 or fps is None or fps <= GIF_FPS:
         return ()
-    text = f"a gif shows at most {GIF_FPS} frames a second: of {fps} some are left out, to hold the time"
+    text = sentence(
+        "a gif shows at most %(most)s frames a second: of %(fps)s some are left out, to hold the time",
+        most=GIF_FPS,
+        fps=fps,
+    )
     return (Notice(pointer("fps"), text),)

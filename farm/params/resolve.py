@@ -21,6 +21,7 @@ from farm.params.request.templates import Filled, Templates
 from farm.params.request_checks import RequestChecks
 from farm.params.sharding_limits import check_division
 from farm.params.timing import timing_faults
+from farm.sentences import sentence
 
 #: A job of ten thousand sizes need not be told of each.
 MOST_NOTICES = 100
@@ -130,4 +131,8 @@ def _values_at(point: Point, checks: RequestChecks, family: Family) -> dict[str,
 
 def _few(notices: list[str]) -> list[str]:
     left = len(notices) - MOST_NOTICES
-    return [*notices[:MOST_NOTICES], f"… and {left:,} more notices of these kinds"] if left > 0 else notices
+    return (
+        [*notices[:MOST_NOTICES], sentence("… and %(count)s more notices of these kinds", count=f"{left:,}")]
+        if left > 0
+        else notices
+    )

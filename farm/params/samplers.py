@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from farm.catalog.supported_features import known_samplers
 from farm.did_you_mean import did_you_mean
 from farm.params.request.submission import shown
+from farm.sentences import sentence
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,10 @@ def sampler_fault(name: str, model: str, offered: Iterable[str]) -> str:
         reason, nearest = f"does not work with {model}, whose distilled weights know the consistency sampler alone", []
     else:
         known = name in known_samplers()
-        text = f"does not work with {model}" if known else "is unknown"
-        return f"{shown(name)} {text}; {did_you_mean(name, offered)}"
+        hint = did_you_mean(name, offered)
+        if known:
+            return sentence("%(name)s does not work with %(model)s; %(hint)s", name=shown(name), model=model, hint=hint)
+        return sentence("%(name)s is unknown; %(hint)s", name=shown(name), hint=hint)
     best = next(iter([*(each for each in nearest if each in offered), *offered]))
     return f"{shown(name)} {reason}; the nearest that works is {best!r}. Known: {', '.join(offered)}"
 

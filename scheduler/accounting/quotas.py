@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from farm.errors import NotFound
 from farm.quota_errors import BudgetSpent, QuotaExceeded
+from farm.sentences import sentence
 from farm.tables import Flow, Job, Pool, Project, Render
 from scheduler.accounting.prices import cost
 from scheduler.accounting.usage import Used, day_of, midnight_after, spent, used_since
@@ -139,9 +140,9 @@ def _check_pending(limit: int, waiting: Waiting, asked: int, now: float) -> None
     if waiting.pending + asked <= limit:
         return
     when = (
-        "it frees as they are rendered or cancelled"
+        sentence("it frees as they are rendered or cancelled")
         if asked <= limit
-        else "one submission cannot be larger: split it and submit the rest later"
+        else sentence("one submission cannot be larger: split it and submit the rest later")
     )
     raise QuotaExceeded(
         f"The project may have {limit:,} renders waiting; {waiting.pending:,} wait, and {asked:,} more were asked "
@@ -159,11 +160,11 @@ def _check_day(limit: float, today: float, admitted: float, asked: float, now: f
         return
     frees_at = midnight_after(now) if admitted + asked <= limit else None
     if asked > limit:
-        when = "one submission cannot be larger: split it"
+        when = sentence("one submission cannot be larger: split it")
     elif frees_at is None:
-        when = "what waits fills a whole day already: ask again when some of it is rendered"
+        when = sentence("what waits fills a whole day already: ask again when some of it is rendered")
     else:
-        when = "a new day begins at midnight UTC"
+        when = sentence("a new day begins at midnight UTC")
     raise QuotaExceeded(
         f"The project may use {limit:,.0f} GPU-seconds a day; {today:,.0f} are used today, {admitted:,.0f} are "
         f"admitted and not rendered yet (estimated), and {asked:,.0f} more were asked for; {when}.",

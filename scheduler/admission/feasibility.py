@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import Fault, InvalidRequest
+from farm.sentences import sentence
 from scheduler.fleet.wake_workers import RingTarget
 
 
@@ -14,18 +15,26 @@ def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:
     """Raise InvalidRequest where no worker of any pool could ever render this model."""
     pools = catalog.pools_of(entry.name)
     if not pools:
-        raise InvalidRequest(
-            [Fault("/model", f"No pool of this farm serves {entry.name}: nothing would ever render it.")]
-        )
+        told = sentence("No pool of this farm serves %(model)s: nothing would ever render it.", model=entry.name)
+        raise InvalidRequest([Fault("/model", told)])
     if all(pool.memory_gb is not None and pool.memory_gb < entry.memory_gb for pool in pools):
         sizes = ", ".join(f"{pool.name} has {pool.memory_gb:g} GB" for pool in pools)
-        raise InvalidRequest(
-            [Fault("/model", f"{entry.name} needs {entry.memory_gb:g} GB of memory, and no worker has it: {sizes}.")]
+        told = sentence(
+            "%(model)s needs %(memory)s GB of memory, and no worker has it: %(sizes)s.",
+            model=entry.name,
+            memory=f"{entry.memory_gb:g}",
+            sizes=sizes,
         )
+        raise InvalidRequest([Fault("/model", told)])
 
 
 def absence(entry: ModelEntry, targets: Sequence[RingTarget]) -> list[str]:
     """What to say at submission where no worker is there to render it; nothing where one is. `targets`: open pools."""
     if any(target.workers for target in targets):
         return []
-    return [f"No worker for {entry.name} was running when this was submitted: it waits until one is started."]
+    return [
+        sentence(
+            "No worker for %(model)s was running when this was submitted: it waits until one is started.",
+            model=entry.name,
+        )
+    ]

@@ -12,6 +12,7 @@ from farm.connections import Connections
 from farm.database import read
 from farm.errors import NotFound
 from farm.params import JobRequest, Renders, Resolved, Shape, resolve, shape_of
+from farm.sentences import sentence
 from farm.tables import Flow, Project
 from scheduler.admission.feasibility import check_can_run
 from scheduler.estimates.pool_times import Range
@@ -100,20 +101,40 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest, res
 def notices(entry: ModelEntry, snapshot: LaneSnapshot) -> list[str]:
     """What whoever submits now should know about who is there to render it."""
     if snapshot.paused:
-        return [f"The lane {snapshot.backlog.lane} is paused: nothing of it starts until an operator resumes it."]
+        return [
+            sentence(
+                "The lane %(lane)s is paused: nothing of it starts until an operator resumes it.",
+                lane=snapshot.backlog.lane,
+            )
+        ]
     if snapshot.pools and not snapshot.open_pools:
-        return [f"All pools that serve {entry.name} are paused: nothing starts until an operator resumes one."]
+        return [
+            sentence(
+                "All pools that serve %(model)s are paused: nothing starts until an operator resumes one.",
+                model=entry.name,
+            )
+        ]
     if (unstored := snapshot.unstored) is not None:
-        return [f"Nothing that is rendered for {entry.name} can be stored now: the object storage {unstored.trouble}."]
+        return [
+            sentence(
+                "Nothing that is rendered for %(model)s can be stored now: the object storage %(trouble)s.",
+                model=entry.name,
+                trouble=unstored.said,
+            )
+        ]
     if any(pool.ready for pool in snapshot.open_pools):
         return []
     if any(pool.starting or pool.wanted for pool in snapshot.open_pools):
-        return [f"No worker for {entry.name} is ready yet; some are starting."]
+        return [sentence("No worker for %(model)s is ready yet; some are starting.", model=entry.name)]
     if any(pool.scaled for pool in snapshot.open_pools):
-        return [f"No worker for {entry.name} is running now; one will be started for this."]
+        return [sentence("No worker for %(model)s is running now; one will be started for this.", model=entry.name)]
     if any(pool.quarantined for pool in snapshot.open_pools):
-        return [f"Every worker for {entry.name} is quarantined: it waits until an operator looks at them."]
-    return [f"No worker for {entry.name} is running now: it waits until one is started."]
+        return [
+            sentence(
+                "Every worker for %(model)s is quarantined: it waits until an operator looks at them.", model=entry.name
+            )
+        ]
+    return [sentence("No worker for %(model)s is running now: it waits until one is started.", model=entry.name)]
 
 
 def _weight_and_flow(connection: Connection, project_id: str, lane: str, class_name: str) -> tuple[float, str]:

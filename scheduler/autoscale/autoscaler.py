@@ -15,6 +15,7 @@ from farm.catalog import PoolEntry
 from farm.connections import Connections
 from farm.database import read, write
 from farm.ids import new_id
+from farm.sentences import sentence
 from farm.tables import Pool, ScaleDecision, Worker
 from scheduler.autoscale import startup_times
 from scheduler.autoscale.bin_packing import full_batches
@@ -154,9 +155,9 @@ def _write_down(connection: Connection, verdict: Verdict, problem: str | None, n
     name, before = verdict.pool.entry.name, verdict.pool.desired
     reason = verdict.decision.reason
     if verdict.desired > verdict.decision.desired:
-        reason += f"; {verdict.desired} until they have finished"
+        reason += "; " + sentence("%(count)s until they have finished", count=verdict.desired)
     if problem:
-        reason += f"; not applied: {problem}"
+        reason += "; " + sentence("not applied: %(problem)s", problem=problem)
     connection.execute(
         update(Pool)
         .where(Pool.name == name)

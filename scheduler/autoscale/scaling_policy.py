@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from farm.catalog import Scaling
+from farm.sentences import sentence
 from scheduler.autoscale import arrivals, idle_timeout
 from scheduler.autoscale.arrivals import Arrivals
 from scheduler.autoscale.daily_budget import affordable
@@ -140,15 +141,21 @@ def _reason(
     need: int,
     money: float,
 ) -> str:
-    said = [f"{load.backlog_gpu_seconds:.0f} GPU-s waiting", f"target {scaling.target_seconds:g} s"]
-    said.append(f"start-up {startup:.0f} s")
+    said = [
+        sentence("%(seconds)s GPU-s waiting", seconds=f"{load.backlog_gpu_seconds:.0f}"),
+        sentence("target %(seconds)s s", seconds=f"{scaling.target_seconds:g}"),
+        sentence("start-up %(seconds)s s", seconds=f"{startup:.0f}"),
+    ]
     if desired < min(max(wanted, scaling.minimum), scaling.maximum):
-        said.append("the budget of the day allows no more" if money else "the budget of the day is spent")
+        said.append(
+            sentence("the budget of the day allows no more") if money else sentence("the budget of the day is spent")
+        )
     elif desired < wanted:
-        said.append(f"maximum {scaling.maximum}, {wanted} would have work")
+        said.append(sentence("maximum %(most)s", most=scaling.maximum))
+        said.append(sentence("%(count)s would have work", count=wanted))
     elif desired > wanted:
-        said.append(f"minimum {scaling.minimum}")
+        said.append(sentence("minimum %(least)s", least=scaling.minimum))
     elif desired > need:
-        said.append("kept for a while, in case work comes")
+        said += [sentence("kept for a while"), sentence("in case work comes")]
     change = f"{have} → {desired}" if desired != have else f"{desired}"
     return f"{change}: {', '.join(said)}"

@@ -6,7 +6,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
+from farm.sentences import Sentence, sentence
 from farm.tables import Render, Worker
+
+#: What workers report of their storage, for the catalogs of the pages.
+TROUBLES = (
+    sentence("cannot be reached"),
+    sentence("does not answer"),
+    sentence("does not answer in time"),
+    sentence("refuses to store files"),
+    sentence("is not used"),
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,12 @@ class Unstored:
     trouble: str  # what the storage does: 'cannot be reached: …', 'refuses to store files: …'; names nobody's file
     workers: int = 0
     renders: int = 0
+
+    @property
+    def said(self) -> Sentence:
+        """The trouble as a sentence, in which the system's own name for it stays."""
+        what, colon, name = self.trouble.partition(": ")
+        return sentence("%(trouble)s: %(name)s", trouble=sentence(what), name=name) if colon else sentence(what)
 
 
 def of_workers(workers: Sequence[Any]) -> Unstored | None:

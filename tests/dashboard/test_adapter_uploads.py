@@ -93,7 +93,7 @@ def test_the_answer_says_which_families_and_models_it_fits_how_many_layers_and_w
     [listed] = [item for item in stored.get("/api/v1/inputs").json["items"] if item["adapter"]]
     assert listed["adapter"] == adapter
     page = sign_in(stored).get("/inputs").get_data(as_text=True)
-    assert "rank 2, 2 layers; fits sana-demo in part (1 layers, not" in page
+    assert "rank 2, 2 layers; fits sana-demo in part (1 layer, not" in page
 
 
 def test_what_fits_nothing_is_refused_at_validation_with_the_tensor_and_the_reason(stored: House) -> None:

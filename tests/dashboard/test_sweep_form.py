@@ -23,7 +23,7 @@ def test_lists_typed_into_the_form_are_rendered_in_every_combination(house: Hous
     prompts = {render["parameters"]["prompt"] for render in renders}
     assert len(prompts) == 2
     page = visitor.get(f"/jobs/{job['id']}?view=list").get_data(as_text=True)
-    assert "seed 7 · guidance scale 3.5 · sampler heun" in page
+    assert "seed 7 · Guidance 3.5 · Sampler heun" in page
     assert all(re.fullmatch(r"a (red|blue) circle on the (left|right)", prompt) for prompt in prompts)
 
 

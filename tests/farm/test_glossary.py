@@ -80,7 +80,7 @@ def page_titles() -> Iterator[str]:
     """Titles and entries of the menu, without what is filled in."""
     folder = ROOT / "dashboard" / "web" / "templates"
     for page in folder.glob("*.html"):
-        text = page.read_text(encoding="utf-8")
+        text = re.sub(r"{{ _\('(.*?)'\) }}|{% (?:trans|endtrans).*?%}", r"\1", page.read_text(encoding="utf-8"))
         titles = re.findall(r"{% block title %}(.*?){% endblock %}", text)
         menu = re.findall(r'<a href="/[^>]*>([^<{]+)</a>', text) if page.name == "layout.html" else []
         for title in [*titles, *menu]:

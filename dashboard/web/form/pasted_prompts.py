@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.web.form.numbers import number
 from farm.errors import Fault
 from farm.params.checks.pasted_syntax import CHOICE
+from farm.sentences import sentence
 
 _LORA = re.compile(r" ?<lora:([^<>:]+)(?::([^<>:]*))?>")
 _CHOICE = re.compile(CHOICE)
@@ -40,7 +41,7 @@ def _take_tags(request: dict[str, Any], prompts: list[str], adapters: Mapping[st
     tags = [_LORA.findall(prompt) for prompt in prompts]
     if not any(tags):
         return []
-    told = "has other LoRA tags than the first line; adapters are of the whole job: submit these lines apart"
+    told = sentence("has other LoRA tags than the first line; adapters are of the whole job: submit these lines apart")
     faults = [Fault(f"/prompt/{line}", told) for line, found in enumerate(tags) if found != tags[0]]
     request["loras"] = [
         *request.get("loras", []),

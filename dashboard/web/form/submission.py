@@ -16,6 +16,7 @@ from farm.byte_order_marks import lines_with_words
 from farm.errors import Fault
 from farm.params.pictures import stored_pictures
 from farm.params.request.declared import SWEPT
+from farm.sentences import Sentence, sentence
 
 Typed = Mapping[str, Any] | MultiDict[str, str]
 
@@ -150,11 +151,18 @@ def by_field(faults: Sequence[Fault], form: Form) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for fault in faults:
         name, _, place = fault.field.removeprefix("/").partition("/")
-        each = {"prompt": "line", "seeds": "seed"}.get(name, "value")
-        message = f"{each} {int(place) + 1}: {fault.message}" if place.isdecimal() else fault.message
+        message = _placed(name, int(place) + 1, fault.message) if place.isdecimal() else fault.message
         field = "seeds" if name == "seed" else "sweep" if name in _SWEEPS else name if name in fields else ""
         found.setdefault(field, []).append(message)
     return found
+
+
+def _placed(name: str, number: int, message: str) -> Sentence:
+    if name == "prompt":
+        return sentence("line %(number)s: %(fault)s", number=number, fault=message)
+    if name == "seeds":
+        return sentence("seed %(number)s: %(fault)s", number=number, fault=message)
+    return sentence("value %(number)s: %(fault)s", number=number, fault=message)
 
 
 def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:

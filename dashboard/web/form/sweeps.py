@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.translations.said import word
 from dashboard.web.form.numbers import number
 from dashboard.web.form.submission import Form
 from farm.byte_order_marks import lines_with_words
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
+from farm.sentences import sentence
 
 #: The box, as a fault names it.
 BOX = "/sweep"
@@ -38,8 +40,13 @@ class Sweep:
         name, _, place = fault.field.removeprefix("/").partition("/")
         if name not in self.typed:
             return fault
-        value = f", value {int(place) + 1}" if place.isdecimal() else ""
-        return Fault(BOX, f"{self.typed[name]}{value}: {fault.message}")
+        typed = self.typed[name]
+        if not place.isdecimal():
+            return Fault(BOX, sentence("%(name)s: %(fault)s", name=typed, fault=fault.message))
+        number = int(place) + 1
+        return Fault(
+            BOX, sentence("%(name)s, value %(number)s: %(fault)s", name=typed, number=number, fault=fault.message)
+        )
 
 
 def read_sweep(text: str, form: Form, request: dict[str, Any]) -> Sweep:
@@ -50,7 +57,10 @@ def read_sweep(text: str, form: Form, request: dict[str, Any]) -> Sweep:
         texts = [value.strip() for value in values.split(",")] if values else []
         known = names.get(_plain(name))
         if not equals or not texts:
-            told = f"line {line_number}: {line[:60]!r} is no list; write such as guidance = 1, 3, 5"
+            told = sentence(
+                "line %(number)s: %(line)s is no list; write such as guidance = 1, 3, 5",
+                number=line_number, line=repr(line[:60]),
+            )  # fmt: skip
             sweep.faults.append(Fault(BOX, told))
         elif gap := _VARIABLE.fullmatch(name):
             request.setdefault("variables", {})[gap[1].strip()] = texts
@@ -58,10 +68,17 @@ def read_sweep(text: str, form: Form, request: dict[str, Any]) -> Sweep:
             request.setdefault("wildcards", {})[gap[1].strip()] = texts
         elif known is None:
             hint = did_you_mean(_plain(name), names)
-            told = f"line {line_number}: {name[:60]!r} is nothing that this model can vary; {hint}"
+            told = sentence(
+                "line %(number)s: %(name)s is nothing that this model can vary; %(hint)s",
+                number=line_number, name=repr(name[:60]), hint=hint,
+            )  # fmt: skip
             sweep.faults.append(Fault(BOX, told))
         elif known in sweep.typed:
-            sweep.faults.append(Fault(BOX, f"line {line_number}: {name[:60]!r} has a line already; put all in one"))
+            told = sentence(
+                "line %(number)s: %(name)s has a line already; put all in one",
+                number=line_number, name=repr(name[:60]),
+            )  # fmt: skip
+            sweep.faults.append(Fault(BOX, told))
         else:
             sweep.typed[known] = name
             request[known] = [_value(kinds.get(known), value) for value in texts]
@@ -71,9 +88,9 @@ def read_sweep(text: str, form: Form, request: dict[str, Any]) -> Sweep:
 
 
 def _names(form: Form) -> dict[str, str]:
-    """What people may call a field, with the API's name: its label, or that name."""
+    """What people may call a field, with the API's name: its label, also in their language, or that name."""
     fields = [form.width, form.height, *(option for option in form.options if option.varies)]
-    found = {_plain(one.label): one.name for one in fields} | {one.name.replace("_", " "): one.name for one in fields}
+    found = {_plain(name): one.name for one in fields for name in (one.name, one.label, word(one.label))}
     found |= dict.fromkeys(_SEEDS, "seeds")
     if form.has_negative_prompt:
         found |= dict.fromkeys(("negative prompt", "keep out"), "negative_prompt")

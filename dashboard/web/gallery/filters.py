@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.ids import known_form
 from farm.errors import FarmError
+from farm.sentences import Sentence, sentence
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
 #: In the order of the form; the others are behind 'More filters'.
@@ -24,7 +25,7 @@ class TypedFilters:
     """What was typed, what it means, and what of it means nothing."""
 
     values: dict[str, str] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faults: list[Sentence] = field(default_factory=list)
     chosen: GalleryFilter = field(default_factory=GalleryFilter)
 
     @property
@@ -74,7 +75,7 @@ def _size(typed: TypedFilters) -> tuple[int | None, int | None]:
     width, _, height = text.lower().replace("×", "x").replace(" ", "").partition("x")
     if width.isdecimal() and height.isdecimal() and max(int(width[:9]), int(height[:9])) <= _LARGEST:
         return int(width), int(height)
-    typed.faults.append(f"Size must be like 512x512; seen {text[:40]}.")
+    typed.faults.append(sentence("Size must be like 512x512; seen %(seen)s.", seen=text[:40]))
     return None, None
 
 
@@ -82,7 +83,7 @@ def _rating(typed: TypedFilters) -> int | None:
     text = typed.values.get("rating")
     if text is None or text in [str(stars) for stars in range(1, BEST_RATING + 1)]:
         return None if text is None else int(text)
-    typed.faults.append(f"Rating must be 1 to {BEST_RATING}; seen {text[:40]}.")
+    typed.faults.append(sentence("Rating must be 1 to %(best)s; seen %(seen)s.", best=BEST_RATING, seen=text[:40]))
     return None
 
 
@@ -92,7 +93,7 @@ def _board(typed: TypedFilters) -> str | None:
     try:
         return known_form("board", text)
     except FarmError:
-        typed.faults.append("There is no such board.")
+        typed.faults.append(sentence("There is no such board."))
         return None
 
 
@@ -104,5 +105,7 @@ def _day(typed: TypedFilters, name: str, days: int = 0) -> float | None:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         return (day + timedelta(days=days)).timestamp()
     except (ValueError, OverflowError):
-        typed.faults.append(f"{name.title()} must be a day such as 2026-01-31; seen {text[:40]}.")
+        since = sentence("Since must be a day such as 2026-01-31; seen %(seen)s.", seen=text[:40])
+        until = sentence("Until must be a day such as 2026-01-31; seen %(seen)s.", seen=text[:40])
+        typed.faults.append(since if name == "since" else until)
         return None

@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 from dashboard.reads.ids import known_form
 from farm.connections import Connections
 from farm.errors import Fault, InvalidRequest
+from farm.sentences import sentence
 from scheduler.gallery.boards import change_board, create_board
 from scheduler.gallery.deletion import delete_renders, restore_renders
 from scheduler.gallery.marks import BEST_RATING, LONGEST_TAG, MarkChange, mark_renders, normal_tag
@@ -25,7 +26,8 @@ def change_marks(
         NotFound, Conflict: as the API does.
     """
     if len(render_ids) > MOST_RENDERS:
-        raise InvalidRequest([Fault("/render", f"at most {MOST_RENDERS} at once; {len(render_ids)} are chosen")])
+        told = sentence("at most %(most)s at once; %(count)s are chosen", most=MOST_RENDERS, count=len(render_ids))
+        raise InvalidRequest([Fault("/render", told)])
     engine, do = connections.engine, form.get("do", "")
     if do in ("favourite", "not-favourite"):
         mark_renders(engine, project_id, render_ids, MarkChange(favourite=do == "favourite"))
@@ -44,7 +46,8 @@ def change_marks(
     elif do == "restore":
         restore_renders(connections, project_id, render_ids)
     else:
-        raise InvalidRequest([Fault("/do", f"is nothing that the gallery can do: {do[:40]!a}")])
+        told = sentence("is nothing that the gallery can do: %(seen)s", seen=ascii(do[:40]))
+        raise InvalidRequest([Fault("/do", told)])
 
 
 def _tags(typed: str) -> list[str]:
@@ -52,7 +55,12 @@ def _tags(typed: str) -> list[str]:
     tags = [tag for part in typed.split(",") if (tag := normal_tag(part))]
     for tag in tags:
         if len(tag) > LONGEST_TAG or not tag.isprintable():
-            raise InvalidRequest([Fault("/tag", f"at most {LONGEST_TAG} printable characters; seen {tag[:60]!a}")])
+            told = sentence(
+                "at most %(most)s printable characters; seen %(seen)s",
+                most=LONGEST_TAG,
+                seen=ascii(tag[:60]),
+            )
+            raise InvalidRequest([Fault("/tag", told)])
     return tags
 
 
@@ -62,5 +70,6 @@ def _board(connections: Connections, project_id: str, form: MultiDict[str, str],
     if not name:
         return known_form("board", form.get("board", ""))
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise InvalidRequest([Fault("/new_board", f"at most {_LONGEST_NAME} printable characters")])
+        told = sentence("at most %(most)s printable characters", most=_LONGEST_NAME)
+        raise InvalidRequest([Fault("/new_board", told)])
     return create_board(connections.engine, project_id, name, now)

@@ -15,6 +15,7 @@ from dashboard.web.artifacts import address
 from dashboard.web.failures import Failure, explain
 from farm.errors import Fault, InvalidRequest
 from farm.lifecycle import RenderStatus
+from farm.sentences import sentence
 
 PAGE = 60
 #: What one may filter by, as the page calls it.
@@ -50,7 +51,8 @@ def read_list(connection: Connection, job: schemas.Job) -> JobList:
     counts = counts_of(job)
     show = request.args.get("status", "all")
     if show not in FILTERS:
-        raise InvalidRequest([Fault("/query/status", f"{show[:40]!r} is no state; they are {', '.join(FILTERS)}")])
+        told = sentence("%(name)s is no state; they are %(known)s", name=repr(show[:40]), known=", ".join(FILTERS))
+        raise InvalidRequest([Fault("/query/status", told)])
     pages = max(1, -(-counts.get(show, 0) // PAGE))
     page = min(_page_number(), pages)
     renders, _ = list_renders(
@@ -87,5 +89,6 @@ def _page_number() -> int:
     if not text:
         return (read_after_render(request.args.get("cursor")) + 1) // PAGE + 1
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
-        raise InvalidRequest([Fault("/query/page", f"must be a whole number from 1 on; seen {text[:40]!r}")])
+        told = sentence("must be a whole number from 1 on; seen %(seen)s", seen=repr(text[:40]))
+        raise InvalidRequest([Fault("/query/page", told)])
     return int(text)

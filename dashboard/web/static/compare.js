@@ -1,4 +1,6 @@
 // The slider between two pictures, and clips that run side by side in step.
+import { gettext } from './messages.js';
+
 const box = document.querySelector('.slider');
 if (box) {
   const range = box.querySelector('input');
@@ -22,8 +24,8 @@ function runInStep([leader, ...others], play, time, clock) {
   const show = () => {
     time.max = leader.duration || 1;
     time.value = leader.currentTime;
-    clock.textContent = `${leader.currentTime.toFixed(1)} of ${(leader.duration || 0).toFixed(1)} s`;
-    play.textContent = leader.paused ? 'Play' : 'Pause';
+    clock.textContent = gettext('%(now)s of %(all)s s', { now: leader.currentTime.toFixed(1), all: (leader.duration || 0).toFixed(1) });
+    play.textContent = leader.paused ? gettext('Play') : gettext('Pause');
   };
   play.addEventListener('click', async () => {
     if (!leader.paused) { clips.forEach((clip) => clip.pause()); follow(); return; }

@@ -1,4 +1,6 @@
 // The gallery and its picture page: scrolling without end, choosing, marking by keys, deleting with undo.
+import { gettext, ngettext } from './messages.js';
+
 const grid = document.getElementById('gallery');
 const form = document.getElementById('marks');
 const toast = document.getElementById('toast');
@@ -12,7 +14,7 @@ function count() {
   const some = chosen().length;
   form.hidden = !some;
   document.getElementById('none').hidden = !some;
-  document.getElementById('chosen').textContent = some ? `${some} chosen` : '';
+  document.getElementById('chosen').textContent = some ? ngettext('%(num)s chosen', '%(num)s chosen', some) : '';
 }
 
 // What is below is fetched shortly before it is seen.
@@ -56,7 +58,7 @@ async function send(action, ids, more = {}) {
   const response = await fetch(form.getAttribute('action'), { method: 'POST', body, headers: { 'X-Part': 'cards', Accept: 'text/html, application/problem+json' } });
   if (response.ok) return parse(await response.text());
   const problem = await response.json().catch(() => ({}));
-  throw new Error(problem.errors?.[0]?.detail ?? problem.detail ?? 'The farm does not answer.');
+  throw new Error(problem.errors?.[0]?.detail ?? problem.detail ?? gettext('The farm does not answer.'));
 }
 
 function show(page, ids) {
@@ -83,12 +85,12 @@ async function remove(ids) {
   for (const card of gone) { card.querySelector('input').checked = false; card.remove(); }
   beside?.querySelector('a').focus({ preventScroll: true });
   count();
-  say(ids.length === 1 ? '1 picture deleted' : `${ids.length} pictures deleted`, async () => {
+  say(ngettext('%(num)s picture deleted', '%(num)s pictures deleted', ids.length), async () => {
     try {
       await send('restore', ids);
       for (const [card, next] of places.reverse()) grid.insertBefore(card, next?.isConnected ? next : null);
       gone[0].querySelector('a').focus();
-      say('Restored');
+      say(gettext('Restored'));
     } catch (error) { say(error.message); }
   });
 }
@@ -101,7 +103,7 @@ async function act(action, ids, more) {
     if (action === 'restore' || action.startsWith('unboard-')) for (const id of ids) document.getElementById(`card-${id}`)?.remove();
     else show(page, ids);
     count();
-    say(ids.length === 1 ? 'Done' : `Done for ${ids.length} pictures`);
+    say(ids.length === 1 ? gettext('Done') : gettext('Done for %(count)s pictures', { count: ids.length }));
   } catch (error) { say(error.message); }
 }
 

@@ -6,6 +6,8 @@
 // [data-list] with an id                 gets new children and loses gone ones; children have ids
 // <main data-since="…">                  asks for what has changed since then, in seconds since 1970
 // [data-render]                          shows the steps of a render, and its previews in place of its empty frame
+import { gettext, ngettext } from './messages.js';
+
 const main = document.querySelector('main');
 const SOONEST = 600; // milliseconds between two readings
 // By how much the farm's clock is ahead of this machine's, in milliseconds.
@@ -100,8 +102,8 @@ function showStep(step) {
     bar.hidden = false;
     bar.max = step.steps || 1;
     bar.value = step.step;
-    const words = { claimed: 'starting', encoding: 'reading the prompt', parked: 'parked', finishing: 'finishing' };
-    card.querySelector('.phase').textContent = words[step.phase] ?? `step ${step.step} of ${step.steps}`;
+    const words = { claimed: gettext('starting'), encoding: gettext('reading the prompt'), parked: gettext('parked'), finishing: gettext('finishing') };
+    card.querySelector('.phase').textContent = words[step.phase] ?? gettext('step %(step)s of %(steps)s', { step: step.step, steps: step.steps });
   }
   const job = document.querySelector(`[data-job="${CSS.escape(step.job_id)}"]`);
   if (job?.dataset.state === 'waiting' || card?.dataset.status === 'pending') rereadSoon();
@@ -132,13 +134,18 @@ function listen(address) {
   addEventListener('pagehide', () => source.close());
 }
 
+function ago(seconds) {
+  if (seconds >= 86400) return ngettext('%(num)s day ago', '%(num)s days ago', Math.floor(seconds / 86400));
+  if (seconds >= 3600) return gettext('%(number)s h ago', { number: Math.floor(seconds / 3600) });
+  if (seconds >= 60) return gettext('%(number)s min ago', { number: Math.floor(seconds / 60) });
+  return seconds >= 1 ? gettext('%(number)s s ago', { number: Math.floor(seconds) }) : gettext('now');
+}
+
 // "5 min ago" grows old by itself.
 function showTimes() {
   for (const time of document.querySelectorAll('time[data-ago]')) {
     const seconds = Math.max(0, (Date.now() + ahead - Date.parse(time.dateTime)) / 1000);
-    const [size, unit] = [[86400, 'day'], [3600, 'h'], [60, 'min'], [1, 's']].find(([one]) => seconds >= one) ?? [1, ''];
-    const count = Math.floor(seconds / size);
-    time.textContent = unit ? `${count} ${unit === 'day' && count > 1 ? 'days' : unit} ago` : 'now';
+    time.textContent = ago(seconds);
   }
 }
 

@@ -1,4 +1,6 @@
 // Choose two to four renders of a page, and look at them together.
+import { gettext, ngettext } from './messages.js';
+
 const form = document.getElementById('compare');
 const [FEWEST, MOST] = [2, 4];
 
@@ -8,7 +10,7 @@ function count() {
   for (const box of boxes) box.disabled = !box.checked && chosen >= MOST;
   form.hidden = chosen === 0;
   form.querySelector('button').disabled = chosen < FEWEST;
-  form.querySelector('output').textContent = chosen < FEWEST ? 'Choose one more' : `${chosen} chosen`;
+  form.querySelector('output').textContent = chosen < FEWEST ? gettext('Choose one more') : ngettext('%(num)s chosen', '%(num)s chosen', chosen);
 }
 
 document.addEventListener('change', (event) => { if (event.target.matches('input[form="compare"]')) count(); });

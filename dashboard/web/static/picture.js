@@ -1,4 +1,6 @@
 // The picture page: copy the prompt, and walk through the job with the arrow keys.
+import { gettext } from './messages.js';
+
 function offerCopy() {
   for (const button of document.querySelectorAll('[data-copy]')) button.hidden = !navigator.clipboard;
 }
@@ -7,7 +9,7 @@ document.addEventListener('click', async (event) => {
   if (!button) return;
   const label = button.textContent;
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-  button.textContent = 'Copied';
+  button.textContent = gettext('Copied');
   setTimeout(() => { button.textContent = label; }, 1500);
 });
 document.addEventListener('keydown', (event) => {

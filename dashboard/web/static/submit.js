@@ -1,4 +1,6 @@
 // The submit form: says how many renders it asks for, and shows faults beside their fields without a new page.
+import { gettext, ngettext } from './messages.js';
+
 const form = document.getElementById('submit');
 const button = form.querySelector('button.main');
 
@@ -8,14 +10,19 @@ function total() {
   const lists = form.sweep.value.split('\n').filter((line) => line.includes('=') && !line.trim().startsWith('__'));
   const values = lists.reduce((product, line) => product * line.split('=')[1].split(',').filter((value) => value.trim()).length, 1);
   form.querySelector('[data-count]').textContent =
-    values > 1 ? `up to ${prompts * seeds * values} renders`
-      : prompts * seeds > 1 ? `${prompts} ${prompts === 1 ? 'prompt' : 'prompts'} × ${seeds} = ${prompts * seeds} renders` : '';
+    values > 1 ? gettext('up to %(count)s renders', { count: prompts * seeds * values })
+      : prompts * seeds > 1 ? ngettext('%(num)s prompt × %(seeds)s = %(count)s renders', '%(num)s prompts × %(seeds)s = %(count)s renders', prompts, { seeds, count: prompts * seeds }) : '';
 }
 
 function fieldOf(pointer) {
   const name = pointer.split('/')[1] ?? '';
   if (['variables', 'rows', 'wildcards'].includes(name)) return 'sweep';
   return name === 'seed' ? 'seeds' : form.querySelector(`[data-faults="${CSS.escape(name)}"]`) ? name : '';
+}
+
+function placed(name, values) {
+  if (name === 'prompt') return gettext('line %(number)s: %(fault)s', values);
+  return name === 'seeds' ? gettext('seed %(number)s: %(fault)s', values) : gettext('value %(number)s: %(fault)s', values);
 }
 
 function show(faults) {
@@ -26,9 +33,7 @@ function show(faults) {
     const list = form.querySelector(`[data-faults="${CSS.escape(name)}"]`);
     const place = Number(pointer.split('/')[2]);
     const item = document.createElement('li');
-    item.textContent = name === 'prompt' && place >= 0 ? `line ${place + 1}: ${detail}`
-      : name === 'seeds' && place >= 0 ? `seed ${place + 1}: ${detail}`
-      : place >= 0 ? `value ${place + 1}: ${detail}` : detail;
+    item.textContent = place >= 0 ? placed(name, { number: place + 1, fault: detail }) : detail;
     list.append(item);
     list.hidden = false;
     const closed = list.closest('details:not([open])');
@@ -54,7 +59,7 @@ async function send(event) {
     const problem = await response.json();
     show(problem.errors ?? [{ pointer: '', detail: problem.detail }]);
   } catch {
-    show([{ pointer: '', detail: 'The farm did not answer. Nothing is lost: send it again, it will not be rendered twice.' }]);
+    show([{ pointer: '', detail: gettext('The farm did not answer. Nothing is lost: send it again, it will not be rendered twice.') }]);
   }
   button.disabled = false;
 }

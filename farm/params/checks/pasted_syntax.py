@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from farm.params.checks.collector import Checked, Notice
 from farm.params.request.submission import shown
 from farm.params.request.templates import Filled
+from farm.sentences import sentence
 
 #: '(word:1.3)': a weight. Ratios such as '(16:9)' and '(1:1)' are none: digits stand before their colon.
 WEIGHT = r"\([^():]*[^():\d\s]\s*:\s*(?:\d?\.\d+|\d\.\d*|[0-2])\s*\)"
@@ -18,10 +19,15 @@ WILDCARD = r"__[\w./-]+?__"
 _PASTED = re.compile(f"(?P<weight>{WEIGHT})|(?P<tag>{TAG})|(?P<choice>{CHOICE})|(?P<wildcard>{WILDCARD})")
 _MAYBE_PASTED = re.compile(r"[(<{]|__")  # most prompts hold none of these, and are looked at no further
 _MEANINGS = {
-    "weight": "no model here knows weights in prompts",
-    "tag": "ask for adapters with `loras`, such as [{{'name': {name}, 'weight': 0.8}}]",
-    "choice": "for one by chance write __name__ and list them in `wildcards`, for every one {{name}} and `variables`",
-    "wildcard": "nothing fills it; list what it may be in `wildcards`",
+    "weight": sentence("%(text)s is rendered as text: no model here knows weights in prompts"),
+    "tag": sentence(
+        "%(text)s is rendered as text: ask for adapters with `loras`, such as [{'name': %(name)s, 'weight': 0.8}]"
+    ),
+    "choice": sentence(
+        "%(text)s is rendered as text: for one by chance write __name__ and list them in `wildcards`, for every one "
+        "{name} and `variables`"
+    ),
+    "wildcard": sentence("%(text)s is rendered as text: nothing fills it; list what it may be in `wildcards`"),
 }
 
 
@@ -39,6 +45,6 @@ def pasted_syntax(filled: Sequence[Filled], wildcards: Collection[str], most_cha
             if (prompt.field, kind) in said or (kind == "wildcard" and text.strip("_") in wildcards):
                 continue
             name = repr(text[1:-1].split(":")[1]) if kind == "tag" else ""
-            message = f"{shown(text)} is rendered as text: {_MEANINGS[kind].format(name=name)}"
+            message = sentence(_MEANINGS[kind], text=shown(text), name=name)
             said[prompt.field, kind] = Notice(prompt.field, message)
     return None, tuple(said.values())

@@ -6,6 +6,7 @@ from farm.params.checks.collector import Checked, Notice, noticed, refused
 from farm.params.request.submission import shown
 from farm.params.request.templates import Filled, Templates
 from farm.params.request.text import length_fault, text_fault, tokens_at_most
+from farm.sentences import sentence
 
 
 def check_prompts(filled: list[Filled], templates: Templates, entry: ModelEntry) -> Checked[list[Filled]]:
@@ -18,11 +19,15 @@ def check_prompts(filled: list[Filled], templates: Templates, entry: ModelEntry)
         chars = templates.longest_chars(prompt) if templates.wild else prompt.chars
         text = templates.longest(prompt.text) if templates.wild and chars <= limit else prompt.text
         if fault := length_fault(chars, limit) or text_fault(text, limit):
-            made = f" (filled: {shown(text)})" if templates.change(prompt) else ""
-            said[prompt.field] = Fault(prompt.field, fault + made)
+            if templates.change(prompt):
+                fault = sentence("%(fault)s (filled: %(text)s)", fault=fault, text=shown(text))
+            said[prompt.field] = Fault(prompt.field, fault)
         elif tokens_at_most(text) > entry.max_sequence_length:
-            told = f"{entry.name} reads the first {entry.max_sequence_length} tokens; "
-            told += f"the end of this prompt ({len(text)} characters) may be cut off"
+            told = sentence(
+                "%(model)s reads the first %(tokens)s tokens; the end of this prompt (%(chars)s characters) may be cut "
+                "off",
+                model=entry.name, tokens=entry.max_sequence_length, chars=len(text),
+            )  # fmt: skip
             said[prompt.field] = Notice(prompt.field, told)
     return filled, tuple(said.values())
 
@@ -34,7 +39,7 @@ def check_negative_prompt(given: str | None, guidance: float, entry: ModelEntry)
     if fault := text_fault(given, entry.limits.prompt_chars, may_be_empty=True):
         return refused(given, "negative_prompt", fault)
     if given.strip() and guidance <= 1:
-        return noticed(given, "negative_prompt", "has no effect at guidance_scale 1; take more than 1")
+        return noticed(given, "negative_prompt", sentence("has no effect at guidance_scale 1; take more than 1"))
     return given, ()
 
 

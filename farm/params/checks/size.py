@@ -6,6 +6,7 @@ from farm.params.checks.collector import Checked, Notice, Said, refused
 from farm.params.checks.numbers import check_whole
 from farm.params.request.submission import pointer
 from farm.params.sizes import cropped_by, library_crop, nearest_multiples, rendered_shape
+from farm.sentences import sentence
 
 
 def check_size(width: int | None, height: int | None, entry: ModelEntry) -> Checked[tuple[int, int]]:
@@ -20,8 +21,12 @@ def check_size(width: int | None, height: int | None, entry: ModelEntry) -> Chec
     if said:
         return (wide, high), said
     if wide * high > limits.max_pixels:
-        seen = f"{wide}x{high} are {wide * high:,} pixels and {entry.name} renders at most {limits.max_pixels:,}"
-        return refused((wide, high), "width", f"{seen}; {_offered(entry)}")
+        told = sentence(
+            "%(size)s are %(pixels)s pixels and %(model)s renders at most %(most)s; for example %(sizes)s",
+            size=f"{wide}x{high}", pixels=f"{wide * high:,}", model=entry.name, most=f"{limits.max_pixels:,}",
+            sizes=_offered(entry),
+        )  # fmt: skip
+        return refused((wide, high), "width", told)
     return _check_cut(wide, high, entry)
 
 
@@ -29,8 +34,12 @@ def _multiple_faults(side: str, value: int, limits: tuple[int, int], entry: Mode
     multiple = entry.size_multiple
     if not limits[0] <= value <= limits[1] or value % multiple == 0:
         return ()
-    legal = " or ".join(map(str, nearest_multiples(value, multiple, *limits)))
-    message = f"must be a multiple of {multiple} for {entry.name}; seen {value}, take {legal}"
+    nearest = nearest_multiples(value, multiple, *limits)
+    legal = sentence("%(one)s or %(other)s", one=nearest[0], other=nearest[-1]) if len(nearest) > 1 else str(nearest[0])
+    message = sentence(
+        "must be a multiple of %(multiple)s for %(model)s; seen %(seen)s, take %(legal)s",
+        multiple=multiple, model=entry.name, seen=value, legal=legal,
+    )  # fmt: skip
     return (Fault(pointer(side), message),)
 
 
@@ -40,17 +49,21 @@ def _check_cut(width: int, height: int, entry: ModelEntry) -> Checked[tuple[int,
     if (rendered.width, rendered.height) == size:
         return size, ()
     if not 0.25 <= height / width <= 4:
-        message = f"{width}x{height} is longer than 4:1, which no size of {entry.name} covers"
+        message = sentence(
+            "%(size)s is longer than 4:1, which no size of %(model)s covers", size=f"{width}x{height}", model=entry.name
+        )
         return refused(size, "width", message)
-    told = (
-        f"{width}x{height} is rendered at {rendered}, the nearest size {entry.name} knows, then "
-        f"scaled and cropped to {width}x{height}"
-    )
+    told = sentence(
+        "%(size)s is rendered at %(rendered)s, the nearest size %(model)s knows, then scaled and cropped to %(size)s",
+        size=f"{width}x{height}", rendered=str(rendered), model=entry.name,
+    )  # fmt: skip
     if cropped_by(rendered, width, height) == "farm":
         left = "{}x{}".format(*library_crop(rendered, width, height))
-        told += f" by the farm itself: diffusers' own crop would leave {left} of it"
+        told = sentence(
+            "%(what)s by the farm itself: diffusers' own crop would leave %(left)s of it", what=told, left=left
+        )
     return size, (Notice("", told),)
 
 
 def _offered(entry: ModelEntry) -> str:
-    return "for example " + ", ".join(f"{width}x{height}" for width, height in entry.sizes[:6])
+    return ", ".join(f"{width}x{height}" for width, height in entry.sizes[:6])

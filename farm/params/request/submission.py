@@ -12,6 +12,7 @@ from farm.did_you_mean import did_you_mean
 from farm.errors import MAX_FAULTS, Fault, InvalidRequest, in_words
 from farm.params.request.declared import SWEPT
 from farm.params.request.job_request import JobRequest
+from farm.sentences import sentence
 
 #: Of the body, and of a list or a table in it: a job has at most ten thousand renders.
 MOST_FIELDS = 1_000
@@ -25,7 +26,7 @@ def read_request(document: object) -> tuple[JobRequest | None, list[Fault]]:
     for the other faults as well.
     """
     if not isinstance(document, dict):
-        return None, [Fault("", f"the body must be a JSON object; seen {_kind(document)}")]
+        return None, [Fault("", sentence("the body must be a JSON object; seen %(seen)s", seen=_kind(document)))]
     if faults := _size_faults(document):
         return None, faults
     fields: dict[str, Any] = without_marks(document)
@@ -72,14 +73,14 @@ def _unescape(name: str) -> str:
 
 def _kind(value: object) -> str:
     kinds: Sequence[tuple[type, str]] = (
-        (bool, "true or false"),
-        (int, "a number"),
-        (float, "a number"),
-        (str, "a text"),
-        (list, "a list"),
-        (dict, "an object"),
+        (bool, sentence("true or false")),
+        (int, sentence("a number")),
+        (float, sentence("a number")),
+        (str, sentence("a text")),
+        (list, sentence("a list")),
+        (dict, sentence("an object")),
     )
-    return next((word for kind, word in kinds if isinstance(value, kind)), "null")
+    return next((word for kind, word in kinds if isinstance(value, kind)), sentence("null"))
 
 
 #: Fields that take one value or several: pydantic tells the faults of each way on its own.
@@ -87,12 +88,12 @@ _EITHER = frozenset({"prompt", "rows", "not_before", "deadline", *SWEPT})
 _WANTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "string_type": "must be a text",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
+    "float_type": sentence("must be a number"),
+    "finite_number": sentence("must be a finite number"),
+    "string_type": sentence("must be a text"),
+    "bool_type": sentence("must be true or false"),
+    "list_type": sentence("must be a list"),
+    "dict_type": sentence("must be an object"),
 }
 
 
@@ -143,15 +144,17 @@ def _faults(error: ValidationError) -> list[Fault]:
             if len(faults) <= MAX_FAULTS:  # to guess what was meant takes a while
                 message += f"; {did_you_mean(str(location[-1]), known, show=5)}"
         elif kind == "missing":
-            message = "is missing; every job needs it"
+            message = sentence("is missing; every job needs it")
         elif location == ["prompt"]:
-            message = f"must be a text or a list of texts; seen {_kind(seen)}"
+            message = sentence("must be a text or a list of texts; seen %(seen)s", seen=_kind(seen))
         elif location == ["rows"]:
             message = f"must be a list of objects or the text of a CSV file; seen {_kind(seen)}"
         elif location in (["not_before"], ["deadline"]):
             message = f"must be a number of seconds or a text in ISO 8601; seen {_kind(seen)} {shown(seen)}"
         elif kind in _WANTED:
-            message = f"{_WANTED[kind]}; seen {_kind(seen)} {shown(seen)}"
+            message = sentence(
+                "%(rule)s; seen %(kind)s %(seen)s", rule=_WANTED[kind], kind=_kind(seen), seen=shown(seen)
+            )
         else:
             message = f"{in_words(found['msg'])}; seen {shown(seen)}"
         several = isinstance(seen, list) and location[0] not in ("not_before", "deadline")

@@ -10,6 +10,7 @@ from farm.errors import Fault
 from farm.params.request.declared import SWEPT
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer, shown
+from farm.sentences import sentence
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ def list_faults(request: JobRequest) -> list[Fault]:
     faults = []
     for name, values in swept(request).items():
         if not values:
-            faults.append(Fault(pointer(name), "must hold at least one value; seen an empty list"))
+            faults.append(Fault(pointer(name), sentence("must hold at least one value; seen an empty list")))
         before = set[Any]()
         for place, value in enumerate(values):
             if value in before:
-                faults.append(Fault(pointer(name, place), f"{shown(value)} is in the list before; give each once"))
+                faults.append(
+                    Fault(
+                        pointer(name, place),
+                        sentence("%(value)s is in the list before; give each once", value=shown(value)),
+                    )
+                )
             before.add(value)
     return faults
 

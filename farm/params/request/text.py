@@ -3,6 +3,7 @@
 import unicodedata
 
 from farm.params.request.submission import shown
+from farm.sentences import sentence
 
 #: Line breaks and tabs are text; every other control character is not.
 _ALLOWED_CONTROLS = "\t\n\r"
@@ -18,18 +19,26 @@ def text_fault(text: str, max_chars: int, *, may_be_empty: bool = False) -> str 
     for place, character in enumerate("" if text.isprintable() else text):
         code = ord(character)
         if 0xD800 <= code <= 0xDFFF:
-            return f"holds half of a character (lone surrogate U+{code:04X}) at {place}; send whole characters"
+            return sentence(
+                "holds half of a character (lone surrogate %(code)s) at %(place)s; send whole characters",
+                code=f"U+{code:04X}", place=place,
+            )  # fmt: skip
         if unicodedata.category(character) == "Cc" and character not in _ALLOWED_CONTROLS:
-            name = "the NUL character" if code == 0 else f"the control character U+{code:04X}"
-            return f"holds {name} at {place}; remove it"
+            if code == 0:
+                return sentence("holds the NUL character at %(place)s; remove it", place=place)
+            return sentence(
+                "holds the control character %(code)s at %(place)s; remove it", code=f"U+{code:04X}", place=place
+            )
     if not may_be_empty and not text.strip():
-        return f"must not be empty; seen {shown(text)}"
+        return sentence("must not be empty; seen %(seen)s", seen=shown(text))
     return None
 
 
 def length_fault(chars: int, max_chars: int) -> str | None:
     """What is wrong with a text of so many characters, or None."""
-    return f"must be at most {max_chars:,} characters long; seen {chars:,}" if chars > max_chars else None
+    if chars <= max_chars:
+        return None
+    return sentence("must be at most %(most)s characters long; seen %(seen)s", most=f"{max_chars:,}", seen=f"{chars:,}")
 
 
 def tokens_at_most(text: str) -> int:

@@ -1,0 +1,96 @@
+"""What `pybabel extract` finds in Python: messages of calls, and those that stand in declarations.
+
+The titles of a request's fields label the form; the titles and docstrings of errors are what their pages say. What
+errors say of a case is text with values in it, `Conflict(f"Job {job.id} has ended.")`: its message has a gap for each.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+#: The functions whose first texts are messages, with the one of gettext's that takes as many.
+_CALLS = {
+    "gettext": "gettext",
+    "sentence": "gettext",
+    "ngettext": "ngettext",
+    "counted": "ngettext",
+}
+#: What is raised or told, with the place of its text among the arguments.
+_TOLD = {
+    **dict.fromkeys(("Conflict", "NotFound", "Forbidden", "TooLarge", "QuotaExceeded", "BudgetSpent"), 0),
+    "Fault": 1,
+    "Notice": 1,
+    "refused": 2,
+    "noticed": 2,
+}
+Found = tuple[int, str, str | tuple[str, ...], list[str]]
+
+
+def python(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[Found]:
+    """A method of extraction, as Babel calls it: gives lines, functions, messages and comments.
+
+    The options of a file: with `fields` the titles of its fields are shown on pages, with `errors` what it raises.
+    """
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = node.func.id
+            if (name != "Field" or options.get("fields")) and (name not in _TOLD or options.get("errors")):
+                yield from _call(node, name)
+        elif isinstance(node, ast.ClassDef):
+            yield from _error(node)
+
+
+def _call(call: ast.Call, name: str) -> Iterator[Found]:
+    """Of `sentence("…")` and its like, and of `Field(…, title="Guidance")`."""
+    if name == "Field":
+        for given in call.keywords:
+            if given.arg == "title" and isinstance(given.value, ast.Constant) and given.value.value:
+                yield given.value.lineno, "gettext", str(given.value.value), []
+    elif name in _TOLD:
+        for text in call.args[_TOLD[name] : _TOLD[name] + 1]:
+            if message := _with_gaps(text):
+                yield text.lineno, "gettext", message, []
+    elif (function := _CALLS.get(name)) is not None:
+        texts = call.args[: 1 if function == "gettext" else 2]
+        messages = tuple(str(text.value) for text in texts if isinstance(text, ast.Constant))
+        if messages and len(messages) == len(texts):
+            yield call.lineno, function, messages if len(messages) > 1 else messages[0], []
+
+
+def _with_gaps(text: ast.expr) -> str:
+    """The message of a text, and of one with values in it; '' where there are no words around them."""
+    if isinstance(text, ast.Constant):
+        return str(text.value)
+    message, names = "", list[str]()
+    for part in text.values if isinstance(text, ast.JoinedStr) else []:
+        if isinstance(part, ast.Constant):
+            message += str(part.value).replace("%", "%%")
+        elif isinstance(part, ast.FormattedValue):
+            names.append(_name(part.value, names))
+            message += f"%({names[-1]})s"
+    return message if re.search(r"[a-z]{2}", re.sub(r"%\(\w+\)s", "", message)) else ""
+
+
+def _name(value: ast.expr, taken: list[str]) -> str:
+    """A name for the gap of a value, after what it is read from: `job.id` → 'job', `job.status` → 'status'."""
+    words = [
+        word for word in re.findall(r"[a-z]+(?:_[a-z]+)*", ast.unparse(value).lower()) if word not in ("id", "self")
+    ]
+    name = next((word for word in words if word == "status"), words[0] if words else "value")
+    return name if name not in taken else f"{name}_{len(taken) + 1}"
+
+
+def _error(kind: ast.ClassDef) -> Iterator[Found]:
+    """Title and docstring of a kind of errors: a class with a `type` and a `title` of its own."""
+    own = dict(_constants(kind))
+    if "type" in own and "title" in own:
+        yield own["title"].lineno, "gettext", str(own["title"].value), []
+        if (said := ast.get_docstring(kind)) is not None:
+            yield kind.lineno, "gettext", " ".join(said.split()), []
+
+
+def _constants(kind: ast.ClassDef) -> Iterator[tuple[str, ast.Constant]]:
+    for line in kind.body:
+        if isinstance(line, ast.Assign | ast.AnnAssign) and isinstance(line.value, ast.Constant):
+            yield ast.unparse(line.targets[0] if isinstance(line, ast.Assign) else line.target), line.value
