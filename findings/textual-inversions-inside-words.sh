@@ -2,7 +2,8 @@
 # Where a textual inversion is found in a prompt (diffusers 0.42.1, transformers 5.23.0), seen 2026-11-29:
 #
 #   Embeddings are mostly named by a bare word, by their file (`load_textual_inversion(…, token="art")`).
-#   1. The word is found inside others: "a party" is read as p, the embedding, y, with all vectors that it has. So a style shows in renders that do not name it, and the word is gone. (In ComfyUI it is `embedding:art`.)
+#   1. The word is found inside others: "a party" is read as p, the embedding, y, with all vectors that it has. So a
+#      style shows in renders that do not name it, and the word is gone. (ComfyUI wants `embedding:art`.)
 #   2. `NAME_1`, of its own file (a second download, a second version), is taken for the second vector of `NAME`: a prompt with
 #      `<fox>` renders with both. Alone it is right.
 #   3. Of `<fox>` and `<fox>-old`, each of two vectors, one prompt with both never has both: `<fox>` is written out inside the other
