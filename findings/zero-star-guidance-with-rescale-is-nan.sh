@@ -7,7 +7,7 @@
 #      by its deviation, 0. A black picture after all steps are paid for; no error, no warning. With `zero_init_steps=0` it renders.
 #   2. `MagnitudeAwareGuidance()` takes predictions of three dimensions alone (Flux, Qwen-Image). With the latents of Stable Diffusion,
 #      SDXL, Sana (four) and Wan (five) it raises RuntimeError about `linalg.matrix_norm`, which says nothing of guidance.
-#   The other guiders of the package that go without layers or more packages take all three shapes and are finite with rescaling.
+#   Controls: three other guiders take all three shapes and are finite with rescaling.
 #
 # Expected before it was tried: a first step of zeros, rescaled or not, and any shape, as of the other guiders. Random predictions.
 # Install, CPU only; exits with 1 if any of that is different.
