@@ -251,7 +251,7 @@ FAULTS: Sequence[Fault] = (
         "the disk is full while a backup is written",
         "a sentence that says so",
         "nothing of it stays; the farm does not notice",
-        "farm/backup/test_backup.py::test_on_a_full_disk_no_half_backup_stays",
+        "farm/backup/test_damaged_backup.py::test_on_a_full_disk_no_half_backup_stays",
     ),
     Fault(
         "a worker's disk is full",
@@ -269,7 +269,7 @@ FAULTS: Sequence[Fault] = (
         "a backup is damaged, cut off, or of a newer farm",
         "a sentence that says what",
         "nothing is written; take another one",
-        "farm/backup/test_backup.py::test_a_damaged_or_newer_backup_is_refused_in_words_before_anything_is_written",
+        "farm/backup/test_damaged_backup.py::test_a_damaged_or_newer_backup_is_refused_in_words_and_nothing_of_it_stays",
     ),
     Fault(
         "a receiver of webhooks fails, or never answers",
