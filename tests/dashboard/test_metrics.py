@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,7 +61,10 @@ def work_a_little(house: House) -> None:
         connection.execute(update(Worker).where(Worker.id == killed).values(heartbeat_at=hour_ago))
     renders = claim_some(connections, capacity=2, worker_id=worker)
     settle_as(connections, renders[:1], Outcome.DONE)
-    Supervisor(connections, []).one_round()
+    supervisor, stop = Supervisor(connections, []), threading.Event()
+    supervisor.one_round()
+    stop.set()
+    supervisor.run(stop)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -90,7 +94,7 @@ def test_a_scrape_says_how_the_farm_is_and_names_nobody(
     assert found("farm_pool_ended_renders_total", pool=POOL) == 1
     assert found("farm_pool_cost_total", pool=POOL, currency="EUR") == 0
     assert found("farm_unfinished_jobs", status="open") == 1
-    assert found("farm_supervised") == 0  # the supervisor of this test has stopped, and its lease is over
+    assert found("farm_supervised") == 0  # the supervisor of this test has stopped, and gave its lease back
     assert found("farm_part_up", part="database") == 1
     assert found("farm_part_up", part="storage") == 0
     assert found("farm_database_read_ok") == 1
