@@ -8,8 +8,17 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 
 from dashboard.problems import from_validation
+from dashboard.translations.said import gettext, word
+from dashboard.translations.stored import stored
 from farm.errors import FarmError
+from farm.sentences import sentence
 
+#: What faults call the fields of these forms, for the catalogs.
+FIELDS = (
+    *(sentence("Name"), sentence("Weight"), sentence("Project"), sentence("Role"), sentence("Password")),
+    *(sentence("Scopes"), sentence("Seconds"), sentence("Url"), sentence("Event types"), sentence("Max pending")),
+    *(sentence("Max running"), sentence("Gpu seconds per day"), sentence("Budget"), sentence("Retention days")),
+)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -22,13 +31,17 @@ def asked_for(model: type[ModelT], typed: Mapping[str, object]) -> ModelT:
 
 
 def faults_of(error: FarmError) -> list[str]:
-    """What is wrong, for people: each fault with the field that it is about."""
+    """What is wrong, in the language of the request: each fault with the field that it is about."""
     if not error.faults:
-        return [error.detail]
-    return [
-        f"{fault.field.strip('/').replace('_', ' ').capitalize()}: {fault.message}" if fault.field else fault.message
-        for fault in error.faults
-    ]
+        return [stored(word(error.detail))]
+    return [_with_field(fault.field, stored(fault.message)) for fault in error.faults]
+
+
+def _with_field(pointer: str, message: str) -> str:
+    if not pointer:
+        return message
+    field = word(pointer.strip("/").replace("_", " ").capitalize())
+    return gettext("%(field)s: %(fault)s", field=field, fault=message)
 
 
 def is_for_the_form(error: FarmError) -> bool:
