@@ -8,17 +8,28 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 
 from dashboard.problems import from_validation
-from dashboard.translations.said import gettext, word
+from dashboard.translations.said import gettext, said, word
 from dashboard.translations.stored import stored
 from farm.errors import FarmError
 from farm.sentences import sentence
 
-#: What faults call the fields of these forms, for the catalogs.
-FIELDS = (
-    *(sentence("Name"), sentence("Weight"), sentence("Project"), sentence("Role"), sentence("Password")),
-    *(sentence("Scopes"), sentence("Seconds"), sentence("Url"), sentence("Event types"), sentence("Max pending")),
-    *(sentence("Max running"), sentence("Gpu seconds per day"), sentence("Budget"), sentence("Retention days")),
-)
+#: What faults call the fields of these forms.
+FIELDS = {
+    "name": sentence("The name"),
+    "project": sentence("Project"),
+    "role": sentence("Role"),
+    "password": sentence("Password"),
+    "scopes": sentence("Scopes"),
+    "seconds": sentence("Seconds"),
+    "url": sentence("Address"),
+    "event_types": sentence("Event types"),
+    "weight": sentence("Weight"),
+    "max_pending": sentence("Renders that may wait"),
+    "max_running": sentence("Renders that may run"),
+    "gpu_seconds_per_day": sentence("GPU seconds a day"),
+    "budget": sentence("Budget"),
+    "retention_days": sentence("Days that jobs are kept"),
+}
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -38,10 +49,11 @@ def faults_of(error: FarmError) -> list[str]:
 
 
 def _with_field(pointer: str, message: str) -> str:
-    if not pointer:
+    name = pointer.strip("/").partition("/")[0]
+    if not name:
         return message
-    field = word(pointer.strip("/").replace("_", " ").capitalize())
-    return gettext("%(field)s: %(fault)s", field=field, fault=message)
+    field = FIELDS.get(name) or name.replace("_", " ").capitalize()
+    return gettext("%(field)s: %(fault)s", field=said(field), fault=message)
 
 
 def is_for_the_form(error: FarmError) -> bool:
@@ -49,7 +61,7 @@ def is_for_the_form(error: FarmError) -> bool:
     return error.status in (402, 409, 422)
 
 
-def done(address: str, said: str, **about: object) -> ResponseReturnValue:
+def done(address: str, told: str, **about: object) -> ResponseReturnValue:
     """To a page that says once what was done."""
-    flash({"said": said, **about}, "notice")  # type: ignore[arg-type]  # it may be any JSON
+    flash({"said": told, **about}, "notice")  # type: ignore[arg-type]  # it may be any JSON
     return redirect(address, 303)

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from dashboard.permissions import NEEDS, PUBLIC
 from dashboard.translations.catalogs import Catalogs, translations
+from farm.audit.record import Action
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Input
@@ -29,7 +30,8 @@ _MARKED = re.compile("⟦[^⟦⟧]*⟧")
 #: In English on purpose: the reference of the API, which is another program's, and what is no page.
 NO_PAGES = frozenset({"docs.reference", "docs.asset", "docs.openapi", "metrics.scrape", "static", "health.alive",
                       "health.ready", "artifacts.fetch", "inputs.fetch", "gallery.thumbnail", "download.archive",
-                      "sign_in_oidc.begin", "sign_in_oidc.back", "jobs.home"})  # fmt: skip
+                      "sign_in_oidc.begin", "sign_in_oidc.back", "jobs.home",
+                      "admin_projects.home"})  # fmt: skip
 
 
 class Marking(NullTranslations):
@@ -130,7 +132,7 @@ def _data(house: House) -> list[str]:
     for model in catalog.models.values():
         names |= {model.title, model.description or "", *model.samplers, f"{model.title}s"}
     names |= {"png", "webp", "jpeg", "avif", "mp4", "webm", "gif", "farm sana-demo", "min", "kB", "MB", "Wh", "EUR"}
-    names |= {"text/html", "image/png", "ABCD", "nothing"}
+    names |= {"text/html", "image/png", "ABCD", "nothing", *Action}
     return sorted((name for name in names if name), key=len, reverse=True)
 
 
