@@ -83,9 +83,7 @@ def lived_in(house: House) -> dict[str, str]:
     )  # fmt: skip
     rendered = house.renders(done["id"])[0]["id"]
     engine, at = house.connections.engine, house.connections.clock()
-    hook, _ = create_webhook(
-        engine, house.ours.project_id, "https://example.com/", "webhook.test", [EventType.JOB_DONE], at
-    )
+    hook, _ = create_webhook(engine, house.ours.project_id, "https://example.com/", [EventType.JOB_DONE], at)
     write_test(engine, house.ours.project_id, hook.id, at)
     pause_pool(house.connections, "sana-demo-local")
     pause_lane(house.connections, house.connections.catalog.models["sana-demo"].lane)
