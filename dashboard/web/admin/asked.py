@@ -21,14 +21,14 @@ FIELDS = {
     "password": sentence("Password"),
     "scopes": sentence("Scopes"),
     "seconds": sentence("Seconds"),
-    "url": sentence("Address"),
+    "url": sentence("Url"),
     "event_types": sentence("Event types"),
     "weight": sentence("Weight"),
-    "max_pending": sentence("Renders that may wait"),
-    "max_running": sentence("Renders that may run"),
-    "gpu_seconds_per_day": sentence("GPU seconds a day"),
+    "max_pending": sentence("Max pending"),
+    "max_running": sentence("Max running"),
+    "gpu_seconds_per_day": sentence("Gpu seconds per day"),
     "budget": sentence("Budget"),
-    "retention_days": sentence("Days that jobs are kept"),
+    "retention_days": sentence("Retention days"),
 }
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
