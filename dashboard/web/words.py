@@ -13,13 +13,17 @@ from farm.params.request.declared import SWEPT, declared_fields
 from farm.sentences import Sentence, sentence
 
 #: Words that pages get from elsewhere, for the catalogs: what one may filter by, states, outcomes of attempts, the
-#: usual classes, and values of a choice.
+#: usual classes, roles and scopes, and values of a choice.
 WORDS = (
     *(sentence("all"), sentence("active"), sentence("done"), sentence("failed"), sentence("running")),
     *(sentence("waiting"), sentence("cancelled"), sentence("expired"), sentence("paused"), sentence("held")),
     *(sentence("drafted"), sentence("pending"), sentence("admitting"), sentence("open"), sentence("partial")),
     *(sentence("lost"), sentence("returned"), sentence("idle"), sentence("starting"), sentence("draining")),
     *(sentence("gone"), sentence("quarantined"), sentence("rendering"), sentence("partly done")),
+    *(sentence("ended"), sentence("shut out"), sentence("enabled"), sentence("disabled"), sentence("delivered")),
+    *(sentence("revoked"), sentence("viewer"), sentence("artist"), sentence("operator"), sentence("admin")),
+    *(sentence("read"), sentence("submit"), sentence("operate"), sentence("let in"), sentence("valid")),
+    *(sentence("api"), sentence("dashboard"), sentence("command")),
     *(sentence("urgent"), sentence("normal"), sentence("bulk"), sentence("quality"), sentence("fast")),
 )
 _PHASES = {

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, exist
 
 from farm.database import write
 from farm.errors import NotFound
+from farm.sentences import sentence
 from farm.tables import Webhook, WebhookDelivery
 from scheduler.webhooks.backoff import retry_seconds
 from scheduler.webhooks.sending import ATTEMPT_SECONDS, Answer, Message
@@ -99,7 +100,7 @@ def write_answer(engine: Engine, held: HeldDelivery, answer: Answer, now: float,
     )
     with write(engine) as connection:
         if gone:  # the webhook first, as whoever removes it locks them
-            reason = f"The receiver answered {GONE}: it wants no more."
+            reason = str(sentence("The receiver answered %(status)s: it wants no more.", status=GONE))
             disabled = {"enabled": False, "disabled_reason": reason}
             connection.execute(update(Webhook).where(Webhook.id == held.webhook_id).values(disabled))
         connection.execute(update(WebhookDelivery).where(this).values(values))

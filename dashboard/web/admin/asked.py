@@ -8,8 +8,28 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 
 from dashboard.problems import from_validation
+from dashboard.translations.said import gettext, said, word
+from dashboard.translations.stored import stored
 from farm.errors import FarmError
+from farm.sentences import sentence
 
+#: What faults call the fields of these forms.
+FIELDS = {
+    "name": sentence("The name"),
+    "project": sentence("Project"),
+    "role": sentence("Role"),
+    "password": sentence("Password"),
+    "scopes": sentence("Scopes"),
+    "seconds": sentence("Seconds"),
+    "url": sentence("Url"),
+    "event_types": sentence("Event types"),
+    "weight": sentence("Weight"),
+    "max_pending": sentence("Max pending"),
+    "max_running": sentence("Max running"),
+    "gpu_seconds_per_day": sentence("Gpu seconds per day"),
+    "budget": sentence("Budget"),
+    "retention_days": sentence("Retention days"),
+}
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -22,13 +42,18 @@ def asked_for(model: type[ModelT], typed: Mapping[str, object]) -> ModelT:
 
 
 def faults_of(error: FarmError) -> list[str]:
-    """What is wrong, for people: each fault with the field that it is about."""
+    """What is wrong, in the language of the request: each fault with the field that it is about."""
     if not error.faults:
-        return [error.detail]
-    return [
-        f"{fault.field.strip('/').replace('_', ' ').capitalize()}: {fault.message}" if fault.field else fault.message
-        for fault in error.faults
-    ]
+        return [stored(word(error.detail))]
+    return [_with_field(fault.field, stored(fault.message)) for fault in error.faults]
+
+
+def _with_field(pointer: str, message: str) -> str:
+    name = pointer.strip("/").partition("/")[0]
+    if not name:
+        return message
+    field = FIELDS.get(name) or name.replace("_", " ").capitalize()
+    return gettext("%(field)s: %(fault)s", field=said(field), fault=message)
 
 
 def is_for_the_form(error: FarmError) -> bool:
@@ -36,7 +61,7 @@ def is_for_the_form(error: FarmError) -> bool:
     return error.status in (402, 409, 422)
 
 
-def done(address: str, said: str, **about: object) -> ResponseReturnValue:
+def done(address: str, told: str, **about: object) -> ResponseReturnValue:
     """To a page that says once what was done."""
-    flash({"said": said, **about}, "notice")  # type: ignore[arg-type]  # it may be any JSON
+    flash({"said": told, **about}, "notice")  # type: ignore[arg-type]  # it may be any JSON
     return redirect(address, 303)

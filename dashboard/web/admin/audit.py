@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.context import farm
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.schemas.audit import shown_entry
+from dashboard.translations.said import gettext
 from farm import accounts
 from farm.audit.read import AuditFilter, read_audit
 from farm.audit.record import Action
@@ -57,7 +58,7 @@ def _chosen(typed: dict[str, str], faults: list[str]) -> AuditFilter:
     value = typed.get
     action = value("action")
     if action is not None and action not in list(Action):
-        faults.append(f"There is no action {action[:40]!r}.")
+        faults.append(gettext("There is no action %(action)s.", action=repr(action[:40])))
     return AuditFilter(
         action=Action(action) if action in list(Action) else None,
         actor=value("actor"),
@@ -75,5 +76,5 @@ def _day(text: str | None, faults: list[str], days: int = 0) -> float | None:
     try:
         return (datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=days)).timestamp()
     except (ValueError, OverflowError):
-        faults.append(f"A day is written as 2026-01-31; seen {text[:40]}.")
+        faults.append(gettext("A day is written as 2026-01-31; seen %(text)s.", text=text[:40]))
         return None

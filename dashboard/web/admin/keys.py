@@ -86,4 +86,4 @@ def _page(project: str | None, *, made: MadeKey | None = None, faults: list[str]
 def _state(row: accounts.KeyRow, at: float) -> str:
     if row.revoked_at is not None:
         return "revoked"
-    return "expired" if row.expires_at is not None and row.expires_at <= at else "active"
+    return "expired" if row.expires_at is not None and row.expires_at <= at else "valid"

@@ -13,6 +13,7 @@ from dashboard.charts.svg import MOST_SERIES, stacked_bars
 from dashboard.context import farm, now
 from dashboard.reads.costs import list_project_use, list_usage
 from dashboard.schemas import UsageDay
+from dashboard.translations.said import gettext
 from farm import accounts
 from farm.database import read
 from farm.security import Scope
@@ -21,8 +22,6 @@ from scheduler.accounting.usage import DAY_SECONDS, day_of
 blueprint = Blueprint("admin_usage", __name__)
 
 PERIODS = (7, 30, 90, 365)
-#: Pools beyond these are one part of the bars.
-OTHERS = "others"
 
 
 @blueprint.get("/admin/usage")
@@ -65,12 +64,12 @@ def _totals(items: Sequence[UsageDay]) -> dict[str, float]:
 
 
 def _pools(items: Sequence[UsageDay]) -> list[str]:
-    """The pools that were used most, in the order of their colours."""
+    """The pools that were used most, in the order of their colours; those beyond are the last, 'others'."""
     used: dict[str, float] = {}
     for item in items:
         used[item.pool] = used.get(item.pool, 0.0) + item.cost.gpu_seconds
     ranked = sorted(used, key=lambda pool: -used[pool])
-    return ranked if len(ranked) <= MOST_SERIES else [*ranked[: MOST_SERIES - 1], OTHERS]
+    return ranked if len(ranked) <= MOST_SERIES else [*ranked[: MOST_SERIES - 1], gettext("others")]
 
 
 def _draw(items: Sequence[UsageDay], pools: Sequence[str], today: int, days: int) -> tuple[Markup, Markup]:
@@ -83,7 +82,7 @@ def _draw(items: Sequence[UsageDay], pools: Sequence[str], today: int, days: int
     money = {pool: [0.0] * count for pool in pools}
     for item in items:
         day = int(datetime.fromisoformat(item.day).replace(tzinfo=UTC).timestamp() // DAY_SECONDS)
-        place, pool = (day - first) // width, item.pool if item.pool in hours else OTHERS
+        place, pool = (day - first) // width, item.pool if item.pool in hours else pools[-1]
         hours[pool][place] += item.cost.gpu_seconds / 3600
         money[pool][place] += item.cost.money
     labels = [f"{start:%Y-%m-%d}"[5:] for start in starts]

@@ -14,6 +14,7 @@ from dashboard.reads.ids import known_form
 from dashboard.web.form.numbers import number
 from farm.connections import Connections
 from farm.errors import FarmError, NotFound
+from farm.sentences import sentence
 from scheduler.autoscale.scale_limits import ScaleLimits, change_limits
 from scheduler.control.dead_letters import LetterFilter, retry_letters
 from scheduler.control.pause_pool import pause_lane, pause_pool, resume_lane, resume_pool
@@ -96,7 +97,7 @@ def _name() -> str:
 
 def _switch(switches: Mapping[str, _Switch], kind: str) -> _Switch:
     if kind not in switches:
-        raise NotFound(f"Nothing of the kind {kind[:40]!r} can be paused here.")
+        raise NotFound(sentence("Nothing of the kind %(kind)s can be paused here.", kind=repr(kind[:40])))
     return switches[kind]
 
 

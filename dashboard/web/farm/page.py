@@ -15,6 +15,7 @@ from dashboard.reads.scaling import list_scaling, with_scaling
 from dashboard.web.farm.view import lane_charts, worker_rows
 from farm.database import read
 from farm.errors import NotFound
+from farm.sentences import sentence
 from farm.tables import Lane
 from scheduler.control.dead_letters import LetterFilter
 from scheduler.forecasts.backlog import Backlog, backlogs
@@ -73,7 +74,7 @@ def worker(worker_id: str) -> ResponseReturnValue:
     with read(connections.engine) as connection:
         found = [one for one in list_workers(connection, at, with_errors=True) if one.id == worker_id]
         if not found:
-            raise NotFound("There is no such worker, or it went more than an hour ago.")
+            raise NotFound(sentence("There is no such worker, or it went more than an hour ago."))
         activities = list_activity(
             connection, at, alive_since=alive_since, progress_of=connections.progress.snapshot, worker_id=worker_id
         )

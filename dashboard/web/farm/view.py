@@ -11,6 +11,7 @@ from dashboard.charts.svg import MOST_SERIES, Span, lines, timeline
 from dashboard.reads.farm.activity import UNKNOWN
 from dashboard.reads.fleet import GONE_SECONDS
 from dashboard.schemas import ActivitySpan, LaneHistory, Worker, WorkerActivity
+from dashboard.translations.said import gettext, word
 from farm.cpu_work import CpuWork
 from farm.lifecycle import WorkerStatus
 from scheduler.fleet.worker_registry import QUARANTINED
@@ -56,7 +57,9 @@ def worker_rows(
     """The workers with what they do; the hours of the first MOST_TIMELINES are drawn."""
     found = {activity.worker_id: activity for activity in activities}
     drawn = [worker.id for worker in workers if worker.id in found][:MOST_TIMELINES]
-    pictures = dict(zip(drawn, work(partial(_draw_hours, [found[one].spans for one in drawn], now)), strict=True))
+    # In words here: the thread that draws knows no language of the request.
+    hours = [(found[one].spans, in_words(found[one].spans)) for one in drawn]
+    pictures = dict(zip(drawn, work(partial(_draw_hours, hours, now)), strict=True))
     return [
         WorkerRow(worker, found.get(worker.id), worker_state(worker), pictures.get(worker.id)) for worker in workers
     ]
@@ -77,8 +80,8 @@ def hour_of(spans: Sequence[ActivitySpan], now: float) -> list[Span]:
     return parts
 
 
-def _draw_hours(hours: Sequence[Sequence[ActivitySpan]], now: float) -> list[Markup]:
-    return [timeline(hour_of(spans, now), in_words(spans)) for spans in hours]
+def _draw_hours(hours: Sequence[tuple[Sequence[ActivitySpan], str]], now: float) -> list[Markup]:
+    return [timeline(hour_of(spans, now), words) for spans, words in hours]
 
 
 def in_words(spans: Sequence[ActivitySpan]) -> str:
@@ -86,7 +89,11 @@ def in_words(spans: Sequence[ActivitySpan]) -> str:
     seconds: dict[str, float] = {}
     for span in spans:
         seconds[span.status] = seconds.get(span.status, 0.0) + _seconds(span.ended_at) - _seconds(span.started_at)
-    told = [f"{status} {length / 60:.0f} min" for status, length in seconds.items() if status != UNKNOWN and length > 0]
+    told = [
+        gettext("%(state)s %(minutes)s min", state=word(status), minutes=f"{length / 60:.0f}")
+        for status, length in seconds.items()
+        if status != UNKNOWN and length > 0
+    ]
     return ", ".join(told) or "–"
 
 

@@ -14,10 +14,15 @@ from werkzeug.routing import Rule
 
 from dashboard.permissions import NEEDS, PUBLIC
 from dashboard.translations.catalogs import Catalogs, translations
+from farm.audit.actor import current_actor
+from farm.audit.record import Action
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Input
+from scheduler.control.pause_pool import pause_lane, pause_pool
 from scheduler.fleet.worker_registry import sign_on
+from scheduler.webhooks.events import EventType
+from scheduler.webhooks.subscriptions import create_webhook, write_test
 from tests.dashboard.conftest import House
 from tests.dashboard.finished import finish_everything
 from tests.dashboard.test_dead_letters import fail
@@ -29,7 +34,8 @@ _MARKED = re.compile("⟦[^⟦⟧]*⟧")
 #: In English on purpose: the reference of the API, which is another program's, and what is no page.
 NO_PAGES = frozenset({"docs.reference", "docs.asset", "docs.openapi", "metrics.scrape", "static", "health.alive",
                       "health.ready", "artifacts.fetch", "inputs.fetch", "gallery.thumbnail", "download.archive",
-                      "sign_in_oidc.begin", "sign_in_oidc.back", "jobs.home"})  # fmt: skip
+                      "sign_in_oidc.begin", "sign_in_oidc.back", "jobs.home",
+                      "admin_projects.home"})  # fmt: skip
 
 
 class Marking(NullTranslations):
@@ -70,12 +76,19 @@ def lived_in(house: House) -> dict[str, str]:
             {"id": new_id(), "project_id": house.ours.project_id, "name": "⟦n⟧", "key": "k.png", "size": 5000,
              "content_type": "image/png", "width": 64, "height": 64, "sha256": "0" * 64, "created_at": 1.0},
         )  # fmt: skip
+    worker_id = new_id()
     sign_on(
-        house.connections.engine, worker_id=new_id(), pool="sana-demo-local", model="sana-demo", host="⟦h⟧", pid=1,
+        house.connections.engine, worker_id=worker_id, pool="sana-demo-local", model="sana-demo", host="⟦h⟧", pid=1,
         now=house.connections.clock(),
     )  # fmt: skip
     rendered = house.renders(done["id"])[0]["id"]
-    return {"job_id": done["id"], "render_id": rendered, "waiting": waiting["id"], "swept": swept["id"]}
+    engine, at = house.connections.engine, house.connections.clock()
+    hook, _ = create_webhook(engine, house.ours.project_id, "https://example.com/", [EventType.JOB_DONE], at)
+    write_test(engine, house.ours.project_id, hook.id, at)
+    pause_pool(house.connections, "sana-demo-local")
+    pause_lane(house.connections, house.connections.catalog.models["sana-demo"].lane)
+    return {"job_id": done["id"], "render_id": rendered, "waiting": waiting["id"], "swept": swept["id"],
+            "worker_id": worker_id, "webhook_id": hook.id, "name": "ours"}  # fmt: skip
 
 
 def _pages(house: House) -> Iterator[Rule]:
@@ -107,6 +120,7 @@ def _addresses(house: House, ids: dict[str, str]) -> Iterator[str]:
         "/submit?model=wan-demo",
         "/submit?model=sprint-demo",
     )
+    yield from ("/admin/keys?project=ours", "/admin/usage?days=365", "/farm?period=2d")
     yield f"/submit?again={ids['render_id']}"
 
 
@@ -130,7 +144,9 @@ def _data(house: House) -> list[str]:
     for model in catalog.models.values():
         names |= {model.title, model.description or "", *model.samplers, f"{model.title}s"}
     names |= {"png", "webp", "jpeg", "avif", "mp4", "webm", "gif", "farm sana-demo", "min", "kB", "MB", "Wh", "EUR"}
-    names |= {"text/html", "image/png", "ABCD", "nothing"}
+    names |= {model.lane for model in catalog.models.values()}
+    names |= {house.theirs.user_name, "tests", current_actor().name or ""}
+    names |= {"text/html", "image/png", "ABCD", "nothing", "https://example.com/", "webhook.test", *Action}
     return sorted((name for name in names if name), key=len, reverse=True)
 
 
