@@ -5,10 +5,9 @@ from flask import Flask
 from dashboard import auth
 from dashboard.context import farm
 from dashboard.times import duration, iso, moment, spread
-from dashboard.translations import choice, said, stored, switch
+from dashboard.translations import choice, said, stored
 from dashboard.web import (
     artifacts,
-    compare,
     dead_letters,
     docs,
     download,
@@ -16,6 +15,7 @@ from dashboard.web import (
     health,
     inputs,
     jobs,
+    language,
     metrics,
     picture,
     sheet,
@@ -35,6 +35,7 @@ from dashboard.web.farm import controls as farm_controls
 from dashboard.web.farm import page as farm_page
 from dashboard.web.farm.view import worker_state
 from dashboard.web.gallery import page as gallery
+from dashboard.web.job import compare
 from dashboard.web.job import controls as job_controls
 from dashboard.web.job import page as job
 from farm.clock_words import clock_words
@@ -71,7 +72,7 @@ def register(app: Flask) -> None:
         docs,
         health,
         metrics,
-        switch,
+        language,
     ):
         app.register_blueprint(page.blueprint)
     choice.register(app)

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
-from dashboard.web.compare import differences
+from dashboard.web.job.compare import differences
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
 from tests.dashboard.test_browser import Visit, address, browser, pytestmark  # noqa: F401
