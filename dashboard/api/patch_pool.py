@@ -18,7 +18,7 @@ from scheduler.autoscale.scale_limits import MOST, ScaleLimits, change_limits
 class PoolChange(BaseModel):
     """What is to be different; what is left out stays, null is what the catalog says."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     minimum: int | None = Field(None, ge=0, le=MOST, description="Workers at the least")
     maximum: int | None = Field(None, ge=0, le=MOST, description="Workers at the most; 0: none")
 

@@ -21,7 +21,7 @@ _MOST = 2**31 - 1
 class ProjectChange(BaseModel):
     """What is to be different; what is left out stays, a limit of null is none."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     weight: float | None = Field(None, gt=0, le=1e6, description="Its part in the fair share, beside the others'")
     max_pending: int | None = Field(None, ge=0, le=_MOST, description="Renders that may wait")
     max_running: int | None = Field(None, ge=0, le=_MOST, description="Renders that may run at once")

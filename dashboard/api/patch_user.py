@@ -21,11 +21,13 @@ class UserChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     role: Role | None = Field(None, description="viewer, artist, operator or admin")
-    disabled: bool | None = Field(None, description="true: shut out; sessions, keys and links stop at once")
+    disabled: bool | None = Field(
+        None, strict=True, description="true: shut out; sessions, keys and links stop at once"
+    )
     password: SecretStr | None = Field(
         None, json_schema_extra={"minLength": 1}, description="A new one; ends all sessions"
     )
-    end_sessions: bool = Field(False, description="Sign the user out everywhere")
+    end_sessions: bool = Field(False, strict=True, description="Sign the user out everywhere")
 
 
 def register(blueprint: APIBlueprint) -> None:

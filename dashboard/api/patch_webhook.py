@@ -22,7 +22,9 @@ class WebhookPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
     url: str | None = Field(None, min_length=1, max_length=1000, description="Where to send from now on")
     event_types: list[EventType] | None = Field(None, min_length=1, max_length=20, description="What to tell it")
-    enabled: bool | None = Field(None, description="false: send nothing; true: also what was still to be sent")
+    enabled: bool | None = Field(
+        None, strict=True, description="false: send nothing; true: also what was still to be sent"
+    )
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -20,7 +20,7 @@ class Cancellation(BaseModel):
     """What to cancel: all that is given must hold, and something must be given."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
-    dry_run: bool = Field(False, description="Only count what would be cancelled")
+    dry_run: bool = Field(False, strict=True, description="Only count what would be cancelled")
     jobs: list[str] = Field([], max_length=1000, description="Only of these jobs")
     model: Line | None = None
     lane: Line | None = None
@@ -30,7 +30,7 @@ class Cancellation(BaseModel):
     created_after: AwareDatetime | None = Field(None, description="Only of jobs submitted then or later")
     text: Line | None = Field(None, description="Only renders whose prompt holds this text")
     project: Line | None = Field(None, description="For operators: only of this project")
-    all_projects: bool = Field(False, description="For operators: not only of their own project")
+    all_projects: bool = Field(False, strict=True, description="For operators: not only of their own project")
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -23,8 +23,10 @@ class LetterRetry(BaseModel):
     job: Line | None = Field(None, description="Only of this job")
     model: Line | None = Field(None, description="Only of this model")
     reason: Line | None = Field(None, description="Only with these words in the reason")
-    everything: bool = Field(False, description="All failed renders of the project, if nothing else is given")
-    all_projects: bool = Field(False, description="For operators: not only of their own project")
+    everything: bool = Field(
+        False, strict=True, description="All failed renders of the project, if nothing else is given"
+    )
+    all_projects: bool = Field(False, strict=True, description="For operators: not only of their own project")
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -18,7 +18,9 @@ class NewProject(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Name = Field(description="What it is called; nobody else's")
-    weight: float = Field(1.0, gt=0, le=1e6, description="Its part in the fair share, beside the others' weights")
+    weight: float = Field(
+        1.0, strict=True, gt=0, le=1e6, description="Its part in the fair share, beside the others' weights"
+    )
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -120,6 +120,18 @@ def test_an_operator_limits_a_pool_and_gives_it_back_to_its_catalog(house: House
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"/api/v1/pools/{POOL}", {"minimum": False}),
+        ("/api/v1/projects/ours", {"retention_days": False}),
+        ("/api/v1/projects/ours", {"max_pending": "7"}),
+    ],
+)
+def test_a_truth_value_or_a_text_is_no_number(house: House, path: str, body: dict[str, Any]) -> None:
+    assert patch(house, path, body).status_code == 422
+
+
+@pytest.mark.parametrize(
     "body", [{"minimum": 3, "maximum": 2}, {"minimum": -1}, {"maximum": "many"}, {"maximum": 10**9}, {"workers": 1}]
 )
 def test_limits_that_cannot_be_are_refused_with_their_place(house: House, body: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 def asked_for(model: type[ModelT], typed: Mapping[str, object]) -> ModelT:
     """What was typed, as the API would take it; numbers may be texts. Raises InvalidRequest."""
     try:
-        return model.model_validate(dict(typed))
+        return model.model_validate(dict(typed), strict=False)
     except ValidationError as error:
         raise from_validation(error, "") from error
 
