@@ -1,6 +1,7 @@
 """Errors of the operating system about files, for people: which file, what is wrong, what to do."""
 
 import errno
+import re
 
 _WORDS = {
     errno.ENOENT: "there is no such file or folder; look at the path again",
@@ -21,6 +22,12 @@ _WORDS = {
 def is_disk_full(error: BaseException) -> bool:
     """Whether the system refused a write because there was no room, or because the user's quota is used up."""
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def system_error(error: Exception) -> OSError:
+    """The error of the system that a library written in Rust tells in words alone: '… (os error 28)'; else EIO."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found.group(1)) if found else errno.EIO, str(error))
 
 
 def file_error(error: OSError) -> str:

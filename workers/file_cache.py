@@ -36,8 +36,12 @@ class KeptFiles:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._evict()
         draft = path.with_suffix(".part")
-        draft.write_bytes(data)
-        draft.replace(path)
+        try:
+            draft.write_bytes(data)
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         return path
 
     def _fetch(self, key: str) -> bytes:

@@ -1,7 +1,7 @@
 """Lines, stacked bars and timelines as SVG that stands in a page.
 
 pygal brings styles and a script with each chart. Pages may have neither of their own, and their colours follow the
-reader's scheme; so only the marks are kept, and `charts.css` says how they look. It is imported when the first chart
+reader's scheme; so only the marks are kept, and `operate.css` says how they look. It is imported when the first chart
 is drawn: most processes of the dashboard never need it.
 """
 
@@ -97,7 +97,7 @@ def _common(width: int = WIDTH, height: int = HEIGHT) -> dict[str, Any]:
 def _options(labels: Sequence[str]) -> dict[str, Any]:
     from pygal.style import Style
 
-    # The sizes are those that pygal leaves room for; the look is that of charts.css.
+    # The sizes are those that pygal leaves room for; the look is that of operate.css.
     return _common() | {
         "style": Style(label_font_size=12, major_label_font_size=12),
         "x_labels": list(labels),

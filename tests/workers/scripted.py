@@ -17,6 +17,7 @@ from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.render_orders import Ordering
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 from workers.protocol import RenderBatch
 
 
@@ -77,6 +78,7 @@ class ScriptedWorker:
             held_renders=self.held_renders,
             settler=self.settler,
             ordering=Ordering(connections, Path(connections.settings.data_dir)),
+            disk_space=DiskSpace(connections.steady),
         )
 
     @contextmanager

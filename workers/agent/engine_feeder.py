@@ -21,6 +21,7 @@ from workers.agent.leased_renders import LeasedRenders
 from workers.agent.parking import Parking
 from workers.agent.render_orders import Handover, Ordering
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DiskSpace
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ class Feeder:
         held_renders: LeasedRenders,
         settler: Settler,
         ordering: Ordering,
+        disk_space: DiskSpace,
         can_store: Callable[[], bool] = lambda: True,
     ) -> None:
         """`can_store`: whether what is rendered could be stored; as long as it cannot, nothing more is claimed."""
@@ -54,6 +56,7 @@ class Feeder:
         self._drain_seconds = settings.drain_seconds
         self._most_held = entry.max_batch * _BATCHES_HELD
         self._can_store = can_store
+        self._disk_space = disk_space
         self._link = link
         self._held_renders = held_renders
         self._sizes = BatchCapacity(connections, lane=lane, pool=entry)
@@ -66,7 +69,9 @@ class Feeder:
             held_renders=held_renders,
             link=link,
         )
-        self._handover = Handover(ordering, link=link, held_renders=held_renders, settler=settler)
+        self._handover = Handover(
+            ordering, link=link, held_renders=held_renders, settler=settler, disk_space=disk_space
+        )
         self._ahead = ClaimedAhead(claims=claims, held_renders=held_renders, handover=self._handover)
         self._filling = BatchFilling(
             settings, claims=claims, held_renders=held_renders, claims_nothing=self._claims_nothing
@@ -169,7 +174,7 @@ class Feeder:
         return not self._claims_nothing() and not self._storage_lags()
 
     def _claims_nothing(self) -> bool:
-        return self.draining.is_set() or self.quarantined or not self._can_store()
+        return self.draining.is_set() or self.quarantined or self._disk_space.is_full or not self._can_store()
 
     def _storage_lags(self) -> bool:
         return len(self._held_renders) - len(self._parking.parked) >= self._most_held

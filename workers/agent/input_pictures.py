@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from farm.errors import NotFound
+from farm.file_errors import is_disk_full
 from farm.params.pictures import stored_pictures
 from farm.storage import Storage
 from workers.file_cache import KeptFiles
@@ -27,12 +28,14 @@ class Pictures:
         """Local files by the name of the parameter.
 
         One that is gone or not what was uploaded is left out: the family then refuses the render, and says which it
-        lacks. Raises StorageDown: that is not the render's fault.
+        lacks. Raises StorageDown, and OSError where the disk has no room: neither is the render's fault.
         """
         files: dict[str, str] = {}
         for name, picture in stored_pictures(parameters).items():
             try:
                 files[name] = str(self._kept.file(picture.key, picture.sha256))
             except (NotFound, OSError, ValueError) as error:
+                if is_disk_full(error):
+                    raise
                 log.warning("a picture cannot be had", render=render_id, parameter=name, reason=str(error))
         return files

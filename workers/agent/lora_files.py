@@ -9,6 +9,7 @@ import structlog
 
 from farm.catalog.adapters import AdapterEntry, AdapterSource
 from farm.errors import NotFound
+from farm.file_errors import is_disk_full
 from farm.params.request.base import ADAPTER_SUFFIX, AdapterRef
 from farm.storage import Storage
 from workers.file_cache import KeptFiles
@@ -34,7 +35,7 @@ class AdapterFiles:
         """Local files by `adapter_file`.
 
         One that cannot be had whole is left out: the engine then refuses the render, and says which it lacks.
-        Raises StorageDown: that is not the render's fault.
+        Raises StorageDown, and OSError where the disk has no room: neither is the render's fault.
         """
         files: dict[str, str] = {}
         for stored in parameters.get("loras") or []:
@@ -45,6 +46,8 @@ class AdapterFiles:
                 if adapter.sha256 not in self._civitai:
                     self._civitai[adapter.sha256] = civitai_hash(path)
             except (NotFound, FetchFailed, OSError, ValueError) as error:
+                if is_disk_full(error):
+                    raise
                 log.warning("an adapter cannot be had", render=render_id, adapter=adapter.name, reason=str(error))
         return files
 

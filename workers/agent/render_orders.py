@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.catalog.adapters import AdapterEntry
 from farm.connections import Connections
 from farm.errors import NotFound, StorageDown
+from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.storage import StoredFile
 from scheduler.claims.claim import ClaimedRender
@@ -22,6 +23,7 @@ from workers.agent.input_pictures import Pictures
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.lora_files import AdapterFiles
 from workers.agent.settler import Settler
+from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.protocol import RenderBatch, RenderOrder
 
 log = structlog.get_logger(__name__)
@@ -54,7 +56,7 @@ class Ordering:
     def orders(self, renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
         """One for each. Those that were begun before go on from their newest checkpoint, if it can be had.
 
-        Raises StorageDown while a picture or an adapter that they need cannot be fetched.
+        Raises StorageDown while a picture or an adapter that they need cannot be fetched, OSError without room for it.
         """
         saved = self._saved([render.id for render in renders if render.attempt > 1])
         return [self._order(render, saved.get(render.id)) for render in renders]
@@ -113,9 +115,16 @@ class Handover:
     """Hands claimed renders to the engine; those that cannot be handed over go back, and nobody is to blame."""
 
     def __init__(
-        self, ordering: Ordering, *, link: EngineSupervisor, held_renders: LeasedRenders, settler: Settler
+        self,
+        ordering: Ordering,
+        *,
+        link: EngineSupervisor,
+        held_renders: LeasedRenders,
+        settler: Settler,
+        disk_space: DiskSpace,
     ) -> None:
         self.ordering = ordering
+        self._disk_space = disk_space
         self._link = link
         self._held_renders = held_renders
         self._settler = settler
@@ -128,6 +137,12 @@ class Handover:
             orders = self.ordering.orders(renders)
         except StorageDown as error:
             self.give_back(renders, f"What it starts from could not be fetched: {error}")
+            return 0
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            self._disk_space.ran_out()
+            self.give_back(renders, DISK_FULL)
             return 0
         if not self._link.send(RenderBatch(batch_id, orders)):
             # It died between the claim and now: nobody has begun, so nobody is to blame.

@@ -89,7 +89,8 @@ class Worker:
             held_renders=self._held_renders,
             settler=self._settler,
             ordering=self._ordering,
-            can_store=lambda: self._storing.trouble is None and not self._disk_space.is_full,
+            disk_space=self._disk_space,
+            can_store=lambda: self._storing.trouble is None,
         )
         self._checkpointing = Checkpointing(connections, self._held_renders, self._link, worker_id=self.id)
         self._heartbeat = Heartbeat(

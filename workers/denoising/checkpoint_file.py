@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from farm.file_errors import system_error
 from workers.denoising.track import Track
 from workers.protocol import EngineFacts, RenderOrder, StepTrace
 
@@ -119,7 +120,7 @@ def save(track: Track, path: Path, weights: str) -> None:
         save_file(whole, draft, metadata={"latent-farm": json.dumps(about)})
         os.replace(draft, path)
     except SafetensorError as error:  # what it makes of a full disk
-        raise OSError(str(error)) from error
+        raise system_error(error) from error
     finally:
         draft.unlink(missing_ok=True)
 

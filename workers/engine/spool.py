@@ -1,7 +1,5 @@
 """What the engine leaves in the spool folder for its parent: pixels, latents, checkpoints."""
 
-import errno
-import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import numpy as np
 import structlog
 from safetensors import SafetensorError
 
+from farm.file_errors import system_error
 from workers.denoising import checkpoint_file
 from workers.denoising.track import Pixels, Track
 from workers.engine.latents_file import save_latents
@@ -28,22 +27,25 @@ class Spool:
 
     def keep_state(self, track: Track) -> str | None:
         """Write the track's checkpoint; its path, or None where it could not be written (the log says why)."""
-        return self._keep(track, "checkpoint")
-
-    def keep_draft(self, track: Track) -> str | None:
-        """The same for a track that stops: a file of its own, which leaves with the draft."""
-        return self._keep(track, "draft")
-
-    def _keep(self, track: Track, suffix: str) -> str | None:
-        path = self._folder / f"{_name(track)}-{track.step}.{suffix}"
         try:
-            if track.draft is None:
-                checkpoint_file.save(track, path, self._weights)
-            else:  # the track holds what is decoded, and the file what goes on
-                shutil.copyfile(track.draft, path)
+            return self._keep(track, "checkpoint")
         except (OSError, TypeError) as error:
             log.warning("no checkpoint", render=track.order.render_id, error=type(error).__name__, reason=str(error))
             return None
+
+    def keep_draft(self, track: Track) -> str:
+        """The same for a track that stops: a file of its own, which leaves with the draft.
+
+        Raises OSError, TypeError.
+        """
+        return self._keep(track, "draft")
+
+    def _keep(self, track: Track, suffix: str) -> str:
+        path = self._folder / f"{_name(track)}-{track.step}.{suffix}"
+        if track.draft is None:
+            checkpoint_file.save(track, path, self._weights)
+        else:  # the track holds what is decoded, and the file what goes on
+            shutil.copyfile(track.draft, path)
         return str(path)
 
     def deliver(self, track: Track, pixels: Pixels, batch_size: int, row: int) -> Rendered | Drafted:
@@ -57,7 +59,7 @@ class Spool:
         except (OSError, SafetensorError) as error:
             for left in filter(None, (path, latents)):
                 left.unlink(missing_ok=True)
-            raise error if isinstance(error, OSError) else OSError(_number(error), str(error)) from error
+            raise error if isinstance(error, OSError) else system_error(error) from error
         taken = track.step - track.first_step
         rendered = Rendered(
             render_id=track.order.render_id,
@@ -78,12 +80,6 @@ class Spool:
         """A draft that nobody will hear of: its checkpoint goes."""
         if track.draft is not None:
             Path(track.draft).unlink(missing_ok=True)
-
-
-def _number(error: SafetensorError) -> int:
-    """Of the system's error in one of safetensors, which has it in its words only: '… (os error 28)'; else EIO."""
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found.group(1)) if found else errno.EIO
 
 
 def _name(track: Track) -> str:

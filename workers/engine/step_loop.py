@@ -240,10 +240,12 @@ class Engine:
         """Let go of a track that is to be looked at before it goes on: its state is kept, its preview decoded."""
         track.predicted_clean = predicted  # kept too, for a worker that has to show it once more
         preview = track.as_preview(predicted)
-        preview.draft = self._spool.keep_draft(track)
-        if preview.draft is None:
-            reason = "the spool folder took no checkpoint"
-            yield self._failed(track.order, "stopping for a draft", None, reason, own_fault=False)
+        try:
+            preview.draft = self._spool.keep_draft(track)
+        except (OSError, TypeError) as error:
+            reason = f"the spool folder took no checkpoint: {error}"
+            failed = self._failed(track.order, "stopping for a draft", None, reason, own_fault=False)
+            yield replace(failed, disk_full=is_disk_full(error))
         else:
             self._decoding.put(preview)
 

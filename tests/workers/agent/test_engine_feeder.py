@@ -1,5 +1,6 @@
 """What a worker feeds its engine: batches, joins, the next batch in time; with a scripted engine and real SQL."""
 
+import errno
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -16,10 +17,11 @@ from scheduler.batching.batch_curves import Shape
 from scheduler.claims.claim import ClaimedRender
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
-from tests.scheduler.jobs import LANE, POOL, sign_on, submit_job
+from tests.scheduler.jobs import LANE, POOL, render_rows, sign_on, submit_job
 from tests.waiting import eventually
 from tests.workers.scripted import ScriptedWorker
 from workers.agent.render_orders import Ordering
+from workers.agent.spool_folder import DISK_FULL, PAUSE_SECONDS
 from workers.protocol import RenderOrder
 
 __all__ = ["catalog", "clock"]
@@ -170,6 +172,29 @@ def test_renders_whose_pictures_cannot_be_fetched_now_go_back_unblamed_and_are_r
         blamed = connection.execute(select(Render.failures).where(Render.failures > 0)).all()
     assert "the store does not answer" in str(first)
     assert blamed == []
+
+
+def test_renders_for_whose_pictures_there_is_no_room_go_back_unblamed_and_nothing_is_claimed_for_a_while(
+    worker: ScriptedWorker, connections: Connections, ada: str, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordering, full = worker.feeder._handover.ordering, [OSError(errno.ENOSPC, "No space left on device")]
+
+    def orders(renders: Sequence[ClaimedRender]) -> list[RenderOrder]:
+        if full:
+            raise full.pop()
+        return Ordering.orders(ordering, renders)
+
+    monkeypatch.setattr(ordering, "orders", orders)
+    job = submit_job(connections, ada, 2)
+    worker.feeder.work_until_empty()
+    assert {(row["status"], row["failures"], row["reason"]) for row in render_rows(connections, job)} == {
+        ("pending", 0, DISK_FULL)
+    }
+    assert worker.feeder.work_until_empty() == 0
+
+    clock.forward(PAUSE_SECONDS + 1)
+    with worker.working():
+        eventually(lambda: worker.engine.sent)
 
 
 def test_what_was_claimed_ahead_goes_back_when_the_worker_drains(

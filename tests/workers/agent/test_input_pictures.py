@@ -52,6 +52,18 @@ def test_what_is_gone_or_is_not_what_was_uploaded_is_left_out(tmp_path: Path) ->
     assert not list((tmp_path / "pictures").glob("*"))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_disk_is_not_a_picture_that_is_gone(tmp_path: Path) -> None:
+    kept, asked = pictures(Bucket(one=b"red"), tmp_path), picture("one", b"red")
+    part = tmp_path / "pictures" / f"{asked['image']['sha256']}.part"
+    part.parent.mkdir(exist_ok=True)
+    part.symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"):
+        kept.files_for(asked, "render")
+    assert not list(part.parent.glob("*"))
+
+
 def test_renders_without_pictures_ask_for_nothing(tmp_path: Path) -> None:
     bucket = Bucket()
     assert pictures(bucket, tmp_path).files_for({"image": None, "prompt": "a circle"}, "render") == {}

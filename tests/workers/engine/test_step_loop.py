@@ -133,6 +133,20 @@ def test_a_full_disk_under_latents_is_told_apart_too(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_under_a_draft_is_told_apart_too(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("workers.denoising.checkpoint_file.save_file", full)
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, stop_at_step=1)]))
+    failure = failures(run(engine))["r1"]
+    assert (failure.disk_full, failure.own_fault) == (True, False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_lost_device_is_nobodys_failure(family: Family, tmp_path: Path) -> None:
     trouble(family, "predict", lambda tracks: torch.AcceleratorError("CUDA error: unspecified launch failure"))
     engine = Engine(family, tmp_path)
