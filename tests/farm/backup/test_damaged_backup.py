@@ -157,6 +157,7 @@ def test_the_commands_say_in_a_sentence_that_a_list_of_members_is_damaged(
     file = tmp_path / "farm.zip"
     create_backup(file, farm.settings, farm.engine, farm.clock)
     _with_manifest(manifest)(file)
+    monkeypatch.setenv("FARM_DATA_DIR", str(tmp_path / "second"))
     monkeypatch.setenv("FARM_DATABASE_URL", f"sqlite:///{tmp_path}/second.sqlite3")
     for verb in ("show", "restore"):
         refused = CliRunner().invoke(build_app(), ["backup", verb, str(file)])
@@ -180,6 +181,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_restored(
     file, folder = tmp_path / "farm.zip", tmp_path / place
     create_backup(file, farm.settings, farm.engine, farm.clock)
     (tmp_path / "a-file").write_text("here")
+    monkeypatch.setenv("FARM_DATA_DIR", str(tmp_path / "second"))
     monkeypatch.setenv("FARM_DATABASE_URL", f"sqlite:///{tmp_path}/second.sqlite3")
     arguments = ["backup", "restore", str(file), "--catalog", str(folder)]
 
