@@ -16,9 +16,10 @@ from typing import Any
 import stamina
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from farm.errors import Fault, SettingsError
 from farm.settings import Settings
 from farm.tls_trust import distrusted
 
@@ -87,7 +88,13 @@ def trouble(error: SQLAlchemyError) -> str:
 def _url_of(source: Settings | SecretStr | str) -> URL:
     if isinstance(source, Settings):
         source = source.database_url
-    url = make_url(source.get_secret_value() if isinstance(source, SecretStr) else source)
+    try:
+        url = make_url(source.get_secret_value() if isinstance(source, SecretStr) else source)
+    except (ArgumentError, ValueError):
+        # Its own message has a part of the address, which may be of the password.
+        raise SettingsError(
+            [Fault("FARM_DATABASE_URL", "cannot be read: it is no postgresql://USER:PASSWORD@HOST:PORT/DATABASE")]
+        ) from None
     # 'postgresql://' alone would mean psycopg 2.
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 

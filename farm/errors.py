@@ -4,12 +4,15 @@ The command line prints them without a traceback; the API answers them as RFC 94
 """
 
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 #: A list of ten thousand wrong prompts need not be answered one by one.
 MAX_FAULTS = 100
+#: pydantic names its own class where the body of a request, or a part of it, has to be an object.
+_OBJECT = re.compile(r"Input should be a valid dictionary or (?:instance of|object to extract fields from).*")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ def in_words(message: str) -> str:
     """A message of pydantic as people read it: without the kind of error that it puts in front."""
     for kind in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(kind)
+    message = _OBJECT.sub("must be an object", message).replace("Field required", "is needed")
     return message.replace("Input should be", "must be")
 
 

@@ -3,15 +3,22 @@
     redis+sentinel://USER:PASSWORD@host-1:26379,host-2:26379/NAME/DB?sentinel_username=…&sentinel_password=…
 
 NAME is that of the group of servers (`sentinel monitor NAME …`), DB a database number (0 if there is none). USER and
-PASSWORD are for the servers, those behind the `?` for the Sentinels. `rediss+sentinel://` speaks TLS to both.
+PASSWORD are for the servers, those behind the `?` for the Sentinels, all percent-encoded: a `+` is a plus.
+`rediss+sentinel://` speaks TLS to both.
 """
 
+import re
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 SCHEMES = ("redis+sentinel", "rediss+sentinel")
 PORT = 26_379
+#: One Sentinel: a name or an IPv4 address, or an IPv6 address in brackets; and a port.
+_SENTINEL = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
+#: The number of a database. Redis itself counts them in 32 bits.
+_DB = re.compile(r"[0-9]{0,9}")
 _OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -47,11 +54,9 @@ def parse(url: str) -> SentinelAddress:
     name, _, db = path.partition("/")
     if not hosts or not name:
         raise ValueError(f"must be {scheme}://HOST:PORT,HOST:PORT/NAME, where NAME is that of the group of servers")
-    if db and not db.isdecimal():
-        raise ValueError("the database behind the name of the group must be a number")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := options.keys() - _OPTIONS.keys():
-        raise ValueError(f"has unknown options {', '.join(sorted(unknown))}; known are {', '.join(_OPTIONS)}")
+    if not _DB.fullmatch(db):
+        raise ValueError("the database behind the name of the group must be a number, of at most 9 digits")
+    options = _options(query)
     user, _, password = login.partition(":")
     given = {"username": unquote(user), "password": unquote(password)}
     return SentinelAddress(
@@ -70,14 +75,33 @@ def options_of(address: SentinelAddress, tls: dict[str, Any], seconds: float) ->
     return {**waits, **address.sentinel_credentials, **({"ssl": True, **tls} if address.tls else {})}
 
 
+def _options(query: str) -> dict[str, str]:
+    # Not as of a web form, where a plus is a space: passwords hold plus signs.
+    options = {key: unquote(value) for key, _, value in (one.partition("=") for one in query.split("&") if one)}
+    if not options.keys() <= _OPTIONS.keys():
+        # What is unknown is not shown: it may be what stands behind a `?` or `&` of a password.
+        raise ValueError(
+            f"has other options than {' and '.join(_OPTIONS)} behind its '?'; "
+            "in a password ? is written %3F, & %26 and % %25"
+        )
+    return options
+
+
 def _host(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, str(PORT)
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise ValueError("has a Sentinel that is not HOST or HOST:PORT")
-    return host, int(port)
+    """Host and port of `redis-1`, `redis-1:26379`, `[::1]` or `[::1]:26379`."""
+    found = _SENTINEL.fullmatch(text)
+    port = int(found["port"] or PORT) if found else 0
+    if not found or not 0 < port < 65_536 or not (found["host"] or _is_ipv6(found["ipv6"])):
+        raise ValueError("has a Sentinel that is not HOST or HOST:PORT (of IPv6: [ADDRESS]:PORT)")
+    return found["host"] or found["ipv6"], port
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _written(host: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -23,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
 from farm.redis_sentinel import SCHEMES, is_sentinel, parse
-from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_scheme
+from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_place, with_scheme
 from farm.yaml_files import FaultyYaml, read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
@@ -229,13 +230,17 @@ class Settings(BaseSettings):
     def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
         if url and is_sentinel(url.get_secret_value()):
             parse(url.get_secret_value())
+        elif url and url.get_secret_value().startswith(("redis://", "rediss://")):
+            path = urlsplit(with_place(url).get_secret_value()).path
+            if not re.fullmatch("/?[0-9]{0,9}", path):
+                raise ValueError("the database behind the host must be a number, of at most 9 digits")
         return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket", *SCHEMES))
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
         if url is not None:
-            with_scheme(SecretStr(url), ("http", "https"))
+            with_place(with_scheme(SecretStr(url), ("http", "https")))
             return url.rstrip("/")
         return None
 

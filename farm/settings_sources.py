@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
@@ -71,6 +72,21 @@ def describe(
         origin = origins.get(field)
         faults.setdefault(field, []).append(Fault(f"{origin}: {key}" if origin else key, message))
     return faults
+
+
+def with_place(url: SecretStr) -> SecretStr:
+    """The address as it is. Raises ValueError, without the address, when what stands for its host and port is neither.
+
+    What a library says of such an address has a part of it, which may be of the password.
+    """
+    try:
+        urlsplit(url.get_secret_value()).port  # noqa: B018  (reads it)
+    except ValueError:
+        raise ValueError(
+            "has something else than HOST or HOST:PORT (of IPv6: [ADDRESS]:PORT) before its path; "
+            "in a password / is written %2F, ? %3F, # %23, [ %5B and @ %40"
+        ) from None
+    return url
 
 
 def with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:

@@ -11,7 +11,7 @@ from farm import accounts
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.delete("/users/<name>", tags=[USERS], responses={204: None})
+    @blueprint.delete("/users/<path:name>", tags=[USERS], responses={204: None})
     def delete_user(path: NamePath) -> Response:
         """Remove a user with sessions and keys; the jobs stay with the project. For admins."""
         accounts.remove_user(farm().engine, path.name, clock=farm().clock)

@@ -13,7 +13,7 @@ from dashboard.schemas.users import shown_project
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/projects/<name>", tags=[PROJECTS], responses={200: Project, 304: None})
+    @blueprint.get("/projects/<path:name>", tags=[PROJECTS], responses={200: Project, 304: None})
     def get_project(path: NamePath) -> Response:
         """Read a project: one's own, or for operators and admins any. `GET /quota` has its limits and their use."""
         return tagged(shown_project(project_row(project_named(path.name))))

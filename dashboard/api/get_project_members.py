@@ -14,7 +14,7 @@ from farm.security import Role
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/projects/<name>/members", tags=[PROJECTS], responses={200: MemberList})
+    @blueprint.get("/projects/<path:name>/members", tags=[PROJECTS], responses={200: MemberList})
     def get_project_members(path: NamePath) -> Response:
         """List the people of a project: one's own, or for operators and admins any."""
         project_named(path.name)

@@ -10,6 +10,7 @@ from dashboard.context import farm
 from dashboard.http.bodies import read_json
 from dashboard.schemas import Project
 from dashboard.schemas.users import shown_project
+from farm.accounts.names import LEAST_WEIGHT, MOST_WEIGHT
 from farm.errors import Fault, InvalidRequest
 from farm.security import Scope
 from scheduler.accounting.project_limits import save_limits
@@ -22,7 +23,9 @@ class ProjectChange(BaseModel):
     """What is to be different; what is left out stays, a limit of null is none."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    weight: float | None = Field(None, gt=0, le=1e6, description="Its part in the fair share, beside the others'")
+    weight: float | None = Field(
+        None, ge=LEAST_WEIGHT, le=MOST_WEIGHT, description="Its part in the fair share, beside the others'"
+    )
     max_pending: int | None = Field(None, ge=0, le=_MOST, description="Renders that may wait")
     max_running: int | None = Field(None, ge=0, le=_MOST, description="Renders that may run at once")
     gpu_seconds_per_day: float | None = Field(None, ge=0, le=_MOST, description="From midnight UTC")
@@ -34,7 +37,7 @@ def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.patch(
-        "/projects/<name>",
+        "/projects/<path:name>",
         tags=[PROJECTS],
         responses={200: Project},
         openapi_extensions=json_body(blueprint, ProjectChange),

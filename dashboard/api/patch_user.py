@@ -34,7 +34,7 @@ def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
     @blueprint.patch(
-        "/users/<name>", tags=[USERS], responses={200: User}, openapi_extensions=json_body(blueprint, UserChange)
+        "/users/<path:name>", tags=[USERS], responses={200: User}, openapi_extensions=json_body(blueprint, UserChange)
     )
     def patch_user(path: NamePath) -> Response:
         """Change a user. For admins; the last one can be neither disabled nor demoted."""

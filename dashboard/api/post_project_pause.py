@@ -13,7 +13,7 @@ from scheduler.control.pause_project import pause_project
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.post("/projects/<name>/pause", tags=[FARM], responses={200: Switched})
+    @blueprint.post("/projects/<path:name>/pause", tags=[FARM], responses={200: Switched})
     def post_project_pause(path: NamePath) -> Response:
         """Claim nothing of a project any more; what runs ends. Your own project, or for operators and admins any."""
         pause_project(farm(), project_named(path.name))

@@ -13,7 +13,7 @@ from scheduler.control.pause_project import resume_project
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.post("/projects/<name>/resume", tags=[FARM], responses={200: Switched})
+    @blueprint.post("/projects/<path:name>/resume", tags=[FARM], responses={200: Switched})
     def post_project_resume(path: NamePath) -> Response:
         """Let a paused project compete again. Your own project, or for operators and admins any."""
         resume_project(farm(), project_named(path.name))

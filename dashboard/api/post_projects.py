@@ -11,6 +11,7 @@ from dashboard.http.bodies import read_json
 from dashboard.schemas import Project
 from dashboard.schemas.users import shown_project
 from farm import accounts
+from farm.accounts.names import LEAST_WEIGHT, MOST_WEIGHT
 
 
 class NewProject(BaseModel):
@@ -19,7 +20,11 @@ class NewProject(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Name = Field(description="What it is called; nobody else's")
     weight: float = Field(
-        1.0, strict=True, gt=0, le=1e6, description="Its part in the fair share, beside the others' weights"
+        1.0,
+        strict=True,
+        ge=LEAST_WEIGHT,
+        le=MOST_WEIGHT,
+        description="Its part in the fair share, beside the others' weights",
     )
 
 

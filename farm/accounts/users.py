@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from farm.accounts.names import name_faults
+from farm.accounts.names import name_faults, weight_faults
 from farm.audit.record import Action, record
 from farm.clock import Clock, system_clock
 from farm.database import read, write
-from farm.errors import Conflict, Fault, InvalidRequest, NotFound
+from farm.errors import Conflict, InvalidRequest, NotFound
 from farm.ids import new_id
 from farm.security import Role, hash_password
 from farm.tables import Project, User
@@ -43,12 +43,10 @@ def create_project(engine: Engine, name: str, weight: float = 1.0, *, clock: Clo
     """A new project; returns its id. `weight` is its part in the fair share, beside the others' weights.
 
     Raises:
-        InvalidRequest: the name is empty, too long or has control characters, or the weight is not positive.
+        InvalidRequest: the name is empty, too long or has control characters, or the weight is out of its range.
         Conflict: there is a project of this name.
     """
-    faults = name_faults(name)
-    if not 0 < weight < float("inf"):
-        faults.append(Fault("/weight", f"must be a positive number; seen {weight!r}"))
+    faults = name_faults(name) + weight_faults(weight)
     if faults:
         raise InvalidRequest(faults)
     row: dict[str, Any] = {"id": new_id(), "name": name, "weight": weight, "created_at": clock()}

@@ -74,6 +74,8 @@ def insert_rows(connection: Connection, table: Table, lines: Iterable[bytes]) ->
                 raise
             reason = str(error.orig).strip().partition("\n")[0]
             raise UnusableFile(f"A row of {table.name} does not fit into this database: {reason}.") from error
+        except (OverflowError, UnicodeError) as error:  # the driver's own, before it asks the database
+            raise UnusableFile(f"A row of {table.name} does not fit into this database: {error}.") from error
         inserted += len(some)
     return inserted
 
@@ -82,7 +84,7 @@ def _row(table: Table, line: bytes) -> dict[str, Any]:
     """The values by column. Raises UnusableFile when the line is no row of this table."""
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnusableFile(f"A row of {table.name} is no JSON: {error}.") from error
     if not isinstance(row, dict) or row.keys() - table.columns.keys():
         raise UnusableFile(f"A row of {table.name} has other columns than this table.")

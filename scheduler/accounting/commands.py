@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
+from farm.accounts.names import weight_faults
 from farm.connections import Connections
 from farm.console.output import JsonOption, answer, print_json
 from farm.database import read
@@ -44,8 +45,7 @@ def set_limits(
     given = dict(zip(_COLUMNS, (max_pending, max_running, gpu_seconds_per_day, budget, retention_days), strict=True))
     faults: list[Fault] = []
     values = {column: _limit(column, text, faults) for column, text in given.items() if text is not None}
-    if weight is not None and not 0 < weight < float("inf"):
-        faults.append(Fault("--weight", f"must be a positive number; seen {weight!r}"))
+    faults += weight_faults(weight, "--weight")
     if faults:
         raise InvalidRequest(faults)
     with Connections.open() as connections:

@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from farm.accounts import create_key
+import pytest
+
+from farm.accounts import create_key, create_project
+from farm.errors import InvalidRequest
 from tests.dashboard.conftest import House, Tenant
 from tests.dashboard.visiting import sign_in
 
 
 def _with_key(house: House, secret: str, method: str, path: str, **options: Any) -> Any:
     return house.client.open(path, method=method, headers={"Authorization": f"Bearer {secret}"}, **options)
+
+
+def _patch(house: House, path: str, body: Any) -> Any:
+    return house.client.patch(path, json=body, headers=house.ours.headers)
 
 
 def _make_key(house: House, who: Tenant, **asked: Any) -> dict[str, Any]:
@@ -59,6 +66,38 @@ def test_an_admin_makes_a_project_and_lets_somebody_in(house: House) -> None:
         assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/name"), name
     members = house.get("/api/v1/projects/film/members").json["items"]
     assert [member["name"] for member in members] == ["ada"]
+
+
+def test_a_name_with_a_slash_is_an_address_as_any_other(house: House) -> None:
+    assert house.post("/api/v1/projects", json={"name": "film/2026"}).status_code == 201
+    house.post("/api/v1/users", json={"name": "corp/ada", "project": "film/2026", "password": "a good password"})
+    for name in ("film/2026", "film%2F2026"):
+        address = f"/api/v1/projects/{name}"
+        assert house.get(address).json["name"] == "film/2026"
+        assert house.get(f"{address}/members").json["items"][0]["name"] == "corp/ada"
+        assert _patch(house, address, {"weight": 2}).json["weight"] == 2
+        assert house.post(f"{address}/pause").status_code == 200
+        assert house.post(f"{address}/resume").status_code == 200
+    ada = "/api/v1/users/corp%2Fada"
+    assert _patch(house, ada, {"role": "viewer"}).json["role"] == "viewer"
+    assert house.client.delete(ada, headers=house.ours.headers).status_code == 204
+
+
+@pytest.mark.parametrize("weight", [0, 5e-324, 1e-7, 1e7, 1e308])
+def test_no_weight_is_so_small_or_large_that_shares_cannot_be_told(house: House, weight: float) -> None:
+    assert house.post("/api/v1/projects", json={"name": "film", "weight": weight}).status_code == 422
+    changed = _patch(house, "/api/v1/projects/ours", {"weight": weight})
+    assert (changed.status_code, changed.json["errors"][0]["pointer"]) == (422, "/weight")
+    with pytest.raises(InvalidRequest, match=r"must be between 0\.000001 and 1000000"):
+        create_project(house.connections.engine, "film", weight)
+
+
+def test_a_body_that_is_no_object_is_told_so_in_words_of_json(house: House) -> None:
+    bodies: list[Any] = [[], 3, "text"]
+    for body in bodies:
+        refused = _patch(house, "/api/v1/projects/ours", body)
+        assert "must be an object" in refused.json["errors"][0]["detail"]
+        assert "ProjectChange" not in refused.get_data(as_text=True)
 
 
 def test_the_secret_of_a_key_is_shown_once_and_counts_until_it_is_revoked(house: House) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from farm.cli import build_app
 from farm.database import make_engine, read, write
+from farm.errors import SettingsError
 from farm.ids import new_id
 from farm.schema.revisions import current_revision
 from farm.schema.upgrade import upgrade
@@ -202,3 +203,11 @@ def test_words_are_found_in_every_script_also_where_cursors_of_a_connection_live
     with read(engine) as connection:
         assert connection.scalar(text("SELECT lower('ÄÖ')")) == "äö"
     engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql://farm:x@db:tiger/farm", "postgresql:tiger"])
+def test_an_address_that_cannot_be_read_is_a_wrong_setting_that_is_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        make_engine(SecretStr(url))
+    assert "FARM_DATABASE_URL" in str(refused.value)
+    assert "tiger" not in str(refused.value)

@@ -31,6 +31,12 @@ def test_an_address_names_sentinels_group_database_and_both_passwords() -> None:
     ]
 
 
+def test_a_plus_in_either_password_is_a_plus() -> None:
+    found = parse("redis+sentinel://:a+b@one/farm?sentinel_password=c+d%2B%26&sentinel_username=sen%20ty")
+    assert found.credentials == {"password": "a+b"}
+    assert found.sentinel_credentials == {"password": "c+d+&", "username": "sen ty"}
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -38,7 +44,17 @@ def test_an_address_names_sentinels_group_database_and_both_passwords() -> None:
         ("redis+sentinel://:tiger@one:26379/farm/first", "must be a number"),
         ("redis+sentinel://:tiger@one:port/farm", "not HOST or HOST:PORT"),
         ("redis+sentinel://:tiger@one,,two/farm", "not HOST or HOST:PORT"),
-        ("redis+sentinel://:tiger@one/farm?pasword=tiger", "unknown options pasword"),
+        ("redis+sentinel://:tiger@one/farm/" + "9" * 5000, "must be a number, of at most 9 digits"),
+        ("redis+sentinel://:tiger@::1/farm", "of IPv6: [ADDRESS]:PORT"),
+        ("redis+sentinel://:tiger@[::1/farm", "of IPv6: [ADDRESS]:PORT"),
+        ("redis+sentinel://:tiger@[one]/farm", "of IPv6: [ADDRESS]:PORT"),
+        ("redis+sentinel://:tiger@one:1:2/farm", "not HOST or HOST:PORT"),
+        ("redis+sentinel://:tiger@one, two/farm", "not HOST or HOST:PORT"),
+        ("redis+sentinel://:tiger@one;two/farm", "not HOST or HOST:PORT"),
+        ("redis+sentinel://:tiger@one/farm?pasword=tiger", "other options than sentinel_username and"),
+        # What stands behind a sign that was to be percent-encoded is a part of the password.
+        ("redis+sentinel://one/farm?sentinel_password=a&tiger", "& %26"),
+        ("redis+sentinel://:a/b?tiger@one/farm", "? is written %3F"),
     ],
 )
 def test_a_wrong_address_is_a_fault_of_the_settings_that_shows_no_password(address: str, words: str) -> None:

@@ -81,6 +81,35 @@ def test_a_wrong_secret_is_named_but_never_shown(variable: str, value: str) -> N
     assert "tiger" not in fault
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FARM_REDIS_URL", "redis://redis:port/0", "HOST or HOST:PORT"),
+        ("FARM_REDIS_URL", "redis://:tiger?x@redis/0", "? %3F"),
+        ("FARM_REDIS_URL", "rediss://:tiger/x@redis:6379/0", "/ is written %2F"),
+        ("FARM_REDIS_URL", "redis://[::1/0", "of IPv6: [ADDRESS]:PORT"),
+        ("FARM_REDIS_URL", "redis://redis:99999", "HOST or HOST:PORT"),
+        ("FARM_REDIS_URL", "redis://redis/first", "must be a number"),
+        ("FARM_S3_ENDPOINT_URL", "http://s3:port", "HOST or HOST:PORT"),
+        ("FARM_PUBLIC_URL", "https://[::1", "HOST or HOST:PORT"),
+    ],
+)
+def test_an_address_whose_host_or_port_cannot_be_read_is_a_fault_that_shows_no_password(
+    variable: str, value: str, words: str
+) -> None:
+    (fault,) = faults_of({variable: value})
+    assert variable in fault
+    assert words in fault
+    assert "tiger" not in fault
+
+
+@pytest.mark.parametrize("value", ["redis://redis", "redis://redis/", "rediss://a:b%2Fc@[::1]:6379/15?protocol=3"])
+def test_addresses_of_redis_that_can_be_read_are_taken(value: str) -> None:
+    found = load_settings(variables={"FARM_REDIS_URL": value}).redis_url
+    assert found is not None
+    assert found.get_secret_value() == value
+
+
 def test_secrets_are_masked_when_settings_are_printed() -> None:
     settings = Settings(secret_key=SecretStr("tiger"), database_url=SecretStr("postgresql://a:tiger@b/c"))
     assert "tiger" not in repr(settings) + str(settings) + settings.model_dump_json()

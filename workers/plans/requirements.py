@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from farm.catalog.pool import Quantization
 from farm.catalog.schema import ModelEntry
+from farm.catalog.supported_features import ABILITIES
 from farm.errors import Fault, InvalidRequest
 from farm.params.sizes import Shape, rendered_shape
 from workers.model_files.download import FetchFailed, fetch
@@ -102,4 +103,8 @@ def _fault(entry: ModelEntry, shape: Shape) -> Fault | None:
     low, high = entry.limits.frames
     if not low <= shape.frames <= high:
         return Fault("--size", f"frames must be {low} … {high}, and are {shape.frames}")
+    ability = ABILITIES.get(entry.family)  # a plugin's family has none
+    each = ability.frames_per_latent if ability else None
+    if each and shape.frames % each != 1:
+        return Fault("--size", f"frames must be {each}k + 1, and are {shape.frames}")
     return None

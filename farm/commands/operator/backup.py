@@ -108,7 +108,9 @@ def _told(manifest: BackupManifest) -> dict[str, object]:
 
 
 def _in_words(manifest: BackupManifest) -> str:
-    copied = f"copies of {manifest.objects - manifest.objects_missing:,}" if manifest.objects_copied else "the list of"
+    copied = (
+        f"copies of {manifest.objects - manifest.objects_missing:,} of" if manifest.objects_copied else "the list of"
+    )
     return (
         f"{sum(manifest.rows.values()):,} rows at revision {manifest.revision} as of {manifest.made_at}, "
         f"{copied} {manifest.objects:,} objects ({manifest.object_bytes / 1e6:,.1f} MB), "

@@ -125,6 +125,9 @@ _OBJECT = b'{"key": "%s", "size": 1, "sha256": "", "content_type": "image/png"}\
         (_with_member("tables/jobs.jsonl", b"[]\n"), UnusableFile, "row of jobs has other columns"),
         (_with_member("tables/jobs.jsonl", b'{"colour": 1}\n'), UnusableFile, "row of jobs has other columns"),
         (_with_member("tables/users.jsonl", b'{"id": []}\n'), UnusableFile, "row of users does not fit"),
+        (_with_member("tables/jobs.jsonl", b"[" * 100_000 + b"\n"), UnusableFile, "row of jobs is no JSON"),
+        (_with_member("tables/renders.jsonl", b'{"index": 1%s}\n' % (b"0" * 30)), UnusableFile, "renders does not fit"),
+        (_with_member("tables/users.jsonl", b'{"name": "\\ud800"}\n'), UnusableFile, "row of users does not fit"),
     ],
 )
 def test_a_damaged_or_newer_backup_is_refused_in_words_and_nothing_of_it_stays(

@@ -253,7 +253,7 @@ pools:
         ("models: {a: {extends: sana-demo, abstract: maybe}}", "abstract must be true or false; seen 'maybe'"),
         ("models: {a: {extends: '${x}'}}", "extends '${x}': unknown"),
         ("models: {a: {extends: sana-demo, limits: [1]}}", "a list stands where what it extends has keys"),
-        ("models: {a: {extends: sana-demo, limits: null}}", "models.a.limits: must be a valid dictionary"),
+        ("models: {a: {extends: sana-demo, limits: null}}", "models.a.limits: must be an object"),
         ("models: {a: {extends: sana-demo, title: '${'}}", "own.yaml:1: models.a: "),
         ("models: {a: {extends: sana-demo, title: '${.title}'}}", "models.a: Recursive interpolation"),
         ("environments: {x: 5}", "environments.x: must hold the sections"),

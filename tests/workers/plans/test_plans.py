@@ -216,6 +216,13 @@ def test_the_command_prints_sums_and_json_and_explains_what_it_cannot_plan(
         assert arguments[0] in refused.stderr
 
 
+@pytest.mark.parametrize("frames", [2, 79, 80])
+@pytest.mark.parametrize("model", ["wan22-t2v-a14b", "wan21-t2v-14b", "sana-video-2b-480p"])
+def test_no_plan_is_made_for_frames_that_a_job_could_not_ask_for(catalog: Catalog, model: str, frames: int) -> None:
+    with pytest.raises(InvalidRequest, match=rf"frames must be 4k \+ 1, and are {frames}"):
+        needs_of(catalog.model(model), (832, 480, frames))
+
+
 def test_a_model_that_nobody_described_is_named(catalog: Catalog) -> None:
     entry = catalog.model("sana-1600m-1024px").model_copy(update={"architecture": {"vae": "dc-ae-f32c32"}})
     with pytest.raises(InvalidRequest, match="transformer and text_encoder"):
