@@ -34,7 +34,7 @@ def in_words(message: str) -> str:
     """A message of pydantic as people read it: without the kind of error that it puts in front."""
     for kind in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(kind)
-    message = _OBJECT.sub("must be an object", message).replace("Field required", "is needed")
+    message = _OBJECT.sub("must be an object", message).replace("Field required", "is required")
     return message.replace("Input should be", "must be")
 
 

@@ -101,7 +101,7 @@ class TestWhatIsWrong:
             "storage",
             "processes",
             database_url=f"postgresql://ada:{SECRET}@127.0.0.1:9/farm",
-            redis_url=f"redis://:{SECRET}/@127.0.0.1:9/0",
+            redis_url=f"redis://:{SECRET}%2F@127.0.0.1:9/0",
             s3_endpoint_url="http://127.0.0.1:9",
             s3_secret_access_key=SECRET,
         )
