@@ -72,6 +72,13 @@ class AsyncFarmClient:
         #: The same farm for calls that may block.
         self.sync = FarmClient(url, key, timeout=timeout, retry_seconds=retry_seconds)
 
+    @classmethod
+    def over(cls, farm: FarmClient) -> Self:
+        """The farm of a client that there is already, over its connections; whoever made it closes it."""
+        client = cls.__new__(cls)
+        client.sync = farm
+        return client
+
     async def __aenter__(self) -> Self:
         return self
 

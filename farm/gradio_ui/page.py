@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from farm.client import FarmClient
+from farm.client import AsyncFarmClient, FarmClient
 from farm.errors import FarmError, Fault, InvalidRequest
 from farm.gradio_ui.asked import Asked
 from farm.gradio_ui.form import Form, model_choices
@@ -46,6 +47,7 @@ class _Page:
 
     def __init__(self, farm: FarmClient, offers: dict[str, Offer], folder: Path) -> None:
         self._farm = farm
+        self._following = AsyncFarmClient.over(farm)
         self.session = gr.State(Session(folder), time_to_live=FORGET_SECONDS, delete_callback=self.left)
         gr.Markdown(f"# {TITLE}")
         with gr.Row():
@@ -96,8 +98,11 @@ class _Page:
         except FarmError as error:
             return {self.problem: _said(error)}
 
-    def rendered(self, session: Session, *values: Any) -> Iterator[Changes]:
+    async def rendered(self, session: Session, *values: Any) -> AsyncIterator[Changes]:
         """Render what the form says, and show how it goes on.
+
+        A coroutine, because a visitor who leaves is let go of at once: of a thread, Gradio waits for what it does next,
+        which on a quiet stream takes longer than Gradio's own client waits for the answer.
 
         What comes last has all parts: to a program, Gradio's client gives that alone, and of a part that was left out
         no value, although an earlier one had it.
@@ -105,9 +110,10 @@ class _Page:
         asked, status = Asked(*values), ""
         yield {self.status: status, self.running: "", self.problem: _said()}
         try:
-            with closing(render(self._farm, session, asked, _offer(self._farm, asked.model))) as news:
+            offer = await asyncio.to_thread(_offer, self._farm, asked.model)
+            async with aclosing(render(self._following, session, asked, offer)) as news:
                 shown = -1
-                for rendering in news:
+                async for rendering in news:
                     status = status_line(rendering)
                     changes: Changes = {self.status: status, self.running: progress_html(rendering)}
                     if shown != len(rendering.fetched):
@@ -115,7 +121,8 @@ class _Page:
                         changes[self.gallery] = list(session.gallery)
                     yield changes
             job = rendering.job
-            words = "\n".join(filter(None, [notices_of(job), reasons(self._farm, job)]))
+            failures = await asyncio.to_thread(reasons, self._farm, job)
+            words = "\n".join(filter(None, [notices_of(job), failures]))
         except FarmError as error:
             words = str(error)
         last = {self.status: status, self.running: "", self.gallery: list(session.gallery), self.problem: _said(words)}

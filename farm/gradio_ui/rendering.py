@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import closing, suppress
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
-from farm.client import Beat, FarmClient, FarmUnreachable, Job, JobChanged, JobProgress, NewPreview, StepProgress
+from farm.client import (
+    AsyncFarmClient,
+    Beat,
+    FarmClient,
+    FarmUnreachable,
+    Job,
+    JobChanged,
+    JobProgress,
+    NewPreview,
+    StepProgress,
+)
 from farm.errors import FarmError
 from farm.gradio_ui.asked import Asked
 from farm.gradio_ui.offers import Offer
@@ -32,21 +43,28 @@ class Rendering:
         return self.progress.job
 
 
-def render(farm: FarmClient, session: Session, asked: Asked, offer: Offer) -> Generator[Rendering, None, None]:
+async def render(
+    farm: AsyncFarmClient, session: Session, asked: Asked, offer: Offer
+) -> AsyncGenerator[Rendering, None]:
     """Submit what was asked, and yield whenever there is news, at last with the job as it ended. Raises FarmError.
 
-    Whoever closes this before its end has left, and the job is cancelled.
+    Whoever closes or cancels this before its end has left, and the job is cancelled at once, also one that the farm is
+    just accepting.
     """
-    job = farm.submit(asked.model, asked.prompt, **asked.fields(offer))
-    session.job_ids.add(job.id)
+    submitting = asyncio.ensure_future(farm.submit(asked.model, asked.prompt, **asked.fields(offer)))
     try:
-        yield from _follow(farm, session, Rendering(JobProgress(job)))
-    except GeneratorExit:
+        job = await asyncio.shield(submitting)
+        session.job_ids.add(job.id)
+        async with aclosing(_follow(farm, session, Rendering(JobProgress(job)))) as news:
+            async for rendering in news:
+                yield rendering
+    except (GeneratorExit, asyncio.CancelledError):
         with suppress(FarmError):
-            farm.cancel(job.id)
+            await farm.cancel((await submitting).id)
         raise
     finally:
-        session.job_ids.discard(job.id)
+        if submitting.done() and not submitting.cancelled() and submitting.exception() is None:
+            session.job_ids.discard(submitting.result().id)
 
 
 def reasons(farm: FarmClient, job: Job) -> str:
@@ -55,31 +73,31 @@ def reasons(farm: FarmClient, job: Job) -> str:
     return "\n".join(f"A render failed: {render.reason or 'nobody knows why'}" for render in failed)
 
 
-def _follow(farm: FarmClient, session: Session, rendering: Rendering) -> Generator[Rendering, None, None]:
+async def _follow(farm: AsyncFarmClient, session: Session, rendering: Rendering) -> AsyncGenerator[Rendering, None]:
     job_id = rendering.job.id
     yield rendering
-    with closing(farm.live(job_id)) as events:
-        for event in events:
+    async with aclosing(farm.live(job_id)) as events:
+        async for event in events:
             match event:
                 case StepProgress():
                     rendering.progress.note(event)
                 case NewPreview():
-                    _look(farm, rendering, event.render_id)
+                    await _look(farm, rendering, event.render_id)
                 case JobChanged() | Beat():
                     try:
-                        rendering.progress.renew(farm.job(job_id))
+                        rendering.progress.renew(await farm.job(job_id))
                     except FarmUnreachable:
                         continue  # the stream knows how long to be patient, and beats when the farm is back
-                    _fetch(farm, session, rendering)
+                    await asyncio.to_thread(_fetch, farm.sync, session, rendering)
             yield rendering
             if rendering.job.ended:
                 return
 
 
-def _look(farm: FarmClient, rendering: Rendering, render_id: str) -> None:
+async def _look(farm: AsyncFarmClient, rendering: Rendering, render_id: str) -> None:
     """Take the newest preview of a render."""
     rendering.previews.pop(render_id, None)
-    if picture := farm.preview(render_id):
+    if picture := await farm.preview(render_id):
         rendering.previews[render_id] = picture
     for earliest in list(rendering.previews)[:-MOST_PREVIEWS]:
         del rendering.previews[earliest]

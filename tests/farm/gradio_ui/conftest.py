@@ -14,3 +14,9 @@ def page(dashboard_server: DashboardFarm) -> Iterator[Page]:
         pytest.skip("needs Gradio, in an environment of its own: deploy/setup-gradio makes it")
     with running_page(dashboard_server) as page:
         yield page
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Gradio runs on asyncio, and so does our client."""
+    return "asyncio"

@@ -1,8 +1,12 @@
 """What the page does with a farm, without Gradio: the form of every model, and what comes of a job."""
 
+import asyncio
 from pathlib import Path
 
-from farm.client import FarmClient
+import pytest
+
+from dashboard.api import get_live
+from farm.client import AsyncFarmClient, FarmClient
 from farm.gradio_ui.asked import Asked
 from farm.gradio_ui.offers import offer_of, read_offers
 from farm.gradio_ui.rendering import Rendering, reasons, render
@@ -42,22 +46,58 @@ def test_the_fields_are_those_of_the_model_and_big_seeds_stay_whole(dashboard: D
     assert "negative_prompt" not in ASKED.fields(offers["sprint-demo"])
 
 
-def test_what_failed_is_said_and_who_leaves_cancels(dashboard: DashboardFarm, tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_what_failed_is_said_and_who_leaves_cancels(dashboard: DashboardFarm, tmp_path: Path) -> None:
     session = Session(tmp_path)
     with FarmClient(dashboard.url, dashboard.key) as farm:
-        offer = read_offers(farm)["sana-demo"]
-        news = render(farm, session, ASKED, offer)
-        assert isinstance(next(news), Rendering)
+        offer, following = read_offers(farm)["sana-demo"], AsyncFarmClient.over(farm)
+        news = render(following, session, ASKED, offer)
+        assert isinstance(await anext(news), Rendering)
         dashboard.work(Outcome.FAILED)
-        [*_, last] = news
+        last = [told async for told in news][-1]
         assert last.job.status == "failed"
         assert "the paint ran out" in reasons(farm, last.job)
 
-        news = render(farm, session, ASKED, offer)
-        job = next(news).job
-        news.close()
+        news = render(following, session, ASKED, offer)
+        job = (await anext(news)).job
+        await news.aclose()
         assert farm.job(job.id).status == "cancelled"
         assert session.job_ids == set()
+
+
+@pytest.mark.anyio
+async def test_who_leaves_while_the_stream_is_quiet_cancels_before_its_next_word(
+    dashboard: DashboardFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_live, "KEEPALIVE_SECONDS", 600.0)  # nothing more is told until long after this test
+    session = Session(tmp_path)
+    with FarmClient(dashboard.url, dashboard.key) as farm:
+        news = render(AsyncFarmClient.over(farm), session, ASKED, read_offers(farm)["sana-demo"])
+        while True:
+            waiting = asyncio.ensure_future(anext(news))
+            done, _ = await asyncio.wait([waiting], timeout=1)
+            if not done:
+                break
+            job = waiting.result().job
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert farm.job(job.id).status == "cancelled"
+
+
+@pytest.mark.anyio
+async def test_who_leaves_while_the_farm_accepts_his_job_leaves_none_behind(
+    dashboard: DashboardFarm, tmp_path: Path
+) -> None:
+    session = Session(tmp_path)
+    with FarmClient(dashboard.url, dashboard.key) as farm:
+        news = render(AsyncFarmClient.over(farm), session, ASKED, read_offers(farm)["sana-demo"])
+        waiting = asyncio.ensure_future(anext(news))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert {job.status for job in farm.jobs()} == {"cancelled"}
 
 
 def test_a_visit_keeps_the_newest_files_and_ends_with_none(dashboard: DashboardFarm, tmp_path: Path) -> None:
