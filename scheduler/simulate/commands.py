@@ -42,7 +42,9 @@ def simulate(
     plan: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Find the fewest workers: 95 % start within this time.")
     ] = None,
-    policy: Annotated[str, typer.Option(help="ours, fifo, fifo-batches, queue-length; commas between them.")] = "ours",
+    policy: Annotated[
+        str, typer.Option(help="ours, fifo, fifo-batches, priority-queues, queue-length; commas between them.")
+    ] = "ours",
     queue_target: Annotated[int, typer.Option(min=1, help="Waiting renders for each worker of queue-length.")] = 8,
     max_batch: Annotated[int | None, typer.Option(min=1, help="Renders of a batch; by default the pool's.")] = None,
     gain: Annotated[

@@ -1,6 +1,7 @@
 """The policies that are compared. All of them claim and settle with the farm's own code; they differ in
 
-- order: `fair` is ours; for `arrival` everything is one project's and one class's, so that only time decides;
+- order: `fair` is ours; for `arrival` everything is one project's and one class's, so that only time decides; for
+  `class` everything is one project's, and the classes are strict, as three queues by priority are;
 - batch: `full` claims as many of one batch key as fit, `one` claims one render;
 - scaling: `ours` is `scheduler.autoscale`; `queue` counts messages, as KEDA does on a Redis list; `fixed` keeps the
   number of workers.
@@ -12,7 +13,7 @@ from typing import Literal
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, InvalidRequest
 
-Order = Literal["fair", "arrival"]
+Order = Literal["fair", "class", "arrival"]
 Batch = Literal["full", "one"]
 Scale = Literal["fixed", "ours", "queue"]
 
@@ -35,8 +36,9 @@ class Policy:
 OURS = Policy("ours")
 FIFO = Policy("fifo", order="arrival", batch="one")
 FIFO_BATCHES = Policy("fifo-batches", order="arrival")
+PRIORITY = Policy("priority-queues", order="class")
 QUEUE_LENGTH = Policy("queue-length", scale="queue")
-POLICIES = {policy.name: policy for policy in (OURS, FIFO, FIFO_BATCHES, QUEUE_LENGTH)}
+POLICIES = {policy.name: policy for policy in (OURS, FIFO, FIFO_BATCHES, PRIORITY, QUEUE_LENGTH)}
 
 
 def policies_named(text: str) -> list[Policy]:

@@ -20,6 +20,8 @@ from scheduler.simulate.traces.trace import Arrival, Trace
 from scheduler.simulate.virtual_pool import Doing
 
 _EVERYBODY = "everybody"
+#: So far apart that a class waits while there is anything of the one before.
+_STRICT_SHARES = {"urgent": 1e6, "normal": 1e3, "bulk": 1.0}
 
 
 def run(
@@ -39,6 +41,8 @@ def run(
     """
     options = options or Options()
     settings = settings or Settings()
+    if policy.order == "class":
+        settings = settings.model_copy(update={"class_shares": _STRICT_SHARES})
     catalog = catalog or load_catalog(settings)
     began = time.perf_counter()
     with open_farm(catalog, fleet, settings) as connections:
@@ -65,8 +69,9 @@ def _simulate(simulation: Simulation, trace: Trace) -> None:
 
 def _arrive(simulation: Simulation, arrival: Arrival) -> None:
     simulation.arriving -= 1
-    fair = simulation.policy.order == "fair"
-    project, class_name = (arrival.project, arrival.class_name) if fair else (_EVERYBODY, "normal")
+    order = simulation.policy.order
+    project = arrival.project if order == "fair" else _EVERYBODY
+    class_name = "normal" if order == "arrival" else arrival.class_name
     connections = simulation.connections
     if project not in simulation.projects:
         simulation.projects[project] = add_project(connections, project, simulation.options.weights.get(project, 1.0))

@@ -99,8 +99,8 @@ class Pictures:
 class Serving:
     """A server that takes up to `size` pictures and makes them from first to last step; who comes later waits.
 
-    Urgent ones, which come at `arrivals` (seconds after the start), go before all others, and as many as wait share a
-    batch. The others are endless. It takes what is there for `seconds`.
+    Urgent ones, which come at `arrivals` (seconds after the start), go before all others; the seats that they leave are
+    filled with others, which are endless, and alike but for their seed. It takes what is there for `seconds`.
     """
 
     def __init__(self, pictures: Pictures, bulk: Parameters, urgent: Parameters, size: int) -> None:
@@ -116,12 +116,12 @@ class Serving:
             if now >= seconds and not due:
                 break
             waiting = waiting[len(due) :]
-            one = self._urgent if due else self._bulk
-            batch = [one | {"seed": place} for place in range(len(due) or self._size)]
+            seats = [self._urgent] * len(due) + [self._bulk] * (self._size - len(due))
+            batch = [one | {"seed": place} for place, one in enumerate(seats)]
             last = [0.0]
             self._pictures.make(batch, lambda last=last: last.__setitem__(0, time.monotonic() - started))
             waited += [last[0] - arrival for arrival in due]
-            work += len(batch) * one["num_inference_steps"] * one["width"] * one["height"]
+            work += sum(one["num_inference_steps"] * one["width"] * one["height"] for one in batch)
         return {"waited": waited, "step_pixels_per_second": work / (time.monotonic() - started)}
 
 

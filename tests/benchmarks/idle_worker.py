@@ -1,7 +1,7 @@
 """Worker processes for `idle_start`: `python -m tests.benchmarks.idle_worker ring|noop POOL`.
 
 ring: the farm's own ring worker and feeder, with an engine that only says when it got a batch; noop: a plain Celery
-worker with a task that does nothing and a result. Settings come from the environment, as a farm's worker gets them.
+worker with a task that says the time. Settings come from the environment, as a farm's worker gets them.
 """
 
 import sys
@@ -49,8 +49,9 @@ def make_noop(settings: Settings) -> Celery:
     return app
 
 
-def _nothing() -> None:
-    """What the task does."""
+def _nothing() -> float:
+    """What the task does: it says when it ran, by the clock that all processes of a machine share."""
+    return time.monotonic()
 
 
 def main(kind: str, pool: str) -> None:

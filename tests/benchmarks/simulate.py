@@ -14,7 +14,7 @@ from rich.console import Console
 from scheduler.simulate import tables
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Speed, one_pool
-from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS
+from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, PRIORITY
 from scheduler.simulate.run import run
 from scheduler.simulate.traces import generate
 from scheduler.simulate.traces.trace import Arrival, Trace
@@ -95,7 +95,10 @@ def _policies(report: Report, renders: int) -> None:
     )
     alone = 0.262 * SLOWNESS
     workers = max(2, round(1.3 * renders * alone * Speed().pass_factor(8) / 8 / 3600))
-    results = [run(trace, one_pool(MODEL, workers, slowness=SLOWNESS), policy) for policy in (OURS, FIFO_BATCHES, FIFO)]
+    results = [
+        run(trace, one_pool(MODEL, workers, slowness=SLOWNESS), policy)
+        for policy in (OURS, PRIORITY, FIFO_BATCHES, FIFO)
+    ]
     console = Console(width=100)
     console.print(tables.rich_table("Policies", tables.turned(tables.comparison(results))))
     console.print(tables.rich_table("Waiting time in seconds", tables.waiting(results)))

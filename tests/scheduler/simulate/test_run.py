@@ -13,7 +13,7 @@ from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Fleet, one_pool
 from scheduler.simulate.ledger import JobLedger, Ledger, LostOrDoubled
 from scheduler.simulate.planning import plan
-from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, QUEUE_LENGTH, Policy
+from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, PRIORITY, QUEUE_LENGTH, Policy
 from scheduler.simulate.results import Result
 from scheduler.simulate.run import run
 from scheduler.simulate.scenario import clairvoyant
@@ -63,7 +63,7 @@ class TestRun:
         stalls=st.sampled_from([0, 60]),
         preemptions=st.sampled_from([0, 60]),
         failed=st.sampled_from([0.0, 0.2]),
-        policy=st.sampled_from([OURS, FIFO, FIFO_BATCHES]),
+        policy=st.sampled_from([OURS, FIFO, FIFO_BATCHES, PRIORITY]),
     )
     @settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def test_nothing_is_lost_or_doubled_under_faults(
@@ -91,6 +91,17 @@ class TestPolicies:
         ours, fifo = (run(trace, fleet, policy, catalog=catalog) for policy in (OURS, FIFO_BATCHES))
         assert ours.p(95, "urgent") < 10 < fifo.p(95, "urgent")
         assert ours.claims == pytest.approx(fifo.claims, abs=1)
+
+    def test_priority_queues_let_an_urgent_render_pass_and_a_second_user_wait(self, catalog: Catalog) -> None:
+        trace = generate.merged(
+            generate.monster(200, class_name="normal"),
+            [Arrival(5.0, "ada", "urgent"), Arrival(5.0, "eve", "normal", renders=20)],
+        )
+        fleet = one_pool(MODEL, 1, slowness=10)
+        ours, queues = (run(trace, fleet, policy, catalog=catalog) for policy in (OURS, PRIORITY))
+        assert queues.p(95, "urgent") < 10
+        assert ours.p(95, "urgent") < 10
+        assert ours.jain > queues.jain
 
     def test_one_by_one_takes_longer_than_batches(self, catalog: Catalog) -> None:
         trace, fleet = generate.monster(64), one_pool(MODEL, 1)
