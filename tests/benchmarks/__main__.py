@@ -19,6 +19,7 @@ BENCHMARKS = {
     "speed": "tests.benchmarks.speed",
     "efficiency": "tests.benchmarks.efficiency",
     "mixed-traffic": "tests.benchmarks.mixed_traffic",
+    "peers": "tests.benchmarks.peers.__main__",
 }
 
 
