@@ -18,6 +18,7 @@ BENCHMARKS = {
     "neighbours": "tests.benchmarks.neighbours",
     "speed": "tests.benchmarks.speed",
     "efficiency": "tests.benchmarks.efficiency",
+    "latency": "tests.benchmarks.latency",
     "mixed-traffic": "tests.benchmarks.mixed_traffic",
 }
 
