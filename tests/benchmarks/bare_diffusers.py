@@ -81,7 +81,7 @@ class Pictures:
         on_step: Callable[[], None] = lambda: None,
         store: Callable[[bytes], object] | None = None,
     ) -> None:
-        """One batch from prompts to encoded files: output and thumbnail, or with `store` the output, which it is given."""
+        """One batch from prompts to encoded files: outputs and thumbnails, or only outputs for `store` to take."""
         import numpy as np
         import torch
 

@@ -51,7 +51,7 @@ def main() -> None:
         collected_spans() as (endpoint, spans),
         one_worker({"sana-demo-local": 1, "sprint-demo-local": 1}, traces_endpoint=endpoint) as farm,
     ):
-        ours, bare = _pairs(report, farm, spans, "sana-demo", PICTURE, asked.pairs)
+        _, bare = _pairs(report, farm, spans, "sana-demo", PICTURE, asked.pairs)
         report.aim("sana-demo: seconds of a step", bare / PICTURE["num_inference_steps"], ">=", LEAST_STEP_SECONDS)
         ratios = [a / b for a, b in zip(*_samples(report, "sana-demo"), strict=True)]
         report.samples["sana-demo: farm / bare, each pair"] = ratios
