@@ -19,6 +19,7 @@ BENCHMARKS = {
     "speed": "tests.benchmarks.speed",
     "efficiency": "tests.benchmarks.efficiency",
     "latency": "tests.benchmarks.latency",
+    "small-jobs": "tests.benchmarks.small_jobs",
     "mixed-traffic": "tests.benchmarks.mixed_traffic",
 }
 
