@@ -30,6 +30,7 @@ LEAST_STEP_SECONDS = 0.05
 SPRINT = {"width": 128, "height": 128, "num_inference_steps": 1}
 #: Spans leave a process in batches, five seconds after they were made.
 _SPANS_SECONDS = 7.0
+_WIDTH = 72  # characters of a timeline
 
 
 def main() -> None:
@@ -118,8 +119,22 @@ def _tell_stages(report: Report, model: str, ours: Mapping[str, tuple[float, flo
     for job, (sent, answered) in ours.items():
         for stage, seconds in _stages(spans[job], sent, answered).items():
             stages.setdefault(stage, []).append(seconds)
-    for stage, seconds_of_each in stages.items():
-        report.sample(f"{model}: {stage}, s", seconds_of_each)
+    medians = {
+        stage: report.sample(f"{model}: {stage}, s", seconds_of_each) for stage, seconds_of_each in stages.items()
+    }
+    report.drawing += timeline(f"{model}, one picture", medians)
+
+
+def timeline(title: str, stages: Mapping[str, float]) -> list[str]:
+    """One stage below the other as text: a bar where it lies in the whole, and its milliseconds."""
+    whole, before = sum(stages.values()), 0.0
+    lines = [f"{title}: {1000 * whole:.0f} ms", ""]
+    for stage, seconds in stages.items():
+        begin, end = (round(_WIDTH * at / whole) for at in (before, before + seconds))
+        bar = " " * begin + "#" * max(1, end - begin)
+        lines.append(f"{stage:<26}{1000 * seconds:>7.1f} |{bar:<{_WIDTH}}|")
+        before += seconds
+    return [*(line.rstrip() for line in lines), ""]
 
 
 def _stages(spans: Mapping[str, tuple[float, float]], sent: float, answered: float) -> dict[str, float]:
