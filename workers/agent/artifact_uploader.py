@@ -3,7 +3,8 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from workers.protocol import Drafted, EngineFacts, Rendered
 log = structlog.get_logger(__name__)
 
 _SIDE_BY_SIDE = 4  # files that are stored at once: the output, thumbnail and manifest of one render, and one more
+_IN_MEMORY = 2  # renders whose files are: those of one are stored while those of the next are made
 _LOOK_SECONDS = 5.0  # how often an idle thread sees whether a storage that was away is back
 
 
@@ -120,25 +122,34 @@ class ArtifactUploader:
                 continue
             while not self._rendered.empty():
                 waiting.append(self._rendered.get())
-            begun = [found for item in waiting if item and (found := self._begin(*item))]
-            settled = self._settler.settle([self._end(found) for found in begun])
+            settled = self._settler.settle(list(self._finish([item for item in waiting if item])))
             self._on_done(len(settled))
             if None in waiting:
                 return
 
+    def _finish(self, rendered: Sequence[tuple[Rendered | Drafted, EngineFacts]]) -> Iterator[Settlement]:
+        """How each ended, but for those that were revoked. The files of _IN_MEMORY of them are in memory at most."""
+        begun: deque[_Begun | Settlement] = deque()
+        for made, facts in rendered:
+            if found := self._begin(made, facts):
+                begun.append(found)
+            if len(begun) == _IN_MEMORY:
+                yield self._end(begun.popleft())
+        yield from map(self._end, begun)
+
     def _begin(self, made: Rendered | Drafted, facts: EngineFacts) -> _Begun | Settlement | None:
         """Make the files of one render or draft and begin to store them; None if it was revoked meanwhile."""
         leased, began = self._held_renders.get(made.render_id, made.attempt), time.monotonic()
+        if leased is None:
+            _clear(made)
+            return None
         try:
-            if leased is None:
-                return None
             files = self._files(leased.render, made, facts)
             puts = [(kind, file, self._put(leased.render, file)) for kind, file in files]
             return _Begun(leased, made, facts, began, puts)
         except Exception as error:  # one bad output must not end the thread that stores all others
-            return self._failed(made, error)
-        finally:
             _clear(made)
+            return self._failed(made, error)
 
     def _end(self, begun: _Begun | Settlement) -> Settlement:
         """How it ended, once all of its files are stored or one of them could not be."""
@@ -149,6 +160,8 @@ class ArtifactUploader:
             return self._stored(begun)
         except Exception as error:
             return self._failed(begun.made, error)
+        finally:
+            _clear(begun.made)
 
     def _failed(self, made: Rendered | Drafted, error: Exception) -> Settlement:
         if is_disk_full(error):
