@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
+from dashboard.schemas.base import RequestPart
 from farm.accounts.names import LONGEST_NAME
 from farm.restorable import KEPT_SECONDS, LONGEST_SECONDS
 from scheduler.gallery.marks import LONGEST_TAG
@@ -31,7 +32,7 @@ PROJECTS = Tag(name="Projects", description="Projects, the people in them, their
 FARM = Tag(name="Farm", description="What the farm offers, who renders, what happens.")
 
 
-class DeletionQuery(BaseModel):
+class DeletionQuery(RequestPart):
     """For how long what is deleted can be restored."""
 
     model_config = ConfigDict(extra="forbid")
@@ -97,7 +98,7 @@ class NamePath(BaseModel):
     name: Line = Field(description="Its name")
 
 
-class PageQuery(BaseModel):
+class PageQuery(RequestPart):
     """Which page of a list."""
 
     model_config = ConfigDict(extra="forbid")

@@ -4,15 +4,16 @@ from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import JOBS, JobPath, Line
 from dashboard.archive.job_archive import MOST_FILES
 from dashboard.archive.response import ZIP, archive_response
+from dashboard.schemas.base import RequestPart
 from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
 
 
-class ArchiveQuery(BaseModel):
+class ArchiveQuery(RequestPart):
     """Which outputs, and what they are called."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,7 +2,7 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import JOBS, JobPath
 from dashboard.api.versions import tagged
@@ -10,10 +10,11 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.jobs import find_job, list_events
 from dashboard.schemas import EventList
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 
 
-class EventsQuery(BaseModel):
+class EventsQuery(RequestPart):
     """Which events."""
 
     model_config = ConfigDict(extra="forbid")

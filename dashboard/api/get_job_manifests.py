@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from flask import Response, current_app
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.api.common import JOBS, JobPath
@@ -18,6 +18,7 @@ from dashboard.context import farm
 from dashboard.http import limits
 from dashboard.reads.jobs import find_job
 from dashboard.reads.manifests import StoredManifest, list_manifests
+from dashboard.schemas.base import RequestPart
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import DatabaseBusy, FarmError, NotFound
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 8
 
 
-class ManifestsQuery(BaseModel):
+class ManifestsQuery(RequestPart):
     """Which manifests."""
 
     model_config = ConfigDict(extra="forbid")

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from werkzeug.datastructures import MultiDict
 
 from dashboard.api.common import JOBS, JobPath, Line
@@ -17,6 +17,7 @@ from dashboard.context import farm
 from dashboard.grid.sheet import read_grid_sheet
 from dashboard.reads.jobs import find_job
 from dashboard.reads.sheets import MOST_TILES, Tile, list_tiles
+from dashboard.schemas.base import RequestPart
 from farm.contact_sheet import Cell, contact_sheet, encode_sheet, line_below, shrunk
 from farm.database import read
 from farm.errors import Conflict, NotFound
@@ -30,7 +31,7 @@ _MOST_WIDTH = 1100  # pixels: what a page shows without making it smaller
 _AT_ONCE = 8  # thumbnails that are fetched side by side
 
 
-class SheetQuery(BaseModel):
+class SheetQuery(RequestPart):
     """Which renders."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,18 +2,19 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import PROJECTS, Line, reply
 from dashboard.auth import principal, project_named, require
 from dashboard.context import farm
 from dashboard.schemas import KeyList
+from dashboard.schemas.base import RequestPart
 from dashboard.schemas.users import shown_key
 from farm import accounts
 from farm.security import Scope
 
 
-class KeysQuery(BaseModel):
+class KeysQuery(RequestPart):
     """Whose keys."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,17 +2,18 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import FARM, reply
 from dashboard.context import farm, now
 from dashboard.reads.farm.lane_history import lane_histories
 from dashboard.schemas import LaneHistoryList
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 from scheduler.maintenance.record_samples import LANES_KEPT_SECONDS
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(RequestPart):
     """How far back."""
 
     model_config = ConfigDict(extra="forbid")

@@ -27,6 +27,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import find_job, list_ended, list_jobs
 from dashboard.schemas import Job, LivePreview, LiveSnapshot, LiveStep
+from dashboard.schemas.base import RequestPart
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
@@ -44,7 +45,7 @@ _SNAPSHOT_ENDED = 100
 _OPEN = JobFilter(statuses=(JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED))
 
 
-class LiveQuery(BaseModel):
+class LiveQuery(RequestPart):
     """What to hear of."""
 
     model_config = ConfigDict(extra="forbid")
@@ -55,7 +56,7 @@ class LiveQuery(BaseModel):
     )
 
 
-class LiveHeader(BaseModel):
+class LiveHeader(RequestPart):
     """Where a reader was when its stream broke off."""
 
     last_event_id: str | None = Field(

@@ -2,17 +2,18 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import FARM, Line, reply
 from dashboard.auth import principal, project_named
 from dashboard.context import farm, now
 from dashboard.reads.projects import read_quota
 from dashboard.schemas import Quota
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 
 
-class QuotaQuery(BaseModel):
+class QuotaQuery(RequestPart):
     """Whose limits."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,18 +2,19 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import FARM, Line, reply
 from dashboard.auth import principal, project_named
 from dashboard.context import farm, now
 from dashboard.reads.costs import Prices, list_usage
 from dashboard.schemas import Usage
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 from scheduler.accounting.usage import day_of
 
 
-class UsageQuery(BaseModel):
+class UsageQuery(RequestPart):
     """Which days."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,17 +2,18 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import FARM, reply
 from dashboard.context import farm, now
 from dashboard.reads.costs import list_project_use
 from dashboard.schemas import ProjectUseList
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 from scheduler.accounting.usage import day_of
 
 
-class ProjectUseQuery(BaseModel):
+class ProjectUseQuery(RequestPart):
     """Which days."""
 
     model_config = ConfigDict(extra="forbid")

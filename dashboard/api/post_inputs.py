@@ -4,18 +4,19 @@ from typing import Any
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import INPUTS, reply
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
+from dashboard.schemas.base import RequestPart
 from dashboard.upload_spool import on_disk
 from scheduler import uploads
 
 
-class InputQuery(BaseModel):
+class InputQuery(RequestPart):
     """How the file is called."""
 
     model_config = ConfigDict(extra="forbid")

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, Field
+from pydantic import Field
 from werkzeug.exceptions import ClientDisconnected
 
 from dashboard.api.common import JOBS, reply
@@ -18,6 +18,7 @@ from dashboard.problems import UnsupportedMediaType
 from dashboard.reads.intakes import intake_answer
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import StreamAnswer
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from scheduler.intake.open_stream import Position, open_intake, resume
@@ -49,7 +50,7 @@ _OBJECT: dict[str, Any] = {
 _ROWS: dict[str, Any] = {"type": "string", "description": "One row for each render: its prompt, seed, parameters"}
 
 
-class StreamHeader(BaseModel):
+class StreamHeader(RequestPart):
     """Headers of a stream."""
 
     idempotency_key: str | None = Field(
@@ -57,7 +58,7 @@ class StreamHeader(BaseModel):
     )
 
 
-class StreamQuery(BaseModel):
+class StreamQuery(RequestPart):
     """What all rows share, and which part of the source the body is. Any other field of a job may be given too."""
 
     model: str | None = Field(None, description="A name of GET /api/v1/models; required")

@@ -2,7 +2,7 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, Field, RootModel
+from pydantic import Field, RootModel
 
 from dashboard.api.common import JOBS, json_body, reply, signed_link
 from dashboard.api.prefer_wait import LONGEST_SECONDS, MOST_RENDERS, wait_for_end, wait_seconds
@@ -12,13 +12,14 @@ from dashboard.http.bodies import body_sha256, read_json
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import list_renders
 from dashboard.schemas import Job, Quote, Render, Submitted
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 from farm.params import JobRequest
 from scheduler.admission import quote, submit
 from scheduler.admission.validation_offload import check
 
 
-class SubmissionHeader(BaseModel):
+class SubmissionHeader(RequestPart):
     """Headers of a submission."""
 
     idempotency_key: str | None = Field(
@@ -70,13 +71,17 @@ def register(blueprint: APIBlueprint) -> None:
             resolved=resolved,
         )
         seconds = wait_seconds(header.prefer) if len(resolved.renders) <= MOST_RENDERS else None
-        waited = seconds is not None and wait_for_end(farm(), who.project_id, made.job_id, seconds)
-        with read(farm().engine) as connection:
-            job = find_job(connection, who.project_id, made.job_id)
+        waited = None if seconds is None else wait_for_end(farm(), who.project_id, made.job_id, seconds)
+        job = waited if waited and waited.finished_at else _read(who.project_id, made.job_id)
         renders = _ended_renders(job) if waited else None
         answer = Submitted(job=job, notices=list(made.notices), renders=renders)
         headers = {"Location": job.links.self} | ({"Preference-Applied": f"wait={seconds}"} if waited else {})
         return reply(answer, 200 if made.replayed else 201, **headers)
+
+
+def _read(project_id: str, job_id: str) -> Job:
+    with read(farm().engine) as connection:
+        return find_job(connection, project_id, job_id)
 
 
 def _ended_renders(job: Job) -> list[Render] | None:

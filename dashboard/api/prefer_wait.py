@@ -31,14 +31,15 @@ def wait_seconds(prefer: str | None) -> int | None:
     return None
 
 
-def wait_for_end(connections: Connections, project_id: str, job_id: str, seconds: int) -> bool:
-    """Wait until the job has ended, or for so many seconds; False: there was no room to wait at all."""
+def wait_for_end(connections: Connections, project_id: str, job_id: str, seconds: int) -> schemas.Job | None:
+    """Wait until the job has ended, or for so many seconds; the job then. None: there was no room to wait at all."""
     ends = time.monotonic() + seconds
     try:
         # Subscribed before the job is read, so that its end cannot fall between the two.
         with pump().subscribe(project_id, frozenset({job_id})) as subscription:
             with read(connections.engine) as connection:
                 job = find_job(connection, project_id, job_id)
+            subscription.saw(job.id, job.version)
             while job.finished_at is None and (left := ends - time.monotonic()) > 0:
                 told = subscription.next(left)
                 if subscription.start_again():
@@ -47,5 +48,5 @@ def wait_for_end(connections: Connections, project_id: str, job_id: str, seconds
                 elif told is not None and isinstance(told.content, schemas.Job):
                     job = told.content
     except TooManyStreams:
-        return False
-    return True
+        return None
+    return job

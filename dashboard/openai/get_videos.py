@@ -3,7 +3,7 @@
 from typing import Literal
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from dashboard.api.common import reply
 from dashboard.auth import principal
@@ -12,10 +12,11 @@ from dashboard.openai.translation import makes_clips
 from dashboard.openai.videos import VideoList, video
 from dashboard.problems import from_validation
 from dashboard.reads.clips import find_clip, list_clips
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 
 
-class VideosQuery(BaseModel):
+class VideosQuery(RequestPart):
     """Which page."""
 
     model_config = ConfigDict(extra="forbid")

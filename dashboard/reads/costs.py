@@ -35,12 +35,12 @@ class Prices:
         return self.cost(row.gpu_seconds or 0.0, row.money or 0.0, row.watt_hours or 0.0)
 
 
+_PRICES = select(Pool.lane, func.avg(Pool.price_per_hour), func.avg(Pool.watts)).group_by(Pool.lane)
+
+
 def read_prices(connection: Connection, currency: str | None = None) -> Prices:
     """One statement over all pools. `currency`: given by threads that serve no request."""
-    rows = connection.execute(
-        select(Pool.lane, func.avg(Pool.price_per_hour), func.avg(Pool.watts)).group_by(Pool.lane)
-    )
-    lanes = {lane: Rates(float(price), float(watts)) for lane, price, watts in rows}
+    lanes = {lane: Rates(float(price), float(watts)) for lane, price, watts in connection.execute(_PRICES)}
     return Prices(currency or farm().settings.currency, lanes)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from dashboard import schemas
 from dashboard.reads.costs import Prices, read_prices
@@ -42,10 +42,21 @@ _COLUMNS = (
 )
 
 
+#: Statements that most requests ask are built once: SQLAlchemy takes as long to build one as SQLite to answer it.
+_JOBS = select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).outerjoin(User, User.id == Job.user_id)
+_ONE = _JOBS.where(Job.id == bindparam("of_job"), Job.project_id == bindparam("of_project"))
+_RUNNING = (
+    select(Render.job_id, func.count().label("renders"))
+    # A literal, so that the partial index of running renders is used: they are few, pending ones may be many.
+    .where(Render.status == literal_column("'running'"), Render.job_id.in_(bindparam("jobs", expanding=True)))
+    .group_by(Render.job_id)
+)
+
+
 def find_job(connection: Connection, project_id: str, job_id: str, *, currency: str | None = None) -> schemas.Job:
     """One job of this project, in three statements. Raises NotFound. `currency`: where no request is served."""
     job_id = known_form("job", job_id)
-    row = connection.execute(_jobs().where(Job.id == job_id, Job.project_id == project_id)).one_or_none()
+    row = connection.execute(_ONE, {"of_job": job_id, "of_project": project_id}).one_or_none()
     if row is None:
         raise missing("job", job_id)
     return _job(row, running_counts(connection, [job_id]).get(job_id, 0), read_prices(connection, currency))
@@ -60,9 +71,7 @@ def list_jobs(
     limit: int,
 ) -> tuple[list[schemas.Job], bool]:
     """At most `limit` jobs, newest first, and whether there are more; in three statements (index project_id, id)."""
-    statement = (
-        _jobs().where(Job.project_id == project_id, *chosen.conditions()).order_by(Job.id.desc()).limit(limit + 1)
-    )
+    statement = _JOBS.where(Job.project_id == project_id, *chosen.conditions()).order_by(Job.id.desc()).limit(limit + 1)
     if before is not None:
         statement = statement.where(Job.id < before)
     rows = connection.execute(statement).all()
@@ -74,8 +83,7 @@ def list_jobs(
 def list_ended(connection: Connection, project_id: str, *, after: float, limit: int) -> list[schemas.Job]:
     """At most `limit` jobs that have ended after that time, the last to end first. Reads ix_jobs_finished_at."""
     rows = connection.execute(
-        _jobs()
-        .where(Job.project_id == project_id, Job.finished_at.is_not(None), Job.finished_at > after)
+        _JOBS.where(Job.project_id == project_id, Job.finished_at.is_not(None), Job.finished_at > after)
         .where(Job.delete_at.is_(None))
         .order_by(Job.finished_at.desc())
         .limit(limit)
@@ -86,12 +94,7 @@ def list_ended(connection: Connection, project_id: str, *, after: float, limit: 
 
 def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
     """How many renders of each job run now; jobs without any are left out. One statement."""
-    rows = connection.execute(
-        select(Render.job_id, func.count().label("renders"))
-        # A literal, so that the partial index of running renders is used: they are few, pending ones may be many.
-        .where(Render.status == literal_column("'running'"), Render.job_id.in_(job_ids))
-        .group_by(Render.job_id)
-    )
+    rows = connection.execute(_RUNNING, {"jobs": list(job_ids)})
     return {row.job_id: row.renders for row in rows}
 
 
@@ -136,10 +139,6 @@ def list_events(connection: Connection, job_id: str, after: int, limit: int) -> 
         .limit(limit)
     )
     return [schemas.Event(version=row.version, kind=row.kind, at=iso(row.at), payload=row.payload) for row in rows]
-
-
-def _jobs() -> Any:
-    return select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).outerjoin(User, User.id == Job.user_id)
 
 
 def _job(row: Any, running: int, prices: Prices) -> schemas.Job:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, select
 
 from dashboard import schemas
 from dashboard.reads.costs import Prices, read_prices
@@ -103,6 +103,19 @@ class RenderFilter:
 EVERY_RENDER = RenderFilter()
 
 
+#: Built once, as in `dashboard.reads.jobs`; a filter is put on top.
+_PAGE = (
+    select(*_COLUMNS)
+    .where(
+        Render.job_id == bindparam("of_job"),
+        Render.project_id == bindparam("of_project"),
+        Render.index > bindparam("after"),
+    )
+    .order_by(Render.index)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 def list_renders(
     connection: Connection,
     project_id: str,
@@ -120,17 +133,13 @@ def list_renders(
     With a filter only the next LOOKED_AT are looked at: see :func:`next_place`. With `skip`, for pages with a number,
     all are, and so many of those chosen are passed over.
     """
-    statement = (
-        select(*_COLUMNS)
-        .where(Render.job_id == job_id, Render.project_id == project_id, Render.index > after, *chosen.conditions())
-        .order_by(Render.index)
-        .limit(limit + 1)
-    )
+    statement = _PAGE if chosen == EVERY_RENDER else _PAGE.where(*chosen.conditions())
     if skip is not None:
         statement = statement.offset(skip)
     elif chosen != EVERY_RENDER:
         statement = statement.where(Render.index <= after + LOOKED_AT)
-    rows = connection.execute(statement).all()
+    page = {"of_job": job_id, "of_project": project_id, "after": after, "most": limit + 1}
+    rows = connection.execute(statement, page).all()
     shown = rows[:limit]
     files = artifacts_of(connection, [row.id for row in shown])
     prices = read_prices(connection)
@@ -200,14 +209,33 @@ def neighbours(connection: Connection, job_id: str, index: int) -> Neighbours:
     return Neighbours(found.get(index - 1), found.get(index + 1))
 
 
+_FILES = select(
+    Artifact.id,
+    Artifact.render_id,
+    Artifact.kind,
+    Artifact.key,
+    Artifact.content_type,
+    Artifact.size,
+    Artifact.sha256,
+    Artifact.width,
+    Artifact.height,
+    Artifact.frames,
+    Artifact.score,
+    Artifact.kept,
+)
+_NEWEST_FILES = (
+    _FILES.join(Render, (Render.id == Artifact.render_id) & (Render.attempt == Artifact.attempt))
+    .where(
+        Artifact.render_id.in_(bindparam("renders", expanding=True)),
+        Artifact.kind != ArtifactKind.CHECKPOINT.value,
+    )
+    .order_by(Artifact.id)
+)
+
+
 def artifacts_of(connection: Connection, render_ids: Sequence[str]) -> dict[str, list[StoredArtifact]]:
     """The files of these renders' newest attempts, by render; checkpoints are the farm's own. One statement."""
-    rows = connection.execute(
-        _files()
-        .join(Render, (Render.id == Artifact.render_id) & (Render.attempt == Artifact.attempt))
-        .where(Artifact.render_id.in_(render_ids), Artifact.kind != ArtifactKind.CHECKPOINT.value)
-        .order_by(Artifact.id)
-    )
+    rows = connection.execute(_NEWEST_FILES, {"renders": list(render_ids)})
     found: dict[str, list[StoredArtifact]] = {}
     for row in rows:
         found.setdefault(row.render_id, []).append(StoredArtifact(**row._mapping))
@@ -218,30 +246,13 @@ def find_artifact(connection: Connection, project_id: str, artifact_id: str) -> 
     """One file of this project, in one statement. Raises NotFound."""
     artifact_id = known_form("artifact", artifact_id)
     row = connection.execute(
-        _files()
-        .join(Render, Render.id == Artifact.render_id)
-        .where(Artifact.id == artifact_id, Render.project_id == project_id)
+        _FILES.join(Render, Render.id == Artifact.render_id).where(
+            Artifact.id == artifact_id, Render.project_id == project_id
+        )
     ).one_or_none()
     if row is None:
         raise missing("artifact", artifact_id)
     return StoredArtifact(**row._mapping)
-
-
-def _files() -> Any:
-    return select(
-        Artifact.id,
-        Artifact.render_id,
-        Artifact.kind,
-        Artifact.key,
-        Artifact.content_type,
-        Artifact.size,
-        Artifact.sha256,
-        Artifact.width,
-        Artifact.height,
-        Artifact.frames,
-        Artifact.score,
-        Artifact.kept,
-    )
 
 
 def _render(

@@ -6,7 +6,7 @@ A secret is looked up by its SHA-256 alone, through the unique index; nothing he
 from dataclasses import dataclass, field
 from functools import partial
 
-from sqlalchemy import Connection, CursorResult, Engine, or_, select, update
+from sqlalchemy import Connection, CursorResult, Engine, bindparam, or_, select, update
 
 from farm.accounts.keys import allowed_scopes, create_key
 from farm.audit.record import Action, record
@@ -44,6 +44,20 @@ class Principal:
     def scopes(self) -> frozenset[Scope]:
         """What may be done in this request: all that the role may, or what the key may."""
         return self.role.scopes if self.key is None else self.key.scopes
+
+
+#: Asked at every request, so it is built once. By the unique index of secrets.
+_BY_SECRET = (
+    select(Key.id, Key.project_id, Key.user_id, Key.scopes, Key.used_at, User.role)
+    .outerjoin(User, User.id == Key.user_id)
+    .where(
+        Key.secret_sha256 == bindparam("sha256"),
+        Key.kind == bindparam("of_kind"),
+        Key.revoked_at.is_(None),
+        or_(Key.expires_at.is_(None), Key.expires_at > bindparam("now")),
+        User.disabled_at.is_(None),  # also where a key belongs to no user
+    )
+)
 
 
 def authenticate(engine: Engine, secret: str, now: float) -> Principal | None:
@@ -142,15 +156,7 @@ def note_refused(
 
 def _principal(connection: Connection, secret: str, kind: KeyKind, now: float) -> Principal | None:
     found = connection.execute(
-        select(Key.id, Key.project_id, Key.user_id, Key.scopes, Key.used_at, User.role)
-        .outerjoin(User, User.id == Key.user_id)
-        .where(
-            Key.secret_sha256 == secret_sha256(secret),
-            Key.kind == kind.value,
-            Key.revoked_at.is_(None),
-            or_(Key.expires_at.is_(None), Key.expires_at > now),
-            User.disabled_at.is_(None),  # also where a key belongs to no user
-        )
+        _BY_SECRET, {"sha256": secret_sha256(secret), "of_kind": kind.value, "now": now}
     ).one_or_none()
     if found is None:
         return None

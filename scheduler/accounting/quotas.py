@@ -128,12 +128,13 @@ def read_waiting(connection: Connection, project_id: str) -> Waiting:
     return Waiting(max(0, int(unfinished) - running), running, float(gpu_seconds), float(money))
 
 
+_READ_LIMITS = select(*_LIMITS).where(Project.id == bindparam("of_project"))
+#: Not the lock of a deletion: that would wait for whoever inserts rows that refer to the project.
+_LOCK_LIMITS = _READ_LIMITS.with_for_update(key_share=True)
+
+
 def _limits(connection: Connection, project_id: str, *, lock: bool = False) -> _Limits | None:
-    statement = select(*_LIMITS).where(Project.id == project_id)
-    if lock:
-        # Not the lock of a deletion: that would wait for whoever inserts rows that refer to the project.
-        statement = statement.with_for_update(key_share=True)
-    return connection.execute(statement).one_or_none()
+    return connection.execute(_LOCK_LIMITS if lock else _READ_LIMITS, {"of_project": project_id}).one_or_none()
 
 
 def _check_pending(limit: int, waiting: Waiting, asked: int, now: float) -> None:

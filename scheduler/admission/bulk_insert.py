@@ -49,13 +49,19 @@ def _one_by_one(dialect: Dialect, columns: Sequence[str], parts: Iterable[Sequen
         time.sleep(0)  # beside an event loop others have their turn
 
 
-def _execute_many(connection: Connection, columns: Sequence[str], parts: Iterable[list[list[Any]]]) -> None:
-    compiled = insert(Render).compile(dialect=connection.dialect, column_keys=columns)
+def _execute_many(connection: Connection, columns: tuple[str, ...], parts: Iterable[list[list[Any]]]) -> None:
+    statement = _insert(connection.dialect, columns)
     for values in parts:
-        connection.exec_driver_sql(str(compiled), list(zip(*values, strict=True)))
+        connection.exec_driver_sql(statement, list(zip(*values, strict=True)))
 
 
-def _copy(connection: Connection, columns: Sequence[str], parts: Iterable[list[list[Any]]]) -> None:
+@cache
+def _insert(dialect: Dialect, columns: tuple[str, ...]) -> str:
+    """Written down once for each set of columns: for a job of one render that takes longer than all else here."""
+    return str(insert(Render).compile(dialect=dialect, column_keys=columns))
+
+
+def _copy(connection: Connection, columns: tuple[str, ...], parts: Iterable[list[list[Any]]]) -> None:
     quote = connection.dialect.identifier_preparer.quote
     statement = f"COPY {Render.__tablename__} ({', '.join(map(quote, columns))}) FROM STDIN"
     errors: Any = connection.dialect.loaded_dbapi

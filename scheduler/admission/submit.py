@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from farm.catalog import ModelEntry
 from farm.connections import Connections
@@ -34,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 #: Drawn seeds stay short enough to be read out and typed again.
 DRAWN_SEEDS = 2**32
+
+
+_WEIGHT = select(Project.weight).where(Project.id == bindparam("of_project"))
+_LANE = select(Lane.name).where(Lane.name == bindparam("of_lane"))
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,8 @@ def _replay(connections: Connections, key: Key) -> Submitted | None:
 def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _LaneState:
     alive_since = now - connections.settings.worker_gone_seconds
     with read(connections.engine) as connection:
-        weight = connection.scalar(select(Project.weight).where(Project.id == project_id))
-        known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
+        weight = connection.scalar(_WEIGHT, {"of_project": project_id})
+        known = connection.scalar(_LANE, {"of_lane": entry.lane}) is not None
         targets = ring_targets(connection, entry.lane, alive_since)
         estimator = load(connection, entry)
     if weight is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from farm.catalog import ModelEntry
 from farm.params import RenderParameters, Shape
@@ -65,13 +65,16 @@ def seeded(entry: ModelEntry) -> Estimator:
     return Estimator({"": PoolTimes.seeded(entry)})
 
 
+_LEARNT = (
+    select(Pool.name, Regression.state)
+    .outerjoin(Regression, Regression.pool == Pool.name)
+    .where(Pool.lane == bindparam("of_lane"))
+)
+
+
 def load(connection: Connection, entry: ModelEntry) -> Estimator:
     """By what the pools of its lane have learnt, else by the catalog. One statement."""
-    rows = connection.execute(
-        select(Pool.name, Regression.state)
-        .outerjoin(Regression, Regression.pool == Pool.name)
-        .where(Pool.lane == entry.lane)
-    )
+    rows = connection.execute(_LEARNT, {"of_lane": entry.lane})
     pools = {name: PoolTimes.loaded(entry, state) for name, state in rows}
     return Estimator(pools) if pools else seeded(entry)
 

@@ -8,16 +8,18 @@ here; a flow's time is what its row says and its charges that are not folded yet
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     case,
     func,
     insert,
-    literal,
     literal_column,
     outerjoin,
     select,
@@ -94,7 +96,14 @@ def level(connection: Connection, account: Account) -> tuple[float, float | None
 
     One statement, so that what is being folded is seen once. Reads ix_charges_lane_id and ix_flows_backlogged.
     """
-    lane, class_name = literal(account.lane), account.class_name
+    row = connection.execute(_level(), {"of_lane": account.lane, "of_class": account.class_name}).one()
+    served = max((float(time) for time in row[:2] if time is not None), default=0.0)
+    return served, min((float(time) for time in row[2:] if time is not None), default=None)
+
+
+@cache
+def _level() -> Select[Any]:
+    lane, class_name = bindparam("of_lane", type_=Flow.lane.type), bindparam("of_class", type_=Flow.class_name.type)
     folded = select(func.max(LaneClass.flow_start)).where(LaneClass.lane == lane, LaneClass.class_name == class_name)
     since = select(func.max(Charge.flow_start)).where(unfolded(lane), Charge.class_name == class_name)
     by_flow = (
@@ -112,12 +121,15 @@ def level(connection: Connection, account: Account) -> tuple[float, float | None
     charged = select(func.min(case((competes, time)))).select_from(
         outerjoin(by_flow, Flow, Flow.id == by_flow.c.flow_id)
     )
-    row = connection.execute(select(*(part.scalar_subquery() for part in (folded, since, untouched, charged)))).one()
-    served = max((float(time) for time in row[:2] if time is not None), default=0.0)
-    return served, min((float(time) for time in row[2:] if time is not None), default=None)
+    return select(*(part.scalar_subquery() for part in (folded, since, untouched, charged)))
 
 
 def unfolded_of(connection: Connection, flow_id: str, account: Account) -> float:
     """GPU-seconds that one flow was charged and that its row does not say yet."""
-    total = select(func.sum(Charge.gpu_seconds)).where(unfolded(literal(account.lane)), Charge.flow_id == flow_id)
-    return float(connection.scalar(total) or 0.0)
+    return float(connection.scalar(_unfolded_of(), {"of_lane": account.lane, "flow": flow_id}) or 0.0)
+
+
+@cache
+def _unfolded_of() -> Select[Any]:
+    lane = bindparam("of_lane", type_=Flow.lane.type)
+    return select(func.sum(Charge.gpu_seconds)).where(unfolded(lane), Charge.flow_id == bindparam("flow"))

@@ -1,6 +1,6 @@
 """The flows of projects: the rows that must be there before work can come, and how an idle one competes again."""
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from farm.ids import new_id
 from farm.tables import Flow, Project
@@ -8,14 +8,25 @@ from scheduler.dialects import insert_or_ignore
 from scheduler.fair_share.charges import Account, level, unfolded_of
 from scheduler.fair_share.fair_queueing import flow_charge, newcomer_start
 
+_THIS = select(Flow.id).where(
+    Flow.lane == bindparam("of_lane"),
+    Flow.project_id == bindparam("of_project"),
+    Flow.class_name == bindparam("of_class"),
+)
+_LOCK = (
+    select(Flow.lane, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.backlogged)
+    .where(Flow.id == bindparam("flow"))
+    .with_for_update(key_share=True)
+)
+
 
 def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_name: str, weight: float) -> str:
     """The id of the project's flow of this class in this lane; a new one is idle, and paused if its project is.
 
     A new one keeps the project from being paused or resumed until the commit: that must see it.
     """
-    this = and_(Flow.lane == lane, Flow.project_id == project_id, Flow.class_name == class_name)
-    found = connection.scalar(select(Flow.id).where(this))
+    this = {"of_lane": lane, "of_project": project_id, "of_class": class_name}
+    found = connection.scalar(_THIS, this)
     if found is not None:
         return found
     paused_at = connection.scalar(
@@ -30,7 +41,7 @@ def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_nam
         "paused_at": paused_at,
     }
     connection.execute(insert_or_ignore(connection, Flow).values(row))
-    return connection.execute(select(Flow.id).where(this)).scalar_one()
+    return connection.execute(_THIS, this).scalar_one()
 
 
 def wake_flow(connection: Connection, flow_id: str, weight: float | None = None) -> None:
@@ -40,11 +51,7 @@ def wake_flow(connection: Connection, flow_id: str, weight: float | None = None)
     paused flow stays asleep. Locks the flow's row until the commit, for which a claim waits that found it empty.
     """
     # Locked before its charges are read: they cannot be folded between the two.
-    flow = connection.execute(
-        select(Flow.lane, Flow.class_name, Flow.weight, Flow.virtual_time, Flow.backlogged)
-        .where(Flow.id == flow_id)
-        .with_for_update(key_share=True)
-    ).one_or_none()
+    flow = connection.execute(_LOCK, {"flow": flow_id}).one_or_none()
     if flow is None:
         return
     weight = flow.weight if weight is None else weight

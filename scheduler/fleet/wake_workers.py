@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from farm.connections import Connections
 from farm.progress import JobChanged
@@ -21,16 +21,18 @@ class RingTarget:
     workers: int
 
 
+_TARGETS = (
+    select(Pool.name, Pool.max_batch, func.count(Worker.id))
+    .outerjoin(Worker, and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= bindparam("alive_since")))
+    .where(Pool.lane == bindparam("of_lane"), Pool.paused_at.is_(None))
+    .group_by(Pool.name, Pool.max_batch)
+    .order_by(Pool.name)
+)
+
+
 def ring_targets(connection: Connection, lane: str, alive_since: float) -> list[RingTarget]:
     """The pools of a lane that take work now, with the workers that have beaten since `alive_since` and may claim."""
-    alive = and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= alive_since)
-    rows = connection.execute(
-        select(Pool.name, Pool.max_batch, func.count(Worker.id))
-        .outerjoin(Worker, alive)
-        .where(Pool.lane == lane, Pool.paused_at.is_(None))
-        .group_by(Pool.name, Pool.max_batch)
-        .order_by(Pool.name)
-    )
+    rows = connection.execute(_TARGETS, {"of_lane": lane, "alive_since": alive_since})
     return [RingTarget(name, max_batch, workers) for name, max_batch, workers in rows]
 
 

@@ -7,9 +7,10 @@ evenly over its renders, which is exact where they are alike.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, literal_column, or_, select
 
 from farm.lifecycle import JobStatus
 from farm.tables import Dependency, Flow, Job, Lane, Render
@@ -69,12 +70,17 @@ def backlogs(connection: Connection, now: float, lane: str | None = None) -> dic
     """What every lane with unfinished jobs has to do (or only `lane`). Two statements."""
     running = _running(connection, lane)
     found: dict[str, list[FlowBacklog]] = {}
-    for row in connection.execute(_unfinished(now, lane)):
+    for row in connection.execute(_unfinished(lane is not None), {"now": now} | _of(lane)):
         found.setdefault(row.lane, []).append(_flow(row, running.get(row.flow_id, Work())))
     return {name: _total(name, flows) for name, flows in found.items()}
 
 
-def _unfinished(now: float, lane: str | None) -> Any:
+def _of(lane: str | None) -> dict[str, str]:
+    return {} if lane is None else {"of_lane": lane}
+
+
+@cache
+def _unfinished(of_lane: bool) -> Any:
     """Per flow: renders and GPU-seconds of its unfinished jobs that may run now, and of those that may not."""
     # Literals, so that the partial indexes are used: what is in them is little, all other renders may be many.
     is_drafted = Render.status == literal_column("'drafted'")
@@ -82,7 +88,7 @@ def _unfinished(now: float, lane: str | None) -> Any:
     unended = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_cancelled - Job.renders_expired
     left = unended - func.coalesce(drafts.c.renders, 0)
     seconds = case((Job.renders_total > 0, Job.estimate * left / Job.renders_total), else_=0.0)
-    held = _held(now)
+    held = _held()
     statement = (
         select(
             Job.lane,
@@ -102,14 +108,14 @@ def _unfinished(now: float, lane: str | None) -> Any:
         .where(Job.finished_at.is_(None))
         .group_by(Job.lane, Job.flow_id, Flow.project_id, Flow.class_name, Flow.weight)
     )
-    return statement if lane is None else statement.where(Job.lane == lane)
+    return statement.where(Job.lane == bindparam("of_lane")) if of_lane else statement
 
 
-def _held(now: float) -> ColumnElement[bool]:
+def _held() -> ColumnElement[bool]:
     waits_for_another = exists().where(Dependency.job_id == Job.id, Dependency.resolved_at.is_(None))
     return or_(
         Job.status == JobStatus.PAUSED.value,
-        and_(Job.not_before.is_not(None), Job.not_before > now),
+        and_(Job.not_before.is_not(None), Job.not_before > bindparam("now")),
         Flow.paused_at.is_not(None),
         Lane.paused_at.is_not(None),
         waits_for_another,
@@ -117,13 +123,15 @@ def _held(now: float) -> ColumnElement[bool]:
 
 
 def _running(connection: Connection, lane: str | None) -> dict[str, Work]:
+    rows = connection.execute(_running_flows(lane is not None), _of(lane))
+    return {row.flow_id: Work(row.renders, float(row.seconds) * LEFT_OF_RUNNING) for row in rows}
+
+
+@cache
+def _running_flows(of_lane: bool) -> Any:
     statement = select(Render.flow_id, func.count().label("renders"), func.sum(Render.estimate).label("seconds"))
     statement = statement.where(Render.status == literal_column("'running'")).group_by(Render.flow_id)
-    if lane is not None:
-        statement = statement.where(Render.lane == lane)
-    return {
-        row.flow_id: Work(row.renders, float(row.seconds) * LEFT_OF_RUNNING) for row in connection.execute(statement)
-    }
+    return statement.where(Render.lane == bindparam("of_lane")) if of_lane else statement
 
 
 def _flow(row: Any, running: Work) -> FlowBacklog:

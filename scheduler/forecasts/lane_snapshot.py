@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import FarmError
@@ -118,28 +118,31 @@ class LaneSnapshot:
         return _quantiles(max(measured, key=lambda times: times.samples).overheads, FIRST_TURNAROUND)
 
 
+_PAUSED = select(Lane.paused_at).where(Lane.name == bindparam("of_lane"))
+_POOLS = (
+    select(Pool.__table__, Regression.state)
+    .outerjoin(Regression, Regression.pool == Pool.name)
+    .where(Pool.lane == bindparam("of_lane"))
+    .order_by(Pool.name)
+)
+_WORKERS = select(
+    Worker.pool,
+    Worker.status,
+    Worker.leased,
+    Worker.started_at,
+    Worker.heartbeat_at,
+    Worker.drain_asked_at,
+    Worker.quarantined_at,
+    Worker.storage_away_since,
+    Worker.storage_trouble,
+).where(Worker.pool.in_(bindparam("pools", expanding=True)))
+
+
 def look(connection: Connection, catalog: Catalog, entry: ModelEntry, now: float, gone_seconds: float) -> LaneSnapshot:
     """The lane of this model. Pools that left the catalog are left out."""
-    paused_at = connection.scalar(select(Lane.paused_at).where(Lane.name == entry.lane))
-    rows = connection.execute(
-        select(Pool.__table__, Regression.state)
-        .outerjoin(Regression, Regression.pool == Pool.name)
-        .where(Pool.lane == entry.lane)
-        .order_by(Pool.name)
-    ).all()
-    workers = connection.execute(
-        select(
-            Worker.pool,
-            Worker.status,
-            Worker.leased,
-            Worker.started_at,
-            Worker.heartbeat_at,
-            Worker.drain_asked_at,
-            Worker.quarantined_at,
-            Worker.storage_away_since,
-            Worker.storage_trouble,
-        ).where(Worker.pool.in_([row.name for row in rows]))
-    ).all()
+    paused_at = connection.scalar(_PAUSED, {"of_lane": entry.lane})
+    rows = connection.execute(_POOLS, {"of_lane": entry.lane}).all()
+    workers = connection.execute(_WORKERS, {"pools": [row.name for row in rows]}).all()
     pools = [
         _pool(row, catalog, entry, [worker for worker in workers if worker.pool == row.name], now, gone_seconds)
         for row in rows

@@ -7,7 +7,7 @@ renders are taken to be claimed in the order of their index, which is so unless 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal_column, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, or_, select
 
 from farm.connections import Connections
 from farm.lifecycle import JobStatus, RenderStatus
@@ -119,21 +119,24 @@ class _Others:
     gpu_seconds: float
 
 
+_JOB = (
+    select(
+        *Job.__table__.c,
+        _LEFT.label("left"),
+        Flow.class_name,
+        Flow.weight,
+        Flow.paused_at.label("flow_paused_at"),
+        Project.paused_at.label("project_paused_at"),
+        Project.max_running,
+    )
+    .join(Flow, Flow.id == Job.flow_id)
+    .join(Project, Project.id == Job.project_id)
+    .where(Job.id == bindparam("of_job"))
+)
+
+
 def _job(connection: Connection, job_id: str) -> Any:
-    return connection.execute(
-        select(
-            *Job.__table__.c,
-            _LEFT.label("left"),
-            Flow.class_name,
-            Flow.weight,
-            Flow.paused_at.label("flow_paused_at"),
-            Project.paused_at.label("project_paused_at"),
-            Project.max_running,
-        )
-        .join(Flow, Flow.id == Job.flow_id)
-        .join(Project, Project.id == Job.project_id)
-        .where(Job.id == job_id)
-    ).one_or_none()
+    return connection.execute(_JOB, {"of_job": job_id}).one_or_none()
 
 
 def _running(connection: Connection, job: Any) -> tuple[int, int]:
@@ -152,19 +155,26 @@ def _drafted(connection: Connection, job: Any) -> int:
     return connection.scalar(select(func.count()).where(Render.job_id == job.id, drafted)) or 0
 
 
+_BEFORE = (
+    select(func.sum(_LEFT), func.sum(Job.estimate * _LEFT / func.nullif(Job.renders_total, 0)))
+    .select_from(Job)
+    .where(
+        Job.lane == bindparam("of_lane"),
+        Job.finished_at.is_(None),
+        Job.flow_id == bindparam("of_flow"),
+        Job.status != JobStatus.PAUSED.value,
+        or_(
+            Job.rank < bindparam("of_rank"),
+            and_(Job.rank == bindparam("of_rank"), Job.id < bindparam("of_job")),
+        ),
+    )
+)
+
+
 def _before_in_flow(connection: Connection, job: Any) -> _Others:
     """What of the same flow comes before the job: smaller rank, or older."""
-    row = connection.execute(
-        select(func.sum(_LEFT), func.sum(Job.estimate * _LEFT / func.nullif(Job.renders_total, 0)))
-        .select_from(Job)
-        .where(
-            Job.lane == job.lane,
-            Job.finished_at.is_(None),
-            Job.flow_id == job.flow_id,
-            Job.status != JobStatus.PAUSED.value,
-            or_(Job.rank < job.rank, and_(Job.rank == job.rank, Job.id < job.id)),
-        )
-    ).one()
+    place = {"of_lane": job.lane, "of_flow": job.flow_id, "of_rank": job.rank, "of_job": job.id}
+    row = connection.execute(_BEFORE, place).one()
     return _Others(int(row[0] or 0), float(row[1] or 0.0))
 
 

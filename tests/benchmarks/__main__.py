@@ -18,6 +18,8 @@ BENCHMARKS = {
     "neighbours": "tests.benchmarks.neighbours",
     "speed": "tests.benchmarks.speed",
     "efficiency": "tests.benchmarks.efficiency",
+    "latency": "tests.benchmarks.latency",
+    "small-jobs": "tests.benchmarks.small_jobs",
     "mixed-traffic": "tests.benchmarks.mixed_traffic",
     "peers": "tests.benchmarks.peers.__main__",
 }

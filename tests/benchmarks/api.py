@@ -14,14 +14,10 @@
 import argparse
 import json
 import logging
-import os
 import secrets
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -33,7 +29,6 @@ from farm.accounts import create_key, create_project, create_user
 from farm.connections import Connections
 from farm.database import read, write
 from farm.ids import new_id
-from farm.local.ports import Ports
 from farm.params import check_and_resolve, parse_json_body
 from farm.schema.upgrade import upgrade
 from farm.settings import Settings
@@ -41,10 +36,10 @@ from farm.tables import Flow, Job
 from scheduler.admission.submit import draw_seed, submit
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.backlogs import tidy
+from tests.benchmarks.own_dashboard import own_dashboard
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres
-from tests.waiting import eventually
 
 MODEL, PROMPT, RARE = "sana-demo", "a red circle on a blue background", "a green star that hardly anybody asks for"
 FOUND = 20
@@ -91,7 +86,7 @@ def _measure(report: Report, name: str, settings: Settings, jobs: int, rounds: i
         project_id = create_project(connections.engine, "bench")
         user_id = create_user(connections.engine, project_id, "rare")
         key = create_key(connections.engine, project_id, name="bench").secret
-        with _client(settings, key) as client:
+        with own_dashboard(settings, key) as client:
             _submissions(report, name, client, connections, project_id, rounds)
             _fill(connections, project_id, user_id, jobs)
             _tags(report, name, client, rounds)
@@ -231,32 +226,6 @@ def _fill(connections: Connections, project_id: str, user_id: str, jobs: int) ->
         with write(connections.engine) as connection:
             connection.execute(insert(Job), rows)
     tidy(connections.engine)
-
-
-@contextmanager
-def _client(settings: Settings, key: str) -> Iterator[httpx.Client]:
-    """A client of `farm dashboard`, which runs meanwhile."""
-    port = Ports(settings.data_dir / "ports.json").take("dashboard")
-    command = [sys.executable, "-m", "farm", "dashboard", "--port", str(port)]
-    with (settings.data_dir / "dashboard.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **settings.to_variables()}, stdout=log, stderr=subprocess.STDOUT
-        )
-    headers = {"Authorization": f"Bearer {key}"}
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, verify=False) as client:
-            eventually(lambda: process.poll() is not None or _answers(client), timeout=240)
-            yield client
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/healthz").is_success
-    except httpx.TransportError:
-        return False
 
 
 if __name__ == "__main__":

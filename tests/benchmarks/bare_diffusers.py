@@ -4,16 +4,22 @@
 
 It loads the catalog's model, then answers each line of JSON with one: {"render": [[parameters …] …]} makes these
 batches, one after the other, each as the worker's own would be (pixels, output file, thumbnail), and says the seconds;
-{"serve": {…}} plays a server that fills fixed batches (see `Serving`).
+{"store": [parameters …]} makes pictures one by one, each with its output file stored in the farm's storage and nothing
+else, and says the seconds of each; {"serve": {…}} plays a server that fills fixed batches (see `Serving`).
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from farm.storage import Storage
 
 Parameters = dict[str, Any]
 
@@ -34,13 +40,14 @@ class Bare:
 
 
 @contextmanager
-def bare_process(model: str) -> Iterator[Bare]:
-    """Started, with its model loaded."""
+def bare_process(model: str, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Bare]:
+    """Started, with its model loaded. `settings`: variables of a farm in whose storage it stores."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.bare_diffusers", model],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **settings},
     )
     try:
         bare = Bare(process)
@@ -65,9 +72,16 @@ class Pictures:
         loaded = load(load_catalog(load_settings()).model(model), None, torch.device("cpu"))
         self._name = loaded.facts.model
         self._pipeline = loaded.family.pipeline
+        self._is_sprint = "Sprint" in type(self._pipeline).__name__
+        self._storage: Storage | None = None
 
-    def make(self, batch: Sequence[Parameters], on_step: Callable[[], None] = lambda: None) -> None:
-        """One batch from prompts to encoded files."""
+    def make(
+        self,
+        batch: Sequence[Parameters],
+        on_step: Callable[[], None] = lambda: None,
+        store: Callable[[bytes], object] | None = None,
+    ) -> None:
+        """One batch from prompts to encoded files: outputs and thumbnails, or only outputs for `store` to take."""
         import numpy as np
         import torch
 
@@ -85,15 +99,32 @@ class Pictures:
             generator=[torch.Generator("cpu").manual_seed(parameters["seed"]) for parameters in batch],
             **{name: first[name] for name in ("width", "height", "num_inference_steps", "guidance_scale")},
             use_resolution_binning=False,
+            **({"intermediate_timesteps": None} if self._is_sprint and first["num_inference_steps"] != 2 else {}),
             output_type="np",
             callback_on_step_end=stepped,
         )[0]
         for parameters, image in zip(batch, images, strict=True):
             pixels = (image * 255).round().astype(np.uint8)
-            encode_output(
-                pixels, parameters, EmbeddedMetadata(summary_line(parameters, self._name), {"parameters": parameters})
-            )
-            encode_thumbnail(pixels, fps=None)
+            metadata = EmbeddedMetadata(summary_line(parameters, self._name), {"parameters": parameters})
+            output = encode_output(pixels, parameters, metadata)
+            if store is None:
+                encode_thumbnail(pixels, fps=None)
+            else:
+                store(output.data)
+
+    def make_and_store(self, pictures: Sequence[Parameters]) -> list[float]:
+        """One by one, each stored; the seconds of each."""
+        from farm.settings import load_settings
+        from farm.storage import Storage
+
+        if self._storage is None:
+            self._storage = Storage(load_settings())
+        storage, taken = self._storage, []
+        for number, parameters in enumerate(pictures):
+            began = time.monotonic()
+            self.make([parameters], store=lambda data, key=f"bare/{number}.png": storage.put(key, data, "image/png"))  # type: ignore[misc]
+            taken.append(time.monotonic() - began)
+        return taken
 
 
 class Serving:
@@ -135,6 +166,8 @@ def main() -> None:
             asked = question["serve"]
             serving = Serving(pictures, asked["bulk"], asked["urgent"], asked["size"])
             answer = serving.play(asked["arrivals"], asked["seconds"])
+        elif "store" in question:
+            answer = {"seconds": pictures.make_and_store(question["store"])}
         else:
             began = time.monotonic()
             for batch in question["render"]:

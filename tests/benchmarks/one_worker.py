@@ -2,9 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import select
 
@@ -29,14 +31,14 @@ pools:
 
 
 @contextmanager
-def one_worker() -> Iterator[RunningFarm]:
-    """The farm, started, in a folder that is removed; children find no other pools."""
+def one_worker(workers: Mapping[str, int] = MappingProxyType({POOL: 1}), **more: Any) -> Iterator[RunningFarm]:
+    """The farm, started, in a folder that is removed; children find no other pools. `more`: settings."""
     with tempfile.TemporaryDirectory(prefix="farm-bench-") as folder:
         overlay = Path(folder) / "pools.yaml"
         overlay.write_text(_ONLY)
-        settings = Settings(data_dir=Path(folder) / "data", catalog=[overlay], dashboard_port=0)
+        settings = Settings(data_dir=Path(folder) / "data", catalog=[overlay], dashboard_port=0, **more)
         with (
-            LocalStack(settings, workers={POOL: 1}, notify=lambda text: None) as stack,
+            LocalStack(settings, workers=workers, notify=lambda text: None) as stack,
             Connections.open(stack.settings) as connections,
             FarmClient(stack.url, stack.key) as client,
         ):

@@ -26,6 +26,7 @@ class Report:
     measured: dict[str, float] = field(default_factory=dict)
     goal: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: dict[str, list[float]] = field(default_factory=dict)
+    drawing: list[str] = field(default_factory=list)  # lines of text that show the figures
 
     def sample(self, what: str, values: Sequence[float]) -> float:
         """Keep raw samples, and measure their median, which is returned."""
@@ -61,6 +62,7 @@ class Report:
             "measured": self.measured,
             "goal": self.goal,
             "samples": self.samples,
+            "drawing": self.drawing,
             "configuration": self.configuration,
             "machine": _machine(),
             "commit": _commit(),

@@ -48,7 +48,8 @@ def _section(report: dict[str, Any]) -> str:
         goal = report["goal"].get(what)
         wanted = f"{goal['sense']} {goal['limit']:g}{'' if goal['met'] else ', **missed**'}" if goal else ""
         lines.append(f"| {what} | {value:.4g} | {wanted} |")
-    return "\n".join([*lines, "", ""])
+    drawing = ["", "```text", *report["drawing"], "```"] if report.get("drawing") else []
+    return "\n".join([*lines, *drawing, "", ""])
 
 
 if __name__ == "__main__":

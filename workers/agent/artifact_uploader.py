@@ -3,7 +3,9 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.metrics.declared import STAGE_SECONDS
 from farm.plugins import NOT_ALLOWED, PluginMissing
-from farm.storage_keys import artifact_key
+from farm.storage import StoredFile
+from farm.storage_keys import ArtifactKind, artifact_key
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
@@ -27,12 +30,14 @@ from workers.agent.settler import Settler
 from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
-from workers.outputs.encode import Unusable, check_pixels
+from workers.outputs.encode import EncodedFile, Unusable, check_pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 log = structlog.get_logger(__name__)
 
+_SIDE_BY_SIDE = 4  # files that are stored at once: the output, thumbnail and manifest of one render, and one more
+_IN_MEMORY = 2  # renders whose files are: those of one are stored while those of the next are made
 _LOOK_SECONDS = 5.0  # how often an idle thread sees whether a storage that was away is back
 
 
@@ -55,8 +60,23 @@ _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
 _UNFORESEEN = _Ending(Outcome.FAILED, "The output could not be encoded: {}")
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """One whose files are made, and on their way into the storage."""
+
+    leased: LeasedRender
+    made: Rendered | Drafted
+    facts: EngineFacts
+    began: float  # monotonic
+    puts: Sequence[tuple[ArtifactKind, EncodedFile, Future[StoredFile]]]
+
+
 class ArtifactUploader:
-    """Turns finished pixels into stored artifacts. Renders that are ready together are settled together."""
+    """Turns finished pixels into stored artifacts. Renders that are ready together are settled together.
+
+    Files are stored side by side, and while those of one render are on their way those of the next are made. A render
+    is settled when all of its own are stored.
+    """
 
     def __init__(
         self,
@@ -79,6 +99,7 @@ class ArtifactUploader:
         self._disk_space = disk_space
         self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="finishing", daemon=True)
+        self._beside = ThreadPoolExecutor(_SIDE_BY_SIDE, "storing")
 
     def start(self) -> None:
         self._thread.start()
@@ -90,6 +111,7 @@ class ArtifactUploader:
         """Finish what is queued, then end."""
         self._rendered.put(None)
         self._thread.join()
+        self._beside.shutdown()
 
     def _work(self) -> None:
         while True:
@@ -100,32 +122,58 @@ class ArtifactUploader:
                 continue
             while not self._rendered.empty():
                 waiting.append(self._rendered.get())
-            settled = self._settler.settle(
-                [settlement for item in waiting if item and (settlement := self._finish(*item))]
-            )
+            settled = self._settler.settle(list(self._finish([item for item in waiting if item])))
             self._on_done(len(settled))
             if None in waiting:
                 return
 
-    def _finish(self, made: Rendered | Drafted, facts: EngineFacts) -> Settlement | None:
-        """Store one render or draft; None if it was revoked while it was stepping."""
-        leased = self._held_renders.get(made.render_id, made.attempt)
-        try:
-            return None if leased is None else self._store(leased, made, facts)
-        except Exception as error:  # one bad output must not end the thread that stores all others
-            if is_disk_full(error):
-                self._disk_space.ran_out()
-            return _not_stored(made, error)
-        finally:
-            _clear(made)
+    def _finish(self, rendered: Sequence[tuple[Rendered | Drafted, EngineFacts]]) -> Iterator[Settlement]:
+        """How each ended, but for those that were revoked. The files of _IN_MEMORY of them are in memory at most."""
+        begun: deque[_Begun | Settlement] = deque()
+        for made, facts in rendered:
+            if found := self._begin(made, facts):
+                begun.append(found)
+            if len(begun) == _IN_MEMORY:
+                yield self._end(begun.popleft())
+        yield from map(self._end, begun)
 
-    def _store(self, leased: LeasedRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
-        connections, began = self._connections, time.monotonic()
-        files = self._files(leased.render, made, facts)
-        artifacts = self._upload(leased.render, files)
-        for stage, seconds in {**made.seconds, "store": time.monotonic() - began}.items():
+    def _begin(self, made: Rendered | Drafted, facts: EngineFacts) -> _Begun | Settlement | None:
+        """Make the files of one render or draft and begin to store them; None if it was revoked meanwhile."""
+        leased, began = self._held_renders.get(made.render_id, made.attempt), time.monotonic()
+        if leased is None:
+            _clear(made)
+            return None
+        try:
+            files = self._files(leased.render, made, facts)
+            puts = [(kind, file, self._put(leased.render, file)) for kind, file in files]
+            return _Begun(leased, made, facts, began, puts)
+        except Exception as error:  # one bad output must not end the thread that stores all others
+            _clear(made)
+            return self._failed(made, error)
+
+    def _end(self, begun: _Begun | Settlement) -> Settlement:
+        """How it ended, once all of its files are stored or one of them could not be."""
+        if isinstance(begun, Settlement):
+            return begun
+        wait([put for _, _, put in begun.puts])
+        try:
+            return self._stored(begun)
+        except Exception as error:
+            return self._failed(begun.made, error)
+        finally:
+            _clear(begun.made)
+
+    def _failed(self, made: Rendered | Drafted, error: Exception) -> Settlement:
+        if is_disk_full(error):
+            self._disk_space.ran_out()
+        return _not_stored(made, error)
+
+    def _stored(self, begun: _Begun) -> Settlement:
+        connections, leased, made = self._connections, begun.leased, begun.made
+        artifacts = [_output(leased.render, kind, file, put.result()) for kind, file, put in begun.puts]
+        for stage, seconds in {**made.seconds, "store": time.monotonic() - begun.began}.items():
             connections.metrics.observe(STAGE_SECONDS, seconds, stage=stage)
-        for span in stored_spans(leased, made, began=began, pool=self._settler.pool, now=connections.clock()):
+        for span in stored_spans(leased, made, began=begun.began, pool=self._settler.pool, now=connections.clock()):
             connections.traces.add(span)
         return Settlement(
             render_id=made.render_id,
@@ -133,7 +181,7 @@ class ArtifactUploader:
             outcome=Outcome.DONE if isinstance(made, Rendered) else Outcome.DRAFTED,
             gpu_seconds=made.gpu_seconds,
             artifacts=artifacts,
-            observation=observe(made, leased, device=facts.device, now=time.monotonic()),
+            observation=observe(made, leased, device=begun.facts.device, now=time.monotonic()),
         )
 
     def _files(self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts) -> list[File]:
@@ -146,25 +194,25 @@ class ArtifactUploader:
             return make_draft_files(render, made, facts, shown, lora_hashes=hashes)
         check_pixels(pixels)
         shown = self._plugins.show(pixels, parameters)
-        return make_files(render, made, facts, pixels, shown, finished_at=finished_at, lora_hashes=hashes)
+        return make_files(
+            render, made, facts, pixels, shown, finished_at=finished_at, lora_hashes=hashes, beside=self._beside
+        )
 
-    def _upload(self, render: ClaimedRender, files: Sequence[File]) -> list[Output]:
-        stored = []
-        for kind, file in files:
-            key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
-            saved = self._storing.put(key, file.data, file.content_type)
-            stored.append(
-                Output(
-                    kind=kind,
-                    file=saved,
-                    width=file.width or None,
-                    height=file.height or None,
-                    frames=file.frames or None,
-                    score=file.score,
-                    kept=True if file.score is not None and not render.parameters.get("keep_best") else None,
-                )
-            )
-        return stored
+    def _put(self, render: ClaimedRender, file: EncodedFile) -> Future[StoredFile]:
+        key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, file.filename)
+        return self._beside.submit(self._storing.put, key, file.data, file.content_type)
+
+
+def _output(render: ClaimedRender, kind: ArtifactKind, file: EncodedFile, stored: StoredFile) -> Output:
+    return Output(
+        kind=kind,
+        file=stored,
+        width=file.width or None,
+        height=file.height or None,
+        frames=file.frames or None,
+        score=file.score,
+        kept=True if file.score is not None and not render.parameters.get("keep_best") else None,
+    )
 
 
 def _not_stored(made: Rendered | Drafted, error: Exception) -> Settlement:

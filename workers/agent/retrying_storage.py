@@ -1,6 +1,7 @@
 """Whether this worker can store what it has rendered: tries until the storage answers, and knows since when not."""
 
 import math
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,13 @@ class Trouble:
 
 
 class RetryingStorage:
-    """Stores files one after the other, in one thread; every thread may ask whether the last one could be stored."""
+    """Stores files, several side by side; every thread may ask whether the last one could be stored."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._trouble: Trouble | None = None
-        self._asked: tuple[float, float] | None = None  # by the steady clock and the farm's, while it is asked
+        self._lock = threading.Lock()
+        self._asked: dict[int, tuple[float, float]] = {}  # by thread: since when, by the steady clock and the farm's
         self._wait_seconds = connections.settings.store_wait_seconds
         self._until = math.inf  # by the steady clock: nobody waits longer, whatever the settings allow
         self._away_since: float | None = None  # by the steady clock
@@ -41,7 +43,8 @@ class RetryingStorage:
     @property
     def trouble(self) -> Trouble | None:
         """Since when nothing can be stored, and why; None while all is well, as far as anybody has tried."""
-        trouble, asked = self._trouble, self._asked
+        with self._lock:
+            trouble, asked = self._trouble, min(self._asked.values(), default=None)
         if trouble is None and asked is not None and self._connections.steady() - asked[0] > _SILENT:
             return Trouble(asked[1], "does not answer")
         return trouble
@@ -64,7 +67,8 @@ class RetryingStorage:
     def _waits(self, error: Exception) -> bool:
         """Whether it is worth while to try again after this error."""
         now = self._connections.steady()
-        away = 0.0 if self._away_since is None else now - self._away_since
+        since = self._away_since
+        away = 0.0 if since is None else now - since
         return isinstance(error, StorageDown) and away < self._wait_seconds and now < self._until
 
     def look(self) -> None:
@@ -78,24 +82,28 @@ class RetryingStorage:
 
     def _put(self, key: str, data: bytes | Path, content_type: str) -> StoredFile:
         connections = self._connections
-        self._asked = (connections.steady(), connections.clock())
+        thread = threading.get_ident()
+        with self._lock:
+            self._asked[thread] = (connections.steady(), connections.clock())
         try:
             stored = connections.storage.put(key, data, content_type)
         except StorageDown as error:
             self._note(_reason(error))
             raise
         finally:
-            self._asked = None
+            with self._lock:
+                del self._asked[thread]
         self._note(None)
         return stored
 
     def _note(self, reason: str | None) -> None:
-        before = self._trouble
-        if reason is None:
-            self._trouble = self._away_since = None
-        else:
-            self._away_since = self._connections.steady() if before is None else self._away_since
-            self._trouble = Trouble(before.since if before else self._connections.clock(), reason)
+        with self._lock:
+            before = self._trouble
+            if reason is None:
+                self._trouble = self._away_since = None
+            else:
+                self._away_since = self._connections.steady() if before is None else self._away_since
+                self._trouble = Trouble(before.since if before else self._connections.clock(), reason)
         if before is None and reason is not None:
             log.warning("nothing can be stored; trying again", reason=reason)
         elif before is not None and reason is None:

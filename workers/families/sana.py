@@ -16,6 +16,7 @@ from torch import Tensor
 
 from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused
+from workers.families.compute_dtype import compute_dtype
 from workers.families.crop import crop
 from workers.families.guidance import guide_tracks, rows_of, to_uint8
 
@@ -137,8 +138,8 @@ class SanaFamily(Family):
         transformer = self.pipeline.transformer
         with self.step_caches.call("both"):
             prediction: Tensor = transformer(
-                torch.cat([track.latents for track in (*guided, *tracks)]).to(transformer.dtype),
-                encoder_hidden_states=text.to(transformer.dtype),
+                torch.cat([track.latents for track in (*guided, *tracks)]).to(compute_dtype(transformer)),
+                encoder_hidden_states=text.to(compute_dtype(transformer)),
                 encoder_attention_mask=mask,
                 timestep=timestep * transformer.config.timestep_scale,
                 return_dict=False,
@@ -147,7 +148,7 @@ class SanaFamily(Family):
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:
         vae, processor = self.pipeline.vae, self.pipeline.image_processor
-        latents = torch.cat([self.final_latents(track) for track in tracks]).to(vae.dtype)
+        latents = torch.cat([self.final_latents(track) for track in tracks]).to(compute_dtype(vae))
         images = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0]
         pixels = []
         for image, track in zip(images.split(1), tracks, strict=True):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from workers.denoising.track import Embeddings, Track
 from workers.families.base import Prepared
+from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
 from workers.families.sana import SanaFamily
 
@@ -37,7 +38,7 @@ class SanaControlNetFamily(SanaFamily):
             batch_size=1,
             num_images_per_prompt=1,
             device=self.device,
-            dtype=vae.dtype,
+            dtype=compute_dtype(vae),
             do_classifier_free_guidance=prepared.guided,
         )
         latents: Tensor = vae.encode(picture).latent * vae.config.scaling_factor
@@ -52,8 +53,8 @@ class SanaControlNetFamily(SanaFamily):
         control = [track.conditions["control"][:1] for track in guided]
         control += [track.conditions["control"][-1:] for track in tracks]
         added = controlnet(
-            latents.to(controlnet.dtype),
-            encoder_hidden_states=text.to(controlnet.dtype),
+            latents.to(compute_dtype(controlnet)),
+            encoder_hidden_states=text.to(compute_dtype(controlnet)),
             encoder_attention_mask=mask,
             timestep=timestep,
             return_dict=False,
@@ -63,12 +64,12 @@ class SanaControlNetFamily(SanaFamily):
         scales = torch.tensor([_scale(track) for track in rows], dtype=torch.float32, device=self.device).view(-1, 1, 1)
         scaled = [(block.float() * scales).to(block.dtype) for block in added]
         prediction: Tensor = transformer(
-            latents.to(transformer.dtype),
-            encoder_hidden_states=text.to(transformer.dtype),
+            latents.to(compute_dtype(transformer)),
+            encoder_hidden_states=text.to(compute_dtype(transformer)),
             encoder_attention_mask=mask,
             timestep=timestep,
             return_dict=False,
-            controlnet_block_samples=tuple(block.to(transformer.dtype) for block in scaled),
+            controlnet_block_samples=tuple(block.to(compute_dtype(transformer)) for block in scaled),
         )[0]
         return prediction
 

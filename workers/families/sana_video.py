@@ -9,6 +9,7 @@ from torch import Tensor
 
 from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Prepared, Refused
+from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
 from workers.families.sana import SanaFamily
 from workers.families.video_latents import decode_clips
@@ -81,8 +82,8 @@ class SanaVideoFamily(SanaFamily):
             timestep = timestep.view(-1, 1, 1, 1, 1).expand(given.shape) * (1 - given)
         with self.step_caches.call("both"):
             prediction: Tensor = transformer(
-                torch.cat([track.latents for track in rows]).to(transformer.dtype),
-                encoder_hidden_states=text.to(transformer.dtype),
+                torch.cat([track.latents for track in rows]).to(compute_dtype(transformer)),
+                encoder_hidden_states=text.to(compute_dtype(transformer)),
                 encoder_attention_mask=mask,
                 timestep=timestep,
                 return_dict=False,

@@ -13,6 +13,7 @@ from torch import Tensor
 from workers.denoising.samplers import Sampler
 from workers.denoising.track import Embeddings, Track
 from workers.families.base import Prepared, Refused
+from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
 from workers.families.guidance import rows_of
 from workers.families.sana import SanaFamily
@@ -72,7 +73,7 @@ class SprintFamily(SanaFamily):
         vae, order = self.pipeline.vae, prepared.order
         picture = self.pipeline.image_processor.preprocess(
             picture_of(prepared, "image"), height=order.height, width=order.width
-        ).to(device=self.device, dtype=vae.dtype)
+        ).to(device=self.device, dtype=compute_dtype(vae))
         clean = vae.encode(picture).latent * vae.config.scaling_factor * sampler.config.sigma_data
         noised: Tensor = torch.cos(angle) * clean + torch.sin(angle) * noise
         return noised
@@ -93,8 +94,8 @@ class SprintFamily(SanaFamily):
         latents = latents * torch.sqrt(each**2 + (1 - each) ** 2)
 
         velocity = transformer(
-            latents.to(transformer.dtype),
-            encoder_hidden_states=text.to(transformer.dtype),
+            latents.to(compute_dtype(transformer)),
+            encoder_hidden_states=text.to(compute_dtype(transformer)),
             encoder_attention_mask=rows_of(track.embeddings.mask for track in tracks),
             guidance=guidance * transformer.config.guidance_embeds_scale,
             timestep=time,

@@ -7,6 +7,7 @@ from diffusers import AutoencoderKLLTX2Video, AutoencoderKLWan
 from torch import Tensor
 
 from workers.denoising.track import Pixels
+from workers.families.compute_dtype import compute_dtype
 from workers.families.guidance import to_uint8
 
 
@@ -15,7 +16,7 @@ def decode_clips(pipeline: Any, latents: Tensor) -> list[Pixels | None]:
     numbers.
     """
     vae = pipeline.vae
-    latents = latents.to(vae.dtype)
+    latents = latents.to(compute_dtype(vae))
     mean, deviation = (values.view(1, -1, 1, 1, 1) for values in _statistics(vae, latents))
     # Divided by the reciprocal, as the pipelines do: multiplying rounds differently.
     reciprocal = 1.0 / deviation.to(latents.device, latents.dtype)

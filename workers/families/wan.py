@@ -11,6 +11,7 @@ from torch import Tensor
 from farm.catalog.schema import ModelEntry
 from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused, Unsuitable
+from workers.families.compute_dtype import compute_dtype
 from workers.families.guidance import guide_tracks, rows_of
 from workers.families.video_latents import decode_clips
 
@@ -61,7 +62,7 @@ class WanFamily(Family):
             max_sequence_length=prepared.parameters.max_sequence_length,
             device=self.device,
         )
-        dtype = self.pipeline.transformer.dtype
+        dtype = compute_dtype(self.pipeline.transformer)
         return Embeddings(text.to(dtype), negative=None if negative is None else negative.to(dtype))
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
@@ -121,7 +122,7 @@ class WanFamily(Family):
         transformer = self.transformer_of(tracks[0])
         with self.step_caches.call(name):
             prediction: Tensor = transformer(
-                hidden_states=torch.cat([self.seen(track) for track in tracks]).to(transformer.dtype),
+                hidden_states=torch.cat([self.seen(track) for track in tracks]).to(compute_dtype(transformer)),
                 timestep=torch.stack([self.timestep_of(track) for track in tracks]),
                 encoder_hidden_states=text,
                 return_dict=False,

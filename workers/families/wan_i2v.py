@@ -10,6 +10,7 @@ from torch import Tensor
 from farm.catalog.schema import ModelEntry
 from workers.denoising.track import Track
 from workers.families.base import Prepared, Refused, Unsuitable
+from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
 from workers.families.guidance import rows_of
 from workers.families.wan import WanFamily
@@ -49,7 +50,7 @@ class WanImageToVideoFamily(WanFamily):
         transformer = self.pipeline.transformer
         if transformer.config.image_dim is not None:
             seen = pictures if len(pictures) > 1 else pictures[0]
-            conditions["picture"] = self.pipeline.encode_image(seen, self.device).to(transformer.dtype)
+            conditions["picture"] = self.pipeline.encode_image(seen, self.device).to(compute_dtype(transformer))
         # Scaled to the rendered size without keeping their proportions, as the pipeline does it.
         first, *last = (
             self.pipeline.video_processor.preprocess(picture, height=order.height, width=order.width).to(

@@ -1,6 +1,7 @@
 """The files of a finished render (output, poster of a clip, thumbnail, latents if wanted, manifest), and of a draft."""
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -24,8 +25,11 @@ def make_files(
     *,
     finished_at: float,
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
+    beside: Executor,
 ) -> list[File]:
     """All of them, before the first is stored: one that cannot be made leaves none behind.
+
+    The thumbnail is made in a thread of `beside`, meanwhile: Pillow lets others compute.
 
     `pixels`: as the engine made them, of which the manifest keeps the hash; `shown`: what is stored of them;
     `finished_at` in seconds since 1970; `lora_hashes` as a manifest has them. Raises OSError when the latents cannot
@@ -33,15 +37,13 @@ def make_files(
     """
     parameters = render.parameters
     metadata = embedded_metadata_of(parameters, model_facts(facts), lora_hashes)
+    thumbnail = beside.submit(encode_thumbnail, shown.pixels, fps=parameters.get("fps"))
     output = encode_output(shown.pixels, parameters, metadata)
-    files = [
-        (ArtifactKind.OUTPUT, output),
-        (ArtifactKind.THUMBNAIL, encode_thumbnail(shown.pixels, fps=parameters.get("fps"))),
-    ]
+    more = []
     if len(frames_of(shown.pixels)) > 1:
-        files.append((ArtifactKind.POSTER, encode_poster(shown.pixels, metadata)))
+        more.append((ArtifactKind.POSTER, encode_poster(shown.pixels, metadata)))
     if rendered.latents_path is not None:
-        files.append((ArtifactKind.LATENTS, _tensors("latents.safetensors", rendered.latents_path)))
+        more.append((ArtifactKind.LATENTS, _tensors("latents.safetensors", rendered.latents_path)))
     manifest = make_manifest(
         render,
         rendered,
@@ -55,7 +57,8 @@ def make_files(
     )
     document = manifest.model_dump_json(indent=2).encode()
     stored = EncodedFile("manifest.json", "application/json", document, 0, 0, 0, score=shown.score)
-    return [*files, (ArtifactKind.MANIFEST, stored)]
+    shown_first = [(ArtifactKind.OUTPUT, output), (ArtifactKind.THUMBNAIL, thumbnail.result())]
+    return [*shown_first, *more, (ArtifactKind.MANIFEST, stored)]
 
 
 def make_draft_files(

@@ -1,15 +1,18 @@
 """What becomes of an attempt whose pixels are there: stored as a draft, or ended by what went wrong on the way."""
 
 import errno
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import stamina
 from PIL import Image
 
 from farm.connections import Connections
 from farm.errors import StorageDown
+from farm.storage import StoredFile
 from tests.scheduler.conftest import catalog, clock
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
 from tests.workers.outputs.test_plugins import FACTS, ada, connections, files_of, finish, flat, spool
@@ -94,3 +97,36 @@ def test_what_went_wrong_on_the_way_to_the_storage_says_how_an_attempt_ends(
         reason,
         0 if isinstance(error, StorageDown) or reason is DISK_FULL else 1,
     )
+
+
+class Together:
+    """A storage that takes no file before three are on their way at once; `refuses`: the end of a key."""
+
+    def __init__(self, refuses: str = "nothing") -> None:
+        self.kept: set[str] = set()
+        self._refuses = refuses
+        self._all_here = threading.Barrier(3)
+
+    def put(self, key: str, data: bytes, content_type: str) -> StoredFile:
+        self._all_here.wait(timeout=30)
+        if key.endswith(self._refuses):
+            raise StorageDown("It refuses.")
+        self.kept.add(key.rpartition("/")[2])
+        return StoredFile(key, content_type, len(data), "0" * 64)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("refuses", "status"), [("nothing", "done"), ("manifest.json", "pending"), ("thumbnail.webp", "pending")]
+)
+def test_files_are_stored_side_by_side_and_a_render_is_done_only_when_all_of_them_are(
+    connections: Connections, ada: str, spool: Path, refuses: str, status: str
+) -> None:
+    job, storage = submit_job(connections, ada, 1), Together(refuses)
+    connections.storage = storage  # type: ignore[assignment]
+    with stamina.set_testing(True, attempts=1):
+        finish(connections, spool, {0: flat()})
+    assert statuses(connections, job) == [status]
+    assert storage.kept == {"output.png", "thumbnail.webp", "manifest.json"} - {refuses}
