@@ -129,6 +129,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.queue",
         "Show what your project may have, and what it has.",
     ),
+    "share-links": Verb(
+        "farm.commands.share_links",
+        "Show a picture, a job's outputs or a board to people who have no account, for a while.",
+    ),
     "sheet": Verb(
         "farm.commands.sheet",
         "Put what a job has made so far on one sheet, and print its path. Pictures are never enlarged.",

@@ -11,6 +11,7 @@ from dashboard.api import (
     delete_job,
     delete_key,
     delete_render,
+    delete_share_link,
     delete_user,
     delete_webhook,
     get_audit,
@@ -43,6 +44,7 @@ from dashboard.api import (
     get_render_preview,
     get_render_why,
     get_renders,
+    get_share_links,
     get_tags,
     get_usage,
     get_usage_projects,
@@ -86,6 +88,7 @@ from dashboard.api import (
     post_render_restore,
     post_render_retry,
     post_renders_marks,
+    post_share_links,
     post_stream_uploads,
     post_users,
     post_webhook_delivery_replay,
@@ -202,6 +205,9 @@ _ENDPOINTS = (
     post_keys,
     delete_key,
     post_users,
+    post_share_links,
+    get_share_links,
+    delete_share_link,
 )
 
 

@@ -67,6 +67,7 @@ from dashboard.schemas.renders import (
     RenderPage,
     Retried,
 )
+from dashboard.schemas.share_links import MadeShareLink, ShareLink, ShareLinkList
 from dashboard.schemas.users import (
     Key,
     KeyList,
@@ -120,6 +121,7 @@ __all__ = [
     "LiveSnapshot",
     "LiveStep",
     "MadeKey",
+    "MadeShareLink",
     "Marked",
     "Marks",
     "Member",
@@ -145,6 +147,8 @@ __all__ = [
     "Retried",
     "ScaleChange",
     "Scaling",
+    "ShareLink",
+    "ShareLinkList",
     "StreamAnswer",
     "Submitted",
     "Switched",

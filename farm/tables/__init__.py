@@ -12,6 +12,7 @@ from farm.tables.fleet import LaneSample, Lease, Pool, ScaleDecision, Worker, Wo
 from farm.tables.gallery import Board, BoardRender, RenderMark, RenderTag
 from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
+from farm.tables.share_links import ShareLink
 from farm.tables.users import IdempotencyKey, Key, Project, Session, User
 from farm.tables.webhooks import Webhook, WebhookDelivery
 from farm.tables.work import (
@@ -59,6 +60,7 @@ __all__ = [
     "RenderTag",
     "ScaleDecision",
     "Session",
+    "ShareLink",
     "Usage",
     "User",
     "Webhook",

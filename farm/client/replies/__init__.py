@@ -19,6 +19,7 @@ from farm.client.replies.renders import (
     RenderProgress,
     Retried,
 )
+from farm.client.replies.share_links import MadeShareLink, ShareLink
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Kept",
     "Key",
     "MadeKey",
+    "MadeShareLink",
     "Marks",
     "Member",
     "Model",
@@ -57,6 +59,7 @@ __all__ = [
     "Retried",
     "ScaleChange",
     "Scaling",
+    "ShareLink",
     "Switched",
     "Usage",
     "UsageDay",
