@@ -101,6 +101,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.bridges.mcp",
         "Serve the farm's tools for language models (MCP) on stdin and stdout, until the other side closes them.",
     ),
+    "presets": Verb(
+        "farm.commands.presets",
+        "What you keep of the Submit form, and the prompts that you asked for lately.",
+    ),
     "pause": Verb(
         "farm.commands.pause",
         "Let nothing more of it start; what runs ends.",

@@ -10,6 +10,7 @@ from dashboard.api import (
     delete_input,
     delete_job,
     delete_key,
+    delete_preset,
     delete_render,
     delete_share_link,
     delete_user,
@@ -35,9 +36,11 @@ from dashboard.api import (
     get_pool_curves,
     get_pool_scaling,
     get_pools,
+    get_presets,
     get_project,
     get_project_members,
     get_projects,
+    get_prompts,
     get_quota,
     get_render,
     get_render_marks,
@@ -81,6 +84,7 @@ from dashboard.api import (
     post_lane_resume,
     post_pool_pause,
     post_pool_resume,
+    post_presets,
     post_project_pause,
     post_project_resume,
     post_projects,
@@ -208,6 +212,10 @@ _ENDPOINTS = (
     post_share_links,
     get_share_links,
     delete_share_link,
+    post_presets,
+    get_presets,
+    delete_preset,
+    get_prompts,
 )
 
 

@@ -55,6 +55,7 @@ from dashboard.schemas.jobs import (
     Why,
 )
 from dashboard.schemas.live import LivePreview, LiveSnapshot, LiveStep
+from dashboard.schemas.presets import Preset, PresetList, PromptList
 from dashboard.schemas.projects import ProjectUse, ProjectUseList, Quota, Usage, UsageDay
 from dashboard.schemas.renders import (
     Artifact,
@@ -130,6 +131,8 @@ __all__ = [
     "ModelList",
     "Pool",
     "PoolList",
+    "Preset",
+    "PresetList",
     "Problem",
     "ProblemFault",
     "Progress",
@@ -137,6 +140,7 @@ __all__ = [
     "ProjectList",
     "ProjectUse",
     "ProjectUseList",
+    "PromptList",
     "Quota",
     "Quote",
     "QuotedShape",

@@ -20,6 +20,7 @@ from farm.client.files.downloads import Downloads
 from farm.client.files.inputs import Inputs
 from farm.client.gallery import Gallery
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
+from farm.client.presets import Presets
 from farm.client.questions import Questions
 from farm.client.reads import Reads
 from farm.client.replies import FileProgress, Job, Quote, Render
@@ -48,6 +49,7 @@ class FarmClient(
     Drafts,
     Gallery,
     Inputs,
+    Presets,
     Questions,
     Reads,
     ShareLinks,

@@ -9,6 +9,7 @@ from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switche
 from farm.client.replies.gallery import Board, GalleryRender, Marks, UsedTag
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
+from farm.client.replies.presets import Preset
 from farm.client.replies.projects import Key, MadeKey, Member, Project, Quota, Usage, UsageDay, User, WhoAmI
 from farm.client.replies.renders import (
     Artifact,
@@ -47,6 +48,7 @@ __all__ = [
     "Member",
     "Model",
     "Pool",
+    "Preset",
     "Project",
     "Quota",
     "Quote",
