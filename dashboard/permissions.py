@@ -48,7 +48,7 @@ _READ = (
     *("compare.page", "download.archive", "picture.page", "sheet.page", "workers.index"),
     *("admin_keys.index", "admin_projects.home", "admin_projects.index", "admin_projects.page", "admin_usage.index"),
     *("admin_webhooks.index", "admin_webhooks.page", "admin_share_links.index", "api.get_share_links"),
-    *("api.get_presets", "api.get_prompts"),
+    *("api.get_presets", "api.get_prompts", "queue.index"),
 )
 
 _SUBMIT = (
@@ -69,7 +69,7 @@ _SUBMIT = (
     *("admin_webhooks.add", "admin_webhooks.change", "admin_webhooks.remove", "admin_webhooks.replay"),
     *("admin_webhooks.test", "admin_share_links.add", "admin_share_links.revoke"),
     *("api.post_share_links", "api.delete_share_link", "api.post_presets", "api.delete_preset"),
-    *("presets.save", "presets.remove"),
+    *("presets.save", "presets.remove", "queue.move"),
     *("job_controls.change_class", "job_controls.drop", "job_controls.keep", "job_controls.pause"),
     *("job_controls.resume", "job_controls.to_front"),
 )
