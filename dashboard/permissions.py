@@ -80,7 +80,7 @@ _OPERATE = (
     *("api.get_lanes_history", "api.get_usage_projects", "api.get_workers_activity", "api.patch_pool"),
     *("api.post_worker_drain", "farm.index", "farm.worker", "farm_controls.drain", "farm_controls.pause"),
     *("farm_controls.release_worker", "farm_controls.resume", "farm_controls.retry", "farm_controls.scale"),
-    "metrics.scrape",
+    *("api.get_worker_log", "metrics.scrape"),
 )
 
 _ADMIN = (

@@ -56,6 +56,7 @@ from dashboard.api import (
     get_webhook_deliveries,
     get_webhooks,
     get_whoami,
+    get_worker_log,
     get_workers,
     get_workers_activity,
     patch_board,
@@ -216,6 +217,7 @@ _ENDPOINTS = (
     get_presets,
     delete_preset,
     get_prompts,
+    get_worker_log,
 )
 
 

@@ -17,6 +17,7 @@ from dashboard.schemas.fleet import (
     BatchCurve,
     BatchCurveList,
     CurvePoint,
+    LogLine,
     Model,
     ModelList,
     Pool,
@@ -26,6 +27,7 @@ from dashboard.schemas.fleet import (
     Switched,
     Worker,
     WorkerList,
+    WorkerLog,
 )
 from dashboard.schemas.gallery import (
     Board,
@@ -121,6 +123,7 @@ __all__ = [
     "LivePreview",
     "LiveSnapshot",
     "LiveStep",
+    "LogLine",
     "MadeKey",
     "MadeShareLink",
     "Marked",
@@ -173,4 +176,5 @@ __all__ = [
     "WorkerActivity",
     "WorkerActivityList",
     "WorkerList",
+    "WorkerLog",
 ]

@@ -167,6 +167,7 @@ class AsyncFarmClient:
     pools = _awaited(FarmClient.pools)
     workers = _awaited(FarmClient.workers)
     release_worker = _awaited(FarmClient.release_worker)
+    worker_log = _awaited(FarmClient.worker_log)
     drain_worker = _awaited(FarmClient.drain_worker)
     scale_pool = _awaited(FarmClient.scale_pool)
     pause_project = _awaited(FarmClient.pause_project)

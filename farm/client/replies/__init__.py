@@ -5,7 +5,7 @@ Fields that this client does not know are ignored, so that a newer farm can say 
 
 from farm.client.replies.audit import AuditEntry
 from farm.client.replies.base import Cost, Forecast, Range, Reply
-from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
+from farm.client.replies.fleet import LogLine, Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.gallery import Board, GalleryRender, Marks, UsedTag
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
@@ -42,6 +42,7 @@ __all__ = [
     "JobEvent",
     "Kept",
     "Key",
+    "LogLine",
     "MadeKey",
     "MadeShareLink",
     "Marks",
