@@ -91,7 +91,7 @@ def _measure(report: Report, name: str, settings: Settings, jobs: int, rounds: i
         project_id = create_project(connections.engine, "bench")
         user_id = create_user(connections.engine, project_id, "rare")
         key = create_key(connections.engine, project_id, name="bench").secret
-        with _client(settings, key) as client:
+        with running_dashboard(settings, key) as client:
             _submissions(report, name, client, connections, project_id, rounds)
             _fill(connections, project_id, user_id, jobs)
             _tags(report, name, client, rounds)
@@ -234,7 +234,7 @@ def _fill(connections: Connections, project_id: str, user_id: str, jobs: int) ->
 
 
 @contextmanager
-def _client(settings: Settings, key: str) -> Iterator[httpx.Client]:
+def running_dashboard(settings: Settings, key: str) -> Iterator[httpx.Client]:
     """A client of `farm dashboard`, which runs meanwhile."""
     port = Ports(settings.data_dir / "ports.json").take("dashboard")
     command = [sys.executable, "-m", "farm", "dashboard", "--port", str(port)]
