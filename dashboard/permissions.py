@@ -69,6 +69,7 @@ _SUBMIT = (
     *("admin_webhooks.add", "admin_webhooks.change", "admin_webhooks.remove", "admin_webhooks.replay"),
     *("admin_webhooks.test", "admin_share_links.add", "admin_share_links.revoke"),
     *("api.post_share_links", "api.delete_share_link", "api.post_presets", "api.delete_preset"),
+    *("api.post_webhook_secret", "admin_webhooks.renew"),
     *("presets.save", "presets.remove", "queue.move"),
     *("job_controls.change_class", "job_controls.drop", "job_controls.keep", "job_controls.pause"),
     *("job_controls.resume", "job_controls.to_front"),

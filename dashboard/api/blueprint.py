@@ -97,6 +97,7 @@ from dashboard.api import (
     post_stream_uploads,
     post_users,
     post_webhook_delivery_replay,
+    post_webhook_secret,
     post_webhook_test,
     post_webhooks,
     post_worker_drain,
@@ -218,6 +219,7 @@ _ENDPOINTS = (
     delete_preset,
     get_prompts,
     get_worker_log,
+    post_webhook_secret,
 )
 
 

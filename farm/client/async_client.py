@@ -200,6 +200,7 @@ class AsyncFarmClient:
     webhook = _awaited(FarmClient.webhook)
     add_webhook = _awaited(FarmClient.add_webhook)
     change_webhook = _awaited(FarmClient.change_webhook)
+    renew_webhook_secret = _awaited(FarmClient.renew_webhook_secret)
     remove_webhook = _awaited(FarmClient.remove_webhook)
     test_webhook = _awaited(FarmClient.test_webhook)
     webhook_deliveries = _each(FarmClient.webhook_deliveries)

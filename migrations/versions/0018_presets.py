@@ -1,4 +1,4 @@
-"""Presets: what somebody filled into the Submit form, kept under a name."""
+"""Presets of the Submit form; the secret that a webhook had before, which signs beside the new one for a while."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,8 @@ _ID = sa.Uuid(as_uuid=False)
 
 
 def upgrade() -> None:
+    op.add_column("webhooks", sa.Column("old_secret", sa.String(100)))
+    op.add_column("webhooks", sa.Column("old_secret_until", sa.Double()))
     op.create_table(
         "presets",
         sa.Column("id", _ID, nullable=False),
@@ -31,3 +33,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("presets")
+    op.drop_column("webhooks", "old_secret_until")
+    op.drop_column("webhooks", "old_secret")
