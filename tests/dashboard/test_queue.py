@@ -54,7 +54,8 @@ def test_jobs_are_put_elsewhere_in_their_line_one_or_several_at_once(house: Hous
 
 
 @needs_chromium
-def test_the_queue_is_ordered_by_mouse_and_by_keys(house: House, address: str, browser: Browser) -> None:
+def test_the_queue_is_ordered_by_mouse_and_by_keys(live_house: House, address: str, browser: Browser) -> None:
+    house = live_house
     ids = {name: house.submit(prompt=name)["id"] for name in "abc"}
     visit = Visit(browser, house, address, 1280)
     page = visit.page
