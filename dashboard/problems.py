@@ -153,14 +153,6 @@ class LinkEnded(FarmError):
     status = 410
 
 
-class Changed(FarmError):
-    """What you want to change is not any more as the header 'If-Match' says; read it again, then decide."""
-
-    type = "changed"
-    title = "Changed meanwhile"
-    status = 412
-
-
 class InternalError(FarmError):
     """Something broke on the farm's side; the log tells more under the id given in 'instance'."""
 

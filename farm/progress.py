@@ -243,7 +243,7 @@ class ProgressBoard:
 
     def log_lines(self, worker_id: str, after: int = 0) -> list[LogLine]:
         """The newest lines of a worker's log behind the one with the number `after`; none when nobody can be asked."""
-        nothing: list[str] = []
+        nothing: list[str | bytes] = []
         texts = self._wire.ask(lambda client: client.lrange(_log_key(worker_id), 0, -1), nothing, "log_lines")
         found = []
         for text in texts:

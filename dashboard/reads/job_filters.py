@@ -8,7 +8,7 @@ from farm.lifecycle import JobStatus
 from farm.tables import Flow, Job, Render, RenderTag, User
 
 #: A literal: bound, it would hide ix_renders_drafted from a cached plan.
-_DRAFTED = literal_column("'drafted'")
+_DRAFTED: ColumnElement[str] = literal_column("'drafted'")
 
 
 @dataclass(frozen=True)

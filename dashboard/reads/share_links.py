@@ -16,7 +16,7 @@ def shown_share_link(row: Any, now: float) -> schemas.ShareLink:
         target=row.target,
         parameters=row.parameters,
         user=row.user,
-        state=ended,  # type: ignore[arg-type]  # one of the three
+        state=ended,
         created_at=iso(row.created_at),
         expires_at=iso(row.expires_at),
         revoked_at=iso_or_none(row.revoked_at),
