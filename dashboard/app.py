@@ -12,7 +12,7 @@ from dashboard.api import versions
 from dashboard.api.blueprint import make_blueprint
 from dashboard.api.webhook_openapi import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
-from dashboard.http import headers, limits, rate_limits, request_log, sign_in_rate_limit
+from dashboard.http import headers, limits, rate_limits, request_log, share_link_rate_limit, sign_in_rate_limit
 from dashboard.live_updates import PUMP, Pump
 from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
@@ -76,6 +76,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     headers.register(app, connections)  # before all else that looks: a wrong host learns nothing
     limits.register(app, connections.settings)
     sign_in_rate_limit.register(app, connections.settings)
+    share_link_rate_limit.register(app, connections.settings)
     rate_limits.register(app, connections.settings)
     auth.register(app, connections.settings)
     oidc.register(app, connections.settings)

@@ -19,6 +19,8 @@ PUBLIC = frozenset(
         "docs.asset",
         "docs.problem_type",
         "language.choose",
+        "shared.file",
+        "shared.page",
         "sign_in.ask",
         "sign_in.by_password",
         "sign_in.show_link",
@@ -45,7 +47,8 @@ _READ = (
     *("gallery.index", "gallery.picture", "gallery.thumbnail"),
     *("compare.page", "download.archive", "picture.page", "sheet.page", "workers.index"),
     *("admin_keys.index", "admin_projects.home", "admin_projects.index", "admin_projects.page", "admin_usage.index"),
-    *("admin_webhooks.index", "admin_webhooks.page"),
+    *("admin_webhooks.index", "admin_webhooks.page", "admin_share_links.index", "api.get_share_links"),
+    *("api.get_presets", "api.get_prompts", "queue.index"),
 )
 
 _SUBMIT = (
@@ -64,7 +67,10 @@ _SUBMIT = (
     *("job.cancel", "job.cancel_render", "job.retry_render"),
     *("admin_keys.add", "admin_keys.revoke", "admin_projects.pause", "admin_projects.resume"),
     *("admin_webhooks.add", "admin_webhooks.change", "admin_webhooks.remove", "admin_webhooks.replay"),
-    "admin_webhooks.test",
+    *("admin_webhooks.test", "admin_share_links.add", "admin_share_links.revoke"),
+    *("api.post_share_links", "api.delete_share_link", "api.post_presets", "api.delete_preset"),
+    *("api.post_webhook_secret", "admin_webhooks.renew"),
+    *("presets.save", "presets.remove", "queue.move"),
     *("job_controls.change_class", "job_controls.drop", "job_controls.keep", "job_controls.pause"),
     *("job_controls.resume", "job_controls.to_front"),
 )
@@ -75,7 +81,7 @@ _OPERATE = (
     *("api.get_lanes_history", "api.get_usage_projects", "api.get_workers_activity", "api.patch_pool"),
     *("api.post_worker_drain", "farm.index", "farm.worker", "farm_controls.drain", "farm_controls.pause"),
     *("farm_controls.release_worker", "farm_controls.resume", "farm_controls.retry", "farm_controls.scale"),
-    "metrics.scrape",
+    *("api.get_worker_log", "metrics.scrape"),
 )
 
 _ADMIN = (

@@ -128,12 +128,29 @@ class TooManyRequests(FarmError):
         return self._seconds
 
 
-class Changed(FarmError):
-    """What you want to change is not any more as the header 'If-Match' says; read it again, then decide."""
+class TooManyLooks(FarmError):
+    """So much was asked for from this address that it has to wait a minute."""
 
-    type = "changed"
-    title = "Changed meanwhile"
-    status = 412
+    type = "too-many-looks"
+    title = "Too many looks at share links"
+    status = 429
+
+    def __init__(self, seconds: int = 60) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    @property
+    def wait_seconds(self) -> int:
+        """Seconds until it is worth while to look again."""
+        return self._seconds
+
+
+class LinkEnded(FarmError):
+    """This share link has ended; ask whoever gave it to you for a new one."""
+
+    type = "link-ended"
+    title = "The share link has ended"
+    status = 410
 
 
 class InternalError(FarmError):

@@ -210,6 +210,14 @@ class Conflict(FarmError):
     status = 409
 
 
+class Changed(FarmError):
+    """What you want to change is not any more as the header 'If-Match' says; read it again, then decide."""
+
+    type = "changed"
+    title = "Changed meanwhile"
+    status = 412
+
+
 class Unauthorized(FarmError):
     """Sign in, or send a valid key in the header 'Authorization: Bearer lf_…'."""
 

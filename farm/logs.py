@@ -9,6 +9,7 @@ import contextlib
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
@@ -64,6 +65,14 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     threading.excepthook = _log_uncaught_in_thread
 
 
+def also_tell(settings: Settings, tell: Callable[[str], object]) -> None:
+    """Hand every log line of this process, as people read it and without secrets, to `tell` too."""
+    handler = _Teller(tell)
+    people = settings.model_copy(update={"log_format": "console"})
+    handler.setFormatter(_formatter(people, Redaction(known_secrets(settings)), colours=False))
+    logging.getLogger().addHandler(handler)
+
+
 def identify(**fields: str) -> None:
     """Every line for machines says from now on what this process is: its `role`, its `worker`, its `pool`."""
     _IDENTITY.update(fields)
@@ -82,6 +91,18 @@ class _Handler(logging.StreamHandler[TextIO]):
             place = f"{record.pathname}:{record.lineno}"
             with contextlib.suppress(OSError, ValueError):
                 self.stream.write(f"a log line could not be written ({kind and kind.__name__}) at {place}\n")
+
+
+class _Teller(logging.Handler):
+    """Its line is lost when it cannot be told: it stands in the log all the same."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):
+            self._tell(self.format(record))
 
 
 def _described() -> list[Processor]:

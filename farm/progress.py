@@ -12,6 +12,8 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 | `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (same)         |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
 |                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
+| `farm:log:<worker id>`   | list    | 1 h after  | workers (`keep_log`)          | dashboard (`log_lines`) |
+|                          |         | a line     |                               |                        |
 | `farm:sign-in:…`         | list    | 5 min      | dashboard (sign-in)           | dashboard (throttling) |
 
 All of it may be lost at any moment: a page is a snapshot from SQL, then deltas; workers poll SQL anyway.
@@ -21,7 +23,7 @@ import base64
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,6 +39,9 @@ LIVE = "farm:live"
 LIFE_SECONDS = 3600
 #: A preview that no newer one has replaced for so long belongs to a render that does not run any more.
 PREVIEW_SECONDS = 120
+#: Of a worker's log so many lines are kept, so long after the last one.
+LOG_LINES = 300
+LOG_SECONDS = 3600
 #: How long `listen` waits for a message before it looks at `stop` again.
 LISTEN_SECONDS = 0.5
 
@@ -75,6 +80,14 @@ class JobChanged(BaseModel):
     version: int
 
 
+class LogLine(BaseModel):
+    """A line of a worker's log, without secrets; `number` counts from 1 for each worker."""
+
+    model_config = ConfigDict(frozen=True)
+    number: int
+    text: str
+
+
 Live = StepProgress | Preview | JobChanged
 _MESSAGES = TypeAdapter(list[Annotated[Live, Field(discriminator="kind")]])
 
@@ -85,6 +98,10 @@ def _progress_key(job_id: str) -> str:
 
 def _preview_key(render_id: str) -> str:
     return f"farm:preview:{render_id}"
+
+
+def _log_key(worker_id: str) -> str:
+    return f"farm:log:{worker_id}"
 
 
 def _embedding_key(key: str) -> str:
@@ -210,6 +227,33 @@ class ProgressBoard:
         """What an engine left under that key; None when nobody did, or nobody can be asked."""
         text = self._wire.ask(lambda client: client.get(_embedding_key(key)), None, "embeddings")
         return base64.b64decode(text) if text else None
+
+    def keep_log(self, worker_id: str, take: Callable[[], Sequence[LogLine]]) -> None:
+        """Leave lines of a worker's log for who looks; `take` gives them when it is this message's turn."""
+
+        def write(client: redis.Redis) -> None:
+            if lines := [line.model_dump_json() for line in take()]:
+                with client.pipeline(transaction=True) as pipeline:
+                    pipeline.rpush(_log_key(worker_id), *lines)
+                    pipeline.ltrim(_log_key(worker_id), -LOG_LINES, -1)
+                    pipeline.expire(_log_key(worker_id), LOG_SECONDS)
+                    pipeline.execute()
+
+        self._wire.send_soon(("log", worker_id), write, "keep_log")
+
+    def log_lines(self, worker_id: str, after: int = 0) -> list[LogLine]:
+        """The newest lines of a worker's log behind the one with the number `after`; none when nobody can be asked."""
+        nothing: list[str | bytes] = []
+        texts = self._wire.ask(lambda client: client.lrange(_log_key(worker_id), 0, -1), nothing, "log_lines")
+        found = []
+        for text in texts:
+            try:
+                line = LogLine.model_validate_json(text)
+            except ValidationError:
+                continue
+            if line.number > after:
+                found.append(line)
+        return found
 
     def raise_lane(self, lane: str) -> None:
         """Tell the lane's busy workers that something changed for them; call it only after the commit."""

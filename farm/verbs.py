@@ -101,6 +101,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.bridges.mcp",
         "Serve the farm's tools for language models (MCP) on stdin and stdout, until the other side closes them.",
     ),
+    "presets": Verb(
+        "farm.commands.presets",
+        "What you keep of the Submit form, and the prompts that you asked for lately.",
+    ),
     "pause": Verb(
         "farm.commands.pause",
         "Let nothing more of it start; what runs ends.",
@@ -128,6 +132,10 @@ VERBS: Mapping[str, Verb] = {
     "quota": Verb(
         "farm.commands.queue",
         "Show what your project may have, and what it has.",
+    ),
+    "share-links": Verb(
+        "farm.commands.share_links",
+        "Show a picture, a job's outputs or a board to people who have no account, for a while.",
     ),
     "sheet": Verb(
         "farm.commands.sheet",

@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
-from dashboard.api.common import JOBS, Instant, Line, PageQuery, seconds
+from dashboard.api.common import JOBS, Instant, Line, PageQuery, TagName, seconds
 from dashboard.api.versions import tagged
 from dashboard.auth import principal
 from dashboard.context import farm
@@ -14,6 +14,7 @@ from dashboard.reads.jobs import list_jobs
 from dashboard.schemas import JobPage
 from farm.database import read
 from farm.lifecycle import JobStatus
+from scheduler.gallery.marks import normal_tag
 
 
 class JobsQuery(PageQuery):
@@ -24,6 +25,10 @@ class JobsQuery(PageQuery):
     class_name: Line | None = Field(None, alias="class", description="Only of this class: urgent, normal or bulk")
     user: Line | None = Field(None, description="Only what this user submitted, by name")
     text: Line | None = Field(None, description="Only jobs whose title, by default the first prompt, holds this text")
+    tag: list[TagName] = Field(
+        [], max_length=10, description="Only jobs with renders that have this tag; of several tags all"
+    )
+    drafted: bool = Field(False, description="Only jobs with drafts that wait for a choice")
     created_after: Instant | None = Field(None, description="Submitted then or later; ISO 8601 with zone")
     created_before: Instant | None = Field(None, description="Submitted before")
     finished_after: Instant | None = Field(None, description="Ended then or later")
@@ -38,6 +43,8 @@ class JobsQuery(PageQuery):
             class_name=self.class_name,
             user=self.user,
             text=self.text,
+            tags=tuple(normal_tag(tag) for tag in self.tag),
+            drafted=self.drafted,
             created_after=seconds(self.created_after),
             created_before=seconds(self.created_before),
             finished_after=seconds(self.finished_after),

@@ -12,10 +12,11 @@ from pydantic import BaseModel
 from dashboard.api.common import reply
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.problems import Changed
 from dashboard.reads.jobs import find_job
 from dashboard.schemas import Job
 from farm.database import read
+from farm.errors import Changed
+from scheduler.control.expected_version import expect_version
 
 _HASH_CHARS = 16
 
@@ -38,7 +39,7 @@ def tagged_job(job: Job, status: int = 200, **headers: str) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Look at `If-Match` right before a job is changed, whatever the change is."""
+    """Look at `If-Match` before a job is changed, whatever the change is, and again in the change's transaction."""
 
     @app.before_request
     def _check_match() -> None:
@@ -46,9 +47,17 @@ def register(app: Flask) -> None:
         if job_id is None or request.blueprint != "api" or request.method == "GET" or not request.if_match:
             return
         with read(farm().engine) as connection:
-            version = find_job(connection, principal().project_id, job_id).version
-        if not request.if_match.star_tag and not any(_version(tag) == str(version) for tag in request.if_match):
-            raise Changed(f"The job is at version {version} now; read it again, then decide.")
+            job = find_job(connection, principal().project_id, job_id)
+        if request.if_match.star_tag:
+            return
+        versions = {int(number) for tag in request.if_match if (number := _version(tag)).isdecimal()}
+        if job.version not in versions:
+            raise Changed(f"The job is at version {job.version} now; read it again, then decide.")
+        expect_version(job.id, versions)
+
+    @app.teardown_request
+    def _forget(_: BaseException | None) -> None:
+        expect_version(None)
 
 
 def _version(tag: str | None) -> str:

@@ -41,7 +41,7 @@ class SignInThrottle:
 
     def try_once(self, name: str, address: str) -> None:
         """Count a try. Raises TooManyTries, with the seconds until another one is allowed."""
-        for item, key in ((self._of_address, _network(address)), (self._of_name, _hidden(name))):
+        for item, key in ((self._of_address, network(address)), (self._of_name, _hidden(name))):
             if wait := self._limiter.ask(lambda limiter: _seconds(limiter, item, key)):  # noqa: B023 - asked at once
                 raise TooManyTries(wait)
 
@@ -80,7 +80,8 @@ def _seconds(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: str) ->
     return max(1, math.ceil(limiter.get_window_stats(item, key).reset_time - time.time()))
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 a whole /64."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, literal_column, select
 
 from farm.lifecycle import JobStatus
-from farm.tables import Flow, Job, User
+from farm.tables import Flow, Job, Render, RenderTag, User
+
+#: A literal: bound, it would hide ix_renders_drafted from a cached plan.
+_DRAFTED: ColumnElement[str] = literal_column("'drafted'")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class JobFilter:
     created_before: float | None = None
     finished_after: float | None = None
     finished_before: float | None = None
+    tags: tuple[str, ...] = ()  # with renders that have them: each tag on at least one
+    drafted: bool = False  # with drafts that wait for a choice
     deleted: bool = False  # those that are about to be removed, instead of all others
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -48,6 +53,12 @@ class JobFilter:
             found.append(Job.finished_at >= self.finished_after)
         if self.finished_before is not None:
             found.append(Job.finished_at < self.finished_before)
+        for tag in self.tags:
+            # Reads ix_render_tags_project_id_tag.
+            tagged = select(Render.job_id).join(RenderTag, RenderTag.render_id == Render.id)
+            found.append(Job.id.in_(tagged.where(RenderTag.project_id == Job.project_id, RenderTag.tag == tag)))
+        if self.drafted:
+            found.append(Job.id.in_(select(Render.job_id).where(Render.status == _DRAFTED)))
         return found
 
 

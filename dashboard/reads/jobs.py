@@ -98,6 +98,16 @@ def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, 
     return {row.job_id: row.renders for row in rows}
 
 
+def draft_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """How many drafts of each job wait for a choice; jobs without any are left out. Reads ix_renders_drafted."""
+    rows = connection.execute(
+        select(Render.job_id, func.count().label("renders"))
+        .where(Render.status == literal_column("'drafted'"), Render.job_id.in_(job_ids))
+        .group_by(Render.job_id)
+    )
+    return {row.job_id: row.renders for row in rows}
+
+
 def first_thumbnails(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
     """Ids of up to four thumbnails of each job, in the order of its renders. One statement."""
     rows = connection.execute(

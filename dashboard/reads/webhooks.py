@@ -15,6 +15,7 @@ def shown_webhook(row: Any) -> Webhook:
         event_types=row.event_types,
         enabled=row.enabled,
         disabled_reason=row.disabled_reason,
+        old_secret_until=iso_or_none(row.old_secret_until),
         created_at=iso(row.created_at),
     )
 

@@ -17,6 +17,7 @@ from dashboard.schemas.fleet import (
     BatchCurve,
     BatchCurveList,
     CurvePoint,
+    LogLine,
     Model,
     ModelList,
     Pool,
@@ -26,6 +27,7 @@ from dashboard.schemas.fleet import (
     Switched,
     Worker,
     WorkerList,
+    WorkerLog,
 )
 from dashboard.schemas.gallery import (
     Board,
@@ -55,6 +57,7 @@ from dashboard.schemas.jobs import (
     Why,
 )
 from dashboard.schemas.live import LivePreview, LiveSnapshot, LiveStep
+from dashboard.schemas.presets import Preset, PresetList, PromptList
 from dashboard.schemas.projects import ProjectUse, ProjectUseList, Quota, Usage, UsageDay
 from dashboard.schemas.renders import (
     Artifact,
@@ -67,6 +70,7 @@ from dashboard.schemas.renders import (
     RenderPage,
     Retried,
 )
+from dashboard.schemas.share_links import MadeShareLink, ShareLink, ShareLinkList
 from dashboard.schemas.users import (
     Key,
     KeyList,
@@ -119,7 +123,9 @@ __all__ = [
     "LivePreview",
     "LiveSnapshot",
     "LiveStep",
+    "LogLine",
     "MadeKey",
+    "MadeShareLink",
     "Marked",
     "Marks",
     "Member",
@@ -128,6 +134,8 @@ __all__ = [
     "ModelList",
     "Pool",
     "PoolList",
+    "Preset",
+    "PresetList",
     "Problem",
     "ProblemFault",
     "Progress",
@@ -135,6 +143,7 @@ __all__ = [
     "ProjectList",
     "ProjectUse",
     "ProjectUseList",
+    "PromptList",
     "Quota",
     "Quote",
     "QuotedShape",
@@ -145,6 +154,8 @@ __all__ = [
     "Retried",
     "ScaleChange",
     "Scaling",
+    "ShareLink",
+    "ShareLinkList",
     "StreamAnswer",
     "Submitted",
     "Switched",
@@ -165,4 +176,5 @@ __all__ = [
     "WorkerActivity",
     "WorkerActivityList",
     "WorkerList",
+    "WorkerLog",
 ]

@@ -55,6 +55,20 @@ class Worker(Answer):
     storage_trouble: str | None = Field(description="What the object storage says or does")
 
 
+class LogLine(Answer):
+    """A line of a worker's log, without secrets."""
+
+    number: int = Field(description="Counts from 1 for each worker")
+    text: str
+
+
+class WorkerLog(Answer):
+    """The newest lines of a worker's log, the oldest first: its own and those of its engine."""
+
+    items: list[LogLine]
+    next_after: int = Field(description="Give it as 'after' for what comes next")
+
+
 class WorkerList(Answer):
     """All workers that were seen lately."""
 

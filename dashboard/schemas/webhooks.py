@@ -15,11 +15,12 @@ class Webhook(Answer):
     event_types: list[EventType]
     enabled: bool = Field(description="false: nothing is sent, and nothing new is kept to be sent")
     disabled_reason: str | None = Field(description="Why the farm has disabled it; null where people did")
+    old_secret_until: str | None = Field(description="The secret before this one signs too until then; null: none does")
     created_at: str
 
 
 class CreatedWebhook(Webhook):
-    """A new webhook, with what its receiver checks signatures with."""
+    """A webhook with a new secret, with what its receiver checks signatures with."""
 
     secret: str = Field(description="whsec_…, as Standard Webhooks writes it; it is shown this once and never again")
 

@@ -18,6 +18,9 @@ from dashboard.web import (
     language,
     metrics,
     picture,
+    presets,
+    queue,
+    shared,
     sheet,
     sign_in,
     sign_in_oidc,
@@ -29,6 +32,7 @@ from dashboard.web.admin import audit as admin_audit
 from dashboard.web.admin import keys as admin_keys
 from dashboard.web.admin import people as admin_people
 from dashboard.web.admin import projects as admin_projects
+from dashboard.web.admin import share_links as admin_share_links
 from dashboard.web.admin import usage as admin_usage
 from dashboard.web.admin import webhooks as admin_webhooks
 from dashboard.web.farm import controls as farm_controls
@@ -57,6 +61,8 @@ def register(app: Flask) -> None:
         gallery,
         picture,
         submit,
+        presets,
+        queue,
         inputs,
         workers,
         farm_page,
@@ -65,6 +71,8 @@ def register(app: Flask) -> None:
         admin_people,
         admin_keys,
         admin_webhooks,
+        admin_share_links,
+        shared,
         admin_usage,
         admin_audit,
         dead_letters,

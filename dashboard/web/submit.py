@@ -19,6 +19,7 @@ from dashboard.web.artifacts import address
 from dashboard.web.form.pasted_prompts import take_pasted
 from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
 from dashboard.web.form.sweeps import read_sweep
+from dashboard.web.presets import preset_of
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
@@ -28,16 +29,22 @@ from scheduler import uploads
 from scheduler.admission import quote as quotes
 from scheduler.admission import submit
 from scheduler.admission.validation_offload import check
+from scheduler.gallery.presets import list_presets, recent_prompts
 
 blueprint = Blueprint("submit", __name__)
 
 #: Offered in a list; an older one is asked for over the API.
 MOST_UPLOADS = 100
+MOST_PROMPTS = 20
 
 
 @blueprint.get("/submit")
 def show() -> ResponseReturnValue:
     """The form of a model, empty or filled with what an earlier render was asked."""
+    if (preset := request.args.get("preset")) is not None:
+        kept = preset_of(preset)
+        filled = {**kept.fields, "form_id": str(uuid.uuid4())}  # with it a switch that is not there is off
+        return _page(_chosen_model(kept.fields.get("model")), filled, preset=kept)
     again = request.args.get("again")
     if again is None:
         return _page(_chosen_model(request.args.get("model")), request.args)
@@ -83,12 +90,25 @@ def send() -> ResponseReturnValue:
     return redirect(url_for("job.page", job_id=made.job_id), 303)
 
 
-def _page(entry: ModelEntry, typed: Typed, faults: Sequence[Fault] = (), quote: quotes.Quote | None = None) -> str:
+def _page(
+    entry: ModelEntry,
+    typed: Typed,
+    faults: Sequence[Fault] = (),
+    quote: quotes.Quote | None = None,
+    preset: Any = None,
+) -> str:
     pools = farm().catalog.pools.values()
     served = {pool.model for pool in pools}
     form = form_of(parameters_schema(entry, farm().settings.class_shares))
+    who = principal()
+    with read(farm().engine) as connection:
+        presets = list_presets(connection, who.project_id, who.user_id)
+        prompts = recent_prompts(connection, who.project_id, who.user_id, MOST_PROMPTS)
     return render_template(
         "submit.html",
+        preset=preset,
+        presets=presets,
+        prompts=prompts,
         entry=entry,
         served=[model for model in farm().catalog.models.values() if model.name in served],
         unserved=[model for model in farm().catalog.models.values() if model.name not in served],

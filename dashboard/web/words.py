@@ -15,7 +15,8 @@ from farm.sentences import Sentence, sentence
 #: Words that pages get from elsewhere, for the catalogs: what one may filter by, states, outcomes of attempts, the
 #: usual classes, roles and scopes, and values of a choice.
 WORDS = (
-    *(sentence("all"), sentence("active"), sentence("done"), sentence("failed"), sentence("running")),
+    *(sentence("all"), sentence("active"), sentence("drafts"), sentence("done"), sentence("failed")),
+    sentence("running"),
     *(sentence("waiting"), sentence("cancelled"), sentence("expired"), sentence("paused"), sentence("held")),
     *(sentence("drafted"), sentence("pending"), sentence("admitting"), sentence("open"), sentence("partial")),
     *(sentence("lost"), sentence("returned"), sentence("idle"), sentence("starting"), sentence("draining")),

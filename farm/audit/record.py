@@ -34,6 +34,8 @@ class Action(StrEnum):
     RENDER_DELETED = "render.deleted"
     RENDER_RESTORED = "render.restored"
     INPUT_DELETED = "input.deleted"
+    SHARE_LINK_CREATED = "share_link.created"
+    SHARE_LINK_REVOKED = "share_link.revoked"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_CHANGED = "webhook.changed"
     WEBHOOK_DELETED = "webhook.deleted"

@@ -20,11 +20,13 @@ from farm.client.files.downloads import Downloads
 from farm.client.files.inputs import Inputs
 from farm.client.gallery import Gallery
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
+from farm.client.presets import Presets
 from farm.client.questions import Questions
 from farm.client.reads import Reads
 from farm.client.replies import FileProgress, Job, Quote, Render
 from farm.client.request_body import by_alias, request_body
 from farm.client.results import completed_renders, only_render
+from farm.client.share_links import ShareLinks
 from farm.client.short_ids import ShortIds
 from farm.client.streaming import key_of, submit_file
 from farm.client.waiting import JobProgress, wait_for_jobs
@@ -40,7 +42,19 @@ _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
 class FarmClient(
-    Accounts, Controls, DeadLetters, Downloads, Drafts, Gallery, Inputs, Questions, Reads, ShortIds, Webhooks
+    Accounts,
+    Controls,
+    DeadLetters,
+    Downloads,
+    Drafts,
+    Gallery,
+    Inputs,
+    Presets,
+    Questions,
+    Reads,
+    ShareLinks,
+    ShortIds,
+    Webhooks,
 ):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import items_of
-from farm.client.replies import Cancelled, Job, Pool, Quota, Switched, Worker
+from farm.client.replies import Cancelled, Job, LogLine, Pool, Quota, Switched, Worker
 
 
 class Controls:
@@ -134,6 +134,11 @@ class Controls:
         """Let a worker finish what it holds, and end; for operators."""
         told = self._transport.control(api_path("workers", worker_id, "drain"))
         return read_reply(Worker, items_of(told)[0])
+
+    def worker_log(self, worker_id: str, after: int = 0) -> list[LogLine]:
+        """The newest lines of a worker's log behind the one with the number `after`; for operators."""
+        told = self._transport.get(api_path("workers", worker_id, "log"), {"after": after})
+        return [read_reply(LogLine, item) for item in told["items"]]
 
     def _control(self, job_id: str, verb: str, body: dict[str, str] | None = None) -> Job:
         return read_reply(Job, self._transport.control(api_path("jobs", job_id, verb), body))

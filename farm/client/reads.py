@@ -27,6 +27,8 @@ class Reads:
         class_name: str | None = None,
         user: str | None = None,
         text: str | None = None,
+        tag: str | Sequence[str] | None = None,
+        drafted: bool = False,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         finished_after: datetime | None = None,
@@ -37,6 +39,7 @@ class Reads:
         """The project's jobs for which all that is given holds, newest first, at most `limit` of them.
 
         `text` is looked for in the title, which is by default the first prompt. Times have a zone.
+        `tag`: with renders that have it, of several all. `drafted`: with drafts that wait for a choice.
         `deleted`: those that were deleted and are not removed yet, instead of all others.
         """
         chosen = {
@@ -45,6 +48,8 @@ class Reads:
             "class": class_name,
             "user": user,
             "text": text,
+            "tag": tag,
+            "drafted": True if drafted else None,
             "created_after": created_after and created_after.isoformat(),
             "created_before": created_before and created_before.isoformat(),
             "finished_after": finished_after and finished_after.isoformat(),

@@ -47,6 +47,11 @@ class Webhooks:
         body = {name: value for name, value in asked.items() if value is not None}
         return read_reply(Webhook, self._transport.patch(api_path("webhooks", webhook_id), body))
 
+    def renew_webhook_secret(self, webhook_id: str, keep_seconds: float = 86_400.0) -> CreatedWebhook:
+        """A new `secret`, which the answer has this once; the one before signs too for `keep_seconds`."""
+        path = api_path("webhooks", webhook_id, "secret")
+        return read_reply(CreatedWebhook, self._transport.post(path, {"keep_seconds": keep_seconds}, repeatable=False))
+
     def remove_webhook(self, webhook_id: str) -> None:
         """Remove a webhook with the log of its deliveries; what is still to be sent is not sent."""
         self._transport.delete(api_path("webhooks", webhook_id))

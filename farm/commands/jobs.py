@@ -32,6 +32,10 @@ def jobs(
     text: Annotated[
         str | None, typer.Option(help="Only with this text in the title, by default the first prompt.")
     ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only with renders that have this tag; of several tags all.")
+    ] = None,
+    drafted: Annotated[bool, typer.Option("--drafted", help="Only with drafts that wait for a choice.")] = False,
     since: Annotated[datetime | None, typer.Option(formats=TIMES, help="Only submitted then or later (UTC).")] = None,
     before: Annotated[
         datetime | None, typer.Option(formats=TIMES, help="Only submitted before this time (UTC).")
@@ -56,6 +60,8 @@ def jobs(
                 class_name=class_name,
                 user=user,
                 text=text,
+                tag=tag,
+                drafted=drafted,
                 created_after=utc(since),
                 created_before=utc(before),
                 finished_after=utc(ended_since),

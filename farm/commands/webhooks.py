@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     group.command()(add)
     group.command()(show)
     group.command()(change)
+    group.command("new-secret")(new_secret)
     group.command()(remove)
     group.command("test")(send_test)
     group.command()(deliveries)
@@ -109,6 +110,24 @@ def change(
         whole_id = farm.find_webhook_id(webhook_id)
         changed = farm.change_webhook(whole_id, url=url, event_types=event or None, enabled=enable)
     _say_webhook(changed, as_json)
+
+
+def new_secret(
+    webhook_id: WebhookId,
+    keep_hours: Annotated[float, typer.Option(min=0, max=720, help="The secret before signs too for so long.")] = 24,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a webhook a new secret, and print it, alone on stdout: it is shown this once.
+
+    Exit codes: 0, 2 wrong usage or the farm refused, 3 the farm does not answer.
+    """
+    with farm_at_hand() as farm:
+        made = farm.renew_webhook_secret(farm.find_webhook_id(webhook_id), keep_hours * 3600)
+    if as_json:
+        print_json(made)
+        return
+    say(f"Webhook {made.id} signs with this secret from now on, and for {keep_hours:g} hours with the one before too:")
+    print(clean(made.secret), flush=True)
 
 
 def remove(webhook_id: WebhookId, as_json: JsonOption = False) -> None:

@@ -54,6 +54,11 @@ def complete_webhook(incomplete: str) -> list[Offer]:
     return _of_farm(incomplete, lambda farm: ((webhook.id, webhook.url) for webhook in farm.webhooks()))
 
 
+def complete_share_link(incomplete: str) -> list[Offer]:
+    """The project's share links."""
+    return _of_farm(incomplete, lambda farm: ((link.id, f"{link.kind} {link.target}") for link in farm.share_links()))
+
+
 def complete_own_model(incomplete: str) -> list[Offer]:
     """The models of this node's catalog."""
     return _of_catalog(incomplete, lambda catalog: ((name, entry.family) for name, entry in catalog.models.items()))

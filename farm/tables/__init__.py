@@ -12,6 +12,8 @@ from farm.tables.fleet import LaneSample, Lease, Pool, ScaleDecision, Worker, Wo
 from farm.tables.gallery import Board, BoardRender, RenderMark, RenderTag
 from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
+from farm.tables.presets import Preset
+from farm.tables.share_links import ShareLink
 from farm.tables.users import IdempotencyKey, Key, Project, Session, User
 from farm.tables.webhooks import Webhook, WebhookDelivery
 from farm.tables.work import (
@@ -52,6 +54,7 @@ __all__ = [
     "ModelFolder",
     "Observation",
     "Pool",
+    "Preset",
     "Project",
     "Regression",
     "Render",
@@ -59,6 +62,7 @@ __all__ = [
     "RenderTag",
     "ScaleDecision",
     "Session",
+    "ShareLink",
     "Usage",
     "User",
     "Webhook",

@@ -18,6 +18,9 @@ class Webhook(Base):
     url: Mapped[str] = mapped_column(String(1000))
     #: 'whsec_…': what signs needs it whole, so it cannot be kept as a hash. Shown once, when it is made.
     secret: Mapped[str] = mapped_column(String(100))
+    #: The one before, which signs too until then, so that a receiver can change over in its own time.
+    old_secret: Mapped[str | None] = mapped_column(String(100))
+    old_secret_until: Mapped[Seconds | None]
     event_types: Mapped[list[str]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
     enabled: Mapped[bool]
     disabled_reason: Mapped[str | None] = mapped_column(Text)  # of one that the farm has disabled

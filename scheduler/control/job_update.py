@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.progress import JobChanged
 from farm.tables import Job
+from scheduler.control.expected_version import check_expected
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.job_status import move_job
 
@@ -34,9 +35,12 @@ def require_status(connection: Connection, job_id: str, *allowed: JobStatus) -> 
 
 
 def lock_status(connection: Connection, job_id: str) -> JobStatus | None:
-    """Lock the job; its state, or None when there is no such job."""
-    status = connection.scalar(select(Job.status).where(Job.id == job_id).with_for_update())
-    return None if status is None else JobStatus(status)
+    """Lock the job; its state, or None when there is no such job. Raises Changed as `enter` does."""
+    row = connection.execute(select(Job.status, Job.version).where(Job.id == job_id).with_for_update()).one_or_none()
+    if row is None:
+        return None
+    check_expected(job_id, row.version)
+    return JobStatus(row.status)
 
 
 def enter(
@@ -49,11 +53,16 @@ def enter(
     ended: RenderStatus | None = None,
     back: RenderStatus | None = None,
 ) -> JobChanged:
-    """Write one event for these renders (by index); they have `ended` so, or came `back` from such an end."""
+    """Write one event for these renders (by index); they have `ended` so, or came `back` from such an end.
+
+    Raises Changed where a request expects another version of the job: see `scheduler.control.expected_version`.
+    """
     change = JobChange()
     change.events[event].extend((index, None) for index in indexes)
     if ended is not None:
         change.ended[ended] += len(indexes)
     if back is not None:
         change.ended[back] -= len(indexes)
-    return record(connection, {job_id: change}, now)[0]
+    changed = record(connection, {job_id: change}, now)[0]
+    check_expected(job_id, changed.version - 1)  # one event is one version
+    return changed

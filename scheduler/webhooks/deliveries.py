@@ -49,7 +49,7 @@ _DUE_WEBHOOKS = select(Webhook.id, Webhook.project_id).where(
     Webhook.enabled, exists().where(WebhookDelivery.webhook_id == Webhook.id, _due(bindparam("now")))
 )
 _NEXT = (
-    select(WebhookDelivery, Webhook.url, Webhook.secret)
+    select(WebhookDelivery, Webhook.url, Webhook.secret, Webhook.old_secret, Webhook.old_secret_until)
     .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
     .where(WebhookDelivery.webhook_id == bindparam("of_webhook"), _due(bindparam("now")), Webhook.enabled)
     .order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id)
@@ -76,7 +76,8 @@ def hold_next(engine: Engine, webhook_id: str, now: float) -> HeldDelivery | Non
         )
         if held.rowcount != 1:  # somebody else was quicker
             return None
-    message = Message(row.url, row.secret, row.event_id, row.payload)
+    old = row.old_secret if row.old_secret_until is not None and row.old_secret_until > now else None
+    message = Message(row.url, row.secret, row.event_id, row.payload, old)
     return HeldDelivery(row.id, webhook_id, row.attempts + 1, until, message)
 
 

@@ -31,12 +31,13 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent, where to, and the secret that signs it."""
+    """What is sent, where to, and the secrets that sign it."""
 
     url: str
     secret: str = field(repr=False)
     event_id: str
     body: str
+    old_secret: str | None = field(default=None, repr=False)  # signs too, while its receiver changes over
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,14 @@ class Sender:
 def _headers(message: Message, now: float) -> list[tuple[str, str]]:
     """As https://www.standardwebhooks.com/ has them; signed anew for each attempt, since receivers look at the time."""
     at = datetime.fromtimestamp(int(now), UTC)
+    signing = [secret for secret in (message.secret, message.old_secret) if secret is not None]
     return [
         ("content-type", "application/json"),
         ("user-agent", "latent-farm"),
         ("webhook-id", message.event_id),
         ("webhook-timestamp", str(int(now))),
-        ("webhook-signature", Signer(message.secret).sign(message.event_id, at, message.body)),
+        # Several signatures, with spaces between them: receivers take a message that one of them is right for.
+        ("webhook-signature", " ".join(Signer(secret).sign(message.event_id, at, message.body) for secret in signing)),
     ]
 
 

@@ -31,8 +31,8 @@ _URL_CHARS = 1000
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?")
 _SECRET_BYTES = 24  # Standard Webhooks: 24 to 64
 
-#: A row without its secret.
-_SHOWN = [column for column in Webhook.__table__.c if column.name != "secret"]
+#: A row without its secrets.
+_SHOWN = [column for column in Webhook.__table__.c if column.name not in ("secret", "old_secret")]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def create_webhook(
 
     Raises Conflict when the project has as many as it may.
     """
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
+    secret = _new_secret()
     webhook_id = new_id()
     row = {"id": webhook_id, "project_id": project_id, "url": url, "secret": secret, "enabled": True, "created_at": now}
     with write(engine) as connection:
@@ -99,6 +99,28 @@ def change_webhook(
             told = {"host": host, "enabled": change.enabled}
             record(connection, Action.WEBHOOK_CHANGED, webhook_id, clock(), project_id=project_id, **told)
         return find_webhook(connection, project_id, webhook_id)
+
+
+def rotate_secret(
+    engine: Engine, project_id: str, webhook_id: str, keep_seconds: float, *, clock: Clock = system_clock
+) -> tuple[Any, str]:
+    """Give a webhook a new secret; the one before signs too for `keep_seconds`. As :func:`create_webhook` answers.
+
+    Of two that follow each other closely only the last one before is kept. Raises NotFound.
+    """
+    secret, now = _new_secret(), clock()
+    keeps = keep_seconds > 0
+    with write(engine) as connection:
+        find_webhook(connection, project_id, webhook_id)
+        values = {
+            "secret": secret,
+            "old_secret": Webhook.secret if keeps else None,
+            "old_secret_until": now + keep_seconds if keeps else None,
+        }
+        connection.execute(update(Webhook).where(Webhook.id == webhook_id).values(values))
+        told = {"new_secret": True, "seconds": keep_seconds}
+        record(connection, Action.WEBHOOK_CHANGED, webhook_id, now, project_id=project_id, **told)
+        return find_webhook(connection, project_id, webhook_id), secret
 
 
 def remove_webhook(engine: Engine, project_id: str, webhook_id: str, *, clock: Clock = system_clock) -> None:
@@ -152,6 +174,10 @@ def _fault(text: str, networks: Sequence[Network]) -> str | None:
     if address is not None and not may_reach(address, networks, secure=secure):
         return refusal(secure=secure)
     return None
+
+
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
 
 
 def _texts(event_types: Sequence[EventType]) -> list[str]:

@@ -8,6 +8,7 @@ BENCHMARKS = {
     "claim-by-flow": "tests.benchmarks.spike_claim",
     "admission": "tests.benchmarks.admission",
     "api": "tests.benchmarks.api",
+    "sse": "tests.benchmarks.sse",
     "claims": "tests.benchmarks.claims",
     "idle-start": "tests.benchmarks.idle_start",
     "fairness": "tests.benchmarks.fairness",

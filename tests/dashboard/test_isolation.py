@@ -9,8 +9,10 @@ from sqlalchemy import insert, update
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Artifact, Input, Render
+from farm.tables.share_links import SharedKind
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.gallery.boards import create_board
+from scheduler.gallery.share_links import create_share_link
 from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import create_webhook, write_test
 from tests.dashboard.conftest import House
@@ -40,6 +42,16 @@ def their_ids(house: House) -> dict[str, str]:
         "webhook": webhook.id,
         "board": create_board(house.connections.engine, house.theirs.project_id, "best", 0.0),
         "delivery": test.id,
+        "link": create_share_link(
+            house.connections.engine,
+            house.theirs.project_id,
+            None,
+            SharedKind.JOB,
+            job["id"],
+            parameters=True,
+            seconds=60,
+            now=house.connections.clock(),
+        ).id,
     }
 
 
@@ -88,6 +100,9 @@ ADDRESSES = [
     ("GET", "/compare?render={render}&render={video}"),
     ("GET", "/renders/{render}"),
     ("GET", "/artifacts/{artifact}"),
+    ("GET", "/shared/<secret>/files/{artifact}"),
+    ("DELETE", "/api/v1/share-links/{link}"),
+    ("POST", "/admin/share-links/{link}/revoke"),
     ("GET", "/api/v1/renders/{render}/preview"),
     ("GET", "/renders/{render}/preview"),
     ("GET", "/submit?again={render}"),
@@ -98,6 +113,8 @@ ADDRESSES = [
     ("PATCH", "/api/v1/webhooks/{webhook}"),
     ("DELETE", "/api/v1/webhooks/{webhook}"),
     ("POST", "/api/v1/webhooks/{webhook}/test"),
+    ("POST", "/api/v1/webhooks/{webhook}/secret"),
+    ("POST", "/admin/webhooks/{webhook}/secret"),
     ("GET", "/api/v1/webhooks/{webhook}/deliveries"),
     ("POST", "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay"),
     ("GET", "/admin/webhooks/{webhook}"),
@@ -125,6 +142,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/boards/{board}": {"json": {"name": "worst"}},
     "/api/v1/boards/{board}/renders": {"json": {"add": ["018f0000-0000-7000-8000-000000000000"]}},
     "/api/v1/webhooks/{webhook}": {"json": {"enabled": False}},
+    "/api/v1/webhooks/{webhook}/secret": {"json": {}},
+    "/admin/webhooks/{webhook}/secret": {"data": {"keep_seconds": "3600"}},
     "/admin/webhooks/{webhook}": {"data": {"do": "disable"}},
     "/jobs/{job}/keep": {"data": {"render": "018f0000-0000-7000-8000-000000000000"}},
     "/jobs/{job}/class": {"data": {"class": "bulk"}},
@@ -140,7 +159,15 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
     assert answer.status_code == 404, address
     assert house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json == before
     # The same address is there for those it belongs to.
-    absent = ("live", "intake", "preview", "archive", "thumbnails", "v1/jobs/{job}/sheet")  # nothing to show yet
+    absent = (
+        "shared",
+        "live",
+        "intake",
+        "preview",
+        "archive",
+        "thumbnails",
+        "v1/jobs/{job}/sheet",
+    )  # nothing to show yet
     if method == "GET" and not any(word in address for word in absent):
         assert house.get(path, house.theirs).status_code in (200, 302)
 
@@ -148,7 +175,7 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
 def test_every_address_with_an_id_is_among_those_tried(house: House) -> None:
     tried = {(method, address.partition("?")[0]) for method, address in ADDRESSES}
     for rule in house.app.url_map.iter_rules():
-        for name in ("job", "render", "artifact", "input", "video", "webhook", "board"):
+        for name in ("job", "render", "artifact", "input", "video", "webhook", "board", "link"):
             if f"<{name}_id>" in rule.rule:
                 for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
                     assert (method, re.sub(r"<(\w+)_id>", r"{\1}", rule.rule)) in tried, rule

@@ -1,6 +1,7 @@
 """What programs say and hear beside the bodies: versions, ids of requests, what is left of a limit."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ import structlog
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from dashboard.api import versions
 from dashboard.api.common import PageQuery
 from dashboard.api.get_jobs import JobsQuery
 from dashboard.problems import InternalError
+from scheduler.control.reorder import Place, reorder_job
 from tests.dashboard.conftest import House
 
 
@@ -148,3 +151,30 @@ def test_what_a_request_may_say_is_worked_out_once_and_not_at_every_request() ->
     assert PageQuery.model_json_schema()["title"] == "PageQuery"
     assert JobsQuery.model_json_schema()["title"] == "JobsQuery"
     assert PageQuery.model_json_schema(ref_template="{model}") is not PageQuery.model_json_schema()
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel", "order", "class"])
+def test_a_change_between_the_look_at_if_match_and_the_writing_is_seen(
+    house: House, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    job = house.submit(prompt=["one", "two"])
+    path = f"/api/v1/jobs/{job['id']}"
+    tag = house.get(path).headers["ETag"]
+    looked = versions.find_job
+
+    def look_and_let_another_change_it(*asked: Any, **options: Any) -> Any:
+        found = looked(*asked, **options)
+        monkeypatch.setattr(versions, "find_job", looked)
+        with ThreadPoolExecutor(1) as another:  # another request: it expects nothing
+            another.submit(reorder_job, house.connections, job["id"], place=Place.FRONT).result()
+        return found
+
+    monkeypatch.setattr(versions, "find_job", look_and_let_another_change_it)
+    body = {"order": {"place": "back"}, "class": {"class": "bulk"}}.get(verb)
+    late = house.post(f"{path}/{verb}", headers={"If-Match": tag}, json=body)
+    assert (late.status_code, late.json["type"]) == (412, "/problems/changed")
+    now = house.get(path).json
+    assert (now["status"], now["class"], now["cancelled"], now["version"]) == ("open", "normal", 0, job["version"] + 1)
+    # Whoever asks with the version of now may, also for a change that goes on in several transactions
+    again = house.post(f"{path}/{verb}", headers={"If-Match": house.get(path).headers["ETag"]}, json=body)
+    assert again.status_code == 200, again.get_data(as_text=True)

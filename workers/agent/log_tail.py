@@ -17,10 +17,17 @@ class LogTail:
     Parameters:
         redact: takes the secrets out of a line; what was not redacted is neither kept nor passed on.
         pass_on: where the lines go, besides; our own stderr.
+        tell: hears of each line too.
     """
 
-    def __init__(self, redact: Callable[[str], str], pass_on: Callable[[bytes], object] | None = None) -> None:
+    def __init__(
+        self,
+        redact: Callable[[str], str],
+        pass_on: Callable[[bytes], object] | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> None:
         self._redact = redact
+        self._tell = tell or (lambda line: None)
         self._pass_on = pass_on or (lambda line: os.write(_STDERR, line))
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._lock = threading.Lock()
@@ -42,6 +49,7 @@ class LogTail:
                 line = self._redact(raw.decode("utf-8", "replace").rstrip("\r\n").replace("\x00", ""))
                 with self._lock:
                     self._lines.append(line[:LINE_CHARS])
+                self._tell(line)
                 try:
                     self._pass_on(f"{line}\n".encode())
                 except OSError:

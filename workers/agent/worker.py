@@ -16,7 +16,7 @@ import structlog
 from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
-from farm.logs import identify
+from farm.logs import also_tell, identify
 from farm.metrics.declared import ENGINE_DEATHS
 from farm.redaction import Redaction, known_secrets
 from farm.ring_consumer import serve_rings
@@ -31,6 +31,7 @@ from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.heartbeat import Heartbeat
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.log_tail import LogTail
+from workers.agent.recent_log import RecentLog
 from workers.agent.render_orders import Ordering
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
@@ -59,7 +60,8 @@ class Worker:
         self._spool_folder = SpoolFolder()
         self._spool = self._spool_folder.path
         self._held_renders = LeasedRenders()
-        log_tail = LogTail(Redaction(known_secrets(connections.settings)).text)
+        self._recent_log = RecentLog(connections.progress, self.id)
+        log_tail = LogTail(Redaction(known_secrets(connections.settings)).text, tell=self._recent_log.tell)
         self._settler = Settler(connections, self._held_renders, worker_id=self.id, pool=pool, log_tail=log_tail)
         self._storing = RetryingStorage(connections)
         self._disk_space = DiskSpace(connections.steady)
@@ -121,6 +123,7 @@ class Worker:
     def run(self) -> None:
         """Serve the pool until SIGTERM or SIGINT, then drain: what cannot end in time is saved and handed back."""
         connections = self._connections
+        also_tell(connections.settings, self._recent_log.tell)
         identify(role="worker", worker=self.id, pool=self._pool.name)
         sync_catalog(connections.engine, connections.catalog, connections.clock())
         worker_registry.sign_on(

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.api.patch_webhook import WebhookPatch
 from dashboard.api.patch_webhook import change as change_webhook
+from dashboard.api.post_webhook_secret import NewSecret, renew_secret
 from dashboard.api.post_webhooks import NewWebhook, add_webhook
 from dashboard.auth import may, principal
 from dashboard.context import farm
@@ -12,6 +13,7 @@ from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.ids import known_form
 from dashboard.reads.webhooks import shown_delivery, shown_webhook
 from dashboard.schemas import CreatedWebhook
+from dashboard.times import iso
 from dashboard.web.admin.asked import asked_for, done, faults_of, is_for_the_form
 from farm.database import read, write
 from farm.errors import FarmError
@@ -24,6 +26,8 @@ from scheduler.webhooks.subscriptions import find_webhook, list_webhooks, remove
 blueprint = Blueprint("admin_webhooks", __name__)
 
 PAGE = 30
+#: For so many seconds the secret before may sign too.
+KEEPS = (0, 3_600, 86_400, 7 * 86_400)
 
 
 @blueprint.get("/admin/webhooks")
@@ -65,6 +69,19 @@ def change(webhook_id: str) -> ResponseReturnValue:
             raise
         return _page(known_form("webhook", webhook_id), faults_of(refused)), refused.status
     return _done(webhook_id, f"webhook-{do}" if do in ("enable", "disable") else "webhook-changed")
+
+
+@blueprint.post("/admin/webhooks/<webhook_id>/secret")
+def renew(webhook_id: str) -> ResponseReturnValue:
+    """A new secret, shown once; the one before signs too for as long as was chosen."""
+    typed = {"keep_seconds": request.form.get("keep_seconds", "")}
+    try:
+        made = renew_secret(webhook_id, asked_for(NewSecret, typed))
+    except FarmError as refused:
+        if not is_for_the_form(refused):
+            raise
+        return _page(known_form("webhook", webhook_id), faults_of(refused)), refused.status
+    return _page(made.id, made=made), 201
 
 
 @blueprint.post("/admin/webhooks/<webhook_id>/test")
@@ -115,7 +132,7 @@ def _list(*, made: CreatedWebhook | None = None, faults: list[str] | None = None
     )
 
 
-def _page(webhook_id: str, faults: list[str] | None = None) -> str:
+def _page(webhook_id: str, faults: list[str] | None = None, made: CreatedWebhook | None = None) -> str:
     state = request.args.get("state", "")
     chosen = DeliveryState(state) if state in list(DeliveryState) else None
     before = read_older_than(NewestFirst.DELIVERIES, request.args.get("cursor"))
@@ -125,6 +142,9 @@ def _page(webhook_id: str, faults: list[str] | None = None) -> str:
     return render_template(
         "admin_webhook.html",
         webhook=webhook,
+        made=made,
+        keeps=KEEPS,
+        old_signs=webhook.old_secret_until is not None and webhook.old_secret_until > iso(farm().clock()),
         deliveries=[shown_delivery(row) for row in rows[:PAGE]],
         older=older_than(NewestFirst.DELIVERIES, rows[PAGE - 1].id) if len(rows) > PAGE else None,
         first_page=before is None,

@@ -4,6 +4,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+from dashboard.api.get_worker_log import worker_log
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.reads.dead_letters import list_dead_letters
@@ -19,6 +20,9 @@ from farm.sentences import sentence
 from farm.tables import Lane
 from scheduler.control.dead_letters import LetterFilter
 from scheduler.forecasts.backlog import Backlog, backlogs
+
+#: Of a worker's log, on its page.
+SHOWN_LINES = 100
 
 blueprint = Blueprint("farm", __name__)
 
@@ -79,4 +83,4 @@ def worker(worker_id: str) -> ResponseReturnValue:
             connection, at, alive_since=alive_since, progress_of=connections.progress.snapshot, worker_id=worker_id
         )
     [row] = worker_rows(found, activities, at, connections.cpu_work)
-    return render_template("farm_worker.html", row=row, at=at)
+    return render_template("farm_worker.html", row=row, at=at, log=worker_log(worker_id).items[-SHOWN_LINES:])

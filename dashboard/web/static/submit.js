@@ -47,7 +47,8 @@ function show(faults) {
 }
 
 async function send(event) {
-  if (event.submitter?.name === 'dry_run') return;  // the quote comes with the page
+  // The quote comes with the page, and presets have addresses of their own.
+  if (event.submitter?.name === 'dry_run' || event.submitter?.hasAttribute('formaction')) return;
   event.preventDefault();
   if (button.disabled) return;
   button.disabled = true;
@@ -94,6 +95,22 @@ form.addEventListener('submit', send);
 // Ctrl+Enter in the prompts sends, as people know it from other tools.
 form.prompt.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+});
+// A prompt of before goes into the field, and what else is filled in stays.
+for (const link of document.querySelectorAll('a[data-prompt]')) {
+  link.addEventListener('click', (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    form.prompt.value = link.dataset.prompt;
+    form.prompt.focus();
+    total();
+  });
+}
+// Enter in the name of a preset keeps it, and sends no job.
+form.preset_name.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  event.preventDefault();
+  form.requestSubmit(form.querySelector('[formaction="/presets"]'));
 });
 addEventListener('pageshow', () => { button.disabled = false; showLock(); });
 showLock();

@@ -5,10 +5,11 @@ Fields that this client does not know are ignored, so that a newer farm can say 
 
 from farm.client.replies.audit import AuditEntry
 from farm.client.replies.base import Cost, Forecast, Range, Reply
-from farm.client.replies.fleet import Model, Pool, ScaleChange, Scaling, Switched, Worker
+from farm.client.replies.fleet import LogLine, Model, Pool, ScaleChange, Scaling, Switched, Worker
 from farm.client.replies.gallery import Board, GalleryRender, Marks, UsedTag
 from farm.client.replies.inputs import Adapter, AdapterFit, Input
 from farm.client.replies.jobs import Cancelled, FileProgress, Job, JobEvent, Kept, Quote, QuotedShape, Why
+from farm.client.replies.presets import Preset
 from farm.client.replies.projects import Key, MadeKey, Member, Project, Quota, Usage, UsageDay, User, WhoAmI
 from farm.client.replies.renders import (
     Artifact,
@@ -19,6 +20,7 @@ from farm.client.replies.renders import (
     RenderProgress,
     Retried,
 )
+from farm.client.replies.share_links import MadeShareLink, ShareLink
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [
@@ -40,11 +42,14 @@ __all__ = [
     "JobEvent",
     "Kept",
     "Key",
+    "LogLine",
     "MadeKey",
+    "MadeShareLink",
     "Marks",
     "Member",
     "Model",
     "Pool",
+    "Preset",
     "Project",
     "Quota",
     "Quote",
@@ -57,6 +62,7 @@ __all__ = [
     "Retried",
     "ScaleChange",
     "Scaling",
+    "ShareLink",
     "Switched",
     "Usage",
     "UsageDay",

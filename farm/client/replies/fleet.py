@@ -10,6 +10,14 @@ from pydantic import AliasChoices, Field
 from farm.client.replies.base import Reply
 
 
+class LogLine(Reply):
+    """A line of a worker's log."""
+
+    #: Counts from 1 for each worker.
+    number: int
+    text: str
+
+
 class Worker(Reply):
     """A worker process, as its last heartbeat described it."""
 

@@ -18,6 +18,8 @@ class Webhook(Reply):
     enabled: bool = True
     #: Why the farm has disabled it; None where people did.
     disabled_reason: str | None = None
+    #: The secret before this one signs too until then.
+    old_secret_until: datetime | None = None
     created_at: datetime | None = None
 
 

@@ -40,6 +40,12 @@ def test_a_webhook_from_the_first_to_the_last_verb(farm: Farm, dashboard: Dashbo
     assert "disabled" in farm("webhooks", "show", part).stdout
     assert farm("webhooks", "test", part).exit_code == 2
 
+    # When it gets a new secret, that alone is on stdout, and the one before signs too for a while
+    renewed = farm("webhooks", "new-secret", part, "--keep-hours", "1")
+    assert (renewed.exit_code, renewed.stdout.startswith("whsec_")) == (0, True)
+    assert renewed.stdout.strip() != secret
+    assert answer(farm, "webhooks", "show", part)["old_secret_until"] is not None
+
     # Then what is wrong is refused with its place, and what is removed is gone
     assert farm("webhooks", "change", part).exit_code == 2
     wrong = farm("webhooks", "add", "http://10.0.0.1/hook", "--event", "job.begun")

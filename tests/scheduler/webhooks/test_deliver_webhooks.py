@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from standardwebhooks.webhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from farm.accounts import create_project
 from farm.connections import Connections
@@ -21,7 +22,13 @@ from scheduler.webhooks.backoff import MAX_ATTEMPTS
 from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 from scheduler.webhooks.deliveries import HELD_SECONDS, DeliveryState, hold_next, replay, state_of
 from scheduler.webhooks.events import EventType
-from scheduler.webhooks.subscriptions import WebhookChange, change_webhook, create_webhook, remove_webhook
+from scheduler.webhooks.subscriptions import (
+    WebhookChange,
+    change_webhook,
+    create_webhook,
+    remove_webhook,
+    rotate_secret,
+)
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, statuses, submit_job
 from tests.scheduler.webhooks.receivers import Receiver, receiving
@@ -92,6 +99,35 @@ def test_a_stock_verifier_accepts_what_is_sent_when_a_job_ends(
     assert (state_of(row), row.last_status, row.attempts) == (DeliveryState.DELIVERED, 204, 1)
     assert deliver(connections) == 0
     assert len(receiver.requests) == 1
+
+
+def test_a_receiver_can_change_over_to_a_new_secret_in_its_own_time(
+    connections: Connections, project: str, receiver: Receiver
+) -> None:
+    webhook, old = listen(connections, project, receiver.url)
+    row, new = rotate_secret(connections.engine, project, webhook, 3600.0, clock=connections.clock)
+    assert row.old_secret_until > connections.clock()
+    assert not hasattr(row, "old_secret")
+    end_job(connections, project)
+    deliver(connections)
+    [(headers, body)] = receiver.requests
+    for secret in (old, new):
+        Verifier(secret).verify(body, headers)
+
+    # When the time is over, or nothing was to be kept, only the new one signs
+    with write(connections.engine) as connection:
+        connection.execute(update(Webhook).values(old_secret_until=1.0))
+    end_job(connections, project)
+    deliver(connections)
+    rotate_secret(connections.engine, project, webhook, 0.0, clock=connections.clock)
+    end_job(connections, project)
+    deliver(connections)
+    for (headers, body), wrong in zip(receiver.requests[1:], (old, new), strict=True):
+        assert len(headers["webhook-signature"].split()) == 1
+        with pytest.raises(WebhookVerificationError):
+            Verifier(wrong).verify(body, headers)
+    with read(connections.engine) as connection:
+        assert connection.scalar(select(Webhook.old_secret)) is None
 
 
 def test_only_those_are_told_who_want_to_hear_it_and_whose_job_it_is(

@@ -1,0 +1,107 @@
+"""Every page that an artist sees, in both themes and on a phone: no fault that axe knows, and nothing wider than it."""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+from sqlalchemy import update
+
+from dashboard.permissions import NEEDS, PUBLIC
+from farm.database import write
+from farm.ids import new_id
+from farm.tables import Render
+from scheduler.fleet.worker_registry import sign_on
+from tests.dashboard.conftest import House
+from tests.dashboard.finished import finish_everything
+from tests.dashboard.test_browser import Visit, address, browser
+from tests.dashboard.test_browser import pytestmark as needs_chromium
+
+__all__ = ["address", "browser"]  # fixtures
+pytestmark = [pytest.mark.long, needs_chromium]
+
+#: What axe looks for: the rules of WCAG 2.2 A and AA, and its own good practice.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+#: Pages of a program that is not ours, and addresses that answer no page of their own.
+NOT_LOOKED_AT = frozenset(
+    {"docs.reference", "docs.openapi", "docs.asset", "static", "health.alive", "health.ready", "metrics.scrape",
+     "artifacts.fetch", "shared.file", "gallery.thumbnail", "inputs.fetch", "download.archive", "jobs.home",
+     "admin_projects.home", "sign_in_oidc.begin", "sign_in_oidc.back", "sign_in.ask", "sign_in.show_link",
+     "language.choose"}
+)  # fmt: skip
+
+
+def _pages(house: House) -> dict[str, list[str]]:
+    """The addresses of each endpoint's page, with something on it."""
+    done = house.submit(prompt=["a red circle", "蓝色圆形"], seed_count=2)
+    finish_everything(house.connections, stored=True)
+    drafted, waits = house.submit(prompt=["draft one", "two"]), house.submit(prompt="it waits")
+    with write(house.connections.engine) as connection:
+        of_draft = Render.job_id == drafted["id"]
+        connection.execute(update(Render).where(of_draft).values(status="drafted"))
+    one, two, *_ = house.renders(done["id"])
+    marks = {"tags": ["finals"], "rating": 4, "favourite": True}
+    house.client.patch(f"/api/v1/renders/{one['id']}/marks", json=marks, headers=house.ours.headers)
+    board = house.post("/api/v1/boards", json={"name": "best"}).json["id"]
+    house.post(f"/api/v1/boards/{board}/renders", json={"add": [one["id"]]})
+    preset = house.post("/api/v1/presets", json={"name": "poster", "fields": {"prompt": "x"}}).json["id"]
+    link = {"kind": "job", "target": done["id"], "seconds": 3600, "parameters": True}
+    shared = "/shared/" + house.post("/api/v1/share-links", json=link).json["url"].rpartition("/")[2]
+    webhook = house.post("/api/v1/webhooks", json={"url": "https://example.com/a"}).json["id"]
+    house.post(f"/api/v1/webhooks/{webhook}/secret", json={})
+    worker, engine, now = new_id(), house.connections.engine, house.connections.clock()
+    sign_on(engine, worker_id=worker, pool="sana-demo-local", model="sana-demo", host="h", pid=1, now=now)
+    return {
+        "jobs.index": ["/jobs", "/jobs?show=drafts", "/jobs?tag=none"],
+        "queue.index": ["/queue"],
+        "submit.show": ["/submit", f"/submit?preset={preset}", "/submit?model=wan-demo"],
+        "job.page": [f"/jobs/{job['id']}" for job in (done, drafted, waits)],
+        "sheet.page": [f"/jobs/{done['id']}/sheet"],
+        "compare.page": [f"/compare?render={one['id']}&render={two['id']}"],
+        "picture.page": [f"/renders/{one['id']}"],
+        "gallery.index": ["/gallery", f"/gallery?board={board}", "/gallery?text=nothing"],
+        "gallery.picture": [f"/gallery/{one['id']}"],
+        "inputs.index": ["/inputs"],
+        "workers.index": ["/workers"],
+        "dead_letters.index": ["/dead-letters"],
+        "docs.problem_type": ["/problems/not-found"],
+        "shared.page": [shared, "/shared/nothing"],
+        "farm.index": ["/farm"],
+        "farm.worker": [f"/farm/workers/{worker}"],
+        "admin_projects.index": ["/admin/projects"],
+        "admin_projects.page": ["/admin/projects/ours"],
+        "admin_people.index": ["/admin/people"],
+        "admin_keys.index": ["/admin/keys"],
+        "admin_webhooks.index": ["/admin/webhooks"],
+        "admin_webhooks.page": [f"/admin/webhooks/{webhook}"],
+        "admin_share_links.index": [f"/admin/share-links?kind=job&target={done['id']}"],
+        "admin_usage.index": ["/admin/usage"],
+        "admin_audit.index": ["/admin/audit"],
+    }
+
+
+def test_axe_finds_nothing_on_any_page_in_either_theme(
+    live_house: House, address: str, browser: Browser, tmp_path: Path
+) -> None:
+    pages = _pages(live_house)
+    rules = [rule for rule in live_house.app.url_map.iter_rules() if "GET" in (rule.methods or set())]
+    ends = {rule.endpoint for rule in rules if rule.endpoint in {*NEEDS, *PUBLIC}}
+    assert {end for end in ends if not end.startswith(("api.", "openai."))} - NOT_LOOKED_AT == set(pages)
+    page, wrong = Visit(browser, live_house, address, 1280).page, {}
+    for width, scheme in ((1280, "light"), (1280, "dark"), (360, "light")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for path in (path for paths in pages.values() for path in paths):
+            page.goto(f"{address}{path}")
+            page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
+            found = [(one["id"], one["nodes"][0]["html"][:160]) for one in _violations(page)]
+            if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+                found.append(("too wide", str(wide)))
+            if found:
+                wrong[path, width, scheme] = found
+    assert wrong == {}
+
+
+def _violations(page: object) -> list[dict[str, list[dict[str, str]]]]:
+    found: list[dict[str, list[dict[str, str]]]] = Axe().run(page, options=RULES).response["violations"]
+    return found
