@@ -21,6 +21,7 @@ from workers.model_files.check_files import Checked, check
 from workers.model_files.download import Fetched, FetchFailed, fetch
 from workers.model_files.first_loads import FirstLoads
 from workers.model_files.weights import BadWeights, check_whole, read_index
+from workers.pipelines.byte_fallback import restore_byte_fallback
 from workers.pipelines.compile import CompilingFailed
 from workers.pipelines.offload import OffloadingFailed
 from workers.pipelines.precision import (
@@ -148,6 +149,7 @@ def _load_pipeline(
             **loading_arguments(quantization_of(pool, transformers)),
             **_single_files(folder, entry),
         )
+        restore_byte_fallback(pipeline, folder)
         prepare_pipeline(pipeline, folder, entry, pool, device, transformers)
     except (OffloadingFailed, CompilingFailed, BadWeights):
         raise
