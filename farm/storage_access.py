@@ -103,8 +103,10 @@ def load_descriptions() -> None:
 
     session = botocore.session.get_session()
     session.register_component("data_loader", _descriptions())
-    nobody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing"}  # or it would look for some
-    boto3.session.Session(botocore_session=session).client("s3", region_name="us-east-1", **nobody)
+    nobody, nothing = "nobody", "nothing"  # or it would look for some
+    boto3.session.Session(botocore_session=session).client(
+        "s3", region_name="us-east-1", aws_access_key_id=nobody, aws_secret_access_key=nothing
+    )
 
 
 @cache

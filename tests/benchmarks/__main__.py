@@ -10,6 +10,8 @@ BENCHMARKS = {
     "api": "tests.benchmarks.api",
     "claims": "tests.benchmarks.claims",
     "idle-start": "tests.benchmarks.idle_start",
+    "footprint": "tests.benchmarks.footprint",
+    "cold-start": "tests.benchmarks.cold_start",
     "fairness": "tests.benchmarks.fairness",
     "autoscale": "tests.benchmarks.autoscale",
     "simulate": "tests.benchmarks.simulate",

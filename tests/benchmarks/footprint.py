@@ -126,13 +126,16 @@ def role_of(process: psutil.Process) -> str:
     """By its command line and its name, which is all that `ps` would show."""
     words, name = process.cmdline(), process.name()
     line = " ".join(words)
-    if name.startswith("engine-"):
-        return "engine"
+    for start, role in (("engine-", "engine"), ("worker-", "worker parent"), ("scheduler", "scheduler")):
+        if name.startswith(start):
+            return role
+    if name == "fork-server":
+        return "engine fork server"
     if any(server in f"{name} {line.partition(' ')[0]}" for server in _SERVERS):
         return "servers"
     for part, role in (
         ("workers.engine.fork_server", "engine fork server"),
-        ("farm.local.fork_server", "fork server"),
+        ("farm.local.fork_server", "farm fork server"),
         ("-m farm scheduler", "scheduler"),
         ("-m farm worker", "worker parent"),
         ("dashboard", "dashboard"),
