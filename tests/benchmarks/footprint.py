@@ -200,11 +200,9 @@ def _compare(
         if number:  # the first reads the files from the disk
             cpu.append(mine[0] / other[0])
             peak.append(mine[1] / other[1])
-    report.sample(f"{name}: CPU", cpu)
-    report.aim(f"{name}: CPU, median", sorted(cpu)[len(cpu) // 2], "<=", limit)
+    report.aim(f"{name}: CPU", report.sample(f"{name}: CPU, of each pair", cpu), "<=", limit)
     if memory:
-        report.sample(f"{name}: memory", peak)
-        report.aim(f"{name}: memory, median", sorted(peak)[len(peak) // 2], "<=", limit)
+        report.aim(f"{name}: memory", report.sample(f"{name}: memory, of each pair", peak), "<=", limit)
 
 
 def _run(command: Sequence[str], checkout: Path) -> tuple[float, int]:
