@@ -123,6 +123,11 @@ class ProgressBoard:
         self._url, self._ca_file = redis_url, str(ca_file) if ca_file else None
         self._wire = Wire(redis_url, "progress", self._ca_file)
 
+    @property
+    def reachable(self) -> bool:
+        """Whether Redis answered when it was last asked."""
+        return self._wire.reachable
+
     def report(self, steps: Sequence[StepProgress]) -> None:
         """Write where these renders are, and tell who listens. At most two calls a second for a pass."""
         if not steps:

@@ -106,6 +106,11 @@ class Wire:
         self._lost = False
         self._refused: dict[str, str] = {}  # what was refused last, by the kind of question
 
+    @property
+    def reachable(self) -> bool:
+        """Whether there is a Redis and it was not lost, as far as the last question or message said."""
+        return self._client is not None and not self._is_lost()
+
     def ask(self, question: Callable[[redis.Redis], Answer], fallback: Answer, kind: str = "question") -> Answer:
         """What `question` answers, or `fallback` when Redis is not there, was lost, or refuses."""
         if self._client is None or self._is_lost():

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 #: Before the next try: a server that refuses would otherwise be asked, and the log written, ten times a second.
 PAUSE_SECONDS = 2.0
+#: Between two of Celery's own heartbeats, which only its monitors read: each says when the next one comes.
+HEARTBEAT_SECONDS = 30.0
 
 
 def serve_rings(
@@ -79,6 +81,7 @@ def _serve(app: Celery, pool: str, worker_name: str, ending: threading.Event) ->
         concurrency=1,
         without_gossip=True,
         without_mingle=True,
+        heartbeat_interval=HEARTBEAT_SECONDS,
         quiet=True,
     )
     worker.start()

@@ -95,6 +95,20 @@ def connect(settings: AccessSettings, endpoint: str | None, seconds: float | Non
     return client
 
 
+def load_descriptions() -> None:
+    """Import boto3 and read what it has written down of S3, for all processes that are forked from this one."""
+    import boto3.session
+    import botocore.session
+    import s3transfer.manager  # noqa: F401 - of the first upload
+
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _descriptions())
+    nobody, nothing = "nobody", "nothing"  # or it would look for some
+    boto3.session.Session(botocore_session=session).client(
+        "s3", region_name="us-east-1", aws_access_key_id=nobody, aws_secret_access_key=nothing
+    )
+
+
 @cache
 def _descriptions() -> "Loader":
     """What botocore has written down of S3: read once in a process, not anew for each client (0.1 s)."""

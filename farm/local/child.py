@@ -7,10 +7,19 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
+import structlog
+
+from farm.forking.client import ForkedProcess, ForkRefused, ForkServer
+from farm.forking.requests import ForkRequest
 from farm.local.program import Program, StartFailed
 
+log = structlog.get_logger(__name__)
+
 LAUNCH = Path(__file__).with_name("launch.py")
+#: The kernel keeps so much of a process' name.
+NAME_BYTES = 15
 #: A log that has grown beyond this is put aside at the next start.
 LOG_BYTES = 10_000_000
 #: How much of a log an error shows.
@@ -18,28 +27,20 @@ TAIL_LINES = 15
 
 
 class Child:
-    """A running program. The kernel ties its life to that of the thread that starts it."""
+    """A running program. The kernel ties its life to that of the thread that starts it, or of the fork server."""
 
-    def __init__(self, program: Program, logs: Path, keep_open: tuple[int, ...] = ()) -> None:
-        """Start it; what it says goes to `logs/<name>.log`. It inherits the descriptors `keep_open`."""
+    def __init__(
+        self, program: Program, logs: Path, keep_open: int | None = None, fork_server: ForkServer | None = None
+    ) -> None:
+        """Start it; what it says goes to `logs/<name>.log`. It inherits the descriptor `keep_open`."""
         self.program = program
         self.log = logs / f"{program.name}.log"
         self.started = time.monotonic()
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        before = [sys.executable, "-I", "-S", str(LAUNCH)]
-        orders = [str(os.getpid()), str(int(program.orphan_signal)), program.user or "-"]
         self.log.touch(mode=0o600)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*before, *orders, *program.command],
-                env=dict(program.environment),
-                cwd=program.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=keep_open,
-            )
+        with self.log.open("ab") as output:
+            self.process = _fork(program, output, keep_open, fork_server) or _launch(program, output, keep_open)
 
     @property
     def pid(self) -> int:
@@ -86,3 +87,33 @@ class Child:
         for path in self.program.leftovers:
             with suppress(PermissionError):  # another user's farm had the same port once
                 path.unlink(missing_ok=True)
+
+
+def _launch(program: Program, output: IO[bytes], keep_open: int | None) -> "subprocess.Popen[bytes]":
+    before = [sys.executable, "-I", "-S", str(LAUNCH)]
+    orders = [str(os.getpid()), str(int(program.orphan_signal)), program.user or "-"]
+    return subprocess.Popen(
+        [*before, *orders, *program.command],
+        env=dict(program.environment),
+        cwd=program.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        pass_fds=() if keep_open is None else (keep_open,),
+    )
+
+
+def _fork(
+    program: Program, output: IO[bytes], keep_open: int | None, fork_server: ForkServer | None
+) -> ForkedProcess | None:
+    """None where the program is not to be forked, or where the fork server does not answer."""
+    if not program.forked or fork_server is None:
+        return None
+    name = program.name.encode()[:NAME_BYTES].decode(errors="ignore")
+    request = ForkRequest(list(program.command[2:]), dict(program.environment), str(program.folder), name)
+    kept = output.fileno() if keep_open is None else keep_open
+    try:
+        return fork_server.fork(request, [kept, output.fileno(), output.fileno()])
+    except ForkRefused as error:
+        log.warning("not forked, started as a process of its own", name=program.name, reason=str(error))
+        return None

@@ -25,6 +25,8 @@ WORKER_SECONDS = 600.0
 
 #: A module of each extra that the processes of a whole farm need.
 EXTRAS = {"dashboard": "flask", "worker": "torch"}
+#: What the programs that are forked import.
+SHARED = ("farm.cli", "scheduler.commands", "workers.commands", "workers.agent.worker")
 
 
 def require_extras() -> None:
@@ -41,16 +43,31 @@ def scheduler(environment: Mapping[str, str]) -> Program:
     return _part("scheduler", ["scheduler"], environment)
 
 
-def needs_fork_server(pools: Iterable[PoolEntry]) -> bool:
+def can_fork() -> bool:
+    """Whether the system can watch what a fork server has forked."""
+    return hasattr(os, "pidfd_open")
+
+
+def fork_server(environment: Mapping[str, str], path: Path) -> Program:
+    """What forks the programs below, at a socket in a folder that only we may enter.
+
+    Ready when it can be asked: who asks while it still imports waits for the answer.
+    """
+    program = _part("farm-fork-server", [], environment, path.exists)
+    command = (sys.executable, "-m", "farm.local.fork_server", "--socket", str(path), *SHARED)
+    return replace(program, command=command, tier=Tier.FORK_SERVER, leftovers=(path,), forked=False)
+
+
+def needs_engine_fork_server(pools: Iterable[PoolEntry]) -> bool:
     """Whether several engines will run on this machine, and the system can share what they import."""
     engines = sum(
         max(pool.workers, pool.scaling.maximum if pool.scaling and pool.scaling.driver == "local" else 0)
         for pool in pools
     )
-    return engines > 1 and hasattr(os, "pidfd_open")
+    return engines > 1 and can_fork()
 
 
-def fork_server(environment: Mapping[str, str], path: Path) -> Program:
+def engine_fork_server(environment: Mapping[str, str], path: Path) -> Program:
     """What forks the engines of this machine's workers, at a socket in a folder that only we may enter.
 
     Ready when it can be asked: who asks while it still imports waits for the answer.
@@ -129,4 +146,5 @@ def _part(
         # Nobody is left to bring anything to: leases heal what was under way.
         orphan_signal=signal.SIGKILL,
         tier=Tier.FARM,
+        forked=True,
     )

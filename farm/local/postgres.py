@@ -15,8 +15,6 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-import psycopg
-
 from farm.local.ports import HOST, Ports
 from farm.local.program import Program, Server, StartFailed
 
@@ -156,6 +154,8 @@ def _make_cluster(cluster: Path, binaries: Path, user: str | None, password: str
 
 
 def _ensure_database(address: str) -> bool:
+    import psycopg
+
     with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
         there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         if not there:

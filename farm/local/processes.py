@@ -14,13 +14,14 @@ from pathlib import Path
 
 import structlog
 
+from farm.forking.client import ForkServer
 from farm.local.child import Child
 from farm.local.program import Program, StartFailed
 
 log = structlog.get_logger(__name__)
 
 #: How often the thread looks whether a child has fallen, and how often a readiness question is asked again.
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.5
 ASK_SECONDS = 0.05
 #: Waits before the first, second, … start after a fall; a child that stood for STEADY_SECONDS begins anew.
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -41,8 +42,9 @@ class Kept:
 class Processes:
     """The children of one stack. `notify` hears, in words for people, when one falls and is started again."""
 
-    def __init__(self, logs: Path, notify: Callable[[str], None], keep_open: tuple[int, ...] = ()) -> None:
-        """Logs go to the folder `logs`; `keep_open` are file descriptors that every child inherits."""
+    def __init__(self, logs: Path, notify: Callable[[str], None], keep_open: int | None = None) -> None:
+        """Logs go to the folder `logs`; `keep_open` is a file descriptor that every child inherits."""
+        self.fork_server: ForkServer | None = None  #: forks the programs that may be forked, from when it is set
         self._logs = logs
         self._notify = notify
         self._keep_open = keep_open
@@ -139,7 +141,7 @@ class Processes:
 
     def _spawn(self, program: Program) -> Child:
         if threading.current_thread() is self._thread:
-            return Child(program, self._logs, self._keep_open)
+            return Child(program, self._logs, self._keep_open, self.fork_server)
         answer: Future[Child] = Future()
         self._orders.put((program, answer))
         return answer.result()

@@ -20,7 +20,7 @@ class Tier(IntEnum):
     """Who depends on whom: a tier is stopped before the ones below it."""
 
     SERVER = 0  # Valkey, S3, PostgreSQL
-    FORK_SERVER = 1  # its engines end with it
+    FORK_SERVER = 1  # what it forked ends with it
     FARM = 2  # scheduler, workers, dashboard
 
 
@@ -41,6 +41,8 @@ class Program:
     `orphan_signal` comes from the kernel when the parent dies. `leftovers` are removed after the end:
     sockets that a server leaves behind when it is killed. `user`: only root can ask for another one.
     `meant_to_end` is asked, with its pid, when it has ended by itself with code 0: then it is not started again.
+    `forked`: its command is `python -m MODULE …`, and the fork server may fork it where there is one; it then belongs
+    to our user, and dies at once with us.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Program:
     user: str | None = None
     leftovers: tuple[Path, ...] = field(default=())
     meant_to_end: Callable[[int], bool] = _never
+    forked: bool = False
 
 
 @dataclass(frozen=True)

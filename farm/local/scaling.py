@@ -21,7 +21,7 @@ from farm.tables import Pool, Worker
 log = structlog.get_logger(__name__)
 
 #: How often the wanted numbers are read.
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 3.0
 
 MakeWorker = Callable[[str, str], Program]
 
@@ -47,7 +47,7 @@ class LocalScaling:
         self._away = False
 
     def start(self) -> None:
-        """Look every second from now on, in a thread of its own; nothing to do if no pool is scaled here."""
+        """Look every few seconds from now on, in a thread of its own; nothing to do if no pool is scaled here."""
         if self._pools:
             self._thread.start()
 

@@ -23,6 +23,7 @@ from farm.catalog import PoolEntry, load_catalog
 from farm.client.connection.address import CLIENT_FILE
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
+from farm.forking.client import ForkServer
 from farm.local import own_programs
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
@@ -109,7 +110,7 @@ class LocalStack:
             StartFailed: a process did not start; the message has the end of its log.
         """
         self._folder = DataFolder(self.settings.data_dir)
-        self._processes = Processes(self._folder.logs, self._notify, keep_open=(self._folder.lock,))
+        self._processes = Processes(self._folder.logs, self._notify, keep_open=self._folder.lock)
         self._take_signals()
         try:
             self._start()
@@ -162,6 +163,8 @@ class LocalStack:
             signal.signal(number, former)
 
     def _start(self) -> None:
+        if self._programs is farm_programs:
+            self._start_fork_server()
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
@@ -178,17 +181,26 @@ class LocalStack:
             "TMPDIR": str(self._folder.scratch),
         }
         if self._programs is farm_programs and self.settings.engine_fork_server is None:
-            self._start_fork_server()
+            self._start_engine_fork_server()
         self.url = f"http://{reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
         self._prepare()
         self._start_farm()
 
     def _start_fork_server(self) -> None:
-        """First, since it imports for seconds; the workers find it through the environment."""
-        if not own_programs.needs_fork_server(self.pools):
+        """First of all: it imports while the servers start."""
+        if not own_programs.can_fork():
+            return
+        path = self._folder.runtime / "farm.sock"
+        self._processes.start(own_programs.fork_server(os.environ, path))
+        self._processes.wait_ready(["farm-fork-server"])
+        self._processes.fork_server = ForkServer(path)
+
+    def _start_engine_fork_server(self) -> None:
+        """Before the others, since it imports for seconds; the workers find it through the environment."""
+        if not own_programs.needs_engine_fork_server(self.pools):
             return
         path = self._folder.runtime / "engine.sock"
-        program = own_programs.fork_server(self.environment, path)
+        program = own_programs.engine_fork_server(self.environment, path)
         self._processes.start(program)
         self._processes.wait_ready([program.name])
         self.settings = self.settings.model_copy(update={"engine_fork_server": path})

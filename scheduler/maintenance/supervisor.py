@@ -34,6 +34,7 @@ from scheduler.maintenance import (
     repair_state,
 )
 from scheduler.maintenance import wake_idle_pools as wake_idle_pools
+from scheduler.maintenance.at_rest import is_at_rest
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.garbage import remove_orphans
 from scheduler.maintenance.leader_lease import Leadership
@@ -49,21 +50,26 @@ LEASE = "supervisor"
 #: The lease outlives this many rounds, and at least so many seconds: a slow round must not lose it.
 LEASE_ROUNDS = 5
 SHORTEST_LEASE_SECONDS = 5.0
+#: A farm at which nothing was under way for so long is at rest. Then the duties that look after work are done this
+#: often, and this often those that look after workers, who do not rest.
+REST_AFTER_SECONDS = 30.0
+RESTING_SECONDS = 60.0
+LOOKING_SECONDS = 8.0
 
 
 def new_duties() -> list[Duty]:
     """All duties, in this order: what was reaped is rung for in the same round. Each supervisor has its own."""
     return [
-        Duty("mark_dead_workers", MarkDeadWorkers().one_pass),
-        Duty("reap_leases", ReapLeases().one_pass),
-        Duty("expire_jobs", expire_jobs.one_pass),
-        Duty("release_held", release_held.one_pass),
-        Duty("read_streams", read_streams.one_pass),
-        Duty("wake_idle_pools", wake_idle_pools.one_pass),
-        Duty("deliver_webhooks", DeliverWebhooks().one_pass),
+        Duty("mark_dead_workers", MarkDeadWorkers().one_pass, resting=LOOKING_SECONDS),
+        Duty("reap_leases", ReapLeases().one_pass, resting=RESTING_SECONDS),
+        Duty("expire_jobs", expire_jobs.one_pass, resting=RESTING_SECONDS),
+        Duty("release_held", release_held.one_pass, resting=RESTING_SECONDS),
+        Duty("read_streams", read_streams.one_pass, resting=RESTING_SECONDS),
+        Duty("wake_idle_pools", wake_idle_pools.one_pass, resting=RESTING_SECONDS),
+        Duty("deliver_webhooks", DeliverWebhooks().one_pass, resting=RESTING_SECONDS),
         Duty("fold_charges", fold_charges.one_pass, fold_charges.EVERY_SECONDS),
-        Duty("learn_estimates", learn_estimates.one_pass),
-        Duty("autoscaler", Autoscaler().one_pass),
+        Duty("learn_estimates", learn_estimates.one_pass, resting=RESTING_SECONDS),
+        Duty("autoscaler", Autoscaler().one_pass, resting=LOOKING_SECONDS),
         Duty("record_samples", record_samples.one_pass, record_samples.EVERY_SECONDS),
         Duty("repair_state", RepairState().one_pass, repair_state.EVERY_SECONDS),
         Duty("quarantine_workers", quarantine_workers.one_pass, quarantine_workers.EVERY_SECONDS),
@@ -87,7 +93,8 @@ class Supervisor:
         self._leadership = Leadership(connections.engine, LEASE, holder, seconds)
         self._extend_after = seconds / LEASE_ROUNDS
         self._taken_at = float("-inf")  # by the steady clock: when the lease was last taken or extended
-        self._due: dict[str, float] = {}  # of the duties that wait, when they are done again
+        self._done_at: dict[str, float] = {}  # by the steady clock, by duty
+        self._busy_at = connections.steady()  # when something was under way, or nobody knew
         self.acts = False  #: whether this supervisor held the lease in its last round
         self._away = False
 
@@ -105,9 +112,11 @@ class Supervisor:
 
     def _do_all(self) -> None:
         if not self._take(measure=True):
+            self._busy_at = self._connections.steady()
             return
+        rests = self._rests()
         for duty in self._duties:
-            if not self._is_due(duty, self._connections.steady()):
+            if not self._is_due(duty, self._connections.steady(), rests):
                 continue
             if not self._still_holds():
                 return
@@ -142,11 +151,22 @@ class Supervisor:
             metrics.count(DUTY_CHANGES, changes, duty=duty.name)
         metrics.observe(DUTY_SECONDS, time.perf_counter() - began, duty=duty.name)
 
-    def _is_due(self, duty: Duty, now: float) -> bool:
+    def _rests(self) -> bool:
+        """Whether nothing has been under way for a while."""
+        connections = self._connections
+        try:
+            if not is_at_rest(connections, connections.clock()):
+                self._busy_at = connections.steady()
+        except SQLAlchemyError:  # the duties will say why
+            self._busy_at = connections.steady()
+        return connections.steady() - self._busy_at > REST_AFTER_SECONDS
+
+    def _is_due(self, duty: Duty, now: float, rests: bool) -> bool:
         """Whether its time has come, by the steady clock; what waits between its passes waits before the first, too."""
-        if duty.interval and self._due.setdefault(duty.name, now + duty.interval) > now:
+        interval = max(duty.interval, duty.resting) if rests else duty.interval
+        if interval and now - self._done_at.setdefault(duty.name, now) < interval:
             return False
-        self._due[duty.name] = now + duty.interval
+        self._done_at[duty.name] = now
         return True
 
     def _take(self, *, measure: bool) -> bool:

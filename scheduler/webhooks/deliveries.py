@@ -57,6 +57,11 @@ _NEXT = (
 )
 
 
+def anything_due(now: float) -> ColumnElement[bool]:
+    """Whether anything is to be sent, also of a webhook that is disabled meanwhile."""
+    return exists().where(_due(now))
+
+
 def due_webhooks(connection: Connection, now: float) -> list[tuple[str, str]]:
     """Webhooks with something to send, and their projects, by id; one probe of ix_webhook_deliveries_due each."""
     return [(row.id, row.project_id) for row in connection.execute(_DUE_WEBHOOKS, {"now": now})]

@@ -11,6 +11,8 @@ BENCHMARKS = {
     "sse": "tests.benchmarks.sse",
     "claims": "tests.benchmarks.claims",
     "idle-start": "tests.benchmarks.idle_start",
+    "footprint": "tests.benchmarks.footprint",
+    "cold-start": "tests.benchmarks.cold_start",
     "fairness": "tests.benchmarks.fairness",
     "autoscale": "tests.benchmarks.autoscale",
     "simulate": "tests.benchmarks.simulate",

@@ -18,7 +18,7 @@ from workers.protocol import GROUP_LOST, STATE_IN_DOUBT, EngineFacts, Ready, Sto
 log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = (0.5, 1, 2, 5, 10, 30)  # waits before the first, second, … restart in a row
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 2.0  # at the most: the engine is looked at, and one that hangs is seen by that
 _LOG_SECONDS = 1.0  # for its last lines to be read, after it is gone
 _STOP_SECONDS = 5.0  # to end by itself after Stop, before it is killed
 
@@ -132,7 +132,7 @@ class EngineSupervisor:
         asked_to_stop: float | None = None
         while True:
             try:
-                while wire.poll(_POLL_SECONDS):
+                while wire.poll(min(_POLL_SECONDS, self._hang_seconds / 4)):
                     message = wire.recv()
                     heard = time.monotonic()
                     if isinstance(message, Ready):

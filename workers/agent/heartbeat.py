@@ -26,6 +26,7 @@ from workers.protocol import DropRender
 log = structlog.get_logger(__name__)
 
 _LISTEN_SECONDS = 0.5  # how often the lane's counter is read: what is revoked stops within a step or two of that
+_IDLE_LISTEN_SECONDS = 2.0  # and while nothing is held that could be revoked: who is told to drain hears it by that
 
 
 class Heartbeat:
@@ -74,8 +75,11 @@ class Heartbeat:
 
     def _work(self) -> None:
         counter, due = self._connections.progress.lane_counter(self._lane), 0.0
+        listened = time.monotonic()
         while not self._stopping.wait(_LISTEN_SECONDS):
-            heard = self._connections.progress.lane_counter(self._lane)
+            if not len(self._held_renders) and time.monotonic() < min(due, listened + _IDLE_LISTEN_SECONDS):
+                continue
+            heard, listened = self._connections.progress.lane_counter(self._lane), time.monotonic()
             if heard == counter and time.monotonic() < due:
                 continue
             counter, due = heard, time.monotonic() + self._connections.settings.heartbeat_seconds

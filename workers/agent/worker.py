@@ -40,6 +40,8 @@ from workers.engine_start import ENGINE, engine_starter
 
 log = structlog.get_logger(__name__)
 
+#: Of so many idle polls one is done while Redis answers.
+_POLLS_WHEN_RUNG = 5
 #: What a render that is in one of these was doing when the engine died cannot have killed it.
 _NOT_IN_A_PASS = (Phase.CLAIMED, Phase.PARKED)
 
@@ -156,9 +158,16 @@ class Worker:
             self._close()
 
     def _poll(self) -> None:
-        """Look without being rung: a ring can be lost, and with Redis down there are none."""
-        while not self._feeder.draining.wait(self._connections.settings.idle_poll_seconds):
-            self._look()
+        """Look without being rung: a ring can be lost, and with Redis down there are none.
+
+        While Redis answers, the supervisor rings again for what was lost, and this is the last resort.
+        """
+        seconds, looked = self._connections.settings.idle_poll_seconds, float("-inf")
+        while not self._feeder.draining.wait(seconds):
+            rung = self._connections.progress.reachable
+            if not rung or time.monotonic() - looked >= _POLLS_WHEN_RUNG * seconds:
+                self._look()
+                looked = time.monotonic()
 
     def _look(self) -> None:
         self._feeder.work_until_empty()

@@ -1,18 +1,6 @@
-"""What a worker asks of the fork server: read as it comes, so that one who says nothing keeps nobody waiting."""
+"""Whether an engine can be forked as a worker asks for it: by a server of the same environment."""
 
-import os
-import socket
 from collections.abc import Mapping
-
-from pydantic import TypeAdapter, ValidationError
-
-from farm.errors import in_words
-from workers.engine_start import ForkRequest
-
-#: A whole environment is a few kilobytes, and the kernel takes no more than this.
-_MOST_BYTES = 4_000_000
-_PART_BYTES = 65_536
-_REQUEST = TypeAdapter(ForkRequest)
 
 #: What may differ between the server's environment and an engine's: what is read after the fork. Any other variable
 #: may have been read by a library as it was imported.
@@ -21,43 +9,6 @@ _READ_LATER = frozenset(
     {"CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "TMPDIR"}
     | {"PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES", "_"}  # the shell's
 )
-
-
-class Asking:
-    """One connection until its request is whole: a byte with three descriptors, then a line of JSON.
-
-    The descriptors are the engine's end of the wire, its stdout and its stderr.
-    """
-
-    def __init__(self, connection: socket.socket) -> None:
-        connection.setblocking(False)
-        self.connection = connection
-        self.descriptors: list[int] = []
-        self._received = b""
-
-    def receive(self) -> bool:
-        """Take what has come. Whether the line is whole; raises OSError, or ValueError for what is no request."""
-        part, descriptors, _, _ = socket.recv_fds(self.connection, _PART_BYTES, 3)
-        self.descriptors += descriptors
-        self._received += part
-        if not part or len(self._received) > _MOST_BYTES or len(self.descriptors) > 3:
-            raise ValueError("this is no request")
-        return b"\n" in part
-
-    def request(self) -> ForkRequest:
-        """Raises ValueError."""
-        if len(self.descriptors) != 3:
-            raise ValueError(f"three descriptors belong to a request; seen {len(self.descriptors)}")
-        try:
-            return _REQUEST.validate_json(self._received[1:].partition(b"\n")[0], strict=True)
-        except ValidationError as error:
-            [first, *_] = error.errors(include_url=False)
-            field = ".".join(map(str, first["loc"])) or "the request"
-            raise ValueError(f"{field}: {in_words(first['msg'])}") from error
-
-    def close_descriptors(self) -> None:
-        while self.descriptors:
-            os.close(self.descriptors.pop())
 
 
 def differing_variables(mine: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

@@ -122,8 +122,15 @@ def _decode(vae: Part, latents: tuple[int, ...], renders: int, tiling: dict[str,
     module: Any = vae.module
     if tiling is not None:
         module.enable_tiling(**tiling)
+        # Tiles are blended in place, line after line: thousands of operations that hold a line each.
+        module.blend_v = module.blend_h = _unblended
     given = _empty(renders, *latents, dtype=vae.dtype)
-    return peak_bytes(lambda: module.decode(given, return_dict=False), (given,))
+    tiled = module.decoder if tiling is not None and type(module).__name__ == "AutoencoderDC" else None
+    return peak_bytes(lambda: module.decode(given, return_dict=False), (given,), repeated=tiled)
+
+
+def _unblended(_: Tensor, tile: Tensor, extent: int) -> Tensor:
+    return tile
 
 
 def _empty(*shape: int, dtype: torch.dtype) -> Tensor:

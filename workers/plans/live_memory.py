@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-def peak_bytes(compute: Callable[[], Any], given: Iterable[Tensor] = ()) -> int:
+def peak_bytes(compute: Callable[[], Any], given: Iterable[Tensor] = (), repeated: nn.Module | None = None) -> int:
     """The most bytes that tensors of `compute` held at one time, those it was `given` included.
 
     Weights are counted only if they are among the given ones. Attention counts its result and no table of scores, as
-    the fused kernels of GPUs do it.
+    the fused kernels of GPUs do it. `repeated`: a part that `compute` calls with one tensor at a time, often of the
+    same shape; it is run once for each shape (:meth:`LiveMemory.repeating`).
     """
     live = LiveMemory(given)
+    if repeated is not None:
+        repeated.forward = live.repeating(repeated.forward)
     with torch.no_grad(), _FusedAttention(), live:
         compute()
     return live.peak
@@ -53,6 +56,24 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(tensor, Tensor) and _storage(tensor)._cdata not in weights:
                 self._count(tensor)
         return made
+
+    def repeating(self, call: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """The same call, run once for each shape: later what it needed is added to what lives then."""
+        known: dict[torch.Size, tuple[int, torch.Size]] = {}  # shape → bytes at its peak beside the rest, its result's
+
+        def repeated(given: Tensor) -> Tensor:
+            if given.shape in known:
+                needed, shape = known[given.shape]
+                self.peak = max(self.peak, self.now + needed)
+                return given.new_empty(shape)
+            before, peak = self.now, self.peak
+            self.peak = before
+            made = call(given)
+            known[given.shape] = self.peak - before, made.shape
+            self.peak = max(self.peak, peak)
+            return made
+
+        return repeated
 
     def _count(self, tensor: Tensor) -> None:
         storage = _storage(tensor)

@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farm.forking.client import ForkedProcess, ForkRefused
 from tests.waiting import eventually
 from workers.engine.fork_requests import differing_variables
-from workers.engine_start import ENGINE, ForkedEngine, ForkRefused, ForkServer, engine_starter, start_process
+from workers.engine_start import ENGINE, EngineForkServer, engine_starter, start_process
 from workers.protocol import LoadFailed, Ready, Stop
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the system knows no descriptors of processes")
@@ -29,11 +30,11 @@ POOL = ["--pool", "sprint-demo-local"]
 class Forked:
     """A worker's side of an engine that was forked for it."""
 
-    def __init__(self, server: ForkServer, spool: Path, stderr: int | None = None) -> None:
+    def __init__(self, server: EngineForkServer, spool: Path, stderr: int | None = None) -> None:
         ours, theirs = socket.socketpair()
         with theirs, pytest.MonkeyPatch.context() as patch:
             patch.delenv("PYTEST_CURRENT_TEST")  # the server has none
-            self.process: ForkedEngine = server.fork([*POOL, "--spool", str(spool)], theirs.fileno(), stderr)
+            self.process: ForkedProcess = server.fork([*POOL, "--spool", str(spool)], theirs.fileno(), stderr)
         self.wire = Connection(ours.detach())
 
     def hears(self, kind: type) -> None:
@@ -54,24 +55,24 @@ class Forked:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ForkServer, "subprocess.Popen[bytes]"]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EngineForkServer, "subprocess.Popen[bytes]"]]:
     path = tmp_path_factory.mktemp("fork") / "engine.sock"
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     command = [sys.executable, "-m", "workers.engine.fork_server", "--socket", str(path)]
     process = subprocess.Popen(command, env=environment)
     eventually(path.exists)
-    yield ForkServer(path), process
+    yield EngineForkServer(path), process
     process.kill()
     process.wait()
 
 
 @pytest.fixture
-def server(running: tuple[ForkServer, "subprocess.Popen[bytes]"]) -> ForkServer:
+def server(running: tuple[EngineForkServer, "subprocess.Popen[bytes]"]) -> EngineForkServer:
     return running[0]
 
 
 def test_engines_are_forked_side_by_side_load_a_model_and_end_when_they_are_told(
-    server: ForkServer, tmp_path: Path
+    server: EngineForkServer, tmp_path: Path
 ) -> None:
     engines = [Forked(server, tmp_path) for _ in range(2)]
     for engine in engines:
@@ -87,7 +88,7 @@ def test_engines_are_forked_side_by_side_load_a_model_and_end_when_they_are_told
     assert engines[1].process.wait(60) == 0
 
 
-def test_how_an_engine_ended_is_said_and_others_go_on(server: ForkServer, tmp_path: Path) -> None:
+def test_how_an_engine_ended_is_said_and_others_go_on(server: EngineForkServer, tmp_path: Path) -> None:
     crashed, killed, other = (Forked(server, tmp_path) for _ in range(3))
     for engine in (crashed, killed, other):
         engine.hears(Ready)
@@ -103,7 +104,7 @@ def test_how_an_engine_ended_is_said_and_others_go_on(server: ForkServer, tmp_pa
 
 
 def test_an_engine_that_ends_in_the_moment_in_which_it_is_to_be_killed_harms_no_other(
-    running: tuple[ForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
+    running: tuple[EngineForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
     server, process = running
     ended, other = (Forked(server, tmp_path) for _ in range(2))
@@ -126,11 +127,11 @@ def test_an_engine_that_ends_in_the_moment_in_which_it_is_to_be_killed_harms_no_
 
 
 def test_a_server_that_fell_is_waited_for_until_it_is_started_again(
-    running: tuple[ForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
+    running: tuple[EngineForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
-    hidden = running[0]._path.with_name("away")
-    running[0]._path.rename(hidden)
-    threading.Timer(1.0, lambda: hidden.rename(running[0]._path)).start()
+    hidden = running[0]._server.path.with_name("away")
+    running[0]._server.path.rename(hidden)
+    threading.Timer(1.0, lambda: hidden.rename(running[0]._server.path)).start()
 
     engine = Forked(running[0], tmp_path)
     engine.hears(Ready)
@@ -138,7 +139,7 @@ def test_a_server_that_fell_is_waited_for_until_it_is_started_again(
     engine.process.wait(60)
 
 
-def test_an_engine_dies_with_its_worker_also_in_a_long_pass(server: ForkServer, tmp_path: Path) -> None:
+def test_an_engine_dies_with_its_worker_also_in_a_long_pass(server: EngineForkServer, tmp_path: Path) -> None:
     engine = Forked(server, tmp_path)
     engine.hears(Ready)
     os.kill(engine.process.pid, signal.SIGSTOP)  # it hears of nothing, as in a long pass
@@ -146,7 +147,7 @@ def test_an_engine_dies_with_its_worker_also_in_a_long_pass(server: ForkServer, 
     eventually(lambda: not engine.lives)
 
 
-def test_an_engine_has_nothing_open_of_another(server: ForkServer, tmp_path: Path) -> None:
+def test_an_engine_has_nothing_open_of_another(server: EngineForkServer, tmp_path: Path) -> None:
     engines = [Forked(server, tmp_path) for _ in range(2)]
     for engine in engines:
         engine.hears(Ready)
@@ -166,7 +167,7 @@ def test_an_engine_has_nothing_open_of_another(server: ForkServer, tmp_path: Pat
 
 
 def test_an_engine_has_the_settings_folder_and_log_of_its_worker(
-    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: EngineForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FARM_CATALOG", "no-such-file.yaml")
     monkeypatch.chdir(tmp_path)
@@ -179,7 +180,7 @@ def test_an_engine_has_the_settings_folder_and_log_of_its_worker(
 
 
 def test_what_a_library_may_have_read_keeps_an_engine_from_being_forked_and_it_starts_by_itself(
-    server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: EngineForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     ours, theirs = socket.socketpair()
@@ -191,10 +192,10 @@ def test_what_a_library_may_have_read_keeps_an_engine_from_being_forked_and_it_s
     assert engine.wait(60) == 0
 
 
-def test_who_says_nothing_or_half_a_request_keeps_nobody_waiting(server: ForkServer, tmp_path: Path) -> None:
+def test_who_says_nothing_or_half_a_request_keeps_nobody_waiting(server: EngineForkServer, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as halting:
-        silent.connect(str(server._path))
-        halting.connect(str(server._path))
+        silent.connect(str(server._server.path))
+        halting.connect(str(server._server.path))
         socket.send_fds(halting, [b'!{"options": '], [0, 1, 2])
 
         engine = Forked(server, tmp_path)  # the other two say no more
@@ -211,20 +212,20 @@ def test_who_says_nothing_or_half_a_request_keeps_nobody_waiting(server: ForkSer
         (b"!no json\n", [0, 1, 2], "Invalid JSON"),
         (b"![]\n", [0, 1, 2], "the request: must be an object"),
         (
-            b'!{"options": [1], "environment": {}, "folder": "/", "worker_pid": 1}\n',
+            b'!{"options": [1], "environment": {}, "folder": "/", "name": "x"}\n',
             [0, 1, 2],
             "options.0: must be a valid string",
         ),
-        (b'!{"options": [], "environment": {}, "folder": "/", "worker_pid": 1}\n', [0, 1], "three descriptors"),
+        (b'!{"options": [], "environment": {}, "folder": "/", "name": "x"}\n', [0, 1], "three descriptors"),
         (b"!" + b"x" * 5_000_000, [0, 1, 2], "no request"),
     ],
     ids=["no JSON", "a list", "a number for a text", "two descriptors", "megabytes without an end"],
 )
 def test_what_is_no_request_is_refused_with_the_reason(
-    server: ForkServer, said: bytes, descriptors: list[int], why: str
+    server: EngineForkServer, said: bytes, descriptors: list[int], why: str
 ) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(server._path))
+        connection.connect(str(server._server.path))
         socket.send_fds(connection, [said[:1]], descriptors)
         with suppress(BrokenPipeError, ConnectionResetError):  # it listens no longer
             connection.sendall(said[1:])
@@ -232,14 +233,14 @@ def test_what_is_no_request_is_refused_with_the_reason(
             assert why in json.loads(connection.recv(65_536))["refused"]
 
 
-def test_nobody_else_may_ask(server: ForkServer) -> None:
-    assert server._path.stat().st_mode & 0o077 == 0
+def test_nobody_else_may_ask(server: EngineForkServer) -> None:
+    assert server._server.path.stat().st_mode & 0o077 == 0
 
 
 def test_without_a_fork_server_engines_start_by_themselves(tmp_path: Path) -> None:
     assert engine_starter(None) is start_process
     with pytest.raises(ForkRefused, match="nobody"):
-        ForkServer(tmp_path / "nobody.sock", again_seconds=0).fork([], 0, None)
+        EngineForkServer(tmp_path / "nobody.sock", again_seconds=0).fork([], 0, None)
 
 
 def test_what_is_read_after_the_fork_may_differ() -> None:
@@ -253,7 +254,7 @@ def test_what_is_read_after_the_fork_may_differ() -> None:
 
 
 def test_engines_die_with_the_fork_server_and_their_workers_hear_of_it(
-    running: tuple[ForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
+    running: tuple[EngineForkServer, "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
     server, process = running
     engine = Forked(server, tmp_path)

@@ -1,0 +1,44 @@
+"""The farm's fork server on one machine: `python -m farm.local.fork_server --socket PATH MODULE...`.
+
+It has imported these modules once, and forks the scheduler, the parents of workers and the engines' fork server: each
+begins at once, and what was imported lies in memory once. It opens no connection and reads no setting.
+"""
+
+import argparse
+import importlib
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from farm.forking.server import Asked, Server, become, listen
+from farm.storage_access import load_descriptions
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until the farm ends. In a forked child: run the module that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m farm.local.fork_server", description=__doc__)
+    parser.add_argument("--socket", type=Path, required=True, help="where to ask; in a folder of ours alone")
+    parser.add_argument("modules", nargs="*", help="what to import before")
+    options = parser.parse_args(arguments)
+    listening = listen(options.socket)  # who asks while it imports waits
+    for name in options.modules:
+        importlib.import_module(name)
+    load_descriptions()
+    server = os.getpid()
+    _run(Server(listening).serve(), server)
+
+
+def _run(asked: Asked, server: int) -> None:
+    """As `python -m MODULE ARGUMENT...` in a session of its own; it inherits the descriptor that came with it."""
+    os.setsid()  # Ctrl-C in the terminal is for the parent, who stops us in order
+    become(asked, server)
+    os.set_inheritable(asked.descriptors[0], True)
+    module, *arguments = asked.request.options
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
