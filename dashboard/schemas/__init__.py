@@ -67,6 +67,7 @@ from dashboard.schemas.renders import (
     RenderPage,
     Retried,
 )
+from dashboard.schemas.trainings import TrainingState
 from dashboard.schemas.users import (
     Key,
     KeyList,
@@ -149,6 +150,7 @@ __all__ = [
     "Submitted",
     "Switched",
     "TagList",
+    "TrainingState",
     "Upload",
     "Usage",
     "UsageDay",

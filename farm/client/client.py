@@ -17,7 +17,6 @@ from farm.client.deprecated import renamed_keyword
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.files.downloads import Downloads
-from farm.client.files.inputs import Inputs
 from farm.client.gallery import Gallery
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.questions import Questions
@@ -27,6 +26,7 @@ from farm.client.request_body import by_alias, request_body
 from farm.client.results import completed_renders, only_render
 from farm.client.short_ids import ShortIds
 from farm.client.streaming import key_of, submit_file
+from farm.client.trainings import Trainings
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.client.webhooks import Webhooks
 from farm.clock import Clock, steady_clock
@@ -40,7 +40,7 @@ _CONFLICT = 409  # HTTP: the thing is not in a state for this
 
 
 class FarmClient(
-    Accounts, Controls, DeadLetters, Downloads, Drafts, Gallery, Inputs, Questions, Reads, ShortIds, Webhooks
+    Accounts, Controls, DeadLetters, Downloads, Drafts, Gallery, Questions, Reads, ShortIds, Trainings, Webhooks
 ):
     """A farm, over HTTP. Use it in a `with` statement, or close it.
 

@@ -1,6 +1,6 @@
 """The files of a finished render (output, poster of a clip, thumbnail, latents if wanted, manifest), and of a draft."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +42,9 @@ def make_files(
         files.append((ArtifactKind.POSTER, encode_poster(shown.pixels, metadata)))
     if rendered.latents_path is not None:
         files.append((ArtifactKind.LATENTS, _tensors("latents.safetensors", rendered.latents_path)))
+    if rendered.adapter_path is not None:
+        files.append((ArtifactKind.ADAPTER, _tensors(f"{parameters['training']['name']}.safetensors", rendered.adapter_path)))
+        files.append((ArtifactKind.LOSSES, _losses(rendered.losses)))
     manifest = make_manifest(
         render,
         rendered,
@@ -81,6 +84,12 @@ def make_draft_files(
         (ArtifactKind.THUMBNAIL, encode_thumbnail(shown.pixels, fps=parameters.get("fps"))),
         (ArtifactKind.CHECKPOINT, _tensors(checkpoint_name(drafted.step), drafted.checkpoint_path)),
     ]
+
+
+def _losses(losses: Sequence[float]) -> EncodedFile:
+    """A row for each step, as trainers write it."""
+    rows = "".join(f"{step},{loss:.9g}\n" for step, loss in enumerate(losses, 1))
+    return EncodedFile("losses.csv", "text/csv", f"step,loss\n{rows}".encode(), 0, 0, 0)
 
 
 def _tensors(filename: str, path: str) -> EncodedFile:

@@ -19,6 +19,7 @@ from farm.client.replies.renders import (
     RenderProgress,
     Retried,
 )
+from farm.client.replies.trainings import Training
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [

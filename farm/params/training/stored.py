@@ -3,6 +3,7 @@
 Names are those of the training scripts of diffusers (`examples/dreambooth`), where these have one.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,6 +80,12 @@ class Training(BaseModel):
         rows = self.train_batch_size * (2 if self.with_prior_preservation else 1)
         step = rows * (4 if self.gradient_checkpointing else 3) / 2
         return step * self.max_train_steps + (self.samples + self.class_images) * self.validation_inference_steps
+
+
+def training_pictures(parameters: Mapping[str, Any]) -> list[InputRef]:
+    """The pictures that a render as it is stored learns from; none where it is no training."""
+    training = parameters.get("training") or {"pictures": []}
+    return [InputRef.model_validate(picture["image"]) for picture in training["pictures"]]
 
 
 class SanaTrainingParameters(SanaParameters):
