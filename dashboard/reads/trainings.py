@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
+
 from dashboard.context import farm
 from dashboard.reads.ids import known_form, missing
 from dashboard.reads.renders import artifacts_of
@@ -12,7 +14,6 @@ from farm.params.training.stored import Training
 from farm.storage_keys import ArtifactKind
 from farm.tables import Job, Render
 from scheduler.uploads import find_trained
-from sqlalchemy import select
 
 #: Places of a curve that is shown.
 MOST_PLACES = 500

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from farm.adapter_files import read_adapter
+from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.params import parse_parameters
 from farm.storage_keys import ArtifactKind, artifact_key, input_key
-from farm.ids import new_id
 from scheduler.leases.settle import Output, Settlement, settle
 from scheduler.uploads import adapter_row
 from tests.dashboard.conftest import House
@@ -37,7 +37,9 @@ def train(house: House, **asked: Any) -> Any:
 
 
 def test_a_training_is_a_job_of_one_render_that_has_all_it_needs(stored: House) -> None:
-    answer = train(stored, pictures=pictures(stored), seed=4, rank=8, with_prior_preservation=True, class_prompt="a square")
+    answer = train(
+        stored, pictures=pictures(stored), seed=4, rank=8, with_prior_preservation=True, class_prompt="a square"
+    )
     assert answer.status_code == 201
     job = answer.json["job"]
     assert answer.headers["Location"].endswith(job["id"])
@@ -57,9 +59,7 @@ def test_a_training_is_a_job_of_one_render_that_has_all_it_needs(stored: House) 
 
 def test_the_same_key_gives_the_same_training(stored: House) -> None:
     body = {"model": "sana-demo", "name": "squares", "pictures": pictures(stored)}
-    first, second = (
-        stored.post("/api/v1/trainings", json=body, headers={"Idempotency-Key": "once"}) for _ in range(2)
-    )
+    first, second = (stored.post("/api/v1/trainings", json=body, headers={"Idempotency-Key": "once"}) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json["job"]["id"] == second.json["job"]["id"]
 
@@ -121,16 +121,19 @@ def test_a_training_that_is_done_gives_its_project_the_lora_once(stored: House) 
         [render] = claim_some(farm)
         data = lora()
 
-        def put(kind: ArtifactKind, name: str, data: bytes) -> Output:
-            key = artifact_key(render.project_id, render.job_id, render.id, render.attempt, name)
-            return Output(kind, farm.storage.put(key, data, "application/octet-stream"))
-
+        contents = {
+            (ArtifactKind.OUTPUT, "output.png"): png(),
+            (ArtifactKind.ADAPTER, "squares.safetensors"): data,
+            (ArtifactKind.LOSSES, "losses.csv"): b"step,loss\n1,0.5\n2,0.25\n",
+        }
+        attempt = (render.project_id, render.job_id, render.id, render.attempt)
         files = [
-            put(ArtifactKind.OUTPUT, "output.png", png()),
-            put(ArtifactKind.ADAPTER, "squares.safetensors", data),
-            put(ArtifactKind.LOSSES, "losses.csv", b"step,loss\n1,0.5\n2,0.25\n"),
+            Output(kind, farm.storage.put(artifact_key(*attempt, name), held, "application/octet-stream"))
+            for (kind, name), held in contents.items()
         ]
-        file = farm.storage.put(input_key(render.project_id, new_id(), ".safetensors"), data, "application/octet-stream")
+        file = farm.storage.put(
+            input_key(render.project_id, new_id(), ".safetensors"), data, "application/octet-stream"
+        )
         row = adapter_row(farm, render.project_id, "squares", file, read_adapter(data))
         ended = Settlement(render.id, render.attempt, Outcome.DONE, artifacts=files, adapter=row)
         assert settle(farm.engine, [ended], farm.clock()).accepted == [render.id]

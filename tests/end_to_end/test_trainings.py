@@ -80,7 +80,9 @@ def undivided(farm: RunningFarm, folder: Path) -> bytes:
     assert (told["name"], told["status"], told["max_train_steps"]) == ("stars", "done", 60)
     assert told["losses"][-1][0] == 60
     [lora] = [found for found in farm.client.inputs() if found.id == told["adapter"]]
-    assert lora.name == "stars.safetensors" and lora.adapter is not None and lora.adapter.rank == 4
+    assert lora.name == "stars.safetensors"
+    assert lora.adapter is not None
+    assert lora.adapter.rank == 4
     assert "sana-demo" in [fit.model for fit in lora.adapter.fits]
     return farm.file(told["render_id"], "adapter")
 
@@ -107,7 +109,7 @@ def test_a_training_whose_worker_is_killed_goes_on_elsewhere_and_gives_the_same_
     os.kill(worker.pid, signal.SIGKILL)
 
     farm.client.wait(job.id, timeout=600)
-    assert [attempt.outcome for attempt in farm.attempts(job.id)][0] == "lost"
+    assert next(attempt.outcome for attempt in farm.attempts(job.id)) == "lost"
     [render] = farm.renders(job.id)
     assert farm.file(render.id, "adapter") == undivided
     # The same bytes are one LoRA of the project.
@@ -129,6 +131,10 @@ def test_an_urgent_picture_does_not_wait_for_a_training(farm: RunningFarm, folde
 
 def test_what_is_wrong_with_a_training_is_said_at_once(farm: RunningFarm, folder: Path) -> None:
     with pytest.raises(FarmProblem) as refused:
-        farm.client.train("wan-demo", "x", {"0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60": "a star"}, with_prior_preservation=True)
+        farm.client.train(
+            "wan-demo", "x", {"0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60": "a star"}, with_prior_preservation=True
+        )
     said = str(refused.value)
-    assert "family wan" in said and "has no picture" in said and "class_prompt" in said
+    assert "family wan" in said
+    assert "has no picture" in said
+    assert "class_prompt" in said

@@ -43,7 +43,9 @@ def make_files(
     if rendered.latents_path is not None:
         files.append((ArtifactKind.LATENTS, _tensors("latents.safetensors", rendered.latents_path)))
     if rendered.adapter_path is not None:
-        files.append((ArtifactKind.ADAPTER, _tensors(f"{parameters['training']['name']}.safetensors", rendered.adapter_path)))
+        files.append(
+            (ArtifactKind.ADAPTER, _tensors(f"{parameters['training']['name']}.safetensors", rendered.adapter_path))
+        )
         files.append((ArtifactKind.LOSSES, _losses(rendered.losses)))
     manifest = make_manifest(
         render,

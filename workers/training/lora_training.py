@@ -26,9 +26,7 @@ class LoraTraining:
         sampling_sigmas: of a drawing, the last of them 0.
     """
 
-    def __init__(
-        self, plan: Training, seed: int, weights: dict[str, Tensor], sampling_sigmas: list[float]
-    ) -> None:
+    def __init__(self, plan: Training, seed: int, weights: dict[str, Tensor], sampling_sigmas: list[float]) -> None:
         self.plan = plan
         self.seed = str(seed)
         self.names = list(weights)

@@ -9,13 +9,14 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from farm.params import RenderParameters
 from farm.params.training.stored import SanaTrainingParameters, Training
 from workers.denoising.checkpoint_file import Saved
 from workers.denoising.samplers import build_sampler
 from workers.denoising.track import Embeddings, Track
 from workers.families.base import Family, Prepared, Refused
 from workers.families.sana import SanaFamily
-from workers.protocol import training_picture
+from workers.protocol import RenderOrder, training_picture
 from workers.training.draws import chosen, generator
 from workers.training.lora_training import LoraTraining, lora_config
 from workers.training.objective import Examples, flow_matching_loss
@@ -35,7 +36,8 @@ def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -
         raise Refused(f"{family.entry.name} is of family '{family.entry.family}', of which no LoRA can be trained here")
     training = parameters.training
     sampling = _sampling(family, prepared, training)
-    state = LoraTraining(training, parameters.seed, _first_weights(family, prepared, training), sampling.sigmas.tolist())
+    weights = _first_weights(family, prepared, training)
+    state = LoraTraining(training, parameters.seed, weights, sampling.sigmas.tolist())
     noise = family.first_latents(prepared, family.new_generator(prepared))
     texts = _words(family, prepared, [*(picture.caption for picture in training.pictures), _NO_WORDS])
     conditions = {
@@ -108,7 +110,8 @@ def _gradients(family: Family, track: Track, state: LoraTraining, taken: int) ->
         try:
             examples = _batch(track, state, taken)
             chance = generator(int(state.seed), "step", taken)
-            loss = flow_matching_loss(transformer, training, examples, _shift(family, track), chance)
+            shift = _shift(family, track.order, track.parameters)
+            loss = flow_matching_loss(transformer, training, examples, shift, chance)
             found = torch.autograd.grad(loss, parameters)
         finally:
             if training.gradient_checkpointing:
@@ -154,14 +157,13 @@ def _first_weights(family: Family, prepared: Prepared, training: Training) -> di
 
 def _sampling(family: Family, prepared: Prepared, training: Training) -> Any:
     """The course of a drawing: Euler's steps, which remember nothing."""
-    sampler = family.new_sampler(replace(prepared, parameters=prepared.parameters.model_copy(update={"sampler": "euler"})))
+    sampler = build_sampler("euler", flow_shift=_shift(family, prepared.order, prepared.parameters))
     sampler.set_timesteps(training.validation_inference_steps, device=family.device)
     return sampler
 
 
-def _shift(family: Family, track: Track) -> float:
-    order = track.order
-    asked: float | None = getattr(track.parameters, "flow_shift", None)
+def _shift(family: Family, order: RenderOrder, parameters: RenderParameters) -> float:
+    asked: float | None = getattr(parameters, "flow_shift", None)
     return asked or family.entry.shift_for(order.width, order.height) or 1.0
 
 

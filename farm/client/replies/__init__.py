@@ -59,6 +59,7 @@ __all__ = [
     "ScaleChange",
     "Scaling",
     "Switched",
+    "Training",
     "Usage",
     "UsageDay",
     "UsedTag",

@@ -1,5 +1,7 @@
 """What the farm answers about trainings."""
 
+from pydantic import Field
+
 from farm.client.replies.base import Reply
 
 
@@ -14,6 +16,6 @@ class Training(Reply):
     step: int | None = None
     steps: int
     max_train_steps: int
-    losses: list[tuple[int, float]] = []
+    losses: list[tuple[int, float]] = Field([])
     adapter: str | None = None
     samples_url: str | None = None

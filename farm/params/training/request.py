@@ -55,15 +55,23 @@ class TrainingRequest(BaseModel):
     model: str = Field(min_length=1, description="a name of GET /api/v1/models, of family sana")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="of the LoRA")
     pictures: list[CaptionedPicture] = Field(min_length=1, max_length=MOST_PICTURES)
-    class_name: Annotated[str, Option("--class")] = Field(CLASS, alias="class", min_length=1, max_length=20, description="of the queue")
-    seed: Annotated[Seed | None, Option(typed=int, least=-1)] = Field(None, description="of all that is drawn; none or -1: the farm draws one")
+    class_name: Annotated[str, Option("--class")] = Field(
+        CLASS, alias="class", min_length=1, max_length=20, description="of the queue"
+    )
+    seed: Annotated[Seed | None, Option(typed=int, least=-1)] = Field(
+        None, description="of all that is drawn; none or -1: the farm draws one"
+    )
     rank: Annotated[int, Option()] = Field(16, ge=1, le=512, description="of the two halves of each layer")
-    lora_alpha: Annotated[float | None, Option()] = Field(None, gt=0, le=4096, description="the LoRA works by alpha / rank; none: rank")
+    lora_alpha: Annotated[float | None, Option()] = Field(
+        None, gt=0, le=4096, description="the LoRA works by alpha / rank; none: rank"
+    )
     layers: Annotated[Literal["attention", "all"], Option()] = Field(
         "all", description="attention: its four projections; all: the outer convolutions of the feed-forward too"
     )
     learning_rate: Annotated[float, Option()] = Field(1e-4, gt=0, le=1)
-    lr_warmup_steps: Annotated[int, Option()] = Field(0, ge=0, le=MOST_STEPS, description="so many steps until the rate is reached")
+    lr_warmup_steps: Annotated[int, Option()] = Field(
+        0, ge=0, le=MOST_STEPS, description="so many steps until the rate is reached"
+    )
     max_train_steps: Annotated[int, Option()] = Field(500, ge=1, le=MOST_STEPS)
     train_batch_size: Annotated[int, Option()] = Field(4, ge=1, le=64, description="pictures in one step")
     gradient_checkpointing: Annotated[bool, Option()] = Field(False, description="less memory, a third more time")
@@ -72,22 +80,34 @@ class TrainingRequest(BaseModel):
     adam_beta2: float = Field(0.999, ge=0, lt=1)
     adam_weight_decay: Annotated[float, Option()] = Field(1e-4, ge=0, le=1)
     adam_epsilon: float = Field(1e-8, gt=0, le=1)
-    weighting_scheme: Annotated[Weighting, Option()] = Field("none", description="how noise levels are drawn, and losses weighted")
-    caption_dropout: Annotated[float, Option()] = Field(0.0, ge=0, le=1, description="share of captions that are left out")
-    with_prior_preservation: Annotated[bool, Option()] = Field(False, description="learn from the model's own pictures of the class, too")
+    weighting_scheme: Annotated[Weighting, Option()] = Field(
+        "none", description="how noise levels are drawn, and losses weighted"
+    )
+    caption_dropout: Annotated[float, Option()] = Field(
+        0.0, ge=0, le=1, description="share of captions that are left out"
+    )
+    with_prior_preservation: Annotated[bool, Option()] = Field(
+        False, description="learn from the model's own pictures of the class, too"
+    )
     class_prompt: Annotated[str, Option()] = Field("", max_length=2_000, description="what these show, such as 'a dog'")
     num_class_images: Annotated[int, Option()] = Field(16, ge=1, le=1_000)
     prior_loss_weight: Annotated[float, Option()] = Field(1.0, ge=0, le=100)
     validation_prompt: Annotated[str | None, Option()] = Field(
         None, min_length=1, max_length=2_000, description="of the samples; none: the first caption"
     )
-    validation_steps: Annotated[int, Option()] = Field(100, ge=1, le=MOST_STEPS, description="a sample after so many steps")
+    validation_steps: Annotated[int, Option()] = Field(
+        100, ge=1, le=MOST_STEPS, description="a sample after so many steps"
+    )
     validation_inference_steps: Annotated[int, Option()] = Field(20, ge=1, le=100, description="of each sample")
-    width: Annotated[int | None, Option()] = Field(None, ge=1, le=8_192, description="pixels; none: the model's default")
+    width: Annotated[int | None, Option()] = Field(
+        None, ge=1, le=8_192, description="pixels; none: the model's default"
+    )
     height: Annotated[int | None, Option()] = Field(None, ge=1, le=8_192)
     guidance_scale: Annotated[float | None, Option()] = Field(None, ge=0, le=100, description="of the samples")
     negative_prompt: Annotated[str | None, Option()] = Field(None, max_length=2_000, description="of the samples")
-    flow_shift: Annotated[float | None, Option()] = Field(None, gt=0, le=100, description="of samples and of the noise that is learnt from")
+    flow_shift: Annotated[float | None, Option()] = Field(
+        None, gt=0, le=100, description="of samples and of the noise that is learnt from"
+    )
     complex_human_instruction: bool | None = Field(None, description="the model's own instruction before each caption")
 
 

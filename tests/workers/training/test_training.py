@@ -54,7 +54,8 @@ def test_training_that_goes_on_elsewhere_is_equal_to_undivided_training_in_each_
         # then the LoRA, its losses and the samples are the same, and it did not begin anew.
         assert rest.first_step == taken
         assert file_of(rest) == expected
-        assert rest.losses == whole.losses and len(rest.losses) == 4
+        assert rest.losses == whole.losses
+        assert len(rest.losses) == 4
         assert np.array_equal(np.load(rest.pixels_path), sheet)
 
 

@@ -18,7 +18,8 @@ def test_each_step_is_taken_once_with_samples_before_between_and_after(steps: in
     assert set(drawn.values()) == {plan.validation_inference_steps}
     assert [number for turn, number in drawn if turn is Turn.SAMPLE] == list(range(plan.samples))
     assert [number for turn, number in drawn if turn is Turn.CLASS] == list(range(2 if prior else 0))
-    assert passes[0].turn is (Turn.CLASS if prior else Turn.SAMPLE) and passes[-1].turn is Turn.SAMPLE
+    assert passes[0].turn is (Turn.CLASS if prior else Turn.SAMPLE)
+    assert passes[-1].turn is Turn.SAMPLE
     before = [sum(found.turn is Turn.TRAIN for found in passes[:place]) for place in range(plan.passes)]
     firsts = [before[place] for place, found in enumerate(passes) if found.turn is Turn.SAMPLE and found.step == 0]
     assert firsts == [*range(0, steps, every), steps]
