@@ -22,6 +22,7 @@ from dashboard.web import (
     sign_in,
     sign_in_oidc,
     submit,
+    trainings,
     words,
     workers,
 )
@@ -58,6 +59,7 @@ def register(app: Flask) -> None:
         picture,
         submit,
         inputs,
+        trainings,
         workers,
         farm_page,
         farm_controls,

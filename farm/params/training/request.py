@@ -28,6 +28,7 @@ from farm.params.training.stored import (
     TrainingPicture,
     Weighting,
 )
+from farm.sentences import sentence
 
 MOST_PICTURES = 500
 MOST_STEPS = 100_000
@@ -124,7 +125,9 @@ def check_training(
     Raises InvalidRequest with every fault, UnknownModel.
     """
     if not isinstance(document, dict):
-        raise InvalidRequest([Fault("", "must be a JSON object")])
+        raise InvalidRequest(
+            [Fault("", sentence("the body must be a JSON object; seen %(seen)s", seen=shown(document)))]
+        )
     try:
         asked = TrainingRequest.model_validate(document)
     except ValidationError as error:
@@ -159,10 +162,17 @@ def _own_faults(asked: TrainingRequest) -> list[Fault]:
     samples = 2 + (asked.max_train_steps - 1) // asked.validation_steps
     if samples > MOST_SAMPLES:
         least = -(-asked.max_train_steps // (MOST_SAMPLES - 2))
-        text = f"makes {samples:,} samples, and a training has at most {MOST_SAMPLES}; {least} steps or more will do"
+        text = sentence(
+            "makes %(samples)s samples, and a training has at most %(most)s; %(least)s steps or more will do",
+            samples=f"{samples:,}",
+            most=MOST_SAMPLES,
+            least=least,
+        )
         faults.append(Fault("/validation_steps", text))
     if asked.with_prior_preservation and not asked.class_prompt.strip():
-        faults.append(Fault("/class_prompt", "says of what the model draws pictures, such as 'a dog'; give one"))
+        faults.append(
+            Fault("/class_prompt", sentence("says of what the model draws pictures, such as 'a dog'; give one"))
+        )
     return faults
 
 
@@ -170,15 +180,23 @@ def _model_faults(asked: TrainingRequest, entry: ModelEntry, catalog: Catalog) -
     """Why no LoRA of this model can be trained by its pools."""
     if entry.family != "sana":
         able = ", ".join(sorted(name for name, model in catalog.models.items() if model.family == "sana"))
-        return [Fault("/model", f"is of family {entry.family}, and trained are models of family sana: {able}")]
+        text = sentence(
+            "is of family %(family)s, and trained are models of family sana: %(able)s", family=entry.family, able=able
+        )
+        return [Fault("/model", text)]
     if entry.without_adapters:
-        return [Fault("/model", f"takes no adapters: {entry.without_adapters}")]
+        return [Fault("/model", sentence("takes no adapters: %(reason)s", reason=entry.without_adapters))]
     for pool in catalog.pools_of(entry.name):
         held = "quantization" if pool.quantization else "offload" if pool.offload != "none" else None
         held = held or ("compile" if pool.compile else None)
         if held:
-            text = f"the pool {pool.name} has '{held}', with which nothing is trained; make a model of it (extends)"
-            return [Fault("/model", f"{text} whose pools have none")]
+            text = sentence(
+                "its pool %(pool)s has '%(held)s', with which nothing is trained; make a model of it (extends) whose "
+                "pools have none",
+                pool=pool.name,
+                held=held,
+            )
+            return [Fault("/model", text)]
     return []
 
 
