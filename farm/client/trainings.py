@@ -19,6 +19,7 @@ class Trainings(Inputs):
 
     def train(
         self,
+        /,
         model: str,
         name: str,
         pictures: Mapping[str | Path, str],

@@ -3,7 +3,7 @@
 from dashboard.reads.trainings import MOST_PLACES, thinned
 from tests.dashboard.conftest import House
 from tests.dashboard.test_inputs import png, upload
-from tests.dashboard.visiting import sign_in, token_of
+from tests.dashboard.visiting import PAGE, sign_in, token_of
 
 FORM = "/trainings/new"
 
@@ -11,12 +11,12 @@ FORM = "/trainings/new"
 def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: House) -> None:
     # Given two pictures, and the form that offers them,
     first, second = (upload(live_house, png(colour), "a.png").json["id"] for colour in ((255, 0, 0), (0, 0, 255)))
-    sign_in(live_house)
-    page = live_house.client.get(FORM).text
+    visitor = sign_in(live_house)
+    page = visitor.get(FORM, headers=PAGE).text
     assert first in page
     assert second in page
     typed = {
-        "csrf_token": token_of(page),
+        "csrf_token": token_of(visitor, FORM),
         "form_id": "one",
         "model": "sana-demo",
         "name": "two squares",
@@ -26,12 +26,12 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
         f"caption-{first}": "",
     }
     # when what is wrong has been said, with what was typed kept,
-    refused = live_house.client.post("/trainings", data=typed)
+    refused = visitor.post("/trainings", data=typed, headers=PAGE)
     assert refused.status_code == 422
     assert "name: " in refused.text
     assert "a blue square" in refused.text
     # then the corrected one is a training of the picture that has a caption, and once is enough.
-    begun = [live_house.client.post("/trainings", data=typed | {"name": "squares"}) for _ in range(2)]
+    begun = [visitor.post("/trainings", data=typed | {"name": "squares"}, headers=PAGE) for _ in range(2)]
     assert begun[0].status_code == 303
     assert begun[0].location == begun[1].location
     job = begun[0].location.rpartition("/")[2]
@@ -39,17 +39,17 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     training = render["parameters"]["training"]
     assert [picture["caption"] for picture in training["pictures"]] == ["a blue square"]
     assert (training["max_train_steps"], training["learning_rate"]) == (12, 1e-3)
-    shown = live_house.client.get(begun[0].location)
+    shown = visitor.get(begun[0].location, headers=PAGE)
     assert shown.status_code == 200
     assert "squares" in shown.text
-    picture = live_house.client.get(f"/renders/{render['id']}").text
+    picture = visitor.get(f"/renders/{render['id']}", headers=PAGE).text
     assert f"/trainings/{job}" in picture
     assert "again=" not in picture
 
 
 def test_the_form_says_so_where_there_is_no_picture(live_house: House) -> None:
-    sign_in(live_house)
-    page = live_house.client.get(FORM).text
+    visitor = sign_in(live_house)
+    page = visitor.get(FORM, headers=PAGE).text
     assert "Nothing is uploaded yet." in page
 
 

@@ -73,7 +73,7 @@ class LoraTraining:
     def _learn(self, prediction: Tensor, taken: int) -> None:
         """One step of AdamW; the prediction is all gradients in a row, and the loss behind them."""
         plan = self.plan
-        parts = prediction[:-1].split([weight.numel() for weight in self.weights])
+        parts = torch.split(prediction[:-1], [weight.numel() for weight in self.weights])
         gradients = [part.view_as(weight) for part, weight in zip(parts, self.weights, strict=True)]
         norm = get_total_norm(gradients)
         scale = torch.clamp(plan.max_grad_norm / (norm + 1e-6), max=1.0)

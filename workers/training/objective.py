@@ -57,7 +57,6 @@ def flow_matching_loss(
         predicted = predicted.chunk(2, dim=1)[0]
     weight = compute_loss_weighting_for_sd3(training.weighting_scheme, level)
     each = (weight * (predicted - (noise - clean)) ** 2).flatten(1).mean(1)
-    if not training.with_prior_preservation:
-        return each.mean()
-    own, prior = each.chunk(2)
-    return own.mean() + training.prior_loss_weight * prior.mean()
+    own, prior = each.chunk(2) if training.with_prior_preservation else (each, None)
+    loss: Tensor = own.mean()
+    return loss if prior is None else loss + training.prior_loss_weight * prior.mean()

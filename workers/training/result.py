@@ -50,7 +50,7 @@ def save_lora(track: Track, path: Path) -> None:
     Raises OSError, SafetensorError.
     """
     state: LoraTraining = track.sampler
-    told = lora_config(state.plan).to_dict()
+    told = lora_config(state.plan).to_dict()  # type: ignore[no-untyped-call]
     about = {f"transformer.{name}": told[name] for name in _SAID if name in told}
     about["transformer.target_modules"] = sorted(told["target_modules"])
     weights = {
