@@ -46,7 +46,7 @@ def train(
     Exit codes: 0 accepted (with --wait: done), 1 the training did not end as done, 2 wrong usage or refused by the
     farm, 3 the farm does not answer, 130 Ctrl-C (the training goes on).
     """
-    pictures: dict[str | Path, str] = {path: text for path, text in read_training_folder(folder).items()}
+    pictures: dict[str | Path, str] = dict(read_training_folder(folder).items())
     fields = {field: value for field, value in typed.items() if value is not None and value is not False}
     with farm_at_hand() as farm:
         job = farm.train(model, name or folder.resolve().name, pictures, **fields)
