@@ -82,6 +82,7 @@ def test_its_pictures_stay_while_it_needs_them(stored: House) -> None:
         ({"pictures": []}, "/pictures"),
         ({"pictures": [{"image": "0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60", "caption": "x"}]}, "/pictures/0/image"),
         ({"pictures": [{"image": "x", "caption": ""}]}, "/pictures/0/caption"),
+        ({"with_prior_preservation": True, "class_prompt": "a \0 dog"}, "/class_prompt"),
         ({"rank": 0}, "/rank"),
         ({"rank": "8"}, "/rank"),
         ({"learning_rate": 0}, "/learning_rate"),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest, in_words
+from farm.params.checks.prompts import text_fault
 from farm.params.pictures import FindInput
 from farm.params.renders import Renders
 from farm.params.request.base import ADAPTER_SUFFIX, InputRef, SanaParameters
@@ -33,6 +34,7 @@ from farm.sentences import sentence
 MOST_PICTURES = 500
 MOST_STEPS = 100_000
 MOST_SAMPLES = 64
+_CAPTION_CHARS = 2_000
 #: Class of a training whose request names none: it takes a worker for long, and others go first.
 CLASS = "bulk"
 #: What a request of a training has in common with that of its sample pictures.
@@ -134,7 +136,7 @@ def check_training(
         found = error.errors(include_url=False, include_context=False)[:100]
         raise InvalidRequest([Fault(pointer(*each["loc"]), in_words(each["msg"])) for each in found]) from error
     entry = catalog.model(asked.model)
-    faults = [*_own_faults(asked), *_model_faults(asked, entry, catalog)]
+    faults = [*_own_faults(asked), *_text_faults(asked), *_model_faults(asked, entry, catalog)]
     pictures = _pictures(asked, find_input, faults)
     samples: dict[str, Any] = {
         "model": asked.model,
@@ -174,6 +176,14 @@ def _own_faults(asked: TrainingRequest) -> list[Fault]:
             Fault("/class_prompt", sentence("says of what the model draws pictures, such as 'a dog'; give one"))
         )
     return faults
+
+
+def _text_faults(asked: TrainingRequest) -> list[Fault]:
+    """Captions and the prompt of the class, as prompts are looked at."""
+    texts = {pointer("pictures", place, "caption"): picture.caption for place, picture in enumerate(asked.pictures)}
+    if asked.class_prompt:
+        texts["/class_prompt"] = asked.class_prompt
+    return [Fault(where, fault) for where, text in texts.items() if (fault := text_fault(text, _CAPTION_CHARS))]
 
 
 def _model_faults(asked: TrainingRequest, entry: ModelEntry, catalog: Catalog) -> list[Fault]:
