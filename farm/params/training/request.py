@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest, in_words
-from farm.params.checks.prompts import text_fault
 from farm.params.pictures import FindInput
 from farm.params.renders import Renders
 from farm.params.request.base import ADAPTER_SUFFIX, InputRef, SanaParameters
@@ -19,6 +18,7 @@ from farm.params.request.job_request import JobRequest
 from farm.params.request.option import Option
 from farm.params.request.seeds import Seed
 from farm.params.request.submission import pointer, shown
+from farm.params.request.text import text_fault
 from farm.params.request_validation import check_and_resolve
 from farm.params.resolve import Resolved
 from farm.params.training.stored import (
