@@ -21,6 +21,8 @@ class ArtifactKind(StrEnum):
     MANIFEST = "manifest"
     POSTER = "poster"  # of a clip: its first frame
     LATENTS = "latents"  # what the VAE decoded
+    ADAPTER = "adapter"  # of a training: the LoRA
+    LOSSES = "losses"  # of a training: the loss of each step, as CSV
     DRAFT = "draft"  # the picture or clip as it was when its render stopped for a choice
     CHECKPOINT = "checkpoint"  # of a render that has not ended; not for people
 

@@ -157,6 +157,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.top",
         "Watch a farm live in this terminal: its pools, its workers, and what the project has under way.",
     ),
+    "train": Verb(
+        "farm.commands.train",
+        "Train a LoRA of a model from pictures with captions. Prints the job's id; with --wait, then the LoRA's.",
+    ),
     "up": Verb(
         "farm.commands.operator.up",
         "Start a farm on this machine, print where it is, and run it until Ctrl-C or SIGTERM.",

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from farm.adapter_compatibility import compatibility_of
+from farm.adapter_files import AdapterFacts
 from farm.audit.record import Action, record
 from farm.catalog.adapters import MOST_ADAPTERS
 from farm.connections import Connections
@@ -20,7 +21,8 @@ from farm.ids import is_id, new_id
 from farm.lifecycle import ENDED
 from farm.params import InputRef, RenderParameters, Renders
 from farm.params.pictures import FindInput
-from farm.params.request.base import PICTURES
+from farm.params.request.base import ADAPTER_SUFFIX, PICTURES
+from farm.storage import StoredFile
 from farm.storage_keys import input_key
 from farm.tables import Input, Job, Render
 from farm.uploads import read_upload
@@ -154,6 +156,39 @@ def mark_used(connection: Connection, renders: Iterable[RenderParameters], now: 
         connection.execute(update(Input).where(Input.key.in_(used)).values(used_at=now))
 
 
+def adapter_row(
+    connections: Connections, project_id: str, name: str, stored: StoredFile, facts: AdapterFacts
+) -> dict[str, Any]:
+    """The row of `inputs` for a LoRA that the farm has trained; its file lies in the bucket already."""
+    shares = connections.cpu_work(partial(compatibility_of, facts, connections.catalog.models.values()))
+    return {
+        "id": stored.key.rpartition("/")[2].removesuffix(ADAPTER_SUFFIX),
+        "project_id": project_id,
+        "name": name + ADAPTER_SUFFIX,
+        "key": stored.key,
+        "content_type": stored.content_type,
+        "size": stored.size,
+        "sha256": stored.sha256,
+        "created_at": connections.clock(),
+        "width": None,
+        "height": None,
+        "adapter": shares.model_dump(),
+    }
+
+
+def insert_adapter(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Let a project have a LoRA, unless it has these very bytes already."""
+    same = select(Input.id).where(Input.project_id == row["project_id"], Input.sha256 == row["sha256"]).limit(1)
+    if connection.execute(same).one_or_none() is None:
+        connection.execute(insert(Input), dict(row))
+
+
+def find_trained(connection: Connection, project_id: str, sha256: str) -> str | None:
+    """The id under which the project has the LoRA with these bytes; None where somebody removed it."""
+    known = select(Input.id).where(Input.project_id == project_id, Input.sha256 == sha256)
+    return connection.scalar(known.order_by(Input.id).limit(1))
+
+
 def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
     if not is_id(input_id):
         return None
@@ -167,12 +202,16 @@ def _ref(row: Any) -> InputRef:
 
 def _keys(render: RenderParameters) -> list[str]:
     pictures = [picture.key for name in PICTURES if (picture := getattr(render, name, None)) is not None]
+    training = getattr(render, "training", None)
+    if training is not None:
+        pictures += [picture.image.key for picture in training.pictures]
     return pictures + [adapter.key for adapter in render.loras if adapter.key is not None]
 
 
 def _has_file(row: Any) -> ColumnElement[bool]:
     pictures = [Render.parameters[name]["id"].as_string() == row.id for name in PICTURES]
-    return or_(*pictures, Render.parameters["loras"].as_string().contains(row.key, autoescape=True))
+    learnt = Render.parameters["training"].as_string().contains(row.key, autoescape=True)
+    return or_(*pictures, learnt, Render.parameters["loras"].as_string().contains(row.key, autoescape=True))
 
 
 def _plain(name: str) -> str:

@@ -164,6 +164,8 @@ class Rendered:
     first_step: int = (
         0  # of the checkpoint it went on from; seconds are of this attempt, `trace` is of the whole render
     )
+    adapter_path: str | None = None  # of a training: the LoRA, safetensors in the spool folder, removed by the reader
+    losses: list[float] = field(default_factory=list)  # of a training: of each step
 
 
 @dataclass(frozen=True)
@@ -294,3 +296,8 @@ FromEngine = (
 def adapter_file(sha256: str) -> str:
     """What the file of an adapter is called among the inputs of an order."""
     return f"loras/{sha256}"
+
+
+def training_picture(sha256: str) -> str:
+    """What a picture that a training learns from is called among the inputs of an order."""
+    return f"training/{sha256}"

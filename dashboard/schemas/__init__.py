@@ -71,6 +71,7 @@ from dashboard.schemas.renders import (
     Retried,
 )
 from dashboard.schemas.share_links import MadeShareLink, ShareLink, ShareLinkList
+from dashboard.schemas.trainings import TrainingState
 from dashboard.schemas.users import (
     Key,
     KeyList,
@@ -160,6 +161,7 @@ __all__ = [
     "Submitted",
     "Switched",
     "TagList",
+    "TrainingState",
     "Upload",
     "Usage",
     "UsageDay",

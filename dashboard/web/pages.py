@@ -25,6 +25,7 @@ from dashboard.web import (
     sign_in,
     sign_in_oidc,
     submit,
+    trainings,
     words,
     workers,
 )
@@ -64,6 +65,7 @@ def register(app: Flask) -> None:
         presets,
         queue,
         inputs,
+        trainings,
         workers,
         farm_page,
         farm_controls,

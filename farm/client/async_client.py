@@ -150,6 +150,8 @@ class AsyncFarmClient:
     picture_of = _awaited(FarmClient.picture_of)
     preview = _awaited(FarmClient.preview)
     add_input = _awaited(FarmClient.add_input)
+    train = _awaited(FarmClient.train)
+    training = _awaited(FarmClient.training)
     inputs = _each(FarmClient.inputs)
     remove_input = _awaited(FarmClient.remove_input)
     why = _awaited(FarmClient.why)

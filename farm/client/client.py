@@ -17,7 +17,6 @@ from farm.client.deprecated import renamed_keyword
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.files.downloads import Downloads
-from farm.client.files.inputs import Inputs
 from farm.client.gallery import Gallery
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
 from farm.client.presets import Presets
@@ -29,6 +28,7 @@ from farm.client.results import completed_renders, only_render
 from farm.client.share_links import ShareLinks
 from farm.client.short_ids import ShortIds
 from farm.client.streaming import key_of, submit_file
+from farm.client.trainings import Trainings
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.client.webhooks import Webhooks
 from farm.clock import Clock, steady_clock
@@ -48,12 +48,12 @@ class FarmClient(
     Downloads,
     Drafts,
     Gallery,
-    Inputs,
     Presets,
     Questions,
     Reads,
     ShareLinks,
     ShortIds,
+    Trainings,
     Webhooks,
 ):
     """A farm, over HTTP. Use it in a `with` statement, or close it.

@@ -40,6 +40,8 @@ class Recheck:
         if parameters.get("family") != self._entry.family:
             text = f"{self._entry.name} is of the family {self._entry.family}; seen {parameters.get('family')!r}"
             return [Fault("/model", f"{text}, whose parameters mean something else")]
+        if "training" in parameters:
+            return [Fault("/model", "is of a training, which gives a LoRA of its own model; train another one")]
         rest = {name: parameters[name] for name in (*CARRIED, *CHOICE) if parameters.get(name) is not None}
         alike = repr(sorted(rest.items()))
         if alike not in self._seen:

@@ -1,17 +1,23 @@
-"""Pause a job: its pending renders are held, the running ones end. Resume lets them be pending again."""
+"""Pause a job: its pending renders are held, the running ones end. Resume lets them be pending again.
+
+A training runs for too long to be waited for: it goes back as far as its last checkpoint, and is held.
+"""
 
 from collections.abc import Sequence
+
+from sqlalchemy import select
 
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict
-from farm.lifecycle import JobStatus, RenderStatus
+from farm.lifecycle import JobStatus, Outcome, RenderStatus
 from farm.tables import Render
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move
 from scheduler.control.job_update import Overtaken, enter, lock_status, set_status
 from scheduler.control.lookup import FoundJob, find_job
 from scheduler.control.release_renders import release
 from scheduler.fleet.wake_workers import notify
+from scheduler.leases.settle import Settlement, settle
 
 
 def pause_job(connections: Connections, job_id: str, project_id: str | None = None) -> int:
@@ -23,6 +29,7 @@ def pause_job(connections: Connections, job_id: str, project_id: str | None = No
     """
     job = _begin(connections, job_id, project_id, JobStatus.OPEN, JobStatus.PAUSED, "paused")
     held = _hold(connections, job)
+    held += _give_back_training(connections, job)  # what is given back by a paused job is held
     notify(connections, lanes=[job.lane])
     return held
 
@@ -64,6 +71,21 @@ def _begin(
         raise Conflict(f"Job {job.id} is {status}; it cannot be {event}.") from overtaken
     notify(connections, lanes=[job.lane], changed=[changed])
     return job
+
+
+def _give_back_training(connections: Connections, job: FoundJob) -> int:
+    """Take a training from its worker, which hears so with its next heartbeat; how many there were."""
+    running = select(Render.id, Render.attempt).where(
+        Render.job_id == job.id,
+        Render.status == RenderStatus.RUNNING.value,
+        Render.parameters["training"]["name"].as_string().is_not(None),
+    )
+    with read(connections.engine) as connection:
+        found = connection.execute(running).all()
+    back = [Settlement(row.id, row.attempt, Outcome.RETURNED, "Its job was paused.") for row in found]
+    settled = settle(connections.engine, back, connections.clock())
+    notify(connections, lanes=[job.lane], changed=settled.jobs)
+    return len(settled.accepted)
 
 
 def _hold(connections: Connections, job: FoundJob) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from farm.catalog import ModelEntry
 from farm.params import RenderParameters, Shape
 from farm.params.families import family_named
+from farm.params.training.stored import SanaTrainingParameters
 from scheduler.estimates.observations import Observed
 
 #: Up to this scale nothing is guided: c + (scale − 1)·(c − u) needs no u at 1.
@@ -63,7 +64,12 @@ def default_demand(entry: ModelEntry) -> Demand:
 
 
 def forwards(parameters: RenderParameters) -> int:
-    """Passes through the transformer that the render's sampler needs for its steps, or until it stops for a choice."""
+    """Passes through the transformer that the render's sampler needs for its steps, or until it stops for a choice.
+
+    Of a training: as many as its steps are worth, see `Training.guided_forwards`.
+    """
+    if isinstance(parameters, SanaTrainingParameters):
+        return round(parameters.training.guided_forwards)
     if parameters.stop_at_step is not None:
         return passes_until(parameters.sampler, parameters.stop_at_step)
     return passes_of(parameters.sampler, parameters.num_inference_steps)

@@ -6,8 +6,9 @@ What a revoked attempt says is void.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, delete, insert, select
 
@@ -27,6 +28,7 @@ from scheduler.leases.checkpoint_rows import IS_CHECKPOINT
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.retry_policy import after_failure
 from scheduler.leases.transitions import LockedRender, Move, lock_renders, move_all
+from scheduler.uploads import insert_adapter
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Settlement:
     log_lines: str | None = None  # of a FAILED one: what its worker wrote last, without secrets
     hopeless: bool = False  # of a FAILED one: it would fail again, so it is not tried again
     observation: Observed | None = None  # of one that is done
+    adapter: Mapping[str, Any] | None = None  # of a training that is done: the row of `inputs` for its LoRA
 
     def __post_init__(self) -> None:
         if self.outcome not in (*_WITH_FILES, Outcome.FAILED, Outcome.RETURNED):
@@ -150,6 +153,9 @@ def _settle(
     move_all(connection, moves, now)
     _store_artifacts(connection, [settlement for _, settlement in current], now)
     _keep_observations(connection, current, where, now)
+    for _, settlement in current:
+        if settlement.adapter is not None:
+            insert_adapter(connection, settlement.adapter)
     jobs = record(connection, _changes(moves, where), now, events=events)
     returned = [move.render for move in moves if move.to is RenderStatus.PENDING]
     settle_flows(connection, _adjustments(moves), returned, now, pool=where.pool)

@@ -13,16 +13,21 @@ from typing import Any
 import numpy as np
 import structlog
 
+from farm.adapter_files import read_adapter
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.file_errors import is_disk_full
+from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.metrics.declared import STAGE_SECONDS
+from farm.params.request.base import ADAPTER_SUFFIX
 from farm.plugins import NOT_ALLOWED, PluginMissing
 from farm.storage import StoredFile
-from farm.storage_keys import ArtifactKind, artifact_key
+from farm.storage_keys import ArtifactKind, artifact_key, input_key
+from farm.uploads import ADAPTER_TYPE
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
+from scheduler.uploads import adapter_row
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.measurements import observe
 from workers.agent.retrying_storage import RetryingStorage
@@ -182,7 +187,18 @@ class ArtifactUploader:
             gpu_seconds=made.gpu_seconds,
             artifacts=artifacts,
             observation=observe(made, leased, device=begun.facts.device, now=time.monotonic()),
+            adapter=self._register(leased.render, [(kind, file) for kind, file, _ in begun.puts]),
         )
+
+    def _register(self, render: ClaimedRender, files: Sequence[File]) -> dict[str, Any] | None:
+        """The row that lets the project name the LoRA of a training, with its file stored; None for other renders."""
+        file = next((file for kind, file in files if kind is ArtifactKind.ADAPTER), None)
+        if file is None:
+            return None
+        facts = read_adapter(file.data)
+        key = input_key(render.project_id, new_id(), ADAPTER_SUFFIX)
+        stored = self._storing.put(key, file.data, ADAPTER_TYPE)
+        return adapter_row(self._connections, render.project_id, render.parameters["training"]["name"], stored, facts)
 
     def _files(self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts) -> list[File]:
         """From pixels to files. The plugins are entered here, once, and nowhere behind it."""
@@ -235,6 +251,7 @@ def _not_stored(made: Rendered | Drafted, error: Exception) -> Settlement:
 def _clear(made: Rendered | Drafted) -> None:
     """Remove what the engine left in the spool folder for it."""
     other = made.latents_path if isinstance(made, Rendered) else made.checkpoint_path
-    for path in (made.pixels_path, other):
+    adapter = made.adapter_path if isinstance(made, Rendered) else None
+    for path in (made.pixels_path, other, adapter):
         if path is not None:
             Path(path).unlink(missing_ok=True)

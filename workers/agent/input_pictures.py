@@ -9,8 +9,10 @@ import structlog
 from farm.errors import NotFound
 from farm.file_errors import is_disk_full
 from farm.params.pictures import stored_pictures
+from farm.params.training.stored import training_pictures
 from farm.storage import Storage
 from workers.file_cache import KeptFiles
+from workers.protocol import training_picture
 
 log = structlog.get_logger(__name__)
 
@@ -25,13 +27,15 @@ class Pictures:
         self._kept = KeptFiles(storage, folder, suffix=".png", most=MOST_KEPT)
 
     def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
-        """Local files by the name of the parameter.
+        """Local files by the name of the parameter; those that a training learns from by `training_picture`.
 
         One that is gone or not what was uploaded is left out: the family then refuses the render, and says which it
         lacks. Raises StorageDown, and OSError where the disk has no room: neither is the render's fault.
         """
         files: dict[str, str] = {}
-        for name, picture in stored_pictures(parameters).items():
+        learnt = training_pictures(parameters)
+        asked = stored_pictures(parameters) | {training_picture(picture.sha256): picture for picture in learnt}
+        for name, picture in asked.items():
             try:
                 files[name] = str(self._kept.file(picture.key, picture.sha256))
             except (NotFound, OSError, ValueError) as error:

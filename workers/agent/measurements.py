@@ -9,11 +9,12 @@ def observe(rendered: Rendered | Drafted, leased: LeasedRender, *, device: str, 
     """What the engine measured of a render. `now`: when it is settled, monotonic.
 
     None where a step cache left out work: how much depends on what is in the picture, so it says nothing about others.
+    None of a training either: its passes go back, too.
 
     Steady is a render whose passes all had the same number of rows, as many of them guided: a guided row is twice
     the work, so only then the mean seconds of its passes belong to one size of batch.
     """
-    if leased.render.parameters.get("step_cache") is not None:
+    if leased.render.parameters.get("step_cache") is not None or "training" in leased.render.parameters:
         return None
     steps = rendered.trace[rendered.first_step :]  # those before were another attempt's
     sizes = [step.batch_size for step in steps]

@@ -25,6 +25,8 @@ from workers.protocol import EngineFacts, RenderOrder, StepTrace
 FORMAT = 1
 #: Parameters that change nothing of what has been rendered so far.
 _NOT_THE_PICTURE = ("stop_at_step",)
+#: What a sampler, or a training in its place, has of the parameters: it is made again.
+_FOLLOWS = ("_internal_dict", "plan")
 
 
 class BadCheckpoint(ValueError):
@@ -91,7 +93,7 @@ def save(track: Track, path: Path, weights: str) -> None:
     state = {
         name: _fold(value, f"sampler.{name}", tensors)
         for name, value in vars(track.sampler).items()
-        if name != "_internal_dict"  # its configuration, which follows from the parameters
+        if name not in _FOLLOWS
     }
     about = {
         "format": FORMAT,

@@ -10,7 +10,8 @@ layers do not confirm even that, StateInDoubt ends the process.
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from warnings import catch_warnings, filterwarnings
 
 import structlog
 import torch
+from peft import LoraConfig
 
 from farm.params import RenderParameters
 from workers.denoising.fault_isolation import StateInDoubt, is_device_lost
@@ -100,6 +102,7 @@ class Adapters:
         self._before_loading = before_loading
         self._component = component
         self._layers = TunerLayers(pipeline, component)
+        self._lent: str | None = None  # the slot of a LoRA that is being trained
         self._loaded: OrderedDict[str, Adapter] = OrderedDict()  # by slot, the one that was used last at the end
 
     @property
@@ -130,6 +133,61 @@ class Adapters:
             if wanted:
                 names = ", ".join(repr(adapter.name) for adapter in adapters)
                 raise AdaptersInDoubt(f"the model's layers did not take over exactly {names}; all was unloaded")
+
+    def draw(self, config: LoraConfig) -> dict[str, torch.Tensor]:
+        """First weights of a LoRA to be trained, drawn by peft from torch's own generator, by `lora_weight_name`.
+
+        Raises AdapterUnfit.
+        """
+        with self.lend("drawn", config, {}) as parameters:
+            transformer = getattr(self._pipeline, self._component)
+            names = {id(part): name for name, part in transformer.named_parameters()}
+            found = {lora_weight_name(names[id(part)], "drawn"): part.detach().clone() for part in parameters}
+        self._take_back()
+        return found
+
+    @contextmanager
+    def lend(
+        self, slot: str, config: LoraConfig, weights: Mapping[str, torch.Tensor]
+    ) -> Iterator[list[torch.nn.Parameter]]:
+        """The parameters of a LoRA that is being trained, with these values, active until the block ends.
+
+        Its layers stay in the transformer afterwards, switched off, until another one is lent. Raises AdapterUnfit.
+        """
+        transformer = getattr(self._pipeline, self._component)
+        if self.barred is not None:
+            raise AdapterUnfit(f"the pool of this worker takes no LoRA, so none can be trained: it {self.barred}")
+        if not self._layers.count(slot):
+            self._take_back()
+            self._before_loading()
+            self._layers.find()  # what there is without it
+            self._lent = slot
+            try:
+                transformer.add_adapter(config, adapter_name=slot)
+                self._layers.find()
+            except BaseException:
+                self._take_back()
+                raise
+        parameters = {
+            lora_weight_name(name, slot): part for name, part in transformer.named_parameters() if f".{slot}." in name
+        }
+        for name, weight in weights.items():
+            parameters[name].data = weight
+        try:
+            self._layers.switch_on([(slot, 1.0)])
+            for part in parameters.values():
+                part.requires_grad_(True)
+            yield list(parameters.values())
+        finally:
+            for part in parameters.values():
+                part.requires_grad_(False)
+            self._switch_off()
+
+    def _take_back(self) -> None:
+        """Take the layers of what was lent last out of the transformer."""
+        if self._lent is not None:
+            slot, self._lent = self._lent, None
+            self._drop(slot)
 
     def _exchange(self, adapters: Sequence[Adapter]) -> None:
         slots = {adapter.slot for adapter in adapters}
@@ -231,6 +289,11 @@ class Adapters:
         if left:
             log.error("an adapter cannot be unloaded by itself", left=left)
             self._unload_all()
+
+
+def lora_weight_name(parameter: str, slot: str) -> str:
+    """What a parameter of a LoRA is called in a file: without the name that it has inside of this process."""
+    return parameter.replace(f".{slot}.", ".")
 
 
 def _reason(error: Exception) -> str:

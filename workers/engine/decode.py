@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 
@@ -15,6 +16,7 @@ from workers.denoising.fault_isolation import Outcome, isolate_faults
 from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
+from workers.training.result import decode
 
 #: Pixels (width x height x frames) decoded in one go, about a step's time on the hardware that fits the
 #: model.
@@ -69,7 +71,7 @@ class Decoding:
 
     def now(self) -> list[Decoded]:
         """Decode the next few here. Raises DeviceLost."""
-        return isolate_faults(self._family.decode, self._next(), self._family.device)
+        return isolate_faults(partial(decode, self._family), self._next(), self._family.device)
 
     def begin(self) -> None:
         """Let the thread decode the next few, if it has nothing to do and something waits."""
@@ -100,7 +102,7 @@ class Decoding:
         with torch.no_grad(), torch.cuda.stream(self._stream) if self._stream is not None else nullcontext():
             if self._stream is not None and ready is not None:
                 self._stream.wait_event(ready)
-            return isolate_faults(self._family.decode, tracks, self._family.device)
+            return isolate_faults(partial(decode, self._family), tracks, self._family.device)
 
     def _next(self) -> list[Track]:
         """The oldest and those of equal latents, as many as DECODE_PIXELS allow; a deterministic one alone."""

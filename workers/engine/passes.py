@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 from torch import Tensor
 
@@ -12,6 +12,8 @@ from workers.denoising.step_caches import position
 from workers.denoising.track import Track
 from workers.families.base import Family
 from workers.protocol import MemoryFits, StepTrace
+from workers.training.result import is_training
+from workers.training.trainer import predict
 
 #: More passes than an engine does between two reports.
 _KEPT_TIMES = 10_000
@@ -48,7 +50,7 @@ class Passes:
         limit = self._rows.get(key, len(batch))
         for begin in range(0, len(batch), limit):
             part = batch[begin : begin + limit]
-            outcomes = isolate_faults(self._family.run_pass, part, self._family.device)
+            outcomes = isolate_faults(self._run, part, self._family.device)
             fitted = [len(outcome.batch) for outcome in outcomes if outcome.short_of_memory]
             if fitted and not crowded:  # ask for no more rows than this from now on
                 self._rows[key] = max(fitted)
@@ -58,6 +60,11 @@ class Passes:
                 first = [outcome for outcome in outcomes if outcome.made is not None and outcome.row == 0]
                 self._times.extend((len(outcome.batch), outcome.seconds * len(outcome.batch)) for outcome in first)
             yield from outcomes
+
+    def _run(self, tracks: Sequence[Track]) -> list[Tensor]:
+        if is_training(tracks[0]):  # which has its passes to itself, as it is deterministic
+            return [predict(self._family, tracks[0])]
+        return self._family.run_pass(tracks)
 
     def _next_batch(self, tracks: Collection[Track]) -> tuple[Hashable, list[Track]]:
         """All tracks of the pass key that was served longest ago.

@@ -13,6 +13,7 @@ from workers.denoising.track import Pixels, Track
 from workers.engine.latents_file import save_latents
 from workers.families.base import Family
 from workers.protocol import Drafted, Rendered
+from workers.training.result import is_training, save_lora
 
 log = structlog.get_logger(__name__)
 
@@ -52,12 +53,15 @@ class Spool:
         """Leave the pixels of a finished track, or of one that stopped for a draft. Raises OSError."""
         path = self._folder / f"{_name(track)}.npy"
         latents = path.with_suffix(".safetensors") if track.parameters.keep_latents and not track.draft else None
+        adapter = path.with_suffix(".adapter") if is_training(track) else None
         try:
             np.save(path, pixels, allow_pickle=False)
             if latents is not None:
                 save_latents(self._family, track, latents)
+            if adapter is not None:
+                save_lora(track, adapter)
         except (OSError, SafetensorError) as error:
-            for left in filter(None, (path, latents)):
+            for left in filter(None, (path, latents, adapter)):
                 left.unlink(missing_ok=True)
             raise error if isinstance(error, OSError) else system_error(error) from error
         taken = track.step - track.first_step
@@ -73,6 +77,8 @@ class Spool:
             seconds=track.seconds,
             latents_path=None if latents is None else str(latents),
             first_step=track.first_step,
+            adapter_path=None if adapter is None else str(adapter),
+            losses=track.sampler.losses if is_training(track) else [],
         )
         return rendered if track.draft is None else _draft(rendered, track, track.draft)
 

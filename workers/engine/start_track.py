@@ -5,11 +5,13 @@ from pathlib import Path
 
 import structlog
 
+from farm.params.training.stored import SanaTrainingParameters
 from workers.denoising import checkpoint_file
 from workers.denoising.fault_isolation import synchronize
 from workers.denoising.track import Track
 from workers.families.base import Family
 from workers.protocol import RenderOrder
+from workers.training.trainer import restore_training, start_training
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,12 @@ def _make(family: Family, order: RenderOrder, weights: str) -> Track:
     embeddings = family.embed(prepared)
     if order.checkpoint is not None:
         try:
-            return family.restore(prepared, embeddings, checkpoint_file.load(Path(order.checkpoint), order, weights))
+            saved = checkpoint_file.load(Path(order.checkpoint), order, weights)
+            if isinstance(prepared.parameters, SanaTrainingParameters):
+                return restore_training(family, prepared, embeddings, saved)
+            return family.restore(prepared, embeddings, saved)
         except checkpoint_file.BadCheckpoint as error:
             log.warning("begins anew, as its checkpoint is of no use", render=order.render_id, reason=str(error))
+    if isinstance(prepared.parameters, SanaTrainingParameters):
+        return start_training(family, prepared, embeddings)
     return family.start(prepared, embeddings)

@@ -1,6 +1,6 @@
 """The files of a finished render (output, poster of a clip, thumbnail, latents if wanted, manifest), and of a draft."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +44,11 @@ def make_files(
         more.append((ArtifactKind.POSTER, encode_poster(shown.pixels, metadata)))
     if rendered.latents_path is not None:
         more.append((ArtifactKind.LATENTS, _tensors("latents.safetensors", rendered.latents_path)))
+    if rendered.adapter_path is not None:
+        more.append(
+            (ArtifactKind.ADAPTER, _tensors(f"{parameters['training']['name']}.safetensors", rendered.adapter_path))
+        )
+        more.append((ArtifactKind.LOSSES, _losses(rendered.losses)))
     manifest = make_manifest(
         render,
         rendered,
@@ -84,6 +89,12 @@ def make_draft_files(
         (ArtifactKind.THUMBNAIL, encode_thumbnail(shown.pixels, fps=parameters.get("fps"))),
         (ArtifactKind.CHECKPOINT, _tensors(checkpoint_name(drafted.step), drafted.checkpoint_path)),
     ]
+
+
+def _losses(losses: Sequence[float]) -> EncodedFile:
+    """A row for each step, as trainers write it."""
+    rows = "".join(f"{step},{loss:.9g}\n" for step, loss in enumerate(losses, 1))
+    return EncodedFile("losses.csv", "text/csv", f"step,loss\n{rows}".encode(), 0, 0, 0)
 
 
 def _tensors(filename: str, path: str) -> EncodedFile:

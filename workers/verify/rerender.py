@@ -44,6 +44,8 @@ def render_again(
     `inputs`: local files of the pictures that it starts from, by parameter. Raises ValueError when the manifest's
     steps are not those that its sampler takes, or the output is not numbers.
     """
+    if "training" in manifest.parameters:
+        raise ValueError("it is of a training, which is not rendered again; submit it anew with its seed")
     family = loaded.family
     prepared = family.prepare(replace(_order(manifest), inputs=dict(inputs or {})))
     track = family.start(prepared, family.encode(prepared))

@@ -21,6 +21,7 @@ from farm.client.replies.renders import (
     Retried,
 )
 from farm.client.replies.share_links import MadeShareLink, ShareLink
+from farm.client.replies.trainings import Training
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Scaling",
     "ShareLink",
     "Switched",
+    "Training",
     "Usage",
     "UsageDay",
     "UsedTag",

@@ -1,0 +1,113 @@
+"""The pages of trainings: the form that begins one, and one with its samples, its losses and its LoRA."""
+
+import hashlib
+import json
+import re
+import uuid
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from dashboard.auth import principal
+from dashboard.charts.svg import lines
+from dashboard.context import farm
+from dashboard.reads.trainings import find_training
+from dashboard.translations.said import gettext
+from dashboard.translations.stored import recognised
+from farm.database import read
+from farm.errors import Fault, InvalidRequest
+from farm.params.training.request import TrainingRequest
+from scheduler.admission.submit_training import submit_training
+from scheduler.uploads import list_inputs
+
+blueprint = Blueprint("trainings", __name__)
+
+#: Pictures that the form offers, the newest.
+OFFERED = 100
+_WHOLE = ("max_train_steps", "rank", "train_batch_size", "validation_steps", "width", "height")
+_REAL = ("learning_rate",)
+_PLACE = re.compile(r"/pictures/(\d+)/")
+
+
+@blueprint.get("/trainings/new")
+def ask() -> ResponseReturnValue:
+    """The form, with the newest pictures of the project."""
+    return _form({}, [])
+
+
+@blueprint.post("/trainings")
+def begin() -> ResponseReturnValue:
+    """Submit what was typed; what is wrong with it stands above the form."""
+    typed = request.form.to_dict()
+    chosen = [name.removeprefix("caption-") for name, text in typed.items() if name.startswith("caption-") and text]
+    document: dict[str, Any] = {
+        "model": typed.get("model", ""),
+        "name": typed.get("name", ""),
+        "pictures": [{"image": image, "caption": typed[f"caption-{image}"]} for image in chosen],
+    }
+    document |= {name: _number(typed[name], int) for name in _WHOLE if typed.get(name)}
+    document |= {name: _number(typed[name], float) for name in _REAL if typed.get(name)}
+    document |= {"validation_prompt": typed["validation_prompt"]} if typed.get("validation_prompt") else {}
+    try:
+        made = submit_training(
+            farm(),
+            project_id=principal().project_id,
+            user_id=principal().user_id,
+            document=document,
+            idempotency_key=typed.get("form_id") or None,
+            body_sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
+        )
+    except InvalidRequest as refused:
+        return _form(typed, refused.faults), refused.status
+    return redirect(url_for("trainings.page", job_id=made.job_id), 303)
+
+
+@blueprint.get("/trainings/<job_id>")
+def page(job_id: str) -> ResponseReturnValue:
+    """How far a training is; when it is done its samples, the curve of its losses and its LoRA."""
+    training = find_training(principal().project_id, job_id)
+    curve = farm().cpu_work(partial(_curve, training.losses)) if training.losses else None
+    return render_template("training.html", training=training, curve=curve)
+
+
+def _form(typed: dict[str, str], faults: Any) -> str:
+    with read(farm().engine) as connection:
+        pictures = list_inputs(connection, principal().project_id, after=None, limit=OFFERED, only_pictures=True)
+    models = [entry for entry in farm().catalog.models.values() if _trains(entry)]
+    defaults = {name: TrainingRequest.model_fields[name].default for name in (*_WHOLE, *_REAL)}
+    told = [f"{_where(fault)}{recognised(fault.message)}" for fault in faults]
+    return render_template(
+        "training_form.html",
+        pictures=pictures,
+        models=models,
+        typed=typed,
+        defaults=defaults,
+        faults=told,
+        form_id=typed.get("form_id") or str(uuid.uuid4()),
+    )
+
+
+def _trains(entry: Any) -> bool:
+    return entry.family == "sana" and not entry.without_adapters and bool(farm().catalog.pools_of(entry.name))
+
+
+def _where(fault: Fault) -> str:
+    if found := _PLACE.match(fault.field):
+        return gettext("Picture %(number)s: ", number=int(found[1]) + 1)
+    return f"{fault.field.removeprefix('/')}: " if fault.field else ""
+
+
+def _number(text: str, kind: type) -> Any:
+    """What was typed as a number, or as it is: then the check says what is wrong with it."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def _curve(losses: list[tuple[int, float]]) -> Markup:
+    values = [round(loss, 4) for _, loss in losses]
+    return lines({"loss": values}, [str(step) for step, _ in losses], f"{values[0]:g} … {values[-1]:g}")

@@ -1,0 +1,53 @@
+"""Trainings of LoRAs: begun, and how they are."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from farm.client.connection.transport import Transport, api_path, read_reply
+from farm.client.files.inputs import Inputs
+from farm.client.replies import Job, Training
+
+
+class Trainings(Inputs):
+    """The trainings of the project."""
+
+    _transport: Transport
+
+    def train(
+        self,
+        /,
+        model: str,
+        name: str,
+        pictures: Mapping[str | Path, str],
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> Job:
+        """Train a LoRA of a model from pictures (a file or the id of an upload → its caption): uploads them, and
+        submits a job.
+
+        All other keywords are fields of `farm.params.training.request.TrainingRequest`. When the job is done,
+        :meth:`training` has the LoRA's id. Raises OSError when a file cannot be read.
+        """
+        body = {("class" if field == "class_name" else field): value for field, value in fields.items()}
+        body |= {
+            "model": model,
+            "name": name,
+            "pictures": [{"image": self._id_of(picture), "caption": caption} for picture, caption in pictures.items()],
+        }
+        key = idempotency_key or str(uuid.uuid4())
+        told = self._transport.post(api_path("trainings"), body, headers={"Idempotency-Key": key}, repeatable=True)
+        job = told.get("job") if isinstance(told, dict) else None
+        notices = told.get("notices") if isinstance(told, dict) else None
+        return read_reply(Job, {**job, "notices": notices or []} if isinstance(job, dict) else told)
+
+    def training(self, job_id: str) -> Training:
+        """How a training is, by the id of its job."""
+        return read_reply(Training, self._transport.get(api_path("trainings", job_id)))
+
+    def _id_of(self, picture: str | Path) -> str:
+        return self.add_input(picture).id if isinstance(picture, Path) or Path(picture).is_file() else picture

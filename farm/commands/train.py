@@ -1,0 +1,71 @@
+"""`farm train`: a LoRA from a folder of pictures with captions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farm.console.completion import complete_model
+from farm.console.job_progress import exit_code_after, watch
+from farm.console.request_options import takes_request
+from farm.console.session import ExitCode, farm_at_hand, print_json, say
+from farm.console.training_folder import read_training_folder
+from farm.params.training.request import TrainingRequest
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(train)
+
+
+@takes_request(TrainingRequest)
+def train(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model of family sana.", autocompletion=complete_model),
+    ],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            exists=True,
+            file_okay=False,
+            help="Pictures, each with its caption in a .txt beside it; or with a metadata.jsonl.",
+        ),
+    ],
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="Of the LoRA; by default that of the folder.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch until it has ended, then print the LoRA's id.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the job (with --wait: the training) as JSON.")] = False,
+    **typed: Any,
+) -> None:
+    """Train a LoRA of a model from pictures with captions. Prints the job's id; with --wait, then the LoRA's.
+
+    Exit codes: 0 accepted (with --wait: done), 1 the training did not end as done, 2 wrong usage or refused by the
+    farm, 3 the farm does not answer, 130 Ctrl-C (the training goes on).
+    """
+    pictures: dict[str | Path, str] = dict(read_training_folder(folder).items())
+    fields = {field: value for field, value in typed.items() if value is not None and value is not False}
+    with farm_at_hand() as farm:
+        job = farm.train(model, name or folder.resolve().name, pictures, **fields)
+        for notice in job.notices:
+            say(f"Note: {notice}", "yellow")
+        if not as_json:
+            print(job.id, flush=True)
+            say(f"training of {job.model} with {len(pictures):,} pictures submitted")
+        code = ExitCode.OK
+        if wait:
+            [ended] = watch(farm, [job])
+            code = exit_code_after([ended])
+            training = farm.training(job.id)
+            if as_json:
+                print_json(training)
+            elif training.adapter is not None:
+                print(training.adapter)
+        elif as_json:
+            print_json(job)
+        if code:
+            say(f"It ended as {ended.status}; why: farm job {job.id}", "red")
+            raise typer.Exit(code)

@@ -1,0 +1,62 @@
+"""Pictures with captions as people keep them for training: a text beside each picture, or a table of all."""
+
+import json
+from pathlib import Path
+
+import typer
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
+CAPTIONS = (".txt", ".caption")
+#: As `datasets` reads a folder of images.
+TABLE = "metadata.jsonl"
+_TEXTS = ("text", "caption", "prompt")
+
+
+def read_training_folder(folder: Path) -> dict[Path, str]:
+    """The pictures of a folder with their captions, by name: of its metadata.jsonl (`file_name`, and `text`, `caption`
+    or `prompt`), or else of a .txt or .caption beside each.
+
+    Raises typer.BadParameter.
+    """
+    table = folder / TABLE
+    found = _of_table(table) if table.is_file() else _of_texts(folder)
+    if not found:
+        raise _refused(f"{folder} holds no picture ({', '.join(PICTURES)})")
+    return dict(sorted(found.items()))
+
+
+def _of_table(table: Path) -> dict[Path, str]:
+    found = {}
+    for number, line in enumerate(table.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise _refused(f"{table}, line {number}: no JSON: {error}") from error
+        name = row.get("file_name") if isinstance(row, dict) else None
+        caption = next((row[key] for key in _TEXTS if isinstance(row.get(key), str)), None) if name else None
+        if not isinstance(name, str) or not caption:
+            raise _refused(f"{table}, line {number}: wants 'file_name', and 'text', 'caption' or 'prompt'")
+        path = table.parent / name
+        if not path.is_file():
+            raise _refused(f"{table}, line {number}: there is no file {path}")
+        found[path] = caption
+    return found
+
+
+def _of_texts(folder: Path) -> dict[Path, str]:
+    found = {}
+    for path in folder.iterdir():
+        if path.suffix.lower() not in PICTURES:
+            continue
+        text = next((beside for suffix in CAPTIONS if (beside := path.with_suffix(suffix)).is_file()), None)
+        caption = " ".join(text.read_text(encoding="utf-8-sig").split()) if text else ""
+        if not caption:
+            raise _refused(f"{path.name} has no caption: write it into {path.with_suffix('.txt').name}")
+        found[path] = caption
+    return found
+
+
+def _refused(message: str) -> typer.BadParameter:
+    return typer.BadParameter(message, param_hint="FOLDER")

@@ -1,0 +1,100 @@
+"""What a render that trains a LoRA is told, as it stands in `renders.parameters`: complete, with no default left open.
+
+Names are those of the training scripts of diffusers (`examples/dreambooth`), where these have one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from farm.params.request.base import InputRef, SanaParameters
+
+#: How timesteps are drawn, by `diffusers.training_utils.compute_density_for_timestep_sampling`, and losses weighted.
+Weighting = Literal["none", "logit_normal", "sigma_sqrt", "mode", "cosmap"]
+#: Layers of Sana's transformer that may have a LoRA beside them: of the attentions, and the outer two of a feed-forward
+#: part, which are convolutions of one pixel. The one between them has three by three and a single channel each.
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+FEED_FORWARD = ("conv_inverted", "conv_point")
+
+
+class TrainingPicture(BaseModel):
+    """One picture to learn from, with its caption."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    image: InputRef
+    caption: str
+
+
+class Training(BaseModel):
+    """How a LoRA is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str = Field(description="of the LoRA; its file is called so")
+    pictures: tuple[TrainingPicture, ...] = Field(strict=False)
+    rank: int
+    lora_alpha: float
+    target_modules: tuple[str, ...] = Field(strict=False)
+    learning_rate: float
+    lr_warmup_steps: int
+    max_train_steps: int
+    train_batch_size: int
+    gradient_checkpointing: bool
+    max_grad_norm: float
+    adam_beta1: float
+    adam_beta2: float
+    adam_weight_decay: float
+    adam_epsilon: float
+    weighting_scheme: Weighting
+    caption_dropout: float
+    with_prior_preservation: bool
+    class_prompt: str
+    num_class_images: int
+    prior_loss_weight: float
+    validation_steps: int
+    validation_inference_steps: int
+
+    @property
+    def samples(self) -> int:
+        """Pictures that are drawn on the way: before the first step, after each `validation_steps`, after the last."""
+        return 2 + (self.max_train_steps - 1) // self.validation_steps
+
+    @property
+    def class_images(self) -> int:
+        """Pictures that the untrained model draws of the class before the training."""
+        return self.num_class_images if self.with_prior_preservation else 0
+
+    @property
+    def passes(self) -> int:
+        """Passes through the transformer in all: one for each step of training, and of each picture that is drawn."""
+        return self.max_train_steps + (self.samples + self.class_images) * self.validation_inference_steps
+
+    @property
+    def guided_forwards(self) -> float:
+        """The same in forward passes of two rows each, as estimates count them.
+
+        A step goes forward and back, three times a forward pass; with gradient checkpointing forward once more.
+        """
+        rows = self.train_batch_size * (2 if self.with_prior_preservation else 1)
+        step = rows * (4 if self.gradient_checkpointing else 3) / 2
+        return step * self.max_train_steps + (self.samples + self.class_images) * self.validation_inference_steps
+
+
+def training_pictures(parameters: Mapping[str, Any]) -> list[InputRef]:
+    """The pictures that a render as it is stored learns from; none where it is no training."""
+    training = parameters.get("training") or {"pictures": []}
+    return [InputRef.model_validate(picture["image"]) for picture in training["pictures"]]
+
+
+class SanaTrainingParameters(SanaParameters):
+    """A LoRA for Sana or SANA-1.5. Size, prompt, guidance and shift are those of the sample pictures; the pictures
+    that are learnt from are brought to that size. `num_inference_steps` are the passes of the whole training.
+    """
+
+    training: Training
+
+    def document(self) -> dict[str, Any]:
+        """As `renders.parameters` holds it."""
+        return {**super().document(), "training": self.training.model_dump(mode="json")}

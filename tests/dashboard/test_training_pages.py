@@ -1,0 +1,59 @@
+"""The pages of trainings: a form of the project's pictures, and what came of one."""
+
+from dashboard.reads.trainings import MOST_PLACES, thinned
+from tests.dashboard.conftest import House
+from tests.dashboard.test_inputs import png, upload
+from tests.dashboard.visiting import PAGE, sign_in, token_of
+
+FORM = "/trainings/new"
+
+
+def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: House) -> None:
+    # Given two pictures, and the form that offers them,
+    first, second = (upload(live_house, png(colour), "a.png").json["id"] for colour in ((255, 0, 0), (0, 0, 255)))
+    visitor = sign_in(live_house)
+    page = visitor.get(FORM, headers=PAGE).text
+    assert first in page
+    assert second in page
+    typed = {
+        "csrf_token": token_of(visitor, FORM),
+        "form_id": "one",
+        "model": "sana-demo",
+        "name": "two squares",
+        "max_train_steps": "12",
+        "learning_rate": "1e-3",
+        f"caption-{second}": "a blue square",
+        f"caption-{first}": "",
+    }
+    # when what is wrong has been said, with what was typed kept,
+    refused = visitor.post("/trainings", data=typed, headers=PAGE)
+    assert refused.status_code == 422
+    assert "name: " in refused.text
+    assert "a blue square" in refused.text
+    # then the corrected one is a training of the picture that has a caption, and once is enough.
+    begun = [visitor.post("/trainings", data=typed | {"name": "squares"}, headers=PAGE) for _ in range(2)]
+    assert begun[0].status_code == 303
+    assert begun[0].location == begun[1].location
+    job = begun[0].location.rpartition("/")[2]
+    [render] = live_house.renders(job)
+    training = render["parameters"]["training"]
+    assert [picture["caption"] for picture in training["pictures"]] == ["a blue square"]
+    assert (training["max_train_steps"], training["learning_rate"]) == (12, 1e-3)
+    shown = visitor.get(begun[0].location, headers=PAGE)
+    assert shown.status_code == 200
+    assert "squares" in shown.text
+    picture = visitor.get(f"/renders/{render['id']}", headers=PAGE).text
+    assert f"/trainings/{job}" in picture
+    assert "again=" not in picture
+
+
+def test_the_form_says_so_where_there_is_no_picture(live_house: House) -> None:
+    visitor = sign_in(live_house)
+    page = visitor.get(FORM, headers=PAGE).text
+    assert "Nothing is uploaded yet." in page
+
+
+def test_a_long_curve_is_shown_by_means() -> None:
+    assert thinned([1.0, 2.0, 3.0]) == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    curve = thinned([float(step % 2) for step in range(2 * MOST_PLACES)])
+    assert (len(curve), curve[0], curve[-1]) == (MOST_PLACES, (2, 0.5), (2 * MOST_PLACES, 0.5))

@@ -1,0 +1,1 @@
+"""A LoRA is trained as a render is made: pass by pass, in the engine, beside other renders."""

@@ -1,0 +1,105 @@
+"""How far the training of one LoRA is, in the place where other renders have their sampler.
+
+A pass predicts (of a step of training the gradients, of a drawing the velocity) and changes nothing; `step` takes the
+prediction in. So parking, checkpoints and going on work as they do for every render, and a step that ran out of memory
+may be tried again.
+"""
+
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim.adamw import adamw
+
+from farm.params.training.stored import Training
+from workers.training.draws import generator
+from workers.training.turns import Pass, Turn, pass_at
+
+
+class LoraTraining:
+    """Weights, what AdamW remembers, losses and pictures; all but `plan` is what a checkpoint holds.
+
+    Parameters:
+        weights: by the names that the transformer's parameters have without the adapter's own name.
+        sampling_sigmas: of a drawing, the last of them 0.
+    """
+
+    def __init__(self, plan: Training, seed: int, weights: dict[str, Tensor], sampling_sigmas: list[float]) -> None:
+        self.plan = plan
+        self.seed = str(seed)
+        self.names = list(weights)
+        self.weights = list(weights.values())
+        self.averages = [torch.zeros_like(weight) for weight in self.weights]
+        self.squares = [torch.zeros_like(weight) for weight in self.weights]
+        self.losses: list[float] = []
+        self.pictures: list[Tensor] = []  # latents of the samples so far
+        self.class_pictures: list[Tensor] = []
+        self.sampling_sigmas = sampling_sigmas
+
+    def pass_of(self, timestep: Tensor) -> Pass:
+        """The pass of a 'timestep', which of a training is the place of the pass."""
+        return pass_at(self.plan, int(timestep))
+
+    def to(self, device: torch.device) -> None:
+        """Move everything there, as after a checkpoint was read."""
+        for name in ("weights", "averages", "squares", "pictures", "class_pictures"):
+            setattr(self, name, [tensor.to(device) for tensor in getattr(self, name)])
+
+    def before(self, now: Pass, latents: Tensor) -> Tensor:
+        """The latents that a drawing goes on from: at its first step the noise of its seed.
+
+        Samples have the seed of the training, as a render with the finished LoRA would.
+        """
+        if now.step:
+            return latents
+        sample = torch.Generator("cpu").manual_seed(int(self.seed))
+        chance = sample if now.turn is Turn.SAMPLE else generator(int(self.seed), "class picture", now.number)
+        return torch.randn(latents.shape, generator=chance).to(latents.device)
+
+    def step(self, prediction: Tensor, timestep: Tensor, latents: Tensor, return_dict: bool = False) -> tuple[Tensor]:
+        """Take in what the pass predicted; the latents of the drawing that is under way."""
+        now = self.pass_of(timestep)
+        if now.turn is Turn.TRAIN:
+            self._learn(prediction, now.step)
+            return (latents,)
+        here, there = self.sampling_sigmas[now.step : now.step + 2]
+        drawn = self.before(now, latents) + (there - here) * prediction
+        if now.step == self.plan.validation_inference_steps - 1:
+            (self.pictures if now.turn is Turn.SAMPLE else self.class_pictures).append(drawn)
+        return (drawn,)
+
+    def _learn(self, prediction: Tensor, taken: int) -> None:
+        """One step of AdamW; the prediction is all gradients in a row, and the loss behind them."""
+        plan = self.plan
+        parts = torch.split(prediction[:-1], [weight.numel() for weight in self.weights])
+        gradients = [part.view_as(weight) for part, weight in zip(parts, self.weights, strict=True)]
+        norm = get_total_norm(gradients)
+        scale = torch.clamp(plan.max_grad_norm / (norm + 1e-6), max=1.0)
+        warm = min(1.0, (taken + 1) / plan.lr_warmup_steps) if plan.lr_warmup_steps else 1.0
+        self.weights, self.averages, self.squares = (
+            [tensor.clone() for tensor in kept] for kept in (self.weights, self.averages, self.squares)
+        )
+        adamw(
+            self.weights,
+            [gradient * scale for gradient in gradients],
+            self.averages,
+            self.squares,
+            [],
+            [torch.tensor(float(taken)) for _ in self.weights],
+            amsgrad=False,
+            beta1=plan.adam_beta1,
+            beta2=plan.adam_beta2,
+            lr=plan.learning_rate * warm,
+            weight_decay=plan.adam_weight_decay,
+            eps=plan.adam_epsilon,
+            maximize=False,
+        )
+        self.losses = [*self.losses, float(prediction[-1])]
+
+
+def lora_config(plan: Training) -> LoraConfig:
+    """The LoRA as peft has it."""
+    settings: dict[str, Any] = {"r": plan.rank, "lora_alpha": plan.lora_alpha}
+    return LoraConfig(**settings, target_modules=list(plan.target_modules), init_lora_weights=True)
