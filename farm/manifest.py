@@ -88,6 +88,7 @@ class Manifest(_Part):
     decode_row: int
     environment: Environment
     output: OutputFacts
+    source_type: str | None = None  # IPTC's term that the output holds; None: it says nothing of it
     plugins: dict[str, str] = {}  # that made the output from the pixels or scored it → their package and its version
     score: float | None = None
     gpu_seconds: float

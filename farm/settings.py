@@ -127,6 +127,11 @@ class Settings(BaseSettings):
     # Who looks at outputs before they are stored.
     safety_checker: str | None = None
 
+    # What outputs say of where they come from, and what signs it; the key is for workers alone.
+    provenance: Literal["none", "source-type", "credentials"] = "none"
+    credentials_certificate_file: Path | None = None
+    credentials_key_file: Path | None = None
+
     # Where webhooks may go besides the public internet, and whose certificates count there.
     webhook_networks: Words = []
     webhook_ca_file: Path | None = None
@@ -177,6 +182,15 @@ class Settings(BaseSettings):
         path = file.expanduser().absolute()
         if not (path.is_file() and os.access(path, os.R_OK)):
             raise ValueError("must be a file that can be read, with certificates as PEM")
+        return path
+
+    @field_validator("credentials_certificate_file", "credentials_key_file")
+    @classmethod
+    def _there(cls, file: Path | None) -> Path | None:
+        # Only whether it can be read: what is in it is looked at by who signs, and by the doctor.
+        path = file and file.expanduser().absolute()
+        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+            raise ValueError("must be a PEM file that this user can read")
         return path
 
     @field_validator("catalog", "allowed_hosts", "webhook_networks", "metrics_networks", mode="before")
@@ -256,6 +270,8 @@ class Settings(BaseSettings):
             faults.append("s3_access_key_id and s3_secret_access_key must be given together")
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_roles and self.oidc_projects):
             faults.append("oidc_issuer needs oidc_client_id, oidc_roles and oidc_projects beside it")
+        if self.provenance == "credentials" and self.credentials_certificate_file is None:
+            faults.append("provenance 'credentials' needs credentials_certificate_file beside it")
         if not (self.local_sign_in or self.oidc_issuer):
             faults.append("local_sign_in is off and oidc_issuer is not set: nobody could sign in")
         if faults:

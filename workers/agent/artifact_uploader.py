@@ -17,6 +17,7 @@ from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.metrics.declared import STAGE_SECONDS
 from farm.plugins import NOT_ALLOWED, PluginMissing
+from farm.provenance.certificate import CannotSign
 from farm.storage_keys import artifact_key
 from scheduler.claims.claim import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
@@ -29,6 +30,7 @@ from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
 from workers.outputs.encode import Unusable, check_pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed
+from workers.outputs.provenance import Provenance
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 log = structlog.get_logger(__name__)
@@ -49,6 +51,7 @@ class _Ending:
 _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
     ((Unusable,), _Ending(Outcome.FAILED, "There is no output: {}.")),
     ((NotAllowed,), _Ending(Outcome.FAILED, f"{NOT_ALLOWED}: {{}}.", hopeless=True)),
+    ((CannotSign,), _Ending(Outcome.FAILED, "The output was not stored, as it cannot be signed: {}.", hopeless=True)),
     ((PluginMissing, PluginFailed), _Ending(Outcome.FAILED, "The output could not be finished: {}.")),
     ((StorageDown,), _Ending(Outcome.RETURNED, "The output could not be stored: {}")),
 )
@@ -70,6 +73,7 @@ class ArtifactUploader:
         lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self._plugins = OutputPlugins(connections.settings.safety_checker)
+        self._provenance = Provenance.of(connections.settings, connections.clock())
         self._on_done = on_done
         self._lora_hashes = lora_hashes
         self._connections = connections
@@ -143,10 +147,20 @@ class ArtifactUploader:
         pixels = np.load(made.pixels_path)
         if isinstance(made, Drafted):
             shown = self._plugins.show_draft(pixels, parameters)
-            return make_draft_files(render, made, facts, shown, lora_hashes=hashes)
+            return make_draft_files(
+                *(render, made, facts, shown),
+                finished_at=finished_at,
+                lora_hashes=hashes,
+                provenance=self._provenance,
+            )
         check_pixels(pixels)
         shown = self._plugins.show(pixels, parameters)
-        return make_files(render, made, facts, pixels, shown, finished_at=finished_at, lora_hashes=hashes)
+        return make_files(
+            *(render, made, facts, pixels, shown),
+            finished_at=finished_at,
+            lora_hashes=hashes,
+            provenance=self._provenance,
+        )
 
     def _upload(self, render: ClaimedRender, files: Sequence[File]) -> list[Output]:
         stored = []

@@ -45,6 +45,7 @@ def make_manifest(
     plugins: Mapping[str, str] = MappingProxyType({}),
     score: float | None = None,
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
+    source_type: str | None = None,
 ) -> Manifest:
     """The manifest; `finished_at` is in seconds since 1970, the others are as `farm.manifest.Manifest` says."""
     asked = render.parameters
@@ -70,6 +71,7 @@ def make_manifest(
             sha256=hashlib.sha256(output.data).hexdigest(),
             pixels_sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
         ),
+        source_type=source_type,
         plugins=dict(plugins),
         score=score,
         lora_hashes=dict(lora_hashes),
