@@ -126,6 +126,7 @@ class Settings(BaseSettings):
 
     # Who looks at outputs before they are stored.
     safety_checker: str | None = None
+    safety_action: Literal["withhold", "mark"] = "withhold"  # what becomes of an output that it objects to
 
     # What outputs say of where they come from, and what signs it; the key is for workers alone.
     provenance: Literal["none", "source-type", "credentials"] = "none"

@@ -16,7 +16,7 @@ from farm.errors import StorageDown
 from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.metrics.declared import STAGE_SECONDS
-from farm.plugins import NOT_ALLOWED, PluginMissing
+from farm.plugins import MARKED, NOT_ALLOWED, PluginMissing
 from farm.provenance.certificate import CannotSign
 from farm.storage_keys import artifact_key
 from scheduler.claims.claim import ClaimedRender
@@ -28,8 +28,8 @@ from workers.agent.settler import Settler
 from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
-from workers.outputs.encode import Unusable, check_pixels
-from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed
+from workers.outputs.encode import Pixels, Unusable, check_pixels
+from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, Shown
 from workers.outputs.provenance import Provenance
 from workers.protocol import Drafted, EngineFacts, Rendered
 
@@ -72,8 +72,9 @@ class ArtifactUploader:
         on_done: Callable[[int], None],
         lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        self._plugins = OutputPlugins(connections.settings.safety_checker)
-        self._provenance = Provenance.of(connections.settings, connections.clock())
+        settings = connections.settings
+        self._plugins = OutputPlugins(settings.safety_checker, marks=settings.safety_action == "mark")
+        self._provenance = Provenance.of(settings, connections.clock())
         self._on_done = on_done
         self._lora_hashes = lora_hashes
         self._connections = connections
@@ -125,7 +126,8 @@ class ArtifactUploader:
 
     def _store(self, leased: LeasedRender, made: Rendered | Drafted, facts: EngineFacts) -> Settlement:
         connections, began = self._connections, time.monotonic()
-        files = self._files(leased.render, made, facts)
+        pixels, shown = self._shown(leased.render, made)
+        files = self._files(leased.render, made, facts, pixels, shown)
         artifacts = self._upload(leased.render, files)
         for stage, seconds in {**made.seconds, "store": time.monotonic() - began}.items():
             connections.metrics.observe(STAGE_SECONDS, seconds, stage=stage)
@@ -135,26 +137,31 @@ class ArtifactUploader:
             render_id=made.render_id,
             attempt=made.attempt,
             outcome=Outcome.DONE if isinstance(made, Rendered) else Outcome.DRAFTED,
+            reason=None if shown.objection is None else MARKED.format(shown.objection),
             gpu_seconds=made.gpu_seconds,
             artifacts=artifacts,
             observation=observe(made, leased, device=facts.device, now=time.monotonic()),
         )
 
-    def _files(self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts) -> list[File]:
-        """From pixels to files. The plugins are entered here, once, and nowhere behind it."""
-        finished_at = self._connections.clock()
-        parameters, hashes = render.parameters, self._lora_hashes(render.parameters)
+    def _shown(self, render: ClaimedRender, made: Rendered | Drafted) -> tuple[Pixels, Shown]:
+        """Pixels as the engine made them, and what is shown of them. The plugins are entered here, and nowhere else."""
         pixels = np.load(made.pixels_path)
         if isinstance(made, Drafted):
-            shown = self._plugins.show_draft(pixels, parameters)
+            return pixels, self._plugins.show_draft(pixels, render.parameters)
+        check_pixels(pixels)
+        return pixels, self._plugins.show(pixels, render.parameters)
+
+    def _files(
+        self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts, pixels: Pixels, shown: Shown
+    ) -> list[File]:
+        finished_at, hashes = self._connections.clock(), self._lora_hashes(render.parameters)
+        if isinstance(made, Drafted):
             return make_draft_files(
                 *(render, made, facts, shown),
                 finished_at=finished_at,
                 lora_hashes=hashes,
                 provenance=self._provenance,
             )
-        check_pixels(pixels)
-        shown = self._plugins.show(pixels, parameters)
         return make_files(
             *(render, made, facts, pixels, shown),
             finished_at=finished_at,

@@ -55,6 +55,7 @@ def make_files(
         finished_at=finished_at,
         plugins=shown.versions,
         score=shown.score,
+        objection=shown.objection,
         lora_hashes=lora_hashes,
         source_type=source_type,
     )

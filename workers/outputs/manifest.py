@@ -44,6 +44,7 @@ def make_manifest(
     finished_at: float,
     plugins: Mapping[str, str] = MappingProxyType({}),
     score: float | None = None,
+    objection: str | None = None,
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
     source_type: str | None = None,
 ) -> Manifest:
@@ -74,6 +75,7 @@ def make_manifest(
         source_type=source_type,
         plugins=dict(plugins),
         score=score,
+        objection=objection,
         lora_hashes=dict(lora_hashes),
         gpu_seconds=rendered.gpu_seconds,
         finished_at=datetime.fromtimestamp(finished_at, UTC).isoformat(timespec="milliseconds"),
