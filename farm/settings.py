@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
+from farm.redis_options import check_options
 from farm.redis_sentinel import SCHEMES, is_sentinel, parse
 from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_place, with_scheme
 from farm.yaml_files import FaultyYaml, read_yaml
@@ -249,6 +250,8 @@ class Settings(BaseSettings):
             path = urlsplit(with_place(url).get_secret_value()).path
             if not re.fullmatch("/?[0-9]{0,9}", path):
                 raise ValueError("the database behind the host must be a number, of at most 9 digits")
+        if url:
+            check_options(url.get_secret_value())
         return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket", *SCHEMES))
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from farm.settings import Settings
 from farm.tables import Worker
 from scheduler.fleet import worker_registry
 from scheduler.fleet.catalog_sync import sync_catalog
+from tests.sentinels import SENTINEL_PASSWORD, watched_servers
 from tests.servers import S3
 from tests.signing import MakeSigning, make_signing
 from tests.tls import tls_in_front
@@ -159,6 +161,26 @@ class TestWhatIsWrong:
         assert "FARM_S3_CA_FILE" in told(unknown, Level.FAIL)
         assert failures(known) == []
         assert "trusted and good for 3,6" in told(known, Level.OK)
+
+    def test_certificates_of_sentinels_and_of_the_primary_that_they_name_are_looked_at(
+        self, doctor: Doctor, certificates: Certificates
+    ) -> None:
+        with watched_servers() as watched, ExitStack() as proxies:
+            behind = [f"http://127.0.0.1:{port}" for port in watched.sentinels]
+            ports = [proxies.enter_context(tls_in_front(url, certificates)) for url in behind]
+            url = "redis" + watched.url.removeprefix("redis")
+            for port, proxy in zip(watched.sentinels, ports, strict=True):
+                url = url.replace(f":{port}", f":{proxy}")
+            url = url.replace("redis+sentinel", "rediss+sentinel")
+            unknown = doctor("certificates", redis_url=SecretStr(url))
+            known = doctor("certificates", redis_url=SecretStr(url), redis_ca_file=certificates.authority)
+            # Of the servers behind them none speaks TLS here, and the doctor has asked the one that they named.
+            plain = f"redis (127.0.0.1:{watched.primary})"
+        for proxy in ports:
+            assert f"sentinel (127.0.0.1:{proxy}): certificate not trusted" in told(unknown, Level.FAIL)
+            assert f"sentinel (127.0.0.1:{proxy}): the certificate is trusted" in told(known, Level.OK)
+        assert plain in told(known, Level.FAIL)
+        assert SENTINEL_PASSWORD not in str(known) + str(unknown)
 
     def test_gpus_are_told_as_the_driver_tells_them(
         self, doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
