@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry, and the share of jobs that it hears of
     traces_share: float = Field(1.0, gt=0, le=1)
 
+    sentry_dsn: SecretStr | None = None  # who is told of errors
+
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
@@ -166,7 +168,7 @@ class Settings(BaseSettings):
     SECRETS: ClassVar[frozenset[str]] = frozenset(
         {
             *("database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key"),
-            *("metrics_token", "oidc_client_secret"),
+            *("metrics_token", "oidc_client_secret", "sentry_dsn"),
         }
     )
 
