@@ -81,7 +81,8 @@ class _Reporter(logging.Handler):
         said: Mapping[str, Any] = record.msg if isinstance(record.msg, dict) else {"event": str(record.msg)}
         event: dict[str, Any] = {}
         if (error := _error_of(said.get("exc_info") or record.exc_info)) is not None:
-            event, _ = event_from_exception(error, client_options=sentry_sdk.get_client().options)
+            made, _ = event_from_exception(error, client_options=sentry_sdk.get_client().options)
+            event = dict(made)
             for one in event["exception"]["values"]:
                 one["value"] = _NOT_SENT
         known = {**self._identity, **said}
