@@ -16,6 +16,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from farm.error_reports import report_errors
 from farm.redaction import Redaction, known_secrets
 from farm.settings import Settings
 
@@ -39,6 +40,7 @@ _IDENTITY: dict[str, str] = {}
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     """Send all log lines of this process to `stream` (stderr), without secrets; called again, it starts anew.
+    Errors are reported, too, where the settings say to whom; raises SettingsError as :func:`report_errors` does.
 
     A Celery process must also connect `celery.signals.setup_logging`, or Celery puts its own in place.
     """
@@ -46,7 +48,8 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     redaction = Redaction(known_secrets(settings))
     handler = _Handler(stream)
     handler.setFormatter(_formatter(settings, redaction, colours=(stream or sys.stderr).isatty()))
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    reports = report_errors(settings, redaction, _IDENTITY)
+    logging.basicConfig(handlers=[handler, *filter(None, [reports])], level=settings.log_level.upper(), force=True)
     logging.captureWarnings(True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -88,8 +88,10 @@ class Manifest(_Part):
     decode_row: int
     environment: Environment
     output: OutputFacts
+    source_type: str | None = None  # IPTC's term that the output holds; None: it says nothing of it
     plugins: dict[str, str] = {}  # that made the output from the pixels or scored it → their package and its version
     score: float | None = None
+    objection: str | None = None  # what the farm's safety checker said of an output that is marked, not withheld
     gpu_seconds: float
     finished_at: str  # ISO 8601, UTC
 

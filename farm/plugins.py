@@ -14,6 +14,8 @@ from farm.did_you_mean import did_you_mean
 
 #: How the reason of a render begins whose output the safety checker did not let through.
 NOT_ALLOWED = "The output was not stored"
+#: What is said of a render whose output was stored all the same, as the farm only marks.
+MARKED = "The output is marked: {}."
 
 
 class PluginKind(StrEnum):

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
+from farm.redis_options import check_options
 from farm.redis_sentinel import SCHEMES, is_sentinel, parse
 from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_place, with_scheme
 from farm.yaml_files import FaultyYaml, read_yaml
@@ -126,6 +127,12 @@ class Settings(BaseSettings):
 
     # Who looks at outputs before they are stored.
     safety_checker: str | None = None
+    safety_action: Literal["withhold", "mark"] = "withhold"  # what becomes of an output that it objects to
+
+    # What outputs say of where they come from, and what signs it; the key is for workers alone.
+    provenance: Literal["none", "source-type", "credentials"] = "none"
+    credentials_certificate_file: Path | None = None
+    credentials_key_file: Path | None = None
 
     # Where webhooks may go besides the public internet, and whose certificates count there.
     webhook_networks: Words = []
@@ -138,6 +145,8 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=1, le=65_535)
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry, and the share of jobs that it hears of
     traces_share: float = Field(1.0, gt=0, le=1)
+
+    sentry_dsn: SecretStr | None = None  # who is told of errors
 
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
@@ -159,7 +168,7 @@ class Settings(BaseSettings):
     SECRETS: ClassVar[frozenset[str]] = frozenset(
         {
             *("database_url", "redis_url", "s3_access_key_id", "s3_secret_access_key", "secret_key"),
-            *("metrics_token", "oidc_client_secret"),
+            *("metrics_token", "oidc_client_secret", "sentry_dsn"),
         }
     )
 
@@ -177,6 +186,15 @@ class Settings(BaseSettings):
         path = file.expanduser().absolute()
         if not (path.is_file() and os.access(path, os.R_OK)):
             raise ValueError("must be a file that can be read, with certificates as PEM")
+        return path
+
+    @field_validator("credentials_certificate_file", "credentials_key_file")
+    @classmethod
+    def _there(cls, file: Path | None) -> Path | None:
+        # Only whether it can be read: what is in it is looked at by who signs, and by the doctor.
+        path = file and file.expanduser().absolute()
+        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+            raise ValueError("must be a PEM file that this user can read")
         return path
 
     @field_validator("catalog", "allowed_hosts", "webhook_networks", "metrics_networks", mode="before")
@@ -234,6 +252,8 @@ class Settings(BaseSettings):
             path = urlsplit(with_place(url).get_secret_value()).path
             if not re.fullmatch("/?[0-9]{0,9}", path):
                 raise ValueError("the database behind the host must be a number, of at most 9 digits")
+        if url:
+            check_options(url.get_secret_value())
         return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket", *SCHEMES))
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")
@@ -256,6 +276,8 @@ class Settings(BaseSettings):
             faults.append("s3_access_key_id and s3_secret_access_key must be given together")
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_roles and self.oidc_projects):
             faults.append("oidc_issuer needs oidc_client_id, oidc_roles and oidc_projects beside it")
+        if self.provenance == "credentials" and self.credentials_certificate_file is None:
+            faults.append("provenance 'credentials' needs credentials_certificate_file beside it")
         if not (self.local_sign_in or self.oidc_issuer):
             faults.append("local_sign_in is off and oidc_issuer is not set: nobody could sign in")
         if faults:

@@ -13,18 +13,30 @@ from farm.errors import NotFound
 from farm.logs import configure_logging
 from farm.metrics.declared import OF_WORKERS
 from farm.serve_metrics import readable
+from workers.agent.telemetry.health import health
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs that have no folder of their own."""
-    app.command("worker")(worker)
+    serving = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+    serving.callback()(worker)
+    serving.command()(health)
+    app.add_typer(serving, name="worker")
     app.command("rerender")(rerender)
 
 
 def worker(
-    pool: Annotated[str, typer.Option(help="The pool of the catalog to serve.", autocompletion=complete_own_pool)],
+    context: typer.Context,
+    pool: Annotated[
+        str | None,
+        typer.Option(help="The pool of the catalog to serve.", autocompletion=complete_own_pool, show_default=False),
+    ] = None,
 ) -> None:
     """Serve one pool: load its model, keep it resident, render what is pending until told to stop."""
+    if context.invoked_subcommand is not None:
+        return
+    if pool is None:
+        raise typer.BadParameter("name the pool that it serves", param_hint="--pool")
     from workers.agent.telemetry.gpu_metrics import watch_gpus
     from workers.agent.worker import Worker
 

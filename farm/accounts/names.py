@@ -9,6 +9,9 @@ LEAST_WEIGHT, MOST_WEIGHT = 1e-6, 1e6
 
 def name_faults(name: str) -> list[Fault]:
     """What is wrong with a name; the pointer is `/name`."""
+    if {".", ".."} & set(name.split("/")):
+        # Browsers and clients take these parts out of an address, so what is called so has none.
+        return [Fault("/name", f"must not be '.' or '..', nor have them between slashes; seen {name[:40]!r}")]
     if name.strip() and name.isprintable() and len(name) <= LONGEST_NAME:
         return []
     rule = f"must have 1 to {LONGEST_NAME} printable characters"

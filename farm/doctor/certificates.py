@@ -4,12 +4,15 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from farm.clock import system_clock
 from farm.doctor.findings import Finding, Level
+from farm.redis_connection import LOST, connect
+from farm.redis_sentinel import is_sentinel, parse
 from farm.settings import Settings
 from farm.tls_trust import distrusted
 
@@ -62,6 +65,8 @@ def _servers(settings: Settings) -> Iterator[_Server]:
             True,
         )
     redis = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    if is_sentinel(redis):
+        yield from _behind_sentinels(redis, settings.redis_ca_file)
     for name, url, authority, setting in (
         ("redis", redis, settings.redis_ca_file, "FARM_REDIS_CA_FILE"),
         ("storage", settings.s3_endpoint_url, settings.s3_ca_file, "FARM_S3_CA_FILE"),
@@ -72,6 +77,20 @@ def _servers(settings: Settings) -> Iterator[_Server]:
         if parts.scheme in ("rediss", "https") and parts.hostname:
             usual = 6379 if parts.scheme == "rediss" else 443
             yield _Server(f"{name} ({parts.hostname})", parts.hostname, parts.port or usual, authority, setting)
+
+
+def _behind_sentinels(url: str, authority: Path | None) -> Iterator[_Server]:
+    """The Sentinels, and the primary that they name; where they name none, the doctor's part `redis` says so."""
+    address = parse(url)
+    if not address.tls:
+        return
+    setting = "FARM_REDIS_CA_FILE"
+    for host, port in address.sentinels:
+        yield _Server(f"sentinel ({host}:{port})", host, port, authority, setting)
+    with suppress(*LOST), closing(connect(url, str(authority) if authority else None, CONNECT_SECONDS)) as client:
+        pool = client.connection_pool
+        host, port = pool.get_master_address()  # type: ignore[attr-defined]  # of a SentinelConnectionPool
+        yield _Server(f"redis ({host}:{port})", host, int(port), authority, setting)
 
 
 def _days_left(server: _Server) -> float:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from farm.doctor import certificates, dashboard, database, disk, gpu, processes, redis, storage, versions
+from farm.doctor import certificates, dashboard, database, disk, gpu, processes, provenance, redis, storage, versions
 from farm.doctor.findings import Check, Finding, Level
 from farm.redaction import Redaction, known_secrets
 from farm.settings import Settings
@@ -18,6 +18,7 @@ CHECKS: dict[str, Check] = {
     "redis": redis.check,
     "storage": storage.check,
     "certificates": certificates.check,
+    "provenance": provenance.check,
     "dashboard": dashboard.check,
     "processes": processes.check,
 }

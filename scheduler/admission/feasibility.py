@@ -1,13 +1,16 @@
 """What can never run is said at validation: no pool serves the model, or it is too large for every pool's workers.
 
-A pool without a worker is no reason to refuse: workers come and go. That is a notice (scheduler.admission.quote). Pure.
+A pool without a worker is no reason to refuse: workers come and go. That is a notice (scheduler.admission.quote).
+Nor is anything rendered that could not be stored: outputs of a farm that signs them, where its certificate is not good.
 """
 
 from collections.abc import Sequence
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import Fault, InvalidRequest
+from farm.provenance.certificate import CannotSign, certificate_of
 from farm.sentences import sentence
+from farm.settings import Settings
 from scheduler.fleet.wake_workers import RingTarget
 
 
@@ -26,6 +29,17 @@ def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:
             sizes=sizes,
         )
         raise InvalidRequest([Fault("/model", told)])
+
+
+def check_can_sign(settings: Settings, now: float) -> None:
+    """Raise InvalidRequest where this farm signs its outputs and could not; `now` in seconds since 1970."""
+    try:
+        certificate = certificate_of(settings)
+        if certificate is not None:
+            certificate.check_time(now)
+    except CannotSign as error:
+        told = sentence("This farm signs its outputs and cannot now: %(reason)s.", reason=str(error))
+        raise InvalidRequest([Fault("", told)]) from error
 
 
 def absence(entry: ModelEntry, targets: Sequence[RingTarget]) -> list[str]:

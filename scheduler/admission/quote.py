@@ -14,7 +14,7 @@ from farm.errors import NotFound
 from farm.params import JobRequest, Renders, Resolved, Shape, resolve, shape_of
 from farm.sentences import sentence
 from farm.tables import Flow, Project
-from scheduler.admission.feasibility import check_can_run
+from scheduler.admission.feasibility import check_can_run, check_can_sign
 from scheduler.estimates.pool_times import Range
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.forecasts.lane_snapshot import LaneSnapshot, look
@@ -72,6 +72,7 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest, res
         find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
+    check_can_sign(connections.settings, connections.clock())
     settings, now = connections.settings, connections.clock()
     with read(connections.engine) as connection:
         known = _weight_and_flow(connection, project_id, entry.lane, request.class_name)

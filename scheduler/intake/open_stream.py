@@ -17,7 +17,7 @@ from farm.params import JobRequest
 from farm.progress import JobChanged
 from farm.tables import Event, Intake, Job, Lane, Project
 from scheduler.admission.dependencies import check_after, initial, insert_dependencies
-from scheduler.admission.feasibility import check_can_run
+from scheduler.admission.feasibility import check_can_run, check_can_sign
 from scheduler.admission.idempotency import Key, check_key, claim_key, find_job
 from scheduler.admission.validation_offload import check
 from scheduler.fair_share.flows import ensure_flow
@@ -157,6 +157,7 @@ def _check(connections: Connections, project_id: str, defaults: Mapping[str, Any
     for_all = {name: value for name, value in defaults.items() if name not in _OF_PROMPTS}
     request, _ = check(connections, project_id, for_all | _STANDS_IN, draw_seed=lambda: 0)
     check_can_run(connections.catalog, connections.catalog.model(request.model))
+    check_can_sign(connections.settings, connections.clock())
     return request
 
 

@@ -113,3 +113,41 @@ def test_an_open_connection_sees_the_upgraded_tables(tmp_path: Path) -> None:
                 old.execute(text("INSERT INTO renders (id, job_id, flow_id, \"index\") VALUES ('a', 'b', 'c', 0)"))
     finally:
         engine.dispose()
+
+
+#: From here on processes of the version before work on a newer schema, so that workers can be replaced one by one.
+_HELD_SINCE = "0014"
+
+
+def test_what_the_version_before_reads_and_writes_is_still_there_after_an_upgrade(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    try:
+        upgrade_to(engine, _HELD_SINCE)
+        before = _columns(engine)
+        upgrade(empty_database_url)
+        after = _columns(engine)
+    finally:
+        engine.dispose()
+    gone = {(table, name) for table in before for name in before[table] if name not in after.get(table, {})}
+    assert gone == set(), "leave what is no longer used where it is; a version later it may go"
+    needed = {
+        (table, name)
+        for table in before
+        for name, must_be_given in after[table].items()
+        if must_be_given and name not in before[table]
+    }
+    assert needed == set(), "the version before writes rows without them: let them be empty, or give a server_default"
+
+
+def _columns(engine: Engine) -> dict[str, dict[str, bool]]:
+    """Of each table the columns, and whether a row must give a value for it."""
+    with read(engine) as connection:
+        inspector = inspect(connection)
+        return {
+            table: {
+                column["name"]: not column["nullable"] and column["default"] is None
+                for column in inspector.get_columns(table)
+            }
+            for table in inspector.get_table_names()
+            if not table.startswith("render_search")  # an index of words that SQLite keeps as tables
+        }

@@ -6,6 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from farm.errors import SettingsError
+from farm.redis_connection import connect
+from farm.redis_options import OPTIONS
 from farm.settings import Settings, load_settings
 
 
@@ -90,6 +92,10 @@ def test_a_wrong_secret_is_named_but_never_shown(variable: str, value: str) -> N
         ("FARM_REDIS_URL", "redis://[::1/0", "of IPv6: [ADDRESS]:PORT"),
         ("FARM_REDIS_URL", "redis://redis:99999", "HOST or HOST:PORT"),
         ("FARM_REDIS_URL", "redis://redis/first", "must be a number"),
+        ("FARM_REDIS_URL", "redis://redis/0?tiger=1", "an option behind its '?' that is none of client_name, db"),
+        ("FARM_REDIS_URL", "redis://redis/0?ssl_ca_certs=/tiger.pem", "that is none of"),
+        ("FARM_REDIS_URL", "unix://:x@/run/redis.sock?db=0&tiger=", "that is none of"),
+        ("FARM_REDIS_URL", "redis+socket:///run/redis.sock?virtual_hosts=tiger", "that is none of"),
         ("FARM_S3_ENDPOINT_URL", "http://s3:port", "HOST or HOST:PORT"),
         ("FARM_PUBLIC_URL", "https://[::1", "HOST or HOST:PORT"),
     ],
@@ -108,6 +114,15 @@ def test_addresses_of_redis_that_can_be_read_are_taken(value: str) -> None:
     found = load_settings(variables={"FARM_REDIS_URL": value}).redis_url
     assert found is not None
     assert found.get_secret_value() == value
+
+
+@pytest.mark.parametrize("scheme", sorted(OPTIONS))
+def test_the_options_of_an_address_of_redis_are_those_that_its_client_takes(scheme: str) -> None:
+    values = {"protocol": "3", "ssl_cert_reqs": "required", "ssl_min_version": "771"}
+    for option in OPTIONS[scheme]:
+        url = f"{scheme}://redis/0?{option}={values.get(option, '1')}"
+        assert load_settings(variables={"FARM_REDIS_URL": url}).redis_url is not None
+        connect(url).connection_pool.make_connection()  # raises for an option that it does not know
 
 
 def test_secrets_are_masked_when_settings_are_printed() -> None:

@@ -21,7 +21,8 @@ from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.metrics.declared import STAGE_SECONDS
 from farm.params.request.base import ADAPTER_SUFFIX
-from farm.plugins import NOT_ALLOWED, PluginMissing
+from farm.plugins import MARKED, NOT_ALLOWED, PluginMissing
+from farm.provenance.certificate import CannotSign
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind, artifact_key, input_key
 from farm.uploads import ADAPTER_TYPE
@@ -35,8 +36,9 @@ from workers.agent.settler import Settler
 from workers.agent.spool_folder import DISK_FULL, DiskSpace
 from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
-from workers.outputs.encode import EncodedFile, Unusable, check_pixels
-from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed
+from workers.outputs.encode import EncodedFile, Pixels, Unusable, check_pixels
+from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, Shown
+from workers.outputs.provenance import Provenance
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 log = structlog.get_logger(__name__)
@@ -59,6 +61,7 @@ class _Ending:
 _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
     ((Unusable,), _Ending(Outcome.FAILED, "There is no output: {}.")),
     ((NotAllowed,), _Ending(Outcome.FAILED, f"{NOT_ALLOWED}: {{}}.", hopeless=True)),
+    ((CannotSign,), _Ending(Outcome.FAILED, "The output was not stored, as it cannot be signed: {}.", hopeless=True)),
     ((PluginMissing, PluginFailed), _Ending(Outcome.FAILED, "The output could not be finished: {}.")),
     ((StorageDown,), _Ending(Outcome.RETURNED, "The output could not be stored: {}")),
 )
@@ -73,6 +76,7 @@ class _Begun:
     made: Rendered | Drafted
     facts: EngineFacts
     began: float  # monotonic
+    objection: str | None  # of the safety checker, where it only marks
     puts: Sequence[tuple[ArtifactKind, EncodedFile, Future[StoredFile]]]
 
 
@@ -94,7 +98,9 @@ class ArtifactUploader:
         on_done: Callable[[int], None],
         lora_hashes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        self._plugins = OutputPlugins(connections.settings.safety_checker)
+        settings = connections.settings
+        self._plugins = OutputPlugins(settings.safety_checker, marks=settings.safety_action == "mark")
+        self._provenance = Provenance.of(settings, connections.clock())
         self._on_done = on_done
         self._lora_hashes = lora_hashes
         self._connections = connections
@@ -149,9 +155,10 @@ class ArtifactUploader:
             _clear(made)
             return None
         try:
-            files = self._files(leased.render, made, facts)
+            pixels, shown = self._shown(leased.render, made)
+            files = self._files(leased.render, made, facts, pixels, shown)
             puts = [(kind, file, self._put(leased.render, file)) for kind, file in files]
-            return _Begun(leased, made, facts, began, puts)
+            return _Begun(leased, made, facts, began, shown.objection, puts)
         except Exception as error:  # one bad output must not end the thread that stores all others
             _clear(made)
             return self._failed(made, error)
@@ -184,6 +191,7 @@ class ArtifactUploader:
             render_id=made.render_id,
             attempt=made.attempt,
             outcome=Outcome.DONE if isinstance(made, Rendered) else Outcome.DRAFTED,
+            reason=None if begun.objection is None else MARKED.format(begun.objection),
             gpu_seconds=made.gpu_seconds,
             artifacts=artifacts,
             observation=observe(made, leased, device=begun.facts.device, now=time.monotonic()),
@@ -200,18 +208,31 @@ class ArtifactUploader:
         stored = self._storing.put(key, file.data, ADAPTER_TYPE)
         return adapter_row(self._connections, render.project_id, render.parameters["training"]["name"], stored, facts)
 
-    def _files(self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts) -> list[File]:
-        """From pixels to files. The plugins are entered here, once, and nowhere behind it."""
-        finished_at = self._connections.clock()
-        parameters, hashes = render.parameters, self._lora_hashes(render.parameters)
+    def _shown(self, render: ClaimedRender, made: Rendered | Drafted) -> tuple[Pixels, Shown]:
+        """Pixels as the engine made them, and what is shown of them. The plugins are entered here, and nowhere else."""
         pixels = np.load(made.pixels_path)
         if isinstance(made, Drafted):
-            shown = self._plugins.show_draft(pixels, parameters)
-            return make_draft_files(render, made, facts, shown, lora_hashes=hashes)
+            return pixels, self._plugins.show_draft(pixels, render.parameters)
         check_pixels(pixels)
-        shown = self._plugins.show(pixels, parameters)
+        return pixels, self._plugins.show(pixels, render.parameters)
+
+    def _files(
+        self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts, pixels: Pixels, shown: Shown
+    ) -> list[File]:
+        finished_at, hashes = self._connections.clock(), self._lora_hashes(render.parameters)
+        if isinstance(made, Drafted):
+            return make_draft_files(
+                *(render, made, facts, shown),
+                finished_at=finished_at,
+                lora_hashes=hashes,
+                provenance=self._provenance,
+            )
         return make_files(
-            render, made, facts, pixels, shown, finished_at=finished_at, lora_hashes=hashes, beside=self._beside
+            *(render, made, facts, pixels, shown),
+            finished_at=finished_at,
+            lora_hashes=hashes,
+            provenance=self._provenance,
+            beside=self._beside,
         )
 
     def _put(self, render: ClaimedRender, file: EncodedFile) -> Future[StoredFile]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from farm.storage_keys import ArtifactKind, checkpoint_name
-from workers.outputs.embedded_metadata import EmbeddedMetadata, embedded_metadata_of
+from workers.outputs.embedded_metadata import embedded_metadata_of
 from workers.outputs.encode import EncodedFile, Pixels, encode_output, encode_poster, encode_thumbnail, frames_of
 from workers.outputs.manifest import ClaimedFacts, make_manifest, model_facts
 from workers.outputs.plugins import Shown
+from workers.outputs.provenance import UNSAID, Provenance
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 File = tuple[ArtifactKind, EncodedFile]
@@ -25,6 +26,7 @@ def make_files(
     *,
     finished_at: float,
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
+    provenance: Provenance = UNSAID,
     beside: Executor,
 ) -> list[File]:
     """All of them, before the first is stored: one that cannot be made leaves none behind.
@@ -33,15 +35,17 @@ def make_files(
 
     `pixels`: as the engine made them, of which the manifest keeps the hash; `shown`: what is stored of them;
     `finished_at` in seconds since 1970; `lora_hashes` as a manifest has them. Raises OSError when the latents cannot
-    be read.
+    be read, CannotSign where `provenance` signs and cannot.
     """
     parameters = render.parameters
-    metadata = embedded_metadata_of(parameters, model_facts(facts), lora_hashes)
+    model, source_type = model_facts(facts), provenance.source_type(parameters)
+    metadata = embedded_metadata_of(parameters, model, lora_hashes, source_type)
     thumbnail = beside.submit(encode_thumbnail, shown.pixels, fps=parameters.get("fps"))
-    output = encode_output(shown.pixels, parameters, metadata)
+    output = provenance.sign(encode_output(shown.pixels, parameters, metadata), parameters, model, finished_at)
     more = []
     if len(frames_of(shown.pixels)) > 1:
-        more.append((ArtifactKind.POSTER, encode_poster(shown.pixels, metadata)))
+        poster = encode_poster(shown.pixels, metadata)
+        more.append((ArtifactKind.POSTER, provenance.sign(poster, parameters, model, finished_at)))
     if rendered.latents_path is not None:
         more.append((ArtifactKind.LATENTS, _tensors("latents.safetensors", rendered.latents_path)))
     if rendered.adapter_path is not None:
@@ -58,7 +62,9 @@ def make_files(
         finished_at=finished_at,
         plugins=shown.versions,
         score=shown.score,
+        objection=shown.objection,
         lora_hashes=lora_hashes,
+        source_type=source_type,
     )
     document = manifest.model_dump_json(indent=2).encode()
     stored = EncodedFile("manifest.json", "application/json", document, 0, 0, 0, score=shown.score)
@@ -72,18 +78,20 @@ def make_draft_files(
     facts: EngineFacts,
     shown: Shown,
     *,
+    finished_at: float,
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
+    provenance: Provenance = UNSAID,
 ) -> list[File]:
     """What a draft shows, stored as its output would be; its thumbnail; and the checkpoint to go on from.
 
-    Raises OSError when the checkpoint cannot be read.
+    `finished_at` in seconds since 1970. Raises OSError when the checkpoint cannot be read, CannotSign as
+    :func:`make_files`.
     """
-    parameters = render.parameters
-    metadata = embedded_metadata_of(parameters, model_facts(facts), lora_hashes)
+    parameters, model = render.parameters, model_facts(facts)
+    metadata = embedded_metadata_of(parameters, model, lora_hashes, provenance.source_type(parameters))
     line = f"{metadata.text}, Draft: step {drafted.step} of {drafted.steps}"
-    draft = encode_output(
-        shown.pixels, parameters, EmbeddedMetadata(line, metadata.document | {"draft_of_step": drafted.step})
-    )
+    told = replace(metadata, text=line, document=metadata.document | {"draft_of_step": drafted.step})
+    draft = provenance.sign(encode_output(shown.pixels, parameters, told), parameters, model, finished_at)
     return [
         (ArtifactKind.DRAFT, replace(draft, filename=f"draft{Path(draft.filename).suffix}")),
         (ArtifactKind.THUMBNAIL, encode_thumbnail(shown.pixels, fps=parameters.get("fps"))),

@@ -32,8 +32,13 @@ def encode_webp(image: Image.Image, metadata: EmbeddedMetadata, quality: int | N
 
 
 def encode_jpeg(image: Image.Image, metadata: EmbeddedMetadata, quality: int | None) -> bytes:
-    """Colours at full resolution. What of the metadata does not fit into one segment of a JPEG is left out."""
+    """Colours at full resolution. What of the metadata does not fit into one segment of a JPEG is left out.
+
+    A source type always fits.
+    """
     exif, xmp = metadata.exif(), metadata.xmp()
+    if len(xmp) > JPEG_XMP_BYTES:
+        xmp = metadata.source_type_xmp() or xmp
     fitting = {"exif": exif} if len(exif) <= JPEG_EXIF_BYTES else {}
     fitting |= {"xmp": xmp} if len(xmp) <= JPEG_XMP_BYTES else {}
     return _save(image, "JPEG", quality=quality, subsampling=0, optimize=True, **fitting)

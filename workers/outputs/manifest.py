@@ -44,7 +44,9 @@ def make_manifest(
     finished_at: float,
     plugins: Mapping[str, str] = MappingProxyType({}),
     score: float | None = None,
+    objection: str | None = None,
     lora_hashes: Mapping[str, str] = MappingProxyType({}),
+    source_type: str | None = None,
 ) -> Manifest:
     """The manifest; `finished_at` is in seconds since 1970, the others are as `farm.manifest.Manifest` says."""
     asked = render.parameters
@@ -70,8 +72,10 @@ def make_manifest(
             sha256=hashlib.sha256(output.data).hexdigest(),
             pixels_sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
         ),
+        source_type=source_type,
         plugins=dict(plugins),
         score=score,
+        objection=objection,
         lora_hashes=dict(lora_hashes),
         gpu_seconds=rendered.gpu_seconds,
         finished_at=datetime.fromtimestamp(finished_at, UTC).isoformat(timespec="milliseconds"),

@@ -24,6 +24,10 @@ _TO_BT709 = "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=
 _TAGS = "setparams=range=limited:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 
+#: The box of XMP in MP4: XMP Specification Part 3, 1.2.7 (MPEG-4).
+_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+
+
 class EncodingFailed(RuntimeError):
     """ffmpeg could not write the file; the message holds its last words."""
 
@@ -50,7 +54,16 @@ def encode_mp4(frames: NDArray[np.uint8], fps: int, metadata: EmbeddedMetadata, 
         if ended.returncode != 0:
             _raise_if_disk_full(ended.stderr, path)
             raise EncodingFailed(f"ffmpeg: {ended.stderr.decode(errors='replace').strip()[-500:]}")
-        return path.read_bytes()
+        return path.read_bytes() + _xmp_box(metadata)
+
+
+def _xmp_box(metadata: EmbeddedMetadata) -> bytes:
+    """Behind all others, so that the clip still plays from its first byte; nothing where no source type is told."""
+    told = metadata.source_type_xmp()
+    if told is None:
+        return b""
+    body = b"uuid" + _XMP_BOX + told
+    return (4 + len(body)).to_bytes(4, "big") + body
 
 
 def _raise_if_disk_full(said: bytes, path: Path) -> None:

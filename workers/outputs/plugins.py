@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from farm.errors import Fault, SettingsError
-from farm.plugins import PluginKind, load_plugin, missing, plugin_names, plugin_version
+from farm.plugins import PluginKind, PluginMissing, load_plugin, plugin_version
 from workers.outputs.encode import Pixels
 
 
@@ -54,16 +54,24 @@ class Shown:
     pixels: Pixels
     score: float | None = None  # None: the render has no scorer
     versions: Mapping[str, str] = field(default_factory=dict)  # plugin → the package that brings it, and its version
+    objection: str | None = None  # what the safety checker said of it, where such outputs are only marked
 
 
 class OutputPlugins:
-    """The plugins of a farm and of its renders. Raises SettingsError when nobody brings the `safety_checker`."""
+    """The plugins of a farm and of its renders.
 
-    def __init__(self, safety_checker: str | None) -> None:
-        if safety_checker is not None and safety_checker not in plugin_names(PluginKind.SAFETY_CHECKER):
-            fault = Fault("FARM_SAFETY_CHECKER", missing(PluginKind.SAFETY_CHECKER, safety_checker))
-            raise SettingsError([fault])
+    Raises SettingsError when nobody brings the `safety_checker`, or it cannot be loaded: no worker renders what nobody
+    could look at. With `marks` what it objects to is let through, and says so.
+    """
+
+    def __init__(self, safety_checker: str | None, *, marks: bool = False) -> None:
+        if safety_checker is not None:
+            try:
+                load_plugin(PluginKind.SAFETY_CHECKER, safety_checker)
+            except PluginMissing as error:
+                raise SettingsError([Fault("FARM_SAFETY_CHECKER", str(error))]) from error
         self._safety_checker = safety_checker
+        self._marks = marks
 
     def show(self, pixels: Pixels, parameters: Mapping[str, Any]) -> Shown:
         """What is shown of a finished render: after its post-processors, let through, and scored.
@@ -71,13 +79,21 @@ class OutputPlugins:
         Raises NotAllowed when the safety checker objects, PluginMissing or PluginFailed for any plugin.
         """
         shown = post_process(pixels, parameters)
-        check_safety(self._safety_checker, shown, parameters)
-        return Shown(shown, score(shown, parameters), versions_of(parameters))
+        objection = self._look(shown, parameters)
+        return Shown(shown, score(shown, parameters), versions_of(parameters), objection)
 
     def show_draft(self, pixels: Pixels, parameters: Mapping[str, Any]) -> Shown:
         """What is shown of a draft: as the engine made it, let through; raises as :meth:`show`."""
-        check_safety(self._safety_checker, pixels, parameters)
-        return Shown(pixels)
+        return Shown(pixels, objection=self._look(pixels, parameters))
+
+    def _look(self, pixels: Pixels, parameters: Mapping[str, Any]) -> str | None:
+        try:
+            check_safety(self._safety_checker, pixels, parameters)
+        except NotAllowed as objection:
+            if not self._marks:
+                raise
+            return str(objection)
+        return None
 
 
 def post_process(pixels: Pixels, parameters: Mapping[str, Any]) -> Pixels:

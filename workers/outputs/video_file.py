@@ -45,7 +45,7 @@ def encode_gif(frames: Frames, fps: int, metadata: EmbeddedMetadata, _quality: i
     sample = np.ascontiguousarray(frames.reshape(-1, 1, 3)[::stride])
     palette = Image.fromarray(sample).quantize(256, Image.Quantize.MEDIANCUT)
     images = [Image.fromarray(frames[frame]).quantize(palette=palette) for frame, _ in shown]
-    return _save(
+    data = _save(
         images,
         "GIF",
         duration=[milliseconds for _, milliseconds in shown],
@@ -53,6 +53,17 @@ def encode_gif(frames: Frames, fps: int, metadata: EmbeddedMetadata, _quality: i
         optimize=False,
         disposal=1,
     )
+    told = metadata.source_type_xmp()
+    return data if told is None else _with_xmp(data, told)
+
+
+def _with_xmp(gif: bytes, packet: bytes) -> bytes:
+    """XMP as the last block. A reader that knows none jumps by its bytes until the trailer sends it to the end.
+
+    XMP Specification Part 3, 1.1.2 (GIF): 'magic trailer'.
+    """
+    trailer = bytes([1, *range(255, -1, -1), 0])
+    return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + packet + trailer + gif[-1:]
 
 
 def _save(images: list[Image.Image], form: str, **options: object) -> bytes:

@@ -64,7 +64,7 @@ def render_again(
 
 def encode_again(manifest: Manifest, pixels: Pixels) -> EncodedFile:
     """Pixels as the output that the manifest's render would have."""
-    metadata = embedded_metadata_of(manifest.parameters, manifest.model, manifest.lora_hashes)
+    metadata = embedded_metadata_of(manifest.parameters, manifest.model, manifest.lora_hashes, manifest.source_type)
     return encode_output(post_process(pixels, manifest.parameters), manifest.parameters, metadata)
 
 

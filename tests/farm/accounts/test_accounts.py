@@ -188,8 +188,10 @@ class TestPeople:
         with pytest.raises(Conflict, match="pictures"):
             accounts.create_project(engine, "pictures")
 
-    @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "a\nb", "nul\0", "\ud800"])
-    def test_a_name_that_cannot_be_shown_is_refused(self, engine: Engine, project: str, name: str) -> None:
+    @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "a\nb", "nul\0", "\ud800", ".", "..", "film/../a"])
+    def test_a_name_that_cannot_be_shown_or_has_no_address_is_refused(
+        self, engine: Engine, project: str, name: str
+    ) -> None:
         with pytest.raises(InvalidRequest):
             accounts.create_user(engine, project, name)
         with pytest.raises(InvalidRequest):

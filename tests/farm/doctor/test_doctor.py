@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,13 @@ from farm.settings import Settings
 from farm.tables import Worker
 from scheduler.fleet import worker_registry
 from scheduler.fleet.catalog_sync import sync_catalog
+from tests.sentinels import SENTINEL_PASSWORD, watched_servers
 from tests.servers import S3
+from tests.signing import MakeSigning, make_signing
 from tests.tls import tls_in_front
 from tests.valkeys import own_valkey
 
+__all__ = ["make_signing"]
 SECRET = "the-secret-of-the-tests"
 Doctor = Callable[..., list[Finding]]
 
@@ -158,6 +162,26 @@ class TestWhatIsWrong:
         assert failures(known) == []
         assert "trusted and good for 3,6" in told(known, Level.OK)
 
+    def test_certificates_of_sentinels_and_of_the_primary_that_they_name_are_looked_at(
+        self, doctor: Doctor, certificates: Certificates
+    ) -> None:
+        with watched_servers() as watched, ExitStack() as proxies:
+            behind = [f"http://127.0.0.1:{port}" for port in watched.sentinels]
+            ports = [proxies.enter_context(tls_in_front(url, certificates)) for url in behind]
+            url = "redis" + watched.url.removeprefix("redis")
+            for port, proxy in zip(watched.sentinels, ports, strict=True):
+                url = url.replace(f":{port}", f":{proxy}")
+            url = url.replace("redis+sentinel", "rediss+sentinel")
+            unknown = doctor("certificates", redis_url=SecretStr(url))
+            known = doctor("certificates", redis_url=SecretStr(url), redis_ca_file=certificates.authority)
+            # Of the servers behind them none speaks TLS here, and the doctor has asked the one that they named.
+            plain = f"redis (127.0.0.1:{watched.primary})"
+        for proxy in ports:
+            assert f"sentinel (127.0.0.1:{proxy}): certificate not trusted" in told(unknown, Level.FAIL)
+            assert f"sentinel (127.0.0.1:{proxy}): the certificate is trusted" in told(known, Level.OK)
+        assert plain in told(known, Level.FAIL)
+        assert SENTINEL_PASSWORD not in str(known) + str(unknown)
+
     def test_gpus_are_told_as_the_driver_tells_them(
         self, doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -203,6 +227,33 @@ class TestCommand:
         answer = CliRunner().invoke(build_app(), ["doctor", "databse"], env={"FARM_DATABASE_URL": database_url})
         assert answer.exit_code == 2
         assert "did you mean 'database'" in " ".join(answer.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestProvenance:
+    def test_outputs_that_say_nothing_need_nothing(self, doctor: Doctor) -> None:
+        assert "say nothing of where they come from" in told(doctor("provenance"), Level.OK)
+
+    def test_a_picture_is_signed_and_the_end_of_the_certificate_told(
+        self, doctor: Doctor, make_signing: MakeSigning
+    ) -> None:
+        files = make_signing(ends=100.5)
+        well = told(doctor("provenance", **files.settings()), Level.OK)
+        assert "A picture was signed by CN=Render farm,O=Studio" in well
+        assert "good for 100 days" in well
+        files.key.chmod(0o644)
+        assert f"chmod 600 {files.key}" in told(doctor("provenance", **files.settings()), Level.WARN)
+
+    def test_one_that_ends_soon_has_ended_or_signs_nothing(self, doctor: Doctor, make_signing: MakeSigning) -> None:
+        assert "good for 5 days" in told(doctor("provenance", **make_signing(ends=5.5).settings()), Level.WARN)
+        assert "ended on" in told(doctor("provenance", **make_signing(ends=-1).settings()), Level.FAIL)
+        others = make_signing("others").settings() | {"credentials_key_file": make_signing().key}
+        assert "is not the key of the certificate" in told(doctor("provenance", **others), Level.FAIL)
+
+    def test_a_dashboard_needs_no_key(self, doctor: Doctor, make_signing: MakeSigning) -> None:
+        found = doctor("provenance", **make_signing().settings() | {"credentials_key_file": None})
+        assert failures(found) == []
+        assert "no key is set here, which only workers need" in told(found, Level.OK)
 
 
 def test_clocks_that_agree_differ_and_are_refused() -> None:

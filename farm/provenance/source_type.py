@@ -1,0 +1,21 @@
+"""IPTC's digital source type: that a picture was made by a model, in the words that sites and newsrooms read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: https://cv.iptc.org/newscodes/digitalsourcetype/
+_TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+#: "Created using Generative AI".
+GENERATED = f"{_TERMS}trainedAlgorithmicMedia"
+#: "Edited using Generative AI": a picture that somebody brought is in it.
+EDITED = f"{_TERMS}compositeWithTrainedAlgorithmicMedia"
+#: Of XMP, where the property is called DigitalSourceType (IPTC Photo Metadata Standard 2023.1, IPTC Extension).
+NAMESPACE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+
+#: Parameters that name a picture whose pixels an output begins or ends with. What only leads it is not among them.
+_PICTURES_WITHIN = ("image", "last_image")
+
+
+def source_type_of(parameters: Mapping[str, Any]) -> str:
+    """The term for a render with these parameters."""
+    return EDITED if any(parameters.get(name) is not None for name in _PICTURES_WITHIN) else GENERATED

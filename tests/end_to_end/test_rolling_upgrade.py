@@ -1,0 +1,177 @@
+"""From the version before to this one in the order of docs/production.md, in the middle of a job."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, select
+
+from farm.client import FarmClient
+from farm.database import make_engine, read
+from farm.lifecycle import Outcome
+from farm.storage_keys import ArtifactKind
+from farm.tables import Artifact, Attempt, Render
+from tests.released import released
+from tests.servers import S3
+from tests.waiting import eventually
+
+__all__ = ["released"]
+pytestmark = pytest.mark.long
+
+POOL, MODEL = "sana-demo-local", "sana-demo"
+
+
+class Version:
+    """One version of the farm: runs its commands, and its processes beside those of the other."""
+
+    def __init__(self, name: str, code: Path, folder: Path, settings: Mapping[str, str]) -> None:
+        self._name = name
+        self._folder = folder
+        self._environment = {**os.environ, **settings, "PYTHONPATH": str(code)}
+
+    def says(self, *arguments: str) -> str:
+        """What a command prints."""
+        run = subprocess.run(
+            [sys.executable, "-m", "farm", *arguments],
+            env=self._environment, cwd=self._folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        return run.stdout.strip()
+
+    @contextmanager
+    def running(self, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """A process, until the end of the test."""
+        with (self._folder / f"{self._name}-{arguments[0]}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "farm", *arguments],
+                env=self._environment | settings, cwd=self._folder, stdout=log, stderr=log,
+            )  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.terminate()
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+@pytest.fixture
+def settings(empty_database_url: str, valkey_url: str, s3: S3, tmp_path: Path) -> dict[str, str]:
+    return {
+        **s3.environment,
+        "FARM_DATA_DIR": str(tmp_path / "data"),
+        "FARM_DATABASE_URL": empty_database_url,
+        "FARM_REDIS_URL": valkey_url,
+        "FARM_SECRET_KEY": "the-secret-of-the-tests-and-of-nobody-else",
+        "FARM_LEASE_SECONDS": "6",
+        "FARM_HEARTBEAT_SECONDS": "1",
+        "FARM_IDLE_POLL_SECONDS": "0.5",
+        "FARM_SUPERVISE_SECONDS": "0.5",
+        "FARM_WORKER_GONE_SECONDS": "10",
+        "FARM_DRAIN_SECONDS": "2",
+    }
+
+
+@pytest.fixture
+def engine(empty_database_url: str) -> Iterator[Engine]:
+    engine = make_engine(empty_database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_work_in_flight_is_done_once_when_the_version_before_is_replaced_by_this_one(
+    released: Path, settings: dict[str, str], engine: Engine, tmp_path: Path, free_port: int
+) -> None:
+    # Given a farm of the version before, in the middle of a job
+    old = Version("old", released, tmp_path, settings)
+    new = Version("new", Path(__file__).parents[2], tmp_path, settings)
+    old.says("db", "upgrade")
+    old.says("projects", "create", "studio")
+    key, url = old.says("keys", "create", "mine"), f"http://127.0.0.1:{free_port}"
+    with old.running("worker", "--pool", POOL) as old_worker:
+        with old.running("scheduler"), old.running("dashboard", FARM_DASHBOARD_PORT=str(free_port)):
+            eventually(lambda: _answers(url))
+            begun = _submit(url, key, seed_count=64, num_inference_steps=30)
+            eventually(lambda: 0 < _count(engine, begun, "done") < 64)
+        assert old_worker.poll() is None
+    by_old = _count(engine, begun, "done")
+    assert 0 < by_old < 64
+
+    # When all of it has ended, the schema is migrated and this version is started
+    new.says("db", "upgrade")
+    with (
+        new.running("scheduler"),
+        new.running("worker", "--pool", POOL),
+        new.running("dashboard", FARM_DASHBOARD_PORT=str(free_port)),
+    ):
+        eventually(lambda: _answers(url))
+        with FarmClient(url, key) as client:
+            added = client.submit(MODEL, "a blue star", seed_count=4, num_inference_steps=4)
+            # Then what was begun and what came later is done, each render by one attempt with one output
+            for job in (begun, added.id):
+                assert client.wait(job, timeout=600).status == "done"
+        assert _done_once(engine, begun) == 64
+        assert _done_once(engine, added.id) == 4
+
+
+@pytest.fixture
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _submit(url: str, key: str, **fields: Any) -> str:
+    """By HTTP and no client: the address and this body are what versions have in common."""
+    answer = httpx.post(
+        f"{url}/api/v1/jobs",
+        json={"model": MODEL, "prompt": "a red circle", **fields},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=60,
+        trust_env=False,
+    )
+    assert answer.is_success, answer.text
+    return str(answer.json()["job"]["id"])
+
+
+def _count(engine: Engine, job_id: str, status: str) -> int:
+    with read(engine) as connection:  # by columns that no version calls otherwise
+        return len(connection.scalars(select(Render.id).where(Render.job_id == job_id, Render.status == status)).all())
+
+
+def _done_once(engine: Engine, job_id: str) -> int:
+    """How many renders are done, after a look that each has one attempt that ended well, and one output of that."""
+    with read(engine) as connection:
+        renders = connection.execute(
+            select(Render.id, Render.attempt).where(Render.job_id == job_id, Render.status == "done")
+        ).all()
+        ours = select(Render.id).where(Render.job_id == job_id)
+        ended_well = connection.execute(
+            select(Attempt.render_id, Attempt.number).where(
+                Attempt.render_id.in_(ours), Attempt.outcome == Outcome.DONE
+            )
+        ).all()
+        outputs = connection.execute(
+            select(Artifact.render_id, Artifact.attempt).where(
+                Artifact.render_id.in_(ours), Artifact.kind == ArtifactKind.OUTPUT
+            )
+        ).all()
+    assert sorted(map(tuple, ended_well)) == sorted(map(tuple, renders)) == sorted(map(tuple, outputs))
+    return len(renders)

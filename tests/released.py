@@ -1,0 +1,57 @@
+"""The code of the version before: what CHANGELOG.md names last, from the checkout's own history."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the last released version as pip installs it; a process with it in its path runs that version."""
+    commit = released_commit()
+    folder = tmp_path_factory.mktemp("released")
+    archive = _git("archive", "--format=tar", commit)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder / "source", filter="data")
+    install = ("install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "--target")
+    command = [sys.executable, "-m", "pip", *install, str(folder / "installed"), str(folder / "source")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "installed"
+
+
+def released_commit() -> str:
+    """The commit of the tag of the last version, or the one that gave the project its number.
+
+    Skips the test, and says why, in a checkout without the history.
+    """
+    found = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, "CHANGELOG.md names no version"
+    version = found[1]
+    try:
+        if tag := _git("tag", "--list", f"v{version}").decode().strip():
+            return tag
+        asked = ("log", "--reverse", "--format=%H", f'-Sversion = "{version}"', "--", "pyproject.toml")
+        commits = _git(*asked).decode().split()
+        shallow = _git("rev-parse", "--is-shallow-repository").decode().strip() == "true"
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"the code of {version} is read from git, and this is no checkout of it: {error}")
+    if shallow or not commits:
+        pytest.skip(f"this checkout has no history that reaches back to {version}: neither a tag nor its commit")
+    return commits[0]
+
+
+def _git(*arguments: str) -> bytes:
+    # Hooks set GIT_DIR and the like for another repository than this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    owned = ("-c", f"safe.directory={ROOT}")
+    return subprocess.run(
+        ["git", *owned, "-C", str(ROOT), *arguments], check=True, capture_output=True, env=environment
+    ).stdout
