@@ -66,7 +66,7 @@ VERBS: Mapping[str, Verb] = {
         "Contact everything that this node needs, try it, and say what is wrong and what to do.",
     ),
     "download": Verb(
-        "farm.commands.download",
+        "farm.commands.outputs.download",
         "Fetch what a job has made so far, and print the paths. Files that are there and right are kept.",
     ),
     "drafts": Verb(
@@ -134,15 +134,15 @@ VERBS: Mapping[str, Verb] = {
         "Show what your project may have, and what it has.",
     ),
     "share-links": Verb(
-        "farm.commands.share_links",
+        "farm.commands.outputs.share_links",
         "Show a picture, a job's outputs or a board to people who have no account, for a while.",
     ),
     "sheet": Verb(
-        "farm.commands.sheet",
+        "farm.commands.outputs.sheet",
         "Put what a job has made so far on one sheet, and print its path. Pictures are never enlarged.",
     ),
     "show": Verb(
-        "farm.commands.show",
+        "farm.commands.outputs.show",
         "Draw a render, or the first of a job, in this terminal; of clips the poster.",
     ),
     "storage": Verb(

@@ -17,7 +17,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.http import limits
 from dashboard.reads.jobs import find_job
-from dashboard.reads.manifests import StoredManifest, list_manifests
+from dashboard.reads.render_files.manifests import StoredManifest, list_manifests
 from dashboard.schemas.base import RequestPart
 from farm.connections import Connections
 from farm.database import read

@@ -16,7 +16,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.grid.sheet import read_grid_sheet
 from dashboard.reads.jobs import find_job
-from dashboard.reads.sheets import MOST_TILES, Tile, list_tiles
+from dashboard.reads.render_files.sheets import MOST_TILES, Tile, list_tiles
 from dashboard.schemas.base import RequestPart
 from farm.contact_sheet import Cell, contact_sheet, encode_sheet, line_below, shrunk
 from farm.database import read

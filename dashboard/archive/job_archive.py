@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.archive.zip_stream import ZipStream
-from dashboard.reads.outputs import StoredOutput, list_outputs
+from dashboard.reads.render_files.outputs import StoredOutput, list_outputs
 from farm.client.files.file_names import FileNames, NamePattern
 from farm.connections import Connections
 from farm.database import read

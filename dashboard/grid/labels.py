@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from dashboard.grid.axes import SEED, Axis
 from dashboard.grid.layout import Layout
-from dashboard.reads.cells import list_seeds
+from dashboard.reads.render_files.cells import list_seeds
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dashboard import schemas
 from dashboard.grid.axes import Axis, axes_of
 from dashboard.grid.labels import Labels, read_labels
 from dashboard.grid.layout import Layout, layout
-from dashboard.reads.cells import GridCell, list_cells
+from dashboard.reads.render_files.cells import GridCell, list_cells
 from farm.contact_grid import GridRow, contact_grid, drawable
 from farm.contact_sheet import encode_sheet, shrunk
 from farm.errors import Conflict

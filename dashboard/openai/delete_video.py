@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from dashboard.api.common import reply
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.reads.clips import find_clip
+from dashboard.reads.render_files.clips import find_clip
 from farm.database import read
 from farm.errors import Conflict
 from farm.lifecycle import ENDED

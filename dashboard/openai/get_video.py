@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.openai.videos import answer
-from dashboard.reads.clips import find_clip
+from dashboard.reads.render_files.clips import find_clip
 from farm.database import read
 
 

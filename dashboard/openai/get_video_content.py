@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
 from dashboard.context import farm
-from dashboard.reads.clips import clip_file, find_clip
+from dashboard.reads.render_files.clips import clip_file, find_clip
 from farm.database import read
 from farm.errors import Conflict, Fault, InvalidRequest
 from farm.storage_keys import ArtifactKind

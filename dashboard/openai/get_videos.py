@@ -11,7 +11,7 @@ from dashboard.context import farm
 from dashboard.openai.translation import makes_clips
 from dashboard.openai.videos import VideoList, video
 from dashboard.problems import from_validation
-from dashboard.reads.clips import find_clip, list_clips
+from dashboard.reads.render_files.clips import find_clip, list_clips
 from dashboard.schemas.base import RequestPart
 from farm.database import read
 

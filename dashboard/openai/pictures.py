@@ -16,7 +16,7 @@ from dashboard.context import farm
 from dashboard.openai.fields import PictureFields
 from dashboard.openai.waiting import check_rendered, follow, give_up, wait
 from dashboard.openai_errors import NotInTime, NotRendered, document
-from dashboard.reads.pictures import Picture, pictures_of
+from dashboard.reads.render_files.pictures import Picture, pictures_of
 from dashboard.schemas import Job
 from farm.database import read
 from farm.errors import DatabaseBusy, FarmError

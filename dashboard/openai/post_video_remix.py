@@ -11,7 +11,7 @@ from dashboard.openai.post_videos import clip_of
 from dashboard.openai.submission import submit_job
 from dashboard.openai.videos import remixed
 from dashboard.problems import from_validation
-from dashboard.reads.clips import find_clip
+from dashboard.reads.render_files.clips import find_clip
 from farm.database import read
 
 

@@ -9,7 +9,7 @@ from dashboard.openai.fields import VideoFields
 from dashboard.openai.submission import store_picture, submit_job
 from dashboard.openai.translation import picture_field, read_fields, video_job
 from dashboard.openai.videos import answer
-from dashboard.reads.clips import first_clip
+from dashboard.reads.render_files.clips import first_clip
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from dashboard.api.common import reply
 from dashboard.context import farm
-from dashboard.reads.clips import Clip
+from dashboard.reads.render_files.clips import Clip
 from farm.lifecycle import RenderStatus
 from farm.params.pictures import stored_pictures
 from farm.params.request.base import PICTURES

@@ -8,17 +8,14 @@ from dashboard.times import duration, iso, moment, spread
 from dashboard.translations import choice, said, stored
 from dashboard.web import (
     artifacts,
-    dead_letters,
     docs,
     download,
-    failures,
     health,
     inputs,
     jobs,
     language,
     metrics,
     picture,
-    presets,
     queue,
     shared,
     sheet,
@@ -27,7 +24,6 @@ from dashboard.web import (
     submit,
     trainings,
     words,
-    workers,
 )
 from dashboard.web.admin import audit as admin_audit
 from dashboard.web.admin import keys as admin_keys
@@ -37,8 +33,10 @@ from dashboard.web.admin import share_links as admin_share_links
 from dashboard.web.admin import usage as admin_usage
 from dashboard.web.admin import webhooks as admin_webhooks
 from dashboard.web.farm import controls as farm_controls
+from dashboard.web.farm import dead_letters, failures, workers
 from dashboard.web.farm import page as farm_page
 from dashboard.web.farm.view import worker_state
+from dashboard.web.form import presets
 from dashboard.web.gallery import page as gallery
 from dashboard.web.job import compare
 from dashboard.web.job import controls as job_controls

@@ -11,7 +11,7 @@ from dashboard.context import farm
 from dashboard.cursors import after_render, read_after_render
 from dashboard.grid.sheet import read_grid_sheet
 from dashboard.reads.jobs import find_job
-from dashboard.reads.sheets import MOST_TILES, list_tiles
+from dashboard.reads.render_files.sheets import MOST_TILES, list_tiles
 from farm.database import read
 
 blueprint = Blueprint("sheet", __name__)

@@ -17,9 +17,9 @@ from dashboard.reads.renders import find_render
 from dashboard.translations.stored import recognised
 from dashboard.web.artifacts import address
 from dashboard.web.form.pasted_prompts import take_pasted
+from dashboard.web.form.presets import preset_of
 from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
 from dashboard.web.form.sweeps import read_sweep
-from dashboard.web.presets import preset_of
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel

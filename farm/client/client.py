@@ -13,7 +13,6 @@ from farm.client.connection.address import find_address
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.controls import Controls
 from farm.client.dead_letters import DeadLetters
-from farm.client.deprecated import renamed_keyword
 from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.files.downloads import Downloads
@@ -23,11 +22,12 @@ from farm.client.presets import Presets
 from farm.client.questions import Questions
 from farm.client.reads import Reads
 from farm.client.replies import FileProgress, Job, Quote, Render
-from farm.client.request_body import by_alias, request_body
+from farm.client.requests.deprecated import renamed_keyword
+from farm.client.requests.request_body import by_alias, request_body
+from farm.client.requests.streaming import key_of, submit_file
 from farm.client.results import completed_renders, only_render
 from farm.client.share_links import ShareLinks
 from farm.client.short_ids import ShortIds
-from farm.client.streaming import key_of, submit_file
 from farm.client.trainings import Trainings
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.client.webhooks import Webhooks

@@ -29,18 +29,16 @@ from scheduler.maintenance import (
     read_streams,
     record_samples,
     release_held,
-    remove_checkpoints,
-    remove_uploads,
     repair_state,
 )
 from scheduler.maintenance import wake_idle_pools as wake_idle_pools
 from scheduler.maintenance.at_rest import is_at_rest
 from scheduler.maintenance.duty import Duty
-from scheduler.maintenance.garbage import remove_orphans
+from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans, remove_uploads
+from scheduler.maintenance.garbage.remove_uploads import RemoveUploads
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
-from scheduler.maintenance.remove_uploads import RemoveUploads
 from scheduler.maintenance.repair_state import RepairState
 from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from dashboard.schemas import BatchCurve, CurvePoint
-from dashboard.web.batch_curve_drawing import draw, rounded
+from dashboard.web.farm.batch_curve_drawing import draw, rounded
 from farm.database import write
 from farm.tables import BatchCurve as Row
 from tests.dashboard.conftest import House

@@ -13,7 +13,7 @@ from farm.progress import LOG_LINES
 from scheduler.fleet.worker_registry import sign_on
 from tests.dashboard.conftest import House
 from tests.dashboard.visiting import sign_in
-from workers.agent.recent_log import RecentLog
+from workers.agent.telemetry.recent_log import RecentLog
 
 
 @pytest.fixture

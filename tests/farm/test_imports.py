@@ -17,7 +17,7 @@ OWN = ("farm", "scheduler", "workers", "dashboard", "migrations")
 EXTRAS = {
     "farm/catalog_adapters.py": ["worker"],  # looks into the cache of the Hub, where there is one
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
-    "farm/commands/show.py": ["terminal"],
+    "farm/commands/outputs/show.py": ["terminal"],
     "farm/commands/top.py": ["terminal"],
     "farm/console/top_screen.py": ["terminal"],
     "farm/local/": ["embedded"],

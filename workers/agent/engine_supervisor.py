@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from workers.agent.log_tail import LogTail
+from workers.agent.telemetry.log_tail import LogTail
 from workers.engine_start import EngineProcess, StartProcess, start_process
 from workers.protocol import GROUP_LOST, STATE_IN_DOUBT, EngineFacts, Ready, Stop
 

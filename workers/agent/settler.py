@@ -13,7 +13,7 @@ from farm.lifecycle import Outcome
 from farm.metrics.declared import ATTEMPTS, VOID_SETTLEMENTS
 from scheduler.leases.settle import Settlement, settle
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
-from workers.agent.log_tail import LogTail
+from workers.agent.telemetry.log_tail import LogTail
 from workers.agent.telemetry.render_spans import attempt_span
 
 log = structlog.get_logger(__name__)

@@ -30,12 +30,12 @@ from workers.agent.engine_messages import EngineMessages
 from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.heartbeat import Heartbeat
 from workers.agent.leased_renders import LeasedRenders
-from workers.agent.log_tail import LogTail
-from workers.agent.recent_log import RecentLog
 from workers.agent.render_orders import Ordering
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
 from workers.agent.spool_folder import DiskSpace, SpoolFolder
+from workers.agent.telemetry.log_tail import LogTail
+from workers.agent.telemetry.recent_log import RecentLog
 from workers.engine_start import ENGINE, engine_starter
 
 log = structlog.get_logger(__name__)

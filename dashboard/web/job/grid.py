@@ -10,7 +10,7 @@ from dashboard import schemas
 from dashboard.grid.axes import Axis, axes_of
 from dashboard.grid.labels import Labels, read_labels
 from dashboard.grid.layout import Layout, layout
-from dashboard.reads.cells import GridCell, list_cells
+from dashboard.reads.render_files.cells import GridCell, list_cells
 
 #: Seconds that a transaction may take to be seen by others: what changed meanwhile is asked for once more.
 _SLACK = 15

@@ -12,7 +12,7 @@ from dashboard.context import farm
 from dashboard.cursors import read_after_render
 from dashboard.reads.renders import EVERY_RENDER, RenderFilter, list_renders
 from dashboard.web.artifacts import address
-from dashboard.web.failures import Failure, explain
+from dashboard.web.farm.failures import Failure, explain
 from farm.errors import Fault, InvalidRequest
 from farm.lifecycle import RenderStatus
 from farm.sentences import sentence

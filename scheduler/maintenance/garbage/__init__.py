@@ -1,1 +1,1 @@
-"""Files that no row and no job at work knows: found and removed, a page at a time or at once."""
+"""Files whose time is over, or that no row and no job at work knows: found and removed."""

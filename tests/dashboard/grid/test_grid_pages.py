@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import update
 
-from dashboard.web.failures import failure_of
+from dashboard.web.farm.failures import failure_of
 from farm.database import write
 from farm.tables import Render
 from tests.dashboard.conftest import House

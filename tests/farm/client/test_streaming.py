@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from farm.cli import build_app
-from farm.client import FarmClient, FarmProblem, FileProgress, streaming
+from farm.client import FarmClient, FarmProblem, FileProgress
+from farm.client.requests import streaming
 from tests.farm.dashboards import DashboardFarm
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from farm.client.replies import Model, Pool, Render, ScaleChange, Scaling
-from farm.client.request_body import request_body
+from farm.client.requests.request_body import request_body
 from farm.errors import InvalidRequest
 from farm.horde.offers import most_pixels, read_offers, served
 from farm.horde.outcomes import reports

@@ -16,8 +16,7 @@ from farm.tables import Artifact
 from scheduler.claims.claim import ClaimedRender
 from scheduler.control.cancel import cancel_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
-from scheduler.maintenance import remove_checkpoints
-from scheduler.maintenance.garbage import remove_orphans
+from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, submit_job
 from tests.servers import S3

@@ -36,7 +36,8 @@ from scheduler.control.delete_job import delete_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep
 from scheduler.leases.reap import reap
 from scheduler.leases.settle import Output, Settlement, settle
-from scheduler.maintenance import apply_retention, remove_checkpoints
+from scheduler.maintenance import apply_retention
+from scheduler.maintenance.garbage import remove_checkpoints
 from scheduler.maintenance.garbage.collect_garbage import collect_garbage
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from farm.redaction import Redaction
 from tests.waiting import eventually
 from workers.agent.engine_supervisor import EngineSupervisor
-from workers.agent.log_tail import KEPT_LINES, LogTail
+from workers.agent.telemetry.log_tail import KEPT_LINES, LogTail
 
 
 def dead_engine(words: str, messages: list[bytes]) -> tuple[LogTail, list[str | None]]:

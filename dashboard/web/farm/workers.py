@@ -8,7 +8,7 @@ from dashboard.context import farm, now
 from dashboard.reads.curves import curves_by_pool
 from dashboard.reads.fleet import list_pools, list_workers
 from dashboard.reads.scaling import list_scaling, with_scaling
-from dashboard.web.batch_curve_drawing import draw
+from dashboard.web.farm.batch_curve_drawing import draw
 from farm.database import read
 from farm.security import Scope
 from scheduler.fleet.quarantine import release

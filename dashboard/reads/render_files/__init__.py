@@ -1,0 +1,1 @@
+"""The files of renders: outputs, manifests, pictures and clips, contact sheets."""

@@ -1,0 +1,1 @@
+"""What the client sends: bodies, whole files, and names of earlier versions."""
