@@ -19,7 +19,7 @@ from scheduler.control.cancel import cancel_job
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
-from scheduler.maintenance.supervisor import REST_AFTER_SECONDS, RESTING_SECONDS, Supervisor
+from scheduler.maintenance.supervisor import Supervisor
 from tests.databases import PostgresServer
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import (
@@ -203,58 +203,6 @@ class TestRare:
             clock.forward(30)
 
         assert passes == [(0, 1), (0, 2), (1, 3), (1, 4), (2, 5)]
-
-
-class TestRest:
-    """A farm at which nothing is under way is asked little, and does not sleep through what comes."""
-
-    def test_a_farm_at_rest_costs_three_statements_a_round(self, connections: Connections, clock: TestClock) -> None:
-        supervisor = Supervisor(connections)
-        supervisor.one_round()
-        rest(supervisor, clock)
-
-        with statements_on("", connections) as asked:
-            supervisor.one_round()
-
-        sent = [statement for statement in asked if not statement.startswith("BEGIN")]
-        assert len(sent) <= 3, sent  # the time, the lease, whether anything is under way
-
-    def test_what_comes_at_rest_is_looked_after_in_the_next_round(
-        self, connections: Connections, clock: TestClock, project: str
-    ) -> None:
-        duty = Duty("counted", (counted := Counted()).one_pass, resting=60.0)
-        supervisor = Supervisor(connections, [duty])
-        supervisor.one_round()
-        rest(supervisor, clock)
-        before = counted.passes
-        supervisor.one_round()
-        assert counted.passes == before
-
-        submit_job(connections, project, 1)
-        supervisor.one_round()
-        supervisor.one_round()
-
-        assert counted.passes == before + 2
-
-    def test_a_duty_is_done_now_and_then_even_at_rest(self, connections: Connections, clock: TestClock) -> None:
-        duty = Duty("counted", (counted := Counted()).one_pass, resting=60.0)
-        supervisor = Supervisor(connections, [duty])
-        supervisor.one_round()
-        rest(supervisor, clock)
-        before = counted.passes
-
-        clock.forward(60)
-        supervisor.one_round()
-
-        assert counted.passes == before + 1
-
-
-def rest(supervisor: Supervisor, clock: TestClock) -> None:
-    """Until it is at rest and has done then what it does at rest."""
-    clock.forward(REST_AFTER_SECONDS + 1)
-    supervisor.one_round()
-    clock.forward(RESTING_SECONDS)
-    supervisor.one_round()
 
 
 class TestTrouble:

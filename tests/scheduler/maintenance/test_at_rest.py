@@ -1,0 +1,60 @@
+"""The supervisor of a farm at which nothing is under way."""
+
+from farm.connections import Connections
+from scheduler.maintenance.duty import Duty
+from scheduler.maintenance.supervisor import REST_AFTER_SECONDS, RESTING_SECONDS, Supervisor
+from tests.scheduler.conftest import TestClock
+from tests.scheduler.jobs import submit_job
+from tests.scheduler.maintenance.test_supervisor import Counted, statements_on
+
+
+class TestRest:
+    """A farm at which nothing is under way is asked little, and does not sleep through what comes."""
+
+    def test_a_farm_at_rest_costs_three_statements_a_round(self, connections: Connections, clock: TestClock) -> None:
+        supervisor = Supervisor(connections)
+        supervisor.one_round()
+        rest(supervisor, clock)
+
+        with statements_on("", connections) as asked:
+            supervisor.one_round()
+
+        sent = [statement for statement in asked if not statement.startswith("BEGIN")]
+        assert len(sent) <= 3, sent  # the time, the lease, whether anything is under way
+
+    def test_what_comes_at_rest_is_looked_after_in_the_next_round(
+        self, connections: Connections, clock: TestClock, project: str
+    ) -> None:
+        duty = Duty("counted", (counted := Counted()).one_pass, resting=60.0)
+        supervisor = Supervisor(connections, [duty])
+        supervisor.one_round()
+        rest(supervisor, clock)
+        before = counted.passes
+        supervisor.one_round()
+        assert counted.passes == before
+
+        submit_job(connections, project, 1)
+        supervisor.one_round()
+        supervisor.one_round()
+
+        assert counted.passes == before + 2
+
+    def test_a_duty_is_done_now_and_then_even_at_rest(self, connections: Connections, clock: TestClock) -> None:
+        duty = Duty("counted", (counted := Counted()).one_pass, resting=60.0)
+        supervisor = Supervisor(connections, [duty])
+        supervisor.one_round()
+        rest(supervisor, clock)
+        before = counted.passes
+
+        clock.forward(60)
+        supervisor.one_round()
+
+        assert counted.passes == before + 1
+
+
+def rest(supervisor: Supervisor, clock: TestClock) -> None:
+    """Until it is at rest and has done then what it does at rest."""
+    clock.forward(REST_AFTER_SECONDS + 1)
+    supervisor.one_round()
+    clock.forward(RESTING_SECONDS)
+    supervisor.one_round()
