@@ -97,9 +97,9 @@ def connect(settings: AccessSettings, endpoint: str | None, seconds: float | Non
 
 def load_descriptions() -> None:
     """Import boto3 and read what it has written down of S3, for all processes that are forked from this one."""
+    import boto3.s3.transfer  # of the first upload
     import boto3.session
     import botocore.session
-    import s3transfer.manager  # noqa: F401 - of the first upload
 
     session = botocore.session.get_session()
     session.register_component("data_loader", _descriptions())

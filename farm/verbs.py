@@ -103,7 +103,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "presets": Verb(
         "farm.commands.presets",
-        "What you keep of the Submit form, and the prompts that you asked for lately.",
+        "What you keep of the Submit form; only you see it.",
     ),
     "pause": Verb(
         "farm.commands.pause",

@@ -29,7 +29,7 @@ def counted(engine: Engine) -> Iterator[list[str]]:
 
 #: page → the most statements it may cost, the one that knows the key among them
 COSTS = {
-    "/jobs": 5,  # jobs, running counts, prices, thumbnails
+    "/jobs": 7,  # jobs, running counts, prices, thumbnails, drafts that wait, tags to choose from
     "/api/v1/jobs?limit=200": 4,
     "/jobs/{job}": 24,  # half of them look at the lane: what is before it, and who is there
     "/api/v1/jobs/{job}/renders?limit=200": 7,

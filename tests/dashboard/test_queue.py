@@ -63,6 +63,9 @@ def test_the_queue_is_ordered_by_mouse_and_by_keys(live_house: House, address: s
     page.locator(f"#job-{ids['c']} > a").focus()
     page.keyboard.press("Alt+ArrowUp")
     eventually(lambda: _order(house) == ["a", "c", "b"])
+    shown = page.locator("#queue [data-job]")
+    moved = [f"job-{ids[name]}" for name in "acb"]
+    eventually(lambda: shown.evaluate_all("rows => rows.map((row) => row.id)") == moved)
     page.locator(f"#job-{ids['c']} > a:focus").wait_for()  # it went along
     grip = page.locator(f"#job-{ids['b']} .grip").bounding_box()
     first = page.locator(f"#job-{ids['a']}").bounding_box()

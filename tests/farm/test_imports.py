@@ -21,6 +21,8 @@ EXTRAS = {
     "farm/commands/top.py": ["terminal"],
     "farm/console/top_screen.py": ["terminal"],
     "farm/local/": ["embedded"],
+    "farm/error_reports.py": ["sentry"],
+    "farm/provenance/": ["credentials"],
     "farm/traces/": ["traces"],
     "farm/openjd/": ["openjd"],
     "farm/mcp/": ["mcp"],

@@ -10,6 +10,7 @@ async function send(fields, focus) {
   if (!answer.ok) { location.reload(); return; }
   const shown = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('queue');
   if (!shown) { location.reload(); return; }
+  if (held) return;  // nothing moves under a pointer that drags: its drop shows all
   page().querySelectorAll('section').forEach((section) => section.remove());
   page().append(...shown.querySelectorAll('section'));
   document.querySelector(`[data-job="${CSS.escape(focus)}"] > a`)?.focus();
