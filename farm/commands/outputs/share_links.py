@@ -24,9 +24,13 @@ class Kind(StrEnum):
     BOARD = "board"
 
 
+#: Of the group, as `farm --help` lists it.
+WORDS = "Show a picture, a job's outputs or a board to people who have no account, for a while."
+
+
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Addresses that show pictures without a sign-in, for a while.")
+    group = typer.Typer(no_args_is_help=True, help=WORDS)
     group.command("list")(list_)
     group.command()(add)
     group.command()(revoke)
