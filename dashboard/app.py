@@ -12,7 +12,15 @@ from dashboard.api import versions
 from dashboard.api.blueprint import make_blueprint
 from dashboard.api.webhook_openapi import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
-from dashboard.http import headers, limits, rate_limits, request_log, share_link_rate_limit, sign_in_rate_limit
+from dashboard.http import (
+    headers,
+    limits,
+    rate_limits,
+    request_log,
+    request_metrics,
+    share_link_rate_limit,
+    sign_in_rate_limit,
+)
 from dashboard.live_updates import PUMP, Pump
 from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
@@ -72,6 +80,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     app.extensions[PUMP] = Pump(connections)
     app.extensions[READINESS] = Readiness(connections)
     request_ids.register(app)
+    request_metrics.register(app)
     request_log.register(app, connections.settings)
     headers.register(app, connections)  # before all else that looks: a wrong host learns nothing
     limits.register(app, connections.settings)

@@ -19,6 +19,7 @@ from gunicorn.glogging import Logger
 from pydantic import SecretStr
 
 from dashboard.app import create_app
+from dashboard.http import request_metrics
 from dashboard.serving.compute_threads import computing, hashing
 from dashboard.serving.slow_clients import drop_deaf, patient
 from dashboard.serving.sqlite_threads import use_threads
@@ -84,6 +85,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "limit_request_line": 8190,  # filters of a list may be many
             "preload_app": True,  # processes share the memory of what is made once
             "when_ready": _when_ready,
+            "on_exit": lambda server: request_metrics.forget(),
             "logger_class": _Logger,
             "control_socket_disable": True,
             "proc_name": "farm-dashboard",

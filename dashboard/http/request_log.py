@@ -8,28 +8,20 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
-from dashboard.http.headers import OPEN_TO_ALL_HOSTS
-from dashboard.http.scrapers import METRICS
+from dashboard.http.request_metrics import LEFT_OUT
 from farm.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: What asks every few seconds, and what every page asks for.
-_LEFT_OUT = OPEN_TO_ALL_HOSTS | {METRICS, "static"}
-
 
 def register(app: Flask, settings: Settings) -> None:
-    """Write the lines of `app`; its request ids stand in them."""
+    """Write the lines of `app`, whose request ids stand in them; `request_metrics` says when a request came."""
     if not settings.log_requests:
         return
 
-    @app.before_request
-    def _begin() -> None:
-        g.began = time.perf_counter()
-
     @app.after_request
     def _write(response: Response) -> Response:
-        if request.endpoint not in _LEFT_OUT:
+        if request.endpoint not in LEFT_OUT:
             who = g.get("principal")
             log.info(
                 "request",

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from dashboard.context import farm
+from dashboard.http import request_metrics
 from dashboard.readiness import READINESS, Readiness
 from dashboard.reads.metrics.farm_metrics import farm_samples
 from dashboard.reads.metrics.samples import Sample
@@ -27,6 +28,7 @@ def scrape() -> Response:
     samples = farm_samples(farm(), cast(Readiness, current_app.extensions[READINESS]))
     registry = CollectorRegistry()
     registry.register(_Samples(samples))
+    request_metrics.add_to(registry)
     body, content_type = expose(registry, request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)
 
@@ -41,6 +43,8 @@ class _Samples(Collector):
 
     def collect(self) -> Iterator[Family]:
         for metric in FARM_METRICS:
+            if metric.kind is Kind.HISTOGRAM:
+                continue  # of requests, which nobody reads from SQL
             kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
             family = kind(metric.name, metric.about, labels=metric.labels)
             for sample in self._by_name[metric.name]:

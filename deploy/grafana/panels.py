@@ -94,6 +94,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     ),
     "Servers": (
         Panel("Servers that answer", "short", (("farm_part_up", "{{part}}"), ("farm_supervised", "supervised"))),
+        Panel("Requests", "s", quantiles("farm_http_request_seconds", "method", "{{method}}", 'method!=""')),
         Panel(
             "Statements of SQL",
             "s",

@@ -1,4 +1,5 @@
-"""The metrics of the whole farm, which the dashboard reads from SQL at each scrape; docs/monitoring.md lists them.
+"""The metrics of the whole farm, which the dashboard reads from SQL at each scrape, and that of its own requests;
+docs/monitoring.md lists them.
 
 Work waits in lanes, and several pools may serve one: what waits has the lane as its label, what renders the pool, and
 `farm_pool_info` leads from one to the other. Nothing here names a project, a person, a job or a render.
@@ -58,10 +59,20 @@ JOBS = Metric("farm_unfinished_jobs", _G, "Jobs that have not ended.", ("status"
 DELIVERIES = Metric("farm_webhook_waiting_deliveries", _G, "Events that are still to be sent to webhooks.")
 SUPERVISED = Metric("farm_supervised", _G, "1 if a scheduler holds the supervisor's lease.")
 
+#: From a page that is asked for again to one that people take for broken.
+_REQUESTS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUEST_SECONDS = Metric(
+    "farm_http_request_seconds",
+    Kind.HISTOGRAM,
+    "From a request to the beginning of its answer, by the address as it is declared and the kind of the status.",
+    ("method", "path", "status"),
+    _REQUESTS,
+)
+
 FARM_METRICS = (
     BUILD_INFO, READ_OK, PART_UP,
     WAITING, WAITING_SECONDS, OLDEST, RUNNING, HELD, WAIT_MEDIAN, WAIT_HIGH, RECENT, LANE_PAUSED,
     POOL_INFO, WORKERS, WANTED, POOL_PAUSED, LEASED, BATCHES, MAX_BATCH, RESTARTS, STORAGE_AWAY, CLOCK_SKEW, RINGS,
     ENDED, GPU_SECONDS, COST, ENERGY,
-    JOBS, DELIVERIES, SUPERVISED,
+    JOBS, DELIVERIES, SUPERVISED, REQUEST_SECONDS,
 )  # fmt: skip

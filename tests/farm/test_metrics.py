@@ -113,6 +113,7 @@ def test_no_label_has_a_value_for_each_job_render_project_or_person() -> None:
     few = {
         "role", "pool", "lane", "class", "model", "version", "statement", "operation", "duty", "outcome", "stage",
         "result", "kind", "gpu", "name", "part", "event", "status", "currency",
+        "method", "path",
     }  # fmt: skip
     declared = [*PROCESS_METRICS, *FARM_METRICS]
     assert {label for metric in declared for label in metric.labels} == few
