@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard import openai_errors
 from dashboard.request_ids import request_id
+from dashboard.schemas.text_forms import RULES
 from dashboard.translations.said import said, word
 from dashboard.translations.stored import recognised
 from farm.database import trouble
@@ -184,12 +185,12 @@ def register(app: Flask) -> None:
 def from_validation(error: ValidationError, place: str) -> InvalidRequest:
     """The faults that pydantic found; `place` is put before each pointer ('/query', '' for the body)."""
     faults = []
-    for found in error.errors(include_url=False, include_context=False):
+    for found in error.errors(include_url=False):
         pointer = place + "".join(f"/{part}" for part in found["loc"])
         if found["type"] == "extra_forbidden":
             faults.append(Fault(pointer, "is not known here; remove it or correct its name"))
             continue
-        message = in_words(found["msg"])
+        message = RULES.get(str(found.get("ctx", {}).get("pattern"))) or in_words(found["msg"])
         seen = repr(found["input"])
         faults.append(Fault(pointer, f"{message}; seen {seen if len(seen) <= 80 else seen[:77] + '…'}"))
     return InvalidRequest(faults)

@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 MAX_FAULTS = 100
 #: pydantic names its own class where the body of a request, or a part of it, has to be an object.
 _OBJECT = re.compile(r"Input should be a valid dictionary or (?:instance of|object to extract fields from).*")
+#: … and what has to have a length, of which it says the one seen in some kinds and not in others.
+_LENGTH = re.compile(r"(?:String|List|Dictionary) should have (at (?:least|most) .*?)(?: after validation, not \w+)?")
+_PATTERN = re.compile(r"String should match pattern ('.*')", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ def in_words(message: str) -> str:
     """A message of pydantic as people read it: without the kind of error that it puts in front."""
     for kind in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(kind)
+    for form, rule in ((_LENGTH, "must have"), (_PATTERN, "must match the pattern")):
+        if found := form.fullmatch(message):
+            return f"{rule} {found[1]}"
     message = _OBJECT.sub("must be an object", message).replace("Field required", "is required")
     return message.replace("Input should be", "must be")
 

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from dashboard.context import farm
 from dashboard.reads.renders import StoredArtifact
 from dashboard.schemas.base import RequestPart
+from dashboard.schemas.text_forms import LINE, VISIBLE_LINE
 from farm.accounts.names import LONGEST_NAME
 from farm.restorable import KEPT_SECONDS, LONGEST_SECONDS
 from scheduler.gallery.marks import LONGEST_TAG
@@ -66,17 +67,14 @@ class WebhookPath(BaseModel):
     webhook_id: str = Field(description="The webhook's id", json_schema_extra={"format": "uuid"})
 
 
-#: Text that goes into SQL: no database stores control characters, PostgreSQL refuses NUL.
-Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1F]*$")]
-
-#: One line in which something is seen.
-_VISIBLE = r"^ *[^ \x00-\x1F\x7F-\xA0][^\x00-\x1F\x7F-\xA0]*$"
+#: Text that is looked for in SQL.
+Line = Annotated[str, Field(max_length=300, pattern=LINE)]
 
 #: A name that people give: to a project, a person, a key (`farm.accounts.names` has the rule).
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=_VISIBLE)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=VISIBLE_LINE)]
 
 #: A word that people give to a render.
-TagName = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG, pattern=_VISIBLE)]
+TagName = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG, pattern=VISIBLE_LINE)]
 
 #: As JSON schema says it: `dashboard.cursors` refuses what is none, in words.
 _CURSOR: dict[str, Any] = {"minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_-]+$"}

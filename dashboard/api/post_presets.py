@@ -13,6 +13,7 @@ from dashboard.context import farm, now
 from dashboard.http.bodies import read_json
 from dashboard.reads.presets import shown_preset
 from dashboard.schemas import Preset
+from dashboard.schemas.text_forms import FIELD_NAME, WITHOUT_NUL
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
@@ -22,9 +23,9 @@ MOST_FIELDS = 100
 #: Of all fields together, as JSON.
 MOST_CHARS = 200_000
 
-FieldName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
+FieldName = Annotated[str, Field(min_length=1, max_length=60, pattern=FIELD_NAME)]
 #: No database stores NUL.
-FieldText = Annotated[str, Field(max_length=MOST_CHARS, pattern=r"^[^\x00]*$")]
+FieldText = Annotated[str, Field(max_length=MOST_CHARS, pattern=WITHOUT_NUL)]
 
 
 class NewPreset(BaseModel):

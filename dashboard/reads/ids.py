@@ -10,7 +10,7 @@ KINDS = (
     *(sentence("job"), sentence("render"), sentence("input"), sentence("board"), sentence("artifact")),
     *(sentence("webhook"), sentence("delivery"), sentence("key"), sentence("video")),
     *(sentence("finished render"), sentence("worker"), sentence("pool"), sentence("lane")),
-    sentence("training"),
+    *(sentence("training"), sentence("share link"), sentence("preset")),
 )
 
 

@@ -44,7 +44,9 @@ def show() -> ResponseReturnValue:
     if (preset := request.args.get("preset")) is not None:
         kept = preset_of(preset)
         filled = {**kept.fields, "form_id": str(uuid.uuid4())}  # with it a switch that is not there is off
-        return _page(_chosen_model(kept.fields.get("model")), filled, preset=kept)
+        model = kept.fields.get("model")
+        gone = model is not None and model not in farm().catalog.models
+        return _page(_chosen_model(None if gone else model), filled, preset=kept, gone=model if gone else None)
     again = request.args.get("again")
     if again is None:
         return _page(_chosen_model(request.args.get("model")), request.args)
@@ -96,6 +98,7 @@ def _page(
     faults: Sequence[Fault] = (),
     quote: quotes.Quote | None = None,
     preset: Any = None,
+    gone: str | None = None,
 ) -> str:
     pools = farm().catalog.pools.values()
     served = {pool.model for pool in pools}
@@ -107,6 +110,7 @@ def _page(
     return render_template(
         "submit.html",
         preset=preset,
+        gone=gone,
         presets=presets,
         prompts=prompts,
         entry=entry,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,23 @@ class Trainings(Inputs):
         /,
         model: str,
         name: str,
-        pictures: Mapping[str | Path, str],
+        pictures: Mapping[str | Path, str] | Sequence[tuple[str | Path, str]],
         *,
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Train a LoRA of a model from pictures (a file or the id of an upload → its caption): uploads them, and
-        submits a job.
+        """Train a LoRA of a model from pictures (a file or the id of an upload → its caption; as pairs, one may come
+        several times): uploads them, and submits a job.
 
         All other keywords are fields of `farm.params.training.request.TrainingRequest`. When the job is done,
         :meth:`training` has the LoRA's id. Raises OSError when a file cannot be read.
         """
         body = {("class" if field == "class_name" else field): value for field, value in fields.items()}
+        pairs = pictures.items() if isinstance(pictures, Mapping) else pictures
         body |= {
             "model": model,
             "name": name,
-            "pictures": [{"image": self._id_of(picture), "caption": caption} for picture, caption in pictures.items()],
+            "pictures": [{"image": self._id_of(picture), "caption": caption} for picture, caption in pairs],
         }
         key = idempotency_key or str(uuid.uuid4())
         told = self._transport.post(api_path("trainings"), body, headers={"Idempotency-Key": key}, repeatable=True)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from farm.client import FarmClient
 from farm.console.completion import complete_model
+from farm.console.error_output import exit_code_of, print_error
 from farm.console.job_progress import exit_code_after, watch
 from farm.console.request_options import takes_request
 from farm.console.session import ExitCode, farm_at_hand, print_json, say
 from farm.console.training_folder import read_training_folder
-from farm.params.training.request import TrainingRequest
+from farm.errors import FarmError
+from farm.params.training.request import TrainingRequest, name_fault
 
 
 def register(app: typer.Typer) -> None:
@@ -46,15 +50,19 @@ def train(
     Exit codes: 0 accepted (with --wait: done), 1 the training did not end as done, 2 wrong usage or refused by the
     farm, 3 the farm does not answer, 130 Ctrl-C (the training goes on).
     """
-    pictures: dict[str | Path, str] = dict(read_training_folder(folder).items())
+    called = name or folder.resolve().name
+    if fault := name_fault(called):
+        raise typer.BadParameter(fault, param_hint="'--name'")
+    captions = read_training_folder(folder)
     fields = {field: value for field, value in typed.items() if value is not None and value is not False}
     with farm_at_hand() as farm:
-        job = farm.train(model, name or folder.resolve().name, pictures, **fields)
+        job = farm.train(model, called, _uploaded(farm, captions), **fields)
         for notice in job.notices:
             say(f"Note: {notice}", "yellow")
         if not as_json:
             print(job.id, flush=True)
-            say(f"training of {job.model} with {len(pictures):,} pictures submitted")
+            several = "" if len(captions) == 1 else "s"
+            say(f"training of {job.model} with {len(captions):,} picture{several} submitted")
         code = ExitCode.OK
         if wait:
             [ended] = watch(farm, [job])
@@ -69,3 +77,20 @@ def train(
         if code:
             say(f"It ended as {ended.status}; why: farm job {job.id}", "red")
             raise typer.Exit(code)
+
+
+def _uploaded(farm: FarmClient, captions: Mapping[Path, str]) -> list[tuple[str | Path, str]]:
+    """The ids of the pictures with their captions. Says of each file that is refused why; then raises Exit."""
+    found: list[tuple[str | Path, str]] = []
+    worst = ExitCode.OK
+    for file, caption in captions.items():
+        try:
+            found.append((farm.add_input(file).id, caption))
+        except FarmError as error:
+            print_error(error, str(file))
+            worst = max(worst, exit_code_of(error))
+            if worst is not ExitCode.REFUSED:
+                break  # nor would the next one be taken
+    if worst:
+        raise typer.Exit(worst)
+    return found

@@ -1,15 +1,19 @@
 """Pictures with captions as people keep them for training: a text beside each picture, or a table of all."""
 
 import json
+import os
 from pathlib import Path
 
 import typer
+
+from farm.console.imported import read_text
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 CAPTIONS = (".txt", ".caption")
 #: As `datasets` reads a folder of images.
 TABLE = "metadata.jsonl"
 _TEXTS = ("text", "caption", "prompt")
+_FOLDER = "FOLDER"
 
 
 def read_training_folder(folder: Path) -> dict[Path, str]:
@@ -27,7 +31,7 @@ def read_training_folder(folder: Path) -> dict[Path, str]:
 
 def _of_table(table: Path) -> dict[Path, str]:
     found = {}
-    for number, line in enumerate(table.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(read_text(table, _FOLDER).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -38,6 +42,9 @@ def _of_table(table: Path) -> dict[Path, str]:
         caption = next((row[key] for key in _TEXTS if isinstance(row.get(key), str)), None) if name else None
         if not isinstance(name, str) or not caption:
             raise _refused(f"{table}, line {number}: wants 'file_name', and 'text', 'caption' or 'prompt'")
+        if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:
+            # Folders come from elsewhere, too, and what is named is uploaded.
+            raise _refused(f"{table}, line {number}: {name} does not lie in {table.parent}")
         path = table.parent / name
         if not path.is_file():
             raise _refused(f"{table}, line {number}: there is no file {path}")
@@ -51,7 +58,7 @@ def _of_texts(folder: Path) -> dict[Path, str]:
         if path.suffix.lower() not in PICTURES:
             continue
         text = next((beside for suffix in CAPTIONS if (beside := path.with_suffix(suffix)).is_file()), None)
-        caption = " ".join(text.read_text(encoding="utf-8-sig").split()) if text else ""
+        caption = " ".join(read_text(text, _FOLDER).split()) if text else ""
         if not caption:
             raise _refused(f"{path.name} has no caption: write it into {path.with_suffix('.txt').name}")
         found[path] = caption
@@ -59,4 +66,4 @@ def _of_texts(folder: Path) -> dict[Path, str]:
 
 
 def _refused(message: str) -> typer.BadParameter:
-    return typer.BadParameter(message, param_hint="FOLDER")
+    return typer.BadParameter(message, param_hint=_FOLDER)

@@ -26,6 +26,8 @@ ASK_SECONDS = 0.05
 #: Waits before the first, second, … start after a fall; a child that stood for STEADY_SECONDS begins anew.
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 STEADY_SECONDS = 60.0
+#: What may be forked waits so long for a fork server that fell with it; then it is started as a process of its own.
+FORK_SERVER_SECONDS = 10.0
 
 
 class Kept:
@@ -184,6 +186,11 @@ class Processes:
             self._notify(f"{kept.program.name} has ended, as it was told.")
         return meant
 
+    def _fork_server_seconds(self, program: Program) -> float:
+        """How much longer a start may wait for the fork server, which listens as soon as it is started again."""
+        away = program.forked and self.fork_server is not None and not self.fork_server.path.exists()
+        return FORK_SERVER_SECONDS if away else 0.0
+
     def _look_after(self, kept: Kept) -> None:
         child, now = kept.child, time.monotonic()
         if child is None or child.alive:
@@ -198,7 +205,7 @@ class Processes:
             child.finish(0.0)
             self._notify(f"{kept.program.name} {child.how_it_ended()}; starting it again in {wait:g} s")
             log.warning("child fell", name=kept.program.name, end=child.how_it_ended(), falls=kept.falls)
-        elif now >= kept.start_at:
+        elif now >= kept.start_at + self._fork_server_seconds(kept.program):
             kept.start_at = None
             try:
                 kept.child = self._spawn(kept.program)

@@ -19,7 +19,7 @@ from farm.sentences import sentence
 from farm.tables import Pool, ScaleDecision, Worker
 from scheduler.autoscale import startup_times
 from scheduler.autoscale.bin_packing import full_batches
-from scheduler.autoscale.draining import choose_to_drain
+from scheduler.autoscale.draining import choose_to_drain, may_be_asked
 from scheduler.autoscale.driver_interface import Driver, NotScaled, Order
 from scheduler.autoscale.drivers import make_drivers
 from scheduler.autoscale.pool_state import LaneWork, ScaledPool, read_pools, read_work
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 #: Decisions are kept for so long.
 KEPT_SECONDS = 30 * 86_400.0
+#: Who has missed so many beats is asked to end before anybody else.
+_BEATS_MISSED = 3
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Autoscaler:
         settings = connections.settings
         with read(connections.engine) as connection:
             alive_since = now - settings.worker_gone_seconds
-            pools = read_pools(connection, connections.catalog, now, alive_since=alive_since)
+            silent_since = now - _BEATS_MISSED * settings.heartbeat_seconds
+            pools = read_pools(connection, connections.catalog, now, alive_since=alive_since, silent_since=silent_since)
             last = min((pool.decided_at or 0.0 for pool in pools), default=now)
             # A quarter of a second early is on time: the supervisor's rounds are not to the point.
             if not pools or 0 <= now - last < settings.autoscale_seconds - 0.25:
@@ -127,8 +130,10 @@ def _decide(pool: ScaledPool, work: LaneWork, part: float, now: float, since: fl
     measured = startup_times.observe(
         measured, ready=ready, desired=desired, now=now, until_measured=scaling.startup_seconds
     )
+    loads = {load.id: load for load in workers.staying}
+    asked = [name for name in drain if may_be_asked(loads[name], workers.staying)]  # the others at the next decision
     remembered = {"policy": memory.to_json(), "startup": measured.mean, "asked": [list(one) for one in measured.asked]}
-    return Verdict(pool, decision, remembered, drain if driver.asks_workers else [], desired)
+    return Verdict(pool, decision, remembered, asked if driver.asks_workers else [], desired)
 
 
 def _apply(verdict: Verdict, drivers: Mapping[str, Driver]) -> str | None:

@@ -53,10 +53,12 @@ class LaneWork:
     came: float  # GPU-seconds
 
 
-def read_pools(connection: Connection, catalog: Catalog, now: float, *, alive_since: float) -> list[ScaledPool]:
+def read_pools(
+    connection: Connection, catalog: Catalog, now: float, *, alive_since: float, silent_since: float
+) -> list[ScaledPool]:
     """The pools with a `scaling` in the catalog, the cheapest first. Two statements."""
     scaled = {pool.name: (pool, pool.scaling) for pool in catalog.pools.values() if pool.scaling is not None}
-    workers = read_workers(connection, list(scaled), now, alive_since=alive_since)
+    workers = read_workers(connection, list(scaled), now, alive_since=alive_since, silent_since=silent_since)
     rows = connection.execute(
         select(Pool.__table__, Lane.paused_at.label("lane_paused_at"))
         .join(Lane, Lane.name == Pool.lane)
@@ -79,8 +81,13 @@ def read_pools(connection: Connection, catalog: Catalog, now: float, *, alive_si
     ]
 
 
-def read_workers(connection: Connection, pools: list[str], now: float, *, alive_since: float) -> dict[str, PoolWorkers]:
-    """Those who have beaten since `alive_since`, and the time since midnight (UTC) that any stood. One statement."""
+def read_workers(
+    connection: Connection, pools: list[str], now: float, *, alive_since: float, silent_since: float
+) -> dict[str, PoolWorkers]:
+    """Those who have beaten since `alive_since`, and the time since midnight (UTC) that any stood. One statement.
+
+    `silent_since`: who has beaten before that alone has missed some beats.
+    """
     midnight = now - now % DAY
     rows: dict[str, list[Row[Any]]] = defaultdict(list)
     statement = select(Worker.__table__).where(
@@ -88,10 +95,12 @@ def read_workers(connection: Connection, pools: list[str], now: float, *, alive_
     )
     for row in connection.execute(statement):
         rows[row.pool].append(row)
-    return {pool: _pool_workers(found, now, midnight, alive_since) for pool, found in rows.items()}
+    return {pool: _pool_workers(found, now, midnight, alive_since, silent_since) for pool, found in rows.items()}
 
 
-def _pool_workers(rows: list[Row[Any]], now: float, midnight: float, alive_since: float) -> PoolWorkers:
+def _pool_workers(
+    rows: list[Row[Any]], now: float, midnight: float, alive_since: float, silent_since: float
+) -> PoolWorkers:
     staying: list[WorkerLoad] = []
     ending: list[WorkerLoad] = []
     hosts: list[tuple[str, str]] = []
@@ -107,6 +116,9 @@ def _pool_workers(rows: list[Row[Any]], now: float, midnight: float, alive_since
             busy_until=row.busy_until,
             started_at=row.started_at,
             ready=row.status != WorkerStatus.STARTING,
+            host=row.host,
+            heartbeat_at=row.heartbeat_at,
+            silent=row.heartbeat_at < silent_since,
         )
         ends = row.drain_asked_at is not None or row.status == WorkerStatus.DRAINING
         (ending if ends else staying).append(load)

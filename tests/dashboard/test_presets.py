@@ -45,6 +45,27 @@ def test_a_preset_fills_in_all_that_was_typed_and_only_for_its_person(house: Hou
     assert house.get("/api/v1/presets").json["items"] == []
 
 
+def test_a_preset_of_a_model_that_the_farm_has_no_more_can_be_looked_at_and_removed(house: House) -> None:
+    fields = {"model": "gone-1600m", "prompt": "a red circle"}
+    kept = house.post("/api/v1/presets", json={"name": "my poster", "fields": fields}).json["id"]
+    visitor = sign_in(house)
+
+    page = visitor.get(f"/submit?preset={kept}")
+
+    shown = page.get_data(as_text=True)
+    assert page.status_code == 200
+    assert "This farm has no model gone-1600m any more" in shown
+    assert "a red circle</textarea>" in shown
+    assert f"/presets/{kept}/remove" in shown
+
+
+@pytest.mark.parametrize("name", [" ", "two\nlines", "a\tb"])
+def test_a_name_is_refused_without_a_regular_expression(house: House, name: str) -> None:
+    answer = house.post("/api/v1/presets", json={"name": name, "fields": {"prompt": "x"}})
+    [fault] = answer.json["errors"]
+    assert fault["detail"] == f"must be one line of characters that are seen; seen {name!r}"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

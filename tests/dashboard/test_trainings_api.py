@@ -101,6 +101,22 @@ def test_what_is_wrong_is_refused_with_its_place(stored: House, asked: dict[str,
     assert pointer in [fault["pointer"] for fault in answer.json["errors"]]
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"name": "my squares"}, "/name: must begin with a letter or a digit and have nothing but these"),
+        ({"name": "my squares"}, "seen 'my squares'"),
+        ({"validation_prompt": " "}, "/validation_prompt: must not be empty"),
+        ({"pictures": []}, "/pictures: must have at least 1 item; seen []"),
+        ({"optimizer": "adam8bit"}, "/optimizer: is not known here; remove it or correct its name"),
+        ({"learning_rate": 0}, "/learning_rate: must be greater than 0; seen 0"),
+    ],
+)
+def test_it_is_refused_in_words_with_what_was_seen(stored: House, asked: dict[str, Any], said: str) -> None:
+    answer = train(stored, **{"pictures": pictures(stored)} | asked)
+    assert said in " ".join(f"{fault['pointer']}: {fault['detail']}" for fault in answer.json["errors"])
+
+
 def test_nobody_trains_with_pictures_of_another_project_or_sees_its_trainings(stored: House) -> None:
     theirs = pictures(stored, who=stored.theirs)
     assert train(stored, pictures=theirs).status_code == 422

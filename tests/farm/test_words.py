@@ -4,10 +4,12 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
 
 import farm.cli
 from farm.client import FarmClient
@@ -79,6 +81,21 @@ def test_the_kinds_of_a_librarys_errors_are_left_out(kind: str, message: str) ->
     assert not in_words(kind + message).startswith(("Value error", "Assertion failed")) or message.startswith(
         ("Value error", "Assertion failed")
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (Annotated[str, Field(min_length=1)], "", "must have at least 1 character"),
+        (Annotated[list[int], Field(min_length=1)], [], "must have at least 1 item"),
+        (Annotated[dict[str, int], Field(max_length=1)], {"a": 1, "b": 2}, "must have at most 1 item"),
+        (Annotated[str, Field(pattern="^a+$")], "b", "must match the pattern '^a+$'"),
+    ],
+)
+def test_a_length_and_a_form_are_said_as_rules(kind: Any, value: object, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(kind).validate_python(value)
+    assert in_words(refused.value.errors()[0]["msg"]) == said
 
 
 def test_every_message_of_pydantic_that_is_shown_goes_through_one_place() -> None:

@@ -106,6 +106,8 @@ class EngineSupervisor:
         self.pid = process.pid
         with self._sending:
             self._wire = wire
+        if self._stopping.is_set():
+            self.send(Stop())  # `stop` may have come while there was nobody to ask
         try:
             reason = self._listen(wire)
         finally:
@@ -132,7 +134,8 @@ class EngineSupervisor:
         asked_to_stop: float | None = None
         while True:
             try:
-                while wire.poll(min(_POLL_SECONDS, self._hang_seconds / 4)):
+                # One message a round: who never falls silent must not keep us from what stands below.
+                if wire.poll(min(_POLL_SECONDS, self._hang_seconds / 4)):
                     message = wire.recv()
                     heard = time.monotonic()
                     if isinstance(message, Ready):

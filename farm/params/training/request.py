@@ -3,10 +3,12 @@
 Names and defaults are those of diffusers' `train_dreambooth_lora_sana.py`, where it has them.
 """
 
+import re
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from farm.catalog.loading import Catalog
 from farm.catalog.schema import ModelEntry
@@ -35,6 +37,7 @@ MOST_PICTURES = 500
 MOST_STEPS = 100_000
 MOST_SAMPLES = 64
 _CAPTION_CHARS = 2_000
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 #: Class of a training whose request names none: it takes a worker for long, and others go first.
 CLASS = "bulk"
 #: What a request of a training has in common with that of its sample pictures.
@@ -56,7 +59,7 @@ class TrainingRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
     model: str = Field(min_length=1, description="a name of GET /api/v1/models, of family sana")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="of the LoRA")
+    name: str = Field(pattern=_NAME, description="of the LoRA")
     pictures: list[CaptionedPicture] = Field(min_length=1, max_length=MOST_PICTURES)
     class_name: Annotated[str, Option("--class")] = Field(
         CLASS, alias="class", min_length=1, max_length=20, description="of the queue"
@@ -134,7 +137,7 @@ def check_training(
         asked = TrainingRequest.model_validate(document)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)[:100]
-        raise InvalidRequest([Fault(pointer(*each["loc"]), in_words(each["msg"])) for each in found]) from error
+        raise InvalidRequest([_fault(each) for each in found]) from error
     entry = catalog.model(asked.model)
     faults = [*_own_faults(asked), *_text_faults(asked), *_model_faults(asked, entry, catalog)]
     pictures = _pictures(asked, find_input, faults)
@@ -159,6 +162,28 @@ def check_training(
     return request, Resolved(Renders([(render, render.prompt, render.seed)]), resolved.notices)
 
 
+def name_fault(name: str) -> str | None:
+    """What is wrong with the name of a LoRA, in words, or None."""
+    if re.fullmatch(_NAME, name):
+        return None
+    return sentence(
+        "must begin with a letter or a digit and have nothing but these, '.', '_' and '-', at most 100; seen %(seen)s",
+        seen=shown(name),
+    )
+
+
+def _fault(found: ErrorDetails) -> Fault:
+    """A fault of pydantic's in our words."""
+    where, seen = pointer(*found["loc"]), found["input"]
+    if found["loc"] == ("name",) and isinstance(seen, str) and (told := name_fault(seen)):
+        return Fault(where, told)
+    if found["type"] == "extra_forbidden":
+        return Fault(where, sentence("is not known here; remove it or correct its name"))
+    if found["type"] == "missing":
+        return Fault(where, in_words(found["msg"]))
+    return Fault(where, f"{in_words(found['msg'])}; seen {shown(seen)}")
+
+
 def _own_faults(asked: TrainingRequest) -> list[Fault]:
     faults = []
     samples = 2 + (asked.max_train_steps - 1) // asked.validation_steps
@@ -179,10 +204,12 @@ def _own_faults(asked: TrainingRequest) -> list[Fault]:
 
 
 def _text_faults(asked: TrainingRequest) -> list[Fault]:
-    """Captions and the prompt of the class, as prompts are looked at."""
+    """Captions and the prompts of class and samples, as prompts are looked at."""
     texts = {pointer("pictures", place, "caption"): picture.caption for place, picture in enumerate(asked.pictures)}
     if asked.class_prompt:
         texts["/class_prompt"] = asked.class_prompt
+    if asked.validation_prompt is not None:
+        texts["/validation_prompt"] = asked.validation_prompt
     return [Fault(where, fault) for where, text in texts.items() if (fault := text_fault(text, _CAPTION_CHARS))]
 
 

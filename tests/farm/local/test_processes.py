@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from farm.forking.client import ForkServer
+from farm.local import processes as local_processes
 from farm.local.processes import Processes
 from farm.local.program import Program, StartFailed, Tier
 from tests.waiting import eventually
@@ -225,7 +226,12 @@ def forking(processes: Processes, tmp_path: Path) -> Processes:
     """With a fork server, which it keeps running too."""
     path = tmp_path / "fork.sock"
     command = (sys.executable, "-m", "farm.local.fork_server", "--socket", str(path))
-    server = Program("server", command, dict(os.environ), tmp_path, ready=path.exists, tier=Tier.FORK_SERVER)
+    server = Program(
+        *("server", command, dict(os.environ), tmp_path),
+        ready=path.exists,
+        tier=Tier.FORK_SERVER,
+        leftovers=(path,),
+    )
     processes.start(server)
     processes.wait_ready(["server"])
     processes.fork_server = ForkServer(path)
@@ -280,7 +286,7 @@ def test_what_was_forked_is_started_again_after_a_fall_and_stopped_in_its_own_wa
 
 
 @only_with_pidfd
-def test_when_the_fork_server_falls_what_it_forked_is_started_again(forking: Processes, tmp_path: Path) -> None:
+def test_when_the_fork_server_falls_the_next_one_forks_what_fell_with_it(forking: Processes, tmp_path: Path) -> None:
     forking.start(forked(tmp_path, FORKED, ready=(tmp_path / "ready").exists))
     forking.wait_ready(["forked"])
     first = forking.pid("forked"), forking.pid("server")
@@ -289,6 +295,23 @@ def test_when_the_fork_server_falls_what_it_forked_is_started_again(forking: Pro
 
     eventually(lambda: {forking.pid("forked"), forking.pid("server")}.isdisjoint(first))
     eventually(lambda: not ended(forking.pid("forked")))
+    assert psutil.Process(forking.pid("forked")).ppid() == forking.pid("server")
+
+
+@only_with_pidfd
+def test_a_fork_server_that_stays_away_is_not_waited_for(
+    forking: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_processes, "FORK_SERVER_SECONDS", 0.2)
+    forking.start(forked(tmp_path, FORKED, ready=(tmp_path / "ready").exists))
+    forking.wait_ready(["forked"])
+    first = forking.pid("forked")
+    forking.fork_server = ForkServer(tmp_path / "nobody.sock")
+
+    forking.send("forked", signal.SIGKILL)
+
+    eventually(lambda: forking.pid("forked") != first)
+    assert psutil.Process(forking.pid("forked")).ppid() == os.getpid()
 
 
 def test_killing_all_ends_the_wait_of_a_stop(tmp_path: Path, told: Teller) -> None:

@@ -146,6 +146,23 @@ def test_idle_workers_are_asked_to_end_and_whoever_is_in_the_middle_of_something
     assert pool(farm).desired == 0
 
 
+def test_who_follows_a_killed_worker_stays_and_the_dead_one_is_asked(farm: Connections) -> None:
+    # Given a worker that was killed in the middle of something, and one that was started in its place,
+    killed = sign_on(farm, pool=CHEAP, status=WorkerStatus.RENDERING)
+    say(farm, killed, leased=1, busy_until=farm.clock() + 600)
+    work(farm, 5.0)
+    farm.clock.forward(4)  # type: ignore[attr-defined]
+    follower = sign_on(farm, pool=CHEAP, status=WorkerStatus.STARTING)
+    # when nobody can tell yet which of two that are one too many is dead, none is asked to end;
+    decide(farm, seconds=2)
+    assert (asked(farm), pool(farm).desired) == (set(), 1)
+    # after some beats that did not come, it is the dead one.
+    farm.clock.forward(10)  # type: ignore[attr-defined]
+    say(farm, follower, heartbeat_at=farm.clock())
+    decide(farm)
+    assert (asked(farm), pool(farm).desired) == ({killed}, 1)
+
+
 def test_another_supervisor_goes_on_with_what_the_first_one_remembered(farm: Connections) -> None:
     worker = sign_on(farm, pool=CHEAP)
     job = work(farm, 5.0)

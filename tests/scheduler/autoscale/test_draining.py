@@ -1,6 +1,8 @@
 """Which workers are asked to end."""
 
-from scheduler.autoscale.draining import WorkerLoad, choose_to_drain
+from dataclasses import replace
+
+from scheduler.autoscale.draining import WorkerLoad, choose_to_drain, may_be_asked
 
 
 class TestDraining:
@@ -17,3 +19,16 @@ class TestDraining:
         assert choose_to_drain(workers, 2, 100.0) == ["loads", "young"]
         assert choose_to_drain(workers, 9, 100.0, must=True)[4:] == ["batch", "clip"]
         assert choose_to_drain(workers, -1, 100.0) == []
+
+
+def test_who_falls_silent_is_lost_before_anybody_else() -> None:
+    workers = [WorkerLoad("loads", ready=False), WorkerLoad("silent", leased=4, busy_until=900.0, silent=True)]
+    assert choose_to_drain(workers, 1, 100.0) == ["silent"]
+
+
+def test_nobody_is_asked_while_one_of_its_host_has_not_beaten_since_it_came() -> None:
+    before, since = WorkerLoad("before", heartbeat_at=10.0), WorkerLoad("since", started_at=12.0, heartbeat_at=12.0)
+    assert not may_be_asked(since, [before, since])
+    assert may_be_asked(before, [before, since])
+    assert may_be_asked(since, [replace(before, heartbeat_at=13.0), since])
+    assert may_be_asked(since, [replace(before, host="another"), since])
