@@ -14,6 +14,7 @@ from dashboard.context import farm
 from dashboard.problems import PROBLEM_JSON
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render
+from dashboard.schemas import Job
 from dashboard.translations.stored import recognised
 from dashboard.web.artifacts import address
 from dashboard.web.form.pasted_prompts import take_pasted
@@ -50,9 +51,11 @@ def show() -> ResponseReturnValue:
     again = request.args.get("again")
     if again is None:
         return _page(_chosen_model(request.args.get("model")), request.args)
-    model, parameters = _asked_before(again)
+    job, parameters = _asked_before(again)
+    if "training" in parameters:
+        return redirect(url_for("trainings.page", job_id=job.id), 303)
     new_seeds = {"seeds": "", "seed_count": "4"} if "vary" in request.args else {}
-    return _page(_chosen_model(model), typed_again(parameters) | new_seeds)
+    return _page(_chosen_model(job.model), typed_again(parameters) | new_seeds)
 
 
 @blueprint.post("/submit")
@@ -165,8 +168,8 @@ def _chosen_model(name: str | None) -> ModelEntry:
     return catalog.model(served[0]) if served else next(iter(catalog.models.values()))
 
 
-def _asked_before(render_id: str) -> tuple[str, dict[str, Any]]:
+def _asked_before(render_id: str) -> tuple[Job, dict[str, Any]]:
     project_id = principal().project_id
     with read(farm().engine) as connection:
         render = find_render(connection, project_id, render_id, progress_of=lambda _: {}, address_of=address)
-        return find_job(connection, project_id, render.job_id).model, render.parameters
+        return find_job(connection, project_id, render.job_id), render.parameters

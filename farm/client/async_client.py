@@ -199,6 +199,7 @@ class AsyncFarmClient:
     presets = _awaited(FarmClient.presets)
     save_preset = _awaited(FarmClient.save_preset)
     remove_preset = _awaited(FarmClient.remove_preset)
+    find_preset = _awaited(FarmClient.find_preset)
     find_preset_id = _awaited(FarmClient.find_preset_id)
     prompts = _awaited(FarmClient.prompts)
     share_links = _awaited(FarmClient.share_links)

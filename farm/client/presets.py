@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import whole_list
 from farm.client.replies import Preset
-from farm.client.short_ids import find_whole_id
+from farm.client.short_ids import only_id
+from farm.errors import NotFound
 
 
 class Presets:
@@ -30,9 +31,19 @@ class Presets:
 
     def find_preset_id(self, typed: str) -> str:
         """The id of the preset of this name, or from a part of its id. Raises NotFound, AmbiguousId."""
-        found = self.presets()
-        named = [one.id for one in found if one.name == typed]
-        return named[0] if named else find_whole_id(typed, "preset", lambda: ((one.id, one.name) for one in found))
+        return self.find_preset(typed).id
+
+    def find_preset(self, typed: str) -> Preset:
+        """The preset of this name, or by its id or a part of that. Raises NotFound, AmbiguousId."""
+        presets = self.presets()
+        part = typed.lower()
+        found = [one for one in presets if one.name == typed] or [
+            one for one in presets if part and (one.id.startswith(part) or one.id.endswith(part))
+        ]
+        if not found:
+            raise NotFound(f"You have no preset {typed!r}; `farm presets list` shows those that you have.")
+        whole = only_id(typed, [(one.id, one.name) for one in found], "preset")
+        return next(one for one in found if one.id == whole)
 
     def prompts(self, limit: int = 20) -> list[str]:
         """What one asked for lately, the newest first, each text once."""

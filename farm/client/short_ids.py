@@ -45,7 +45,7 @@ class ShortIds:
             return self._render_at(self.find_job_id(job), int(place))
         if typed == LAST:
             renders = islice(self._renders(self._newest_job().id), _MOST_LISTED + 1)
-            return _only(typed, [(render.id, f"last/{render.index}") for render in renders], "render")
+            return only_id(typed, [(render.id, f"last/{render.index}") for render in renders], "render")
         return find_whole_id(typed, "render", lambda: map(_words, self._newest_renders()))
 
     def find_any_id(self, typed: str) -> str:
@@ -91,7 +91,7 @@ def find_whole_id(typed: str, noun: str, newest: Callable[[], Iterable[tuple[str
         return typed
     part = typed.lower()
     found = [(one, words) for one, words in newest() if one.startswith(part) or one.endswith(part)]
-    return _only(typed, found, noun)
+    return only_id(typed, found, noun)
 
 
 def _words(one: Job | Render) -> tuple[str, str]:
@@ -99,7 +99,8 @@ def _words(one: Job | Render) -> tuple[str, str]:
     return one.id, words
 
 
-def _only(typed: str, matches: list[tuple[str, str]], noun: str) -> str:
+def only_id(typed: str, matches: list[tuple[str, str]], noun: str) -> str:
+    """The id that is the only one of these, each with what people know it by. Raises NotFound, AmbiguousId."""
     if not matches:
         raise NotFound(f"No {noun} lately has an id that begins or ends with {typed!r}; give the whole id.")
     if len(matches) > 1:

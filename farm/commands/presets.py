@@ -65,8 +65,7 @@ def show(preset: PresetId, as_json: JsonOption = False) -> None:
     Exit codes: 0, 2 the farm refused, 3 the farm does not answer.
     """
     with farm_at_hand() as farm:
-        whole_id = farm.find_preset_id(preset)
-        [found] = [one for one in farm.presets() if one.id == whole_id]
+        found = farm.find_preset(preset)
     if as_json:
         print_json(found)
         return

@@ -45,6 +45,10 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     picture = visitor.get(f"/renders/{render['id']}", headers=PAGE).text
     assert f"/trainings/{job}" in picture
     assert "again=" not in picture
+    # Its sheet of samples is no picture that one form asks for: whoever asks for it again is shown the training.
+    for address in (f"/submit?again={render['id']}", f"/submit?again={render['id']}&vary"):
+        again = visitor.get(address, headers=PAGE)
+        assert (again.status_code, again.location) == (303, f"/trainings/{job}")
 
 
 def test_the_form_says_so_where_there_is_no_picture(live_house: House) -> None:

@@ -240,7 +240,7 @@ pools:
         ("models: 5", "own.yaml:1: models: must hold names and their values; seen 5"),
         ("models: {sana-demo: 5}", "models.sana-demo: must hold keys and values; seen 5"),
         ("models: {sana-demo: {name: x}}", "the name is the key above it"),
-        ("models: {Sana: {extends: sana-demo}}", "models.Sana.name: String should match pattern"),
+        ("models: {Sana: {extends: sana-demo}}", "models.Sana.name: must match the pattern"),
         ("models: {sana-demo: {samplers: [dpm++-2m, euler_a]}}", "samplers: unknown 'euler_a'"),
         ("models: {sana-demo: {extends: [sana, demo-picture], family: flux}}", "family: unknown 'flux'"),
         ("models: {sprint-demo: {samplers: [scm, euler]}}", "'euler' does not work with sprint; allowed: scm"),
