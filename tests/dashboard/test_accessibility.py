@@ -16,6 +16,7 @@ from tests.dashboard.conftest import House
 from tests.dashboard.finished import finish_everything
 from tests.dashboard.test_browser import Visit, address, browser
 from tests.dashboard.test_browser import pytestmark as needs_chromium
+from tests.dashboard.test_inputs import png, upload
 
 __all__ = ["address", "browser"]  # fixtures
 pytestmark = [pytest.mark.long, needs_chromium]
@@ -49,6 +50,9 @@ def _pages(house: House) -> dict[str, list[str]]:
     shared = "/shared/" + house.post("/api/v1/share-links", json=link).json["url"].rpartition("/")[2]
     webhook = house.post("/api/v1/webhooks", json={"url": "https://example.com/a"}).json["id"]
     house.post(f"/api/v1/webhooks/{webhook}/secret", json={})
+    learned = {"image": upload(house, png((255, 0, 0)), "red.png").json["id"], "caption": "a red square"}
+    asked = {"model": "sana-demo", "name": "squares", "pictures": [learned], "max_train_steps": 10}
+    training = house.post("/api/v1/trainings", json=asked).json["job"]["id"]
     worker, engine, now = new_id(), house.connections.engine, house.connections.clock()
     sign_on(engine, worker_id=worker, pool="sana-demo-local", model="sana-demo", host="h", pid=1, now=now)
     return {
@@ -62,6 +66,8 @@ def _pages(house: House) -> dict[str, list[str]]:
         "gallery.index": ["/gallery", f"/gallery?board={board}", "/gallery?text=nothing"],
         "gallery.picture": [f"/gallery/{one['id']}"],
         "inputs.index": ["/inputs"],
+        "trainings.ask": ["/trainings/new"],
+        "trainings.page": [f"/trainings/{training}"],
         "workers.index": ["/workers"],
         "dead_letters.index": ["/dead-letters"],
         "docs.problem_type": ["/problems/not-found"],
