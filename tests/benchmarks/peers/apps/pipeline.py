@@ -35,7 +35,10 @@ class Pipeline:
             library.set_verbosity_error()
             library.disable_progress_bar()
         torch.set_num_threads(1)
-        self._pipeline: Any = SanaPipeline.from_pretrained(weights, local_files_only=True, use_safetensors=True)
+        # Without a dtype the text encoder would be bfloat16, as its file is, and all else float32: other pictures.
+        self._pipeline: Any = SanaPipeline.from_pretrained(
+            weights, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
         self._pipeline.set_progress_bar_config(disable=True)
 
     def render(self, pictures: Sequence[Picture]) -> list[np.ndarray]:
