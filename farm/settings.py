@@ -178,24 +178,26 @@ class Settings(BaseSettings):
         # Children of `farm up` may run in another working directory.
         return folder.expanduser().absolute()
 
-    @field_validator("database_ca_file", "redis_ca_file", "s3_ca_file", "webhook_ca_file")
+    @field_validator(
+        *("database_ca_file", "redis_ca_file", "s3_ca_file", "webhook_ca_file"),
+        *("credentials_certificate_file", "credentials_key_file"),
+    )
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
+        # Only whether it can be read: what is in it is looked at by who uses it, and by the doctor.
         if file is None:
             return None
         path = file.expanduser().absolute()
         if not (path.is_file() and os.access(path, os.R_OK)):
-            raise ValueError("must be a file that can be read, with certificates as PEM")
+            raise ValueError("must be a file that can be read, in PEM form")
         return path
 
-    @field_validator("credentials_certificate_file", "credentials_key_file")
+    @field_validator("sentry_dsn")
     @classmethod
-    def _there(cls, file: Path | None) -> Path | None:
-        # Only whether it can be read: what is in it is looked at by who signs, and by the doctor.
-        path = file and file.expanduser().absolute()
-        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
-            raise ValueError("must be a PEM file that this user can read")
-        return path
+    def _sentry(cls, address: SecretStr | None) -> SecretStr | None:
+        if address and not re.fullmatch(r"https?://[^@/\s]+@[^@/\s]+(/\S*)?/[0-9]+", address.get_secret_value()):
+            raise ValueError("must be an address such as https://KEY@sentry.example.org/1")
+        return address
 
     @field_validator("catalog", "allowed_hosts", "webhook_networks", "metrics_networks", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ import pytest
 
 from farm.errors import SettingsError
 from farm.logs import configure_logging
-from farm.settings import Settings
+from farm.settings import Settings, load_settings
 from tests.waiting import eventually
 
 #: A process of the farm that fails in three ways; prompts and secrets are in words, fields and variables of it.
@@ -117,10 +117,13 @@ def test_a_sentry_that_is_away_changes_nothing(sentry: Sentry) -> None:
 
 
 def test_without_the_setting_nobody_is_told_and_a_wrong_address_is_a_wrong_setting() -> None:
+    with pytest.raises(SettingsError, match=r"FARM_SENTRY_DSN.* must be an address such as") as refused:
+        load_settings(variables={"FARM_SENTRY_DSN": "tiger"})  # as `farm config check` does
+    assert "tiger" not in str(refused.value)
     before = logging.getLogger().handlers[:]
     try:
         with pytest.raises(SettingsError, match="must be an address such as") as refused:
-            configure_logging(Settings.model_validate({"sentry_dsn": "tiger"}))
+            configure_logging(load_settings(variables={"FARM_SENTRY_DSN": "https://tiger@:1/1"}))  # no host
         assert "tiger" not in str(refused.value)
         configure_logging(Settings())
         assert len(logging.getLogger().handlers) == 1
