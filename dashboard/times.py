@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Protocol
 
-from babel.dates import format_datetime
+from babel.dates import format_skeleton
 from flask_babel import get_locale
 
 from dashboard.translations.said import gettext, ngettext
@@ -25,7 +25,7 @@ def moment(text: str) -> str:
     if locale is None or locale.language == "en":  # whose day and month stand in another order in each country
         return text[:16].replace("T", " ")
     at = datetime.fromisoformat(text)
-    return f"{format_datetime(at, 'yMMMd', locale=locale)} {format_datetime(at, 'Hm', locale=locale)}"
+    return f"{format_skeleton('yMMMd', at, locale=locale)} {format_skeleton('Hm', at, locale=locale)}"
 
 
 def duration(seconds: float | None) -> str:

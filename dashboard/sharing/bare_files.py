@@ -12,6 +12,8 @@ _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP sBIT pHYs".split())
 _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
 _WEBP_EXIF_AND_XMP = 0x08 | 0x04
+#: Applications of GIFs that say how often a clip is repeated, and its colour profile. XMP and C2PA are others.
+_GIF_KEPT = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"})
 _JPEG_START_OF_SCAN, _JPEG_COMMENT = 0xDA, 0xFE
 #: Boxes of an MP4 that hold metadata, and those in which they stand.
 _MP4_TOLD, _MP4_INTO = frozenset({b"udta", b"meta", b"uuid"}), frozenset({b"moov", b"trak", b"mdia"})
@@ -76,9 +78,9 @@ def _gif(data: bytes) -> bytes:
     at = 13 + _colours(data[10])
     kept = [data[:at]]
     while data[at] != 0x3B:
-        if data[at] == 0x21:  # an extension; 0xFE is a comment, 0x01 plain text
+        if data[at] == 0x21:  # an extension; 0xF9 says how long a frame stays, 0xFF is an application's
             end = _end_of_blocks(data, at + 2)
-            keeps = data[at + 1] not in (0xFE, 0x01)
+            keeps = data[at + 1] == 0xF9 or (data[at + 1] == 0xFF and data[at + 3 : at + 14] in _GIF_KEPT)
         else:
             _expect(data[at] == 0x2C)
             end = _end_of_blocks(data, at + 10 + _colours(data[at + 9]) + 1)

@@ -126,7 +126,8 @@ def new_secret(
     if as_json:
         print_json(made)
         return
-    say(f"Webhook {made.id} signs with this secret from now on, and for {keep_hours:g} hours with the one before too:")
+    hours = f"{keep_hours:g} hour{'' if keep_hours == 1 else 's'}"
+    say(f"Webhook {made.id} signs with this secret from now on, and for {hours} with the one before too:")
     print(clean(made.secret), flush=True)
 
 

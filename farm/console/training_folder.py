@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -10,6 +11,8 @@ from farm.console.imported import read_text
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 CAPTIONS = (".txt", ".caption")
+#: Of these the farm takes none.
+_OTHER_PICTURES = (".bmp", ".gif", ".tif", ".tiff", ".jxl", ".heic", ".heif", ".jfif", ".jp2")
 #: As `datasets` reads a folder of images.
 TABLE = "metadata.jsonl"
 _TEXTS = ("text", "caption", "prompt")
@@ -25,7 +28,7 @@ def read_training_folder(folder: Path) -> dict[Path, str]:
     table = folder / TABLE
     found = _of_table(table) if table.is_file() else _of_texts(folder)
     if not found:
-        raise _refused(f"{folder} holds no picture ({', '.join(PICTURES)})")
+        raise _refused(f"{folder} holds no picture ({', '.join(PICTURES)}){_pictures_below(folder)}")
     return dict(sorted(found.items()))
 
 
@@ -48,21 +51,45 @@ def _of_table(table: Path) -> dict[Path, str]:
         path = table.parent / name
         if not path.is_file():
             raise _refused(f"{table}, line {number}: there is no file {path}")
+        if path in found:
+            raise _refused(
+                f"{table}, line {number}: {name} has a caption already; another one wants a copy of the picture"
+            )
         found[path] = caption
     return found
 
 
 def _of_texts(folder: Path) -> dict[Path, str]:
     found = {}
-    for path in folder.iterdir():
-        if path.suffix.lower() not in PICTURES:
-            continue
+    for path in _shown(folder):
         text = next((beside for suffix in CAPTIONS if (beside := path.with_suffix(suffix)).is_file()), None)
+        if path.suffix.lower() not in PICTURES:
+            if text and path.suffix.lower() in _OTHER_PICTURES:
+                # Left out in silence it would be missed in the LoRA, if at all.
+                raise _refused(f"{path.name} is none of {', '.join(PICTURES)}: convert it, or remove its caption")
+            continue
         caption = " ".join(read_text(text, _FOLDER).split()) if text else ""
         if not caption:
             raise _refused(f"{path.name} has no caption: write it into {path.with_suffix('.txt').name}")
         found[path] = caption
     return found
+
+
+def _pictures_below(folder: Path) -> str:
+    """kohya's scripts take the folder above (`10_cross` and so on: ten repeats of each picture in it)."""
+    below = sorted(
+        inner.name
+        for inner in _shown(folder)
+        if inner.is_dir() and any(path.suffix.lower() in PICTURES for path in _shown(inner))
+    )
+    if not below:
+        return ""
+    return f"; pictures lie in its folders {', '.join(below[:3])}: name one of them"
+
+
+def _shown(folder: Path) -> Iterator[Path]:
+    """What lies in a folder, without hidden files: macOS writes `._1.png` beside `1.png` on disks of others."""
+    return (path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _refused(message: str) -> typer.BadParameter:

@@ -3,9 +3,11 @@
 import io
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -15,15 +17,20 @@ from sqlalchemy import select, update
 from dashboard.http import share_link_rate_limit
 from dashboard.sharing.bare_files import UnknownFile, without_metadata
 from farm.database import read, write
+from farm.provenance.credentials import Claim, Signer
+from farm.provenance.source_type import GENERATED
 from farm.redaction import Redaction
+from farm.settings import Settings
 from farm.tables import Artifact, AuditEntry, ShareLink
 from tests.dashboard.conftest import House
 from tests.dashboard.finished import finish_everything
 from tests.dashboard.visiting import PAGE, sign_in, token_of
+from tests.signing import MakeSigning, make_signing
 from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.image_file import STILLS
 from workers.outputs.video_file import CLIPS
 
+__all__ = ["make_signing"]  # a fixture
 TOLD = EmbeddedMetadata("a very secret prompt", {"parameters": {"prompt": "a very secret prompt"}})
 
 
@@ -230,6 +237,21 @@ def test_a_clip_is_the_same_without_its_metadata(form: str, tmp_path: Path) -> N
             pictures.append(np.asarray(clip.convert("RGB")))
         seen.append(np.stack(pictures))
     assert np.array_equal(*seen)
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "webp", "gif", "mp4"])
+def test_of_credentials_nothing_is_left_that_a_reader_calls_invalid(form: str, make_signing: MakeSigning) -> None:
+    frames = np.random.default_rng(1).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
+    data = STILLS[form](Image.fromarray(frames[0]), TOLD, 90) if form in STILLS else CLIPS[form](frames, 8, TOLD, 80)
+    content_type = "video/mp4" if form == "mp4" else f"image/{form}"
+    signer = Signer.open(Settings.model_validate(make_signing().settings()), time.time())
+    assert signer is not None
+    signed = signer.sign(data, content_type, Claim(GENERATED, "a-secret-model"), time.time())
+    assert b"a-secret-model" in signed
+    bare = without_metadata(signed, content_type)
+    assert b"secret" not in bare.replace(b"\0", b"")
+    with pytest.raises(c2pa.C2paError.ManifestNotFound):
+        c2pa.Reader(content_type, io.BytesIO(bare))
 
 
 def _decoded(clip: bytes, folder: Path) -> str:

@@ -26,6 +26,8 @@ _TAGS = "setparams=range=limited:colorspace=bt709:color_primaries=bt709:color_tr
 
 #: The box of XMP in MP4: XMP Specification Part 3, 1.2.7 (MPEG-4).
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+#: exiv2 0.28.8 reads past the end of this box by its own head and UUID, and calls the file corrupt where it ends there.
+_ROOM_BEHIND = 24
 
 
 class EncodingFailed(RuntimeError):
@@ -62,8 +64,11 @@ def _xmp_box(metadata: EmbeddedMetadata) -> bytes:
     told = metadata.source_type_xmp()
     if told is None:
         return b""
-    body = b"uuid" + _XMP_BOX + told
-    return (4 + len(body)).to_bytes(4, "big") + body
+    return _box(b"uuid", _XMP_BOX + told) + _box(b"free", bytes(_ROOM_BEHIND - 8))
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return (8 + len(body)).to_bytes(4, "big") + kind + body
 
 
 def _raise_if_disk_full(said: bytes, path: Path) -> None:

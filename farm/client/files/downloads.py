@@ -40,9 +40,10 @@ class Downloads:
         """Fetch what a job has made so far into `folder`; the paths, in the order of its renders.
 
         `names` is what files are called, such as '{job}/{index:04d}-{seed}.{ext}' (`farm.client.files.file_names`).
-        `kinds`: output, thumbnail, manifest, poster, latents, draft. Files that are there with the right sha256 stay,
-        half a file goes on where it stopped, nothing appears under its name before its sha256 was right. Raises
-        DownloadIncomplete when some files could not be fetched, after trying all others.
+        `kinds`: output, thumbnail, manifest, poster, latents, draft; of a training also adapter and losses. Files
+        that are there with the right sha256 stay, half a file goes on where it stopped, nothing appears under its name
+        before its sha256 was right. Raises DownloadIncomplete when some files could not be fetched, after trying all
+        others.
         """
         renders = pages(self._transport, Render, api_path("jobs", job_id, "renders"))
         return self._fetch(renders, folder, kinds, parallel, names, on_file)

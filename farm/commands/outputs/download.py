@@ -14,13 +14,15 @@ from farm.console.session import JsonOption, farm_at_hand, print_json, say
 
 
 class Kind(StrEnum):
-    """What kinds of files a render has."""
+    """What kinds of files a render has, of those that are for people."""
 
     OUTPUT = "output"
     THUMBNAIL = "thumbnail"
     MANIFEST = "manifest"
     POSTER = "poster"
     LATENTS = "latents"
+    ADAPTER = "adapter"
+    LOSSES = "losses"
     DRAFT = "draft"
 
 

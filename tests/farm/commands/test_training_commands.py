@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from farm.commands.outputs.download import Kind
+from farm.storage_keys import ArtifactKind
 from tests.farm.commands.test_commands import Farm, environment, farm
 
 __all__ = ["environment", "farm"]  # fixtures
@@ -55,3 +57,7 @@ def test_a_folder_that_is_no_name_for_a_lora_wants_another_one(farm: Farm, tmp_p
 
     told = farm("train", "sana-demo", str(folder), "--name", "squares")
     assert (told.exit_code, "with 1 picture submitted" in told.stderr) == (0, True)
+
+
+def test_whatever_a_render_has_for_people_can_be_downloaded_as_a_trainings_lora() -> None:
+    assert {kind.value for kind in Kind} == {kind.value for kind in ArtifactKind if kind is not ArtifactKind.CHECKPOINT}

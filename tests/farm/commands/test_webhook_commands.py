@@ -44,6 +44,7 @@ def test_a_webhook_from_the_first_to_the_last_verb(farm: Farm, dashboard: Dashbo
     renewed = farm("webhooks", "new-secret", part, "--keep-hours", "1")
     assert (renewed.exit_code, renewed.stdout.startswith("whsec_")) == (0, True)
     assert renewed.stdout.strip() != secret
+    assert "for 1 hour with" in " ".join(renewed.stderr.split())
     assert answer(farm, "webhooks", "show", part)["old_secret_until"] is not None
 
     # Then what is wrong is refused with its place, and what is removed is gone

@@ -55,3 +55,42 @@ def test_a_caption_may_hold_any_character_that_json_holds(folder: Path) -> None:
     caption = "a cross\u2028on\u0085blue"
     (folder / "metadata.jsonl").write_text(f'{{"file_name": "1.png", "text": "{caption}"}}\r\n', encoding="utf-8")
     assert read_training_folder(folder) == {folder / "1.png": caption}
+
+
+def test_what_a_mac_leaves_beside_pictures_is_no_picture(folder: Path) -> None:
+    (folder / "1.txt").write_text("a cross")
+    for name in ("._1.png", "._1.txt", ".DS_Store"):
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    assert read_training_folder(folder) == {folder / "1.png": "a cross"}
+
+
+def test_a_caption_whose_picture_cannot_be_read_is_refused_by_the_pictures_name(folder: Path) -> None:
+    for name in ("1.txt", "2.txt"):
+        (folder / name).write_text("a cross")
+    (folder / "2.bmp").write_bytes(b"a picture")
+    assert refused(folder) == "2.bmp is none of .png, .jpg, .jpeg, .webp, .avif: convert it, or remove its caption"
+
+
+def test_a_text_that_is_no_caption_stays_out_of_the_way(folder: Path) -> None:
+    (folder / "1.txt").write_text("a cross")
+    (folder / "README.txt").write_text("where these are from")
+    assert read_training_folder(folder) == {folder / "1.png": "a cross"}
+
+
+def test_the_folder_above_kohyas_is_told_where_the_pictures_lie(folder: Path) -> None:
+    (folder / "1.png").unlink()
+    for name in ("10_cross", "5_fox"):
+        (folder / name).mkdir()
+        (folder / name / "1.png").write_bytes(b"a picture")
+    assert refused(folder) == (
+        f"{folder} holds no picture (.png, .jpg, .jpeg, .webp, .avif); pictures lie in its folders 10_cross, 5_fox: "
+        "name one of them"
+    )
+
+
+def test_a_picture_that_a_table_names_twice_is_refused(folder: Path) -> None:
+    rows = '{"file_name": "1.png", "text": "a cross"}\n{"file_name": "./1.png", "text": "a red cross"}\n'
+    (folder / "metadata.jsonl").write_text(rows)
+    assert refused(folder) == (
+        f"{folder / 'metadata.jsonl'}, line 2: ./1.png has a caption already; another one wants a copy of the picture"
+    )

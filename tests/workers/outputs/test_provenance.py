@@ -74,6 +74,13 @@ def test_every_format_holds_iptcs_source_type_and_the_same_pixels(form: str, sha
         assert found["DigitalSourceType"] == GENERATED
 
 
+def test_behind_the_xmp_of_a_clip_there_is_room_for_exiv2_which_reads_too_far() -> None:
+    room = (24).to_bytes(4, "big") + b"free" + bytes(16)
+    told, untold = (encoded("mp4", CLIP, source_type).data for source_type in (GENERATED, None))
+    assert told.endswith(b'<?xpacket end="r"?>' + room)
+    assert not untold.endswith(room)
+
+
 def test_a_prompt_that_fills_the_xmp_of_a_jpeg_does_not_push_the_source_type_out() -> None:
     data = encoded("jpeg", STILL, GENERATED, text="x" * 70_000).data
     assert Image.open(io.BytesIO(data)).getxmp()["xmpmeta"]["RDF"]["Description"]["DigitalSourceType"] == GENERATED
