@@ -95,6 +95,7 @@ def test_a_worker_that_was_let_go_is_not_red_and_one_that_was_lost_is(house: Hou
     assert [re.search(r'class="pill" data-state="(\w+)"', text)[1] for text in states.values()] == [  # type: ignore[index]
         *("ended", "ended", "lost")
     ]
+    assert "It ended before a scheduler wrote anything down of it." in states[stopped]
     for page in ("/farm", "/workers"):
         assert text_of(visitor, page).count('data-state="ended"') == 2, page
 
