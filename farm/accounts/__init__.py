@@ -1,5 +1,13 @@
 """Accounts: projects, users and keys; who may come in, and as whom."""
 
+from farm.accounts.authentication import (
+    Principal,
+    authenticate,
+    authenticate_password,
+    note_refused,
+    redeem,
+    sign_in_link,
+)
 from farm.accounts.keys import (
     USE_SECONDS,
     KeyRow,
@@ -12,7 +20,6 @@ from farm.accounts.keys import (
     revoke_key,
 )
 from farm.accounts.sessions import SESSION_SECONDS, begin_session, end_session, find_session
-from farm.accounts.sign_in import Principal, authenticate, authenticate_password, note_refused, redeem, sign_in_link
 from farm.accounts.staff import UserRow, change_user, list_users, new_password_hash, remove_user
 from farm.accounts.users import (
     FIRST_PROJECT,

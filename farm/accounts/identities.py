@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from farm.accounts.authentication import Principal
 from farm.accounts.names import name_faults
-from farm.accounts.sign_in import Principal
 from farm.accounts.staff import leave_an_admin
 from farm.audit.record import Action, record
 from farm.clock import Clock, system_clock

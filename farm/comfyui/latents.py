@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from farm.comfyui.reading import Reading
+from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
 
 _EMPTY = frozenset({"EmptyLatentImage", "EmptySD3LatentImage", "EmptyHunyuanLatentVideo", "EmptySanaLatentImage"})

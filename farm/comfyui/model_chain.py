@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from farm.comfyui.model_names import model_of_file
-from farm.comfyui.reading import Reading
+from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
 
 _FILES = {

@@ -2,7 +2,7 @@
 
 import re
 
-from farm.comfyui.reading import Reading
+from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
 
 _ENCODERS = frozenset({"CLIPTextEncode", "SanaTextEncode"})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from farm.comfyui.reading import Reading
+from farm.comfyui.node_inputs import Reading
 from farm.comfyui.sampler_names import EVEN_SCHEDULES, SAMPLERS, schedule_remark
 from farm.comfyui.workflow.graph import Node
 from farm.params.request.submission import shown

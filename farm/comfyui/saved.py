@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from farm.comfyui.reading import Reading
+from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
 
 #: Nodes that write files: the input that they write, and the format that the farm has for it ('': the model's own).

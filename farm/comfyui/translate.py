@@ -6,8 +6,8 @@ from typing import Any
 
 from farm.comfyui.latents import read_latents
 from farm.comfyui.model_chain import ModelChain, read_model
+from farm.comfyui.node_inputs import Reading
 from farm.comfyui.prompts import read_prompt
-from farm.comfyui.reading import Reading
 from farm.comfyui.report import Report
 from farm.comfyui.sampling import Sampling, read_sampling
 from farm.comfyui.saved import find_saved

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from scheduler.fair_share.charge_amounts import Adjustment
 from scheduler.fair_share.charges import Entry, accounts, charge
 from scheduler.fair_share.flows import wake_flow
+from scheduler.leases.change_status import LockedRender, hold
 from scheduler.leases.job_counters import paused
-from scheduler.leases.transitions import LockedRender, hold
 
 
 def settle_flows(

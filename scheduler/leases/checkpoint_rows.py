@@ -15,7 +15,7 @@ from farm.lifecycle import RenderStatus
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact
-from scheduler.leases.transitions import lock_renders
+from scheduler.leases.change_status import lock_renders
 
 #: A literal: bound, it would hide ix_artifacts_checkpoint from a cached plan.
 IS_CHECKPOINT = Artifact.kind == literal_column(f"'{ArtifactKind.CHECKPOINT.value}'")

@@ -9,7 +9,7 @@ from farm.database import write
 from farm.lifecycle import Phase
 from farm.tables import Render
 from scheduler.dialects import prepare
-from scheduler.leases.transitions import lock_renders
+from scheduler.leases.change_status import lock_renders
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from farm.lifecycle import Outcome, Phase
 from farm.tables import Attempt, Render, Worker
-from scheduler.leases.transitions import LockedRender
+from scheduler.leases.change_status import LockedRender
 
 #: Workers that a render may be lost with before it is suspected.
 UNCOUNTED_LOSSES = 2

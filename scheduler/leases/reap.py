@@ -14,10 +14,10 @@ from farm.tables import Render
 from scheduler.dialects import prepare
 from scheduler.fair_share.charge_amounts import Adjustment
 from scheduler.leases.adjust_charges import settle_flows
+from scheduler.leases.change_status import LockedRender, end_attempt, lock_renders, move
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.poison_renders import PoisonFinding, find_poison
 from scheduler.leases.retry_policy import after_failure
-from scheduler.leases.transitions import LockedRender, end_attempt, lock_renders, move
 
 #: Renders reaped in one transaction, so that SQLite's only write lock is held for a few ms.
 REAP_CHUNK = 200

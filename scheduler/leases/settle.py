@@ -24,10 +24,10 @@ from scheduler.batching.sealed_batches import is_initial
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.fair_share.charge_amounts import Adjustment, spent_seconds
 from scheduler.leases.adjust_charges import settle_flows
+from scheduler.leases.change_status import LockedRender, Move, lock_renders, move_all
 from scheduler.leases.checkpoint_rows import IS_CHECKPOINT
 from scheduler.leases.job_counters import JobChange, record
 from scheduler.leases.retry_policy import after_failure
-from scheduler.leases.transitions import LockedRender, Move, lock_renders, move_all
 from scheduler.uploads import insert_adapter
 
 

@@ -31,7 +31,7 @@ from scheduler.maintenance import (
     release_held,
     repair_state,
 )
-from scheduler.maintenance import wake_idle_pools as wake_idle_pools
+from scheduler.maintenance import replace_lost_rings as replace_lost_rings
 from scheduler.maintenance.at_rest import is_at_rest
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans, remove_uploads
@@ -63,7 +63,7 @@ def new_duties() -> list[Duty]:
         Duty("expire_jobs", expire_jobs.one_pass, resting=RESTING_SECONDS),
         Duty("release_held", release_held.one_pass, resting=RESTING_SECONDS),
         Duty("read_streams", read_streams.one_pass, resting=RESTING_SECONDS),
-        Duty("wake_idle_pools", wake_idle_pools.one_pass, resting=RESTING_SECONDS),
+        Duty("replace_lost_rings", replace_lost_rings.one_pass, resting=RESTING_SECONDS),
         Duty("deliver_webhooks", DeliverWebhooks().one_pass, resting=RESTING_SECONDS),
         Duty("fold_charges", fold_charges.one_pass, fold_charges.EVERY_SECONDS),
         Duty("learn_estimates", learn_estimates.one_pass, resting=RESTING_SECONDS),

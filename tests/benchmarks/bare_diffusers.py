@@ -87,7 +87,8 @@ class Pictures:
 
         from farm.manifest import summary_line
         from workers.outputs.embedded_metadata import EmbeddedMetadata
-        from workers.outputs.encode import encode_output, encode_thumbnail
+        from workers.outputs.encode import encode_output
+        from workers.outputs.thumbnails import encode_thumbnail
 
         def stepped(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
             on_step()

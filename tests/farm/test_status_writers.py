@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 #: Who updates a column `status`, of which table, and what asks the table of transitions.
 WRITERS = {
     "scheduler/leases/job_status.py": "check_job_transition",
-    "scheduler/leases/transitions.py": "check_transition",
+    "scheduler/leases/change_status.py": "check_transition",
     "scheduler/control/bulk_transition.py": "check_transition",
     "scheduler/claims/claim_sql.py": "check_transition",
     # Workers say themselves what they do, and are given up by one duty.
@@ -52,8 +52,8 @@ def test_nobody_else_writes_a_status() -> None:
         if isinstance(node, ast.Call) and _sets_status(node) and not _is_insert(node)
     }
     known = (
-        set(WRITERS) - {"scheduler/leases/transitions.py"}
-        if "scheduler/leases/transitions.py" not in found
+        set(WRITERS) - {"scheduler/leases/change_status.py"}
+        if "scheduler/leases/change_status.py" not in found
         else set(WRITERS)
     )
     assert found == known

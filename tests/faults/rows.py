@@ -144,7 +144,7 @@ FAULTS: Sequence[Fault] = (
     Fault(
         "Redis is wiped with work pending",
         "progress of what runs begins anew",
-        "workers poll SQL; `wake_idle_pools` rings again",
+        "workers poll SQL; `replace_lost_rings` rings again",
         "end_to_end/test_crashes.py::test_wiping_redis_with_work_pending_loses_nothing",
     ),
     Fault(

@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 from farm.storage_keys import ArtifactKind, checkpoint_name
 from workers.outputs.embedded_metadata import embedded_metadata_of
-from workers.outputs.encode import EncodedFile, Pixels, encode_output, encode_poster, encode_thumbnail, frames_of
+from workers.outputs.encode import EncodedFile, Pixels, encode_output, frames_of
 from workers.outputs.manifest import ClaimedFacts, make_manifest, model_facts
 from workers.outputs.plugins import Shown
 from workers.outputs.provenance import UNSAID, Provenance
+from workers.outputs.thumbnails import encode_poster, encode_thumbnail
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 File = tuple[ArtifactKind, EncodedFile]

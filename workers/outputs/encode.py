@@ -1,9 +1,8 @@
-"""Pixels to files: the output in the format that was asked for, a clip's poster, thumbnails; and what is no output.
+"""Pixels to files: the output in the format that was asked for; and what is no output.
 
 Every encoder writes the same bytes for the same pixels and metadata, so that a render can be repeated to the bit.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +13,13 @@ from PIL import Image
 
 from farm.params.outputs import default_format
 from workers.outputs.embedded_metadata import EmbeddedMetadata
-from workers.outputs.frame_times import shown_frames
-from workers.outputs.image_file import STILLS, encode_webp
+from workers.outputs.image_file import STILLS
 from workers.outputs.mp4 import even_sides
 from workers.outputs.video_file import CLIPS
 
 #: uint8, (height, width, 3) for an image or (frames, height, width, 3) for a clip.
 Pixels = NDArray[np.uint8]
 
-THUMBNAIL_EDGE = 320  # pixels of the longer edge
-THUMBNAIL_FRAMES = 24  # of a clip, spread over its length
-POSTER_QUALITY = 90
 #: No level of any channel above this: nothing can be seen.
 BLACK = 3
 _SUFFIXES = {"jpeg": "jpg"}
@@ -73,29 +68,6 @@ def encode_output(pixels: Pixels, parameters: Mapping[str, Any], metadata: Embed
         data, kind = STILLS[form](Image.fromarray(frames[0]), metadata, quality), "image"
     _, height, width, _ = frames.shape
     return EncodedFile(f"output.{_SUFFIXES.get(form, form)}", f"{kind}/{form}", data, width, height, len(frames))
-
-
-def encode_poster(pixels: Pixels, metadata: EmbeddedMetadata) -> EncodedFile:
-    """The first frame of a clip at full size, to be shown until it plays."""
-    first = Image.fromarray(frames_of(pixels)[0])
-    data = encode_webp(first, metadata, POSTER_QUALITY)
-    return EncodedFile("poster.webp", "image/webp", data, first.width, first.height, 1)
-
-
-def encode_thumbnail(pixels: Pixels, *, fps: int | None) -> EncodedFile:
-    """A small WebP; animated when the render is a clip."""
-    frames, rate = frames_of(pixels), fps or 16
-    stride = max(1, -(-len(frames) // THUMBNAIL_FRAMES))
-    shown = shown_frames(len(frames), rate, stride=stride)
-    images = [Image.fromarray(frames[frame]) for frame, _ in shown]
-    for image in images:
-        image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
-    durations = [milliseconds for _, milliseconds in shown]
-    animation = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
-    buffer = io.BytesIO()
-    images[0].save(buffer, "WEBP", quality=80, method=4, **(animation if len(images) > 1 else {}))
-    first = images[0]
-    return EncodedFile("thumbnail.webp", "image/webp", buffer.getvalue(), first.width, first.height, len(images))
 
 
 def frames_of(pixels: Pixels) -> Pixels:

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
-from workers.training.lora_training import LoraTraining, lora_config
 from workers.training.trainer import sample_tracks
+from workers.training.training_state import LoraTraining, lora_config
 
 #: What peft says of a LoRA that decides how it works; the rest are its defaults, and of this version of it.
 _SAID = ("peft_type", "r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_dora", "lora_bias")

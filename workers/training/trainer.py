@@ -18,8 +18,8 @@ from workers.families.base import Family, Prepared, Refused
 from workers.families.sana import SanaFamily
 from workers.protocol import RenderOrder, training_picture
 from workers.training.draws import chosen, generator
-from workers.training.lora_training import LoraTraining, lora_config
 from workers.training.objective import Examples, flow_matching_loss
+from workers.training.training_state import LoraTraining, lora_config
 from workers.training.turns import Turn
 
 #: What captions are left out for, by `caption_dropout`.

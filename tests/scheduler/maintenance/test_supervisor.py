@@ -38,7 +38,7 @@ from tests.scheduler.jobs import (
     statuses,
     submit_job,
 )
-from tests.scheduler.maintenance.test_wake_idle_pools import wipe
+from tests.scheduler.maintenance.test_replace_lost_rings import wipe
 from tests.waiting import eventually
 
 

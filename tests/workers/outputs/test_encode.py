@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from workers.outputs.embedded_metadata import EmbeddedMetadata
-from workers.outputs.encode import BLACK, Pixels, Unusable, check_pixels, encode_output, encode_poster, encode_thumbnail
+from workers.outputs.encode import BLACK, Pixels, Unusable, check_pixels, encode_output
+from workers.outputs.thumbnails import encode_poster, encode_thumbnail
 
 METADATA = EmbeddedMetadata("a <red> fox & 蓝色\nSteps: 4, Seed: 7", {"parameters": {"prompt": "蓝色 <x>", "seed": 7}})
 

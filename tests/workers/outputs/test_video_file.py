@@ -13,9 +13,10 @@ from PIL import Image
 
 from farm.file_errors import is_disk_full
 from workers.outputs.embedded_metadata import EmbeddedMetadata
-from workers.outputs.encode import Pixels, encode_output, encode_thumbnail
+from workers.outputs.encode import Pixels, encode_output
 from workers.outputs.frame_times import SHORTEST, shown_frames
 from workers.outputs.mp4 import rate_factor
+from workers.outputs.thumbnails import encode_thumbnail
 
 METADATA = EmbeddedMetadata("a red circle", {"parameters": {"seed": 7}})
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (120, 90, 200)]

@@ -9,7 +9,7 @@ from farm.lifecycle import WorkerStatus
 from farm.redis_connection import connect
 from farm.tables import Pool
 from scheduler.control.pause_job import pause_job
-from scheduler.maintenance import wake_idle_pools as wake_idle_pools
+from scheduler.maintenance import replace_lost_rings as replace_lost_rings
 from tests.scheduler.conftest import START, TestClock
 from tests.scheduler.jobs import (
     POOL,
@@ -30,23 +30,23 @@ class TestRinging:
         wipe(valkey_url)
         assert belled.broker.waiting_rings(POOL) == 0
 
-        assert wake_idle_pools.one_pass(belled, clock()) == 3
+        assert replace_lost_rings.one_pass(belled, clock()) == 3
 
         assert belled.broker.waiting_rings(POOL) == 3
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
     def test_nobody_is_rung_for_nothing(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
         sign_on(belled)
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
         submit_job(belled, project, 1)
         assert claim_some(belled)
         assert not claim_some(belled)
         wipe(valkey_url)
 
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
     @pytest.mark.parametrize("status", [WorkerStatus.RENDERING, WorkerStatus.GONE, WorkerStatus.DRAINING])
     def test_only_idle_workers_are_rung(
@@ -56,7 +56,7 @@ class TestRinging:
         submit_job(belled, project, 1)
         wipe(valkey_url)
 
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
     def test_a_silent_worker_is_not_rung(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
@@ -66,7 +66,7 @@ class TestRinging:
         wipe(valkey_url)
 
         clock.forward(61)
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
     def test_a_paused_pool_is_not_rung(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
@@ -77,7 +77,7 @@ class TestRinging:
             connection.execute(update(Pool).where(Pool.name == POOL).values(paused_at=START))
         wipe(valkey_url)
 
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
     def test_a_paused_job_rings_nobody_for_long(
         self, belled: Connections, clock: TestClock, project: str, valkey_url: str
@@ -87,7 +87,7 @@ class TestRinging:
         assert claim_some(belled) == []  # the idle worker's look lets the empty flow rest
         wipe(valkey_url)
 
-        assert wake_idle_pools.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(belled, clock()) == 0
 
 
 def wipe(valkey_url: str) -> None:
