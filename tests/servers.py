@@ -2,8 +2,10 @@
 
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -87,6 +89,29 @@ def s3(server_processes: Processes, server_folder: Path) -> S3:
     server_processes.start(server.program)
     server_processes.wait_ready([server.program.name])
     return S3(server.url, SecretStr(key), SecretStr(secret))
+
+
+@contextmanager
+def bucket_of_its_own(s3: S3) -> Iterator[S3]:
+    """That server, with a bucket that nobody else has.
+
+    It goes afterwards: SeaweedFS keeps each bucket in volumes of its own, and makes as many as the disk's free space
+    has room for; then every write into a new bucket is an InternalError.
+    """
+    own = replace(s3, s3_bucket=f"own-{uuid.uuid4().hex[:12]}")
+    storage = Storage(own)
+    storage.ensure_bucket()
+    yield own
+    storage.delete(storage.list(""))
+    storage._s3.delete_bucket(Bucket=own.s3_bucket)
+    storage.close()
+
+
+@pytest.fixture
+def own_bucket(s3: S3) -> Iterator[S3]:
+    """The S3 server, with a bucket that only this test has."""
+    with bucket_of_its_own(s3) as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
 def test_the_form_says_so_where_there_is_no_picture_and_leads_to_where_they_are_uploaded(live_house: House) -> None:
     visitor = sign_in(live_house)
     page = visitor.get(FORM, headers=PAGE).text
-    assert 'Nothing is uploaded yet. <a href="/inputs">Upload</a>' in page
+    assert 'Nothing is uploaded yet. <a href="/inputs">Uploads</a>' in page
 
 
 def test_a_long_curve_is_shown_by_means() -> None:

@@ -1,6 +1,5 @@
 """A storage that is away, silent, slow or loses its answers, behind a proxy; a worker's own finishing before it."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from farm.tables import Artifact
 from tests.faults.tcp_proxy import Mood, TcpProxy, tcp_proxy
 from tests.scheduler.invariants import Snapshot, breaches
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, sign_on, statuses, submit_job
-from tests.servers import S3
+from tests.servers import S3, bucket_of_its_own
 from tests.waiting import eventually
 from tests.workers.outputs.test_plugins import FACTS
 from workers.agent.artifact_uploader import ArtifactUploader
@@ -89,10 +88,8 @@ def storing_worker(
     address = urlsplit(s3.s3_endpoint_url)
     assert address.hostname
     assert address.port
-    with tcp_proxy((address.hostname, address.port)) as proxy:
-        own = replace(s3, s3_bucket=f"faults-{uuid.uuid4().hex[:12]}")
+    with tcp_proxy((address.hostname, address.port)) as proxy, bucket_of_its_own(s3) as own:
         bucket = Storage(own)
-        bucket.ensure_bucket()
         behind = Storage(replace(own, s3_endpoint_url=f"http://127.0.0.1:{proxy.port}"))
         settings = connections.settings.model_copy(update={"store_wait_seconds": store_wait_seconds})
         worker = StoringWorker(

@@ -1,9 +1,7 @@
 """Farms with work in flight, for the tests of backups."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -24,15 +22,15 @@ from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import create_webhook
 from tests.scheduler.conftest import TestClock, connect
 from tests.scheduler.jobs import claim_some, submit_job
-from tests.servers import S3
+from tests.servers import S3, bucket_of_its_own
 
 
 @contextmanager
 def farm_on(url: str, folder: Path, s3: S3, catalog: Catalog, clock: TestClock) -> Iterator[Connections]:
     """A farm without processes, with a bucket of its own."""
-    with connect(Settings(data_dir=folder, database_url=SecretStr(url)), catalog, clock) as farm:
-        farm.storage = Storage(replace(s3, s3_bucket=f"backup-{uuid.uuid4().hex[:12]}"))
-        farm.storage.ensure_bucket()
+    settings = Settings(data_dir=folder, database_url=SecretStr(url))
+    with connect(settings, catalog, clock) as farm, bucket_of_its_own(s3) as own:
+        farm.storage = Storage(own)
         yield farm
 
 

@@ -71,9 +71,10 @@ def test_all_of_it_can_be_awaited(dashboard: DashboardFarm, tmp_path: Path) -> N
             assert path.name == "a_blue_circle.png"
             with pytest.raises(FarmProblem):
                 await farm.job("none")
+            never = await farm.submit("sana-demo", "a green circle", seed=1)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.01):
-                    await farm.wait(job.id)
+                    await farm.wait(never.id)
 
     async def a_picture_of(farm: AsyncFarmClient) -> tuple[int, int]:
         return (await farm.picture("sana-demo", "a red circle", seed=1)).size

@@ -1,8 +1,5 @@
 """The newest checkpoint of a render counts, of the attempt that holds it only; when the render ends, it goes."""
 
-import uuid
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import select
 
@@ -23,9 +20,8 @@ from tests.servers import S3
 
 
 @pytest.fixture
-def farm(connections: Connections, s3: S3) -> Connections:
-    connections.storage = Storage(replace(s3, s3_bucket=f"checkpoints-{uuid.uuid4().hex[:12]}"))
-    connections.storage.ensure_bucket()
+def farm(connections: Connections, own_bucket: S3) -> Connections:
+    connections.storage = Storage(own_bucket)
     return connections
 
 

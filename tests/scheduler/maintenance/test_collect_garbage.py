@@ -7,10 +7,9 @@ Every file counts as old at once: no grace of a day hides a wrong choice.
 import json
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -224,9 +223,8 @@ def worker_beside(farm: FilesOfAFarm) -> Iterator[None]:
 
 
 @pytest.fixture
-def farm(connections: Connections, s3: S3) -> Connections:
-    connections.storage = Storage(replace(s3, s3_bucket=f"gc-{uuid.uuid4().hex[:12]}"))
-    connections.storage.ensure_bucket()
+def farm(connections: Connections, own_bucket: S3) -> Connections:
+    connections.storage = Storage(own_bucket)
     return connections
 
 

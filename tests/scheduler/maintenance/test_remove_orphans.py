@@ -21,12 +21,11 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def farm(connections: Connections, s3: S3, clock: TestClock) -> Connections:
+def farm(connections: Connections, own_bucket: S3, clock: TestClock) -> Connections:
     """Connections with a bucket of their own; the clock is a week ahead of the server's."""
     import time
 
-    connections.storage = Storage(replace(s3, s3_bucket=f"sweep-{uuid.uuid4().hex[:12]}"))
-    connections.storage.ensure_bucket()
+    connections.storage = Storage(own_bucket)
     clock.now = time.time() + 7 * 86_400
     return connections
 

@@ -1,10 +1,8 @@
 """How far long renders are is stored on their way and before the worker leaves, and the next worker gets it."""
 
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +74,8 @@ def settings(database_url: str, tmp_path: Path, seconds: float) -> Settings:
 
 
 @pytest.fixture
-def farm(connections: Connections, s3: S3) -> Connections:
-    connections.storage = Storage(replace(s3, s3_bucket=f"saving-{uuid.uuid4().hex[:12]}"))
-    connections.storage.ensure_bucket()
+def farm(connections: Connections, own_bucket: S3) -> Connections:
+    connections.storage = Storage(own_bucket)
     return connections
 
 
