@@ -4,14 +4,14 @@
 #   Handlers on RunPod's serverless GPUs describe their input to `runpod.serverless.utils.rp_validator.validate`: type, required,
 #   default, and `constraints`, a function that says whether a value will do. Options of a picture have defaults: steps, size,
 #   sampler. For those the function is never asked once the value has the default's type: the loop goes on to the next option
-#   before it. So a size that the VAE cannot make, 9 pictures where 4 are meant, or a sampler that does not exist reach the handler
-#   as `validated_input`, and the GPU is paid for the failure, or for the pictures. The same option without a default, or with
-#   a default of None, is refused as it should be. No error, no warning.
+#   before it. So a size that the VAE cannot make, 9 pictures where 4 are meant, or a sampler that does not exist reach the
+#   handler as `validated_input`, and the GPU is paid for the failure, or for the pictures. The same option without a default, or
+#   with a default of None, is refused as it should be. No error, no warning.
 #   Beside it: a default that is a list is handed out itself, not a copy: a handler that appends to it (the job's own LoRAs)
 #   gives them to every later job on this worker.
 #
-# Expected before it was tried: the function is asked of every value that is sent. Leave `default` out (`required` False and `default`
-# None, set afterwards), or check again behind it. Install, nothing is sent; exits with 1 if that is different.
+# Expected before it was tried: the function is asked of every value sent. Say `default` None and put the usual value in
+# afterwards, or check again behind it. Install, nothing is sent; exits with 1 if that is different.
 set -euo pipefail
 
 folder="$(mktemp -d)"
