@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Which frame decord 0.6.0 and imageio 2.38.1 (plugin pyav, av 18.1.0) give for a number, of a clip that was cut, seen 2026-11-30:
 #
-#   Clips for training and for reference are cut out of long ones at the shots by `ffmpeg -ss … -c copy`: nothing is encoded anew,
-#   the file begins at the key frame before, and an edit list says from where it is shown.
+#   Clips for training and for reference are cut out of long ones at the shots by `ffmpeg -ss … -c copy`: nothing is encoded
+#   anew, the file begins at the key frame before, and an edit list says from where it is shown.
 #   1. decord, by which most training code for video models reads: `reader[i]` in order is right. After any jump the frames from
 #      the next key frame on are too early, by as many as the edit list hides: `get_batch([0, 4, 8, 12, …])` of a clip that is
 #      cut five frames behind a key frame gives 0, 4, 3, 7, 11, …: the motion goes back once, and one number is two frames,
@@ -11,8 +11,8 @@
 #      stream): a number is off by the frames that would fit in front. With a second at 16 a second, 4 is 0 and 40 is 24.
 #   No error, no warning. Cut at a key frame decord is right; OpenCV's seeking by number is right in all (the controls).
 #
-# Expected before it was tried: the frame of that number, counted as the clip is shown. Encode anew when cutting, or read in order.
-# Clips of our own making, each frame with its number in black and white. Install, no torch; exits with 1 if different.
+# Expected before it was tried: the frame of that number, as the clip is shown. Encode anew when cutting, or read in order.
+# Clips of our own making, each frame with its number in black and white. Install, no torch; exits with 1 if it is different.
 set -euo pipefail
 
 folder="$(mktemp -d)"
