@@ -4,7 +4,7 @@
 #   The library makes many prompts of one, `{flat|3d}`, in A1111's extension and in programs of their own. FLUX.2 is prompted with
 #   hexadecimal colours where a brand's colour must be met (docs.bfl.ml, "precise hex color control"). A # begins a comment to the
 #   end of the line, wherever it stands: "a logo in #ff5733 on white, {flat|3d}" gives one prompt, "a logo in ", where two are
-#   due. All that follows is gone, the scene, its LoRA, the variants, so that a sweep is also shorter than it was counted. "#1" and
+#   due. All that follows is gone, the scene, its LoRA, the variants, so that a sweep is shorter than it was counted. "#1" and
 #   "C#" end it likewise, and there is no way to write one: \# and quotes do not help. No error, no warning; only inside of
 #   braces, `{#ff0000|#00ff00}`, it is ParseException, about the brace.
 #
