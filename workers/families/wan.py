@@ -54,7 +54,7 @@ class WanFamily(Family):
             raise Refused(f"num_frames must be {temporal} k + 1, and is {frames}")
 
     def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
-        found = self.pipeline.encode_prompt(
+        text, without = self.pipeline.encode_prompt(
             prompt=prepared.parameters.prompt,
             negative_prompt=getattr(prepared.parameters, "negative_prompt", None) or "",
             negative_prompt_embeds=None if negative is None else negative.negative,
@@ -64,8 +64,7 @@ class WanFamily(Family):
             device=self.device,
         )
         dtype = compute_dtype(self.pipeline.transformer)
-        text, without = (None if half is None else half.to(dtype) for half in found)
-        return Embeddings(text, negative=without)
+        return Embeddings(text.to(dtype), negative=None if without is None else without.to(dtype))
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
