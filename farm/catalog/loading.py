@@ -99,6 +99,11 @@ def load_catalog(settings: Settings, variables: Mapping[str, str] | None = None)
     return Catalog({name: _whole(entry, pools, adapters) for name, entry in models.items()}, pools, merged)
 
 
+def remember_shipped() -> None:
+    """Substitute what is shipped, which costs most of a load, for all processes that are forked from this one."""
+    Merged(read_layers([], None, {}), {})
+
+
 def _whole(entry: ModelEntry, pools: Mapping[str, PoolEntry], adapters: Mapping[str, AdapterEntry]) -> ModelEntry:
     """The entry with the adapters that were trained for it, and with what its pools ask of a render's tokens.
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from farm.catalog.loading import remember_shipped
 from farm.forking.server import Asked, Server, become, listen
 from farm.storage_access import load_descriptions
 
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in options.modules:
         importlib.import_module(name)
     load_descriptions()
+    remember_shipped()
     server = os.getpid()
     _run(Server(listening).serve(), server)
 

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 #: How often the thread looks whether a child has fallen, and how often a readiness question is asked again.
 LOOK_SECONDS = 0.5
 ASK_SECONDS = 0.05
+#: Who has waited long asks less often: after this share of the time that has passed, at most every LOOK_SECONDS.
+ASK_SHARE = 0.02
 #: Waits before the first, second, … start after a fall; a child that stood for STEADY_SECONDS begins anew.
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 STEADY_SECONDS = 60.0
@@ -83,7 +85,8 @@ class Processes:
                     on_ready(kept.program.name)
                 elif time.monotonic() - since > kept.program.ready_seconds:
                     raise self._child(kept.program.name).failed(f"was not ready after {kept.program.ready_seconds:g} s")
-            time.sleep(ASK_SECONDS if waiting else 0)
+            waited = time.monotonic() - since
+            time.sleep(min(max(ASK_SECONDS, ASK_SHARE * waited), LOOK_SECONDS) if waiting else 0)
 
     def pid(self, name: str) -> int:
         """The pid of a running program's child."""

@@ -168,10 +168,14 @@ class LocalStack:
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
+        servers = []
         for server, fields in own_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
             self._processes.start(server.program)
-            self._processes.wait_ready([server.program.name], on_ready=lambda name: self._notify(f"{name} is ready."))
+            servers.append(server.program.name)
             found |= fields
+        if self._programs is farm_programs and self.settings.engine_fork_server is None:
+            found |= self._start_engine_fork_server()
+        self._wait_ready(servers)  # all of them start side by side
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
         self.environment = {
@@ -180,8 +184,6 @@ class LocalStack:
             **{_scaling_variable(pool): "null" for pool in self._fixed},
             "TMPDIR": str(self._folder.scratch),
         }
-        if self._programs is farm_programs and self.settings.engine_fork_server is None:
-            self._start_engine_fork_server()
         self.url = f"http://{reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
         self._prepare()
         self._start_farm()
@@ -195,16 +197,16 @@ class LocalStack:
         self._processes.wait_ready(["farm-fork-server"])
         self._processes.fork_server = ForkServer(path)
 
-    def _start_engine_fork_server(self) -> None:
-        """Before the others, since it imports for seconds; the workers find it through the environment."""
+    def _start_engine_fork_server(self) -> dict[str, Any]:
+        """Before the servers answer, since it imports for seconds; the setting by which the workers find it."""
         if not own_programs.needs_engine_fork_server(self.pools):
-            return
+            return {}
         path = self._folder.runtime / "engine.sock"
-        program = own_programs.engine_fork_server(self.environment, path)
+        environment = {**os.environ, "TMPDIR": str(self._folder.scratch)}
+        program = own_programs.engine_fork_server(environment, path)
         self._processes.start(program)
         self._processes.wait_ready([program.name])
-        self.settings = self.settings.model_copy(update={"engine_fork_server": path})
-        self.environment |= self.settings.to_variables()
+        return {"engine_fork_server": path}
 
     def _prepare(self) -> None:
         """The bucket, the schema, the first account and its key."""
@@ -235,10 +237,13 @@ class LocalStack:
         for program in programs:
             self._processes.start(program)
         names = [program.name for program in programs]
-        self._processes.wait_ready(names, on_ready=lambda name: self._notify(f"{name} is ready."))
+        self._wait_ready(names)
         if any(program.name.startswith("worker-") for program in programs):
             self._scaling = LocalScaling(self.engine, self._processes, self.pools, self._worker, self._notify)
             self._scaling.start()
+
+    def _wait_ready(self, names: Sequence[str]) -> None:
+        self._processes.wait_ready(names, on_ready=lambda name: self._notify(f"{name} is ready."))
 
     def _worker(self, pool: str, name: str) -> Program:
         return own_programs.worker(self.environment, pool, name, self.engine, self.pid)

@@ -72,6 +72,11 @@ def whom_to_park(
     return [render.id for render in may[: max(0, limits.max_parked - parked)]]
 
 
+def no_lower_than(class_name: str, shares: Mapping[str, float]) -> frozenset[str]:
+    """This class and those that are more urgent."""
+    return frozenset(name for name in shares if not is_lower(name, class_name, shares))
+
+
 def is_lower(class_name: str, than: str, shares: Mapping[str, float]) -> bool:
     """Whether a class is less urgent than another; one that the farm does not know is less urgent than all."""
     return rank(class_name, shares) > rank(than, shares)

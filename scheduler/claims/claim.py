@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 
 from farm.database import write
 from farm.ids import new_id
+from scheduler.batching.preemption_policy import is_lower
 from scheduler.claims import claim_sql
 from scheduler.claims.adapter_affinity import Loaded
 from scheduler.claims.claim_transaction import NEIGHBOURS, Claim, ClaimedRender, Head, Taker, claimed_render, head_of
@@ -38,6 +39,8 @@ __all__ = ["Capacity", "Claim", "ClaimedRender", "Claimer", "Head", "Waiting", "
 #: How many renders a worker takes: a number, or what it says when it knows whose turn it is. It is asked inside the
 #: transaction, so it must not wait for anything.
 Capacity = int | Callable[[Head], int]
+#: Whether a head's passes would take much longer with others in them; asked inside the transaction too.
+Slowed = Callable[[Head], bool]
 
 
 def claim(
@@ -48,13 +51,15 @@ def claim(
     now: float,
     only: Collection[str] | None = None,
     loaded: Loaded | None = None,
+    slowed: Slowed = lambda head: False,
 ) -> Claim | None:
     """Lease up to `capacity` renders of its pool's lane to the claimer, from `now` on, in seconds since 1970.
 
     None when nothing may be claimed: nothing is pending, or the lane, the pool or the flows are paused, or their
     projects run as many as they may. A render that has a batch limit is claimed with others of the same
     limit only. `only`: nothing but renders of these classes is taken, also beside the head. `loaded`: the adapters
-    that the worker has; a head that wants others may be passed by.
+    that the worker has; a head that wants others may be passed by. `slowed`: of such a head nothing that is less
+    urgent is taken beside it.
     """
     batch_id = new_id()
     while True:
@@ -62,7 +67,7 @@ def claim(
             prepare(connection)
             allowances = read_allowances(connection, claimer.pool)
             taker = Taker(connection, claimer.lease(now), claimer.watermark, allowances)
-            batch = _take_batch(taker, claimer, capacity, only, loaded)
+            batch = _take_batch(taker, claimer, capacity, only, loaded, slowed)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
             rested = [mark_idle(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
             if batch.head is not None:
@@ -72,7 +77,7 @@ def claim(
                 fold(engine, batch.head.lane, now, shares=claimer.shares)
             classes = {turn.flow.id: turn.flow.class_name for turn in batch.turns}
             renders = [claimed_render(row, classes[row.flow_id], now) for row in taker.rows]
-            return Claim(batch_id, renders, batch.head, batch.passed_by)
+            return Claim(batch_id, renders, batch.head, batch.passed_by, batch.apart)
         if not any(rested):
             return None
         # Empty flows stood before others that were not read yet: look again without them.
@@ -88,10 +93,16 @@ class _Batch:
     unfolded: int  # charges that every claim has to read
     served: Turn | None = None  # whose turn it was and who was taken first
     passed_by: str | None = None  # the render whose turn it was, if another was taken for its adapters
+    apart: bool = False  # something less urgent was left
 
 
 def _take_batch(
-    taker: Taker, claimer: Claimer, capacity: Capacity, only: Collection[str] | None, loaded: Loaded | None
+    taker: Taker,
+    claimer: Claimer,
+    capacity: Capacity,
+    only: Collection[str] | None,
+    loaded: Loaded | None,
+    slowed: Slowed,
 ) -> _Batch:
     """The renders of the first flow that has a head, with backfill; nothing when no flow has one."""
     order = read_turns(taker.connection, claimer.pool, claimer.shares, without=taker.allowances.used_up())
@@ -105,9 +116,17 @@ def _take_batch(
             continue
         head = head_of(row, turn.flow.class_name, taker.lease.start)
         taker.watermark.heads[turn.flow.id] = head
-        _fill(taker, head, turn, turns[place + 1 :], capacity)
-        return _Batch(head, turns[place:], empty, order.unfolded, served=turn)
+        others = turns[place + 1 :]
+        beside = _no_lower(turn, others, claimer) if slowed(head) else others
+        _fill(taker, head, turn, others, capacity, beside)
+        apart = len(beside) < len(others)
+        return _Batch(head, turns[place:], empty, order.unfolded, served=turn, apart=apart)
     return _Batch(None, [], [turn.flow for turn in turns], order.unfolded)
+
+
+def _no_lower(turn: Turn, others: list[Turn], claimer: Claimer) -> list[Turn]:
+    """Those of `others` that are no less urgent."""
+    return [other for other in others if not is_lower(other.flow.class_name, turn.flow.class_name, claimer.shares)]
 
 
 def _prefer_loaded_adapters(taker: Taker, turns: list[Turn], capacity: Capacity, loaded: Loaded) -> str | None:
@@ -136,7 +155,8 @@ def _around_loaded(
     row = taker.rows[0]
     mine = next(turn for turn in turns if turn.flow.id == row.flow_id)
     head = head_of(row, mine.flow.class_name, taker.lease.start)
-    _fill(taker, head, mine, [turn for turn in turns if turn is not mine], capacity)
+    others = [turn for turn in turns if turn is not mine]
+    _fill(taker, head, mine, others, capacity, others)
     return _Batch(head, turns, empty, unfolded, turns[0] if mine is turns[0] else None, passed_by)
 
 
@@ -161,13 +181,13 @@ def _slots(taker: Taker, head: Head, others: list[Turn], capacity: Capacity) -> 
     return slots
 
 
-def _fill(taker: Taker, head: Head, turn: Turn, others: list[Turn], capacity: Capacity) -> None:
-    """Slots beside the head: of its own flow first, then of others. Renders under suspicion share batches with each
-    other only: an innocent neighbour would be counted too.
+def _fill(taker: Taker, head: Head, turn: Turn, others: list[Turn], capacity: Capacity, beside: list[Turn]) -> None:
+    """Slots beside the head: of its own flow first, then of those `beside` it. Renders under suspicion share batches
+    with each other only: an innocent neighbour would be counted too.
     """
     wanted = _slots(taker, head, others, capacity)
     slots = min(wanted, head.batch_limit or wanted) - len(taker.rows)
     if slots > 0 and (head.batch_limit is not None or not isinstance(capacity, int)):
         slots -= len(taker.fill(head.flow_id, head.batch_key, head.batch_limit, slots))
     if head.batch_limit is None:
-        taker.fill_from(backfill(turn, others), head.batch_key, slots)
+        taker.fill_from(backfill(turn, beside), head.batch_key, slots)

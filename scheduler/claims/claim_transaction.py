@@ -67,6 +67,7 @@ class Claim:
     renders: list[ClaimedRender]
     head: Head
     passed_by: str | None = None  # whose turn it was, if it wanted adapters that are not loaded
+    apart: bool = False  # less urgent work waits that would slow these down in their passes
 
 
 @dataclass

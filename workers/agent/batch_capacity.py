@@ -14,6 +14,7 @@ from farm.database import read, write
 from scheduler.batching.batch_curves import Shape, read_all
 from scheduler.batching.batch_size_per_pass import CurvePoint, batch_size, pass_seconds
 from scheduler.batching.memory_limits import read_limits, write_limits
+from scheduler.batching.preemption_policy import SLOW
 from scheduler.claims.claim_transaction import Head
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,12 @@ class BatchCapacity:
     def pass_seconds(self, shape: Shape, renders: int) -> float | None:
         """Seconds of one pass with so many renders of a shape; None while nobody has measured it."""
         return pass_seconds(self._curves.get(shape, ()), renders)
+
+    def slowed(self, head: Head) -> bool:
+        """Whether this head's passes would take much longer with others in them, by what was measured."""
+        shape = Shape(head.width, head.height, head.frames)
+        own, shared = self.pass_seconds(shape, 1), self.pass_seconds(shape, self(head))
+        return own is not None and shared is not None and shared > SLOW * own
 
     def __call__(self, head: Head) -> int:
         """How many renders share a batch with this head."""

@@ -13,6 +13,7 @@ from farm.database import read
 from farm.lifecycle import JobStatus
 from farm.metrics.declared import BATCH_FILL, JOINED, WAIT_SECONDS
 from farm.tables import Job
+from scheduler.batching.preemption_policy import no_lower_than
 from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
 from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Waiting
@@ -35,7 +36,7 @@ class Batch:
     counter: int | None  # the lane's, before it was claimed
     ask_at: float  # monotonic: SQL is asked then though the counter stands still
     more: bool  # something may wait that could join
-    only: frozenset[str] | None = None  # others were parked for it: nothing but these classes may join
+    only: frozenset[str] | None = None  # others were parked or left for it: nothing but these classes may join
     nothing_ahead: bool = False  # a claim for the time after it came back empty
 
     @property
@@ -87,6 +88,7 @@ class BatchClaims:
                 now=now,
                 only=only,
                 loaded=self.adapters.at_hand(connections.steady()),
+                slowed=self._sizes.slowed,
             )
         except DBAPIError as error:
             # The database is away or busy: what is pending stays pending, and the idle poll asks again.
@@ -100,6 +102,8 @@ class BatchClaims:
         self._connections.metrics.observe(BATCH_FILL, len(claim.renders) / slots)
         self._count_waits(claim.renders)
         ask_at = time.monotonic() + connections.settings.idle_poll_seconds
+        if only is None and claim.apart:
+            only = no_lower_than(claim.head.class_name, connections.settings.class_shares)
         return Batch(claim, now, slots, counter, ask_at, more=len(claim.renders) >= slots, only=only)
 
     def has_news(self, batch: Batch) -> bool:

@@ -6,7 +6,7 @@ import structlog
 
 from farm.settings import Settings
 from scheduler.batching.batch_curves import Shape
-from scheduler.batching.preemption_policy import Limits, Running, Urgent, rank, whom_to_park
+from scheduler.batching.preemption_policy import Limits, Running, Urgent, no_lower_than, rank, whom_to_park
 from scheduler.claims.claim import Waiting
 from workers.agent.batch_capacity import BatchCapacity
 from workers.agent.batch_claims import Batch, BatchClaims
@@ -52,7 +52,7 @@ class Parking:
             to_park = self._whom(batch, urgent)
             if not to_park and not any(held.render.id in parked for held in self.parked):
                 break
-            first = self._claims.claim(self._no_lower_than(urgent.class_name))
+            first = self._claims.claim(no_lower_than(urgent.class_name, self._shares))
             if first is None:
                 break
             self._park(to_park)
@@ -92,10 +92,6 @@ class Parking:
         }
         least = max(classes, key=self._rank, default=None)
         return least if least is not None and self._rank(least) > 0 else None
-
-    def _no_lower_than(self, class_name: str) -> frozenset[str]:
-        """This class and those that are more urgent."""
-        return frozenset(name for name in self._shares if self._rank(name) <= self._rank(class_name))
 
     def _whom(self, batch: Batch, urgent: Waiting) -> list[str]:
         """Which renders to park for what waits; `batch` is the one that renders now."""

@@ -3,6 +3,8 @@
 A key names everything that the bits depend on: model, revision and weights, precision, dtypes, the code that encodes,
 libraries, the kind of device and its threads, and of the render the prompts as the pipeline normalises them and their
 lengths. So what is kept is what a fresh encoding would give, bit for bit. Each render gets a copy of its own.
+
+Of a render whose prompt is new the negative prompt often is not: that of the last render is kept by itself.
 """
 
 import hashlib
@@ -54,6 +56,7 @@ class EmbeddingCache:
         self._shared_seconds = shared_seconds
         self._kept: OrderedDict[str, Embeddings] = OrderedDict()
         self._bytes = 0
+        self._last_negative: tuple[str, Embeddings] | None = None  # its key, and what has it as its negative half
 
     def of(self, family: Family, prepared: Prepared) -> Embeddings:
         """The embeddings of a render's prompts, on the family's device: kept ones, or encoded now."""
@@ -64,7 +67,7 @@ class EmbeddingCache:
         kept = self._kept.get(key) or self._from_shared_cache(key)
         if kept is None:
             self.encoded += 1
-            made = family.encode(prepared)
+            made = self._encode(family, prepared)
             kept = _copied(made, torch.device("cpu"))
             if not _is_finite(kept):  # of a device that failed: nobody else shall have them
                 return made
@@ -72,8 +75,17 @@ class EmbeddingCache:
                 self._shared_cache.keep_embeddings(key, save(_tensors(kept)), self._shared_seconds)
         else:
             self.found += 1
+        if (negative := family.negative_key(prepared)) is not None:
+            self._last_negative = self._key(family, negative), kept
         self._keep(key, kept)
         return _copied(kept, family.device)
+
+    def _encode(self, family: Family, prepared: Prepared) -> Embeddings:
+        """Encode both prompts, or only the positive one if the negative one is that of the render before."""
+        negative = family.negative_key(prepared)
+        if negative is None or self._last_negative is None or self._last_negative[0] != self._key(family, negative):
+            return family.encode(prepared)
+        return family.encode(prepared, _copied(self._last_negative[1], family.device))
 
     def _key(self, family: Family, asked: Hashable) -> str:
         kind = f"{type(family).__module__}.{type(family).__qualname__}"

@@ -107,8 +107,11 @@ class Family(ABC):
         """Raise Refused unless the model renders exactly the ordered shape for the size that was asked."""
 
     @abstractmethod
-    def encode(self, prepared: Prepared) -> Embeddings:
-        """Run the text encoder over this render's prompts alone."""
+    def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
+        """Run the text encoder over this render's prompts alone.
+
+        negative: embeddings of a render with the same `negative_key`; their negative half is taken as it is.
+        """
 
     def embed(self, prepared: Prepared) -> Embeddings:
         """The embeddings of this render's prompts: those that are kept, or encoded now."""
@@ -126,6 +129,13 @@ class Family(ABC):
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         """Renders with equal keys have equal embeddings; None: they are not to be kept for others."""
+        return None
+
+    def negative_key(self, prepared: Prepared) -> Hashable | None:
+        """Renders with equal keys have equal embeddings of their negative prompts; None: they have none of their own.
+
+        Pipelines encode the two prompts apart, and nearly all renders have the same negative one, the empty one.
+        """
         return None
 
     def pass_key(self, track: Track) -> Hashable:

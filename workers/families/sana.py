@@ -49,18 +49,21 @@ class SanaFamily(Family):
         if width % _SIZE_MULTIPLE or height % _SIZE_MULTIPLE:
             raise Refused(f"width and height must be multiples of {_SIZE_MULTIPLE}, and are {width}x{height}")
 
-    def encode(self, prepared: Prepared) -> Embeddings:
+    def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
         asked = prepared.parameters
-        text, mask, negative, negative_mask = self.pipeline.encode_prompt(
-            asked.prompt,
-            prepared.guided,
-            negative_prompt=getattr(asked, "negative_prompt", None) or "",
-            device=self.device,
-            clean_caption=False,
-            max_sequence_length=prepared.parameters.max_sequence_length,
-            complex_human_instruction=self.instruction(prepared),
+        return Embeddings(
+            *self.pipeline.encode_prompt(
+                asked.prompt,
+                prepared.guided,
+                negative_prompt=getattr(asked, "negative_prompt", None) or "",
+                negative_prompt_embeds=None if negative is None else negative.negative,
+                negative_prompt_attention_mask=None if negative is None else negative.negative_mask,
+                device=self.device,
+                clean_caption=False,
+                max_sequence_length=asked.max_sequence_length,
+                complex_human_instruction=self.instruction(prepared),
+            )
         )
-        return Embeddings(text, mask, negative, negative_mask)
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
@@ -69,6 +72,14 @@ class SanaFamily(Family):
             text if text is None else self.pipeline._text_preprocessing([text])[0] for text in (asked.prompt, negative)
         ]
         return (*texts, prepared.guided, asked.max_sequence_length, tuple(self.instruction(prepared) or ()))
+
+    def negative_key(self, prepared: Prepared) -> Hashable | None:
+        """The instruction is for the prompt alone."""
+        if not prepared.guided:
+            return None
+        asked = prepared.parameters
+        text = getattr(asked, "negative_prompt", None) or ""
+        return self.pipeline._text_preprocessing([text])[0], asked.max_sequence_length
 
     def instruction(self, prepared: Prepared) -> list[str] | None:
         """The pipeline's own complex_human_instruction, or None when the render turned it off."""

@@ -27,7 +27,10 @@ class SprintFamily(SanaFamily):
 
     pipeline_class: ClassVar[type[Any]] = SanaSprintPipeline
 
-    def encode(self, prepared: Prepared) -> Embeddings:
+    def negative_key(self, prepared: Prepared) -> None:
+        return None
+
+    def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
         text, mask = self.pipeline.encode_prompt(
             prepared.parameters.prompt,
             num_images_per_prompt=1,

@@ -53,23 +53,29 @@ class WanFamily(Family):
         if frames % temporal != 1:
             raise Refused(f"num_frames must be {temporal} k + 1, and is {frames}")
 
-    def encode(self, prepared: Prepared) -> Embeddings:
-        text, negative = self.pipeline.encode_prompt(
+    def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
+        text, without = self.pipeline.encode_prompt(
             prompt=prepared.parameters.prompt,
             negative_prompt=getattr(prepared.parameters, "negative_prompt", None) or "",
+            negative_prompt_embeds=None if negative is None else negative.negative,
             do_classifier_free_guidance=prepared.guided,
             num_videos_per_prompt=1,
             max_sequence_length=prepared.parameters.max_sequence_length,
             device=self.device,
         )
         dtype = compute_dtype(self.pipeline.transformer)
-        return Embeddings(text.to(dtype), negative=None if negative is None else negative.to(dtype))
+        return Embeddings(text.to(dtype), negative=None if without is None else without.to(dtype))
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
         negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
         texts = [text if text is None else prompt_clean(text) for text in (asked.prompt, negative)]
         return (*texts, prepared.guided, asked.max_sequence_length)
+
+    def negative_key(self, prepared: Prepared) -> Hashable | None:
+        asked = prepared.parameters
+        text = getattr(asked, "negative_prompt", None) or ""
+        return (prompt_clean(text), asked.max_sequence_length) if prepared.guided else None
 
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         sampler = self.new_sampler(prepared)

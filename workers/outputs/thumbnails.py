@@ -35,6 +35,7 @@ def encode_thumbnail(pixels: Pixels, *, fps: int | None) -> EncodedFile:
     durations = [milliseconds for _, milliseconds in shown]
     animation = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
     buffer = io.BytesIO()
-    images[0].save(buffer, "WEBP", quality=80, method=4, **(animation if len(images) > 1 else {}))
+    # Method 2 takes half the time of 4 for files 4 % larger.
+    images[0].save(buffer, "WEBP", quality=80, method=2, **(animation if len(images) > 1 else {}))
     first = images[0]
     return EncodedFile("thumbnail.webp", "image/webp", buffer.getvalue(), first.width, first.height, len(images))

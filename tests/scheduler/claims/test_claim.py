@@ -10,6 +10,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Attempt, Flow, Job, Lane, LaneClass, Pool, Render
+from scheduler.claims.claim import Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.flows import wake_flow
 from scheduler.leases.settle import settle
@@ -254,3 +255,18 @@ def test_claimers_at_once_take_every_render_exactly_once(farm: SmallFarm) -> Non
     assert farm.count("done") == 2000
     assert all(attempt.number == 1 and attempt.outcome == "done" for attempt in farm.rows(Attempt))
     assert {job.status for job in farm.rows(Job)} == {"done"}
+
+
+def test_less_urgent_work_is_not_taken_beside_what_it_would_slow_down(farm: SmallFarm) -> None:
+    _, others = farm.submit(3, project="bob", class_name="normal")
+    _, urgent = farm.submit(2, project="ada", class_name="urgent")
+    _, more = farm.submit(1, project="eve", class_name="urgent")
+    claimer = Claimer(POOL, new_id(), 30.0)
+    first = claim(farm.engine, claimer, capacity=8, now=farm.now, slowed=lambda head: head.class_name == "urgent")
+    assert first
+    assert first.apart
+    assert sorted(render.id for render in first.renders) == sorted(urgent + more)
+    second = claim(farm.engine, claimer, capacity=8, now=farm.now, slowed=lambda head: True)
+    assert second
+    assert not second.apart
+    assert [render.id for render in second.renders] == others

@@ -10,6 +10,7 @@ from farm.catalog.pool import PoolEntry
 from farm.connections import Connections
 from farm.settings import Settings
 from scheduler.batching.batch_curves import Shape
+from scheduler.batching.batch_size_per_pass import CurvePoint
 from scheduler.batching.memory_limits import LIFE_SECONDS
 from scheduler.claims.claim_transaction import Head
 from scheduler.fleet.catalog_sync import sync_catalog
@@ -83,3 +84,14 @@ def test_a_limit_holds_at_once_where_it_was_found(connections: Connections) -> N
     sizes = started(connections)
     sizes.memory_fits(LARGE, 4)
     assert most(sizes, LARGE) == 4
+
+
+@pytest.mark.parametrize(("shared", "is_slowed"), [(1.4, False), (4.0, True)])
+def test_a_head_is_slowed_by_others_where_passes_with_them_were_measured_to_take_much_longer(
+    connections: Connections, shared: float, is_slowed: bool
+) -> None:
+    head = Head("r", LANE, "f", "urgent", "k", SMALL.width, SMALL.height, SMALL.frames, None, 0.0)
+    sizes = started(connections)
+    assert not sizes.slowed(head), "nobody knows yet"
+    sizes._curves = {SMALL: [CurvePoint(1, 1.0, 10), CurvePoint(8, shared, 10)]}
+    assert sizes.slowed(head) is is_slowed

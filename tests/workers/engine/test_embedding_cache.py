@@ -95,6 +95,26 @@ def test_whatever_changes_the_embeddings_is_encoded_anew(tiny_folder: Folders, c
     assert cache.encoded == 2
 
 
+@pytest.mark.parametrize("family", ["sana", "wan"])
+def test_a_negative_prompt_that_renders_share_is_encoded_once(tiny_folder: Folders, family: str) -> None:
+    # Given a model whose text encoder counts how often it runs,
+    model, runs = loaded(family, tiny_folder(family)), 0
+
+    def count(*_: object) -> None:
+        nonlocal runs
+        runs += 1
+
+    model.family.pipeline.text_encoder.register_forward_hook(count)
+    cache = EmbeddingCache(model.facts, most_bytes=MUCH)
+    wanted = [("a fox", "blue"), ("a dog", "blue"), ("a cat", "red"), ("a cow", "blue")]
+    asked = [prepared(model.family, prompt=prompt, negative_prompt=negative) for prompt, negative in wanted]
+    # when renders differ in their prompts, and one of them in its negative one,
+    kept = [cache.of(model.family, one) for one in asked]
+    # then only what differs from the render before is encoded, and all is as if it had been encoded alone.
+    assert runs == 2 + 1 + 2 + 2
+    assert all(equal(made, model.family.encode(one)) for made, one in zip(kept, asked, strict=True))
+
+
 def test_other_weights_revisions_and_precisions_share_nothing(tiny_folder: Folders) -> None:
     model, shared_cache = loaded("sana", tiny_folder("sana")), Dictionary()
     asked = prepared(model.family)
