@@ -14,7 +14,7 @@ from dashboard.web.form.adapters import read_adapters, write_adapters
 from dashboard.web.form.numbers import number
 from farm.byte_order_marks import lines_with_words
 from farm.errors import Fault
-from farm.params.pictures import stored_pictures
+from farm.params.pictures import asked_again
 from farm.params.request.declared import SWEPT
 from farm.sentences import Sentence, sentence
 
@@ -171,5 +171,5 @@ def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:
     filled["seeds"] = str(filled.pop("seed", ""))
     filled["loras"] = write_adapters(parameters.get("loras") or ())
     filled["allow_partial"] = any(adapter.get("partial") for adapter in parameters.get("loras") or ())
-    filled |= {name: picture.id for name, picture in stored_pictures(parameters).items()}
+    filled |= asked_again(parameters)
     return filled
