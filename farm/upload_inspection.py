@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.adapter_files import read_adapter
+from farm.clip_containers import ClipLimits
 from farm.confined_process import Limits
 from farm.errors import FarmError
 from farm.pictures import clean_picture
@@ -48,7 +49,7 @@ def _picture(file: Path, most_bytes: int, most_pixels: int) -> dict[str, Any]:
 
 def _clip(file: Path, *bounds: int) -> dict[str, Any]:
     """The clip as it is stored takes the file's place."""
-    from farm.clips import ClipLimits, clean_clip  # no other upload waits for a video library
+    from farm.clips import clean_clip  # no other upload waits for a video library
 
     stored = file.with_name(f"{file.name}.stored")
     try:

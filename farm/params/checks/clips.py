@@ -27,25 +27,23 @@ def check_clip(field: str, given: str | None, find_input: FindInput) -> Checked[
 def check_length(field: str, clip: ClipRef, num_frames: int, fps: int, multiple: int) -> Checked[None]:
     """A fault where a clip ends before the render does; notices of what is not taken of it as it is."""
     taken = frames_taken(num_frames, fps, clip.frame_rate)
-    about = f"the clip has {clip.frames} frames at {clip.frame_rate:g} a second"
+    rate = f"{clip.frame_rate:g}"
     if taken[-1] >= clip.frames:
         most = frames_there(clip.frames, clip.frame_rate, fps)
         fits = (most - 1) // multiple * multiple + 1
         return refused(
             None,
             field,
-            f"{about}, which at {fps} frames a second of the render are {most}, and {num_frames} are asked for; take "
-            f"num_frames {fits} or less, or a longer clip",
+            f"the clip has {clip.frames} frames at {rate} a second, which are {most} of a render with {fps} a second, "
+            f"and {num_frames} are asked for; take num_frames {fits} or less, or a longer clip",
         )
     said: Said = ()
     if taken != list(range(num_frames)):
-        said += (
-            Notice(pointer(field), f"{about}: of each moment of the render ({fps} a second) the nearest is taken"),
-        )
+        what = f"the clip has {rate} frames a second and the render {fps}: of each moment the nearest frame is taken"
+        said += (Notice(pointer(field), what),)
     if clip.frames - taken[-1] > 1:
-        said += (
-            Notice(pointer(field), f"of the clip's {clip.frames} frames those after {taken[-1] + 1} are not used"),
-        )
+        rest = f"of the clip's {clip.frames} frames those after {taken[-1] + 1} are not used"
+        said += (Notice(pointer(field), rest),)
     return None, said
 
 
