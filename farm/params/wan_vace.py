@@ -18,8 +18,7 @@ def vace_parameters(checks: RequestChecks) -> dict[str, Any]:
     found |= {name: checks.take(check_clip(name, checks.asked(name), checks.uploaded)) for name in ("video", "mask")}
     pictures = check_pictures("reference_images", checks.asked("reference_images"), checks.uploaded)
     found["reference_images"] = checks.take(pictures)
-    own = checks.entry.defaults.get("conditioning_scale", 1.0) if checks.asked("conditioning_scale") is None else None
-    found["conditioning_scale"] = own or checks.real("conditioning_scale", *CONDITIONING_SCALES)
+    found["conditioning_scale"] = checks.real("conditioning_scale", *CONDITIONING_SCALES)
     _check_together(checks, found)
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from farm.errors import Fault
 from farm.params.checks.clip_frames import frames_taken, frames_there
 from farm.params.checks.collector import Checked, Notice, Said, refused
 from farm.params.checks.pictures import check_picture
@@ -56,7 +57,7 @@ def check_pictures(field: str, given: Sequence[str] | None, find_input: FindInpu
     found: list[InputRef] = []
     said: Said = ()
     for place, each in enumerate(given):
-        picture, faults = check_picture(f"{field}/{place}", each, find_input)
-        said += faults
+        picture, faults = check_picture(field, each, find_input)
+        said += tuple(Fault(pointer(field, place), fault.message) for fault in faults)
         found += [] if picture is None else [picture]
     return tuple(found), said
