@@ -103,7 +103,7 @@ def test_a_clip_that_follows_another_comes_out_as_the_pipeline_makes_it_and_can_
     arguments = ["rerender", str(tmp_path / "manifest.json")]
     for path in given:
         arguments += ["--input", path]
-    environment = {"FARM_CATALOG": json.dumps([str(path) for path in farm.connections.settings.catalog])}
+    environment = {"FARM_CATALOG": ",".join(map(str, farm.connections.settings.catalog))}
     done = CliRunner().invoke(build_app(), arguments, env=environment, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     # And a file that is not among them is asked for by what it is.
