@@ -39,9 +39,7 @@ class WanVaceFamily(WanFamily):
         """
         order, pipeline = prepared.order, self.pipeline
         video, mask = self._video_and_mask(prepared)
-        pictures = [
-            picture_of(prepared, f"reference_images/{place}") for place in range(_references(prepared.parameters))
-        ]
+        pictures = [self._reference(prepared, place) for place in range(_references(prepared.parameters))]
         size = (1, order.height, order.width, order.frames, torch.float32, self.device)
         given, made, references = pipeline.preprocess_conditions(video, mask, pictures or None, *size)
         control = torch.cat(
@@ -62,6 +60,16 @@ class WanVaceFamily(WanFamily):
             generator,
         )
         return latents, {"control": control.to(compute_dtype(pipeline.transformer))}
+
+    def _reference(self, prepared: Prepared, place: int) -> Image.Image:
+        """A reference picture. The pipeline fits it into the render's size, and fails where no pixel would be left."""
+        picture, least = picture_of(prepared, f"reference_images/{place}"), self.pipeline.vae_scale_factor_spatial
+        width, height = (side // least * least for side in picture.size)  # to which it is cut down first
+        shrunk = min(prepared.order.width / width, prepared.order.height / height) if width and height else 0.0
+        if min(width, height) * shrunk < 1:
+            seen = f"{picture.width}x{picture.height}"
+            raise Refused(f"the picture 'reference_images/{place}' is {seen}: too small or too narrow to be seen")
+        return picture
 
     def _video_and_mask(self, prepared: Prepared) -> tuple[Frames | None, Frames | None]:
         """A frame of each for every frame of the render, in its size; None where nothing is given.

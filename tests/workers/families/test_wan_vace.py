@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from tests.workers import tiny_pipelines
@@ -125,6 +126,17 @@ class TestWanVace(Promises):
         assert "the clip 'video' cannot be read" in failed["broken"]
         assert "fewer frames than the render takes of it" in failed["short"]
         assert [message.render_id for message in said if isinstance(message, Rendered)] == ["good"]
+
+    @pytest.mark.parametrize("size", [(7, 40), (8, 2000)])
+    def test_a_reference_picture_of_which_nothing_would_be_left_is_refused_in_words(
+        self, tmp_path: Path, size: tuple[int, int]
+    ) -> None:
+        family, path = tiny_family("wan-vace"), tmp_path / "thin.png"
+        Image.new("RGB", size).save(path)
+        thin = order(family, reference_images=[picture_ref()])
+        thin = replace(thin, inputs={"reference_images/0": str(path)})
+        [failed] = [said for said in render(family, tmp_path, [thin]) if isinstance(said, RenderFailed)]
+        assert f"'reference_images/0' is {size[0]}x{size[1]}: too small or too narrow" in failed.reason
 
     def test_an_adapter_changes_the_branch_that_reads_the_clip_too_as_the_pipeline_loads_it(
         self, tmp_path: Path
