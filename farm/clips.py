@@ -96,15 +96,20 @@ def _stream_of(source: av.container.InputContainer) -> av.VideoStream:
         raise _refused("holds no moving picture; send MP4 or WebM with one")
     stream = source.streams.video[0]
     codec = stream.codec_context
+    if codec is None:  # FFmpeg knows it by no name
+        raise _refused("is coded in a way that is not known here; send H.264, HEVC, VP8, VP9 or AV1")
     if codec.name.removeprefix("lib") not in {*_CODECS, "dav1d", "vpx", "vpx-vp9"}:
         raise _refused(f"is coded as {codec.name[:20]}; send H.264, HEVC, VP8, VP9 or AV1")
     if codec.width * codec.height > MOST_FRAME_PIXELS:
         raise _refused(f"has frames of {codec.width}x{codec.height}; send at most {MOST_FRAME_PIXELS:,} pixels a frame")
+    codec.options = {"err_detect": "explode"}  # or damaged frames would be made up for from others
     codec.thread_count = 1  # each thread would hold frames of its own
     return stream
 
 
 def _upright(frame: av.VideoFrame, limits: ClipLimits, before: int) -> Frame:
+    if frame.is_corrupt:
+        raise _refused(f"is broken at frame {before + 1}; save it again and send that")
     pixels = frame.width * frame.height
     if pixels > MOST_FRAME_PIXELS:
         raise _refused(f"has frames of {frame.width}x{frame.height}; send at most {MOST_FRAME_PIXELS:,} pixels a frame")

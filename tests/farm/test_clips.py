@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,22 @@ def test_a_stored_clip_that_is_none_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(OSError, match="no clip as the farm stores them"):
         list(frames_of(path))
+
+
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "a.mp4"), ("libvpx-vp9", "a.webm")])
+def test_whatever_is_changed_in_a_file_it_is_stored_or_refused_in_words(tmp_path: Path, codec: str, name: str) -> None:
+    path = tmp_path / name
+    write_clip(path, moving_bar(frames=4), codec=codec)
+    whole, dice = path.read_bytes(), np.random.default_rng(5)
+    refusals = set()
+    for _ in range(80):
+        data = bytearray(whole)
+        for place in dice.integers(0, len(data), dice.choice([1, 4, 16])):
+            data[place] = dice.integers(0, 256)
+        path.write_bytes(data)
+        with suppress(InvalidRequest):
+            clean(path)
+            continue
+        refusals.add(refused(path))
+    assert refusals
+    assert all("the clip " in told for told in refusals)
