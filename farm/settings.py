@@ -161,6 +161,10 @@ class Settings(BaseSettings):
     max_input_bytes: int = Field(20_000_000, ge=1_000)
     max_adapter_bytes: int = Field(400_000_000, ge=1_000)
     max_input_pixels: int = Field(50_000_000, ge=1_000)
+    max_clip_bytes: int = Field(100_000_000, ge=1_000)
+    max_clip_frames: int = Field(500, ge=2)
+    max_clip_pixels: int = Field(200_000_000, ge=1_000)
+    max_clip_seconds: int = Field(120, ge=1)
     max_renders_per_job: int = Field(10_000, ge=1, le=10_000)
     max_renders_per_stream: int = Field(1_000_000, ge=1, le=10_000_000)
 

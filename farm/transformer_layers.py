@@ -94,6 +94,19 @@ def _wan(config: Config) -> Iterator[tuple[str, Layer]]:
     yield "proj_out", Layer((prod(patch) * (config.get("out_channels") or config["in_channels"]), width))
 
 
+def _wan_vace(config: Config) -> Iterator[tuple[str, Layer]]:
+    patch = tuple(config.get("patch_size", (1, 2, 2)))
+    width = _width(config)
+    yield from _wan(config)
+    yield "vace_patch_embedding", Layer((width, config.get("vace_in_channels", 96), *patch))
+    for block in range(len(config["vace_layers"])):
+        name = f"vace_blocks.{block}"
+        if block == 0:
+            yield f"{name}.proj_in", Layer((width, width))
+        yield from _wan_block(config, width, name)
+        yield f"{name}.proj_out", Layer((width, width))
+
+
 def _wan_block(config: Config, width: int, name: str) -> Iterator[tuple[str, Layer]]:
     for attention in ("attn1", "attn2"):
         for projection in ("to_q", "to_k", "to_v", "to_out.0"):
@@ -113,4 +126,5 @@ _CLASSES: Mapping[str, Callable[[Config], Iterator[tuple[str, Layer]]]] = {
     "SanaTransformer2DModel": _sana,
     "SanaVideoTransformer3DModel": _sana_video,
     "WanTransformer3DModel": _wan,
+    "WanVACETransformer3DModel": _wan_vace,
 }

@@ -87,7 +87,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "inputs": Verb(
         "farm.commands.inputs",
-        "Pictures for renders to start from, and adapters (LoRA).",
+        "Pictures and clips for renders to start from, and adapters (LoRA).",
     ),
     "job": Verb(
         "farm.commands.job",

@@ -1,4 +1,4 @@
-"""Files that a project uploaded for its renders, pictures and adapters: stored, listed, looked up, removed.
+"""Files that a project uploaded for its renders, pictures, clips and adapters: stored, listed, looked up, removed.
 
 Only what `farm.uploads` made of them is stored. The file is stored before its row, and removed before it.
 """
@@ -20,8 +20,9 @@ from farm.errors import Conflict, NotFound
 from farm.ids import is_id, new_id
 from farm.lifecycle import ENDED
 from farm.params import InputRef, RenderParameters, Renders
+from farm.params.checks.clips import MOST_REFERENCES
 from farm.params.pictures import FindInput
-from farm.params.request.base import ADAPTER_SUFFIX, PICTURES
+from farm.params.request.base import ADAPTER_SUFFIX, CLIPS, PICTURE_LISTS, PICTURES, ClipRef
 from farm.storage import StoredFile
 from farm.storage_keys import input_key
 from farm.tables import Input, Job, Render
@@ -31,9 +32,9 @@ _NAME_CHARS = 200
 
 
 def add_input(connections: Connections, project_id: str, name: str, file: Path) -> tuple[Any, bool]:
-    """Store a picture or an adapter; its row, and whether it is new: what a project has already is stored once.
+    """Store a picture, a clip or an adapter; its row, and whether it is new: what a project has already is stored once.
 
-    The file is the caller's; a picture is replaced by what is stored of it.
+    The file is the caller's; a picture or clip is replaced by what is stored of it.
 
     Raises TooLarge or InvalidRequest for what is neither for this farm, Busy, StorageDown.
     """
@@ -61,6 +62,8 @@ def add_input(connections: Connections, project_id: str, name: str, file: Path) 
         "created_at": connections.clock(),
         "width": upload.width,
         "height": upload.height,
+        "frames": upload.frames,
+        "frame_rate": upload.frame_rate,
         "adapter": shares,
     }
     with write(connections.engine) as connection:
@@ -79,12 +82,22 @@ def _looked_at_again(connections: Connections, row: Any, shares: dict[str, Any] 
 
 
 def list_inputs(
-    connection: Connection, project_id: str, *, after: str | None, limit: int, only_pictures: bool = False
+    connection: Connection,
+    project_id: str,
+    *,
+    after: str | None,
+    limit: int,
+    only_pictures: bool = False,
+    with_clips: bool = False,
 ) -> Sequence[Any]:
-    """At most `limit` rows of the project, newest first, behind the id `after`."""
+    """At most `limit` rows of the project, newest first, behind the id `after`.
+
+    `only_pictures`: no adapters, and no clips but `with_clips`.
+    """
     behind = [] if after is None else [Input.id < after]
     if only_pictures:
         behind.append(Input.width.is_not(None))
+        behind += [] if with_clips else [Input.frames.is_(None)]
     statement = select(*Input.__table__.c).where(Input.project_id == project_id, *behind)
     return connection.execute(statement.order_by(Input.id.desc()).limit(limit)).all()
 
@@ -142,7 +155,10 @@ def look_up(find: FindInput, document: object) -> None:
         return
     adapters = document.get("loras")
     used = adapters[: MOST_ADAPTERS + 1] if isinstance(adapters, list) else []
-    named = [document.get(name) for name in PICTURES] + [use.get("name") for use in used if isinstance(use, Mapping)]
+    named = [document.get(name) for name in (*PICTURES, *CLIPS)]
+    named += [use.get("name") for use in used if isinstance(use, Mapping)]
+    for several in (document.get(name) for name in PICTURE_LISTS):
+        named += several[: MOST_REFERENCES + 1] if isinstance(several, list) else []
     for name in named:
         if isinstance(name, str):
             find(name)
@@ -172,6 +188,8 @@ def adapter_row(
         "created_at": connections.clock(),
         "width": None,
         "height": None,
+        "frames": None,
+        "frame_rate": None,
         "adapter": shares.model_dump(),
     }
 
@@ -197,11 +215,13 @@ def _look_up(connection: Connection, project_id: str, input_id: str) -> Any:
 
 
 def _ref(row: Any) -> InputRef:
-    return InputRef(id=row.id, key=row.key, sha256=row.sha256, adapter=row.adapter, name=row.name)
+    values = {"id": row.id, "key": row.key, "sha256": row.sha256, "adapter": row.adapter, "name": row.name}
+    return ClipRef(**values, frames=row.frames, frame_rate=row.frame_rate) if row.frames else InputRef(**values)
 
 
 def _keys(render: RenderParameters) -> list[str]:
-    pictures = [picture.key for name in PICTURES if (picture := getattr(render, name, None)) is not None]
+    pictures = [picture.key for name in (*PICTURES, *CLIPS) if (picture := getattr(render, name, None)) is not None]
+    pictures += [picture.key for name in PICTURE_LISTS for picture in getattr(render, name, ())]
     training = getattr(render, "training", None)
     if training is not None:
         pictures += [picture.image.key for picture in training.pictures]
@@ -209,9 +229,10 @@ def _keys(render: RenderParameters) -> list[str]:
 
 
 def _has_file(row: Any) -> ColumnElement[bool]:
-    pictures = [Render.parameters[name]["id"].as_string() == row.id for name in PICTURES]
-    learnt = Render.parameters["training"].as_string().contains(row.key, autoescape=True)
-    return or_(*pictures, learnt, Render.parameters["loras"].as_string().contains(row.key, autoescape=True))
+    named = [Render.parameters[name]["id"].as_string() == row.id for name in (*PICTURES, *CLIPS)]
+    within = ("training", "loras", *PICTURE_LISTS)
+    named += [Render.parameters[name].as_string().contains(row.key, autoescape=True) for name in within]
+    return or_(*named)
 
 
 def _plain(name: str) -> str:

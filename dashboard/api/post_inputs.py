@@ -1,4 +1,4 @@
-"""POST /api/v1/inputs: upload a picture for renders to start from, or an adapter."""
+"""POST /api/v1/inputs: upload a picture or a clip for renders to start from, or an adapter."""
 
 from typing import Any
 
@@ -28,6 +28,7 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {f"image/{kind}": _BINARY for kind in ("png", "jpeg", "webp")}
+        | {f"video/{kind}": _BINARY for kind in ("mp4", "webm")}
         | {"application/octet-stream": _BINARY},
     }
 }
@@ -38,10 +39,10 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/inputs", tags=[INPUTS], responses={201: Input, 200: Input}, openapi_extensions=_BODY)
     def post_inputs(query: InputQuery) -> Response:
-        """Upload a picture or an adapter; the body is the file: PNG, JPEG, WebP, AVIF, or a LoRA as .safetensors.
+        """Upload a picture, clip or adapter; the body is the file: PNG, JPEG, WebP, AVIF, MP4, WebM or .safetensors.
 
-        Then name its id as `image` of a job, or in its `loras`. Pictures are stored upright, as RGB, without metadata;
-        adapters as they are. Answers 201, or 200 when the project has it already.
+        Then name its id as `image` or `video` of a job, or in its `loras`. Pictures and clips are stored upright, as
+        RGB, without metadata and sound; adapters as they are. Answers 201, or 200 when the project has it already.
         """
         with on_disk(request.stream, request.content_length) as file:
             row, new = uploads.add_input(farm(), principal().project_id, query.name, file)

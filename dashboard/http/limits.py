@@ -40,7 +40,8 @@ def register(app: Flask, settings: Settings) -> None:
 
     def allow() -> None:
         if request.endpoint in _FILES:
-            request.max_content_length = max(settings.max_input_bytes, settings.max_adapter_bytes) + _FORM_BYTES
+            most = max(settings.max_input_bytes, settings.max_clip_bytes, settings.max_adapter_bytes)
+            request.max_content_length = most + _FORM_BYTES
         elif request.endpoint in _SIGN_IN:
             request.max_content_length = _SIGN_IN_BYTES
 

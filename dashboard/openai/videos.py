@@ -10,8 +10,8 @@ from dashboard.api.common import reply
 from dashboard.context import farm
 from dashboard.reads.render_files.clips import Clip
 from farm.lifecycle import RenderStatus
-from farm.params.pictures import stored_pictures
-from farm.params.request.base import PICTURES
+from farm.params.pictures import asked_again
+from farm.params.request.base import INPUTS
 from farm.params.request.declared import CARRIED
 
 #: Their clients end a wait at any word but the first two.
@@ -106,8 +106,8 @@ def answer(clip: Clip, *, remixed_from: str | None = None) -> Response:
 def remixed(clip: Clip, prompt: str) -> dict[str, Any]:
     """The job of the same clip with another prompt: the same seed and all other parameters."""
     kept = {name: clip.parameters[name] for name in CARRIED if clip.parameters.get(name) is not None}
-    job = {name: value for name, value in kept.items() if name not in (*PICTURES, "loras", "stop_at_step")}
-    job |= {name: picture.id for name, picture in stored_pictures(clip.parameters).items()}
+    job = {name: value for name, value in kept.items() if name not in (*INPUTS, "loras", "stop_at_step")}
+    job |= asked_again(clip.parameters)
     if adapters := kept.get("loras"):
         # An uploaded one is asked for by its id.
         job["loras"] = [{name: adapter.get(name) for name in ("name", "weight", "expert")} for adapter in adapters]

@@ -23,6 +23,8 @@ def shown_input(row: Any) -> Input:
         sha256=row.sha256,
         width=row.width,
         height=row.height,
+        frames=row.frames,
+        frame_rate=row.frame_rate,
         created_at=iso(row.created_at),
         used_at=iso_or_none(row.used_at),
         adapter=_shown_adapter(row.adapter),

@@ -24,15 +24,21 @@ class Adapter(Answer):
 
 
 class Input(Answer):
-    """An uploaded file as it is stored: a picture (upright, RGB, without metadata), or an adapter (without a size)."""
+    """An uploaded file as it is stored: a picture (upright, RGB, without metadata), a clip (likewise), or an adapter
+    (without a size).
+    """
 
-    id: str = Field(description="What a job names as its `image` or `control_image`, or in its `loras`")
+    id: str = Field(
+        description="What a job names as its `image`, `video` or the like, or in its `reference_images` or `loras`"
+    )
     name: str
     content_type: str
     size: int
     sha256: str
     width: int | None
     height: int | None
+    frames: int | None = Field(description="Of a clip")
+    frame_rate: float | None = Field(description="Of a clip: frames a second")
     created_at: str
     used_at: str | None = Field(description="When a job was submitted with it last")
     adapter: Adapter | None = Field(description="Of an adapter; null where it was stored before the farm looked at it")

@@ -19,7 +19,7 @@ from dashboard.translations.stored import recognised
 from dashboard.web.artifacts import address
 from dashboard.web.form.pasted_prompts import take_pasted
 from dashboard.web.form.presets import preset_of
-from dashboard.web.form.submission import Form, Typed, by_field, form_of, read_typed, typed_again
+from dashboard.web.form.submission import Form, Typed, by_field, chosen_of, form_of, read_typed, typed_again
 from dashboard.web.form.sweeps import read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
@@ -121,7 +121,9 @@ def _page(
         unserved=[model for model in farm().catalog.models.values() if model.name not in served],
         form=form,
         typed=typed,
-        pictures=_uploads(form, "picture"),
+        chosen_of=chosen_of,
+        pictures=_uploads(form, "picture", "pictures"),
+        clips=_uploads(form, "clip"),
         uploaded_adapters=[upload for upload in _uploads(form, "adapters") if upload.width is None],
         faults=by_field(faults, form),
         form_id=_form_id(typed),
@@ -129,13 +131,20 @@ def _page(
     )
 
 
-def _uploads(form: Form, kind: str) -> Sequence[Any]:
-    """The newest uploads, of which nothing but pictures where these are meant; none if no field is of this kind."""
-    if all(field.kind != kind for field in form.options):
+def _uploads(form: Form, *kinds: str) -> Sequence[Any]:
+    """The newest uploads, of which nothing but pictures (and clips) where these are meant; none if no field is of these
+    kinds.
+    """
+    if all(field.kind not in kinds for field in form.options):
         return []
     with read(farm().engine) as connection:
         return uploads.list_inputs(
-            connection, principal().project_id, after=None, limit=MOST_UPLOADS, only_pictures=kind == "picture"
+            connection,
+            principal().project_id,
+            after=None,
+            limit=MOST_UPLOADS,
+            only_pictures="adapters" not in kinds,
+            with_clips="clip" in kinds,
         )
 
 

@@ -37,7 +37,7 @@ class WanNode(ClipNode):
     """Wan, from a text or from a first picture."""
 
     DESCRIPTION = "Clips by Wan on a farm. With a first picture, choose a model of image to video."
-    FAMILIES: ClassVar = ("wan", "wan-i2v", "wan-flf2v", "wan22", "wan22-i2v", "wan22-ti2v")
+    FAMILIES: ClassVar = ("wan", "wan-i2v", "wan-flf2v", "wan-vace", "wan22", "wan22-i2v", "wan22-ti2v")
     FIELDS: ClassVar = (
         "negative_prompt",
         "width",

@@ -17,6 +17,7 @@ FAMILIES = (
     "wan",
     "wan-i2v",
     "wan-flf2v",
+    "wan-vace",
     "wan22",
     "wan22-i2v",
     "wan22-ti2v",

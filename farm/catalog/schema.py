@@ -34,6 +34,7 @@ class Defaults(TypedDict, total=False):
     complex_human_instruction: bool
     strength: float
     controlnet_conditioning_scale: float
+    conditioning_scale: float
 
 
 class Limits(Entry):

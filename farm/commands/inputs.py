@@ -1,4 +1,4 @@
-"""`farm inputs`: pictures for renders to start from, and adapters."""
+"""`farm inputs`: pictures and clips for renders to start from, and adapters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from farm.client import Adapter
+from farm.client import Input
 from farm.console.adapters import adapter_line
 from farm.console.session import ExitCode, JsonOption, exit_code_of, farm_at_hand, out, print_error, print_json, say
 from farm.console.tables import ago, print_list
@@ -16,7 +16,7 @@ from farm.errors import FarmError
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Pictures for renders to start from, and adapters (LoRA).")
+    group = typer.Typer(no_args_is_help=True, help="Pictures and clips for renders to start from, and adapters (LoRA).")
     group.command()(add)
     group.command("list")(list_)
     group.command()(rm)
@@ -27,12 +27,16 @@ def add(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, AVIF, or a LoRA."
+            metavar="FILE…",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="PNG, JPEG, WebP, AVIF; MP4, WebM; or a LoRA.",
         ),
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Upload pictures or LoRAs (.safetensors) and print their ids, a line each: for `--image` and `--lora`.
+    """Upload pictures, clips or LoRAs (.safetensors) and print their ids, a line each: for `--image`, `--lora`, ….
 
     Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
     """
@@ -69,7 +73,7 @@ def list_(as_json: JsonOption = False) -> None:
         rows = (
             [
                 found.id,
-                f"{found.width}x{found.height}" if found.width else _kind(found.adapter),
+                _kind(found),
                 str(found.size),
                 ago(found.created_at, farm.time()),
                 found.name,
@@ -79,7 +83,11 @@ def list_(as_json: JsonOption = False) -> None:
         print_list(["input", "what", "bytes", "age", "name"], rows, nothing="Nothing is uploaded.")
 
 
-def _kind(adapter: Adapter | None) -> str:
+def _kind(found: Input) -> str:
+    if found.width:
+        size = f"{found.width}x{found.height}"
+        return f"{size}, {found.frames} frames at {found.frame_rate:g} a second" if found.frames else size
+    adapter = found.adapter
     return " ".join(["adapter", *(["for", ", ".join(adapter.families)] if adapter and adapter.families else [])])
 
 

@@ -20,7 +20,7 @@ from farm.console.session import say
 from farm.file_errors import file_error
 from farm.openjd.sweep import sweep_of
 from farm.openjd.template import read_template
-from farm.params.request.base import PICTURES
+from farm.params.request.base import INPUTS
 
 #: Ways to say seeds, of which a job has one.
 _SEEDS = {"seed", "seeds", "seed_count"}
@@ -92,7 +92,7 @@ def import_openjd(path: Path, typed: Mapping[str, Any]) -> Imported:
     sweep = sweep_of(template, typed.get("prompt"))
     say(f"Note: {', '.join(template.commands)} of the template is not run; the farm renders its parameters", "yellow")
     fields = {"title": template.name, **sweep.fields}
-    return Imported(fields, {name: fields.pop(name) for name in PICTURES if name in fields}, sweep.rows)
+    return Imported(fields, {name: fields.pop(name) for name in INPUTS if name in fields}, sweep.rows)
 
 
 def read_text(path: Path, option: str) -> str:

@@ -111,5 +111,8 @@ _FILES: Mapping[str, Callable[[FarmClient, Any], Any]] = {
     "image": input_of,
     "last_image": input_of,
     "control_image": input_of,
+    "video": input_of,
+    "mask": input_of,
+    "reference_images": lambda farm, names: [input_of(farm, name) for name in names],
     "loras": lambda farm, names: [adapter_of(farm, name) for name in names],
 }

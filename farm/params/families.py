@@ -10,7 +10,8 @@ from farm.errors import UnknownFamily
 from farm.params.adapters import check_adapters
 from farm.params.pictures import takes_picture
 from farm.params.request.base import (
-    PICTURES,
+    CLIPS,
+    INPUTS,
     RenderParameters,
     SanaControlNetParameters,
     SanaParameters,
@@ -22,6 +23,7 @@ from farm.params.request.base import (
     WanImageToVideoParameters,
     WanParameters,
     WanTextImageToVideoParameters,
+    WanVaceParameters,
 )
 from farm.params.request_checks import RequestChecks
 from farm.params.sana import controlled_parameters, sana_parameters
@@ -35,6 +37,7 @@ from farm.params.wan import (
     text_image_to_video_parameters,
     wan_parameters,
 )
+from farm.params.wan_vace import vace_parameters
 
 #: A plugin's family brings its request checks as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"
@@ -62,9 +65,9 @@ def common_parameters(checks: RequestChecks, family: Family, checked: Mapping[st
         checks.refuse_given("guidance_scale_2", f"{entry.name} has no second expert")
     found["speed"] = checks.speed()
     found["step_cache"] = entry.step_cache if found["speed"] == "fast" else None
-    for name in PICTURES:
+    for name in INPUTS:
         if not takes_picture(family.parameters, name):
-            checks.refuse_given(name, f"{entry.name} takes no such picture")
+            checks.refuse_given(name, f"{entry.name} takes no such {'clip' if name in CLIPS else 'picture'}")
         elif name not in checked:
             found[name] = checks.picture(name)
     return found
@@ -78,6 +81,7 @@ FAMILIES: Mapping[str, Family] = {
     "wan": Family(WanParameters, wan_parameters),
     "wan-i2v": Family(WanImageToVideoParameters, image_to_video_parameters),
     "wan-flf2v": Family(WanFirstLastParameters, first_last_parameters),
+    "wan-vace": Family(WanVaceParameters, vace_parameters),
     "wan22": Family(WanExpertsParameters, experts_parameters),
     "wan22-i2v": Family(WanExpertsImageToVideoParameters, experts_image_to_video_parameters),
     "wan22-ti2v": Family(WanTextImageToVideoParameters, text_image_to_video_parameters),

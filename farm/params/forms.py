@@ -10,6 +10,7 @@ from farm.catalog.schema import ModelEntry
 from farm.catalog.supported_features import known_samplers
 from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
+from farm.params.checks.clips import MOST_REFERENCES
 from farm.params.families import family_named
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.plugin_checks import MOST_POST_PROCESSORS
@@ -21,6 +22,7 @@ from farm.params.sana import CONTROL_SCALES
 from farm.params.sprint import STRENGTHS
 from farm.params.timing import MOST_JOBS
 from farm.params.wan import FRAMES_PER_LATENT
+from farm.params.wan_vace import CONDITIONING_SCALES
 from farm.plugins import PluginKind, plugin_names
 
 #: The fields of every family that only some models offer.
@@ -197,6 +199,19 @@ def _pictures(entry: ModelEntry) -> Shapes:
         "image": {"x-picture": True},  # not part of the standard: a picture can be chosen
         "last_image": {"x-picture": True},
         "control_image": {"x-picture": True},
+        "video": {"x-picture": True, "x-clip": True},  # a clip too
+        "mask": {"x-picture": True, "x-clip": True},
+        "reference_images": {
+            "type": ["array", "null"],
+            "items": {"type": "string", "minLength": 1},
+            "maxItems": MOST_REFERENCES,
+            "x-picture": True,
+        },
+        "conditioning_scale": {
+            "minimum": CONDITIONING_SCALES[0],
+            "maximum": CONDITIONING_SCALES[1],
+            "default": entry.defaults.get("conditioning_scale", 1.0),
+        },
         "strength": {"minimum": STRENGTHS[0], "maximum": STRENGTHS[1]},
         "controlnet_conditioning_scale": {
             "minimum": CONTROL_SCALES[0],

@@ -9,9 +9,9 @@ from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.params.families import common_parameters, family_named
 from farm.params.outputs import check_output
-from farm.params.pictures import FindInput, none_uploaded, stored_pictures
+from farm.params.pictures import FindInput, asked_again, none_uploaded, stored_pictures
 from farm.params.plugin_checks import CHOICE, choice_of
-from farm.params.request.base import PICTURES, AdapterRef, InputRef, RenderParameters
+from farm.params.request.base import INPUTS, AdapterRef, InputRef, RenderParameters
 from farm.params.request.declared import CARRIED
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer
@@ -55,8 +55,7 @@ class Recheck:
 
     def _check_rest(self, rest: dict[str, Any]) -> RenderParameters | list[Fault]:
         files = {found.id: found for found in stored_pictures(rest).values()}  # checked when they were admitted
-        asked = {name: value for name, value in rest.items() if name not in CHOICE}
-        asked |= {name: rest[name]["id"] for name in PICTURES if name in rest}
+        asked = {name: value for name, value in rest.items() if name not in (*CHOICE, *INPUTS)} | asked_again(rest)
         if adapters := [AdapterRef.model_validate(stored) for stored in rest.pop("loras", [])]:
             asked["loras"] = [
                 {"name": adapter.name, "weight": adapter.weight, "expert": adapter.expert} for adapter in adapters

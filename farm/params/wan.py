@@ -18,7 +18,7 @@ def wan_parameters(checks: RequestChecks) -> dict[str, Any]:
     The pipeline itself would round other frame counts (12 up to 13, 10 down to 9) with only a warning.
     """
     checks.only_of_pictures()
-    return _clip_parameters(checks)
+    return clip_parameters(checks)
 
 
 def experts_parameters(checks: RequestChecks) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
     """The same for models that begin with a picture, but for the picture itself, which admission looks up."""
     checks.only_of_pictures()
     checks.needs_picture("image", "makes clips that begin with a picture")
-    return _clip_parameters(checks)
+    return clip_parameters(checks)
 
 
 def first_last_parameters(checks: RequestChecks) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def first_last_parameters(checks: RequestChecks) -> dict[str, Any]:
     checks.only_of_pictures()
     for name in ("image", "last_image"):
         checks.needs_picture(name, "makes clips between a first and a last picture")
-    found = _clip_parameters(checks)
+    found = clip_parameters(checks)
     refuse_a_picture_alone(checks, found["num_frames"])
     return found
 
@@ -78,7 +78,8 @@ def refuse_a_picture_alone(checks: RequestChecks, frames: int) -> None:
         checks.refuse("num_frames", "a clip that begins with a picture has more frames than that one; seen 1, take 5")
 
 
-def _clip_parameters(checks: RequestChecks) -> dict[str, Any]:
+def clip_parameters(checks: RequestChecks) -> dict[str, Any]:
+    """What every clip by Wan has, whatever it begins with or follows."""
     entry = checks.entry
     checks.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")
     width, height = checks.size()

@@ -13,9 +13,12 @@ EDITED = f"{_TERMS}compositeWithTrainedAlgorithmicMedia"
 NAMESPACE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
 #: Parameters that name a picture whose pixels an output begins or ends with. What only leads it is not among them.
-_PICTURES_WITHIN = ("image", "last_image")
+#: A mask says what of a clip is kept.
+_PICTURES_WITHIN = ("image", "last_image", "mask")
 
 
 def source_type_of(parameters: Mapping[str, Any]) -> str:
     """The term for a render with these parameters."""
-    return EDITED if any(parameters.get(name) is not None for name in _PICTURES_WITHIN) else GENERATED
+    within = any(parameters.get(name) is not None for name in _PICTURES_WITHIN)
+    first = parameters.get("video")  # a picture is the first frame; a clip without a mask only leads
+    return EDITED if within or (first is not None and "frames" not in first) else GENERATED

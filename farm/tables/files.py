@@ -52,5 +52,7 @@ class Input(Base):
     created_at: Mapped[Seconds]
     width: Mapped[int | None]  # pixels
     height: Mapped[int | None]
+    frames: Mapped[int | None]  # of a clip
+    frame_rate: Mapped[float | None]  # of a clip, frames a second
     used_at: Mapped[Seconds | None]  # by the newest job that was admitted with it
-    adapter: Mapped[Document | None]  # farm.adapter_compatibility; none: a picture, or not known
+    adapter: Mapped[Document | None]  # farm.adapter_compatibility; none: no adapter, or not known

@@ -16,6 +16,7 @@ OWN = ("farm", "scheduler", "workers", "dashboard", "migrations")
 #: Which extras bring what the files below a path import, the longest path first; all others must do with the core.
 EXTRAS = {
     "farm/catalog_adapters.py": ["worker"],  # looks into the cache of the Hub, where there is one
+    "farm/clips.py": ["worker"],  # `farm.uploads` starts a process that imports it; in `dashboard` too
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/commands/outputs/show.py": ["terminal"],
     "farm/commands/top.py": ["terminal"],

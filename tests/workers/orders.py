@@ -12,9 +12,10 @@ from diffusers import SanaImageToVideoPipeline, SanaSprintImg2ImgPipeline, WanIm
 from PIL import Image
 
 from farm.params import parse_parameters, shape_of
-from farm.params.request.base import PICTURES
+from farm.params.pictures import stored_pictures
+from farm.params.request.base import PICTURES, InputRef
 from tests.workers import tiny_pipelines
-from tests.workers.pictures import picture_file, picture_ref
+from tests.workers.pictures import clip_pixels, clip_ref, input_file, picture_ref
 from workers.denoising.samplers import build_sampler, is_stochastic
 from workers.denoising.track import Pixels, Track
 from workers.engine.step_loop import Engine
@@ -39,6 +40,9 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "wan": ("wan", {}),
     "wan-i2v": ("wan-i2v", {}),
     "wan-flf2v": ("wan-flf2v", {}),
+    "wan-vace": ("wan-vace", {}),
+    "wan-vace of a clip": ("wan-vace", {"video": clip_ref(), "mask": clip_ref(1), "reference_images": [picture_ref()]}),
+    "wan-vace of a first frame": ("wan-vace", {"video": picture_ref(), "conditioning_scale": 0.7}),
     "wan22": ("wan22", {}),
     "wan22-i2v": ("wan22-i2v", {}),
     "wan22-i2v to a last picture": ("wan22-i2v", {"last_image": picture_ref(3)}),
@@ -81,7 +85,7 @@ def order(family: Family, render_id: str = "r1", attempt: int = 1, **changes: An
     """An order for that family's model, in the shape that the farm would store."""
     values = parameters(family.entry.family, **changes)
     shape = shape_of(parse_parameters(values), family.entry)
-    inputs = {name: picture_file(int(values[name]["id"].split("-")[1])) for name in PICTURES if values.get(name)}
+    inputs = {name: input_file(ref) for name, ref in stored_pictures(values).items()}
     return RenderOrder(render_id, attempt, "job", values, shape.width, shape.height, shape.frames, inputs=inputs)
 
 
@@ -167,7 +171,9 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
         arguments["frames" if values["family"] == "sana-video" else "num_frames"] = values["num_frames"]
     for name in PICTURES:
         if values.get(name):
-            arguments[name] = Image.open(picture_file(int(values[name]["id"].split("-")[1])))
+            arguments[name] = Image.open(input_file(InputRef.model_validate(values[name])))
+    if values["family"] == "wan-vace":
+        arguments |= vace_arguments(values)
     if "complex_human_instruction" in values:
         arguments["use_resolution_binning"] = family.entry.bins is not None
         if not values["complex_human_instruction"]:
@@ -179,7 +185,34 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
     if values["family"].startswith("wan") and is_stochastic(values["sampler"]):
         # Wan's pipelines forget to hand their generator to the sampler, which would draw from the global state.
         pipeline.scheduler.step = partial(pipeline.scheduler.step, generator=generator)
-    return pipeline(**arguments, generator=generator, output_type=output_type)[0]
+    made = pipeline(**arguments, generator=generator, output_type=output_type)[0]
+    # The latents of reference pictures come with the others here; pixels without them.
+    return made[:, :, len(values.get("reference_images", ())) :] if output_type == "latent" and made.ndim == 5 else made
+
+
+def vace_arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """What VACE's pipeline is given: frames in the rendered size, one for each of the render, chosen by their time."""
+    size, count = (values["width"], values["height"]), values["num_frames"]
+    found: dict[str, Any] = {"conditioning_scale": values.get("conditioning_scale", 1.0)}
+    for name, mode in (("video", "RGB"), ("mask", "L")):
+        ref = values.get(name)
+        if ref and "frames" in ref:
+            frames = [Image.fromarray(pixels) for pixels in clip_pixels(int(ref["id"].split("-")[1]))]
+            rate = ref["frame_rate"] / values["fps"]
+            chosen = [frames[int(place * rate + 0.5)].convert(mode) for place in range(count)]
+            found[name] = [frame.resize(size, Image.Resampling.LANCZOS) for frame in chosen]
+        elif ref:
+            picture = Image.open(input_file(InputRef.model_validate(ref))).convert(mode)
+            found[name] = [picture.resize(size, Image.Resampling.LANCZOS)] * count
+    if values.get("video") and "frames" not in values["video"]:
+        # As the pipeline's documentation begins a clip with a picture.
+        found["video"][1:] = [Image.new("RGB", size, (128, 128, 128))] * (count - 1)
+        first = found.get("mask", [Image.new("L", size, 0)])[0]
+        found["mask"] = [first, *[Image.new("L", size, 255)] * (count - 1)]
+    if values.get("reference_images"):
+        files = [input_file(InputRef.model_validate(ref)) for ref in values["reference_images"]]
+        found["reference_images"] = [Image.open(file).convert("RGB") for file in files]
+    return found
 
 
 def _pipeline_for(family: Family, values: dict[str, Any]) -> Any:

@@ -31,7 +31,7 @@ from workers.denoising.samplers import build_sampler
 
 TOKENS = 24  # max_sequence_length of the tiny models
 FLOW = ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim")
-WAN = ("wan", "wan-i2v", "wan-flf2v", "wan22", "wan22-i2v", "wan22-ti2v")
+WAN = ("wan", "wan-i2v", "wan-flf2v", "wan-vace", "wan22", "wan22-i2v", "wan22-ti2v")
 #: Of each family, its own default first.
 SAMPLERS = {
     "sana": FLOW,
@@ -56,6 +56,7 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "wan": tiny_wan.wan,
         "wan-i2v": tiny_wan.wan_i2v,
         "wan-flf2v": tiny_wan.wan_flf2v,
+        "wan-vace": tiny_wan.wan_vace,
         "wan22": tiny_wan.wan22,
         "wan22-i2v": tiny_wan.wan22_i2v,
         "wan22-ti2v": tiny_wan.wan22_ti2v,

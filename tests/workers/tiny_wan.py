@@ -3,7 +3,14 @@
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, WanImageToVideoPipeline, WanPipeline, WanTransformer3DModel
+from diffusers import (
+    AutoencoderKLWan,
+    WanImageToVideoPipeline,
+    WanPipeline,
+    WanTransformer3DModel,
+    WanVACEPipeline,
+    WanVACETransformer3DModel,
+)
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from tests.workers.tiny_tokenizer import WIDTH, tiny_tokenizer
@@ -11,6 +18,20 @@ from workers.denoising.samplers import build_sampler
 
 #: Of the models with two experts: at four steps and a shift of 3 each has two.
 BOUNDARY = 0.875
+_SIZES: dict[str, Any] = {
+    "patch_size": (1, 2, 2),
+    "num_attention_heads": 2,
+    "attention_head_dim": 12,
+    "in_channels": 16,
+    "out_channels": 16,
+    "text_dim": WIDTH,
+    "freq_dim": 16,
+    "ffn_dim": 32,
+    "num_layers": 2,
+    "cross_attn_norm": True,
+    "qk_norm": "rms_norm_across_heads",
+    "rope_max_seq_len": 32,
+}
 
 
 def wan(_sample_size: int) -> WanPipeline:
@@ -103,6 +124,17 @@ def wan_flf2v(_sample_size: int) -> WanImageToVideoPipeline:
     return pipeline
 
 
+def wan_vace(_sample_size: int) -> WanVACEPipeline:
+    """Of its three blocks the first and the last are added to."""
+    return WanVACEPipeline(
+        tokenizer=tiny_tokenizer(ends_with_eos=True),
+        text_encoder=_umt5().eval(),
+        vae=wan_vae().eval(),
+        transformer=WanVACETransformer3DModel(**_SIZES | {"num_layers": 3, "vace_layers": [0, 2]}).eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+    )
+
+
 def _umt5() -> UMT5EncoderModel:
     return UMT5EncoderModel(
         UMT5Config(
@@ -130,18 +162,4 @@ def wan_vae() -> AutoencoderKLWan:
 
 
 def _wan_transformer(**changes: Any) -> WanTransformer3DModel:
-    values: dict[str, Any] = {
-        "patch_size": (1, 2, 2),
-        "num_attention_heads": 2,
-        "attention_head_dim": 12,
-        "in_channels": 16,
-        "out_channels": 16,
-        "text_dim": WIDTH,
-        "freq_dim": 16,
-        "ffn_dim": 32,
-        "num_layers": 2,
-        "cross_attn_norm": True,
-        "qk_norm": "rms_norm_across_heads",
-        "rope_max_seq_len": 32,
-    }
-    return WanTransformer3DModel(**values | changes)
+    return WanTransformer3DModel(**_SIZES | changes)

@@ -1,4 +1,4 @@
-"""Uploaded pictures that renders start from, as files on this machine."""
+"""Uploaded pictures and clips that renders start from or follow, as files on this machine."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ import structlog
 from farm.errors import NotFound
 from farm.file_errors import is_disk_full
 from farm.params.pictures import stored_pictures
+from farm.params.request.base import CLIP_SUFFIX, ClipRef
 from farm.params.training.stored import training_pictures
 from farm.storage import Storage
 from workers.file_cache import KeptFiles
@@ -18,13 +19,16 @@ log = structlog.get_logger(__name__)
 
 #: Kept in the folder: far more than a worker holds renders, as the engine reads them later.
 MOST_KEPT = 5_000
+#: Clips are large, up to some hundred MB.
+MOST_CLIPS_KEPT = 64
 
 
 class Pictures:
-    """The pictures of one worker. `folder` is its own, and is made here."""
+    """The pictures and clips of one worker. `folder` is its own, and is made here."""
 
     def __init__(self, storage: Storage, folder: Path) -> None:
         self._kept = KeptFiles(storage, folder, suffix=".png", most=MOST_KEPT)
+        self._clips = KeptFiles(storage, folder, suffix=CLIP_SUFFIX, most=MOST_CLIPS_KEPT)
 
     def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
         """Local files by the name of the parameter; those that a training learns from by `training_picture`.
@@ -36,8 +40,9 @@ class Pictures:
         learnt = training_pictures(parameters)
         asked = stored_pictures(parameters) | {training_picture(picture.sha256): picture for picture in learnt}
         for name, picture in asked.items():
+            kept = self._clips if isinstance(picture, ClipRef) else self._kept
             try:
-                files[name] = str(self._kept.file(picture.key, picture.sha256))
+                files[name] = str(kept.file(picture.key, picture.sha256))
             except (NotFound, OSError, ValueError) as error:
                 if is_disk_full(error):
                     raise

@@ -5,7 +5,7 @@ both need the same cores, and decoding takes turns with passes.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from functools import partial
@@ -109,8 +109,13 @@ class Decoding:
         first = self._queue[0]
         order = first.order
         most = max(1, DECODE_PIXELS // (order.width * order.height * order.frames))
-        kind = (first.latents.shape, first.isolation_key)
-        alike = [track for track in self._queue if (track.latents.shape, track.isolation_key) == kind][:most]
+        kind = _kind(first)
+        alike = [track for track in self._queue if _kind(track) == kind][:most]
         chosen = {id(track) for track in alike}
         self._queue = deque(track for track in self._queue if id(track) not in chosen)
         return alike
+
+
+def _kind(track: Track) -> Hashable:
+    """What tracks of one go have in common. The frames too: latents may hold more than those of the clip."""
+    return track.latents.shape, track.order.frames, track.isolation_key

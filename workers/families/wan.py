@@ -26,7 +26,7 @@ class WanFamily(Family):
 
     def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
         super().__init__(pipeline, entry, device)
-        found = (pipeline.config.boundary_ratio is not None, bool(pipeline.config.expand_timesteps))
+        found = (pipeline.config.boundary_ratio is not None, bool(getattr(pipeline.config, "expand_timesteps", False)))
         if found != (self.two_experts, self.timestep_per_token):
             raise Unsuitable(
                 f"{entry.name} is {_KINDS.get(found, 'of no kind that is known here')}, and the family "

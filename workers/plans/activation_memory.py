@@ -95,6 +95,8 @@ def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: Mod
     per_token = entry.family in ABILITIES and ABILITIES[entry.family].timestep_per_token
     time = _empty(rows, *([frames * height * width] if per_token else []), dtype=torch.float32)
     seen = {"hidden_states": hidden, "timestep": time, "encoder_hidden_states": text}
+    if "vace_layers" in part.config:
+        seen["control_hidden_states"] = _empty(rows, part.config.vace_in_channels, *latents[1:], dtype=part.dtype)
     if "image_encoder" in parts:
         vision = parts["image_encoder"].config
         patches = (vision.image_size // vision.patch_size) ** 2 + 1
@@ -103,9 +105,14 @@ def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: Mod
     return peak_bytes(lambda: part.module(**seen, return_dict=False), seen.values())
 
 
-_CALLS = {"SanaTransformer2DModel": _sana, "SanaVideoTransformer3DModel": _sana, "WanTransformer3DModel": _wan}
-#: Families whose renders all start from a picture.
-_FROM_PICTURES = ("wan-i2v", "wan-flf2v", "wan22-i2v", "sana-controlnet")
+_CALLS = {
+    "SanaTransformer2DModel": _sana,
+    "SanaVideoTransformer3DModel": _sana,
+    "WanTransformer3DModel": _wan,
+    "WanVACETransformer3DModel": _wan,
+}
+#: Families whose renders all start from a picture, or have a clip (of VACE a grey one where none is given) encoded.
+_FROM_PICTURES = ("wan-vace", "wan-i2v", "wan-flf2v", "wan22-i2v", "sana-controlnet")
 
 
 def _encode(vae: Part, entry: ModelEntry, shape: Shape) -> int:

@@ -22,7 +22,7 @@ _NOT_KEPT = frozenset({"csrf_token", "form_id", "preset_name", "dry_run"})
 @blueprint.post("/presets")
 def save() -> ResponseReturnValue:
     """Keep what is filled in under the name that stands beside the button."""
-    fields = {name: value for name, value in request.form.items() if name not in _NOT_KEPT}
+    fields = {name: ",".join(values) for name, values in request.form.lists() if name not in _NOT_KEPT}
     kept = keep_preset(asked_for(NewPreset, {"name": request.form.get("preset_name", "").strip(), "fields": fields}))
     return redirect(url_for("submit.show", preset=kept.id), 303)
 

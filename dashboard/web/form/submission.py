@@ -14,7 +14,7 @@ from dashboard.web.form.adapters import read_adapters, write_adapters
 from dashboard.web.form.numbers import number
 from farm.byte_order_marks import lines_with_words
 from farm.errors import Fault
-from farm.params.pictures import stored_pictures
+from farm.params.pictures import asked_again
 from farm.params.request.declared import SWEPT
 from farm.sentences import Sentence, sentence
 
@@ -37,7 +37,7 @@ class FormField:
 
     name: str
     label: str
-    kind: str  # number | text | choice | switch | picture | adapters
+    kind: str  # number | text | choice | switch | picture | clip | pictures | adapters
     hint: str
     default: Any
     minimum: float | None = None
@@ -82,7 +82,10 @@ def _field(name: str, shape: Mapping[str, Any]) -> FormField:
     label, hint, default = shape.get("title", name), shape.get("description", ""), shape.get("default")
     shape = shape.get("anyOf", [shape])[0]  # one value, not a list of them
     if shape.get("x-picture"):
-        return FormField(name, label, "picture", hint, None)
+        several = "array" in shape.get("type", ())
+        return FormField(
+            name, label, "pictures" if several else "clip" if shape.get("x-clip") else "picture", hint, None
+        )
     if "x-adapters" in shape:
         return FormField(name, label, "adapters", hint, None, choices=tuple(shape["x-adapters"]))
     if "enum" in shape:
@@ -134,6 +137,10 @@ def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str
     if field.kind == "switch":
         request[field.name] = field.name in typed
         return
+    if field.kind == "pictures":
+        if chosen := chosen_of(typed, field.name):
+            request[field.name] = chosen
+        return
     value = typed.get(field.name, "").strip()
     if not value:
         return
@@ -143,6 +150,13 @@ def _read_option(field: FormField, typed: MultiDict[str, str], request: dict[str
     whole = field.step != "any" or (field.kind == "choice" and value.isdecimal())
     numeric = field.kind == "number" or whole
     request[field.name] = number(value, int if whole else float) if numeric else value
+
+
+def chosen_of(typed: Typed, name: str) -> list[str]:
+    """The ids of a field of several pictures: chosen on the page, kept in a preset, or of an earlier render."""
+    found = typed.getlist(name) if isinstance(typed, MultiDict) else typed.get(name) or []
+    texts = [found] if isinstance(found, str) else found
+    return [part for text in texts for part in text.replace(",", " ").split()]
 
 
 def by_field(faults: Sequence[Fault], form: Form) -> dict[str, list[str]]:
@@ -171,5 +185,5 @@ def typed_again(parameters: Mapping[str, Any]) -> dict[str, Any]:
     filled["seeds"] = str(filled.pop("seed", ""))
     filled["loras"] = write_adapters(parameters.get("loras") or ())
     filled["allow_partial"] = any(adapter.get("partial") for adapter in parameters.get("loras") or ())
-    filled |= {name: picture.id for name, picture in stored_pictures(parameters).items()}
+    filled |= asked_again(parameters)
     return filled

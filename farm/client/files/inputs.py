@@ -1,4 +1,4 @@
-"""Pictures that renders start from: uploaded, listed, removed."""
+"""Pictures and clips that renders start from: uploaded, listed, removed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from farm.client.replies import Input
 
 
 class Inputs:
-    """Uploaded pictures of the project."""
+    """Uploaded files of the project."""
 
     _transport: Transport
 
     def add_input(self, picture: str | Path | bytes, *, name: str | None = None) -> Input:
-        """Upload a picture (PNG, JPEG, WebP or AVIF) or an adapter (.safetensors); a path, or the bytes.
+        """Upload a picture (PNG, JPEG, WebP or AVIF), a clip (MP4 or WebM) or an adapter (.safetensors); a path, or the
+        bytes.
 
-        Give its `id` as `image` of a job, or as the name of one of its `loras`. The same file is stored once, however
-        often it is sent. Raises OSError when the file cannot be read.
+        Give its `id` as `image` or `video` of a job, or as the name of one of its `loras`. The same file is stored
+        once, however often it is sent. Raises OSError when the file cannot be read.
         """
         data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
         called = name or ("picture" if isinstance(picture, bytes) else Path(picture).name)

@@ -26,7 +26,7 @@ class Adapter(Reply):
 
 
 class Input(Reply):
-    """An uploaded picture, as the farm stores it (upright, RGB, without metadata), or an adapter."""
+    """An uploaded picture or clip, as the farm stores it (upright, RGB, without metadata), or an adapter."""
 
     id: str
     name: str = ""
@@ -35,6 +35,8 @@ class Input(Reply):
     sha256: str = ""
     width: int | None = None
     height: int | None = None
+    frames: int | None = None
+    frame_rate: float | None = None
     created_at: datetime | None = None
     used_at: datetime | None = None
     adapter: Adapter | None = None

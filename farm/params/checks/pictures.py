@@ -2,13 +2,14 @@
 
 from farm.params.checks.collector import Checked, refused
 from farm.params.pictures import FindInput
-from farm.params.request.base import ADAPTER_SUFFIX, InputRef
+from farm.params.request.base import ADAPTER_SUFFIX, ClipRef, InputRef
 from farm.params.request.submission import shown
 
 #: Numbers that belong to a picture → why models without one refuse them.
 OF_PICTURES = {
     "strength": "{name} starts from no picture that could be noised",
     "controlnet_conditioning_scale": "{name} has no ControlNet",
+    "conditioning_scale": "{name} follows no clip",
 }
 
 
@@ -17,6 +18,10 @@ def check_picture(field: str, given: str | None, find_input: FindInput) -> Check
     if given is None:
         return None, ()
     found = find_input(given)
+    if isinstance(found, ClipRef):
+        return refused(
+            None, field, f"is a clip ({shown(found.name or found.id)}); give a picture, such as one frame of it"
+        )
     if found is not None and not found.key.endswith(ADAPTER_SUFFIX):
         return found, ()
     missing = f"the project has no picture {shown(given)}; upload it first (farm inputs add FILE)"

@@ -13,10 +13,17 @@ from farm.catalog.step_cache import StepCache
 MAX_SEED = 2**64 - 1
 #: The parameters that name an uploaded picture; a family has those that its parameters have.
 PICTURES = ("image", "last_image", "control_image")
+#: Those that name an uploaded clip, or a picture.
+CLIPS = ("video", "mask")
+#: Those that name several pictures.
+PICTURE_LISTS = ("reference_images",)
+#: All that name what was uploaded, but for adapters.
+INPUTS = (*PICTURES, *CLIPS, *PICTURE_LISTS)
 
 
-#: How the key of an uploaded adapter ends; pictures end in the name of their format.
+#: How the key of an uploaded adapter ends, and that of a clip; pictures end in the name of their format.
 ADAPTER_SUFFIX = ".safetensors"
+CLIP_SUFFIX = ".mkv"
 #: Whether a render runs all of the model in every pass.
 Speed = Literal["quality", "fast"]
 
@@ -37,6 +44,13 @@ class InputRef(BaseModel):
     #: Of an adapter, for request validation: `farm.adapter_compatibility`. A render does not keep it.
     adapter: dict[str, Any] | None = Field(None, exclude=True, repr=False)
     name: str = Field("", exclude=True, description="as it was uploaded; no render keeps it")
+
+
+class ClipRef(InputRef):
+    """An uploaded clip: which frames a render takes of it follows from its rate (`farm.params.checks.clip_frames`)."""
+
+    frames: int = Field(gt=0)
+    frame_rate: float = Field(gt=0, allow_inf_nan=False, description="frames a second, as it was uploaded")
 
 
 class AdapterRef(BaseModel):
@@ -91,7 +105,10 @@ class RenderParameters(BaseModel):
     def document(self) -> dict[str, Any]:
         """As `renders.parameters` holds it; not to be changed, as it may be the model's own: copies cost admission."""
         values = self.__dict__
-        pictures = {name: values[name].model_dump() for name in PICTURES if values.get(name) is not None}
+        pictures: dict[str, Any] = {
+            name: values[name].model_dump() for name in (*PICTURES, *CLIPS) if values.get(name) is not None
+        }
+        pictures |= {name: [each.model_dump() for each in values[name]] for name in PICTURE_LISTS if values.get(name)}
         if not pictures and not self.loras and self.step_cache is None:
             return values
         cache = self.step_cache.model_dump(mode="json") if self.step_cache else None
@@ -177,6 +194,16 @@ class WanTextImageToVideoParameters(WanParameters):
 
     family: Literal["wan22-ti2v"] = "wan22-ti2v"  # type: ignore[assignment]
     image: InputRef | None = None
+
+
+class WanVaceParameters(WanParameters):
+    """A clip by Wan VACE: from a prompt alone, after a clip that it follows or changes, or with things of pictures."""
+
+    family: Literal["wan-vace"] = "wan-vace"  # type: ignore[assignment]
+    video: ClipRef | InputRef | None = Field(None, description="a clip, or a picture: the first frame")
+    mask: ClipRef | InputRef | None = Field(None, description="white: to be made; black: to be kept")
+    reference_images: tuple[InputRef, ...] = Field((), strict=False, description="what is to be seen in the clip")
+    conditioning_scale: float = Field(1.0, ge=0, description="how closely all these are followed")
 
 
 class SanaVideoParameters(RenderParameters):

@@ -103,6 +103,9 @@ class JobRequest(BaseModel):
     controlnet_conditioning_scale: float | list[float] | None = Field(
         None, title="Control scale", description="how closely the control picture is followed"
     )
+    conditioning_scale: Annotated[
+        float | list[float] | None, Option(help="How closely a video and reference pictures are followed (Wan VACE).")
+    ] = Field(None, title="Conditioning scale", description="how closely video and reference pictures are followed")
     complex_human_instruction: bool | list[bool] | None = Field(
         None,
         title="Model's own instruction",
@@ -135,6 +138,29 @@ class JobRequest(BaseModel):
     control_image: Annotated[
         str | None, Option(help="A picture that steers the composition, named like that.", metavar="FILE|ID")
     ] = Field(None, title="Control picture", description="the id of an uploaded picture that steers the composition")
+    video: Annotated[
+        str | None,
+        Option(help="A clip that is followed or changed (or its first frame), named like that.", metavar="FILE|ID"),
+    ] = Field(
+        None,
+        title="Video",
+        description="the id of an uploaded clip that is followed or changed; or of a picture, which is the first frame",
+    )
+    mask: Annotated[
+        str | None,
+        Option(help="Where the video is made anew (white) and kept (black): a clip or a picture.", metavar="FILE|ID"),
+    ] = Field(
+        None,
+        title="Mask",
+        description="the id of an uploaded clip or picture: white is made anew, black is kept of the video; "
+        "left out: all is made anew",
+    )
+    reference_images: Annotated[
+        list[str] | None,
+        Option("--reference", "A picture of what the clip shows, named like that; again for more.", metavar="FILE|ID"),
+    ] = Field(
+        None, title="Reference pictures", description="ids of uploaded pictures of what is to be seen in the clip"
+    )
     loras: Annotated[
         list[AdapterUse] | None,
         Option(
@@ -272,6 +298,7 @@ class JobFields(TypedDict, total=False):
     flow_shift: float | Sequence[float] | None
     strength: float | Sequence[float] | None
     controlnet_conditioning_scale: float | Sequence[float] | None
+    conditioning_scale: float | Sequence[float] | None
     complex_human_instruction: bool | Sequence[bool] | None
     negative_prompt: str | Sequence[str] | None
     deterministic: bool | Sequence[bool] | None
@@ -279,6 +306,9 @@ class JobFields(TypedDict, total=False):
     image: str | None
     last_image: str | None
     control_image: str | None
+    video: str | None
+    mask: str | None
+    reference_images: Sequence[str] | None
     loras: Sequence[Mapping[str, Any]] | None
     allow_partial: bool | None
     stop_at_step: int | None

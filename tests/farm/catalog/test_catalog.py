@@ -43,6 +43,8 @@ SHIPPED = {
     "wan21-i2v-14b-480p": "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
     "wan21-i2v-14b-720p": "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
     "wan21-flf2v-14b-720p": "Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers",
+    "wan21-vace-1300m": "Wan-AI/Wan2.1-VACE-1.3B-diffusers",
+    "wan21-vace-14b": "Wan-AI/Wan2.1-VACE-14B-diffusers",
     "wan22-t2v-a14b": "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
     "wan22-i2v-a14b": "Wan-AI/Wan2.2-I2V-A14B-Diffusers",
     "wan22-ti2v-5b": "Wan-AI/Wan2.2-TI2V-5B-Diffusers",

@@ -1,0 +1,127 @@
+"""Wan VACE through the whole farm: clips are uploaded, and followed by real pipelines with tiny weights."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image, ImageSequence
+from typer.testing import CliRunner
+
+from farm.cli import build_app
+from farm.settings import Settings
+from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.workers import tiny_pipelines
+from tests.workers.orders import CPU, call_pipeline
+from tests.workers.pictures import CLIP_RATE, moving_bar, picture_file, write_clip
+from workers.families.family_registry import find_family
+
+pytestmark = pytest.mark.long
+
+#: Alone, so that it is what the pipeline makes; and stored so that no bit is lost.
+EXACT = {"deterministic": True, "output_format": "webp", "output_quality": 100, "seed": 5, "fps": 16, "num_frames": 9}
+
+
+def catalog_of(models: Path, folder: Path) -> Settings:
+    """A farm that knows the tiny model, and has a worker for it."""
+    settings = quick_settings(folder)
+    entry = tiny_pipelines.entry("wan-vace", tiny_pipelines.save("wan-vace", models / "wan-vace"))
+    values = entry.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+    values["defaults"]["conditioning_scale"] = 1.0
+    overlay = folder.with_name("vace.yaml")
+    pool = {"extends": "local", "model": "tiny-vace", "max_batch": 4}
+    overlay.write_text(yaml.safe_dump({"models": {"tiny-vace": values}, "pools": {"tiny-vace-local": pool}}))
+    return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RunningFarm]:
+    others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
+    yield from running_farm(tmp_path / "farm", partial(catalog_of, tmp_path / "models"), workers=others)
+
+
+def frames_in(data: bytes, path: Path) -> np.ndarray[Any, Any]:
+    """The frames of a stored clip."""
+    path.write_bytes(data)
+    with Image.open(path) as opened:
+        return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(opened)])
+
+
+def theirs(stored: dict[str, Any], names: dict[str, str]) -> np.ndarray[Any, Any]:
+    """The same clip by diffusers' own call, given the files of these names in the tests."""
+    named = json.loads(json.dumps(stored))
+    for ref in (named["video"], named["mask"], *named["reference_images"]):
+        ref["id"] = names[ref["id"]]
+    made = find_family("wan-vace")(tiny_pipelines.build("wan-vace"), tiny_pipelines.entry("wan-vace"), CPU)
+    return (np.asarray(call_pipeline(made, named, "np")[0]) * 255).round().astype(np.uint8)
+
+
+def test_a_clip_that_follows_another_comes_out_as_the_pipeline_makes_it_and_can_be_made_again(
+    farm: RunningFarm, tmp_path: Path
+) -> None:
+    # Given a clip, a mask that moves, and a picture of what is to be seen (the tests' own, which the reference reads),
+    files, names = {}, {}
+    for number in (0, 1):
+        files[number] = tmp_path / f"{number}.mp4"
+        write_clip(files[number], moving_bar(number))
+        uploaded = farm.client.add_input(files[number])
+        assert (uploaded.frames, uploaded.frame_rate) == (30, CLIP_RATE)
+        names[uploaded.id] = f"clip-{number}"
+    video, mask = names
+    picture = farm.client.add_input(picture_file(2))
+    names[picture.id] = "picture-2"
+    # when a job follows them,
+    job = farm.submit_and_wait(
+        "tiny-vace",
+        "a red fox",
+        **EXACT,
+        video=video,
+        mask=mask,
+        reference_images=[picture.id],
+        conditioning_scale=0.7,
+    )
+    # then the clip is, pixel by pixel, diffusers' own,
+    farm.assert_nothing_lost_or_doubled(job.id, renders=1)
+    [render] = farm.renders(job.id)
+    output = farm.file(render.id, "output")
+    manifest = farm.manifest(render.id)
+    stored = manifest["parameters"]
+    assert np.array_equal(frames_in(output, tmp_path / "made.webp"), theirs(stored, names))
+    # the manifest names every file by its hash, and says the rate of the clip,
+    by_id = {found.id: found for found in farm.client.inputs()}
+    for ref in (stored["video"], stored["mask"], *stored["reference_images"]):
+        assert ref["sha256"] == by_id[ref["id"]].sha256
+    assert stored["video"]["frame_rate"] == CLIP_RATE
+    # and with what was uploaded it is made again, to the byte.
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "output.webp").write_bytes(output)
+    given = [str(path) for path in (*files.values(), picture_file(2))]
+    arguments = ["rerender", str(tmp_path / "manifest.json")]
+    for path in given:
+        arguments += ["--input", path]
+    environment = {"FARM_CATALOG": ",".join(map(str, farm.connections.settings.catalog))}
+    done = CliRunner().invoke(build_app(), arguments, env=environment, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    # And a file that is not among them is asked for by what it is.
+    done = CliRunner().invoke(build_app(), arguments[:-2], env=environment, catch_exceptions=False)
+    assert "a picture (reference_images/0)" in done.output
+
+
+def test_renders_with_and_without_a_clip_share_passes(farm: RunningFarm, tmp_path: Path) -> None:
+    path = tmp_path / "pose.mp4"
+    write_clip(path, moving_bar())
+    clip = farm.client.add_input(path)
+    with farm.pool_paused("tiny-vace-local"):
+        jobs = [
+            farm.client.submit("tiny-vace", "a boat", seed_count=2, **given)
+            for given in ({}, {"video": clip.id, "fps": 16}, {"video": clip.id, "fps": 16, "conditioning_scale": 0.3})
+        ]
+    for job in jobs:
+        farm.client.wait(job.id, timeout=300)
+        farm.assert_nothing_lost_or_doubled(job.id, renders=2)
+    manifests = [farm.manifest(render.id) for job in jobs for render in farm.renders(job.id)]
+    assert max(step["batch_size"] for manifest in manifests for step in manifest["steps"]) == 4

@@ -1,0 +1,48 @@
+"""The clips that a render follows or changes, as the worker laid them beside its order."""
+
+from collections import Counter
+from pathlib import Path
+
+from PIL import Image
+
+from farm.clips import frames_of
+from farm.params.checks.clip_frames import frames_taken
+from farm.params.request.base import ClipRef, InputRef
+from workers.families.base import Prepared, Refused
+from workers.families.condition_pictures import picture_of
+
+
+def clip_or_picture(prepared: Prepared, name: str, mode: str = "RGB") -> list[Image.Image] | Image.Image | None:
+    """What the parameter of that name asks for: of a clip the frames that the render takes, one for each of its own, in
+    its size; of a picture that one; None where it asks for nothing. `mode`: of Pillow, "L" for grey.
+
+    Raises:
+        Refused: it does not lie where the order says, cannot be read, or ends before the render does.
+    """
+    asked: InputRef | None = getattr(prepared.parameters, name)
+    if not isinstance(asked, ClipRef):
+        return None if asked is None else _in_size(picture_of(prepared, name), prepared, mode)
+    path = prepared.order.inputs.get(name)
+    if path is None:
+        raise Refused(f"the order came without the clip '{name}' that its parameters ask for")
+    fps: int = getattr(prepared.parameters, "fps")  # noqa: B009  (of clips)
+    taken = Counter(frames_taken(prepared.order.frames, fps, asked.frame_rate))
+    frames: list[Image.Image] = []
+    try:
+        for place, pixels in enumerate(frames_of(Path(path))):
+            if place in taken:
+                frames += [_in_size(Image.fromarray(pixels), prepared, mode)] * taken[place]
+            if len(frames) == prepared.order.frames:
+                return frames
+    except OSError as error:
+        raise Refused(f"the clip '{name}' cannot be read: {error}") from error
+    raise Refused(f"the clip '{name}' has fewer frames than the render takes of it")
+
+
+def _in_size(picture: Image.Image, prepared: Prepared, mode: str) -> Image.Image:
+    """In the rendered size, without keeping its proportions, as other families do it, and by the pipeline's own filter.
+
+    The pipeline would keep a clip of another shape as it is, and lay it over the wrong places.
+    """
+    size = (prepared.order.width, prepared.order.height)
+    return picture.convert(mode).resize(size, Image.Resampling.LANCZOS)
