@@ -144,7 +144,9 @@ def job_ended(row: Any) -> JobEnded:
         finished_at=_iso(row.finished_at),
         url=f"/api/v1/jobs/{row.id}",
     )
-    return JobEnded(type=cast(JobEventType, type_of_end(status)), timestamp=_iso(row.finished_at), data=JobEndedData(job=job))
+    return JobEnded(
+        type=cast(JobEventType, type_of_end(status)), timestamp=_iso(row.finished_at), data=JobEndedData(job=job)
+    )
 
 
 def type_of_render_end(status: RenderStatus) -> EventType:

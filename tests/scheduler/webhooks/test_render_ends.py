@@ -40,7 +40,9 @@ def written(connections: Connections) -> list[Any]:
 def told(connections: Connections) -> Counter[tuple[str, int]]:
     """How often each render was told of, by event type and index."""
     return Counter(
-        (body["type"], render["index"]) for _, body in written(connections) for render in body["data"].get("renders", [])
+        (body["type"], render["index"])
+        for _, body in written(connections)
+        for render in body["data"].get("renders", [])
     )
 
 
