@@ -78,7 +78,8 @@ def _how_to_go_on(remarks: list[str]) -> None:
 def _how_to_correct(refused: FarmProblem, path: Path) -> None:
     rows, line, job_id = (refused.members.get(name) for name in ("rows", "next_line", "job_id"))
     say(
-        f"{rows:,} rows are in, and job {job_id} waits for the others. Correct {path.name} from line {line} on, and then:\n"
+        f"{rows:,} rows are in, and job {job_id} waits for the others. "
+        f"Correct {path.name} from line {line} on, and then:\n"
         f"  farm submit --continue {job_id} --file {shlex.quote(str(path))}\n"
         f"or let it be:  farm cancel {job_id}"
     )

@@ -19,8 +19,8 @@ def stream_reason(position: Position, hours: float) -> Reason:
         )
     else:
         said = sentence(
-            "Its rows stopped at line %(line)s, which was refused; those before it are in. Correct the file from that line "
-            "on and go on with farm submit --continue %(job)s --file FILE, or end it with farm cancel %(job)s; "
+            "Its rows stopped at line %(line)s, which was refused; those before it are in. Correct the file from that "
+            "line on and go on with farm submit --continue %(job)s --file FILE, or end it with farm cancel %(job)s; "
             "after %(hours)s hours without a row it ends by itself.",
             line=position.lines + 1,
             job=position.job_id,
