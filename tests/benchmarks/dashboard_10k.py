@@ -3,12 +3,12 @@
     make bench NAME=dashboard-10k        about three minutes on two quiet cores; needs Chromium
     .venv/bin/python -m tests.benchmarks.dashboard_10k [--renders 10000] [--quick]
 
-`farm dashboard` in one process over SQLite, a Valkey and an S3 server, headless Chromium on the same machine. The job
+`farm dashboard` in one process over SQLite, a Valkey and an S3 server, headless Chromium on the same machine. The job is
 a sweep of 50 guidance scales with 200 seeds, all done, each with a thumbnail of its own. Each view (the grid, the list
 and its last page, the gallery) is opened and scrolled to its end, the gallery through 15 screens. Told are:
 - the longest task of the page's main thread, as the browser itself measures it (PerformanceObserver, 'longtask': what
   is shorter than 50 ms is not seen by it, and counts as 0);
-- how many thumbnails go over the network when the same views are visited a second time.
+- how many of the thumbnails that a first visit fetched go over the network again on a second one.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from PIL import Image
@@ -152,14 +153,18 @@ def _visit_twice(report: Report, link: str, address: str, job: str) -> None:
             page.goto(link)
             page.get_by_role("button", name="Sign in").click()
             page.wait_for_url("**/jobs")
+        known = set[str]()
         for what, path in views.items():
             blocks, fetched = _visit(context, address + path)
             report.samples[f"{what}: tasks over 50 ms, first visit, ms"] = blocks
             report.aim(f"{what}: longest block of the main thread, ms", max(blocks, default=0.0), "<=", LONGEST_BLOCK)
-            report.measure(f"{what}: thumbnails fetched on the first visit", fetched)
+            report.measure(f"{what}: thumbnails fetched on the first visit", len(fetched))
+            known |= fetched
         for what, path in views.items():
             _, fetched = _visit(context, address + path)
-            report.aim(f"{what}: thumbnails fetched on the second visit", fetched, "<=", MOST_FETCHED)
+            report.aim(
+                f"{what}: thumbnails fetched again on the second visit", len(fetched & known), "<=", MOST_FETCHED
+            )
         context.close()
 
 
@@ -173,8 +178,8 @@ def _page(context: BrowserContext) -> Iterator[Page]:
         page.close()
 
 
-def _visit(context: BrowserContext, address: str) -> tuple[list[float], int]:
-    """Open a page and scroll it to its end; its long tasks in ms, and how many thumbnails came over the network."""
+def _visit(context: BrowserContext, address: str) -> tuple[list[float], set[str]]:
+    """Open a page and scroll it to its end; its long tasks in ms, and which thumbnails came over the network."""
     with _page(context) as page:
         session = context.new_cdp_session(page)
         session.send("Network.enable")
@@ -198,8 +203,8 @@ def _visit(context: BrowserContext, address: str) -> tuple[list[float], int]:
                     break
         page.wait_for_load_state("networkidle")
         blocks = [float(duration) for duration in page.evaluate("window.blocks")]
-    pictures = [url for id_, url in fetched.items() if id_ not in from_memory and "thumbnail" in url]
-    return blocks, len(pictures)
+    # Without what signs a link, which differs each time.
+    return blocks, {urlsplit(url).path for id_, url in fetched.items() if id_ not in from_memory and "thumbnail" in url}
 
 
 if __name__ == "__main__":
