@@ -125,8 +125,10 @@ def summary_line(
     lines = [" ".join([str(parameters["prompt"]), *adapters])]
     if parameters.get("negative_prompt"):
         lines.append(f"Negative prompt: {parameters['negative_prompt']}")
+    training = parameters.get("training") or {}
     fields = {
-        "Steps": parameters["num_inference_steps"],
+        "Steps": training["validation_inference_steps"] if training else parameters["num_inference_steps"],
+        "Training steps": training.get("max_train_steps"),  # the picture is the sheet of its samples
         "Sampler": parameters["sampler"],
         "CFG scale": parameters["guidance_scale"],
         "Seed": parameters["seed"],

@@ -186,7 +186,8 @@ class Storage:
         life = self._settings.link_seconds if seconds is None else seconds
         if not 0 < life <= LONGEST_LINK_SECONDS:
             raise ValueError(f"a link lives 1 to {LONGEST_LINK_SECONDS} seconds, not {life}")
-        asked = {"Bucket": self._bucket, "Key": key}
+        # Objects are written once: a browser that has one under this link need not ask whether it has changed.
+        asked = {"Bucket": self._bucket, "Key": key, "ResponseCacheControl": f"private, max-age={life}, immutable"}
         if download_name is not None:
             asked["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(download_name, safe='')}"
         with self._trouble(key):

@@ -20,8 +20,8 @@ from dashboard.reads.jobs import find_job
 from dashboard.schemas import StreamAnswer
 from dashboard.schemas.base import RequestPart
 from farm.database import read
-from farm.errors import Fault, InvalidRequest
-from scheduler.intake.open_stream import Position, open_intake, resume
+from farm.errors import Fault, InvalidRequest, NotFound
+from scheduler.intake.open_stream import Position, open_intake, read_position, resume
 from scheduler.intake.read_stream import take_in
 from scheduler.intake.records import from_text
 from scheduler.intake.sources import check_source, form_of
@@ -32,7 +32,7 @@ _FORMATS = {
     "application/json-lines": "jsonl",
     "text/csv": "csv",
 }
-_OURS = frozenset({"offset", "more", "crc32"})
+_OURS = frozenset({"offset", "more", "crc32", "job"})
 _PIECE = 32 * 1024  # bytes read at once
 #: A client that is still sending reads no answer: so much is read and thrown away, or the rest is cut off.
 _DRAINED = 8 * 1024 * 1024
@@ -54,7 +54,9 @@ class StreamHeader(RequestPart):
     """Headers of a stream."""
 
     idempotency_key: str | None = Field(
-        None, alias="Idempotency-Key", description="Required: the same key goes on with the same stream."
+        None,
+        alias="Idempotency-Key",
+        description="Required, but with `job`: the same key goes on with the same stream.",
     )
 
 
@@ -64,6 +66,7 @@ class StreamQuery(RequestPart):
     model: str | None = Field(None, description="A name of GET /api/v1/models; required")
     class_name: str | None = Field(None, alias="class", description="As in a job")
     title: str | None = Field(None, description="By default the first prompt")
+    job: str | None = Field(None, description="Go on with this job's stream; all that its rows share is known then")
     offset: int = Field(0, ge=0, description="The body begins at this byte of the source")
     crc32: int | None = Field(None, ge=0, lt=2**32, description="Of the bytes before it: checked before it goes on")
     more: bool = Field(False, description="The source goes on after this body: the stream is not sealed")
@@ -98,7 +101,10 @@ def register(blueprint: APIBlueprint) -> None:
         who = principal()
         defaults = {name: from_text(name, text) for name, text in request.args.items() if name not in _OURS}
         try:
-            position = _open(defaults, form, header.idempotency_key, "/query")
+            if query.job is not None:
+                position = _begun(query.job, defaults, form)
+            else:
+                position = _open(defaults, form, header.idempotency_key, "/query")
             sealed_before = position.sealed_at is not None
             taken = take_in(farm(), position, _pieces(), offset=query.offset, crc32=query.crc32, more=query.more)
         except Exception:
@@ -123,6 +129,20 @@ def _from_object(key: str | None) -> Response:
     if position.error is not None and position.sealed_at is None:
         position = resume(farm(), position)  # the owner has corrected the object
     return _answer(who.project_id, position, [], 200 if position.sealed_at is not None else 202)
+
+
+def _begun(job_id: str, defaults: dict[str, Any], form: str) -> Position:
+    """The stream of a job of one's project, whoever has its key. Raises NotFound, InvalidRequest."""
+    with read(farm().engine) as connection:
+        position = read_position(connection, find_job(connection, principal().project_id, job_id).id)
+    if position is None or position.source is not None:
+        raise NotFound("Rows are not sent to this job: it came in one piece, or is read from an object.")
+    faults = [Fault(f"/query/{name}", "is given with `job`, whose stream has what all rows share") for name in defaults]
+    if form != position.form:
+        faults.append(Fault("/header/Content-Type", f"must be that of {position.form}, as its stream was begun"))
+    if faults:
+        raise InvalidRequest(faults)
+    return position
 
 
 def _open(defaults: dict[str, Any], form: str, key: str | None, place: str, source: str | None = None) -> Position:

@@ -11,7 +11,7 @@ from dashboard.http.bodies import read_json
 from dashboard.reads.webhooks import shown_webhook
 from dashboard.schemas import CreatedWebhook
 from scheduler.webhooks.addresses import named_networks
-from scheduler.webhooks.events import EventType
+from scheduler.webhooks.events import JOB_EVENTS, EventType
 from scheduler.webhooks.subscriptions import checked_url, create_webhook
 
 
@@ -23,7 +23,7 @@ class NewWebhook(BaseModel):
         min_length=1, max_length=1000, description="https://…; http:// only into networks that the operator has named"
     )
     event_types: list[EventType] = Field(
-        list(EventType), min_length=1, max_length=20, description="Without it: every end of a job"
+        list(JOB_EVENTS), min_length=1, max_length=20, description="Without it: every end of a job, and of no render"
     )
 
 

@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel
 
 from dashboard.api.common import WEBHOOKS, json_body
-from scheduler.webhooks.events import TEST, EventType, JobEnded, WebhookTest
+from scheduler.webhooks.events import JOB_EVENTS, TEST, EventType, JobEnded, RendersEnded, WebhookTest
 
 _HEADERS = {
     "webhook-id": "The event: the same at each attempt",
@@ -17,7 +17,9 @@ _HEADERS = {
 
 def describe_sent_events(blueprint: APIBlueprint) -> dict[str, Any]:
     """The document's `webhooks`: by type of event the request that receivers get; bodies become components."""
-    kinds: dict[str, type[BaseModel]] = {event_type.value: JobEnded for event_type in EventType}
+    kinds: dict[str, type[BaseModel]] = {
+        event_type.value: JobEnded if event_type in JOB_EVENTS else RendersEnded for event_type in EventType
+    }
     return {name: {"post": _operation(blueprint, name, body)} for name, body in (kinds | {TEST: WebhookTest}).items()}
 
 

@@ -27,4 +27,4 @@ def register(blueprint: Blueprint) -> None:
             raise from_validation(error, "") from None
         with read(farm().engine) as connection:
             clip = find_clip(connection, principal().project_id, video_id)
-        return clip_of(submit_job(remixed(clip, asked.prompt)).job_id, remixed_from=clip.id)
+        return clip_of(submit_job(remixed(clip, asked.prompt), remixed_from_id=clip.id).job_id)

@@ -34,11 +34,11 @@ def register(blueprint: Blueprint) -> None:
         return clip_of(submit_job(job).job_id)
 
 
-def clip_of(job_id: str, remixed_from: str | None = None) -> Response:
+def clip_of(job_id: str) -> Response:
     """The clip of a job that was just submitted."""
     with read(farm().engine) as connection:
         clip = first_clip(connection, principal().project_id, job_id)
-    return answer(clip, remixed_from=remixed_from)
+    return answer(clip)
 
 
 def _without_picture(sent: Sent) -> tuple[Sent, str | None]:

@@ -18,8 +18,8 @@ from scheduler.admission import submit
 from scheduler.admission.validation_offload import check
 
 
-def submit_job(document: Mapping[str, Any]) -> submit.Submitted:
-    """Admit a job of the caller's project. An `Idempotency-Key` counts here too.
+def submit_job(document: Mapping[str, Any], *, remixed_from_id: str | None = None) -> submit.Submitted:
+    """Admit a job of the caller's project; of a remix, with what it is one of. An `Idempotency-Key` counts here too.
 
     Raises what `scheduler.admission.submit.submit` raises.
     """
@@ -34,6 +34,7 @@ def submit_job(document: Mapping[str, Any]) -> submit.Submitted:
         # Of the job, not of the bytes: a form's boundary differs each time it is sent.
         body_sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
         resolved=resolved,
+        remixed_from_id=remixed_from_id,
     )
 
 

@@ -69,7 +69,7 @@ class VideoList(BaseModel):
     has_more: bool
 
 
-def video(clip: Clip, *, remixed_from: str | None = None, progress: int | None = None) -> Video:
+def video(clip: Clip, *, progress: int | None = None) -> Video:
     """The clip in their words; `progress` in percent."""
     asked, status = clip.parameters, STATUSES[clip.status]
     failed = status == "failed"
@@ -84,19 +84,19 @@ def video(clip: Clip, *, remixed_from: str | None = None, progress: int | None =
         size=f"{asked['width']}x{asked['height']}",
         prompt=asked["prompt"],
         error=VideoError(code=clip.status.value, message=clip.reason or f"It is {clip.status}.") if failed else None,
-        remixed_from_video_id=remixed_from,
+        remixed_from_video_id=clip.remixed_from_id,
         job_id=clip.job_id,
         seed=str(asked["seed"]),
     )
 
 
-def answer(clip: Clip, *, remixed_from: str | None = None) -> Response:
+def answer(clip: Clip) -> Response:
     """One clip with how far it is, and when to ask again."""
     percent = None
     if clip.status is RenderStatus.RUNNING:
         step = farm().progress.snapshot(clip.job_id).get(clip.id)
         percent = min(99, 100 * step.step // max(1, step.steps)) if step else None
-    response = reply(video(clip, remixed_from=remixed_from, progress=percent))
+    response = reply(video(clip, progress=percent))
     if STATUSES[clip.status] in ("queued", "in_progress"):
         wanted = round(clip.estimate * 1000 / _LOOKS)
         response.headers["openai-poll-after-ms"] = str(min(max(wanted, _SOONEST), _LATEST))

@@ -13,6 +13,8 @@ from scheduler.estimates.pool_times import Range
 from scheduler.forecasts.queue_position import QueuePosition, job_queue_position, render_queue_position
 from scheduler.forecasts.start_times import Forecast
 from scheduler.forecasts.wait_reasons import Reason, job_reason, render_reason
+from scheduler.intake.open_stream import read_position
+from scheduler.intake.stream_reason import stream_reason
 
 
 def job_why(connection: Connection, connections: Connections, project_id: str, job_id: str, now: float) -> schemas.Why:
@@ -22,7 +24,10 @@ def job_why(connection: Connection, connections: Connections, project_id: str, j
     found = job_queue_position(connection, connections, job_id, now) if owner == project_id else None
     if found is None:
         raise missing("job", job_id)
-    return _why(job_reason(found, connections.settings.class_shares, now), found.job.status, found, now)
+    reason = job_reason(found, connections.settings.class_shares, now)
+    if reason.kind == "admitting" and (position := read_position(connection, job_id)) is not None:
+        reason = stream_reason(position, connections.settings.intake_hours)
+    return _why(reason, found.job.status, found, now)
 
 
 def render_why(
@@ -50,7 +55,7 @@ def render_why(
 
 
 def _why(reason: Reason, status: str, queue_position: QueuePosition, now: float) -> schemas.Why:
-    times = ("not_before", "since")
+    times = ("not_before", "since", "ends_at")
     facts: dict[str, Any] = {
         name: iso_or_none(value) if name in times else value for name, value in reason.facts.items()
     }

@@ -1,4 +1,4 @@
-"""What `pybabel extract` finds in Python: messages of calls, and those that stand in declarations.
+"""What `pybabel extract` finds in Python and in the catalog: messages of calls, and those that stand in declarations.
 
 The titles of a request's fields label the form; the titles and docstrings of errors are what their pages say. What
 errors say of a case is text with values in it, `Conflict(f"Job {job.id} has ended.")`: its message has a gap for each.
@@ -8,6 +8,8 @@ import ast
 import re
 from collections.abc import Iterator
 from typing import IO, Any
+
+import yaml
 
 #: The functions whose first texts are messages, with the one of gettext's that takes as many.
 _CALLS = {
@@ -39,6 +41,17 @@ def python(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[
                 yield from _call(node, name)
         elif isinstance(node, ast.ClassDef):
             yield from _error(node)
+
+
+def catalog(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[Found]:
+    """The same for the built-in catalog: what models are described as. With `titles` also those, where they are words.
+
+    Titles of published models are names.
+    """
+    for entry in yaml.safe_load(file)["models"].values():
+        for field in ("description", "title") if options.get("titles") else ("description",):
+            if entry.get(field):
+                yield 1, "gettext", entry[field], []
 
 
 def _call(call: ast.Call, name: str) -> Iterator[Found]:

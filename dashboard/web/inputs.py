@@ -1,5 +1,7 @@
 """The page of uploaded pictures and adapters."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -11,7 +13,7 @@ from dashboard.translations.said import gettext, said, word
 from dashboard.translations.stored import recognised
 from dashboard.upload_spool import on_disk
 from farm.database import read
-from farm.errors import FarmError, InvalidRequest, TooLarge
+from farm.errors import FarmError, InvalidRequest
 from scheduler import uploads
 
 blueprint = Blueprint("inputs", __name__)
@@ -21,24 +23,27 @@ PAGE = 60
 
 @blueprint.get("/inputs")
 def index() -> ResponseReturnValue:
-    """One page of the project's files, newest first, and a form for one more."""
+    """One page of the project's files, newest first, and a form for more."""
     return _page()
 
 
 @blueprint.post("/inputs")
 def add() -> ResponseReturnValue:
-    """Store what was chosen; what is wrong with it stands above the list."""
-    chosen = request.files.get("picture")
-    if chosen is None or not chosen.filename:
-        return _page(gettext("Choose a file first.")), 422
-    try:
-        with on_disk(chosen.stream) as file:
-            uploads.add_input(farm(), principal().project_id, chosen.filename, file)
-    except InvalidRequest as refused:
-        return _page(". ".join(said(recognised(fault.message)) for fault in refused.faults)), refused.status
-    except TooLarge as refused:
-        return _page(said(recognised(word(refused.detail)))), refused.status
-    return redirect(url_for("inputs.index"), 303)
+    """Store what was chosen; what is wrong with a file stands above the list, by its name, and keeps no other out."""
+    chosen = [file for file in request.files.getlist("picture") if file.filename]
+    if not chosen:
+        return _page([("", gettext("Choose a file first."))]), 422
+    faults, status = [], 303
+    for file in chosen:
+        try:
+            with on_disk(file.stream) as spooled:
+                uploads.add_input(farm(), principal().project_id, file.filename or "", spooled)
+        except FarmError as refused:
+            faults.append((file.filename or "", _words(refused)))
+            status = max(status, refused.status)
+    if not faults:
+        return redirect(url_for("inputs.index"), 303)
+    return _page(faults, stored=len(chosen) - len(faults)), status
 
 
 @blueprint.post("/inputs/<input_id>/remove")
@@ -49,7 +54,7 @@ def remove(input_id: str) -> ResponseReturnValue:
     except FarmError as refused:
         if refused.status != 409:
             raise
-        return _page(word(refused.detail)), refused.status
+        return _page([("", word(refused.detail))]), refused.status
     return redirect(url_for("inputs.index"), 303)
 
 
@@ -63,7 +68,14 @@ def fetch(input_id: str) -> ResponseReturnValue:
     return answer
 
 
-def _page(fault: str | None = None) -> str:
+def _words(refused: FarmError) -> str:
+    if isinstance(refused, InvalidRequest):
+        return ". ".join(said(recognised(fault.message)) for fault in refused.faults)
+    return said(recognised(word(refused.detail)))
+
+
+def _page(faults: Sequence[tuple[str, str]] = (), stored: int = 0) -> str:
+    """The page with what is wrong, each with the name of its file, and how many files were stored all the same."""
     with read(farm().engine) as connection:
         page = page_of_inputs(connection, principal().project_id, request.args.get("cursor"), PAGE)
-    return render_template("inputs.html", page=page, fault=fault, settings=farm().settings)
+    return render_template("inputs.html", page=page, faults=faults, stored=stored, settings=farm().settings)

@@ -120,6 +120,7 @@ class AsyncFarmClient:
 
     submit = _awaited(FarmClient.submit)
     submit_file = _awaited(FarmClient.submit_file)
+    continue_file = _awaited(FarmClient.continue_file)
     quote = _awaited(FarmClient.quote)
     job = _awaited(FarmClient.job)
     jobs = _each(FarmClient.jobs)

@@ -154,6 +154,15 @@ class FarmClient(
         key = idempotency_key or key_of(source, given)
         return submit_file(self._transport, source, given, key=key, on_progress=on_progress)
 
+    def continue_file(
+        self, job_id: str, path: str | Path, *, on_progress: Callable[[FileProgress], None] | None = None
+    ) -> Job:
+        """Go on with a job of :meth:`submit_file` whose file broke off or had a row that was refused.
+
+        The file must begin with the bytes that are in; from the refused row on it may be another.
+        """
+        return submit_file(self._transport, Path(path), {"job": job_id}, key=None, on_progress=on_progress)
+
     def cancel(self, job_id: str) -> Job:
         """Cancel what has not ended of a job; what is done stays. A job that has ended before stays as it is."""
         try:

@@ -29,7 +29,7 @@ class Webhooks:
     def add_webhook(self, url: str, event_types: Sequence[str] | None = None) -> CreatedWebhook:
         """Have an address told when jobs end; the answer has the `secret` that signs, this once and never again.
 
-        `event_types`: only of these, such as job.failed; without them of every end of a job.
+        `event_types`: only of these, such as job.failed or render.done; without them of every end of a job.
         """
         body = {"url": url} | ({} if event_types is None else {"event_types": list(event_types)})
         return read_reply(CreatedWebhook, self._transport.post(api_path("webhooks"), body, repeatable=False))

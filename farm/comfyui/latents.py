@@ -1,19 +1,32 @@
-"""The latents that a sampler begins with: size, frames, how many, and the picture that a clip begins with."""
+"""The latents that a sampler begins with: size, frames, how many, and the pictures that it begins with."""
 
 from typing import Any
 
 from farm.comfyui.node_inputs import Reading
+from farm.comfyui.pictures import read_picture, scaled_size
 from farm.comfyui.workflow.graph import Node
 
-_EMPTY = frozenset({"EmptyLatentImage", "EmptySD3LatentImage", "EmptyHunyuanLatentVideo", "EmptySanaLatentImage"})
+_EMPTY = frozenset(
+    {
+        "EmptyLatentImage", "EmptySD3LatentImage", "EmptyHunyuanLatentVideo", "EmptySanaLatentImage",
+        "EmptyHunyuanImageLatent",
+    }
+)  # fmt: skip
 #: Of a clip that begins with a picture; of the second it may.
 _FROM_A_PICTURE = ("WanImageToVideo", "Wan22ImageToVideoLatent")
+_BETWEEN_PICTURES = "WanFirstLastFrameToVideo"
+#: Latents of a picture, noised in part.
+PICTURE = "VAEEncode"
 _FRAMES_PER_LATENT = 4  # of Wan's video VAE, as both ComfyUI and the farm have it
+_SQUEEZED = "ComfyUI crops the picture to the shape of the clip, the farm squeezes it: crop it before if they differ"
+_AS_IT_IS = "the picture is taken in its own size; give --width and --height for another"
 
 
-def read_latents(reading: Reading, node: Node) -> dict[str, Any]:
-    """The fields that the latents settle; `image` is the name of a file in ComfyUI's folder of inputs."""
-    if node.kind not in _EMPTY and node.kind not in _FROM_A_PICTURE:
+def read_latents(reading: Reading, node: Node, model: str | None) -> dict[str, Any]:
+    """The fields that the latents settle; pictures are names of files in ComfyUI's folder of inputs."""
+    if node.kind == PICTURE:
+        return _encoded(reading, node, model)
+    if node.kind not in _EMPTY and node.kind not in _FROM_A_PICTURE and node.kind != _BETWEEN_PICTURES:
         reading.report.refuse(node, "makes latents that the farm does not begin with")
         return {}
     fields: dict[str, Any] = {}
@@ -24,9 +37,23 @@ def read_latents(reading: Reading, node: Node) -> dict[str, Any]:
     fields["batch_size"] = reading.value(node, "batch_size", int) if "batch_size" in node.inputs else 1
     said = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None and name != "batch_size")
     reading.report.took(node, said)
-    if node.kind == "WanImageToVideo" or (node.kind in _FROM_A_PICTURE and "start_image" in node.inputs):
-        fields["image"] = _first_frame(reading, node)
+    if node.kind not in _EMPTY and (node.kind != "Wan22ImageToVideoLatent" or "start_image" in node.inputs):
+        fields["image"] = read_picture(reading, node, "start_image", "image", _SQUEEZED)
+    if node.kind == _BETWEEN_PICTURES:
+        fields["last_image"] = read_picture(reading, node, "end_image", "last_image", _SQUEEZED)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _encoded(reading: Reading, node: Node, model: str | None) -> dict[str, Any]:
+    """A picture that is rendered over in part."""
+    if "model" not in reading.report.settled and model is not None and not model.startswith("sprint-"):
+        reading.report.refuse(
+            node, f"{model} begins with noise alone; of the farm's models SANA-Sprint renders over one"
+        )
+        return {}
+    size = scaled_size(reading, node, "pixels")
+    picture = read_picture(reading, node, "pixels", "image", "its picture is scaled to the size" if size else _AS_IT_IS)
+    return size if picture is None else {"image": picture, **size}
 
 
 def _frames(reading: Reading, node: Node) -> int | None:
@@ -38,32 +65,3 @@ def _frames(reading: Reading, node: Node) -> int | None:
     if made != asked:
         reading.report.notice(node, f"a length of {asked} makes {made} frames, in ComfyUI as here")
     return made
-
-
-def _first_frame(reading: Reading, node: Node) -> str | None:
-    if "image" in reading.report.settled:
-        return None
-    if "start_image" not in node.inputs:
-        reading.report.refuse(node, "nothing leads to its input 'start_image'; give a picture with --image", "image")
-        return None
-    source = reading.source(node, "start_image")
-    if source is None:
-        return None
-    if source[0].kind == "ImageScale":  # it is scaled once more to the size of the clip
-        reading.report.notice(source[0], "is left out: the farm scales the picture to the size of the clip itself")
-        source = reading.source(source[0], "image")
-    if source is None:
-        return None
-    if source[0].kind != "LoadImage":
-        reading.report.refuse(
-            source[0], "the farm begins with a picture as it is stored; give the finished one with --image", "image"
-        )
-        return None
-    name = reading.value(source[0], "image", str, "image")
-    if name is not None:
-        reading.report.took(source[0], f"image {name}")
-        reading.report.notice(
-            node,
-            "ComfyUI crops the picture to the shape of the clip, the farm squeezes it: crop it before if they differ",
-        )
-    return name

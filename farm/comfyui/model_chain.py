@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from farm.comfyui.model_names import model_of_file
+from farm.comfyui.model_names import expert_of_file, model_of_file
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
+from farm.params.request.base import Expert
 
 _FILES = {
     "UNETLoader": "unet_name",
@@ -28,7 +29,11 @@ class ModelChain:
 
     model: str | None = None
     flow_shift: float | None = None
-    adapters: list[tuple[Node, str, float]] = field(default_factory=list)
+    expert: Expert | None = None  # the file is that of one of two
+    loader: Node | None = None
+    guidance_scale: float | None = None  # of SANA-Sprint, which is told its guidance
+    #: With the expert that takes it, of a model with two; none: both.
+    adapters: list[tuple[Node, str, float, Expert | None]] = field(default_factory=list)
 
 
 def read_model(reading: Reading, start: tuple[Node, int]) -> ModelChain:
@@ -43,6 +48,9 @@ def read_model(reading: Reading, start: tuple[Node, int]) -> ModelChain:
             return chain
         if node.kind in _SHIFTS:
             _shift(reading, node, chain)
+        elif node.kind == "ScmModelSampling":
+            chain.guidance_scale = reading.value(node, "cfg_scale", float, "guidance_scale")
+            reading.report.took(node, f"guidance_scale {chain.guidance_scale}")
         elif node.kind in _ADAPTERS:
             _adapter(reading, node, chain)
         elif node.kind in _ONLY_FASTER:
@@ -58,7 +66,7 @@ def _weights(reading: Reading, node: Node, chain: ModelChain) -> None:
     name = reading.value(node, _FILES[node.kind], str, "model")
     if name is None:
         return
-    chain.model = model_of_file(name)
+    chain.model, chain.expert, chain.loader = model_of_file(name), expert_of_file(name), node
     if "model" in reading.report.settled:
         reading.report.took(node, f"another model is rendered with than {name}, as you say")
     elif chain.model is None:
@@ -86,7 +94,7 @@ def _adapter(reading: Reading, node: Node, chain: ModelChain) -> None:
     weight = reading.value(node, "strength_model", float, "loras")
     if name is None or weight is None or weight == 0:
         return
-    chain.adapters.insert(0, (node, name, weight))
+    chain.adapters.insert(0, (node, name, weight, None))
     reading.report.took(node, f"adapter {name} at {weight:g}")
     clip: float | None = reading.value(node, "strength_clip", float) if node.kind == "LoraLoader" else None
     if clip:

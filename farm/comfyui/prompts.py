@@ -5,9 +5,14 @@ import re
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
 
-_ENCODERS = frozenset({"CLIPTextEncode", "SanaTextEncode"})
+_ENCODERS = frozenset({"CLIPTextEncode", "SanaTextEncode", "GemmaTextEncode"})
 #: Nodes that hand prompts on: the inputs by the places of the outputs.
-_HANDED_ON = {"WanImageToVideo": ("positive", "negative")}
+HANDED_ON = {
+    "WanImageToVideo": ("positive", "negative"),
+    "WanFirstLastFrameToVideo": ("positive", "negative"),
+    "ControlNetApply": ("conditioning",),
+    "ControlNetApplyAdvanced": ("positive", "negative"),
+}
 _BRACED = re.compile(r"(?<!\\)\{([^{}]*)(?<!\\)\}")
 _BAR = re.compile(r"(?<!\\)\|")
 
@@ -15,10 +20,10 @@ _BAR = re.compile(r"(?<!\\)\|")
 def read_prompt(reading: Reading, source: tuple[Node, int], field: str) -> str | None:
     """The text that a sampler is given as this field; None, and a fault, if it is not one text."""
     node, slot = source
-    for _ in range(len(_HANDED_ON) + 1):
-        if node.kind not in _HANDED_ON or slot >= len(_HANDED_ON[node.kind]):
+    for _ in range(len(HANDED_ON) + 1):
+        if node.kind not in HANDED_ON or slot >= len(HANDED_ON[node.kind]):
             break
-        before = reading.source(node, _HANDED_ON[node.kind][slot])
+        before = reading.source(node, HANDED_ON[node.kind][slot])
         if before is None:
             return None
         node, slot = before

@@ -21,6 +21,10 @@ SAMPLERS: Mapping[str, Meant] = {
     "dpmpp_2m": Meant("dpm++-2m"),
     "dpmpp_2m_sde": Meant("dpm++-2m-sde", "noise between steps is drawn otherwise than in ComfyUI"),
     "dpmpp_2m_sde_gpu": Meant("dpm++-2m-sde", "noise between steps is drawn otherwise than in ComfyUI"),
+    # Of the nodes for SANA-Sprint, which has no other.
+    "scm": Meant(
+        "scm", "the farm takes the timesteps of the published pipeline, and draws the noise between otherwise"
+    ),
 }
 #: Schedules of ComfyUI that spread the steps as the farm's do, moved by the same shift.
 EVEN_SCHEDULES = frozenset({"simple", "normal", "sgm_uniform"})
@@ -32,7 +36,7 @@ def schedule_remark(schedule: str, sampler: str) -> str:
 
     Measured with shifts 3 to 8 and 20 to 50 steps; a test measures them again.
     """
-    if schedule == "normal" and sampler not in _MULTISTEP:
+    if sampler == "scm" or (schedule == "normal" and sampler not in _MULTISTEP):
         return ""
     if schedule == "simple" and sampler in _MULTISTEP:
         return f"the noise levels of {schedule!r} and of the farm's {sampler} differ by up to 0.005: a like picture"

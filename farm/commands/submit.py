@@ -14,13 +14,13 @@ from farm.byte_order_marks import lines_with_words
 from farm.client import FarmClient, Job
 from farm.client.files.file_names import DEFAULT_PATTERN, NamePattern
 from farm.console.arguments import FileNamesOption
-from farm.console.completion import complete_model
+from farm.console.completion import complete_job, complete_model
 from farm.console.job_progress import exit_code_after, watch
 from farm.console.quote_text import show_quote
 from farm.console.request_options import read_typed, takes_request, upload_typed
 from farm.console.session import ExitCode, farm_at_hand, print_json, say
 from farm.console.sweeping import read_sweeps
-from farm.console.upload_progress import send_file
+from farm.console.upload_progress import continue_file, send_file
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +51,15 @@ def submit(
     ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Of --file: a corrected file goes on under the same key.")
+    ] = None,
+    continued: Annotated[
+        str | None,
+        typer.Option(
+            "--continue",
+            metavar="JOB",
+            help="Go on with this job's --file, corrected from the refused row on.",
+            autocompletion=complete_job,
+        ),
     ] = None,
     comfyui: Annotated[
         Path | None,
@@ -87,6 +96,8 @@ def submit(
         model, prompts = model_named, [*([model] if model is not None else []), *(prompts or [])]
     if file is None and key is not None:
         raise typer.BadParameter("belongs to --file", param_hint="--key")
+    if continued is not None and file is None:
+        raise typer.BadParameter("needs the --file to go on with", param_hint="--continue")
     if names != DEFAULT_PATTERN and download is None:
         raise typer.BadParameter("belongs to --download", param_hint="--name")
     NamePattern(names)  # is one, before anything is submitted
@@ -102,7 +113,9 @@ def submit(
         from farm.console.imported import with_import
 
         model, fields, typed, file = with_import(comfyui, openjd, file, model, fields, typed)
-    if model is None:
+    if continued is not None and (model or fields or key or any(typed.values())):
+        raise typer.BadParameter("has its model and all else from the job; give --file alone", param_hint="--continue")
+    if model is None and continued is None:
         raise typer.BadParameter("name the model", param_hint="MODEL")
     if file is None and "prompt" not in fields:
         raise typer.BadParameter("give one, or --file", param_hint="PROMPT…")
@@ -113,7 +126,12 @@ def submit(
         if dry_run:
             show_quote(farm.quote(model, **fields), as_json=as_json)
             return
-        job = send_file(farm, model, file, key, fields) if file is not None else farm.submit(model, **fields)
+        if continued is not None and file is not None:
+            job = continue_file(farm, farm.find_job_id(continued), file)
+        elif file is not None:
+            job = send_file(farm, model or "", file, key, fields)
+        else:
+            job = farm.submit(model or "", **fields)
         for notice in job.notices:
             say(f"Note: {notice}", "yellow")
         if not as_json:

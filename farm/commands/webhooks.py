@@ -26,7 +26,9 @@ WebhookId = Annotated[
 ]
 Events = Annotated[
     list[str] | None,
-    typer.Option("--event", metavar="TYPE", help="What to tell it, such as job.failed; give it again for more."),
+    typer.Option(
+        "--event", metavar="TYPE", help="What to tell it, such as job.failed or render.done; give it again for more."
+    ),
 ]
 
 
@@ -68,7 +70,9 @@ def add(
     event: Events = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have an address told when jobs end. Prints the secret that signs, alone on stdout: it is shown this once.
+    """Have an address told when jobs end, or renders (`--event render.done`).
+
+    Prints the secret that signs, alone on stdout: it is shown this once.
 
     Exit codes: 0, 2 the farm refused, 3 the farm does not answer.
     """

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
+from PIL import Image
 
 from farm.comfyui.translate import Translated, translate
 from farm.comfyui.workflow.embedded import PNG, embedded_workflow
@@ -20,7 +21,7 @@ from farm.console.session import say
 from farm.file_errors import file_error
 from farm.openjd.sweep import sweep_of
 from farm.openjd.template import read_template
-from farm.params.request.base import INPUTS
+from farm.params.request.base import INPUTS, Expert
 
 #: Ways to say seeds, of which a job has one.
 _SEEDS = {"seed", "seeds", "seed_count"}
@@ -79,7 +80,8 @@ def import_comfyui(path: Path, settled: Collection[str]) -> Imported:
         say(f"{node}: {what}")
     for notice in found.notices:
         say(f"Note: {notice}", "yellow")
-    return Imported({"title": path.stem, **found.fields}, _files(found, path.parent))
+    files = _files(found, path.parent)
+    return Imported({"title": path.stem, **_own_size(found, files, settled), **found.fields}, files)
 
 
 def import_openjd(path: Path, typed: Mapping[str, Any]) -> Imported:
@@ -127,26 +129,39 @@ def _as_file(rows: Iterator[dict[str, Any]]) -> Path:
 
 def _files(found: Translated, folder: Path) -> dict[str, Any]:
     files: dict[str, Any] = {}
-    if found.image is not None:
-        picture = _beside(folder, found.image.removesuffix(" [input]"), ("", "input"))
+    for name, file in found.pictures.items():
+        picture = _beside(folder, file.removesuffix(" [input]"), ("", "input"))
         if picture is None:
+            option = "--" + name.replace("_", "-")
             raise typer.BadParameter(
-                f"the graph begins with {found.image}, which is not beside it; name the file with --image",
+                f"the graph begins with {file}, which is not beside it; name the file with {option}",
                 param_hint="--comfyui",
             )
-        files["image"] = str(picture)
+        files[name] = str(picture)
     if found.adapters:
         files["loras"] = [_adapter(folder, *each) for each in found.adapters]
     return files
 
 
-def _adapter(folder: Path, node: Node, name: str, weight: float) -> str:
+def _own_size(found: Translated, files: Mapping[str, Any], settled: Collection[str]) -> dict[str, int]:
+    """Width and height of a picture that is rendered over, where neither the graph nor the user says them."""
+    if "strength" not in found.fields or "image" not in files or {"width", "height"} & {*found.fields, *settled}:
+        return {}
+    try:
+        with Image.open(files["image"]) as picture:
+            width, height = picture.size
+    except OSError as error:
+        raise typer.BadParameter(f"{files['image']}: {error}", param_hint="--comfyui") from error
+    return {"width": width, "height": height}
+
+
+def _adapter(folder: Path, node: Node, name: str, weight: float, expert: Expert | None) -> str:
     """The file, if it is beside the graph; else the name that it would have in the farm's catalog."""
     file = _beside(folder, name, ("", "loras", "models/loras"))
     if file is None:
         say(f"Note: {node}: {name} is not beside the graph; the farm is asked for one of the name", "yellow")
     stem = PurePosixPath(name.replace("\\", "/")).stem
-    return f"{file or stem}:{weight:g}"
+    return f"{file or stem}:{weight:g}" + (f":{expert}" if expert else "")
 
 
 def _beside(folder: Path, name: str, places: Collection[str]) -> Path | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,19 @@ def adapter_of(farm: FarmClient, given: str) -> dict[str, Any]:
 
 def send_file(farm: FarmClient, model: str, path: Path, key: str | None, fields: Mapping[str, Any]) -> Job:
     """Send the file and show how far it is; what breaks it off says how to go on."""
+
+    def send(show: Callable[[FileProgress], None]) -> Job:
+        return farm.submit_file(model, path, idempotency_key=key, on_progress=show, **fields)
+
+    return _sent(path, send)
+
+
+def continue_file(farm: FarmClient, job_id: str, path: Path) -> Job:
+    """Go on with the stream of a job, in the same way."""
+    return _sent(path, lambda show: farm.continue_file(job_id, path, on_progress=show))
+
+
+def _sent(path: Path, send: Callable[[Callable[[FileProgress], None]], Job]) -> Job:
     if not path.is_file():
         raise typer.BadParameter(f"there is no file {path}", param_hint="--file")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -45,17 +59,27 @@ def send_file(farm: FarmClient, model: str, path: Path, key: str | None, fields:
             remarks[:] = [f"{progress.rows:,} rows are in (job {progress.job_id})."]
 
         try:
-            return farm.submit_file(model, path, idempotency_key=key, on_progress=show, **fields)
+            return send(show)
         except KeyboardInterrupt:
-            _how_to_go_on(remarks, key)
+            _how_to_go_on(remarks)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except (FarmProblem, FarmUnreachable) as error:
-            if remarks or not isinstance(error, FarmProblem) or error.members.get("job_id"):
-                _how_to_go_on(remarks, key)  # else nothing is in, and there is nothing to go on with
+            if isinstance(error, FarmProblem) and error.members.get("next_line") is not None:
+                _how_to_correct(error, path)
+            elif remarks or not isinstance(error, FarmProblem) or error.members.get("job_id"):
+                _how_to_go_on(remarks)  # else nothing is in, and there is nothing to go on with
             raise
 
 
-def _how_to_go_on(remarks: list[str], key: str | None) -> None:
+def _how_to_go_on(remarks: list[str]) -> None:
     say(" ".join([*remarks, "Run the same command again to go on where it stopped."]))
-    if key is None:
-        say("A file that you change is a new job; give --key KEY from the start to correct one and go on with it.")
+
+
+def _how_to_correct(refused: FarmProblem, path: Path) -> None:
+    rows, line, job_id = (refused.members.get(name) for name in ("rows", "next_line", "job_id"))
+    say(
+        f"{rows:,} rows are in, and job {job_id} waits for the others. "
+        f"Correct {path.name} from line {line} on, and then:\n"
+        f"  farm submit --continue {job_id} --file {shlex.quote(str(path))}\n"
+        f"or let it be:  farm cancel {job_id}"
+    )

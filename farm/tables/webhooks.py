@@ -1,4 +1,4 @@
-"""Who is told when jobs end, and what there is to tell: webhooks, and their deliveries."""
+"""Who is told when jobs and renders end, and what there is to tell: webhooks, and their deliveries."""
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from farm.tables.base import Base, Id, Seconds
 
 _DUE = text("next_attempt_at IS NOT NULL")
+_COLLECTING = text("collecting_job_id IS NOT NULL")
 
 
 class Webhook(Base):
@@ -37,12 +38,20 @@ class WebhookDelivery(Base):
     __table_args__ = (
         Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
         Index("ix_webhook_deliveries_due", "webhook_id", "next_attempt_at", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index(
+            "ix_webhook_deliveries_collecting_job_id",
+            "collecting_job_id",
+            sqlite_where=_COLLECTING,
+            postgresql_where=_COLLECTING,
+        ),
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
     webhook_id: Mapped[Id] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     event_id: Mapped[Id]  # the header webhook-id: the same for all webhooks that are told of it, and at each attempt
     event_type: Mapped[str] = mapped_column(String(40))
     payload: Mapped[str] = mapped_column(Text)  # the body, byte for byte: it is signed
+    #: The job whose renders it still takes in as they end; none: it is complete, or no attempt may change it any more.
+    collecting_job_id: Mapped[Id | None]
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[Seconds | None]  # none: delivered, or given up
     attempted_at: Mapped[Seconds | None]

@@ -125,6 +125,7 @@ class Job(Base):
     rank: Mapped[int] = mapped_column(default=0)  # of its renders inside their flow; smaller is sooner
     not_before: Mapped[Seconds | None]  # its renders are held until then
     deadline: Mapped[Seconds | None]  # what has not ended by then expires
+    remixed_from_id: Mapped[Id | None]  # the render that its one was made from with another prompt; it may be gone
     after_failure: Mapped[str | None] = mapped_column(String(20))  # scheduler.control: what follows if `after` fails
     estimate: Mapped[Double] = mapped_column(default=0.0)  # GPU-seconds of all its renders, at admission
     gpu_seconds: Mapped[Double] = mapped_column(default=0.0)  # spent so far, failed attempts included

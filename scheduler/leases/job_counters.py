@@ -12,6 +12,8 @@ from farm.lifecycle import JobStatus, RenderStatus, job_status
 from farm.progress import JobChanged
 from farm.tables import Event, Job
 from scheduler.leases.job_status import move_locked_job
+from scheduler.webhooks.outbox import has_webhooks
+from scheduler.webhooks.render_ends import write_renders_ended
 
 #: The counter of each end.
 _COUNTERS = {
@@ -60,6 +62,8 @@ def _record_one(connection: Connection, job_id: str, change: JobChange, now: flo
     if change.gpu_seconds:
         values |= {name: getattr(change, name) for name in _SPENT}
     job = connection.execute(_count(tuple(sorted(ended)), bool(change.gpu_seconds)), values).one()
+    if job.has_webhooks and (ends := _ends(change)):
+        write_renders_ended(connection, job_id, ends, now)
     before = JobStatus(job.status)
     after = job_status(
         before,
@@ -81,6 +85,12 @@ def _record_one(connection: Connection, job_id: str, change: JobChange, now: flo
     return JobChanged(job_id=job_id, project_id=job.project_id, version=job.version)
 
 
+def _ends(change: JobChange) -> dict[RenderStatus, list[tuple[int, str | None]]]:
+    """The renders that have ended, with reasons: an end is told under the name of its status."""
+    found = {status: change.events.get(status.value) for status, count in change.ended.items() if count > 0}
+    return {status: renders for status, renders in found.items() if renders}
+
+
 @cache
 def _count(ended: tuple[str, ...], spent: bool) -> Executable:
     """Raise the version, these counters and what was spent of one job, by primary key; made once for each kind."""
@@ -97,6 +107,7 @@ def _count(ended: tuple[str, ...], spent: bool) -> Executable:
         .returning(
             Job.project_id, Job.version, Job.status, Job.renders_total,
             Job.renders_done, Job.renders_failed, Job.renders_cancelled, Job.renders_expired,
+            has_webhooks().label("has_webhooks"),
         )
     )  # fmt: skip
 

@@ -77,12 +77,13 @@ def hold_next(engine: Engine, webhook_id: str, now: float) -> HeldDelivery | Non
         held = connection.execute(
             update(WebhookDelivery)
             .where(WebhookDelivery.id == row.id, WebhookDelivery.attempts == row.attempts, _due(now))
-            .values(attempts=row.attempts + 1, attempted_at=now, next_attempt_at=until)
-        )
-        if held.rowcount != 1:  # somebody else was quicker
+            .values(attempts=row.attempts + 1, attempted_at=now, next_attempt_at=until, collecting_job_id=None)
+            .returning(WebhookDelivery.payload)  # of this moment: it may have taken in more since it was read
+        ).one_or_none()
+        if held is None:  # somebody else was quicker
             return None
     old = row.old_secret if row.old_secret_until is not None and row.old_secret_until > now else None
-    message = Message(row.url, row.secret, row.event_id, row.payload, old)
+    message = Message(row.url, row.secret, row.event_id, held.payload, old)
     return HeldDelivery(row.id, webhook_id, row.attempts + 1, until, message)
 
 

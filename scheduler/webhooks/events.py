@@ -1,23 +1,41 @@
 """What webhooks tell: the types of events, and the body that is sent, as Standard Webhooks shapes it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from pydantic import BaseModel, Field
 
-from farm.lifecycle import JOB_ENDED, JobStatus
+from farm.lifecycle import ENDED, JOB_ENDED, JobStatus, RenderStatus
 
 
 class EventType(StrEnum):
-    """What a webhook is told: that a job has come to an end, by the status in which it did."""
+    """What a webhook is told: that a job, or renders of one, have come to an end, by the status in which they did."""
 
     JOB_DONE = "job.done"
     JOB_PARTIAL = "job.partial"
     JOB_FAILED = "job.failed"
     JOB_CANCELLED = "job.cancelled"
     JOB_EXPIRED = "job.expired"
+    RENDER_DONE = "render.done"
+    RENDER_FAILED = "render.failed"
+    RENDER_CANCELLED = "render.cancelled"
+    RENDER_EXPIRED = "render.expired"
 
+
+JobEventType = Literal[
+    EventType.JOB_DONE, EventType.JOB_PARTIAL, EventType.JOB_FAILED, EventType.JOB_CANCELLED, EventType.JOB_EXPIRED
+]
+RenderEventType = Literal[
+    EventType.RENDER_DONE, EventType.RENDER_FAILED, EventType.RENDER_CANCELLED, EventType.RENDER_EXPIRED
+]
+#: What a webhook is told that was not asked for anything else; renders are told only where somebody wants it.
+JOB_EVENTS: Sequence[EventType] = get_args(JobEventType)
+#: Renders in one event.
+MOST_RENDERS = 100
+#: Of a reason; the whole stands in the API.
+_REASON_CHARS = 500
 
 #: What is sent when somebody asks for a test; it needs no subscription.
 TEST: Literal["webhook.test"] = "webhook.test"
@@ -49,9 +67,44 @@ class JobEndedData(BaseModel):
 class JobEnded(BaseModel):
     """The body that is sent when a job has ended."""
 
-    type: EventType
+    type: JobEventType
     timestamp: str = Field(description="When it happened; that of the header webhook-timestamp is of the attempt")
     data: JobEndedData
+
+
+class JobOfRenders(BaseModel):
+    """The job whose renders have ended."""
+
+    id: str
+    model: str
+    title: str
+    url: str = Field(description="Its path in the API")
+
+
+class EndedRender(BaseModel):
+    """A render that has ended."""
+
+    id: str
+    index: int = Field(description="Its place in the job, from 0")
+    status: RenderStatus
+    reason: str | None = Field(description=f"Why it is not done, in at most {_REASON_CHARS} characters")
+    finished_at: str
+    url: str = Field(description="Its path in the API: files and parameters are asked for there")
+
+
+class RendersEndedData(BaseModel):
+    """Renders of one job that have ended alike, in the order in which they did."""
+
+    job: JobOfRenders
+    renders: list[EndedRender] = Field(min_length=1, max_length=MOST_RENDERS)
+
+
+class RendersEnded(BaseModel):
+    """The body that is sent when renders have ended: those of a job that did within about a second, together."""
+
+    type: RenderEventType
+    timestamp: str = Field(description="When the first of them ended")
+    data: RendersEndedData
 
 
 class WebhookTestData(BaseModel):
@@ -91,7 +144,34 @@ def job_ended(row: Any) -> JobEnded:
         finished_at=_iso(row.finished_at),
         url=f"/api/v1/jobs/{row.id}",
     )
-    return JobEnded(type=type_of_end(status), timestamp=_iso(row.finished_at), data=JobEndedData(job=job))
+    return JobEnded(
+        type=cast(JobEventType, type_of_end(status)), timestamp=_iso(row.finished_at), data=JobEndedData(job=job)
+    )
+
+
+def type_of_render_end(status: RenderStatus) -> EventType:
+    """The type of event for renders that came to their end in this status."""
+    assert status in ENDED
+    return EventType(f"render.{status.value}")
+
+
+def ended_render(render_id: str, index: int, status: RenderStatus, reason: str | None, now: float) -> EndedRender:
+    """A render that has ended now."""
+    return EndedRender(
+        id=render_id,
+        index=index,
+        status=status,
+        reason=reason and reason[:_REASON_CHARS],
+        finished_at=_iso(now),
+        url=f"/api/v1/renders/{render_id}",
+    )
+
+
+def renders_ended(row: Any, status: RenderStatus, renders: Sequence[EndedRender], now: float) -> RendersEnded:
+    """The body for a row of `jobs`, renders of which have ended now."""
+    job = JobOfRenders(id=row.id, model=row.model, title=row.title, url=f"/api/v1/jobs/{row.id}")
+    data = RendersEndedData(job=job, renders=list(renders))
+    return RendersEnded(type=cast(RenderEventType, type_of_render_end(status)), timestamp=_iso(now), data=data)
 
 
 def webhook_test(webhook_id: str, now: float) -> WebhookTest:

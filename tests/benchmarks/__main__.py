@@ -9,6 +9,7 @@ BENCHMARKS = {
     "admission": "tests.benchmarks.admission",
     "api": "tests.benchmarks.api",
     "sse": "tests.benchmarks.sse",
+    "dashboard-10k": "tests.benchmarks.dashboard_10k",
     "claims": "tests.benchmarks.claims",
     "idle-start": "tests.benchmarks.idle_start",
     "footprint": "tests.benchmarks.footprint",

@@ -255,7 +255,7 @@ def test_a_long_audit_log_is_walked_page_by_page_with_its_filters(house: House) 
     assert older
     assert "action=project.created" in older[1]
     second = text_of(visitor, older[1].replace("&amp;", "&"))
-    assert second.count("project.created<span") == 53 + 2 - 50
+    assert second.count("project.created</span>") == 53 + 2 - 50
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -1,5 +1,6 @@
 """The pages in a real browser: live without reloading, and without a word on its console."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -220,3 +221,55 @@ def test_a_picture_is_uploaded_on_its_page_and_chosen_on_the_form(
     [render] = live_house.renders(urlsplit(page.url).path.rpartition("/")[2])
     assert render["parameters"]["image"]["sha256"]
     assert visit.said == []
+
+
+def test_several_files_are_dropped_at_once_and_a_bad_one_keeps_no_other_out(
+    live_house: House, browser: Browser, address: str
+) -> None:
+    visit = Visit(browser, live_house, address, 1280)
+    page = visit.page
+    page.goto(address + "/inputs")
+
+    # When a person drops three files, one of which is no picture and one far larger than may be
+    page.evaluate(
+        """async () => {
+            const picture = async (colour, size) => {
+                const canvas = new OffscreenCanvas(size, size);
+                const context = canvas.getContext('2d');
+                context.fillStyle = colour;
+                context.fillRect(0, 0, size, size);
+                return canvas.convertToBlob();
+            };
+            const dropped = new DataTransfer();
+            dropped.items.add(new File([await picture('red', 64)], 'red.png'));
+            dropped.items.add(new File(['a text'], 'notes.txt'));
+            dropped.items.add(new File([new Uint8Array(21e6)], 'huge.png'));
+            dropped.items.add(new File([await picture('blue', 48)], 'blue.png'));
+            const over = { dataTransfer: dropped, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent('dragover', over));
+            document.body.dispatchEvent(new DragEvent('drop', over));
+        }"""
+    )
+
+    # Then each of these says why beside its name, and the others are there, without a reload
+    expect(page.locator("#told li")).to_have_count(2)
+    expect(page.locator("#told li").first).to_contain_text("notes.txt: ")
+    expect(page.locator("#told li").last).to_contain_text("huge.png: ")
+    expect(page.locator("#way")).to_have_text("2 files are stored.")
+    expect(page.locator("#pictures > li")).to_have_count(2)
+    assert {item["name"] for item in live_house.get("/api/v1/inputs").json["items"]} == {"red.png", "blue.png"}
+
+    # And a chosen pair that is good leads to the list
+    page.get_by_label("Pictures", exact=False).set_input_files(
+        [{"name": f"{size}.png", "mimeType": "image/png", "buffer": _square(size)} for size in (40, 56)]
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator("#pictures > li")).to_have_count(4)
+    # The browser itself notes each answer 4xx
+    assert [said for said in visit.said if "the server responded with a status of 4" not in said] == []
+
+
+def _square(size: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (size, size), "green").save(buffer, "PNG")
+    return buffer.getvalue()

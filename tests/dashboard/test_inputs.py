@@ -109,6 +109,21 @@ def test_the_page_takes_shows_and_removes_a_picture(stored: House) -> None:
     assert (answer.status_code, "no picture" in answer.get_data(as_text=True)) == (422, True)
 
 
+def test_of_several_files_each_bad_one_says_why_by_its_name_and_the_good_ones_are_stored(stored: House) -> None:
+    visitor = sign_in(stored)
+    files = [(io.BytesIO(data), name) for data, name in (
+        (png(), "red.png"), (b"text", "notes.txt"), (png((0, 0, 255)), "blue.png"), (b"", "<empty>.png"))]  # fmt: skip
+
+    answer = visitor.post("/inputs", data={"csrf_token": token_of(visitor, "/inputs"), "picture": files})
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert "2 files are stored." in page
+    assert "<b>notes.txt</b>: " in page
+    assert "<b>&lt;empty&gt;.png</b>: the file is empty" in page
+    assert {item["name"] for item in stored.get("/api/v1/inputs").json["items"]} == {"red.png", "blue.png"}
+
+
 def test_pictures_go_when_nothing_has_used_them_for_as_long_as_jobs_are_kept(stored: House) -> None:
     _, used = upload(stored, png()).json["id"], upload(stored, png((0, 255, 0))).json["id"]
     assert submit_with(stored, used).status_code == 201

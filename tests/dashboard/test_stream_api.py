@@ -84,6 +84,21 @@ def test_a_row_that_is_refused_is_told_with_its_line_and_where_to_go_on(house: H
     assert send(house, rows(4)).json["job"]["total"] == 4
 
 
+def test_a_job_goes_on_with_the_corrected_file_by_its_id_alone(house: House) -> None:
+    stopped = send(house, rows(3) + b'{"prompt": "a", "width": "wide"}\n').json["job_id"]
+
+    def go_on(query: str, who: Any = house.ours, kind: str = "application/x-ndjson") -> Any:
+        address = f"/api/v1/jobs/stream?job={stopped}{query}"
+        return house.post(address, who, data=rows(4), content_type=kind)
+
+    assert go_on("", house.theirs).status_code == 404
+    assert go_on("&width=64").json["errors"][0]["pointer"] == "/query/width"
+    assert go_on("", kind="text/csv").json["errors"][0]["pointer"] == "/header/Content-Type"
+    done = go_on("")
+    assert (done.status_code, done.json["job"]["id"], done.json["job"]["total"]) == (201, stopped, 4)
+    assert done.json["intake"]["error"] is None
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"), [({"width": "wide"}, "/query/width"), ({"colour": "red"}, "/query/colour")]
 )

@@ -49,3 +49,11 @@ def test_the_hash_of_a_model_is_that_of_the_one_file_that_holds_the_diffusion_mo
     assert model_hash(one) == "ababababab"
     two = {f"transformer/model-0000{part}-of-00002.safetensors": "ab" * 32 for part in (1, 2)}
     assert model_hash(two) is None
+
+
+def test_the_sheet_of_a_training_says_the_steps_of_training_and_those_of_its_samples() -> None:
+    training = {"max_train_steps": 300, "validation_inference_steps": 20}
+    parameters = {**PARAMETERS, "num_inference_steps": 440, "training": training}
+    fields = summary_line(parameters, "sana-demo").splitlines()[-1]
+    assert fields.startswith("Steps: 20, Training steps: 300, ")
+    assert "440" not in fields

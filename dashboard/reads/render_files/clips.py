@@ -26,6 +26,7 @@ class Clip:
     estimate: float  # GPU-seconds
     created_at: float
     finished_at: float | None
+    remixed_from_id: str | None  # the clip of which it is a remix
 
 
 def find_clip(connection: Connection, project_id: str, clip_id: str) -> Clip:
@@ -92,6 +93,7 @@ def _clips(project_id: str) -> Select[*tuple[Any, ...]]:
             Render.estimate,
             Render.created_at,
             Render.finished_at,
+            Job.remixed_from_id,
         )
         .join(Job, Job.id == Render.job_id)
         .where(Render.project_id == project_id, Render.frames > 1, or_(Render.status != "done", output))
@@ -110,4 +112,5 @@ def _clip(row: Any) -> Clip:
         estimate=row.estimate,
         created_at=row.created_at,
         finished_at=row.finished_at,
+        remixed_from_id=row.remixed_from_id,
     )

@@ -11,6 +11,7 @@ from dashboard.context import farm
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.schemas.audit import shown_entry
 from dashboard.translations.said import gettext
+from dashboard.web.admin.audit_names import ACTION_NAMES, action_name
 from farm import accounts
 from farm.audit.read import AuditFilter, read_audit
 from farm.audit.record import Action
@@ -42,7 +43,8 @@ def index() -> ResponseReturnValue:
         entries=[shown_entry(row) for row in rows[:PAGE]],
         older=_address(typed | {"cursor": behind}) if behind else None,
         newest=_address(typed) if cursor else None,
-        actions=list(Action),
+        actions=ACTION_NAMES,
+        action_name=action_name,
         projects=[row.name for row in accounts.list_projects(farm().engine)],
         typed=typed,
         faults=faults,

@@ -20,7 +20,7 @@ from farm.errors import FarmError
 from farm.security import Scope
 from scheduler.webhooks.deliveries import DeliveryState, list_deliveries
 from scheduler.webhooks.deliveries import replay as send_again
-from scheduler.webhooks.events import EventType
+from scheduler.webhooks.events import JOB_EVENTS, EventType
 from scheduler.webhooks.subscriptions import find_webhook, list_webhooks, remove_webhook, write_test
 
 blueprint = Blueprint("admin_webhooks", __name__)
@@ -125,6 +125,7 @@ def _list(*, made: CreatedWebhook | None = None, faults: list[str] | None = None
         "admin_webhooks.html",
         webhooks=[shown_webhook(row) for row in rows],
         events=list(EventType),
+        job_events=JOB_EVENTS,
         may_change=may(Scope.SUBMIT),
         made=made,
         faults=faults,

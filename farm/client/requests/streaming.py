@@ -36,11 +36,14 @@ def submit_file(
     path: Path,
     fields: Mapping[str, Any],
     *,
-    key: str,
+    key: str | None,
     on_progress: Callable[[FileProgress], None] | None = None,
     part_bytes: int = PART_BYTES,
 ) -> Job:
-    """Send a file of rows, or go on with it; the job, when its last row is in. Memory holds one part."""
+    """Send a file of rows, or go on with it; the job, when its last row is in. Memory holds one part.
+
+    Without a key `fields` have the `job` whose stream goes on.
+    """
     kind = _TYPES.get(path.suffix.lower())
     if kind is None:
         raise FarmProblem(
@@ -48,7 +51,7 @@ def submit_file(
         )
     size, at, crc32, tries = path.stat().st_size, 0, 0, 0
     notices: dict[str, None] = {}
-    headers = {"Idempotency-Key": key, "Content-Type": kind}
+    headers = {"Content-Type": kind} | ({} if key is None else {"Idempotency-Key": key})
     with path.open("rb") as source:
         while True:
             source.seek(at)

@@ -35,6 +35,7 @@ def test_a_clip_is_waited_for_fetched_remixed_and_deleted(dashboard: DashboardFa
 
     other = client.videos.remix(clip.id, prompt="a green star")
     assert other.remixed_from_video_id == clip.id
+    assert {one.id: one.remixed_from_video_id for one in client.videos.list()} == {other.id: clip.id, clip.id: None}
     with FarmClient(dashboard.url, dashboard.key) as farm:
         again = farm.render(other.id).parameters
     assert again == {**asked, "prompt": "a green star"}
@@ -43,7 +44,8 @@ def test_a_clip_is_waited_for_fetched_remixed_and_deleted(dashboard: DashboardFa
         assert client.videos.delete(made.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.videos.retrieve(clip.id)
-    assert client.videos.retrieve(other.id).status == "failed"
+    left = client.videos.retrieve(other.id)
+    assert (left.status, left.remixed_from_video_id) == ("failed", clip.id)
 
 
 def test_a_clip_that_waits_says_when_to_ask_again_and_has_no_file_yet(dashboard: DashboardFarm, client: OpenAI) -> None:

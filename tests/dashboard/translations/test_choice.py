@@ -1,9 +1,16 @@
 """Which language a person gets: the one chosen, or the first of the browser's that the pages speak; never another's."""
 
 import pytest
+from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 
+from dashboard.translations.catalogs import FOLDER
 from dashboard.translations.choice import COOKIE
+from dashboard.translations.said import said
+from dashboard.web.admin.audit_names import ACTION_NAMES
+from farm.audit.record import Action
+from farm.catalog.loading import load_catalog
+from farm.settings import load_settings
 from tests.dashboard.conftest import House
 from tests.dashboard.finished import finish_everything
 from tests.dashboard.visiting import PAGE, token_of, typed
@@ -139,3 +146,22 @@ def test_what_people_typed_is_never_translated(house: House, visitor: FlaskClien
         page = visitor.get(f"/jobs/{job['id']}?view={view}", headers=CHINESE).get_data(as_text=True)
         assert '<h1 class="prompt">Jobs</h1>' in page
         assert all(f">{prompt}<" in page or f'alt="{prompt}"' in page or f": {prompt}<" in page for prompt in prompts)
+
+
+def test_deeds_of_the_audit_log_and_the_built_in_models_have_names_in_chinese(visitor: FlaskClient) -> None:
+    assert set(ACTION_NAMES) == set(Action)
+    audit = visitor.get("/admin/audit", headers=CHINESE).get_data(as_text=True)
+    with visitor.application.test_request_context(headers=CHINESE):
+        for name in ACTION_NAMES.values():
+            assert said(name) != str(name)
+            assert f">{said(name)}</option>" in audit
+    form = visitor.get("/submit?model=wan-demo", headers=CHINESE).get_data(as_text=True)
+    assert "Wan 演示" in form
+    assert "彩色图形向左、向右、向上、向下移动" in form
+
+
+def test_every_description_of_the_built_in_catalog_is_translated() -> None:
+    models = load_catalog(load_settings(variables={}), {}).models.values()
+    with (FOLDER / "zh_Hans" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        known = {message.id for message in read_po(file) if isinstance(message.id, str) and message.string}
+    assert {entry.description for entry in models if entry.description} <= known

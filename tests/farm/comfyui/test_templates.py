@@ -31,9 +31,11 @@ def of_wan_or_sana() -> Iterator[str]:
 
 
 NAMES = list(of_wan_or_sana())
-#: The farm has the models of these; those of all others it has not (VACE, Fun, Animate, the services), or it changes
-#: the experts of Wan2.2 elsewhere.
-RENDERED = {"text_to_video_wan", "image_to_video_wan", "video_wan2_2_5B_ti2v"}
+#: The farm has the models of these; those of all others it has not (VACE, Fun, Animate, the services).
+RENDERED = {
+    "text_to_video_wan", "image_to_video_wan", "wan2.1_flf2v_720_f16", "video_wan2_2_5B_ti2v",
+    "video_wan2_2_14B_t2v", "video_wan2_2_14B_i2v", "video_wan2_2_14B_flf2v",
+}  # fmt: skip
 
 
 def graph_of(name: str) -> Graph:
@@ -84,7 +86,7 @@ def test_text_to_video_has_the_values_that_comfyui_would_use() -> None:
 def test_image_to_video_begins_with_the_picture_that_it_loads() -> None:
     found = translate(graph_of("image_to_video_wan"))
 
-    assert found.image == "image_to_video_wan_start_image.png"
+    assert found.pictures == {"image": "image_to_video_wan_start_image.png"}
     assert (found.fields["model"], found.fields["num_frames"]) == ("wan21-i2v-14b-480p", 33)
 
 
@@ -93,17 +95,26 @@ def test_the_5b_of_wan22_is_taken_whole() -> None:
 
     asked = {"model": "wan22-ti2v-5b", "width": 1280, "height": 704, "num_frames": 121, "fps": 24, "flow_shift": 8.0}
     assert {name: found.fields[name] for name in asked} == asked
-    assert found.image is None, "its picture is bypassed"
+    assert found.pictures == {}, "its picture is bypassed"
 
 
-def test_the_experts_of_wan22_are_refused_with_the_numbers_that_would_count() -> None:
+def test_the_two_samplers_of_wan22_are_one_render_by_two_experts() -> None:
     """Its samplers say 4 steps; switches make 20 of it."""
-    with pytest.raises(CannotRender) as refused:
-        translate(graph_of("video_wan2_2_14B_t2v"), {"model"})
+    found = translate(graph_of("video_wan2_2_14B_t2v"))
 
-    [fault] = refused.value.faults
-    assert fault.field == "node 128:78 KSamplerAdvanced"
-    assert "steps 10 to 20 of 20 behind node 128:81" in fault.message
+    asked = {"model": "wan22-t2v-a14b", "num_inference_steps": 20, "guidance_scale": 3.5, "flow_shift": 5.0}
+    assert {name: found.fields[name] for name in asked} == asked
+    assert "guidance_scale_2" not in found.fields, "one scale for both"
+    assert found.fields["negative_prompt"]
+    assert any("at step 10 of 20, the farm at 9, where the boundary" in notice for notice in found.notices)
+
+
+@pytest.mark.parametrize("name", ["video_wan2_2_14B_flf2v", "wan2.1_flf2v_720_f16"])
+def test_first_and_last_frame_are_both_taken(name: str) -> None:
+    found = translate(graph_of(name))
+
+    assert set(found.pictures) == {"image", "last_image"}
+    assert found.fields["num_frames"] in (33, 81)
 
 
 def test_every_template_of_the_package_is_read(all_templates: list[tuple[str, Any]]) -> None:

@@ -124,7 +124,153 @@ def test_samplers_in_parts_adapters_and_a_batch() -> None:
     assert found.fields["flow_shift"] == 4.0
     assert (found.fields["sampler"], found.fields["guidance_scale"]) == ("dpm++-2m", 1.0)
     assert "negative_prompt" not in found.fields
-    assert [(name, weight) for _, name, weight in found.adapters] == [("ink.safetensors", 0.8)]
+    assert [(name, weight) for _, name, weight, _ in found.adapters] == [("ink.safetensors", 0.8)]
+
+
+SPRINT = {"1": {"ckpt_name": "Efficient-Large-Model/Sana_Sprint_1.6B_1024px"}}
+PICTURE = {"class_type": "LoadImage", "inputs": {"image": "scene.png"}}
+
+
+def test_a_graph_of_sprint_is_told_its_guidance_by_a_node_of_its_own() -> None:
+    found = read(
+        {
+            **SPRINT,
+            "6": {"model": ["20", 0], "steps": 2, "cfg": 1.0, "sampler_name": "scm", "scheduler": "sgm_uniform"},
+            "20": {"class_type": "ScmModelSampling", "inputs": {"cfg_scale": 4.5, "zsnr": False, "model": ["1", 0]}},
+        }
+    )
+
+    asked = {"model": "sprint-1600m-1024px", "num_inference_steps": 2, "guidance_scale": 4.5, "sampler": "scm"}
+    assert {name: found.fields[name] for name in asked} == asked
+    assert "negative_prompt" not in found.fields
+
+
+@pytest.mark.parametrize(("steps", "denoise"), [(2, 0.5), (1, 0.3), (3, 0.75), (4, 0.99), (3, 0.4)])
+def test_a_picture_that_is_rendered_over_in_part_takes_as_many_steps_as_in_comfyui(steps: int, denoise: float) -> None:
+    found = read(
+        {
+            **SPRINT,
+            "6": {"steps": steps, "denoise": denoise, "cfg": 1.0, "sampler_name": "scm", "latent_image": ["20", 0]},
+            "20": {"class_type": "VAEEncode", "inputs": {"pixels": ["21", 0], "vae": ["9", 0]}},
+            "21": {"class_type": "ImageScale", "inputs": {"image": ["22", 0], "width": 1024, "height": 768}},
+            "22": PICTURE,
+        }
+    )
+
+    assert found.pictures == {"image": "scene.png"}
+    assert (found.fields["width"], found.fields["height"]) == (1024, 768)
+    whole, strength = found.fields["num_inference_steps"], found.fields["strength"]
+    assert whole == max(steps, int(steps / denoise))
+    # As diffusers counts them (SanaSprintImg2ImgPipeline.get_timesteps)
+    assert whole - int(max(whole - min(whole * strength, whole), 0)) == steps
+
+
+def test_a_picture_of_which_nothing_would_be_left_is_left_out() -> None:
+    found = read({**SPRINT, "6": {"latent_image": ["20", 0]}, "20": {"class_type": "VAEEncode", "inputs": {
+        "pixels": ["22", 0]}}, "22": PICTURE})  # fmt: skip
+    assert found.pictures == {}
+    assert "strength" not in found.fields
+    assert any("nothing of its picture is left" in notice for notice in found.notices)
+
+
+def test_a_control_picture_is_followed() -> None:
+    applied = {"positive": ["3", 0], "negative": ["4", 0], "control_net": ["21", 0], "image": ["22", 0]}
+    found = read(
+        {
+            "6": {"positive": ["20", 0], "negative": ["20", 1]},
+            "20": {
+                "class_type": "ControlNetApplyAdvanced",
+                "inputs": {**applied, "strength": 0.7, "start_percent": 0.0, "end_percent": 1.0},
+            },
+            "21": {
+                "class_type": "ControlNetLoader",
+                "inputs": {"control_net_name": "Sana_1600M_1024px_BF16_ControlNet_HED.safetensors"},
+            },
+            "22": PICTURE,
+        }
+    )
+
+    asked = {
+        "model": "sana-1600m-1024px-controlnet-hed",
+        "controlnet_conditioning_scale": 0.7,
+        "prompt": "an owl (big)",
+    }
+    assert {name: found.fields[name] for name in asked} == asked
+    assert found.fields["negative_prompt"] == "blurred"
+    assert found.pictures == {"control_image": "scene.png"}
+
+
+def experts(**changes: Any) -> dict[str, dict[str, Any]]:
+    """Wan2.2 as ComfyUI drives it; changes are of the second sampler."""
+    both = {"steps": 4, "sampler_name": "euler", "scheduler": "simple", "positive": ["3", 0], "negative": ["4", 0]}
+    first = {"add_noise": "enable", "noise_seed": 7, "start_at_step": 0, "end_at_step": 2, "cfg": 3.5}
+    second = {"add_noise": "disable", "noise_seed": 0, "start_at_step": 2, "end_at_step": 10_000, "cfg": 1.0}
+    graph: dict[str, dict[str, Any]] = {
+        "5": {"class_type": "EmptyHunyuanLatentVideo", "inputs": {"width": 640, "height": 640, "length": 81}},
+        "20": {
+            "class_type": "KSamplerAdvanced",
+            "inputs": {**both, **first, "return_with_leftover_noise": "enable", "model": ["30", 0],
+                       "latent_image": ["5", 0]},
+        },
+        "6": {
+            "class_type": "KSamplerAdvanced",
+            "inputs": {**both, **second, "return_with_leftover_noise": "disable", "model": ["31", 0],
+                       "latent_image": ["20", 0], **changes},
+        },
+    }  # fmt: skip
+    for place, (expert, lora) in enumerate([("high", "fast_high"), ("low", "fast_low")]):
+        graph[str(30 + place)] = {
+            "class_type": "ModelSamplingSD3", "inputs": {"shift": 5.0, "model": [str(32 + place), 0]}
+        }  # fmt: skip
+        adapter = {"lora_name": f"{lora}.safetensors", "strength_model": 1.0, "model": [str(34 + place), 0]}
+        graph[str(32 + place)] = {"class_type": "LoraLoaderModelOnly", "inputs": adapter}
+        file = f"wan2.2_t2v_{expert}_noise_14B_fp8_scaled.safetensors"
+        graph[str(34 + place)] = {"class_type": "UNETLoader", "inputs": {"unet_name": file}}
+    return graph
+
+
+def test_two_samplers_that_share_the_way_are_two_experts_with_adapters_and_guidance_of_their_own() -> None:
+    found = read(experts())
+
+    asked = {"model": "wan22-t2v-a14b", "seed": 7, "guidance_scale": 3.5, "guidance_scale_2": 1.0, "flow_shift": 5.0}
+    assert {name: found.fields[name] for name in asked} == asked
+    assert [(name, expert) for _, name, _, expert in found.adapters] == [
+        ("fast_high.safetensors", "high-noise"),
+        ("fast_low.safetensors", "low-noise"),
+    ]
+    assert not any("the farm at" in notice for notice in found.notices), "it changes at the very step"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"start_at_step": 3}, "together that is not one whole way"),
+        ({"end_at_step": 3}, "together that is not one whole way"),
+        ({"sampler_name": "heun"}, "its sampler_name are not those of node 20"),
+        ({"positive": ["4", 0]}, "its prompts are not those of node 20"),
+        ({"model": ["30", 0]}, "is not the low-noise expert"),
+        ({"latent_image": ["5", 0]}, "takes only steps 2 to 4 of 4"),
+    ],
+)
+def test_two_samplers_that_are_not_one_way_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(CannotRender) as refused:
+        read(experts(**changes))
+    assert any(words in fault.message for fault in refused.value.faults), refused.value.faults
+
+
+def test_a_change_of_experts_far_from_the_models_boundary_is_refused_with_the_step_that_would_do() -> None:
+    graph = experts(start_at_step=15, steps=20)
+    graph["20"]["inputs"] |= {"end_at_step": 15, "steps": 20}
+    with pytest.raises(CannotRender) as refused:
+        read(graph)
+    assert [fault.field for fault in refused.value.faults] == ["node 20 KSamplerAdvanced"]
+    assert "at step 15 of 20, the farm at 9" in refused.value.faults[0].message
+
+
+def test_one_expert_alone_is_not_rendered_as_both() -> None:
+    with pytest.raises(CannotRender) as refused:
+        read({"1": {"class_type": "UNETLoader", "inputs": {"unet_name": "wan2.2_t2v_low_noise_14B_fp16.safetensors"}}})
+    assert "no sampler has the other" in refused.value.faults[0].message
 
 
 @pytest.mark.parametrize(
@@ -208,7 +354,9 @@ def test_nothing_but_arithmetic_is_computed(expression: str) -> None:
         ("SANA1.5_4.8B_1024px.pth", "sana15-4800m-1024px"),
         ("wan2.1_vace_14B_fp16.safetensors", None),
         ("Wan2_1-I2V-ATI-14B_fp8_e4m3fn.safetensors", None),
-        ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", None),
+        ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", "wan22-t2v-a14b"),
+        ("Wan2.2-I2V-A14B-LowNoise-Q4_K_M.gguf", "wan22-i2v-a14b"),
+        ("Efficient-Large-Model/Sana_Sprint_1.6B_1024px", "sprint-1600m-1024px"),
     ],
 )
 def test_a_file_is_known_by_its_name_in_whatever_precision(file: str, model: str | None) -> None:

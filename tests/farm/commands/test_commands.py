@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,6 +115,32 @@ class TestSubmit:
         assert "the table has 2 rows" in as_rows.stderr
         assert "2 renders of sana-demo submitted from 2 rows" in as_file.stderr
         assert (told.exit_code, "csv_dialect/delimiter" in told.stderr) == (2, True)
+
+    def test_a_refused_row_says_how_to_go_on_and_so_does_why_and_the_corrected_file_goes_on(
+        self, farm: Farm, dashboard: DashboardFarm, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "plates.csv"
+        table.write_text("prompt,width\na star,64\na circle,wide\na square,64\n")
+        refused = farm("submit", "--model", "sana-demo", "--file", str(table), "--width", "128")
+        assert refused.exit_code == 2
+        said = " ".join(refused.stderr.split())
+        found = re.search(r"job (\S+) waits for the others. Correct plates.csv from line 3 on", said)
+        assert found, said
+        job_id = found[1]
+        assert f"farm submit --continue {job_id} --file {table}" in said
+        dashboard.finish(dashboard.take())
+
+        why = json.loads(farm("why", job_id, "--json").stdout)
+        assert (why["kind"], why["facts"]["next_line"]) == ("admitting", 3)
+        assert f"farm submit --continue {job_id} --file FILE" in why["sentence"]
+        assert "after 24 hours" in why["sentence"]
+
+        table.write_text("prompt,width\na star,64\na circle,64\na square,64\n")
+        wrong = farm("submit", "--continue", job_id, "--file", str(table), "--model", "sana-demo")
+        assert (wrong.exit_code, "--continue" in wrong.stderr) == (2, True)
+        told = farm("submit", "--continue", job_id[-8:], "--file", str(table), "--json")
+        assert told.exit_code == 0, told.stderr
+        assert (json.loads(told.stdout)["id"], json.loads(told.stdout)["total"]) == (job_id, 3)
 
     def test_it_waits_and_brings_the_files(
         self, farm: Farm, worker: Callable[..., threading.Thread], tmp_path: Path

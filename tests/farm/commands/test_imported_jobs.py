@@ -8,6 +8,7 @@ from pathlib import Path
 import comfyui_workflow_templates_json
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from farm.cli import build_app
@@ -54,9 +55,9 @@ def test_seeds_that_are_typed_go_before_the_graphs(farm: Farm) -> None:
 
 
 def test_a_graph_that_cannot_be_rendered_names_its_node_and_nothing_is_submitted(farm: Farm, tmp_path: Path) -> None:
-    told = farm("submit", "--comfyui", str(TEMPLATES / "video_wan2_2_14B_t2v.json"))
+    told = farm("submit", "--comfyui", str(TEMPLATES / "video_wan2_2_14B_fun_camera.json"))
     assert told.exit_code == 2
-    assert "node 128:78 KSamplerAdvanced: takes only steps 10 to 20 of 20" in " ".join(told.stderr.split())
+    assert "node 95 UNETLoader: wan2.2_fun_camera_low_noise" in " ".join(told.stderr.split())
 
     picture = farm("submit", "--comfyui", str(TEMPLATES / "image_to_video_wan.json"))
     assert (picture.exit_code, "--image" in picture.stderr) == (2, True)
@@ -64,6 +65,38 @@ def test_a_graph_that_cannot_be_rendered_names_its_node_and_nothing_is_submitted
     assert (both.exit_code, "--comfyui and --openjd" in both.stderr) == (2, True)
     missing = farm("submit", "--comfyui", str(tmp_path / "nowhere.json"))
     assert (missing.exit_code, "nowhere.json" in missing.stderr) == (2, True)
+
+
+def test_a_graph_of_two_experts_is_one_job_of_a_model_of_ones_own(farm: Farm) -> None:
+    graph, small = str(TEMPLATES / "video_wan2_2_14B_t2v.json"), ("--width", "64", "--height", "64", "--frames", "9")
+    told = farm("submit", "wan-demo", "a circle", "--comfyui", graph, *small, "--json")
+    assert told.exit_code == 0, told.stderr
+    asked = json.loads(told.stdout)["request"]
+    assert (asked["num_inference_steps"], asked["guidance_scale"], asked["sampler"]) == (20, 3.5, "euler")
+
+
+def test_a_picture_is_rendered_over_in_its_own_size(farm: Farm, tmp_path: Path) -> None:
+    Image.new("RGB", (96, 64), "red").save(tmp_path / "scene.png")
+    link = {"model": ["1", 0], "positive": ["2", 0], "negative": ["2", 0], "latent_image": ["3", 0]}
+    sampler = {"seed": 5, "steps": 2, "cfg": 1.0, "sampler_name": "scm", "scheduler": "simple", "denoise": 0.5, **link}
+    nodes = {
+        "1": ("SanaCheckpointLoader", {"ckpt_name": "Sana_Sprint_0.6B_1024px.pth"}),
+        "2": ("SanaTextEncode", {"text": "a red circle"}),
+        "3": ("VAEEncode", {"pixels": ["4", 0]}),
+        "4": ("LoadImage", {"image": "scene.png"}),
+        "5": ("KSampler", sampler),
+        "6": ("VAEDecode", {"samples": ["5", 0]}),
+        "7": ("SaveImage", {"images": ["6", 0]}),
+    }
+    graph = {id_: {"class_type": kind, "inputs": inputs} for id_, (kind, inputs) in nodes.items()}
+    (tmp_path / "over.json").write_text(json.dumps(graph))
+
+    told = farm("submit", "sprint-demo", "--comfyui", str(tmp_path / "over.json"), "--json")
+
+    assert told.exit_code == 0, told.stderr
+    asked = json.loads(told.stdout)["request"]
+    assert (asked["width"], asked["height"], asked["num_inference_steps"], asked["strength"]) == (96, 64, 4, 0.5)
+    assert asked["image"]
 
 
 def test_a_graph_takes_no_files_from_outside_its_folder(farm: Farm, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from farm.tables import (
 )
 from scheduler.control.retry import retry_render
 from scheduler.maintenance import apply_retention
-from scheduler.webhooks.events import EventType
+from scheduler.webhooks.events import JOB_EVENTS
 from scheduler.webhooks.subscriptions import create_webhook
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import POOL, claim_some, job_row, render_rows, settle_as, sign_on, statuses, submit_job
@@ -206,7 +206,7 @@ def test_rows_that_only_tell_of_the_past_go_after_their_time(
     connections: Connections, clock: TestClock, project: str, bucket: Bucket
 ) -> None:
     gone, alive = sign_on(connections, status=WorkerStatus.GONE), sign_on(connections)
-    create_webhook(connections.engine, project, "https://example.com/", list(EventType), clock())
+    create_webhook(connections.engine, project, "https://example.com/", JOB_EVENTS, clock())
     job = done_job(connections, project, 1)
     then = clock()
     numbers = "width height frames forwards batch_size encode_seconds pass_seconds decode_seconds"

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from scheduler.leases import job_counters
 from scheduler.webhooks.backoff import MAX_ATTEMPTS
 from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
 from scheduler.webhooks.deliveries import HELD_SECONDS, DeliveryState, hold_next, replay, state_of
-from scheduler.webhooks.events import EventType
+from scheduler.webhooks.events import JOB_EVENTS, EventType
 from scheduler.webhooks.subscriptions import (
     WebhookChange,
     change_webhook,
@@ -53,7 +53,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def listen(
-    connections: Connections, project: str, url: str, types: tuple[EventType, ...] = tuple(EventType)
+    connections: Connections, project: str, url: str, types: Sequence[EventType] = JOB_EVENTS
 ) -> tuple[str, str]:
     """A new webhook; its id and its secret."""
     row, secret = create_webhook(connections.engine, project, url, types, connections.clock())

@@ -30,7 +30,7 @@ def farther(sampler: str, schedule: str, shift: float, steps: int) -> float:
     return max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize("sampler", sorted({meant.sampler for meant in SAMPLERS.values()}))
+@pytest.mark.parametrize("sampler", sorted({meant.sampler for meant in SAMPLERS.values()} - {"scm"}))
 def test_the_remark_bounds_what_is_measured(sampler: str) -> None:
     for schedule in EVEN_SCHEDULES:
         found = max(farther(sampler, schedule, shift, steps) for shift, steps in ((3, 20), (5, 50), (8, 30)))
