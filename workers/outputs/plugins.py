@@ -12,6 +12,7 @@ import numpy as np
 
 from farm.errors import Fault, SettingsError
 from farm.plugins import PluginKind, PluginMissing, load_plugin, plugin_version
+from farm.scorers import is_deferred
 from workers.outputs.encode import Pixels
 
 
@@ -27,7 +28,7 @@ class Scorer(Protocol):
     """Says how good an output is."""
 
     def __call__(self, pixels: Pixels, parameters: Mapping[str, Any]) -> float:
-        """Any finite number; larger is better."""
+        """Any finite number; larger is better. Raises CannotScore for an output that it has nothing to say of."""
         ...
 
 
@@ -41,6 +42,10 @@ class SafetyChecker(Protocol):
 
 class PluginFailed(RuntimeError):
     """A plugin raised, or gave something else than it must; the message names it."""
+
+
+class CannotScore(ValueError):
+    """A scorer has nothing to say of this output; the message says why, as a clause for people."""
 
 
 class NotAllowed(ValueError):
@@ -111,10 +116,21 @@ def post_process(pixels: Pixels, parameters: Mapping[str, Any]) -> Pixels:
 
 
 def score(pixels: Pixels, parameters: Mapping[str, Any]) -> float | None:
-    """What the render's scorer says of its pixels; None if it has none. Raises PluginMissing or PluginFailed."""
+    """What the render's scorer says of its pixels; None if it has none, if `farm scorer` will score it, or cannot be.
+
+    Raises PluginMissing or PluginFailed.
+    """
     name = parameters.get("scorer")
-    if name is None:
+    if name is None or is_deferred(name):
         return None
+    try:
+        return score_with(name, pixels, parameters)
+    except CannotScore:
+        return None
+
+
+def score_with(name: str, pixels: Pixels, parameters: Mapping[str, Any]) -> float:
+    """What a scorer says of these pixels. Raises CannotScore, PluginMissing or PluginFailed."""
     said = _call(PluginKind.SCORER, name, pixels, parameters)
     try:
         value = float(said)
@@ -144,5 +160,7 @@ def _call(kind: PluginKind, name: str, pixels: Pixels, parameters: Mapping[str, 
     given.flags.writeable = False  # one that wrote into it would change what others see
     try:
         return plugin(given, dict(parameters))
+    except CannotScore:
+        raise
     except Exception as error:
         raise PluginFailed(f"the {kind.word} {name!r} raised {type(error).__name__}: {error}") from error
