@@ -186,7 +186,7 @@ def _row(render_id: str, project_id: str, scorer: str, now: float) -> dict[str, 
 
 
 def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, again: bool) -> int:
-    """Insert what is not there, let what failed (or, `again`, what is done) wait anew; returns how many rows changed."""
+    """Insert what is not there, let what failed (or, `again`, is done) wait anew; returns how many rows changed."""
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(Score)
     anew = {

@@ -90,4 +90,5 @@ def some_frames(pixels: Pixels) -> Pixels:
 
 
 def _normal(features: Tensor) -> Tensor:
-    return features / features.norm(p=2, dim=-1, keepdim=True)
+    normal: Tensor = features / features.norm(p=2, dim=-1, keepdim=True)
+    return normal
