@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from dashboard.api.post_scores import ask as ask_for
 from dashboard.auth import principal
-from dashboard.charts.svg import short, stacked_bars
+from dashboard.charts.svg import histogram, short
 from dashboard.context import farm
 from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.gallery.scores import (
@@ -110,7 +110,7 @@ def spread(values: list[float]) -> Spread:
     labels = [short(lowest + width * place) for place in range(len(heights))]
     said = f"{figures(lowest)} … {figures(highest)}: {', '.join(map(str, heights))}"
     return Spread(
-        chart=stacked_bars({"renders": heights}, labels, said),
+        chart=histogram(heights, labels, said),
         mean=figures(fmean(values)),
         median=figures(median(values)),
         lowest=figures(lowest),
