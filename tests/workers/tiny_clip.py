@@ -1,4 +1,4 @@
-"""A CLIP model with tiny random weights in a folder, as transformers saves one, and the head of an aesthetic predictor."""
+"""A CLIP model with tiny random weights in a folder, as transformers saves one, and a head that predicts ratings."""
 
 from pathlib import Path
 

@@ -150,7 +150,8 @@ def check_safety(checker: str | None, pixels: Pixels, parameters: Mapping[str, A
 def versions_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Who brings the plugins of a render, by name. Raises PluginMissing."""
     found = dict.fromkeys(parameters.get("post_processors") or [], PluginKind.POST_PROCESSOR)
-    found |= {parameters["scorer"]: PluginKind.SCORER} if parameters.get("scorer") else {}
+    scorer = parameters.get("scorer")
+    found |= {scorer: PluginKind.SCORER} if scorer and not is_deferred(scorer) else {}
     return {name: plugin_version(kind, name) for name, kind in found.items()}
 
 

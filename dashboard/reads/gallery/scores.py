@@ -126,7 +126,7 @@ def renders_to_score(
                     sentence(
                         "%(scorer)s looks at %(kind)s, and none of the chosen renders is one",
                         scorer=name,
-                        kind=facts_of(name).reads.value,
+                        kind=sentence("clips") if facts_of(name).reads is Reads.CLIPS else sentence("pictures"),
                     ),
                 )
                 for name in idle

@@ -47,7 +47,7 @@ def flat(level: tuple[int, int, int] = (90, 120, 140)) -> Pixels:
 
 @pytest.mark.usefixtures("installed")
 def test_plugins_are_found_by_name_and_do_what_they_say() -> None:
-    assert plugin_names(PluginKind.SCORER) == ("edges",)
+    assert "edges" in plugin_names(PluginKind.SCORER)
     parameters = {"width": 128, "height": 128, "post_processors": ["frame"], "scorer": "edges"}
     framed = post_process(flat(), parameters)
     assert (framed[0] == 255).all()
@@ -278,7 +278,7 @@ def test_a_scorer_alone_drops_nothing_and_a_post_processor_is_in_the_stored_file
 @pytest.mark.parametrize(
     ("fields", "place", "words"),
     [
-        ({"scorer": "beauty"}, "/scorer", "did you mean 'edges'"),
+        ({"scorer": "edge"}, "/scorer", "did you mean 'edges'"),
         ({"keep_best": 1}, "/keep_best", "needs a scorer"),
         ({"scorer": "edges", "keep_best": 2}, "/keep_best", "less than the seeds of each prompt (2); seen 2"),
         ({"scorer": "edges", "keep_best": 1, "seeds": [1]}, "/keep_best", "give seeds or seed_count"),
