@@ -1,8 +1,8 @@
 """Duty: of the seeds of a prompt the best are kept, as their scorer said; the others lose their large files.
 
 A render that is not kept stays done, with its thumbnail, its manifest and its score: it can be looked at, and rendered
-again. Choices are made when a job has ended and nothing of it is still to be scored. If one that failed is tried again later, it competes with those that were
-kept. Files before rows.
+again. Choices are made when a job has ended and nothing of it is still to be scored. If one that failed is tried again
+later, it competes with those that were kept. Files before rows.
 """
 
 from collections import defaultdict

@@ -40,9 +40,9 @@ def reference_logits(folder: Path, frames: Pixels) -> np.ndarray[tuple[int, ...]
     )
     with torch.inference_mode():
         out = model(**inputs, **images)
-    cosines: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = (
-        (out.logits_per_image / model.logit_scale.exp()).double().numpy()[:, 0]
-    )
+        scale = model.logit_scale.exp()
+        found = (out.logits_per_image / scale).double().numpy()[:, 0]
+    cosines: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = found
     return cosines
 
 

@@ -1,5 +1,7 @@
 """Scorers without weights: the figures of the sources that their pages name."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -44,10 +46,7 @@ def test_sharpness_is_the_figure_of_opencv() -> None:
 
 def test_flicker_is_that_of_vbench_worked_out_with_pillow() -> None:
     frames = [Image.fromarray(frame) for frame in np.random.default_rng(1).integers(0, 256, (5, 9, 7, 3), np.uint8)]
-    steps = [
-        np.mean(ImageStat.Stat(ImageChops.difference(first, second)).mean)
-        for first, second in zip(frames, frames[1:], strict=False)
-    ]
+    steps = [np.mean(ImageStat.Stat(ImageChops.difference(first, second)).mean) for first, second in pairwise(frames)]
     ours = Flicker()(np.stack([np.asarray(frame) for frame in frames]), {})
     assert ours == pytest.approx((255 - np.mean(steps)) / 255, abs=1e-3)
     assert Flicker()(clip_of(7, 7, 7), {}) == 1
