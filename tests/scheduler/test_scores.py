@@ -18,6 +18,7 @@ from scheduler.gallery.scores import (
     release_scores,
     write_scores,
 )
+from scheduler.maintenance import apply_retention
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, render_rows, settle_as, submit_job
 
@@ -45,7 +46,7 @@ def test_what_is_asked_for_is_scored_once_and_asked_for_again_only_where_it_fail
     claimed, served = claim_scores(connections.engine, connections.clock(), most=8)
     assert served == project
     assert {one.render_id for one in claimed} == set(renders)
-    assert all(one.key and one.key.endswith("output.png") and one.frames == 1 for one in claimed), claimed
+    assert all(one.key and one.key.endswith(".png") and one.frames == 1 for one in claimed), claimed
     assert claim_scores(connections.engine, connections.clock(), most=8)[0] == []
     results = [ScoreResult(1.5, "latent-farm 0"), ScoreResult(reason="it is black")]
     assert write_scores(connections.engine, list(zip(claimed, results, strict=True)), connections.clock()) == 2
@@ -101,13 +102,13 @@ def test_projects_take_turns_however_much_one_has_asked_for(
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_a_render_that_is_removed_takes_its_scores_along(connections: Connections, project: str, count: int) -> None:
-    from scheduler.maintenance import apply_retention
-
+def test_a_render_that_is_removed_takes_its_scores_along(
+    connections: Connections, project: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     renders = done_renders(connections, project, 3)
     ask_for_scores(connections.engine, project, renders[:count], ["a"], connections.clock(), again=False)
     connections.settings = connections.settings.model_copy(update={"retain_days": 1.0})
-    connections.storage = type("Bucket", (), {"delete": lambda self, keys: None})()
+    monkeypatch.setattr(connections.storage, "delete", lambda keys: None)
     for _ in range(3):
         apply_retention.one_pass(connections, connections.clock() + 2 * 86_400)
     assert rows(connections) == []

@@ -71,7 +71,7 @@ def count_scores(connection: Connection, project_id: str, chosen: GalleryFilter,
     """How many of the chosen renders' scores by a scorer are in which state."""
     scored = _scored(connection, project_id, chosen, scorer).subquery()
     rows = connection.execute(select(scored.c.status, func.count()).group_by(scored.c.status))
-    found = {ScoreStatus(status): count for status, count in rows.tuples()}
+    found = {ScoreStatus(status): count for status, count in rows}
     return {status: found.get(status, 0) for status in ScoreStatus}
 
 
@@ -79,7 +79,7 @@ def used_scorers(connection: Connection, project_id: str, chosen: GalleryFilter)
     """The scorers that have been asked about the chosen renders, and of how many."""
     scored = _scored(connection, project_id, chosen, None).subquery()
     counted = select(scored.c.scorer, func.count()).group_by(scored.c.scorer).order_by(scored.c.scorer)
-    return {name: int(count) for name, count in connection.execute(counted).tuples()}
+    return {name: int(count) for name, count in connection.execute(counted)}
 
 
 def score_values(connection: Connection, project_id: str, chosen: GalleryFilter, scorer: str) -> list[float]:
@@ -95,7 +95,7 @@ def failed_reasons(connection: Connection, project_id: str, chosen: GalleryFilte
     rows = connection.execute(
         select(failed.c.reason, count).group_by(failed.c.reason).order_by(count.desc()).limit(MOST_REASONS)
     )
-    return {str(reason): int(number) for reason, number in rows.tuples()}
+    return {str(reason): int(number) for reason, number in rows}
 
 
 def scores_of(connection: Connection, render_id: str) -> list[tuple[str, float]]:

@@ -20,7 +20,14 @@ from farm.errors import NotFound, StorageDown
 from farm.settings import Settings
 from farm.tables import Artifact, Score
 from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.gallery.scores import ask_for_scores
+from scheduler.gallery.scores import (
+    LEASE_SECONDS,
+    MOST_TRIES,
+    ScoreResult,
+    ask_for_scores,
+    claim_scores,
+    write_scores,
+)
 from scheduler.maintenance import pick_best_of
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import render_rows, statuses, submit_job
@@ -118,8 +125,6 @@ def test_who_ended_three_processes_is_not_tried_a_fourth_time(
     job = submit_job(connections, ada, 1)
     finish(connections, spool, {0: circle()})
     ask(connections, ada, job, "sharpness")
-    from scheduler.gallery.scores import LEASE_SECONDS, MOST_TRIES, claim_scores
-
     for _ in range(MOST_TRIES):
         assert claim_scores(connections.engine, clock(), most=1)[0]
         clock.forward(LEASE_SECONDS + 1)
@@ -137,8 +142,6 @@ def test_the_best_of_n_by_a_scorer_with_weights_is_chosen_once_all_are_scored(
     assert statuses(connections, job) == ["done"] * 3
     assert [(row.scorer, row.status) for row in scores(connections)] == [("clip", "pending")] * 3
     # when two of three have their figure nothing is chosen,
-    from scheduler.gallery.scores import ScoreResult, claim_scores, write_scores
-
     [one], _ = claim_scores(connections.engine, connections.clock(), most=1)
     write_scores(connections.engine, [(one, ScoreResult(-5.0))], connections.clock())
     assert pick_best_of.one_pass(connections, connections.clock()) == 0
@@ -169,9 +172,8 @@ def test_stored_files_are_read_as_pixels_again(form: str) -> None:
     frames = np.stack([np.asarray(frame) for frame in draw_clip(Scene("circle", "red", "blue", motion="left"))])
     clip = form in ("mp4", "webp", "gif")
     shown = frames if clip else frames[0]
-    file = encode_output(
-        shown, {"fps": 8, "output_format": form, "output_quality": 90}, EmbeddedMetadata("a red circle", {}, None)
-    )
+    asked = {"fps": 8, "output_format": form, "output_quality": 90}
+    file = encode_output(shown, asked, EmbeddedMetadata("a red circle", {}, None))
     again = read_pixels(file.data, f"some/output.{form}", clip=clip)
     assert again.shape == shown.shape
     assert np.abs(again.astype(int) - shown).mean() < 12
