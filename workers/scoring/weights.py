@@ -66,6 +66,14 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS)
 
 
+def sha256_of_files(path: Path) -> str:
+    """The hash of a file, or that of a folder's weight files."""
+    if path.is_dir():
+        return sha256_of(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def sha256_of(folder: Path) -> str:
     """One hash for all weight files of a folder: of their names and contents, in the order of their names."""
     digest = hashlib.sha256()
