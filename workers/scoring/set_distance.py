@@ -51,7 +51,7 @@ def load_features(path: Path) -> Features:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the published file is TorchScript and nothing else
-            module = torch.jit.load(str(path), map_location="cpu").eval()
+            module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, OSError) as error:
         raise NoWeights(f"{path} is no TorchScript file: {str(error).splitlines()[0]}") from error
     asks = {argument.name for argument in module.forward.schema.arguments}

@@ -1,12 +1,14 @@
 """CLIP score and aesthetic rating, with tiny random weights, beside the same by transformers' own forward."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoTokenizer, CLIPModel
+from torchmetrics.functional.multimodal import clip_score
+from transformers import AutoTokenizer, CLIPModel, CLIPProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from tests.workers.tiny_clip import save_head, save_tiny_clip
@@ -55,6 +57,28 @@ def test_the_clip_score_is_that_of_transformers_at_the_scale_of_torchmetrics(fol
     assert scorer(frames, {"prompt": PROMPT}) == pytest.approx(max(100 * cosines.mean(), 0), abs=1e-3)
     assert scorer.weights_sha256 == sha256_of(folder)
     assert scorer(frames[0], {"prompt": "long " * 500}) >= 0  # what is too long is left out
+
+
+class ClipForTorchmetrics(CLIPModel):
+    """As transformers 4 answered and torchmetrics 1.9 expects (findings/torchmetrics-clip-score-…)."""
+
+    def get_image_features(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        return super().get_image_features(*arguments, **options).pooler_output
+
+    def get_text_features(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        return super().get_text_features(*arguments, **options).pooler_output
+
+
+def test_the_clip_score_is_that_of_torchmetrics(folder: Path) -> None:
+    def loaded() -> tuple[CLIPModel, CLIPProcessor]:
+        images, tokenizer = CLIPImageProcessorPil.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+        return ClipForTorchmetrics.from_pretrained(folder), CLIPProcessor(images, tokenizer)
+
+    scorer = ClipScore()
+    for frame in pictures(4):
+        with torch.no_grad():
+            theirs = clip_score(torch.from_numpy(frame).permute(2, 0, 1), PROMPT, model_name_or_path=loaded)
+        assert scorer(frame, {"prompt": PROMPT}) == pytest.approx(float(theirs), abs=1e-3)
 
 
 @pytest.mark.parametrize("name", HEADS)
