@@ -129,7 +129,7 @@ def test_the_page_asks_for_scores_and_says_what_came_of_them(house: House) -> No
     worst = visitor.get(f"{sent.location}&order=worst", headers=PAGE).text
     assert worst.index('class="badge score">10<') < worst.index('class="badge score">20<')
     render = house.renders(job)[2]["id"]
-    assert "sharpness 20" in visitor.get(f"/renders/{render}", headers=PAGE).text
+    assert ">sharpness</span> 20" in visitor.get(f"/renders/{render}", headers=PAGE).text
     for wrong in ("order=odd", "page=0", "page=x", "score=3", "scorer=sharpness&score=x", "job=x"):
         assert visitor.get(f"/scores?{wrong}", headers=PAGE).status_code in (404, 422), wrong
     assert visitor.get(f"{path}&page=99", headers=PAGE).status_code == 200

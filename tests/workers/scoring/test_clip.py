@@ -60,7 +60,7 @@ def test_the_clip_score_is_that_of_transformers_at_the_scale_of_torchmetrics(fol
 
 
 class ClipForTorchmetrics(CLIPModel):
-    """As transformers 4 answered and torchmetrics 1.9 expects (findings/torchmetrics-clip-score-…)."""
+    """As transformers 4 answered, and as torchmetrics 1.9.0 expects (torchmetrics#3407, mended after it)."""
 
     def get_image_features(self, *arguments: Any, **options: Any) -> torch.Tensor:
         return super().get_image_features(*arguments, **options).pooler_output
