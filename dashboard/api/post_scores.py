@@ -19,6 +19,8 @@ from farm.scorers import scorer_names
 from scheduler.gallery.scores import ask_for_scores, count_pending
 
 MOST_SCORERS = 20
+#: In one request: rows that are written while it is answered.
+MOST_FIGURES = 50_000
 
 
 class ScoresRequest(BaseModel):
@@ -60,6 +62,9 @@ def ask(chosen: GalleryFilter, scorers: list[str], *, again: bool = False) -> As
     project_id, engine = principal().project_id, farm().engine
     with read(engine) as connection:
         renders = renders_to_score(connection, project_id, chosen, wanted)
+    if (wished := sum(map(len, renders.values()))) > MOST_FIGURES:
+        told = f"at most {MOST_FIGURES:,} figures at once; seen {wished:,}: choose fewer renders or scorers"
+        raise InvalidRequest([Fault("/scorers", told)])
     figures = sum(ask_for_scores(engine, project_id, ids, [name], now(), again=again) for name, ids in renders.items())
     with read(engine) as connection:
         pending = count_pending(connection, project_id)

@@ -17,7 +17,7 @@ from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Render, Score
 
 #: For so long who has claimed scores is left alone, in seconds; then another one may.
-LEASE_SECONDS = 300.0
+LEASE_SECONDS = 900.0
 #: Rows of one transaction.
 CHUNK = 1000
 #: Who was claimed so often and never written killed what scored it.

@@ -35,7 +35,8 @@ class ClipEmbedder:
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise NoWeights(f"{folder} holds no CLIP model that transformers reads: {error}") from error
         self.model.eval().requires_grad_(False)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        named = load_settings().device
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if named == "auto" else named)
         self.model.to(self.device)
 
     @torch.inference_mode()

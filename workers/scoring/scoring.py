@@ -38,10 +38,10 @@ class Scoring:
         self._served: str | None = None  # the project whose turn it was
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set; what was claimed then is scored to its end."""
+        """Until `stop` is set; the output that is being scored then is scored to its end, the others are given back."""
         while not stop.is_set():
             try:
-                if not self.one_pass():
+                if not self.one_pass(stop):
                     stop.wait(POLL_SECONDS)
             except SQLAlchemyError as error:
                 log.warning("database cannot be used; trying again", reason=trouble(error))
@@ -50,28 +50,31 @@ class Scoring:
                 log.warning("outputs cannot be read; trying again", reason=str(error))
                 stop.wait(AWAY_SECONDS)
 
-    def one_pass(self) -> int:
-        """Claim and score some of what waits; returns how many were claimed. Raises SQLAlchemyError, StorageDown."""
+    def one_pass(self, stop: threading.Event | None = None) -> int:
+        """Claim and score some of what waits, and write each render's figures when they are there.
+
+        Returns how many were claimed. Raises SQLAlchemyError, StorageDown; what was claimed and not scored is given
+        back.
+        """
         connections = self._connections
         claimed, self._served = claim_scores(
             connections.engine, connections.clock(), most=CLAIMED_AT_ONCE, after=self._served
         )
-        by_render: defaultdict[str, list[ClaimedScore]] = defaultdict(list)
+        left: defaultdict[str, list[ClaimedScore]] = defaultdict(list)
         for one in claimed:
-            by_render[one.render_id].append(one)
-        results: list[tuple[ClaimedScore, ScoreResult]] = []
+            left[one.render_id].append(one)
+        done = 0
         try:
-            for wanted in by_render.values():
-                results += self._score(wanted)
-        except StorageDown:
-            scored = {id(one) for one, _ in results}
-            release_scores(connections.engine, [one for one in claimed if id(one) not in scored])
-            raise
-        finally:
-            if results:
+            while left and not (stop is not None and stop.is_set()):
+                results = self._score(next(iter(left.values())))
                 write_scores(connections.engine, results, connections.clock())
+                del left[results[0][0].render_id]
+                done += sum(result.value is not None for _, result in results)
+        finally:
+            if left:
+                release_scores(connections.engine, [one for wanted in left.values() for one in wanted])
         if claimed:
-            log.info("scored", done=sum(result.value is not None for _, result in results), total=len(claimed))
+            log.info("scored", done=done, total=len(claimed))
         return len(claimed)
 
     def _score(self, wanted: Sequence[ClaimedScore]) -> list[tuple[ClaimedScore, ScoreResult]]:

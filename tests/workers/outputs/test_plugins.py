@@ -280,6 +280,7 @@ def test_a_scorer_alone_drops_nothing_and_a_post_processor_is_in_the_stored_file
     [
         ({"scorer": "edge"}, "/scorer", "did you mean 'edges'"),
         ({"keep_best": 1}, "/keep_best", "needs a scorer"),
+        ({"scorer": "flicker"}, "/scorer", "flicker looks at clips, and this is a picture"),
         ({"scorer": "edges", "keep_best": 2}, "/keep_best", "less than the seeds of each prompt (2); seen 2"),
         ({"scorer": "edges", "keep_best": 1, "seeds": [1]}, "/keep_best", "give seeds or seed_count"),
         ({"post_processors": ["frame", "glow"]}, "/post_processors", "brings the post-processor 'glow'"),
