@@ -6,6 +6,7 @@ still limited to the caller's own project.
 
 import base64
 import binascii
+import math
 import uuid
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
 
 _RENDERS = "r"
+_SCORES = "s"
 _LONGEST = 100  # characters
 
 
@@ -58,6 +60,25 @@ def read_after_render(cursor: str | None) -> int:
     if not 0 <= index < 2**31:
         raise _bad_cursor(cursor)
     return index
+
+
+def behind_score(value: float | None, render_id: str) -> str:
+    """The cursor of the page of scores that begins behind this figure of this render."""
+    return _seal(_SCORES, f"{'' if value is None else value!r}/{uuid.UUID(render_id).hex}")
+
+
+def read_behind_score(cursor: str | None) -> tuple[float | None, str] | None:
+    """The figure and the render that `cursor` was made for. Raises InvalidRequest when it is none of this list."""
+    if cursor is None:
+        return None
+    try:
+        figure, _, render = _open(_SCORES, cursor).partition("/")
+        value = float(figure) if figure else None
+        if value is not None and not math.isfinite(value):
+            raise ValueError(cursor)
+        return value, str(uuid.UUID(hex=render))
+    except ValueError:
+        raise _bad_cursor(cursor) from None
 
 
 def _seal(kind: str, place: str) -> str:

@@ -44,7 +44,7 @@ _READ = (
     *("openai.get_model", "openai.get_models", "openai.get_video", "openai.get_video_content", "openai.get_videos"),
     *("artifacts.fetch", "dead_letters.index", "inputs.fetch", "inputs.index", "job.page", "jobs.home", "jobs.index"),
     *("api.get_board", "api.get_boards", "api.get_render_marks", "api.get_renders", "api.get_tags"),
-    *("api.get_training", "trainings.page"),
+    *("api.get_training", "trainings.page", "api.get_scorers", "api.get_scores", "scores.page"),
     *("gallery.index", "gallery.picture", "gallery.thumbnail"),
     *("compare.page", "download.archive", "picture.page", "sheet.page", "workers.index"),
     *("admin_keys.index", "admin_projects.home", "admin_projects.index", "admin_projects.page", "admin_usage.index"),
@@ -54,7 +54,7 @@ _READ = (
 
 _SUBMIT = (
     *("api.post_jobs", "api.post_job_stream", "api.post_uploads", "api.post_inputs", "api.delete_input"),
-    *("api.post_trainings", "trainings.ask", "trainings.begin"),
+    *("api.post_trainings", "trainings.ask", "trainings.begin", "api.post_scores", "scores.ask"),
     *("api.post_job_cancel", "api.post_job_class", "api.post_job_keep", "api.post_job_model", "api.post_job_order"),
     *("api.post_job_pause", "api.post_job_resume", "api.delete_job", "api.post_job_restore"),
     *("api.post_cancellations", "api.post_dead_letters_retry", "api.post_render_cancel", "api.post_render_retry"),

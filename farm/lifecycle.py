@@ -53,6 +53,14 @@ class Outcome(StrEnum):
     DRAFTED = "drafted"  # it came to the step at which its render was to stop for a choice
 
 
+class ScoreStatus(StrEnum):
+    """Where a score is that somebody asked for."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"  # there is no figure; the reason says why
+
+
 class WorkerStatus(StrEnum):
     """What a worker is doing, as its heartbeat says."""
 

@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     safety_checker: str | None = None
     safety_action: Literal["withhold", "mark"] = "withhold"  # what becomes of an output that it objects to
 
+    # Where scorers find their weights: a folder, or OWNER/NAME@COMMIT of the Hub.
+    scorer_weights: Groups[str] = {}
+
     # What outputs say of where they come from, and what signs it; the key is for workers alone.
     provenance: Literal["none", "source-type", "credentials"] = "none"
     credentials_certificate_file: Path | None = None
@@ -221,7 +224,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"must be networks such as 10.1.0.0/16 or fd00:1::/32: {error}") from None
         return words
 
-    @field_validator("class_shares", "oidc_roles", "oidc_projects", mode="before")
+    @field_validator("class_shares", "oidc_roles", "oidc_projects", "scorer_weights", mode="before")
     @classmethod
     def _named_numbers(cls, value: Any) -> Any:
         """A variable holds them as 'name=number' with commas between them."""

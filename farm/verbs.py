@@ -133,6 +133,10 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.queue",
         "Show what your project may have, and what it has.",
     ),
+    "score": Verb(
+        "farm.commands.outputs.score",
+        "Have finished outputs scored, then list them, the best first. Without --with: list the scorers.",
+    ),
     "share-links": Verb(
         "farm.commands.outputs.share_links",
         "Show a picture, a job's outputs or a board to people who have no account, for a while.",

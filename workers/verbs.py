@@ -17,6 +17,14 @@ VERBS: Mapping[str, Verb] = {
         "workers.verify.command",
         "Make a render again on this machine from its manifest, alone and at its recorded batch sizes, and compare.",
     ),
+    "fid": Verb(
+        "workers.scoring.set_command",
+        "Print FID and KID of a job's pictures against others, computed on this machine; smaller is nearer.",
+    ),
+    "scorer": Verb(
+        "workers.scoring.command",
+        "Score outputs, as `farm score`, pages and best-of-n ask for it, until told to stop.",
+    ),
     "plan": Verb(
         "workers.plans.command",
         "Say what fits where, with the sums, without weights, GPU or network; exit 1 if nothing does.",

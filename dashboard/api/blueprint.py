@@ -47,6 +47,8 @@ from dashboard.api import (
     get_render_preview,
     get_render_why,
     get_renders,
+    get_scorers,
+    get_scores,
     get_share_links,
     get_tags,
     get_training,
@@ -94,6 +96,7 @@ from dashboard.api import (
     post_render_restore,
     post_render_retry,
     post_renders_marks,
+    post_scores,
     post_share_links,
     post_stream_uploads,
     post_trainings,
@@ -224,6 +227,9 @@ _ENDPOINTS = (
     get_prompts,
     get_worker_log,
     post_webhook_secret,
+    get_scorers,
+    get_scores,
+    post_scores,
 )
 
 

@@ -2,7 +2,7 @@
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dashboard.api.common import RENDERS, Instant, Line, PageQuery, reply, seconds, signed_link
 from dashboard.auth import principal
@@ -11,6 +11,7 @@ from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.gallery.listing import GalleryFilter, list_gallery
 from dashboard.reads.ids import known_form
 from dashboard.schemas import GalleryRenders
+from dashboard.schemas.base import RequestPart
 from farm.database import read
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
@@ -18,9 +19,10 @@ from scheduler.gallery.marks import BEST_RATING, normal_tag
 _LONGEST_SIDE = 100_000
 
 
-class GalleryQuery(PageQuery):
+class GalleryFields(RequestPart):
     """Which renders: all that is given must hold."""
 
+    model_config = ConfigDict(extra="forbid")
     text: Line | None = Field(None, description="Words of the prompt, each from its beginning: 'circ' finds 'circle'")
     model: list[Line] = Field([], max_length=10, description="Only of one of these models; may be given several times")
     width: int | None = Field(None, ge=1, le=_LONGEST_SIDE, description="Only of this width, in pixels, as asked for")
@@ -31,6 +33,9 @@ class GalleryQuery(PageQuery):
     rating: int | None = Field(None, ge=1, le=BEST_RATING, description="Only rated so, or better")
     favourite: bool = Field(False, description="Only favourites")
     user: Line | None = Field(None, description="Only what this person submitted, by name")
+    job: str | None = Field(None, description="Only of this job", json_schema_extra={"format": "uuid"})
+    scorer: Line | None = Field(None, description="Only what this scorer has scored")
+    least_score: float | None = Field(None, allow_inf_nan=False, description="Only with this score by it, or more")
     board: str | None = Field(None, description="Only on this board", json_schema_extra={"format": "uuid"})
     finished_after: Instant | None = Field(None, description="Ended then or later; ISO 8601 with zone")
     finished_before: Instant | None = Field(None, description="Ended before")
@@ -49,11 +54,18 @@ class GalleryQuery(PageQuery):
             rating=self.rating,
             favourite=self.favourite,
             user=self.user,
+            job=None if self.job is None else known_form("job", self.job),
+            scorer=self.scorer,
+            least_score=self.least_score,
             board=None if self.board is None else known_form("board", self.board),
             finished_after=seconds(self.finished_after),
             finished_before=seconds(self.finished_before),
             deleted=self.deleted,
         )
+
+
+class GalleryQuery(GalleryFields, PageQuery):
+    """Which renders, and which page of them."""
 
 
 def register(blueprint: APIBlueprint) -> None:

@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 440, 190
 #: So many series have colours of their own.
 MOST_SERIES = 8
 _LABELS = 5
+_MOST_TICKS = 4
 _MARGIN, _BAR = 2, 18
 _DROPPED = frozenset({"style", "script", "desc", "title", "defs"})
 _OVERLAYS = ("overlay", "titles")
@@ -45,6 +46,15 @@ def stacked_bars(series: Mapping[str, Sequence[float | None]], labels: Sequence[
     """Bars whose parts are the series."""
     pygal = _pygal()
     return _drawn(pygal.StackedBar(**_options(labels)), series, said)
+
+
+def histogram(counts: Sequence[int], labels: Sequence[str], said: str) -> Markup:
+    """A bar for each count of things, and only whole numbers beside them."""
+    pygal = _pygal()
+    most = max(counts, default=0)
+    step = max(1, -(-most // _MOST_TICKS))
+    ticks = list(range(0, most + step, step))
+    return _drawn(pygal.Bar(**_options(labels) | {"y_labels": ticks, "range": (0, ticks[-1])}), {"": counts}, said)
 
 
 def timeline(spans: Sequence[Span], said: str) -> Markup:

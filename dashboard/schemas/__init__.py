@@ -70,6 +70,7 @@ from dashboard.schemas.renders import (
     RenderPage,
     Retried,
 )
+from dashboard.schemas.scores import AskedScores, Score, ScorePage, Scorer, ScorerList
 from dashboard.schemas.share_links import MadeShareLink, ShareLink, ShareLinkList
 from dashboard.schemas.trainings import TrainingState
 from dashboard.schemas.users import (
@@ -92,6 +93,7 @@ __all__ = [
     "AdapterFit",
     "Answer",
     "Artifact",
+    "AskedScores",
     "AuditPage",
     "BatchCurve",
     "BatchCurveList",
@@ -155,6 +157,10 @@ __all__ = [
     "Retried",
     "ScaleChange",
     "Scaling",
+    "Score",
+    "ScorePage",
+    "Scorer",
+    "ScorerList",
     "ShareLink",
     "ShareLinkList",
     "StreamAnswer",

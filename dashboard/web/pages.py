@@ -38,6 +38,7 @@ from dashboard.web.farm import page as farm_page
 from dashboard.web.farm.view import worker_state
 from dashboard.web.form import presets
 from dashboard.web.gallery import page as gallery
+from dashboard.web.gallery import scores
 from dashboard.web.job import compare
 from dashboard.web.job import controls as job_controls
 from dashboard.web.job import page as job
@@ -58,6 +59,7 @@ def register(app: Flask) -> None:
         compare,
         download,
         gallery,
+        scores,
         picture,
         submit,
         presets,

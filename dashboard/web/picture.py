@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.reads.forecasts import render_why
+from dashboard.reads.gallery.scores import scores_of
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render, neighbours
 from dashboard.web.artifacts import address
@@ -28,6 +29,7 @@ def page(render_id: str) -> ResponseReturnValue:
         )
         job = find_job(connection, project_id, render.job_id)
         beside = neighbours(connection, job.id, render.index)
+        scores = scores_of(connection, render.id)
         why = None if render.finished_at else render_why(connection, farm(), project_id, render.id, now())
     files = {artifact.kind: artifact for artifact in render.artifacts}
-    return render_template("picture.html", render=render, job=job, beside=beside, files=files, why=why)
+    return render_template("picture.html", render=render, job=job, beside=beside, files=files, why=why, scores=scores)

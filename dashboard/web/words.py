@@ -46,6 +46,8 @@ _FILTERS = {
     "sampler": sentence("Sampler"),
     "lora": sentence("LoRA"),
     "user": sentence("Person"),
+    "scorer": sentence("Scorer"),
+    "score": sentence("Score at least"),
     "since": sentence("Finished since"),
     "until": sentence("Finished until"),
     "deleted": sentence("Deleted today"),

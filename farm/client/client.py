@@ -26,6 +26,7 @@ from farm.client.requests.deprecated import renamed_keyword
 from farm.client.requests.request_body import by_alias, request_body
 from farm.client.requests.streaming import key_of, submit_file
 from farm.client.results import completed_renders, only_render
+from farm.client.scores import Scores
 from farm.client.share_links import ShareLinks
 from farm.client.short_ids import ShortIds
 from farm.client.trainings import Trainings
@@ -51,6 +52,7 @@ class FarmClient(
     Presets,
     Questions,
     Reads,
+    Scores,
     ShareLinks,
     ShortIds,
     Trainings,

@@ -28,6 +28,9 @@ class Gallery:
         rating: int | None = None,
         favourite: bool = False,
         user: str | None = None,
+        job: str | None = None,
+        scorer: str | None = None,
+        least_score: float | None = None,
         board: str | None = None,
         finished_after: datetime | None = None,
         finished_before: datetime | None = None,
@@ -36,8 +39,9 @@ class Gallery:
     ) -> Iterator[GalleryRender]:
         """The finished renders of all jobs for which all that is given holds, newest first, at most `limit` of them.
 
-        `text`: words of the prompt, each from its beginning. `tag`: all of these. `rating`: so, or better. `board`: its
-        id. Times have a zone. `deleted`: those that were deleted and are not removed yet, instead of all others.
+        `text`: words of the prompt, each from its beginning. `tag`: all of these. `rating`: so, or better. `board` and
+        `job`: by id. `scorer`: what it has scored, with `least_score` so or better. Times have a zone. `deleted`: those
+        that were deleted and are not removed yet, instead of all others.
         """
         chosen = {
             "text": text,
@@ -50,6 +54,9 @@ class Gallery:
             "rating": rating,
             "favourite": True if favourite else None,
             "user": user,
+            "job": job,
+            "scorer": scorer,
+            "least_score": least_score,
             "board": board,
             "finished_after": finished_after and finished_after.isoformat(),
             "finished_before": finished_before and finished_before.isoformat(),

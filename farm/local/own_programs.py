@@ -43,6 +43,11 @@ def scheduler(environment: Mapping[str, str]) -> Program:
     return _part("scheduler", ["scheduler"], environment)
 
 
+def scorer(environment: Mapping[str, str]) -> Program:
+    """`farm scorer`."""
+    return _part("scorer", ["scorer"], environment)
+
+
 def can_fork() -> bool:
     """Whether the system can watch what a fork server has forked."""
     return hasattr(os, "pidfd_open")

@@ -48,6 +48,7 @@ def farm_programs(stack: "LocalStack") -> list[Program]:
     """The farm's own processes, in the order of their start."""
     return [
         own_programs.scheduler(stack.environment),
+        own_programs.scorer(stack.environment),
         *own_programs.workers(stack.environment, stack.pools, stack.engine, stack.pid),
         own_programs.dashboard(stack.environment, stack.url),
     ]

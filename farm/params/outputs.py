@@ -56,7 +56,7 @@ def check_output(request: JobRequest, entry: ModelEntry, frames: int, fps: int |
     asked = request.output_quality if isinstance(request.output_quality, int) else None
     form, wrong_format = _check_format(name, frames, entry)
     quality, said_of_quality = _check_quality(asked, name, form)
-    values, wrong_plugins = check_plugins(request)
+    values, wrong_plugins = check_plugins(request, frames)
     values |= {"output_format": name, "output_quality": quality, "keep_latents": bool(request.keep_latents)}
     return values, wrong_format + said_of_quality + _gif_notices(name, frames, fps) + wrong_plugins
 

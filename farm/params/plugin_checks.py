@@ -8,6 +8,7 @@ from farm.params.checks.collector import Checked, refused
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer, shown
 from farm.plugins import PluginKind, missing, plugin_names
+from farm.scorers import Reads, facts_of
 
 #: Post-processors of one render.
 MOST_POST_PROCESSORS = 8
@@ -15,10 +16,13 @@ MOST_POST_PROCESSORS = 8
 CHOICE = ("scorer", "keep_best", "best_of")
 
 
-def check_plugins(request: JobRequest) -> Checked[dict[str, Any]]:
-    """`post_processors`, and with a scorer `scorer`, `keep_best` and `best_of`: how many renders it chooses from."""
+def check_plugins(request: JobRequest, frames: int) -> Checked[dict[str, Any]]:
+    """`post_processors`, and with a scorer `scorer`, `keep_best` and `best_of`: how many renders it chooses from.
+
+    frames: of each render, as it is asked for.
+    """
     processors, wrong_processors = _check_post_processors(request.post_processors or [])
-    choice, wrong_choice = _check_choice(request)
+    choice, wrong_choice = _check_choice(request, frames)
     return {"post_processors": processors, **choice}, wrong_processors + wrong_choice
 
 
@@ -38,7 +42,7 @@ def _check_post_processors(names: list[str]) -> Checked[list[str]]:
     )
 
 
-def _check_choice(request: JobRequest) -> Checked[dict[str, Any]]:
+def _check_choice(request: JobRequest, frames: int) -> Checked[dict[str, Any]]:
     scorer, keep = request.scorer, request.keep_best
     nothing: dict[str, Any] = dict.fromkeys(CHOICE)
     if scorer is None and keep is not None:
@@ -48,6 +52,8 @@ def _check_choice(request: JobRequest) -> Checked[dict[str, Any]]:
     faults: list[Fault] = []
     if scorer not in plugin_names(PluginKind.SCORER):
         faults.append(Fault(pointer("scorer"), missing(PluginKind.SCORER, scorer)))
+    elif frames == 1 and facts_of(scorer).reads is Reads.CLIPS:
+        faults.append(Fault(pointer("scorer"), f"{scorer} looks at clips, and this is a picture"))
     if keep is None:
         return nothing | {"scorer": scorer}, tuple(faults)
     seeds = len(request.seeds) if request.seeds is not None else request.seed_count or 1

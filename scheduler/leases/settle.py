@@ -23,6 +23,7 @@ from scheduler.accounting.prices import Rates, rates
 from scheduler.batching.sealed_batches import is_initial
 from scheduler.estimates.observations import Observed, insert_observations
 from scheduler.fair_share.charge_amounts import Adjustment, spent_seconds
+from scheduler.gallery.scores import insert_asked
 from scheduler.leases.adjust_charges import settle_flows
 from scheduler.leases.change_status import LockedRender, Move, lock_renders, move_all
 from scheduler.leases.checkpoint_rows import IS_CHECKPOINT
@@ -66,6 +67,7 @@ class Settlement:
     log_lines: str | None = None  # of a FAILED one: what its worker wrote last, without secrets
     hopeless: bool = False  # of a FAILED one: it would fail again, so it is not tried again
     observation: Observed | None = None  # of one that is done
+    scorer: str | None = None  # of one that is done: who is still to score its output
     adapter: Mapping[str, Any] | None = None  # of a training that is done: the row of `inputs` for its LoRA
 
     def __post_init__(self) -> None:
@@ -153,6 +155,7 @@ def _settle(
     move_all(connection, moves, now)
     _store_artifacts(connection, [settlement for _, settlement in current], now)
     _keep_observations(connection, current, where, now)
+    insert_asked(connection, {render.id: end.scorer for render, end in current if end.scorer is not None}, now)
     for _, settlement in current:
         if settlement.adapter is not None:
             insert_adapter(connection, settlement.adapter)

@@ -1,8 +1,8 @@
 """Duty: of the seeds of a prompt the best are kept, as their scorer said; the others lose their large files.
 
 A render that is not kept stays done, with its thumbnail, its manifest and its score: it can be looked at, and rendered
-again. Choices are made when a job has ended. If one that failed is tried again later, it competes with those that were
-kept. Files before rows.
+again. Choices are made when a job has ended and nothing of it is still to be scored. If one that failed is tried again
+later, it competes with those that were kept. Files before rows.
 """
 
 from collections import defaultdict
@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, literal, literal_column, select, update
+from sqlalchemy.orm import aliased
 
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import StorageDown
 from farm.storage_keys import ArtifactKind
-from farm.tables import Artifact, Job, Render
+from farm.tables import Artifact, Job, Render, Score
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +28,28 @@ _UNCHOSEN = (Artifact.score.is_not(None), Artifact.kept.is_(None))
 _LARGE = (ArtifactKind.OUTPUT, ArtifactKind.POSTER, ArtifactKind.LATENTS)
 
 
+_OTHER = aliased(Render)
+#: Renders of the job that its own scorer is still to score, as `farm scorer` does for those that need weights.
+_STILL_SCORED = exists(
+    select(literal(1))
+    .select_from(Score)
+    .join(_OTHER, _OTHER.id == Score.render_id)
+    .where(
+        Score.status == literal_column("'pending'"),  # a literal, so that the partial index may be used
+        Score.project_id == Job.project_id,
+        Score.scorer == Job.request["scorer"].as_string(),
+        _OTHER.job_id == Job.id,
+    )
+).correlate(Job)
+
+
 def one_pass(connections: Connections, now: float) -> int:
     """Choose for some jobs that have ended; returns how many renders were not kept. Reads ix_artifacts_unchosen."""
     waiting = (
         select(Job.id)
         .join(Render, Render.job_id == Job.id)
         .join(Artifact, Artifact.render_id == Render.id)
-        .where(*_UNCHOSEN, Job.finished_at.is_not(None))
+        .where(*_UNCHOSEN, Job.finished_at.is_not(None), ~_STILL_SCORED)
         .distinct()
         .limit(JOBS_A_PASS)
     )

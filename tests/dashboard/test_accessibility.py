@@ -17,6 +17,7 @@ from tests.dashboard.finished import finish_everything
 from tests.dashboard.test_browser import Visit, address, browser
 from tests.dashboard.test_browser import pytestmark as needs_chromium
 from tests.dashboard.test_inputs import png, upload
+from tests.dashboard.test_scores import score_all
 
 __all__ = ["address", "browser"]  # fixtures
 pytestmark = [pytest.mark.long, needs_chromium]
@@ -50,6 +51,8 @@ def _pages(house: House) -> dict[str, list[str]]:
     shared = "/shared/" + house.post("/api/v1/share-links", json=link).json["url"].rpartition("/")[2]
     webhook = house.post("/api/v1/webhooks", json={"url": "https://example.com/a"}).json["id"]
     house.post(f"/api/v1/webhooks/{webhook}/secret", json={})
+    house.post(f"/api/v1/scores?job={done['id']}", json={"scorers": ["sharpness"]})
+    score_all(house, failing=1)
     learned = {"image": upload(house, png((255, 0, 0)), "red.png").json["id"], "caption": "a red square"}
     asked = {"model": "sana-demo", "name": "squares", "pictures": [learned], "max_train_steps": 10}
     training = house.post("/api/v1/trainings", json=asked).json["job"]["id"]
@@ -68,6 +71,7 @@ def _pages(house: House) -> dict[str, list[str]]:
         "inputs.index": ["/inputs"],
         "trainings.ask": ["/trainings/new"],
         "trainings.page": [f"/trainings/{training}"],
+        "scores.page": [f"/scores?job={one['job_id']}", "/scores?by=sharpness"],
         "workers.index": ["/workers"],
         "dead_letters.index": ["/dead-letters"],
         "docs.problem_type": ["/problems/not-found"],

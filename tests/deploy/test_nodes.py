@@ -26,7 +26,7 @@ while :; do sleep 0.1; done
 
 
 def test_every_unit_runs_a_verb_and_leaves_a_worker_the_time_to_drain() -> None:
-    assert len(UNITS) == 3
+    assert len(UNITS) == 4
     for unit in UNITS:
         text = unit.read_text()
         [command] = re.findall(r"^ExecStart=/opt/latent-farm/bin/farm (.*)$", text, re.MULTILINE)

@@ -68,8 +68,8 @@ def test_a_manifest_is_verified_and_a_job_is_shown_on_one_sheet(farm: RunningFar
 
 
 def test_of_several_seeds_the_best_keep_their_output_and_all_are_on_the_sheet(farm: RunningFarm) -> None:
-    # Given two prompts with three seeds each, of which two are to be kept by their sharpness
-    asked = {"scorer": "sharpness", "keep_best": 2, "seeds": [1, 2, 3]}
+    # Given two prompts with three seeds each, of which two are to be kept by their edges
+    asked = {"scorer": "edges", "keep_best": 2, "seeds": [1, 2, 3]}
     job = farm.submit_and_wait("sprint-demo", ["a red circle", "a blue star"], **asked)
     renders = eventually(lambda: chosen(farm, job.id))
 
@@ -84,7 +84,7 @@ def test_of_several_seeds_the_best_keep_their_output_and_all_are_on_the_sheet(fa
     scores = [render.score for render in renders]
     assert len(set(scores)) == 6
     assert [farm.manifest(render.id)["score"] for render in renders] == scores
-    assert farm.manifest(renders[0].id)["plugins"] == {"sharpness": "latent-farm-example 1.0"}
+    assert farm.manifest(renders[0].id)["plugins"] == {"edges": "latent-farm-example 1.0"}
     stored = farm.connections.storage.list(f"projects/{farm.renders(job.id)[0].project_id}/jobs/{job.id}/")
     assert sum("/output." in key for key in stored) == 4
 

@@ -34,6 +34,7 @@ EXTRAS = {
     "workers/pipelines/gguf_file.py": ["worker", "gguf"],
     "workers/model_files/gguf_header.py": ["worker", "gguf"],
     "workers/agent/telemetry/gpu_metrics.py": ["worker", "nvml"],
+    "workers/scoring/set_distance.py": ["worker", "scoring"],
     "workers/": ["worker"],
     "dashboard/oidc.py": ["dashboard", "oidc"],
     "dashboard/": ["dashboard"],

@@ -23,6 +23,7 @@ from farm.metrics.declared import STAGE_SECONDS
 from farm.params.request.base import ADAPTER_SUFFIX
 from farm.plugins import MARKED, NOT_ALLOWED, PluginMissing
 from farm.provenance.certificate import CannotSign
+from farm.scorers import is_deferred
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind, artifact_key, input_key
 from farm.uploads import ADAPTER_TYPE
@@ -195,6 +196,7 @@ class ArtifactUploader:
             gpu_seconds=made.gpu_seconds,
             artifacts=artifacts,
             observation=observe(made, leased, device=begun.facts.device, now=time.monotonic()),
+            scorer=_still_to_score(made, leased.render),
             adapter=self._register(leased.render, [(kind, file) for kind, file, _ in begun.puts]),
         )
 
@@ -250,6 +252,12 @@ def _output(render: ClaimedRender, kind: ArtifactKind, file: EncodedFile, stored
         score=file.score,
         kept=True if file.score is not None and not render.parameters.get("keep_best") else None,
     )
+
+
+def _still_to_score(made: Rendered | Drafted, render: ClaimedRender) -> str | None:
+    """The scorer of the render that needs weights, which no parent of a worker loads: `farm scorer` does."""
+    scorer: str | None = render.parameters.get("scorer")
+    return scorer if isinstance(made, Rendered) and is_deferred(scorer) else None
 
 
 def _not_stored(made: Rendered | Drafted, error: Exception) -> Settlement:

@@ -12,6 +12,7 @@ import numpy as np
 
 from farm.errors import Fault, SettingsError
 from farm.plugins import PluginKind, PluginMissing, load_plugin, plugin_version
+from farm.scorers import is_deferred
 from workers.outputs.encode import Pixels
 
 
@@ -27,7 +28,7 @@ class Scorer(Protocol):
     """Says how good an output is."""
 
     def __call__(self, pixels: Pixels, parameters: Mapping[str, Any]) -> float:
-        """Any finite number; larger is better."""
+        """Any finite number; larger is better. Raises CannotScore for an output that it has nothing to say of."""
         ...
 
 
@@ -41,6 +42,10 @@ class SafetyChecker(Protocol):
 
 class PluginFailed(RuntimeError):
     """A plugin raised, or gave something else than it must; the message names it."""
+
+
+class CannotScore(ValueError):
+    """A scorer has nothing to say of this output; the message says why, as a clause for people."""
 
 
 class NotAllowed(ValueError):
@@ -111,10 +116,21 @@ def post_process(pixels: Pixels, parameters: Mapping[str, Any]) -> Pixels:
 
 
 def score(pixels: Pixels, parameters: Mapping[str, Any]) -> float | None:
-    """What the render's scorer says of its pixels; None if it has none. Raises PluginMissing or PluginFailed."""
+    """What the render's scorer says of its pixels; None if it has none, if `farm scorer` will score it, or cannot be.
+
+    Raises PluginMissing or PluginFailed.
+    """
     name = parameters.get("scorer")
-    if name is None:
+    if name is None or is_deferred(name):
         return None
+    try:
+        return score_with(name, pixels, parameters)
+    except CannotScore:
+        return None
+
+
+def score_with(name: str, pixels: Pixels, parameters: Mapping[str, Any]) -> float:
+    """What a scorer says of these pixels. Raises CannotScore, PluginMissing or PluginFailed."""
     said = _call(PluginKind.SCORER, name, pixels, parameters)
     try:
         value = float(said)
@@ -134,7 +150,8 @@ def check_safety(checker: str | None, pixels: Pixels, parameters: Mapping[str, A
 def versions_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Who brings the plugins of a render, by name. Raises PluginMissing."""
     found = dict.fromkeys(parameters.get("post_processors") or [], PluginKind.POST_PROCESSOR)
-    found |= {parameters["scorer"]: PluginKind.SCORER} if parameters.get("scorer") else {}
+    scorer = parameters.get("scorer")
+    found |= {scorer: PluginKind.SCORER} if scorer and not is_deferred(scorer) else {}
     return {name: plugin_version(kind, name) for name, kind in found.items()}
 
 
@@ -144,5 +161,7 @@ def _call(kind: PluginKind, name: str, pixels: Pixels, parameters: Mapping[str, 
     given.flags.writeable = False  # one that wrote into it would change what others see
     try:
         return plugin(given, dict(parameters))
+    except CannotScore:
+        raise
     except Exception as error:
         raise PluginFailed(f"the {kind.word} {name!r} raised {type(error).__name__}: {error}") from error

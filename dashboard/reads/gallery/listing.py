@@ -11,7 +11,7 @@ from dashboard import schemas
 from dashboard.reads.gallery.marks import marks_of
 from dashboard.reads.gallery.prompt_search import prompt_conditions
 from dashboard.reads.renders import AddressOf, renders_with_ids
-from farm.tables import BoardRender, Job, Render, RenderMark, RenderTag, User
+from farm.tables import BoardRender, Job, Render, RenderMark, RenderTag, Score, User
 
 #: Finished renders that one page with a filter looks at: of a million no request goes through more.
 LOOKED_AT = 20_000
@@ -31,6 +31,9 @@ class GalleryFilter:
     rating: int | None = None  # at the least
     favourite: bool = False
     user: str | None = None  # who submitted it, by name
+    job: str | None = None  # by id
+    scorer: str | None = None  # only those that it has scored
+    least_score: float | None = None  # by that scorer, at the least
     board: str | None = None  # by id
     finished_after: float | None = None
     finished_before: float | None = None
@@ -61,6 +64,10 @@ class GalleryFilter:
             found.append(RenderMark.favourite.is_(True))
         if self.user is not None:
             found.append(User.name == self.user)
+        if self.job is not None:
+            found.append(Render.job_id == self.job)
+        if self.scorer is not None:
+            found.append(self._scored(self.scorer))
         if self.board is not None:
             found.append(exists().where(BoardRender.render_id == Render.id, BoardRender.board_id == self.board))
         if self.finished_after is not None:
@@ -68,6 +75,10 @@ class GalleryFilter:
         if self.finished_before is not None:
             found.append(Render.finished_at < self.finished_before)
         return found
+
+    def _scored(self, scorer: str) -> ColumnElement[bool]:
+        least = [] if self.least_score is None else [Score.value >= self.least_score]
+        return exists().where(Score.render_id == Render.id, Score.scorer == scorer, Score.value.is_not(None), *least)
 
 
 WHOLE_GALLERY = GalleryFilter()
@@ -132,6 +143,22 @@ def renders_of_gallery(
     here = _finished(project_id, None).where(Render.id.in_(render_ids), RenderMark.delete_at.is_(None))
     rows = connection.execute(here.order_by(Render.id.desc())).all()
     return _shown(connection, project_id, rows, address_of)
+
+
+def selection(connection: Connection, project_id: str, chosen: GalleryFilter) -> Any:
+    """The finished renders that a filter chooses, as a statement: ids, frames, jobs and places in them, in no order.
+
+    Of a job its first LOOKED_AT renders are looked at, else the newest LOOKED_AT of the project.
+    """
+    statement = (
+        _finished(project_id, None)
+        .where(*chosen.conditions(connection.dialect, project_id))
+        .add_columns(Render.frames, Render.job_id, Render.index)
+    )
+    if chosen.job is not None:
+        return statement.where(Render.index < LOOKED_AT)
+    floor = _floor(connection, project_id, None)
+    return statement if floor is None else statement.where(Render.id >= floor)
 
 
 def _finished(project_id: str, before: str | None) -> Any:

@@ -1,5 +1,6 @@
 """The filters of the gallery as they stand in its address: what they mean, and what is wrong with them."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -13,8 +14,8 @@ from farm.sentences import Sentence, sentence
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
 #: In the order of the form; the others are behind 'More filters'.
-NAMES = ("text", "favourite", "rating", "board", "tag", "model", "size", "sampler", "lora", "user", "since", "until",
-         "deleted")  # fmt: skip
+NAMES = ("text", "favourite", "rating", "board", "tag", "model", "size", "sampler", "lora", "user", "scorer", "score",
+         "since", "until", "deleted")  # fmt: skip
 _FIRST = frozenset({"text", "favourite", "rating", "board", "tag"})
 _LONGEST = 300
 _LARGEST = 100_000  # pixels
@@ -61,6 +62,8 @@ def read_filters(args: MultiDict[str, str]) -> TypedFilters:
         rating=_rating(typed),
         favourite="favourite" in typed.values,
         user=value("user"),
+        scorer=value("scorer"),
+        least_score=_least_score(typed),
         board=_board(typed),
         finished_after=_day(typed, "since"),
         finished_before=_day(typed, "until", days=1),
@@ -84,6 +87,22 @@ def _rating(typed: TypedFilters) -> int | None:
     if text is None or text in [str(stars) for stars in range(1, BEST_RATING + 1)]:
         return None if text is None else int(text)
     typed.faults.append(sentence("Rating must be 1 to %(best)s; seen %(seen)s.", best=BEST_RATING, seen=text[:40]))
+    return None
+
+
+def _least_score(typed: TypedFilters) -> float | None:
+    if (text := typed.values.get("score")) is None:
+        return None
+    if "scorer" not in typed.values:
+        typed.faults.append(sentence("A least score needs a scorer: choose one."))
+        return None
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if math.isfinite(score):
+        return score
+    typed.faults.append(sentence("Score must be a number; seen %(seen)s.", seen=text[:40]))
     return None
 
 

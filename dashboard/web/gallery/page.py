@@ -8,6 +8,7 @@ from dashboard.context import farm, now
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.gallery.listing import list_gallery, neighbours_in_gallery, renders_of_gallery
 from dashboard.reads.gallery.marks import marks_of, shown_boards, used_tags
+from dashboard.reads.gallery.scores import scores_of
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import Neighbours, find_artifact, find_render
@@ -15,6 +16,7 @@ from dashboard.web.artifacts import address
 from dashboard.web.gallery.filters import read_filters
 from dashboard.web.gallery.marks import change_marks
 from farm.database import read
+from farm.scorers import scorer_names
 
 blueprint = Blueprint("gallery", __name__)
 
@@ -47,6 +49,7 @@ def index() -> ResponseReturnValue:
         boards=boards,
         tags=tags,
         models=sorted(farm().catalog.models),
+        scorers=scorer_names(),
     ), 422 if typed.faults else 200
 
 
@@ -59,6 +62,7 @@ def picture(render_id: str) -> ResponseReturnValue:
         job = find_job(connection, project_id, render.job_id)
         newer, older = neighbours_in_gallery(connection, project_id, render.id, typed.chosen)
         marks = marks_of(connection, [render.id])[render.id]
+        scores = scores_of(connection, render.id)
         boards, tags = shown_boards(connection, project_id), used_tags(connection, project_id)
     return render_template(
         "gallery_picture.html",
@@ -68,6 +72,7 @@ def picture(render_id: str) -> ResponseReturnValue:
         files={artifact.kind: artifact for artifact in render.artifacts},
         why=None,
         marks=marks,
+        scores=scores,
         boards=boards,
         tags=tags,
         typed=typed,

@@ -20,6 +20,7 @@ from farm.client.replies.renders import (
     RenderProgress,
     Retried,
 )
+from farm.client.replies.scores import AskedScores, Score, ScoreCounts, Scorer
 from farm.client.replies.share_links import MadeShareLink, ShareLink
 from farm.client.replies.trainings import Training
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
@@ -28,6 +29,7 @@ __all__ = [
     "Adapter",
     "AdapterFit",
     "Artifact",
+    "AskedScores",
     "AuditEntry",
     "Board",
     "Cancelled",
@@ -63,6 +65,9 @@ __all__ = [
     "Retried",
     "ScaleChange",
     "Scaling",
+    "Score",
+    "ScoreCounts",
+    "Scorer",
     "ShareLink",
     "Switched",
     "Training",

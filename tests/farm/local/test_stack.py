@@ -189,6 +189,7 @@ def test_workers_are_as_many_as_the_catalog_or_the_user_says(lean: Settings) -> 
 
     assert [program.name for program in farm_programs(stack)] == [
         "scheduler",
+        "scorer",
         "worker-sana-demo-local-1",
         "worker-sana-demo-local-2",
         "worker-sprint-demo-local",

@@ -47,8 +47,8 @@ def flat(level: tuple[int, int, int] = (90, 120, 140)) -> Pixels:
 
 @pytest.mark.usefixtures("installed")
 def test_plugins_are_found_by_name_and_do_what_they_say() -> None:
-    assert plugin_names(PluginKind.SCORER) == ("sharpness",)
-    parameters = {"width": 128, "height": 128, "post_processors": ["frame"], "scorer": "sharpness"}
+    assert "edges" in plugin_names(PluginKind.SCORER)
+    parameters = {"width": 128, "height": 128, "post_processors": ["frame"], "scorer": "edges"}
     framed = post_process(flat(), parameters)
     assert (framed[0] == 255).all()
     assert (framed[:, 0] == 255).all()
@@ -72,8 +72,8 @@ def test_what_a_plugin_does_wrong_is_told_as_its_own(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr("workers.outputs.plugins.load_plugin", lambda kind, name: lambda pixels, parameters: value)
 
     returns(float("nan"))
-    with pytest.raises(PluginFailed, match="'sharpness' gave nan, which is no finite number"):
-        score(flat(), {"scorer": "sharpness"})
+    with pytest.raises(PluginFailed, match="'edges' gave nan, which is no finite number"):
+        score(flat(), {"scorer": "edges"})
     returns(flat().astype(np.float32))
     with pytest.raises(PluginFailed, match="gave no uint8 array of 3 axes"):
         post_process(flat(), {"post_processors": ["frame"]})
@@ -201,7 +201,7 @@ def test_a_safety_checker_that_is_not_there_stops_the_worker_at_its_start(connec
 @pytest.mark.usefixtures("installed")
 def test_a_draft_passes_the_safety_checker_and_no_other_plugin() -> None:
     plugins = OutputPlugins("no-red")
-    parameters = {"width": 128, "height": 128, "post_processors": ["frame"], "scorer": "sharpness"}
+    parameters = {"width": 128, "height": 128, "post_processors": ["frame"], "scorer": "edges"}
     shown = plugins.show_draft(flat(), parameters)
     assert (shown.pixels == flat()).all()
     assert (shown.score, shown.versions) == (None, {})
@@ -209,7 +209,7 @@ def test_a_draft_passes_the_safety_checker_and_no_other_plugin() -> None:
     assert (framed.pixels[0] == 255).all()
     assert framed.score is not None
     assert framed.score > 0
-    assert set(framed.versions) == {"frame", "sharpness"}
+    assert set(framed.versions) == {"frame", "edges"}
     for show in (plugins.show, plugins.show_draft):
         with pytest.raises(NotAllowed, match="it is mostly red"):
             show(flat((250, 10, 10)), {})
@@ -219,8 +219,8 @@ def test_a_draft_passes_the_safety_checker_and_no_other_plugin() -> None:
 def test_of_n_seeds_the_best_k_of_each_prompt_keep_their_output(
     connections: Connections, ada: str, spool: Path
 ) -> None:
-    # Given two prompts with three seeds each, of which one is to be kept by its sharpness,
-    job = submit_job(connections, ada, 3, prompt=["one", "two"], scorer="sharpness", keep_best=1)
+    # Given two prompts with three seeds each, of which one is to be kept by its edges,
+    job = submit_job(connections, ada, 3, prompt=["one", "two"], scorer="edges", keep_best=1)
 
     def striped(level: int) -> Pixels:
         pixels = flat()
@@ -240,7 +240,7 @@ def test_of_n_seeds_the_best_k_of_each_prompt_keep_their_output(
     # each manifest has the score, and the package that gave it;
     manifests = [json.loads(data) for key, data in stored.items() if key.endswith("manifest.json")]
     assert len({manifest["score"] for manifest in manifests}) == 6
-    assert {str(manifest["plugins"]) for manifest in manifests} == {"{'sharpness': 'latent-farm-example 1.0'}"}
+    assert {str(manifest["plugins"]) for manifest in manifests} == {"{'edges': 'latent-farm-example 1.0'}"}
     # and nothing is chosen twice.
     assert pick_best_of.one_pass(connections, connections.clock()) == 0
 
@@ -249,7 +249,7 @@ def test_of_n_seeds_the_best_k_of_each_prompt_keep_their_output(
 def test_nothing_is_chosen_before_a_job_has_ended_and_what_failed_does_not_compete(
     connections: Connections, ada: str, spool: Path
 ) -> None:
-    job = submit_job(connections, ada, 3, scorer="sharpness", keep_best=1)
+    job = submit_job(connections, ada, 3, scorer="edges", keep_best=1)
     pictures = {0: flat(), 1: flat((0, 0, 0)), 2: flat((80, 90, 100))}
     finish(connections, spool, pictures)
     assert pick_best_of.one_pass(connections, connections.clock()) == 0
@@ -265,7 +265,7 @@ def test_nothing_is_chosen_before_a_job_has_ended_and_what_failed_does_not_compe
 def test_a_scorer_alone_drops_nothing_and_a_post_processor_is_in_the_stored_file(
     connections: Connections, ada: str, spool: Path
 ) -> None:
-    job = submit_job(connections, ada, 2, scorer="sharpness", post_processors=["frame"])
+    job = submit_job(connections, ada, 2, scorer="edges", post_processors=["frame"])
     finish(connections, spool, {0: flat(), 1: flat()})
     assert pick_best_of.one_pass(connections, connections.clock()) == 0
     assert all("output" in kinds for kinds in files_of(connections, job).values())
@@ -278,10 +278,11 @@ def test_a_scorer_alone_drops_nothing_and_a_post_processor_is_in_the_stored_file
 @pytest.mark.parametrize(
     ("fields", "place", "words"),
     [
-        ({"scorer": "beauty"}, "/scorer", "did you mean 'sharpness'"),
+        ({"scorer": "edge"}, "/scorer", "did you mean 'edges'"),
         ({"keep_best": 1}, "/keep_best", "needs a scorer"),
-        ({"scorer": "sharpness", "keep_best": 2}, "/keep_best", "less than the seeds of each prompt (2); seen 2"),
-        ({"scorer": "sharpness", "keep_best": 1, "seeds": [1]}, "/keep_best", "give seeds or seed_count"),
+        ({"scorer": "flicker"}, "/scorer", "flicker looks at clips, and this is a picture"),
+        ({"scorer": "edges", "keep_best": 2}, "/keep_best", "less than the seeds of each prompt (2); seen 2"),
+        ({"scorer": "edges", "keep_best": 1, "seeds": [1]}, "/keep_best", "give seeds or seed_count"),
         ({"post_processors": ["frame", "glow"]}, "/post_processors", "brings the post-processor 'glow'"),
         ({"post_processors": ["frame"] * 9}, "/post_processors", "at most 8"),
     ],

@@ -27,7 +27,7 @@ def frame() -> Callable[[Pixels, Mapping[str, Any]], Pixels]:
     return draw
 
 
-class Sharpness:
+class Edges:
     """A scorer: the mean step between neighbouring pixels, in levels. Larger is better."""
 
     def __call__(self, pixels: Pixels, parameters: Mapping[str, Any]) -> float:

@@ -1,0 +1,35 @@
+"""What scorers say of finished outputs, asked for after they were rendered."""
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from farm.lifecycle import ScoreStatus
+from farm.tables.base import Base, Double, Id, Seconds, one_of
+
+_PENDING = text("status = 'pending'")
+
+
+class Score(Base):
+    """One scorer's figure for the output of one render: asked for, then computed by `farm scorer`, or not.
+
+    Only renders that are done have one, and those never change; so there is one row for each render and scorer.
+    """
+
+    __tablename__ = "scores"
+    __table_args__ = (
+        one_of("status", ScoreStatus),
+        # The claim's path, project by project, and the page's: the figures of a scorer in a project.
+        Index("ix_scores_pending", "project_id", "asked_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("ix_scores_project_id_scorer", "project_id", "scorer", "value"),
+    )
+    render_id: Mapped[Id] = mapped_column(ForeignKey("renders.id", ondelete="CASCADE"), primary_key=True)
+    scorer: Mapped[str] = mapped_column(String(100), primary_key=True)
+    project_id: Mapped[Id]  # of its render
+    status: Mapped[str] = mapped_column(String(20))
+    value: Mapped[Double | None]  # larger is better
+    made_by: Mapped[str | None] = mapped_column(String(200))  # the package and its version, and the hash of weights
+    reason: Mapped[str | None] = mapped_column(Text)  # why there is no figure
+    tries: Mapped[int] = mapped_column(default=0)  # the fence: only the newest may write
+    lease_until: Mapped[Seconds | None]
+    asked_at: Mapped[Seconds]
+    scored_at: Mapped[Seconds | None]

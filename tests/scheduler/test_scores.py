@@ -1,0 +1,114 @@
+"""Scores as rows: asked for, claimed by one process at a time, written once."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from farm.connections import Connections
+from farm.database import read
+from farm.lifecycle import Outcome
+from farm.tables import Score
+from scheduler.gallery.scores import (
+    LEASE_SECONDS,
+    ScoreResult,
+    ask_for_scores,
+    claim_scores,
+    count_pending,
+    release_scores,
+    write_scores,
+)
+from scheduler.maintenance import apply_retention
+from tests.scheduler.conftest import TestClock
+from tests.scheduler.jobs import claim_some, render_rows, settle_as, submit_job
+
+
+def done_renders(connections: Connections, project: str, count: int) -> list[str]:
+    job = submit_job(connections, project, count)
+    settle_as(connections, claim_some(connections), Outcome.DONE)
+    return [row["id"] for row in render_rows(connections, job)]
+
+
+def rows(connections: Connections) -> list[Any]:
+    with read(connections.engine) as connection:
+        return list(connection.execute(select(*Score.__table__.c).order_by(Score.render_id, Score.scorer)))
+
+
+def test_what_is_asked_for_is_scored_once_and_asked_for_again_only_where_it_failed(
+    connections: Connections, project: str
+) -> None:
+    renders = done_renders(connections, project, 2)
+
+    def ask(again: bool = False) -> int:
+        return ask_for_scores(connections.engine, project, renders, ["sharpness"], connections.clock(), again=again)
+
+    assert (ask(), ask()) == (2, 0)
+    claimed, served = claim_scores(connections.engine, connections.clock(), most=8)
+    assert served == project
+    assert {one.render_id for one in claimed} == set(renders)
+    assert all(one.key and one.key.endswith(".png") and one.frames == 1 for one in claimed), claimed
+    assert claim_scores(connections.engine, connections.clock(), most=8)[0] == []
+    results = [ScoreResult(1.5, "latent-farm 0"), ScoreResult(reason="it is black")]
+    assert write_scores(connections.engine, list(zip(claimed, results, strict=True)), connections.clock()) == 2
+    by_render = {row.render_id: row for row in rows(connections)}
+    first, second = (by_render[one.render_id] for one in claimed)
+    assert (first.status, first.value, first.made_by, first.reason) == ("done", 1.5, "latent-farm 0", None)
+    assert (second.status, second.value, second.reason) == ("failed", None, "it is black")
+    # What failed is tried again; what is there only where somebody says so.
+    assert ask() == 1
+    assert [row.status for row in rows(connections)].count("pending") == 1
+    assert ask(again=True) == 1
+    with read(connections.engine) as connection:
+        assert count_pending(connection, project) == 2
+
+
+def test_a_process_whose_lease_ran_out_says_nothing_any_more(
+    connections: Connections, project: str, clock: TestClock
+) -> None:
+    ask_for_scores(connections.engine, project, done_renders(connections, project, 1), ["a"], clock(), again=False)
+    [first], _ = claim_scores(connections.engine, clock(), most=1)
+    assert claim_scores(connections.engine, clock.forward(LEASE_SECONDS - 1), most=1)[0] == []
+    [second], _ = claim_scores(connections.engine, clock.forward(2), most=1)
+    assert (first.tries, second.tries) == (1, 2)
+    assert write_scores(connections.engine, [(first, ScoreResult(1.0))], clock()) == 0
+    assert write_scores(connections.engine, [(second, ScoreResult(2.0))], clock()) == 1
+    assert write_scores(connections.engine, [(second, ScoreResult(3.0))], clock()) == 0
+    assert [row.value for row in rows(connections)] == [2.0]
+
+
+def test_what_is_given_back_is_claimed_at_once_and_counts_as_no_try(
+    connections: Connections, project: str, clock: TestClock
+) -> None:
+    ask_for_scores(connections.engine, project, done_renders(connections, project, 1), ["a"], clock(), again=False)
+    claimed, _ = claim_scores(connections.engine, clock(), most=1)
+    release_scores(connections.engine, claimed)
+    [again], _ = claim_scores(connections.engine, clock(), most=1)
+    assert again.tries == 1
+
+
+def test_projects_take_turns_however_much_one_has_asked_for(
+    connections: Connections, project: str, other_project: str, clock: TestClock
+) -> None:
+    many, few = done_renders(connections, project, 6), done_renders(connections, other_project, 1)
+    ask_for_scores(connections.engine, project, many, ["a"], clock(), again=False)
+    ask_for_scores(connections.engine, other_project, few, ["a"], clock.forward(1), again=False)
+    served: list[str] = []
+    after = None
+    for _ in range(3):
+        _, after = claim_scores(connections.engine, clock(), most=2, after=after)
+        served.append(after)
+    assert other_project in served[:2]
+    assert served.count(project) == 2
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_render_that_is_removed_takes_its_scores_along(
+    connections: Connections, project: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renders = done_renders(connections, project, 3)
+    ask_for_scores(connections.engine, project, renders[:count], ["a"], connections.clock(), again=False)
+    connections.settings = connections.settings.model_copy(update={"retain_days": 1.0})
+    monkeypatch.setattr(connections.storage, "delete", lambda keys: None)
+    for _ in range(3):
+        apply_retention.one_pass(connections, connections.clock() + 2 * 86_400)
+    assert rows(connections) == []

@@ -1,0 +1,78 @@
+"""`farm fid`: how far the outputs of a job are from other pictures."""
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farm.client import FarmClient
+from farm.console.completion import complete_job
+from farm.console.session import JsonOption, farm_at_hand, out, print_json, say
+from farm.errors import Fault, InvalidRequest
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("fid")(fid)
+
+
+def fid(
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or last.", autocompletion=complete_job)],
+    reference: Annotated[
+        str, typer.Option("--reference", metavar="DIR|JOB", help="A folder of pictures, or another job.")
+    ],
+    features: Annotated[
+        Path,
+        typer.Option(
+            exists=True, metavar="PATH", help="What is seen in a picture: a TorchScript file, or a folder with a CLIP."
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Print FID and KID of a job's pictures against others, computed on this machine; smaller is nearer.
+
+    Exit codes: 0, 2 refused, as for lack of pictures or of the extra `scoring`, 3 the farm does not answer.
+    """
+    if find_spec("torch") is None or find_spec("torchmetrics") is None:
+        told = "needs what is not installed here: pip install 'latent-farm[worker,scoring]'"
+        raise InvalidRequest([Fault("/features", told)])
+    from workers.scoring.set_distance import distance_of, load_features
+    from workers.scoring.weights import NoWeights, sha256_of_files
+
+    with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder, farm_at_hand() as farm:
+        seen = _pictures_of(farm, job_id, Path(folder) / "job")
+        other = Path(reference)
+        expected = _in_folder(other) if other.is_dir() else _pictures_of(farm, reference, Path(folder) / "reference")
+        try:
+            found = distance_of(seen, expected, load_features(features))
+        except NoWeights as error:
+            raise InvalidRequest([Fault("/features", str(error))]) from None
+        except (ValueError, RuntimeError, OSError) as error:
+            raise InvalidRequest([Fault("/reference", str(error))]) from None
+    if min(found.pictures, found.reference) <= found.features:
+        say(
+            f"FID says little of fewer pictures ({found.pictures:,} and {found.reference:,}) than features "
+            f"({found.features:,}): go by KID",
+            "yellow",
+        )
+    if as_json:
+        print_json({**vars(found), "features_sha256": sha256_of_files(features)})
+    else:
+        out().print(f"FID {found.fid:.4f}")
+        out().print(f"KID {found.kid:.6f} ± {found.kid_std:.6f}")
+
+
+def _pictures_of(farm: FarmClient, job_id: str, folder: Path) -> list[Path]:
+    """The pictures that a job has made, in this folder. Raises InvalidRequest for clips."""
+    files = farm.download(farm.find_job_id(job_id), folder)
+    if any(file.suffix not in _SUFFIXES for file in files):
+        raise InvalidRequest([Fault("/job", f"the job {job_id} has made clips; FID and KID compare pictures")])
+    return files
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
