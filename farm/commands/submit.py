@@ -119,6 +119,7 @@ def submit(
         raise typer.BadParameter("name the model", param_hint="MODEL")
     if file is None and "prompt" not in fields:
         raise typer.BadParameter("give one, or --file", param_hint="PROMPT…")
+    model = model or ""  # the job of --continue has its own
     with farm_at_hand() as farm:
         if file is not None and dry_run:
             raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")
@@ -129,9 +130,9 @@ def submit(
         if continued is not None and file is not None:
             job = continue_file(farm, farm.find_job_id(continued), file)
         elif file is not None:
-            job = send_file(farm, model or "", file, key, fields)
+            job = send_file(farm, model, file, key, fields)
         else:
-            job = farm.submit(model or "", **fields)
+            job = farm.submit(model, **fields)
         for notice in job.notices:
             say(f"Note: {notice}", "yellow")
         if not as_json:
