@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -23,8 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
-from farm.redis_options import check_options
-from farm.redis_sentinel import SCHEMES, is_sentinel, parse
+from farm.redis_address import redis_address
 from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_place, with_scheme
 from farm.yaml_files import FaultyYaml, read_yaml
 
@@ -255,15 +253,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and is_sentinel(url.get_secret_value()):
-            parse(url.get_secret_value())
-        elif url and url.get_secret_value().startswith(("redis://", "rediss://")):
-            path = urlsplit(with_place(url).get_secret_value()).path
-            if not re.fullmatch("/?[0-9]{0,9}", path):
-                raise ValueError("the database behind the host must be a number, of at most 9 digits")
-        if url:
-            check_options(url.get_secret_value())
-        return url and with_scheme(url, ("redis", "rediss", "unix", "redis+socket", *SCHEMES))
+        return url and redis_address(url)
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")
     @classmethod
