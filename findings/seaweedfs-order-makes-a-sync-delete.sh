@@ -4,8 +4,8 @@
 #   S3 lists a bucket by the bytes of its keys: `shot-2/0001.png`, `shot.json`, `shot/0001.png`, since - and . come before /.
 #   SeaweedFS lists by folder, the name first and its slash left out: `shot/0001.png`, `shot-2/0001.png`, `shot.json`. The command
 #   line walks both lists side by side and believes the order. Of five files that are the same on both sides it sends two anew
-#   and deletes the same two, at the same time: which comes last is chance, and of six runs below three left one render
-#   fewer in the bucket. From the bucket to a folder the files on the disk are what it deletes. The command ends with 0. Any
+#   and deletes the same two, at the same time: which comes last is chance, and some of six runs below leave one or two
+#   renders fewer in the bucket. From the bucket to a folder the files on the disk are what it deletes. The command ends with 0. Any
 #   project with names like `NAME` and `NAME-2` side by side, or `NAME.json` beside `NAME/`, is so.
 #   `StartAfter`, by which a program goes on where it stopped or hands a bucket out in shares, is off likewise: after `shot.json`
 #   one of three keys comes. Page after page by the server's own token is whole.
