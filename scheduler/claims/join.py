@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from farm.database import read, write
+from scheduler.batching.preemption_policy import no_lower_than
 from scheduler.claims import claim_sql
 from scheduler.claims.claim_sql import Peeked
 from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, head_of
@@ -47,13 +48,14 @@ def join(
     now: float,
     quantum: float = QUANTUM,
     only: Collection[str] | None = None,
+    slowed: bool = False,
 ) -> Claim | None:
     """Lease up to `slots` renders that may share passes with the `running` ones of a batch; None: nobody may join.
 
     `began`: when that batch was claimed, seconds since 1970. A head of another key has waited since then, or since
     it was submitted if that is later; from `quantum` seconds on nobody joins. Renders with a batch limit never join.
     The attempts carry the batch's id, and its size as it is then. `only`: renders of these classes may join, and of no
-    other.
+    other. `slowed`: shared passes take these renders much longer, so nothing less urgent joins with the first of them.
     """
     if slots < 1:
         return None
@@ -69,6 +71,9 @@ def join(
         its_turn = head.batch_key == batch_key and head.batch_limit is None
         joining = who_joins(turn, others, its_turn=its_turn, waited=now - max(head.created_at, began), quantum=quantum)
         joining = [turn for turn in joining if only is None or turn.flow.class_name in only]
+        if slowed and joining:
+            first_classes = no_lower_than(joining[0].flow.class_name, claimer.shares)
+            joining = [turn for turn in joining if turn.flow.class_name in first_classes]
         taker.fill_from(joining, batch_key, slots)
         if not taker.rows:
             return None

@@ -13,7 +13,7 @@ from farm.database import read
 from farm.lifecycle import JobStatus
 from farm.metrics.declared import BATCH_FILL, JOINED, WAIT_SECONDS
 from farm.tables import Job
-from scheduler.batching.preemption_policy import no_lower_than
+from scheduler.batching.preemption_policy import is_lower, no_lower_than
 from scheduler.claims import claim as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
 from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Waiting
@@ -124,7 +124,11 @@ class BatchClaims:
         return True
 
     def join(self, batch: Batch, *, slots: int, running: int, only: frozenset[str] | None) -> list[ClaimedRender]:
-        """Renders that may join the batch now, leased under its id: of the classes `only`, of all if it is None."""
+        """Renders that may join the batch now, leased under its id: of the classes `only`, of all if it is None.
+
+        Where sharing is slow, nothing less urgent joins after them.
+        """
+        slowed = self._sizes.slowed(batch.claim.head)
         try:
             joined = claims.join(
                 self._connections.engine,
@@ -136,12 +140,16 @@ class BatchClaims:
                 began=batch.began,
                 now=self._connections.clock(),
                 only=only,
+                slowed=slowed,
             )
         except DBAPIError as error:
             log.warning("join failed", error=str(error.orig))
             return []
         if joined is None:
             return []
+        shares = self._connections.settings.class_shares
+        if slowed and is_lower(batch.claim.head.class_name, joined.head.class_name, shares):
+            batch.only = no_lower_than(joined.head.class_name, shares)
         self._held_renders.take(batch.claim.batch_id, joined.renders)
         self._connections.metrics.count(JOINED, len(joined.renders))
         self._count_waits(joined.renders)

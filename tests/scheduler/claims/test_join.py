@@ -240,3 +240,11 @@ def test_a_sealed_batch_is_filled_by_its_own_flow_and_joined_by_nobody(farm: Sma
     assert [render.id for render in batch.renders] == ids
     farm.submit(1, batch_limit=SEALED)
     assert join_by(farm, batch) == []
+
+
+def test_less_urgent_work_does_not_join_with_what_it_would_slow_down(farm: SmallFarm) -> None:
+    batch = running_batch(farm)
+    _, others = farm.submit(2, project="bob")
+    _, urgent = farm.submit(2, class_name="urgent")
+    assert join_by(farm, batch, slowed=True) == urgent
+    assert join_by(farm, batch, slowed=True) == others
