@@ -4,8 +4,8 @@
     .venv/bin/python -m tests.benchmarks.dashboard_10k [--renders 10000] [--quick]
 
 `farm dashboard` in one process over SQLite, a Valkey and an S3 server, headless Chromium on the same machine. The job
-is a sweep of 50 guidance scales with 200 seeds, all done, each with a thumbnail of its own. Each view (the grid, the list
-and its last page, the gallery) is opened and scrolled to its end, the gallery through 15 screens. Told are:
+is a sweep of 50 guidance scales with 200 seeds, all done, each with a thumbnail of its own. Each view (the grid, the
+list and its last page, the gallery) is opened and scrolled to its end, the gallery through 15 screens. Told are:
 - the longest task of the page's main thread, as the browser traces it: its CPU time, which has the goal, since it is
   the same beside other programs, and for comparison how long it took by the clock;
 - how many of the thumbnails that a first visit fetched go over the network again on a second one.
@@ -175,7 +175,7 @@ def _page(context: BrowserContext) -> Iterator[Page]:
 
 
 def _visit(context: BrowserContext, address: str) -> tuple[list[tuple[float, float]], set[str]]:
-    """Open a page and scroll it to its end; its tasks in ms of CPU and by the clock, and which thumbnails were fetched."""
+    """Open a page, scroll it to its end; its tasks in ms of CPU and by the clock, and which thumbnails were fetched."""
     with _page(context) as page:
         session = context.new_cdp_session(page)
         session.send("Network.enable")
