@@ -3,8 +3,8 @@
 A cookie from the future is refused, so with each machine's own clock a person would be signed out by every other answer
 where two dashboards stand behind one address and their clocks differ.
 
-What a browser may keep is sent without a cookie. A fresh one with each answer, and `Vary: Cookie` beside it, would make all
-that it has kept another's a second later: every thumbnail was fetched again at every look at a page.
+What a browser may keep is sent without a cookie. A fresh one with each answer, and `Vary: Cookie` beside it, would make
+all that it has kept another's a second later: every thumbnail was fetched again at every look at a page.
 """
 
 from typing import Any

@@ -16,7 +16,13 @@ const ahead = main.dataset.now ? 1000 * main.dataset.now - Date.now() : 0;
 const served = new Map();
 // A form's token differs at every reading and means no change.
 const told = (part) => part.outerHTML.replace(/name="csrf_token" value="[^"]*"/g, '');
-for (const part of document.querySelectorAll('[data-part]')) served.set(part.id, told(part));
+// In slices: a grid has thousands of cells. One that is not noted yet is replaced when the page is read again, no more.
+const unnoted = [...document.querySelectorAll('[data-part]')];
+function noteSome() {
+  for (const part of unnoted.splice(0, 250)) if (!served.has(part.id)) served.set(part.id, told(part));
+  if (unnoted.length) setTimeout(noteSome);
+}
+noteSome();
 
 let timer = null;
 let lastRead = -SOONEST;
