@@ -66,6 +66,19 @@ def random_scene(rng: random.Random, *, clip: bool = False, held_out: bool = Fal
             return scene
 
 
+def every_clip() -> list[Scene]:
+    """Every complete scene of a clip that training may show: shape by colour by background by motion."""
+    scenes = [
+        Scene(shape, colour, background, motion=motion)
+        for shape in SHAPES
+        for colour in COLOURS
+        for background in COLOURS
+        for motion in MOTIONS
+        if background != colour
+    ]
+    return [scene for scene in scenes if not is_held_out(scene)]
+
+
 def outline(shape: str, centre: tuple[float, float], radius: float) -> list[tuple[float, float]]:
     """The corners of a shape in pixels; a circle is given as many short edges."""
     x, y = centre

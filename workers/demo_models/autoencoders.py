@@ -87,7 +87,7 @@ def train_picture_autoencoder(plan: Plan, folder: Path, seed: int) -> Autoencode
         latent = done.encode(batch).latent  # type: ignore[operator]
         restored = done.decode(latent, return_dict=False)[0].clamp(-1, 1)  # type: ignore[operator]
     done.register_to_config(scaling_factor=1.0 / float(latent.std()))  # type: ignore[operator]
-    log.info("picture autoencoder: %.1f dB, latent spread %.3f", _decibels(restored, batch), float(latent.std()))
+    log.info("picture autoencoder: %.1f dB, latent spread %.3f", decibels(restored, batch), float(latent.std()))
     return done
 
 
@@ -95,7 +95,7 @@ def _difference(restored: Tensor, batch: Tensor) -> Tensor:
     return F.mse_loss(restored, batch) + 0.2 * F.l1_loss(restored, batch)
 
 
-def _decibels(restored: Tensor, batch: Tensor) -> float:
+def decibels(restored: Tensor, batch: Tensor) -> float:
     """Peak signal to noise ratio over values from -1 to 1."""
     return float(10 * torch.log10(4.0 / F.mse_loss(restored, batch)))
 
@@ -125,7 +125,7 @@ def train_clip_autoencoder(plan: Plan, folder: Path, seed: int) -> AutoencoderKL
         restored = done.decode(latent, return_dict=False)[0].clamp(-1, 1)  # type: ignore[operator]
     mean, spread = latent.mean((0, 2, 3, 4)), latent.std((0, 2, 3, 4))
     done.register_to_config(latents_mean=mean.tolist(), latents_std=spread.tolist())  # type: ignore[operator]
-    log.info("clip autoencoder: %.1f dB, latent spread %.3f", _decibels(restored, batch), float(spread.mean()))
+    log.info("clip autoencoder: %.1f dB, latent spread %.3f", decibels(restored, batch), float(spread.mean()))
     return done
 
 

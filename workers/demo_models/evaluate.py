@@ -26,7 +26,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 USUAL: dict[str, dict[str, Any]] = {
     "sana-demo": {"num_inference_steps": 20, "guidance_scale": 4.5},
     "sprint-demo": {"num_inference_steps": 1, "guidance_scale": 4.5},
-    "wan-demo": {"num_inference_steps": 20, "guidance_scale": 5.0},
+    "wan-demo": {"num_inference_steps": 20, "guidance_scale": 2.0},
 }
 """The parameters that the model cards state their rates for."""
 

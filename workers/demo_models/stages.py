@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderDC, AutoencoderKLWan, DiffusionPipeline, SanaPipeline
+from diffusers import AutoencoderDC, AutoencoderKLWan, DiffusionPipeline, SanaPipeline, WanPipeline
 from torch import nn
 
 from workers.demo_models.autoencoders import (
@@ -20,6 +20,7 @@ from workers.demo_models.autoencoders import (
     train_clip_autoencoder,
     train_picture_autoencoder,
 )
+from workers.demo_models.clip_decoder import sharpen
 from workers.demo_models.components import gemma, sana_transformer, umt5, wan_transformer
 from workers.demo_models.tokenizer import build_tokenizer
 from workers.demo_models.train_sana import sana_pipeline, train_sana
@@ -88,6 +89,23 @@ def wan(workshop: Workshop) -> None:
     workshop.store(wan_pipeline(parts, vae, tokenizer), "wan-demo")
 
 
+def clip_decoder(workshop: Workshop) -> None:
+    """Sharper clips from the same latents."""
+    vae = AutoencoderKLWan.from_pretrained(workshop.folder / "clip-autoencoder")
+    sharpen(Plan(workshop.budget(500), muon_lr=0.01, adam_lr=1e-3, average=0.985), vae, workshop.folder, workshop.seed)
+    vae.save_pretrained(workshop.folder / "clip-autoencoder")
+
+
+def wan_longer(workshop: Workshop) -> None:
+    """wan-demo as it is shipped goes on learning, decoder and transformer; both know the same latents."""
+    pipeline = WanPipeline.from_pretrained(workshop.weights / "wan-demo", dtype=torch.float32)
+    plan = Plan(workshop.budget(500), muon_lr=0.01, adam_lr=1e-3, average=0.985)
+    vae = sharpen(plan, pipeline.vae, workshop.folder, workshop.seed)
+    plan = Plan(workshop.budget(500), muon_lr=0.012, adam_lr=1.2e-3, average=0.995)
+    parts = train_wan(plan, vae, pipeline.tokenizer, workshop.folder, workshop.seed, pipeline)
+    workshop.store(wan_pipeline(parts, vae, pipeline.tokenizer), "wan-demo")
+
+
 def untrained(workshop: Workshop) -> None:
     """All three models with random weights: they load and render noise, enough to build an engine on."""
     torch.manual_seed(workshop.seed)
@@ -106,6 +124,7 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "sana": sana,
     "sprint": sprint,
     "clip-autoencoder": learn_clips,
+    "clip-decoder": clip_decoder,
     "wan": wan,
 }
-EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {"untrained": untrained}
+EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {"wan-longer": wan_longer, "untrained": untrained}

@@ -33,11 +33,15 @@ from workers.demo_models.training import Plan, Training
 
 BATCH = 24
 SCENES = 4000
+GRID = (3, 4, 4)
+"""Frames, rows and columns of tokens in a clip of 9 frames of 64 x 64."""
 WORDS_FIRST = 0.15
 PLACE_AFTER = 2
 PLACE_WEIGHT = 0.05
 SKETCH_AFTER = 4
 SKETCH_WEIGHT = 0.1
+SHAPE_WEIGHT = 3.0
+"""How much more the error of a token weighs that the shape covers: it is a fifth of a clip, and all that is hard."""
 TEXT_LENGTH = 512
 """Wan attends to this many text tokens; those after the prompt are zeros and not masked."""
 
@@ -74,6 +78,17 @@ def padded(embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return text, torch.cat([words, pads], 1)[:, None, None, :]
 
 
+def weights(cover: Tensor, grid: tuple[int, int, int]) -> Tensor:
+    """How much each latent's error weighs, (clips, 1, frames, 2 rows, 2 columns), 1 on average.
+
+    cover: share of each token that the shape covers, (clips, tokens); grid: tokens in frames, rows and columns. The
+    words settle where the shape is, so the weights pull no prediction aside; they only share the effort out.
+    """
+    weighed = 0.4 + SHAPE_WEIGHT * cover.sqrt()
+    weighed = weighed / weighed.mean(1, keepdim=True)
+    return weighed.view(-1, 1, *grid).repeat_interleave(2, 3).repeat_interleave(2, 4)
+
+
 class Reader(nn.Module):
     """Reads each token's frame, row and column off a hidden layer; only the training uses it."""
 
@@ -105,14 +120,25 @@ def clip_lessons(vae: AutoencoderKLWan, folder: Path, seed: int) -> Lessons:
 
 
 def train_wan(
-    plan: Plan, vae: AutoencoderKLWan, tokenizer: PreTrainedTokenizerFast, folder: Path, seed: int
+    plan: Plan,
+    vae: AutoencoderKLWan,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    seed: int,
+    start: WanPipeline | None = None,
 ) -> nn.ModuleDict:
-    """Train text encoder and transformer; returns them (keys 'text_encoder' and 'transformer'), averaged."""
+    """Train text encoder and transformer; returns them (keys 'text_encoder' and 'transformer'), averaged.
+
+    start: a pipeline whose transformer goes on learning, from the words that its text encoder can read already.
+    """
     torch.manual_seed(seed)
     rng = dice(seed)
-    text_encoder = umt5(len(tokenizer))
-    learn_to_read(text_encoder, tokenizer, seed)
-    transformer, reader, sketcher = wan_transformer(), Reader((3, 4, 4)), Sketcher()
+    if start is None:
+        text_encoder, transformer = umt5(len(tokenizer)), wan_transformer()
+        learn_to_read(text_encoder, tokenizer, seed)
+    else:
+        text_encoder, transformer = start.text_encoder.requires_grad_(False), start.transformer
+    reader, sketcher = Reader(GRID), Sketcher()
     parts = nn.ModuleDict(
         {
             "text_encoder": text_encoder,
@@ -132,7 +158,7 @@ def train_wan(
     def loss_at(progress: float) -> Tensor:
         latents, captions, truth = lessons.batch(BATCH, rng)
         ids, mask = tokens(tokenizer, captions)
-        sigmas = draw_sigmas(len(latents), WAN_SHIFT, progress, WORDS_FIRST)
+        sigmas = draw_sigmas(len(latents), WAN_SHIFT, progress, WORDS_FIRST if start is None else 0.0)
         noise = torch.randn_like(latents)
         with sdpa_kernel([SDPBackend.MATH]):
             with torch.no_grad():
@@ -147,7 +173,8 @@ def train_wan(
         where = reader.loss(layers[PLACE_AFTER - 1])
         what = sketcher.loss(layers[SKETCH_AFTER - 1], truth)
         layers.clear()
-        return F.mse_loss(predicted, noise - latents) + PLACE_WEIGHT * where + SKETCH_WEIGHT * what
+        difference = (weights(truth.cover, GRID) * (predicted - noise + latents).square()).mean()
+        return difference + PLACE_WEIGHT * where + SKETCH_WEIGHT * what
 
     training.run(loss_at)
     return training.average  # type: ignore[return-value]

@@ -67,7 +67,7 @@ def test_what_is_left_out_takes_the_models_defaults_and_every_render_is_complete
         "num_frames": 9,
         "fps": 8,
         "num_inference_steps": 20,
-        "guidance_scale": 5.0,
+        "guidance_scale": 2.0,
         "sampler": "unipc",
         "flow_shift": 5.0,
         "max_sequence_length": 512,
