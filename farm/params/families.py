@@ -8,6 +8,18 @@ from typing import Any
 from farm.did_you_mean import did_you_mean
 from farm.errors import UnknownFamily
 from farm.params.adapters import check_adapters
+from farm.params.models.sana import controlled_parameters, sana_parameters
+from farm.params.models.sana_video import sana_video_parameters
+from farm.params.models.sprint import sprint_parameters
+from farm.params.models.wan import (
+    experts_image_to_video_parameters,
+    experts_parameters,
+    first_last_parameters,
+    image_to_video_parameters,
+    text_image_to_video_parameters,
+    wan_parameters,
+)
+from farm.params.models.wan_vace import vace_parameters
 from farm.params.pictures import takes_picture
 from farm.params.request.base import (
     CLIPS,
@@ -26,18 +38,6 @@ from farm.params.request.base import (
     WanVaceParameters,
 )
 from farm.params.request_checks import RequestChecks
-from farm.params.sana import controlled_parameters, sana_parameters
-from farm.params.sana_video import sana_video_parameters
-from farm.params.sprint import sprint_parameters
-from farm.params.wan import (
-    experts_image_to_video_parameters,
-    experts_parameters,
-    first_last_parameters,
-    image_to_video_parameters,
-    text_image_to_video_parameters,
-    wan_parameters,
-)
-from farm.params.wan_vace import vace_parameters
 
 #: A plugin's family brings its request checks as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"

@@ -12,17 +12,17 @@ from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
 from farm.params.checks.clips import MOST_REFERENCES
 from farm.params.families import family_named
+from farm.params.models.sana import CONTROL_SCALES
+from farm.params.models.sprint import STRENGTHS
+from farm.params.models.wan import FRAMES_PER_LATENT
+from farm.params.models.wan_vace import CONDITIONING_SCALES
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.plugin_checks import MOST_POST_PROCESSORS
 from farm.params.request.base import PICTURES
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import CLASSES, JobRequest
 from farm.params.request.seeds import SEED_SCHEMA
-from farm.params.sana import CONTROL_SCALES
-from farm.params.sprint import STRENGTHS
 from farm.params.timing import MOST_JOBS
-from farm.params.wan import FRAMES_PER_LATENT
-from farm.params.wan_vace import CONDITIONING_SCALES
 from farm.plugins import PluginKind, plugin_names
 
 #: The fields of every family that only some models offer.

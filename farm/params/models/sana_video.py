@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from farm.params.models.sana import course_parameters
+from farm.params.models.wan import frames_asked, refuse_a_picture_alone
 from farm.params.request_checks import RequestChecks
-from farm.params.sana import course_parameters
-from farm.params.wan import frames_asked, refuse_a_picture_alone
 
 
 def sana_video_parameters(checks: RequestChecks) -> dict[str, Any]:

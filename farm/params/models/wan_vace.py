@@ -3,9 +3,9 @@
 from typing import Any
 
 from farm.params.checks.clips import check_clip, check_length, check_pictures
+from farm.params.models.wan import FRAMES_PER_LATENT, clip_parameters
 from farm.params.request.base import ClipRef
 from farm.params.request_checks import RequestChecks
-from farm.params.wan import FRAMES_PER_LATENT, clip_parameters
 
 #: Smallest and largest conditioning_scale; above, what the control adds drowns the model's own.
 CONDITIONING_SCALES = (0.0, 2.0)
