@@ -125,7 +125,7 @@ def submit(
             raise typer.BadParameter("says nothing of a file", param_hint="--dry-run")
         fields |= upload_typed(farm, typed)
         if dry_run:
-            show_quote(farm.quote(model, **fields), as_json=as_json)
+            show_quote(farm.quote(model or "", **fields), as_json=as_json)
             return
         if continued is not None and file is not None:
             job = continue_file(farm, farm.find_job_id(continued), file)
