@@ -8,6 +8,10 @@ from collections.abc import Iterator
 _OF_LIBPQ = re.compile("certificate verify failed|signature failure|server certificate for .* does not match host name")
 
 
+#: What OpenSSL misses in a certificate when it is as strict as Python 3.13 and newer make it (`VERIFY_X509_STRICT`).
+_OF_RFC_5280 = re.compile("Key Identifier|key usage extension|Basic Constraints of|Path length|name empty")
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and those that led to it, the outermost first."""
     found: BaseException | None = error
@@ -23,10 +27,21 @@ def distrusted(error: BaseException, setting: str) -> str | None:
     """
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"certificate not trusted ({cause.verify_message.rstrip('.')}){_what_to_do(setting)}"
+            why = cause.verify_message.rstrip(".")
+            return (
+                f"certificate not trusted ({why}){_issue_anew() if _OF_RFC_5280.search(why) else _what_to_do(setting)}"
+            )
     if _OF_LIBPQ.search(str(error)):
         return f"certificate not trusted{_what_to_do(setting)}"
     return None
+
+
+def _issue_anew() -> str:
+    return (
+        "; from version 3.13 on Python wants all that RFC 5280 asks for: issue the authority's certificate anew with "
+        "basicConstraints (critical), keyUsage (keyCertSign) and subjectKeyIdentifier, and the server's with "
+        "authorityKeyIdentifier"
+    )
 
 
 def _what_to_do(setting: str) -> str:

@@ -62,10 +62,16 @@ def _make(files: Certificates) -> None:
             .not_valid_after(now + LIFE)
         )
 
+    uses = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"), False)
+    uses |= dict.fromkeys(("key_agreement", "encipher_only", "decipher_only"), False)
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    # Python 3.13 and newer refuse certificates without the identifiers and uses that RFC 5280 asks for.
+    signs = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     authority = (
         certificate("latent-farm local authority", authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(signs, critical=False)
+        .add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **uses), critical=True)
         .sign(authority_key, SHA256())
     )
     here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
@@ -74,6 +80,7 @@ def _make(files: Certificates) -> None:
         certificate("latent-farm local server", key)
         .add_extension(x509.SubjectAlternativeName(here), critical=False)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signs), critical=False)
         .sign(authority_key, SHA256())
     )
     files.authority.write_bytes(authority.public_bytes(Encoding.PEM))
