@@ -41,7 +41,7 @@ class Decoding(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Clips of shape (clips, 3, 9, 64, 64), from -1 to 1 and a little beyond."""
-        restored: Tensor = self._vae[0].decode(latents, return_dict=False)[0]  # type: ignore[operator]
+        restored: Tensor = self._vae[0].decode(latents, return_dict=False)[0]
         return restored
 
 
@@ -64,7 +64,8 @@ def sharpen(plan: Plan, vae: AutoencoderKLWan, folder: Path, seed: int) -> Autoe
         halved = {name: weight.bfloat16() for name, weight in decoding.named_parameters()}
         restored = functional_call(decoding, halved, ((noisy * decoding.spread + decoding.mean).bfloat16(),)).float()
         difference = F.mse_loss(restored, truth, reduction="none") + 0.2 * (restored - truth).abs()
-        return (edges(truth) * difference).mean()
+        loss: Tensor = (edges(truth) * difference).mean()
+        return loss
 
     training.run(loss_at)
     decoding.load_state_dict(training.average.state_dict())
@@ -76,7 +77,7 @@ def encoded(vae: AutoencoderKLWan, batch: Tensor) -> Tensor:
     """Latents with a mean of 0 and a spread of 1 in each channel, as the transformer sees them."""
     mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1)
     spread = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
-    latents: Tensor = (vae.encode(batch).latent_dist.mode() - mean) / spread  # type: ignore[operator]
+    latents: Tensor = (vae.encode(batch).latent_dist.mode() - mean) / spread
     return latents
 
 
@@ -93,8 +94,8 @@ def measured(vae: AutoencoderKLWan, count: int) -> float:
     rng = dice("clip autoencoder")
     batch = clips([draw_clip(random_scene(rng, clip=True), rng=rng) for _ in range(count)])
     with torch.no_grad():
-        latent = vae.encode(batch).latent_dist.mode()  # type: ignore[operator]
-        return decibels(vae.decode(latent, return_dict=False)[0].clamp(-1, 1), batch)  # type: ignore[operator]
+        latent = vae.encode(batch).latent_dist.mode()
+        return decibels(vae.decode(latent, return_dict=False)[0].clamp(-1, 1), batch)
 
 
 def _bytes(batch: Tensor) -> Tensor:

@@ -174,7 +174,8 @@ def train_wan(
         what = sketcher.loss(layers[SKETCH_AFTER - 1], truth)
         layers.clear()
         difference = (weights(truth.cover, GRID) * (predicted - noise + latents).square()).mean()
-        return difference + PLACE_WEIGHT * where + SKETCH_WEIGHT * what
+        loss: Tensor = difference + PLACE_WEIGHT * where + SKETCH_WEIGHT * what
+        return loss
 
     training.run(loss_at)
     return training.average  # type: ignore[return-value]
