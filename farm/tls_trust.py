@@ -28,9 +28,8 @@ def distrusted(error: BaseException, setting: str) -> str | None:
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message.rstrip(".")
-            return (
-                f"certificate not trusted ({why}){_issue_anew() if _OF_RFC_5280.search(why) else _what_to_do(setting)}"
-            )
+            remedy = _issue_anew() if _OF_RFC_5280.search(why) else _what_to_do(setting)
+            return f"certificate not trusted ({why}){remedy}"
     if _OF_LIBPQ.search(str(error)):
         return f"certificate not trusted{_what_to_do(setting)}"
     return None

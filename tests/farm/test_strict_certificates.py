@@ -1,4 +1,4 @@
-"""Python 3.13 and newer want all of a certificate that RFC 5280 asks for: ours have it, and whose do not are told what to do."""
+"""From 3.13 on Python wants all of a certificate that RFC 5280 asks for: ours have it; who lacks it is told so."""
 
 import socket
 import ssl
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -53,34 +54,39 @@ def test_the_certificates_of_a_farm_on_one_machine_are_good_enough_for_the_stric
         visit(port, certificates.authority)
 
 
-@pytest.fixture
-def plain_certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate that signed itself, as short guides make it: without a use and without identifiers."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+def plain(subject: str, key: ec.EllipticCurvePrivateKey, issuer: str) -> x509.CertificateBuilder:
+    """A certificate as short guides make it, without identifiers."""
     now = datetime.now(UTC)
-    made = (
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
-        .serial_number(7)
+        .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=False)
-        .sign(key, SHA256())
     )
-    (tmp_path / "own.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (tmp_path / "own.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return tmp_path / "own.pem", tmp_path / "own.key"
 
 
-def test_who_has_a_plainer_certificate_is_told_what_it_lacks(plain_certificate: tuple[Path, Path]) -> None:
-    certificate, key = plain_certificate
-    with greeting(certificate, key) as port, pytest.raises(ssl.SSLCertVerificationError) as refused:
-        visit(port, certificate)
+@pytest.fixture
+def plain_certificates(tmp_path: Path) -> Certificates:
+    files = Certificates(tmp_path / "authority.pem", tmp_path / "server.pem", tmp_path / "server.key")
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = plain("studio", authority_key, "studio").add_extension(x509.BasicConstraints(True, None), critical=True)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    server = plain("server", key, "studio").add_extension(here, critical=False)
+    files.authority.write_bytes(authority.sign(authority_key, SHA256()).public_bytes(Encoding.PEM))
+    files.certificate.write_bytes(server.sign(authority_key, SHA256()).public_bytes(Encoding.PEM))
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+def test_who_has_a_plainer_certificate_is_told_what_it_lacks(plain_certificates: Certificates) -> None:
+    own = plain_certificates
+    with greeting(own.certificate, own.key) as port, pytest.raises(ssl.SSLCertVerificationError) as refused:
+        visit(port, own.authority)
     told = distrusted(refused.value, "FARM_REDIS_CA_FILE")
     assert told is not None
     assert told.startswith("certificate not trusted (")
-    assert "keyUsage (keyCertSign)" in told
+    assert "authorityKeyIdentifier" in told
     assert "FARM_REDIS_CA_FILE" not in told, "the file is named already"
