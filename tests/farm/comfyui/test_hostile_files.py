@@ -20,7 +20,7 @@ from farm.comfyui.workflow.graph import CannotRender, NotAWorkflow
 from farm.comfyui.workflow.ui_format import read_ui_format
 from farm.comfyui.workflow.workflow_file import read_workflow, resolve
 from tests.farm.comfyui.canvas import Canvas
-from tests.farm.comfyui.test_translate import read
+from tests.farm.comfyui.sana_graph import read
 
 Nodes = dict[str, dict[str, Any]]
 

@@ -8,7 +8,7 @@ import pytest
 from farm.accounts import create_key, create_user
 from farm.client import FarmClient, FarmProblem
 from farm.security import Role
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.dashboards import DashboardFarm
 
 __all__ = ["environment", "farm"]  # fixtures

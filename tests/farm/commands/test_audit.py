@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from farm import accounts
 from farm.audit.actor import Actor, Via, acting_as, current_actor
 from farm.security import Role
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.commands.test_users import Users, command
 from tests.farm.dashboards import DashboardFarm
 

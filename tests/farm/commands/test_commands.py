@@ -5,60 +5,24 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from farm.cli import build_app
 from farm.client import FarmClient
 from farm.database import write
 from farm.lifecycle import Outcome
 from farm.tables import Pool
+from tests.farm.commands.shell import Farm, command, environment, farm, worker
 from tests.farm.dashboards import DashboardFarm
 from tests.farm.scripted_farm import scripted_farm
-from tests.waiting import eventually
 
-Farm = Callable[..., Result]
-
-
-@pytest.fixture
-def environment(dashboard: DashboardFarm, tmp_path: Path) -> dict[str, str]:
-    """What a user of the farm has in his shell."""
-    return {**os.environ, "FARM_URL": dashboard.url, "FARM_KEY": dashboard.key, "FARM_DATA_DIR": str(tmp_path)}
-
-
-@pytest.fixture
-def farm(environment: dict[str, str]) -> Farm:
-    """The command, in a pipe."""
-
-    def run(*arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(build_app(), list(arguments), input=stdin, env=environment)
-
-    return run
-
-
-@pytest.fixture
-def worker(dashboard: DashboardFarm) -> Callable[[Outcome], threading.Thread]:
-    """Starts a worker that does the first work which comes."""
-
-    def start(outcome: Outcome) -> threading.Thread:
-        def work() -> None:
-            dashboard.finish(eventually(dashboard.take), outcome)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        return thread
-
-    return start
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "farm", *arguments]
+__all__ = ["environment", "farm", "worker"]  # fixtures
 
 
 class TestSubmit:

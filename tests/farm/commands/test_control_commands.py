@@ -2,7 +2,7 @@
 
 import json
 
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 
 __all__ = ["environment", "farm"]  # fixtures
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from farm.client import FarmClient
 from farm.lifecycle import Outcome
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.dashboards import DashboardFarm
 from tests.farm.test_adapter_files import lora
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from farm.lifecycle import Outcome
-from tests.farm.commands.test_commands import Farm, environment, farm, worker
+from tests.farm.commands.shell import Farm, environment, farm, worker
 from tests.farm.commands.test_control_commands import submitted
 from tests.farm.dashboards import DashboardFarm
 

@@ -4,7 +4,7 @@ import pytest
 
 from farm.client import FarmClient
 from farm.errors import InvalidRequest
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.dashboards import DashboardFarm
 
 __all__ = ["environment", "farm"]  # fixtures

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 
 __all__ = ["environment", "farm"]  # fixtures
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from farm.commands.outputs.download import Kind
 from farm.storage_keys import ArtifactKind
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 
 __all__ = ["environment", "farm"]  # fixtures
 

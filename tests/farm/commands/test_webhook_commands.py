@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from farm.client import AsyncFarmClient, FarmClient
-from tests.farm.commands.test_commands import Farm, environment, farm
+from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.dashboards import DashboardFarm
 
 __all__ = ["environment", "farm"]  # fixtures
