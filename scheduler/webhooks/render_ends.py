@@ -60,7 +60,7 @@ def write_renders_ended(
         if not webhooks:
             continue
         found = connection.execute(_IDS, {"of_job": job_id, "indexes": [index for index, _ in ended]})
-        ids: dict[int, str] = dict(found.tuples().all())
+        ids: dict[int, str] = dict(iter(found))
         renders = [ended_render(ids[index], index, status, reason, now) for index, reason in ended]
         for webhook_id in webhooks:
             rest = _add(connection, job_id, webhook_id, status, renders)

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(
 ARGUMENTS = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
              "--disable-sync", "--disable-dev-shm-usage", "--disable-quic"]  # fmt: skip
 PATIENCE = 60_000  # milliseconds; a bound for what never comes
+expect.set_options(timeout=PATIENCE)  # also where a test names none: five seconds are short beside other tests
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +210,7 @@ def test_a_picture_is_uploaded_on_its_page_and_chosen_on_the_form(
     page.wait_for_url("**/inputs")
     page.get_by_label("Picture", exact=False).set_input_files(scene)
     page.get_by_role("button", name="Upload").click()
+    expect(page.locator("#pictures > li")).to_have_count(1, timeout=PATIENCE)
     eventually(lambda: page.evaluate("document.querySelector('#pictures img')?.naturalWidth > 0"))
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -252,7 +254,7 @@ def test_several_files_are_dropped_at_once_and_a_bad_one_keeps_no_other_out(
     )
 
     # Then each of these says why beside its name, and the others are there, without a reload
-    expect(page.locator("#told li")).to_have_count(2)
+    expect(page.locator("#told li")).to_have_count(2, timeout=PATIENCE)
     expect(page.locator("#told li").first).to_contain_text("notes.txt: ")
     expect(page.locator("#told li").last).to_contain_text("huge.png: ")
     expect(page.locator("#way")).to_have_text("2 files are stored.")

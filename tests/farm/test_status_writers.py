@@ -19,6 +19,8 @@ WRITERS = {
     # Workers say themselves what they do, and are given up by one duty.
     "scheduler/fleet/worker_registry.py": "WorkerStatus",
     "scheduler/maintenance/mark_dead_workers.py": "WorkerStatus",
+    # Scores, which are asked for and computed: their rows are claimed, written and asked for anew in one file.
+    "scheduler/gallery/scores.py": "ScoreStatus",
 }
 
 

@@ -15,7 +15,7 @@ from farm.console.error_output import exit_code_of
 from tests.farm.scripted_farm import KEY, Said, a_job, scripted_farm
 
 #: Verbs that run until they are told to stop, and answer nothing.
-PROCESSES = {"farm scheduler", "farm dashboard", "farm worker", "farm mcp", "farm horde", "farm top"}
+PROCESSES = {"farm scheduler", "farm dashboard", "farm worker", "farm scorer", "farm mcp", "farm horde", "farm top"}
 #: Verbs whose answer is a picture for people; the same as data is `farm job --json`.
 FOR_EYES = {"farm show"}
 JOB = "0198aaaa-0000-7000-8000-00000000000a"
