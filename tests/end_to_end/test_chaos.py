@@ -26,4 +26,12 @@ def test_five_minutes_of_chaos_lose_nothing_and_double_nothing(tmp_path: Path) -
     chaos = run_chaos(tmp_path, seconds=300, seed=seed)
 
     assert chaos.faults == [], f"with the seed {seed}"
-    assert set(chaos.kills) == {"scheduler", "worker", "farm-fork-server", "fork-server", "valkey", "dashboard"}
+    assert set(chaos.kills) == {
+        "scheduler",
+        "worker",
+        "scorer",
+        "farm-fork-server",
+        "fork-server",
+        "valkey",
+        "dashboard",
+    }
