@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
 from farm.clip_containers import MOST_FRAME_PIXELS, ClipLimits, container_of
@@ -117,8 +118,24 @@ def _upright(frame: av.VideoFrame, limits: ClipLimits, before: int) -> Frame:
         raise _refused(f"has more than {limits.frames:,} frames; cut it")
     if (before + 1) * pixels > limits.pixels:
         raise _refused(f"has more than {limits.pixels:,} pixels in all its frames; cut it, or make it smaller")
-    turns = round(frame.rotation / 90) % 4  # against the clock, as a camera notes how it was held
-    return np.ascontiguousarray(np.rot90(_pixels(frame), turns))
+    return np.ascontiguousarray(_turned(_pixels(frame), frame))
+
+
+def _turned(pixels: Frame, frame: av.VideoFrame) -> Frame:
+    """As the container says that it is shown: turned by quarters as the camera was held, mirrored as some front cameras are.
+
+    The matrix (ISO/IEC 14496-12, 8.3.2) takes a place (x, y) to (a x + c y, b x + d y). A turn by less than a quarter is
+    the nearest of these.
+    """
+    noted = frame.side_data.get(Type.DISPLAYMATRIX)
+    if noted is None:
+        return pixels
+    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(noted), np.int32).reshape(3, 3).astype(int)
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels, across, down = pixels.swapaxes(0, 1), c, b
+    else:
+        across, down = a, d
+    return pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _pixels(frame: av.VideoFrame) -> Frame:
