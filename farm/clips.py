@@ -4,18 +4,18 @@ What comes out is upright RGB without sound and without metadata, each pixel as 
 nothing, in Matroska. Whoever reads it later (a worker) reads only what was written here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from farm.clip_containers import MOST_FRAME_PIXELS, ClipLimits, container_of
+from farm.clip_containers import MOST_FRAME_PIXELS, ClipLimits, container_of, is_cut_off
 from farm.errors import Fault, InvalidRequest, TooLarge
 
 #: uint8, (height, width, 3), RGB.
@@ -45,9 +45,12 @@ def clean_clip(file: Path, stored: Path, limits: ClipLimits) -> CleanClip:
     if size > limits.bytes:
         raise TooLarge(f"the clip has {size:,} bytes and this farm accepts {limits.bytes:,}; send a smaller one")
     with file.open("rb") as opened:
-        container = container_of(opened.read(12))
+        begin = opened.read(80)
+        container = container_of(begin[:12])
         if container is None:
             raise _refused("is no clip that is taken here; send MP4 or WebM")
+        if is_cut_off(begin, size):
+            raise _refused("ends before its end; send the whole file")
         opened.seek(0)
         try:
             return _copy(opened, container, stored, limits)
@@ -122,12 +125,12 @@ def _upright(frame: av.VideoFrame, limits: ClipLimits, before: int) -> Frame:
 
 
 def _turned(pixels: Frame, frame: av.VideoFrame) -> Frame:
-    """As the container says that it is shown: turned by quarters as the camera was held, mirrored as some front cameras are.
+    """As the container says that it is shown: turned by quarters, as the camera was held, and mirrored.
 
-    The matrix (ISO/IEC 14496-12, 8.3.2) takes a place (x, y) to (a x + c y, b x + d y). A turn by less than a quarter is
-    the nearest of these.
+    The matrix (ISO/IEC 14496-12, 8.3.2) takes a place (x, y) to (a x + c y, b x + d y). Of a turn by less than a
+    quarter the nearest of these is taken.
     """
-    noted = frame.side_data.get(Type.DISPLAYMATRIX)
+    noted = cast("Mapping[Type, Any]", frame.side_data).get(Type.DISPLAYMATRIX)
     if noted is None:
         return pixels
     (a, b, _), (c, d, _), _ = np.frombuffer(bytes(noted), np.int32).reshape(3, 3).astype(int)

@@ -11,13 +11,14 @@ import av
 import numpy as np
 import pytest
 
-from farm.clip_containers import ClipLimits, container_of
+from farm.clip_containers import ClipLimits, container_of, is_cut_off
 from farm.clips import CleanClip, clean_clip, frames_of
 from farm.errors import InvalidRequest, TooLarge
 from farm.settings import load_settings
 from farm.uploads import read_upload
 from tests.workers.pictures import moving_bar, write_clip
 
+_EBML = b"\x1a\x45\xdf\xa3"
 LIMITS = ClipLimits(bytes=1_000_000, frames=30, pixels=100_000, seconds=10)
 
 
@@ -166,6 +167,32 @@ def test_what_is_no_clip_or_a_broken_one_is_refused(tmp_path: Path, clip: Path) 
     still = tmp_path / "still.mp4"
     write_clip(still, moving_bar(frames=1))
     assert "has one frame only; send that as a picture" in refused(still)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_webm_of_which_the_end_is_missing_is_refused_where_it_says_its_length(tmp_path: Path, live: bool) -> None:
+    # Given a WebM, as a program saves it, or as a browser records it, without a length,
+    whole = tmp_path / "whole.webm"
+    write_clip(whole, moving_bar(frames=9), codec="libvpx-vp9")
+    if live:
+        data = bytearray(whole.read_bytes())
+        length = data.index(b"\x18\x53\x80\x67") + 4  # RFC 9559: of the segment; all ones mean unknown
+        data[length : length + 8] = b"\x01" + b"\xff" * 7
+        whole.write_bytes(data)
+    assert clean(whole).frames == 9
+    # when a part of it is sent,
+    cut = tmp_path / "cut.webm"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 4])
+    # then it is refused: fewer frames would be taken in silence. Of the recording nobody can know.
+    if live:
+        assert clean(cut).frames < 9
+    else:
+        assert "ends before its end; send the whole file" in refused(cut)
+
+
+@pytest.mark.parametrize("data", [b"", _EBML, _EBML + b"\x00", _EBML + b"\xff", _EBML + b"\x84webm", _EBML + b"\x40"])
+def test_what_says_no_length_is_not_cut_off(data: bytes) -> None:
+    assert not is_cut_off(data, 10)
 
 
 def test_a_codec_that_is_none_of_those_is_refused_unread(tmp_path: Path) -> None:
