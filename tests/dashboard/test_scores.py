@@ -99,6 +99,16 @@ def test_a_cursor_of_another_list_and_a_scorer_that_nobody_asked_are_no_faults_o
     assert house.get(SCORES).status_code == 422
 
 
+def test_a_least_score_of_nobody_is_refused_and_does_not_find_everything(house: House) -> None:
+    told = house.get("/api/v1/renders?least_score=0.5")
+    assert told.status_code == 422
+    assert told.json["errors"][0] == {
+        "pointer": "/query/least_score",
+        "detail": "needs 'scorer', which says whose score is meant",
+    }
+    assert house.post(f"{SCORES}?least_score=0.5", json={"scorers": ["sharpness"]}).status_code == 422
+
+
 def test_nobody_scores_or_sees_the_scores_of_another_project(house: House) -> None:
     job = done_job(house, 2)
     house.post(f"{SCORES}?job={job}", json={"scorers": ["sharpness"]})
