@@ -97,7 +97,7 @@ def _copy(opened: BinaryIO, container: str, stored: Path, limits: ClipLimits) ->
 def _stream_of(source: av.container.InputContainer) -> av.VideoStream:
     """The clip's pictures; what its header says of them is looked at before anything is decoded."""
     if not source.streams.video:
-        raise _refused("holds no moving picture; send MP4 or WebM with one")
+        raise _refused("holds no moving picture, or its end is missing; send a whole MP4 or WebM with one")
     stream = source.streams.video[0]
     codec = stream.codec_context
     if codec is None:  # FFmpeg knows it by no name

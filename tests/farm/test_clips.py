@@ -118,6 +118,16 @@ def test_a_clip_stands_as_its_container_says_that_it_is_shown(
     assert all(np.array_equal(one, expected(shown)) for one, shown in zip(stored, decoded(clip), strict=True))
 
 
+def test_sound_alone_is_refused(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.mp4"
+    with av.open(sound, "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.rate = 8000
+        container.mux([*stream.encode(silence), *stream.encode(None)])
+    assert "holds no moving picture, or its end is missing" in refused(sound)
+
+
 def test_sound_and_metadata_are_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(path, "w", options={"movflags": "use_metadata_tags"}) as container:
