@@ -4,17 +4,18 @@ What comes out is upright RGB without sound and without metadata, each pixel as 
 nothing, in Matroska. Whoever reads it later (a worker) reads only what was written here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from farm.clip_containers import MOST_FRAME_PIXELS, ClipLimits, container_of
+from farm.clip_containers import MOST_FRAME_PIXELS, ClipLimits, container_of, is_cut_off
 from farm.errors import Fault, InvalidRequest, TooLarge
 
 #: uint8, (height, width, 3), RGB.
@@ -44,9 +45,12 @@ def clean_clip(file: Path, stored: Path, limits: ClipLimits) -> CleanClip:
     if size > limits.bytes:
         raise TooLarge(f"the clip has {size:,} bytes and this farm accepts {limits.bytes:,}; send a smaller one")
     with file.open("rb") as opened:
-        container = container_of(opened.read(12))
+        begin = opened.read(80)
+        container = container_of(begin[:12])
         if container is None:
             raise _refused("is no clip that is taken here; send MP4 or WebM")
+        if is_cut_off(begin, size):
+            raise _refused("ends before its end; send the whole file")
         opened.seek(0)
         try:
             return _copy(opened, container, stored, limits)
@@ -93,7 +97,7 @@ def _copy(opened: BinaryIO, container: str, stored: Path, limits: ClipLimits) ->
 def _stream_of(source: av.container.InputContainer) -> av.VideoStream:
     """The clip's pictures; what its header says of them is looked at before anything is decoded."""
     if not source.streams.video:
-        raise _refused("holds no moving picture; send MP4 or WebM with one")
+        raise _refused("holds no moving picture, or its end is missing; send a whole MP4 or WebM with one")
     stream = source.streams.video[0]
     codec = stream.codec_context
     if codec is None:  # FFmpeg knows it by no name
@@ -117,8 +121,24 @@ def _upright(frame: av.VideoFrame, limits: ClipLimits, before: int) -> Frame:
         raise _refused(f"has more than {limits.frames:,} frames; cut it")
     if (before + 1) * pixels > limits.pixels:
         raise _refused(f"has more than {limits.pixels:,} pixels in all its frames; cut it, or make it smaller")
-    turns = round(frame.rotation / 90) % 4  # against the clock, as a camera notes how it was held
-    return np.ascontiguousarray(np.rot90(_pixels(frame), turns))
+    return np.ascontiguousarray(_turned(_pixels(frame), frame))
+
+
+def _turned(pixels: Frame, frame: av.VideoFrame) -> Frame:
+    """As the container says that it is shown: turned by quarters, as the camera was held, and mirrored.
+
+    The matrix (ISO/IEC 14496-12, 8.3.2) takes a place (x, y) to (a x + c y, b x + d y). Of a turn by less than a
+    quarter the nearest of these is taken.
+    """
+    noted = cast("Mapping[Type, Any]", frame.side_data).get(Type.DISPLAYMATRIX)
+    if noted is None:
+        return pixels
+    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(noted), np.int32).reshape(3, 3).astype(int)
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels, across, down = pixels.swapaxes(0, 1), c, b
+    else:
+        across, down = a, d
+    return pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _pixels(frame: av.VideoFrame) -> Frame:

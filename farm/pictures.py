@@ -49,7 +49,8 @@ def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPic
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise _refused(
-            "is no picture that is taken here; send PNG, JPEG, WebP or AVIF (a LoRA: its .safetensors file)"
+            "is no picture that is taken here; send PNG, JPEG, WebP or AVIF (a clip: MP4 or WebM; a LoRA: its"
+            " .safetensors file)"
         ) from error
     # What Pillow raises for broken files; its reader of AVIF nothing but RuntimeError.
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:

@@ -13,6 +13,7 @@ from dashboard.reads.ids import known_form
 from dashboard.schemas import GalleryRenders
 from dashboard.schemas.base import RequestPart
 from farm.database import read
+from farm.errors import Fault, InvalidRequest
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
 #: Far above what any model renders, and what every database has for a number.
@@ -42,7 +43,9 @@ class GalleryFields(RequestPart):
     deleted: bool = Field(False, description="Those that were deleted and are not removed yet, instead of all others")
 
     def chosen(self) -> GalleryFilter:
-        """The same for the database."""
+        """The same for the database. Raises InvalidRequest for a score of nobody."""
+        if self.least_score is not None and self.scorer is None:
+            raise InvalidRequest([Fault("/query/least_score", "needs 'scorer', which says whose score is meant")])
         return GalleryFilter(
             text=self.text,
             models=tuple(self.model),

@@ -99,6 +99,16 @@ def test_a_cursor_of_another_list_and_a_scorer_that_nobody_asked_are_no_faults_o
     assert house.get(SCORES).status_code == 422
 
 
+def test_a_least_score_of_nobody_is_refused_and_does_not_find_everything(house: House) -> None:
+    told = house.get("/api/v1/renders?least_score=0.5")
+    assert told.status_code == 422
+    assert told.json["errors"][0] == {
+        "pointer": "/query/least_score",
+        "detail": "needs 'scorer', which says whose score is meant",
+    }
+    assert house.post(f"{SCORES}?least_score=0.5", json={"scorers": ["sharpness"]}).status_code == 422
+
+
 def test_nobody_scores_or_sees_the_scores_of_another_project(house: House) -> None:
     job = done_job(house, 2)
     house.post(f"{SCORES}?job={job}", json={"scorers": ["sharpness"]})
@@ -109,6 +119,19 @@ def test_nobody_scores_or_sees_the_scores_of_another_project(house: House) -> No
     visitor = sign_in(house, house.theirs)
     assert visitor.get(f"/scores?job={job}", headers=PAGE).status_code == 404
     assert "/renders/" not in visitor.get("/scores?by=sharpness", headers=PAGE).text
+
+
+def test_the_page_begins_with_a_scorer_that_has_figures(house: House) -> None:
+    # Given a job of which one scorer has said nothing, for want of weights, and another, behind it by name, has
+    job = done_job(house, 2)
+    house.post(f"{SCORES}?job={job}", json={"scorers": ["clip"]})
+    score_all(house, failing=2)
+    house.post(f"{SCORES}?job={job}", json={"scorers": ["sharpness"]})
+    score_all(house)
+    # when its page is opened, then it shows the figures.
+    page = sign_in(house).get(f"/scores?job={job}", headers=PAGE).get_data(as_text=True)
+    assert "How many renders have which score" in page
+    assert page.index("by=sharpness") < page.index("by=clip")
 
 
 def test_the_page_asks_for_scores_and_says_what_came_of_them(house: House) -> None:

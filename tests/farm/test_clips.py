@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import av
 import numpy as np
 import pytest
 
-from farm.clip_containers import ClipLimits, container_of
+from farm.clip_containers import ClipLimits, container_of, is_cut_off
 from farm.clips import CleanClip, clean_clip, frames_of
 from farm.errors import InvalidRequest, TooLarge
 from farm.settings import load_settings
 from farm.uploads import read_upload
 from tests.workers.pictures import moving_bar, write_clip
 
+_EBML = b"\x1a\x45\xdf\xa3"
 LIMITS = ClipLimits(bytes=1_000_000, frames=30, pixels=100_000, seconds=10)
 
 
@@ -74,23 +76,56 @@ def test_the_same_frames_are_the_same_bytes_and_at_another_rate_others(tmp_path:
     assert stored[0] == stored[1] != stored[2]
 
 
-def test_a_clip_that_was_filmed_on_its_side_is_turned_upright(tmp_path: Path, clip: Path) -> None:
-    # Given a clip whose container says that it was held turned by a quarter,
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((1, 0, 0, 1), lambda shown: shown),
+        ((0, 1, -1, 0), lambda shown: np.rot90(shown, -1)),
+        ((-1, 0, 0, -1), lambda shown: np.rot90(shown, 2)),
+        ((0, -1, 1, 0), lambda shown: np.rot90(shown, 1)),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda shown: shown.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda shown: np.rot90(shown, 2).swapaxes(0, 1)),
+    ],
+    ids=[
+        "as it is",
+        "clockwise",
+        "upside down",
+        "against the clock",
+        "mirrored",
+        "flipped",
+        "transposed",
+        "transversed",
+    ],
+)
+def test_a_clip_stands_as_its_container_says_that_it_is_shown(
+    tmp_path: Path, clip: Path, matrix: tuple[int, ...], expected: Callable[[Any], Any]
+) -> None:
+    # Given a clip whose container says how it is turned or mirrored,
     data = bytearray(clip.read_bytes())
     place = data.index(b"tkhd") + 4 + 40  # ISO/IEC 14496-12: the matrix of a track header of version 0
-    for offset, value in enumerate((0, 0x10000, 0, -0x10000, 0, 0)):
-        data[place + 4 * offset : place + 4 * offset + 4] = value.to_bytes(4, "big", signed=True)
+    a, b, c, d = matrix
+    for offset, value in enumerate((a, b, 0, c, d, 0)):
+        data[place + 4 * offset : place + 4 * offset + 4] = (value * 0x10000).to_bytes(4, "big", signed=True)
     turned = tmp_path / "turned.mp4"
     turned.write_bytes(data)
     # when it is stored,
     found = clean(turned)
-    # then it stands: what was wide is high.
-    assert (found.width, found.height) == (40, 48)
-    with av.open(turned) as opened:
-        first = next(opened.decode(video=0))
-        assert abs(first.rotation) == 90
-        expected = np.rot90(first.to_ndarray(format="rgb24"), round(first.rotation / 90))
-    assert np.array_equal(next(frames_of(turned.with_suffix(".stored"))), expected)
+    # then it stands, every frame of it: what was wide is high where it lay on its side.
+    stored = list(frames_of(turned.with_suffix(".stored")))
+    assert (found.width, found.height) == ((48, 40) if a else (40, 48))
+    assert all(np.array_equal(one, expected(shown)) for one, shown in zip(stored, decoded(clip), strict=True))
+
+
+def test_sound_alone_is_refused(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.mp4"
+    with av.open(sound, "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.rate = 8000
+        container.mux([*stream.encode(silence), *stream.encode(None)])
+    assert "holds no moving picture, or its end is missing" in refused(sound)
 
 
 def test_sound_and_metadata_are_not_kept(tmp_path: Path) -> None:
@@ -142,6 +177,32 @@ def test_what_is_no_clip_or_a_broken_one_is_refused(tmp_path: Path, clip: Path) 
     still = tmp_path / "still.mp4"
     write_clip(still, moving_bar(frames=1))
     assert "has one frame only; send that as a picture" in refused(still)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_webm_of_which_the_end_is_missing_is_refused_where_it_says_its_length(tmp_path: Path, live: bool) -> None:
+    # Given a WebM, as a program saves it, or as a browser records it, without a length,
+    whole = tmp_path / "whole.webm"
+    write_clip(whole, moving_bar(frames=9), codec="libvpx-vp9")
+    if live:
+        data = bytearray(whole.read_bytes())
+        length = data.index(b"\x18\x53\x80\x67") + 4  # RFC 9559: of the segment; all ones mean unknown
+        data[length : length + 8] = b"\x01" + b"\xff" * 7
+        whole.write_bytes(data)
+    assert clean(whole).frames == 9
+    # when a part of it is sent,
+    cut = tmp_path / "cut.webm"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 4])
+    # then it is refused: fewer frames would be taken in silence. Of the recording nobody can know.
+    if live:
+        assert clean(cut).frames < 9
+    else:
+        assert "ends before its end; send the whole file" in refused(cut)
+
+
+@pytest.mark.parametrize("data", [b"", _EBML, _EBML + b"\x00", _EBML + b"\xff", _EBML + b"\x84webm", _EBML + b"\x40"])
+def test_what_says_no_length_is_not_cut_off(data: bytes) -> None:
+    assert not is_cut_off(data, 10)
 
 
 def test_a_codec_that_is_none_of_those_is_refused_unread(tmp_path: Path) -> None:

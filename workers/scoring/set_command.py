@@ -46,6 +46,8 @@ def fid(
     with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder, farm_at_hand() as farm:
         seen = _pictures_of(farm, job_id, Path(folder) / "job")
         other = Path(reference)
+        if not other.is_dir() and (other.exists() or len(other.parts) > 1):
+            raise InvalidRequest([Fault("/reference", f"there is no folder {reference}; name one, or a job")])
         expected = _in_folder(other) if other.is_dir() else _pictures_of(farm, reference, Path(folder) / "reference")
         try:
             found = distance_of(seen, expected, load_features(features))

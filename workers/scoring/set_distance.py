@@ -20,6 +20,8 @@ SUBSETS = 100
 #: What is drawn by chance for KID follows from this.
 SEED = 0
 LEAST_PICTURES = 2
+#: Numbers of a picture: FID holds some matrices of as many rows and columns, each of half a gigabyte here.
+MOST_FEATURES = 8192
 
 #: From a picture, uint8 (1, 3, height, width), to its features, (1, any number).
 Features = Callable[[Tensor], Tensor]
@@ -65,14 +67,15 @@ def load_features(path: Path) -> Features:
 
 
 def distance_of(pictures: Sequence[Path], reference: Sequence[Path], features: Features) -> SetDistance:
-    """FID and KID of two sets of picture files, by torchmetrics. Raises ValueError for a set of less than two.
+    """FID and KID of two sets of picture files, by torchmetrics. Raises ValueError for a set of less than two,
+    and NoWeights for features that are too many, or not of one number.
 
     FID: M. Heusel et al., NeurIPS 2017: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½) of the means and covariances of the
     features. KID: M. Bińkowski et al., ICLR 2018: the unbiased squared MMD with the kernel (x·y / features + 1)³,
     the mean over subsets.
     """
-    seen, expected = _seen(pictures, features), _seen(reference, features)
-    return distance_of_features(seen, expected)
+    both = _seen([*pictures, *reference], features)
+    return distance_of_features(both[: len(pictures)], both[len(pictures) :])
 
 
 @torch.inference_mode()
@@ -119,10 +122,18 @@ class _Known(nn.Module):
 
 @torch.inference_mode()
 def _seen(files: Iterable[Path], features: Features) -> Tensor:
-    """(pictures, features), float64: pictures of any size, one after the other."""
-    rows = []
+    """(pictures, features), float64: pictures of any size, one after the other. Raises NoWeights as above."""
+    rows: list[Tensor] = []
     for file in files:
         with Image.open(file) as picture:
             pixels = np.asarray(picture.convert("RGB"))
-        rows.append(features(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]).cpu().double())
+        row = features(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]).cpu().double()
+        if row.shape[1] > MOST_FEATURES:
+            raise NoWeights(f"gives {row.shape[1]:,} numbers for a picture; take one with {MOST_FEATURES:,} or fewer")
+        if rows and row.shape != rows[0].shape:
+            raise NoWeights(
+                f"gives {row.shape[1]:,} numbers for {file.name} and {rows[0].shape[1]:,} for another picture; take "
+                "one that gives as many for every size"
+            )
+        rows.append(row)
     return torch.cat(rows) if rows else torch.zeros(0, 1, dtype=torch.float64)

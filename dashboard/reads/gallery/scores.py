@@ -76,9 +76,10 @@ def count_scores(connection: Connection, project_id: str, chosen: GalleryFilter,
 
 
 def used_scorers(connection: Connection, project_id: str, chosen: GalleryFilter) -> dict[str, int]:
-    """The scorers that have been asked about the chosen renders, and of how many."""
+    """The scorers that have been asked about the chosen renders, and of how many; first those that gave a figure."""
     scored = _scored(connection, project_id, chosen, None).subquery()
-    counted = select(scored.c.scorer, func.count()).group_by(scored.c.scorer).order_by(scored.c.scorer)
+    silent = func.count(scored.c.value) == 0
+    counted = select(scored.c.scorer, func.count()).group_by(scored.c.scorer).order_by(silent, scored.c.scorer)
     return {name: int(count) for name, count in connection.execute(counted)}
 
 

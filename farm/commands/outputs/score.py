@@ -82,7 +82,8 @@ def _wait(farm: FarmClient, names: Sequence[str], chosen: dict[str, Any]) -> Non
         elif not told and time.monotonic() - since > STILL_SECONDS:
             told = True
             say(
-                f"nothing was scored for {STILL_SECONDS:.0f} seconds: it waits for others, or no `farm scorer` runs",
+                f"nothing was scored for {STILL_SECONDS:.0f} seconds: it waits for others, no `farm scorer` runs, or"
+                " one fell, and another takes over what it held within a quarter of an hour",
                 "yellow",
             )
         time.sleep(LOOK_SECONDS)

@@ -101,3 +101,11 @@ def test_too_few_pictures_and_a_file_that_is_no_module_are_told(tmp_path: Path) 
     (tmp_path / "x.pt").write_bytes(b"nothing")
     with pytest.raises(NoWeights, match=r"x\.pt is no TorchScript file"):
         load_features(tmp_path / "x.pt")
+
+
+def test_features_that_are_a_picture_again_are_told_and_fill_no_memory(tmp_path: Path) -> None:
+    files = write_pictures(tmp_path / "a", 3, 1)
+    with pytest.raises(NoWeights, match="gives 30,000 numbers for a picture; take one with 8,192 or fewer"):
+        distance_of(files, files, lambda picture: torch.zeros(1, 30_000))
+    with pytest.raises(NoWeights, match=r"gives 1,890 numbers for 01\.png and 1,800 for another picture"):
+        distance_of(files[:1], files[1:], lambda picture: picture.flatten(1))
