@@ -40,6 +40,8 @@ def load_weights(pipeline: Any, path: str, slot: str, *, partly: bool, component
     with catch_warnings():
         filterwarnings("ignore", message="Already found a `peft_config`")  # several are what is wanted
         filterwarnings("ignore", message="`lora_bias=True` was passed but the targeted layer")  # it is never merged
+        # Of Wan VACE `proj_out` is also the end of `vace_blocks.0.proj_out`; which layers are meant, the tensors say.
+        filterwarnings("ignore", message="While injecting the PEFT adapters, an inconsistency", category=RuntimeWarning)
         if layers is None:  # of a plugin's family: diffusers may know it
             folder, name = str(Path(path).parent), Path(path).name
             pipeline.load_lora_weights(
