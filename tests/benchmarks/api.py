@@ -22,21 +22,17 @@ from pathlib import Path
 
 import httpx
 import structlog
-from pydantic import SecretStr
 from sqlalchemy import insert, select
 
-from farm.accounts import create_key, create_project, create_user
+from farm.accounts import create_user
 from farm.connections import Connections
 from farm.database import read, write
 from farm.ids import new_id
 from farm.params import check_and_resolve, parse_json_body
-from farm.schema.upgrade import upgrade
-from farm.settings import Settings
 from farm.tables import Flow, Job
 from scheduler.admission.submit import draw_seed, submit
-from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.backlogs import tidy
-from tests.benchmarks.own_dashboard import own_dashboard
+from tests.benchmarks.own_dashboard import BenchFarm, farm_with_dashboard
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 from tests.databases import running_postgres
@@ -68,29 +64,17 @@ def main() -> None:
     ):
         server.execute("CREATE DATABASE bench")
         for name, url in (("postgresql", server.url("bench")), ("sqlite", f"sqlite:///{folder}/farm.sqlite3")):
-            settings = Settings(
-                data_dir=Path(folder),
-                database_url=SecretStr(url),
-                redis_url=SecretStr(redis_url),
-                secret_key=SecretStr(secrets.token_hex()),
-                dashboard_processes=1,
-            )
-            _measure(report, name, settings, asked.jobs, asked.rounds)
+            with farm_with_dashboard(Path(folder), redis_url, url) as farm:
+                _measure(report, name, farm, asked.jobs, asked.rounds)
     report.write()
 
 
-def _measure(report: Report, name: str, settings: Settings, jobs: int, rounds: int) -> None:
-    upgrade(settings)
-    with Connections.open(settings) as connections:
-        sync_catalog(connections.engine, connections.catalog, connections.clock())
-        project_id = create_project(connections.engine, "bench")
-        user_id = create_user(connections.engine, project_id, "rare")
-        key = create_key(connections.engine, project_id, name="bench").secret
-        with own_dashboard(settings, key) as client:
-            _submissions(report, name, client, connections, project_id, rounds)
-            _fill(connections, project_id, user_id, jobs)
-            _tags(report, name, client, rounds)
-            _filters(report, name, client, rounds)
+def _measure(report: Report, name: str, farm: BenchFarm, jobs: int, rounds: int) -> None:
+    user_id = create_user(farm.connections.engine, farm.project_id, "rare")
+    _submissions(report, name, farm.client, farm.connections, farm.project_id, rounds)
+    _fill(farm.connections, farm.project_id, user_id, jobs)
+    _tags(report, name, farm.client, rounds)
+    _filters(report, name, farm.client, rounds)
 
 
 def _submissions(

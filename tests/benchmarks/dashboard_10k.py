@@ -16,7 +16,6 @@ import io
 import json
 import logging
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,21 +27,17 @@ from urllib.parse import urlsplit
 import structlog
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, sync_playwright
-from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 
-from farm.accounts import create_key, create_project, create_user, sign_in_link
+from farm.accounts import create_user, sign_in_link
 from farm.connections import Connections
 from farm.database import read, write
 from farm.ids import new_id
-from farm.schema.upgrade import upgrade
-from farm.settings import Settings
 from farm.storage_keys import ArtifactKind, artifact_key
 from farm.tables import Artifact, Job, Render
-from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.api import MODEL, PROMPT
 from tests.benchmarks.backlogs import tidy
-from tests.benchmarks.own_dashboard import own_dashboard
+from tests.benchmarks.own_dashboard import farm_with_dashboard
 from tests.benchmarks.own_storage import own_storage
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
@@ -67,31 +62,15 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="farm-bench-") as folder,
         own_valkey(Path(folder)) as redis_url,
         own_storage(Path(folder)) as storage,
+        farm_with_dashboard(Path(folder), redis_url, f"sqlite:///{folder}/farm.sqlite3", **storage) as farm,
     ):
-        settings = Settings(
-            data_dir=Path(folder),
-            database_url=SecretStr(f"sqlite:///{folder}/farm.sqlite3"),
-            redis_url=SecretStr(redis_url),
-            secret_key=SecretStr(secrets.token_hex()),
-            dashboard_processes=1,
-            **storage,
-        )
-        upgrade(settings)
-        with Connections.open(settings) as connections:
-            sync_catalog(connections.engine, connections.catalog, connections.clock())
-            project_id = create_project(connections.engine, "bench")
-            user_id = create_user(connections.engine, project_id, "visitor")
-            key = create_key(connections.engine, project_id, name="bench").secret
-            with own_dashboard(settings, key) as client:
-                asking = {
-                    "guidance_scale": [1 + place / 10 for place in range(COLUMNS)],
-                    "seed_count": renders // COLUMNS,
-                }
-                answer = client.post("/api/v1/jobs", json={"model": MODEL, "prompt": PROMPT, **asking})
-                job = answer.json()["job"]["id"]
-                _finish(connections, job)
-                link = sign_in_link(connections.engine, user_id, str(client.base_url).rstrip("/"))
-                _visit_twice(report, link, str(client.base_url).rstrip("/"), job)
+        user_id = create_user(farm.connections.engine, farm.project_id, "visitor")
+        asking = {"guidance_scale": [1 + place / 10 for place in range(COLUMNS)], "seed_count": renders // COLUMNS}
+        answer = farm.client.post("/api/v1/jobs", json={"model": MODEL, "prompt": PROMPT, **asking})
+        job = answer.json()["job"]["id"]
+        _finish(farm.connections, job)
+        address = str(farm.client.base_url).rstrip("/")
+        _visit_twice(report, sign_in_link(farm.connections.engine, user_id, address), address, job)
     report.write()
 
 

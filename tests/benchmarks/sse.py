@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import json
 import logging
-import secrets
 import socket
 import tempfile
 import time
@@ -25,16 +24,10 @@ from pathlib import Path
 
 import httpx
 import structlog
-from pydantic import SecretStr
 
-from farm.accounts import create_key, create_project
-from farm.connections import Connections
 from farm.progress import ProgressBoard, StepProgress
-from farm.schema.upgrade import upgrade
-from farm.settings import Settings
-from scheduler.fleet.catalog_sync import sync_catalog
 from tests.benchmarks.api import MODEL, PROMPT
-from tests.benchmarks.own_dashboard import own_dashboard
+from tests.benchmarks.own_dashboard import farm_with_dashboard
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
 
@@ -67,24 +60,15 @@ def main() -> None:
     seconds = 4.0 if asked.quick else asked.seconds
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     report = Report("sse", {"streams": asked.streams, "calls": asked.calls, "seconds": seconds, "processes": 1})
-    with tempfile.TemporaryDirectory(prefix="farm-bench-") as folder, own_valkey(Path(folder)) as redis_url:
-        settings = Settings(
-            data_dir=Path(folder),
-            database_url=SecretStr(f"sqlite:///{folder}/farm.sqlite3"),
-            redis_url=SecretStr(redis_url),
-            secret_key=SecretStr(secrets.token_hex()),
-            dashboard_processes=1,
-        )
-        upgrade(settings)
-        with Connections.open(settings) as connections:
-            sync_catalog(connections.engine, connections.catalog, connections.clock())
-            project_id = create_project(connections.engine, "bench")
-            key = create_key(connections.engine, project_id, name="bench").secret
-            with own_dashboard(settings, key) as client:
-                job = client.post("/api/v1/jobs", json={"model": MODEL, "prompt": PROMPT}).json()["job"]["id"]
-                [render] = client.get(f"/api/v1/jobs/{job}/renders").json()["items"]
-                watched = Watched(job, project_id, render["id"])
-                asyncio.run(_measure(report, client, watched, connections.progress, asked, seconds))
+    with (
+        tempfile.TemporaryDirectory(prefix="farm-bench-") as folder,
+        own_valkey(Path(folder)) as redis_url,
+        farm_with_dashboard(Path(folder), redis_url, f"sqlite:///{folder}/farm.sqlite3") as farm,
+    ):
+        job = farm.client.post("/api/v1/jobs", json={"model": MODEL, "prompt": PROMPT}).json()["job"]["id"]
+        [render] = farm.client.get(f"/api/v1/jobs/{job}/renders").json()["items"]
+        watched = Watched(job, farm.project_id, render["id"])
+        asyncio.run(_measure(report, farm.client, watched, farm.connections.progress, asked, seconds))
     report.write()
 
 
