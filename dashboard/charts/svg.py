@@ -110,9 +110,7 @@ def _options(labels: Sequence[str]) -> dict[str, Any]:
     # The sizes are those that pygal leaves room for; the look is that of operate.css.
     return _common() | {
         "style": Style(label_font_size=12, major_label_font_size=12),
-        "x_labels": list(labels),
-        "x_labels_major_count": min(_LABELS, max(1, len(labels))),
-        "show_minor_x_labels": False,
+        "x_labels": _thinned(labels),
         "truncate_label": -1,
         "max_scale": 5,
         "min_scale": 2,
@@ -126,6 +124,16 @@ def short(value: float) -> str:
     if abs(value) >= 10_000:
         return f"{value / 1000:.3g}k"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _thinned(labels: Sequence[str]) -> list[str]:
+    """So many as can be read beside each other, each word once.
+
+    pygal 3.1 chooses the labels that it shows by their words, and shows all that read like one of them.
+    """
+    step = max(1, -(-len(labels) // _LABELS))
+    kept = [label if place % step == 0 else "" for place, label in enumerate(labels)]
+    return [label if label not in kept[:place] else "" for place, label in enumerate(kept)]
 
 
 def _drawn(chart: Any, series: Mapping[str, Sequence[float | None]], said: str) -> Markup:

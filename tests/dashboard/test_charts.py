@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dashboard.charts.svg import MOST_SERIES, Span, lines, short, stacked_bars, timeline
+from dashboard.charts.svg import MOST_SERIES, Span, histogram, lines, short, stacked_bars, timeline
 
 
 def test_a_chart_brings_no_style_no_script_no_id_and_no_words_of_the_library() -> None:
@@ -48,6 +48,16 @@ def test_more_series_than_colours_are_left_out() -> None:
 
 def test_figures_of_an_axis_are_short() -> None:
     assert [short(value) for value in (0, 0.25, 12, 340, 12_000)] == ["0", "0.25", "12", "340", "12k"]
+
+
+@pytest.mark.parametrize(
+    "labels", [["0.956"] * 16, [f"at {number}" for number in range(16)], ["05:30"] * 7 + ["05:31"] * 9]
+)
+def test_labels_are_so_few_that_they_can_be_read_also_where_many_read_alike(labels: list[str]) -> None:
+    chart = histogram([1] * 16, labels, "")
+    shown = [text for text in re.findall(r"<text[^>]*>([^<]+)</text>", chart) if text in labels]
+    assert 1 <= len(shown) <= 5
+    assert len(shown) == len(set(shown))
 
 
 def test_drawing_leaves_nothing_behind_among_pythons_finders_of_modules() -> None:

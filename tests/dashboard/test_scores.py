@@ -1,10 +1,12 @@
 """Scores over the API and on their page: asked for, listed in the order of their figures, drawn."""
 
+import re
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from dashboard.web.gallery.scores import spread
 from scheduler.gallery.scores import ScoreResult, claim_scores, write_scores
 from tests.dashboard.conftest import House
 from tests.dashboard.finished import finish_everything
@@ -182,3 +184,10 @@ def test_the_scores_of_a_job_are_drawn_and_sorted_in_a_browser(
     page.get_by_role("link", name="Worst first").click()
     expect(badges).to_have_text(["0", "10", "20", "30", "40", "50"])
     assert visit.said == []
+
+
+def test_the_labels_of_figures_that_are_nearly_alike_tell_them_apart() -> None:
+    chart = spread([0.95600, 0.95604, 0.95610]).chart
+    shown = re.findall(r"<text[^>]*>(0\.956\d*)</text>", chart)
+    assert len(set(shown)) == len(shown) > 2
+    assert shown[0] == "0.956"

@@ -107,7 +107,7 @@ def spread(values: list[float]) -> Spread:
     heights = [0] * (BARS if width else 1)
     for value in values:
         heights[min(int((value - lowest) / width), BARS - 1) if width else 0] += 1
-    labels = [short(lowest + width * place) for place in range(len(heights))]
+    labels = _told_apart([lowest + width * place for place in range(len(heights))])
     said = f"{figures(lowest)} … {figures(highest)}: {', '.join(map(str, heights))}"
     return Spread(
         chart=histogram(heights, labels, said),
@@ -116,6 +116,14 @@ def spread(values: list[float]) -> Spread:
         lowest=figures(lowest),
         highest=figures(highest),
     )
+
+
+def _told_apart(bounds: list[float]) -> list[str]:
+    """Each in so few digits as tell it from the others."""
+    labels, digits = [short(bound) for bound in bounds], 4
+    while len(set(labels)) < len(labels) and digits < 17:
+        labels, digits = [f"{bound:.{digits}g}" for bound in bounds], digits + 1
+    return labels
 
 
 def _chosen() -> tuple[TypedFilters, GalleryFilter]:
