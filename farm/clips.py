@@ -22,6 +22,9 @@ from farm.errors import Fault, InvalidRequest, TooLarge
 Frame = NDArray[np.uint8]
 #: What is decoded; all others are refused unread.
 _CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
+#: That convert the colours of a frame. PyAV would start some for each frame, which live until the garbage is collected:
+#: some hundred stacks are more addresses than the process may have that looks at uploads.
+_THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def _turned(pixels: Frame, frame: av.VideoFrame) -> Frame:
 
 
 def _pixels(frame: av.VideoFrame) -> Frame:
-    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    return frame.to_ndarray(format="rgb24", threads=_THREADS).astype(np.uint8, copy=False)
 
 
 def _time_of(frame: av.VideoFrame, place: int) -> Fraction:
@@ -180,7 +183,7 @@ class _Writer:
 
     def add(self, pixels: Frame) -> None:
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-        self._packets += self._stream.encode(frame.reformat(format="bgr0"))
+        self._packets += self._stream.encode(frame.reformat(format="bgr0", threads=_THREADS))
 
     def end(self, rate: float) -> None:
         """Write the file. Its rate stands in it too, so that the same frames at another rate are another file."""

@@ -56,7 +56,7 @@ def _sent(path: Path, send: Callable[[Callable[[FileProgress], None]], Job]) -> 
 
         def show(progress: FileProgress) -> None:
             bars.update(bar, completed=progress.bytes, description=f"{path.name}: {progress.rows:,} rows")
-            remarks[:] = [f"{progress.rows:,} rows are in (job {progress.job_id})."]
+            remarks[:] = [f"{_rows_in(progress.rows)} (job {progress.job_id})."]
 
         try:
             return send(show)
@@ -78,8 +78,12 @@ def _how_to_go_on(remarks: list[str]) -> None:
 def _how_to_correct(refused: FarmProblem, path: Path) -> None:
     rows, line, job_id = (refused.members.get(name) for name in ("rows", "next_line", "job_id"))
     say(
-        f"{rows:,} rows are in, and job {job_id} waits for the others. "
+        f"{_rows_in(rows)}, and job {job_id} waits for the others. "
         f"Correct {path.name} from line {line} on, and then:\n"
         f"  farm submit --continue {job_id} --file {shlex.quote(str(path))}\n"
         f"or let it be:  farm cancel {job_id}"
     )
+
+
+def _rows_in(rows: Any) -> str:
+    return "1 row is in" if rows == 1 else f"{rows:,} rows are in"

@@ -248,6 +248,13 @@ def test_an_upload_is_known_as_a_clip_whatever_it_is_called(tmp_path: Path, clip
         read_upload("scene.mp4", again, settings.model_copy(update={"max_clip_bytes": 1_000}))
 
 
+def test_a_clip_of_hundreds_of_frames_is_read_within_the_memory_of_an_upload(tmp_path: Path) -> None:
+    path = tmp_path / "slow-motion.mp4"
+    write_clip(path, moving_bar(frames=400, width=128, height=128), rate=240)
+    found = read_upload("slow-motion.mp4", path, load_settings(variables={}))
+    assert (found.frames, found.frame_rate) == (400, 240.0)
+
+
 def test_a_stored_clip_that_is_none_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     path.write_bytes(b"nothing")

@@ -88,7 +88,7 @@ class TestSubmit:
         refused = farm("submit", "--model", "sana-demo", "--file", str(table), "--width", "128")
         assert refused.exit_code == 2
         said = " ".join(refused.stderr.split())
-        found = re.search(r"job (\S+) waits for the others. Correct plates.csv from line 3 on", said)
+        found = re.search(r"^1 row is in, and job (\S+) waits for the others. Correct plates.csv from line 3 on", said)
         assert found, said
         job_id = found[1]
         assert f"farm submit --continue {job_id} --file {table}" in said
