@@ -48,12 +48,14 @@ def register(blueprint: APIBlueprint) -> None:
 def make_key(asked: NewKey) -> MadeKey:
     """Make the key for whoever asks. Raises Forbidden, InvalidRequest, NotFound."""
     project_id, user_id = _owner(asked)
+    mine = request_key()  # a key that leaked must not outlive itself
     made = accounts.create_key(
         farm().engine,
         project_id,
         name=asked.name,
         user_id=user_id,
-        seconds=_lifetime(asked),
+        seconds=asked.seconds,
+        not_after=None if mine is None else mine.expires_at,
         scopes=_scopes(asked),
         clock=now,
     )
@@ -81,12 +83,3 @@ def _scopes(asked: NewKey) -> set[Scope] | None:
     if beyond := set(asked.scopes) - who.scopes:
         raise Forbidden(f"You may not do this yourself, so no key of yours may: {scopes_text(beyond)}.")
     return set(asked.scopes)
-
-
-def _lifetime(asked: NewKey) -> float | None:
-    """Seconds. A key that leaked must not outlive itself."""
-    mine = request_key()
-    if mine is None or mine.expires_at is None:
-        return asked.seconds
-    left = mine.expires_at - now()
-    return left if asked.seconds is None else min(asked.seconds, left)

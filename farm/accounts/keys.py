@@ -59,11 +59,13 @@ def create_key(
     *,
     user_id: str | None = None,
     seconds: float | None = None,
+    not_after: float | None = None,
     scopes: Collection[Scope] | None = None,
     clock: Clock | None = None,
 ) -> NewKey:
     """A new key of a project, or of one of its users; `seconds` is how long it lives (none: until revoked).
 
+    `not_after`: it ends then at the latest, in seconds since 1970.
     `scopes`: it may do no more than these (none: all that its owner's role may).
     By the farm's clock, whatever the machine's own says.
 
@@ -74,6 +76,9 @@ def create_key(
     if faults := name_faults(name):
         raise InvalidRequest(faults)
     now, key = (clock or FarmClock(engine))(), NewKey(new_id(), new_secret())
+    ends = [end for end in (None if seconds is None else now + seconds, not_after) if end is not None]
+    expires_at = min(ends, default=None)
+    lives = None if expires_at is None else round(expires_at - now, 3)
     with write(engine) as connection:
         require_project(connection, project_id)
         if user_id is not None:
@@ -91,12 +96,12 @@ def create_key(
                 "name": name,
                 "secret_sha256": secret_sha256(key.secret),
                 "created_at": now,
-                "expires_at": None if seconds is None else now + seconds,
+                "expires_at": expires_at,
                 "scopes": None if scopes is None else scopes_text(scopes),
             },
         )
         action = Action.KEY_CREATED if kind is KeyKind.API else Action.LINK_CREATED
-        told = {"name": name, "user": owner, "seconds": seconds, "scopes": scopes and scopes_text(scopes)}
+        told = {"name": name, "user": owner, "seconds": lives, "scopes": scopes and scopes_text(scopes)}
         record(connection, action, key.id, now, project_id=project_id, **told)
     return key
 

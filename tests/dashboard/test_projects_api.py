@@ -117,7 +117,11 @@ def test_the_secret_of_a_key_is_shown_once_and_counts_until_it_is_revoked(house:
 def test_a_key_makes_none_that_outlives_it_and_one_of_nobody_makes_none(house: House) -> None:
     short = _make_key(house, house.theirs, seconds=60)
     made = _with_key(house, short["secret"], "POST", "/api/v1/keys", json={"name": "longer", "seconds": 10_000}).json
-    assert made["key"]["expires_at"] <= short["key"]["expires_at"]
+    assert made["key"]["expires_at"] == short["key"]["expires_at"]
+    unlimited = _with_key(house, short["secret"], "POST", "/api/v1/keys", json={"name": "without end"}).json
+    assert unlimited["key"]["expires_at"] == short["key"]["expires_at"]
+    shorter = _with_key(house, short["secret"], "POST", "/api/v1/keys", json={"name": "shorter", "seconds": 1}).json
+    assert shorter["key"]["expires_at"] < short["key"]["expires_at"]
     of_nobody = create_key(house.connections.engine, house.theirs.project_id, name="robot").secret
     assert _with_key(house, of_nobody, "POST", "/api/v1/keys", json={"name": "more"}).status_code == 403
 
