@@ -18,9 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.forking.process_name import name_process
 from farm.forking.requests import Asking, ForkRequest
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,7 @@ def become(asked: Asked, server: int) -> None:
     os.environ.update(request.environment)
     tempfile.tempdir = None  # as it was found at an import
     os.chdir(request.folder)
-    if sys.platform == "linux":
-        libc.prctl(_PR_SET_NAME, request.name.encode(), 0, 0, 0)
+    name_process(request.name)
 
 
 def _answer(connection: socket.socket, **answer: object) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from farm.forking.client import ForkedProcess, ForkRefused, ForkServer
 from farm.forking.requests import ForkRequest
+from farm.local.prefork import Preforked
 from farm.local.program import Program, StartFailed
 
 log = structlog.get_logger(__name__)
@@ -30,9 +31,18 @@ class Child:
     """A running program. The kernel ties its life to that of the thread that starts it, or of the fork server."""
 
     def __init__(
-        self, program: Program, logs: Path, keep_open: int | None = None, fork_server: ForkServer | None = None
+        self,
+        program: Program,
+        logs: Path,
+        keep_open: int | None = None,
+        fork_server: ForkServer | None = None,
+        started: Preforked | None = None,
     ) -> None:
-        """Start it; what it says goes to `logs/<name>.log`. It inherits the descriptor `keep_open`."""
+        """Start it; what it says goes to `logs/<name>.log`. It inherits the descriptor `keep_open`.
+
+        `started`: it runs already, and writes there.
+        """
+        self.process: Preforked | ForkedProcess | subprocess.Popen[bytes]
         self.program = program
         self.log = logs / f"{program.name}.log"
         self.started = time.monotonic()
@@ -40,7 +50,9 @@ class Child:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.log.touch(mode=0o600)
         with self.log.open("ab") as output:
-            self.process = _fork(program, output, keep_open, fork_server) or _launch(program, output, keep_open)
+            self.process = (
+                started or _fork(program, output, keep_open, fork_server) or _launch(program, output, keep_open)
+            )
 
     @property
     def pid(self) -> int:

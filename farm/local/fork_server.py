@@ -8,6 +8,7 @@ import argparse
 import importlib
 import os
 import runpy
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,16 +19,26 @@ from farm.storage_access import load_descriptions
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until the farm ends. In a forked child: run the module that was asked for."""
+    """Import, then serve until the farm ends."""
     parser = argparse.ArgumentParser(prog="python -m farm.local.fork_server", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="where to ask; in a folder of ours alone")
     parser.add_argument("modules", nargs="*", help="what to import before")
     options = parser.parse_args(arguments)
     listening = listen(options.socket)  # who asks while it imports waits
-    for name in options.modules:
+    preload(options.modules)
+    serve(listening)
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Import what all that is forked imports, and read what all of it reads."""
+    for name in modules:
         importlib.import_module(name)
     load_descriptions()
     remember_shipped()
+
+
+def serve(listening: socket.socket) -> None:
+    """Serve until the farm ends. In a forked child: run the module that was asked for."""
     server = os.getpid()
     _run(Server(listening).serve(), server)
 

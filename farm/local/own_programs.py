@@ -25,6 +25,8 @@ WORKER_SECONDS = 600.0
 
 #: A module of each extra that the processes of a whole farm need.
 EXTRAS = {"dashboard": "flask", "worker": "torch"}
+#: The name of the process that forks them.
+FORK_SERVER = "farm-fork-server"
 #: What the programs that are forked import.
 SHARED = ("farm.cli", "scheduler.commands", "workers.commands", "workers.agent.worker")
 
@@ -58,7 +60,7 @@ def fork_server(environment: Mapping[str, str], path: Path) -> Program:
 
     Ready when it can be asked: who asks while it still imports waits for the answer.
     """
-    program = _part("farm-fork-server", [], environment, path.exists)
+    program = _part(FORK_SERVER, [], environment, path.exists)
     command = (sys.executable, "-m", "farm.local.fork_server", "--socket", str(path), *SHARED)
     return replace(program, command=command, tier=Tier.FORK_SERVER, leftovers=(path,), forked=False)
 

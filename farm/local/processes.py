@@ -16,6 +16,7 @@ import structlog
 
 from farm.forking.client import ForkServer
 from farm.local.child import Child
+from farm.local.prefork import Preforked
 from farm.local.program import Program, StartFailed
 
 log = structlog.get_logger(__name__)
@@ -59,16 +60,17 @@ class Processes:
         self._thread = threading.Thread(target=self._keep, name="farm-processes", daemon=True)
         self._thread.start()
 
-    def start(self, program: Program, *, keep_at_once: bool = False) -> None:
+    def start(self, program: Program, *, keep_at_once: bool = False, started: Preforked | None = None) -> None:
         """Start it and keep it running; return without waiting until it is ready. Raises StartFailed.
 
         It is started again after a fall once `wait_ready` has seen it ready, with `keep_at_once` from now on.
+        `started`: it runs already.
         """
         kept = Kept(program)
         kept.was_ready = keep_at_once
         with self._lock:
             self._kept[program.name] = kept
-            kept.child = self._spawn(program)
+            kept.child = Child(program, self._logs, started=started) if started else self._spawn(program)
 
     def wait_ready(self, names: Iterable[str], on_ready: Callable[[str], None] = lambda name: None) -> None:
         """Wait until each of these can be used; `on_ready` hears of each.

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
@@ -24,11 +25,13 @@ from farm.client.connection.address import CLIENT_FILE
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.forking.client import ForkServer
-from farm.local import own_programs
+from farm.forking.server import listen
+from farm.local import fork_server, own_programs
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
 from farm.local.own_servers import dashboard_port, own_servers
 from farm.local.ports import Ports
+from farm.local.prefork import Preforked, has_one_thread, prefork
 from farm.local.processes import Processes
 from farm.local.program import Program
 from farm.local.scaling import LocalScaling
@@ -79,9 +82,11 @@ class LocalStack:
         workers: Mapping[str, int] | None = None,
         notify: Callable[[str], None] = _print,
         programs: Callable[["LocalStack"], Sequence[Program]] = farm_programs,
+        own_process: bool = False,
     ) -> None:
         """`postgres`: keep the jobs in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
-        instead of what the catalog says. `notify` hears what happens, in words for people.
+        instead of what the catalog says. `notify` hears what happens, in words for people. `own_process`: this
+        process is for the farm alone, so that the farm's fork server may be a fork of it.
 
         Raises UnknownPool, and StartFailed when an extra is not installed.
         """
@@ -91,6 +96,7 @@ class LocalStack:
         self._postgres = postgres
         self._notify = notify
         self._programs = programs
+        self._own_process = own_process
         catalog = load_catalog(self.settings)
         wanted = {name: catalog.pool(name) for name in workers or {}}
         # Who says how many wants just so many.
@@ -111,10 +117,11 @@ class LocalStack:
             StartFailed: a process did not start; the message has the end of its log.
         """
         self._folder = DataFolder(self.settings.data_dir)
+        preforked = self._prefork()  # before there is a thread, and outside of what stops the farm at an error
         self._processes = Processes(self._folder.logs, self._notify, keep_open=self._folder.lock)
         self._take_signals()
         try:
-            self._start()
+            self._start(preforked)
         except BaseException:
             self.stop()
             raise
@@ -163,9 +170,9 @@ class LocalStack:
         for number, former in self._former_signals.items():
             signal.signal(number, former)
 
-    def _start(self) -> None:
-        if self._programs is farm_programs:
-            self._start_fork_server()
+    def _start(self, preforked: Preforked | None) -> None:
+        if self._programs is farm_programs and own_programs.can_fork():
+            self._start_fork_server(preforked)
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
@@ -189,14 +196,25 @@ class LocalStack:
         self._prepare()
         self._start_farm()
 
-    def _start_fork_server(self) -> None:
+    def _prefork(self) -> Preforked | None:
+        """The farm's fork server as a fork of this process, where that may be."""
+        wanted = self._own_process and self._programs is farm_programs and own_programs.can_fork()
+        if not wanted or not has_one_thread():
+            return None
+        fork_server.preload(own_programs.SHARED)
+        name, path = own_programs.FORK_SERVER, self._fork_server_socket
+        return prefork(name, self._folder.logs / f"{name}.log", lambda: fork_server.serve(listen(path)))
+
+    @property
+    def _fork_server_socket(self) -> Path:
+        return self._folder.runtime / "farm.sock"
+
+    def _start_fork_server(self, preforked: Preforked | None) -> None:
         """First of all: it imports while the servers start."""
-        if not own_programs.can_fork():
-            return
-        path = self._folder.runtime / "farm.sock"
-        self._processes.start(own_programs.fork_server(os.environ, path))
-        self._processes.wait_ready(["farm-fork-server"])
-        self._processes.fork_server = ForkServer(path)
+        program = own_programs.fork_server(os.environ, self._fork_server_socket)
+        self._processes.start(program, started=preforked)
+        self._processes.wait_ready([program.name])
+        self._processes.fork_server = ForkServer(self._fork_server_socket)
 
     def _start_engine_fork_server(self) -> dict[str, Any]:
         """Before the servers answer, since it imports for seconds; the setting by which the workers find it."""

@@ -129,8 +129,8 @@ def role_of(process: psutil.Process) -> str:
     for start, role in (("engine-", "engine"), ("worker-", "worker parent"), ("scheduler", "scheduler")):
         if name.startswith(start):
             return role
-    if name == "fork-server":
-        return "engine fork server"
+    if name in {"fork-server", "farm-fork-serve"}:  # so much of a name is kept
+        return "engine fork server" if name == "fork-server" else "farm fork server"
     if any(server in f"{name} {line.partition(' ')[0]}" for server in _SERVERS):
         return "servers"
     for part, role in (

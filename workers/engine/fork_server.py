@@ -28,6 +28,21 @@ def preload() -> None:
 
     for family in FAMILIES:
         find_family(family)
+    _import_what_loading_asks_for()
+
+
+def _import_what_loading_asks_for() -> None:
+    """Diffusers imports some modules only as it loads a pipeline: each engine would, and share none of them.
+
+    `from_pretrained` looks up every class that a folder might name, and a scheduler all that take its configuration.
+    """
+    import diffusers
+    from diffusers.pipelines.pipeline_loading_utils import ALL_IMPORTABLE_CLASSES
+
+    for name in ALL_IMPORTABLE_CLASSES:
+        if "Onnx" not in name:  # onnxruntime starts a thread, and a server that forks has none but its own
+            getattr(diffusers, name, None)
+    diffusers.DPMSolverMultistepScheduler().compatibles  # noqa: B018 - the imports are what it is asked for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

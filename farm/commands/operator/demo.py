@@ -61,7 +61,7 @@ def demo(
         stops = plan_tour(pictures, clips)
         rates = _rates(settings, stops)
         say("Starting a farm on this machine; loading the models takes a while.")
-        with LocalStack(settings, postgres=postgres, notify=say) as stack:
+        with LocalStack(settings, postgres=postgres, notify=say, own_process=True) as stack:
             say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
             folder = settings.data_dir / "demo"
             with FarmClient(stack.url, stack.key) as farm:

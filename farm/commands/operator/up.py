@@ -44,7 +44,9 @@ def up(
     given = {"FARM_DATA_DIR": data and str(data.absolute()), "FARM_DASHBOARD_PORT": port and str(port)}
     variables = {**os.environ, **{name: value for name, value in given.items() if value}}
     try:
-        with LocalStack(load_settings(variables=variables), postgres=postgres, workers=counts) as stack:
+        with LocalStack(
+            load_settings(variables=variables), postgres=postgres, workers=counts, own_process=True
+        ) as stack:
             data_dir = stack.settings.data_dir
             words = (
                 f"\nThe farm runs at {stack.url}. To sign in, once, within 15 minutes:\n\n  {stack.sign_in_link}\n\n"
