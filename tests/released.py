@@ -13,11 +13,23 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+#: From this migration on a migration keeps what processes of the version before need (docs/contributing.md).
+RULE_SINCE = "0014"
+
+
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the last released version as pip installs it; a process with it in its path runs that version."""
-    commit = released_commit()
-    folder = tmp_path_factory.mktemp("released")
+    return _installed(released_commit(), tmp_path_factory.mktemp("released"))
+
+
+@pytest.fixture(scope="session")
+def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the version whose processes may stay while this one comes."""
+    return _installed(neighbour_commit(), tmp_path_factory.mktemp("neighbour"))
+
+
+def _installed(commit: str, folder: Path) -> Path:
     archive = _git("archive", "--format=tar", commit)
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder / "source", filter="data")
@@ -25,6 +37,25 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", *install, str(folder / "installed"), str(folder / "source")]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "installed"
+
+
+def neighbour_commit() -> str:
+    """The last released version, or as long as that is older than the rule the commit that brought the first schema of the rule.
+
+    Skips the test, and says why, in a checkout without the history.
+    """
+    released = released_commit()
+    if _newest_migration(released) >= RULE_SINCE:
+        return released
+    for commit in _git("rev-list", "HEAD", "--", "migrations/versions").decode().split():
+        if _newest_migration(commit) == RULE_SINCE:
+            return commit
+    pytest.skip(f"this checkout has no history that reaches back to migration {RULE_SINCE}")
+
+
+def _newest_migration(commit: str) -> str:
+    names = _git("ls-tree", "--name-only", commit, "migrations/versions/").decode().split()
+    return max(name.rpartition("/")[2].partition("_")[0] for name in names if name[-3:] == ".py")
 
 
 def released_commit() -> str:

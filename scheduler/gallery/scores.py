@@ -1,7 +1,8 @@
 """Scores: asked for by people or by a settle, claimed and written by the processes that compute them.
 
 A row waits as `pending`. A claim leases it and raises its tries, which fence: what a process says whose lease ran out,
-and that another one has claimed meanwhile, is void. Nothing else of a render changes.
+and that another one has claimed meanwhile, is void. A process that lives extends what it holds, so a lease is as short
+as a worker's. Nothing else of a render changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,6 @@ from farm.lifecycle import ScoreStatus
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Render, Score
 
-#: For so long who has claimed scores is left alone, in seconds; then another one may.
-LEASE_SECONDS = 900.0
 #: Rows of one transaction.
 CHUNK = 1000
 #: Who was claimed so often and never written killed what scored it.
@@ -71,10 +70,13 @@ def insert_asked(connection: Connection, asked: Mapping[str, str], now: float) -
         _insert(connection, rows, again=False)
 
 
-def claim_scores(engine: Engine, now: float, *, most: int, after: str | None = None) -> tuple[list[ClaimedScore], str]:
+def claim_scores(
+    engine: Engine, now: float, *, most: int, lease_seconds: float, after: str | None = None
+) -> tuple[list[ClaimedScore], str]:
     """Lease some of what waits the longest of one project, and which project that is: the next one after `after`.
 
-    So projects take turns, however much one has asked for. Reads ix_scores_pending.
+    So projects take turns, however much one has asked for. What a process that ended has held is claimed one by one, so
+    that whichever ended it is blamed alone. Reads ix_scores_pending.
     """
     free = and_(_IS_PENDING, or_(Score.lease_until.is_(None), Score.lease_until < now))
     with read(engine) as connection:
@@ -90,14 +92,23 @@ def claim_scores(engine: Engine, now: float, *, most: int, after: str | None = N
             .limit(most)
             .with_for_update(skip_locked=True)
         ).all()
+        fresh = [row for row in chosen if row.tries == 0]
+        chosen = fresh if fresh[:1] == chosen[:1] else chosen[:1]
         these = tuple_(Score.render_id, Score.scorer).in_([(row.render_id, row.scorer) for row in chosen])
-        connection.execute(update(Score).where(these).values(lease_until=now + LEASE_SECONDS, tries=Score.tries + 1))
+        connection.execute(update(Score).where(these).values(lease_until=now + lease_seconds, tries=Score.tries + 1))
         outputs = _outputs(connection, {row.render_id for row in chosen})
     return [
         ClaimedScore(row.render_id, row.scorer, row.tries + 1, *outputs[row.render_id])
         for row in chosen
         if row.render_id in outputs
     ], project_id
+
+
+def extend_leases(engine: Engine, claimed: Sequence[ClaimedScore], now: float, lease_seconds: float) -> None:
+    """Whoever claimed them is still at it; void for those that are written, or another's by now."""
+    with write(engine) as connection:
+        for one in sorted(claimed, key=lambda one: (one.render_id, one.scorer)):
+            connection.execute(update(Score).where(_this(one)).values(lease_until=now + lease_seconds))
 
 
 def write_scores(engine: Engine, results: Sequence[tuple[ClaimedScore, ScoreResult]], now: float) -> int:
@@ -192,6 +203,7 @@ def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]], *, again:
     anew = {
         "status": ScoreStatus.PENDING.value,
         "asked_at": statement.excluded.asked_at,
+        "tries": 0,
         **dict.fromkeys(("value", "made_by", "reason", "lease_until", "scored_at")),
     }
     states = [ScoreStatus.FAILED.value] + ([ScoreStatus.DONE.value] if again else [])

@@ -39,6 +39,7 @@ def test_an_overlay_is_valid_and_keeps_the_farms_promises(overlay: str, tools: P
         check_promises(documents, create_app(connections), tmp_path)
     kinds = [one["kind"] for one in documents]
     workers = [pod for pod in pods(documents) if "worker" in pod.owner]
+    assert [pod.container["args"] for pod in pods(documents) if "scorer" in pod.owner] == [["scorer"]]
     assert kinds.count("PodDisruptionBudget") == 2 + len(workers)
     assert {pod.owner.partition("/")[0] for pod in workers} == {
         "StatefulSet" if overlay == "rank-group" else "Deployment"

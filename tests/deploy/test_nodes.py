@@ -1,4 +1,4 @@
-"""Units of systemd and the job of Slurm: they name real verbs, and a stop is a drain."""
+"""Units of systemd and the jobs of Slurm: they name real verbs, and a stop is a drain."""
 
 import re
 import shutil
@@ -15,10 +15,11 @@ from tests.waiting import eventually
 
 UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 JOB = ROOT / "deploy/slurm/worker.sbatch"
+SCORER_JOB = ROOT / "deploy/slurm/scorer.sbatch"
 #: Stands for the worker: says what it was told, and leaves in order when it is told to.
 WORKER = """#!/bin/bash
 trap 'echo drained; sleep 0.2; exit 7' TERM
-echo "$@" "$FARM_DRAIN_SECONDS" "$FARM_REDIS_URL"
+echo "$@" "${FARM_DRAIN_SECONDS:-}" "$FARM_REDIS_URL"
 mkdir -p "$FARM_DATA_DIR"
 touch "$FARM_DATA_DIR/started"
 while :; do sleep 0.1; done
@@ -54,26 +55,36 @@ def test_a_job_of_slurm_hands_the_signal_on_and_ends_as_its_worker_does(tmp_path
     warning, drain = re.findall(r"--signal=B:TERM@(\d+)", text), re.findall(r"FARM_DRAIN_SECONDS=(\d+)", text)
     assert int(warning[0]) > int(drain[0])
     assert "#SBATCH --requeue" in text
-    (tmp_path / "farm").write_text(WORKER)
-    (tmp_path / "farm").chmod(0o755)
-    (tmp_path / "farm.env").write_text("FARM_REDIS_URL='redis://here/0'\n")
-    job = subprocess.Popen(
-        ["bash", JOB],
+    assert _stopped(JOB, tmp_path) == (["worker --pool sana 300 redis://here/0", "drained"], 7)
+    assert not (tmp_path / "latent-farm-12").exists()
+
+
+def test_a_scorer_as_a_job_of_slurm_hears_the_signal_too(tmp_path: Path) -> None:
+    text = SCORER_JOB.read_text()
+    assert "#SBATCH --requeue" in text
+    assert "--gpus" not in text
+    check_verb(re.findall(r"^exec farm (\S+)", text, re.MULTILINE))
+    assert _stopped(SCORER_JOB, tmp_path) == (["scorer  redis://here/0", "drained"], 7)
+
+
+def _stopped(job: Path, folder: Path) -> tuple[list[str], int]:
+    """What a job prints that is told to end once it has started, and its exit status."""
+    (folder / "farm").write_text(WORKER)
+    (folder / "farm").chmod(0o755)
+    (folder / "farm.env").write_text("FARM_REDIS_URL='redis://here/0'\n")
+    process = subprocess.Popen(
+        ["bash", job],
         env={
-            "PATH": f"{tmp_path}:/usr/bin:/bin",
-            "TMPDIR": str(tmp_path),
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "TMPDIR": str(folder),
             "SLURM_JOB_ID": "12",
             "POOL": "sana",
-            "FARM_SETTINGS_FILE": str(tmp_path / "farm.env"),
+            "FARM_SETTINGS_FILE": str(folder / "farm.env"),
         },
         stdout=subprocess.PIPE,
         text=True,
     )
-    data = tmp_path / "latent-farm-12"
-    eventually((data / "started").exists)
-
-    job.send_signal(signal.SIGTERM)
-    said, _ = job.communicate(timeout=60)
-    assert said.splitlines() == ["worker --pool sana 300 redis://here/0", "drained"]
-    assert job.returncode == 7
-    assert not data.exists()
+    eventually((folder / "latent-farm-12/started").exists)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    return said.splitlines(), process.returncode

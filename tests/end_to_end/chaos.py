@@ -1,11 +1,15 @@
 """Chaos: kill -9 of everything at random under load, and then: was anything lost, was anything doubled?
 
     python -m tests.end_to_end.chaos --seconds 300 --seed 7
+    python -m tests.end_to_end.chaos --seconds 1800 --two-machines
 
 A whole farm as `farm up` starts it; several projects submit all the time through the API, each submission with an
 Idempotency-Key, tried again until it is answered, sometimes hung up on, sometimes sent twice. Meanwhile scheduler,
 workers, the fork server of their engines, Valkey and dashboard are killed. Afterwards every accepted job must be there
-once, every render done once, its files readable, the counters right and the events without a gap.
+once, every render done once, its files readable, the counters right and the events without a gap; and once everything
+that is old enough was collected as garbage, nothing lies in the bucket that no row names.
+
+On two machines there are two schedulers, dashboards and scorers and four workers, on a PostgreSQL.
 """
 
 import argparse
@@ -29,7 +33,10 @@ from farm.lifecycle import JOB_ENDED
 from farm.local.program import StartFailed
 from farm.local.stack import LocalStack
 from farm.settings import Settings
+from farm.storage_keys import ARTIFACTS
 from farm.tables import Artifact, Attempt, Job, Render
+from scheduler.maintenance.garbage.collect_garbage import collect_garbage
+from tests.end_to_end import two_machines
 from tests.end_to_end.farms import quick_settings
 from tests.scheduler.invariants import Snapshot, breaches
 
@@ -37,6 +44,8 @@ from tests.scheduler.invariants import Snapshot, breaches
 PATIENCE_SECONDS = 600.0
 #: Renders that wait, beyond which nobody submits: a slow machine must come to an end, too.
 BACKLOG = 60
+#: Nobody restarts these servers in the middle of a write for us: their own faults have tests of their own.
+SPARED = ("seaweed", "postgres")
 MODEL = "sana-demo"
 COLOURS = ("red", "green", "blue", "yellow", "white")
 SHAPES = ("circle", "square", "star", "triangle")
@@ -64,9 +73,11 @@ class Chaos:
     stack: LocalStack
     connections: Connections
     seed: int
+    urls: Sequence[str]  # of the dashboards
     tenants: list[Tenant] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    orphans: int = 0
 
     def run(self, seconds: float, *, projects: int = 3) -> None:
         """Submit and kill for so long, let all come to its end, then look; `faults` says what was wrong."""
@@ -91,7 +102,7 @@ class Chaos:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, dice.uniform(1.0, 5.0)))
-            names = [name for name in self.stack.names() if name != "seaweed"]
+            names = [name for name in self.stack.names() if name not in SPARED]
             for name in dice.sample(names, dice.choice((1, 1, 1, 2))):
                 try:
                     self.stack.kill(name)
@@ -130,7 +141,11 @@ class Chaos:
             timeout = dice.choice((0.02, 10.0, 10.0, 10.0))
             try:
                 answer = httpx.post(
-                    f"{self.stack.url}/api/v1/jobs", json=body, headers=headers, timeout=timeout, trust_env=False
+                    f"{dice.choice(self.urls)}/api/v1/jobs",
+                    json=body,
+                    headers=headers,
+                    timeout=timeout,
+                    trust_env=False,
                 )
             except httpx.TransportError as error:
                 tenant.tries[type(error).__name__] += 1
@@ -161,6 +176,7 @@ class Chaos:
     def _look(self) -> None:
         """Everything that was promised, from the database and from the bucket."""
         self.faults += breaches(Snapshot(self.connections.engine))
+        self._collect_garbage()
         for tenant in self.tenants:
             self._look_at_jobs(tenant)
         with read(self.connections.engine) as connection:
@@ -173,6 +189,21 @@ class Chaos:
                 self.faults.append(f"{artifact.key} is of another attempt than the settled one")
             elif hashlib.sha256(self.connections.storage.get(artifact.key)).hexdigest() != artifact.sha256:
                 self.faults.append(f"{artifact.key} holds other bytes than the row says")
+
+    def _collect_garbage(self) -> None:
+        """What workers left that were killed is found a day later, and then nothing is left but what rows name."""
+        connections = self.connections
+        later = connections.clock() + 2 * 3600 * (connections.settings.orphan_hours + 1)
+        self.orphans = len(collect_garbage(connections, later, remove=True).objects)
+        if left := collect_garbage(connections, later, remove=False).objects:
+            self.faults.append(f"orphans after gc: {left}")
+        with read(connections.engine) as connection:
+            named = set(connection.scalars(select(Artifact.key)))
+        page = connections.storage.page(ARTIFACTS)
+        while page:
+            if nameless := [one.key for one in page if one.key not in named]:
+                self.faults.append(f"in the bucket, and no row names it: {nameless}")
+            page = connections.storage.page(ARTIFACTS, page[-1].key)
 
     def _look_at_jobs(self, tenant: Tenant) -> None:
         with read(self.connections.engine) as connection:
@@ -200,18 +231,28 @@ class Chaos:
         )
         return (
             f"seed {self.seed}: {self.kills.total()} kills {dict(self.kills)}; {jobs} jobs, {renders} renders; "
-            f"answers {dict(tries)}; attempts {dict(tuple(row) for row in outcomes)}; {len(self.faults)} faults"
+            f"answers {dict(tries)}; attempts {dict(tuple(row) for row in outcomes)}; "
+            f"{self.orphans} orphans, collected; {len(self.faults)} faults"
         )
 
 
-def run_chaos(folder: Path, seconds: float, seed: int, *, workers: int = 2, projects: int = 3) -> Chaos:
-    """A farm of its own in `folder`, chaos in it, and the farm is stopped; `faults` is empty if all is well."""
+def run_chaos(
+    folder: Path, seconds: float, seed: int, *, workers: int = 2, projects: int = 3, machines: bool = False
+) -> Chaos:
+    """A farm of its own in `folder`, chaos in it, and the farm is stopped; `faults` is empty if all is well.
+
+    `machines`: on two of them, with a PostgreSQL; `workers` says nothing then.
+    """
     only = {"sana-demo-local": workers, "sprint-demo-local": 0, "wan-demo-local": 0}
-    with (
-        LocalStack(chaos_settings(folder), workers=only) as stack,
-        Connections.open(stack.settings) as connections,
-    ):
-        chaos = Chaos(stack, connections, seed)
+    settings = chaos_settings(folder)
+    local = (
+        LocalStack(settings, workers=only, postgres=True, programs=two_machines.programs)
+        if machines
+        else LocalStack(settings, workers=only)
+    )
+    with local as stack, Connections.open(stack.settings) as connections:
+        urls = two_machines.dashboard_urls(stack) if machines else [stack.url]
+        chaos = Chaos(stack, connections, seed, urls)
         chaos.run(seconds, projects=projects)
         print(chaos.summary(), flush=True)
         return chaos
@@ -222,11 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.end_to_end.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0, help="how long to kill")
     parser.add_argument("--seed", type=int, default=None, help="of the dice; another one each time without it")
+    parser.add_argument("--two-machines", action="store_true", help="two of each process, four workers, on PostgreSQL")
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="farm-chaos-") as folder:
-        chaos = run_chaos(Path(folder), options.seconds, seed)
+        chaos = run_chaos(Path(folder), options.seconds, seed, machines=options.two_machines)
     for fault in chaos.faults:
         print(f"FAULT {fault}", flush=True)
     return 1 if chaos.faults else 0

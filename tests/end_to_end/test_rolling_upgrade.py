@@ -1,10 +1,11 @@
-"""From the version before to this one in the order of docs/production.md, in the middle of a job."""
+"""From the version before to this one in the order of docs/production.md, or side by side, in the middle of a job."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from sqlalchemy import Engine, select
 
 from farm.client import FarmClient
 from farm.database import make_engine, read
-from farm.lifecycle import Outcome
+from farm.lifecycle import Outcome, WorkerStatus
 from farm.storage_keys import ArtifactKind
-from farm.tables import Artifact, Attempt, Render
-from tests.released import released
+from farm.tables import Artifact, Attempt, Render, Worker
+from tests.released import neighbour, released
 from tests.servers import S3
 from tests.waiting import eventually
 
-__all__ = ["released"]
+__all__ = ["neighbour", "released"]
 pytestmark = pytest.mark.long
 
 POOL, MODEL = "sana-demo-local", "sana-demo"
@@ -88,16 +89,17 @@ def engine(empty_database_url: str) -> Iterator[Engine]:
 
 
 def test_work_in_flight_is_done_once_when_the_version_before_is_replaced_by_this_one(
-    released: Path, settings: dict[str, str], engine: Engine, tmp_path: Path, free_port: int
+    released: Path, settings: dict[str, str], engine: Engine, tmp_path: Path
 ) -> None:
     # Given a farm of the version before, in the middle of a job
     old = Version("old", released, tmp_path, settings)
     new = Version("new", Path(__file__).parents[2], tmp_path, settings)
     old.says("db", "upgrade")
     old.says("projects", "create", "studio")
-    key, url = old.says("keys", "create", "mine"), f"http://127.0.0.1:{free_port}"
+    key = old.says("keys", "create", "mine")
+    url, port = _address()
     with old.running("worker", "--pool", POOL) as old_worker:
-        with old.running("scheduler"), old.running("dashboard", FARM_DASHBOARD_PORT=str(free_port)):
+        with old.running("scheduler"), old.running("dashboard", FARM_DASHBOARD_PORT=port):
             eventually(lambda: _answers(url))
             begun = _submit(url, key, seed_count=64, num_inference_steps=30)
             eventually(lambda: 0 < _count(engine, begun, "done") < 64)
@@ -110,7 +112,7 @@ def test_work_in_flight_is_done_once_when_the_version_before_is_replaced_by_this
     with (
         new.running("scheduler"),
         new.running("worker", "--pool", POOL),
-        new.running("dashboard", FARM_DASHBOARD_PORT=str(free_port)),
+        new.running("dashboard", FARM_DASHBOARD_PORT=port),
     ):
         eventually(lambda: _answers(url))
         with FarmClient(url, key) as client:
@@ -122,13 +124,62 @@ def test_work_in_flight_is_done_once_when_the_version_before_is_replaced_by_this
         assert _done_once(engine, added.id) == 4
 
 
-@pytest.fixture
-def free_port() -> int:
-    import socket
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # what more than one machine has
+def test_processes_of_both_versions_share_the_work_on_the_migrated_schema(
+    neighbour: Path, settings: dict[str, str], engine: Engine, tmp_path: Path
+) -> None:
+    # Given a farm of a version whose processes may stay, in the middle of a job
+    old = Version("old", neighbour, tmp_path, settings)
+    new = Version("new", Path(__file__).parents[2], tmp_path, settings)
+    old.says("db", "upgrade")
+    old.says("projects", "create", "studio")
+    key = old.says("keys", "create", "mine")
+    old_url, old_port = _address()
+    new_url, new_port = _address()
+    with ExitStack() as new_processes, ExitStack() as old_processes:
+        old_processes.enter_context(old.running("scheduler"))
+        old_processes.enter_context(old.running("worker", "--pool", POOL))
+        old_processes.enter_context(old.running("dashboard", FARM_DASHBOARD_PORT=old_port))
+        eventually(lambda: _answers(old_url))
+        jobs = [_submit(old_url, key, seed_count=48, num_inference_steps=20)]
+        eventually(lambda: 0 < _count(engine, jobs[0], "done") < 48)
 
+        # When the schema is migrated under it, and this version is started beside it
+        new.says("db", "upgrade")
+        new_processes.enter_context(new.running("dashboard", FARM_DASHBOARD_PORT=new_port))
+        new_processes.enter_context(new.running("worker", "--pool", POOL))
+        new_processes.enter_context(new.running("scheduler"))
+        eventually(lambda: _answers(new_url))
+        eventually(lambda: _ready_workers(engine) == 2)
+
+        # Then each dashboard takes jobs and shows the other's, and workers of both versions render the same job
+        for url in (new_url, old_url) * 5:
+            jobs.append(_submit(url, key, seed_count=16, num_inference_steps=8))
+            eventually(lambda job=jobs[-1]: _count(engine, job, "done") == 16)
+            if shared := url == old_url and any(len(_workers_of(engine, job)) == 2 for job in jobs):
+                break
+        assert shared
+        for url in (old_url, new_url):
+            assert [_total(url, key, job) for job in jobs] == [48, *[16] * (len(jobs) - 1)]
+
+        # And when the old ones have drained, this version does the rest
+        jobs.append(_submit(old_url, key, seed_count=16, num_inference_steps=20))
+        old_processes.close()
+        with FarmClient(new_url, key) as client:
+            for job in jobs:
+                assert client.wait(job, timeout=600).status == "done"
+    assert [_done_once(engine, job) for job in jobs] == [48, *[16] * (len(jobs) - 1)]
+    for log in tmp_path.glob("*.log"):
+        said = log.read_text()
+        assert not [line for line in said.splitlines() if "Traceback" in line or "[error" in line], log.name
+
+
+def _address() -> tuple[str, str]:
+    """Of a dashboard: its URL, and the port alone."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+        port = one.getsockname()[1]
+    return f"http://127.0.0.1:{port}", str(port)
 
 
 def _answers(url: str) -> bool:
@@ -149,6 +200,27 @@ def _submit(url: str, key: str, **fields: Any) -> str:
     )
     assert answer.is_success, answer.text
     return str(answer.json()["job"]["id"])
+
+
+def _total(url: str, key: str, job_id: str) -> int:
+    answer = httpx.get(
+        f"{url}/api/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {key}"}, timeout=60, trust_env=False
+    )
+    assert answer.is_success, answer.text
+    return int(answer.json()["total"])
+
+
+def _ready_workers(engine: Engine) -> int:
+    at_work = [WorkerStatus.IDLE, WorkerStatus.RENDERING]
+    with read(engine) as connection:
+        return len(connection.scalars(select(Worker.id).where(Worker.status.in_(at_work))).all())
+
+
+def _workers_of(engine: Engine, job_id: str) -> set[str]:
+    """Who has done some of the job."""
+    done = select(Attempt.worker_id).join(Render, Render.id == Attempt.render_id)
+    with read(engine) as connection:
+        return set(connection.scalars(done.where(Render.job_id == job_id, Attempt.outcome == Outcome.DONE)))
 
 
 def _count(engine: Engine, job_id: str, status: str) -> int:

@@ -1,5 +1,6 @@
 """`farm scorer`: the process that scores outputs."""
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -43,7 +44,7 @@ def scorer(
         identify(role="scorer")
         stop = _stop_by_signal()
         log.info("scorer started")
-        Scoring(connections).run(stop)
+        Scoring(connections, on_stuck=_give_up).run(stop)
         log.info("scorer stopped")
 
 
@@ -64,6 +65,11 @@ def _pull(names: list[str]) -> None:
             faults.append(Fault("/pull", str(error)))
     if faults:
         raise InvalidRequest(faults)
+
+
+def _give_up() -> None:
+    """End at once: a scorer that does not come back cannot be stopped otherwise. Whoever keeps us starts us again."""
+    os._exit(1)
 
 
 def _stop_by_signal() -> threading.Event:

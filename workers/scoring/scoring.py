@@ -1,12 +1,12 @@
 """The process of `farm scorer`: claims what is to be scored, scores it, writes the figures; again and again.
 
-It polls SQL and needs no Redis. Any number may run, on any machines: a claim leases. Weights, and torch with them, are
-loaded with the first output that asks for them.
+It polls SQL and needs no Redis. Any number may run, on any machines: a claim leases, and is extended while the process
+gets on with it. Weights, and torch with them, are loaded with the first output that asks for them.
 """
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +18,7 @@ from farm.plugins import PluginKind, PluginMissing, load_plugin, plugin_version
 from scheduler.gallery.scores import MOST_TRIES, ClaimedScore, ScoreResult, claim_scores, release_scores, write_scores
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import CannotScore, PluginFailed, score_with
+from workers.scoring.score_leases import ScoreLeases, no_end
 from workers.scoring.stored_output import Unreadable, read_pixels
 from workers.scoring.weights import NoWeights
 
@@ -28,13 +29,17 @@ CLAIMED_AT_ONCE = 16
 #: How often is looked when nothing waits, and when database or storage are away.
 POLL_SECONDS = 2.0
 AWAY_SECONDS = 5.0
+#: A claim goes by a clock that was held against the database's so long ago at most.
+MEASURED_SECONDS = 10.0
 
 
 class Scoring:
     """Scores what waits, until told to stop."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, on_stuck: Callable[[], None] = no_end) -> None:
+        """`on_stuck` is called in another thread when one output takes longer than any may."""
         self._connections = connections
+        self._on_stuck = on_stuck
         self._served: str | None = None  # the project whose turn it was
 
     def run(self, stop: threading.Event) -> None:
@@ -58,18 +63,24 @@ class Scoring:
         """
         connections = self._connections
         claimed, self._served = claim_scores(
-            connections.engine, connections.clock(), most=CLAIMED_AT_ONCE, after=self._served
+            connections.engine,
+            connections.measured_time(older_than=MEASURED_SECONDS),
+            most=CLAIMED_AT_ONCE,
+            lease_seconds=connections.settings.lease_seconds,
+            after=self._served,
         )
         left: defaultdict[str, list[ClaimedScore]] = defaultdict(list)
         for one in claimed:
             left[one.render_id].append(one)
         done = 0
         try:
-            while left and not (stop is not None and stop.is_set()):
-                results = self._score(next(iter(left.values())))
-                write_scores(connections.engine, results, connections.clock())
-                del left[results[0][0].render_id]
-                done += sum(result.value is not None for _, result in results)
+            with ScoreLeases(connections, claimed, self._on_stuck) as leases:
+                while left and not (stop is not None and stop.is_set()):
+                    results = self._score(next(iter(left.values())))
+                    write_scores(connections.engine, results, connections.clock())
+                    del left[results[0][0].render_id]
+                    leases.got_on()
+                    done += sum(result.value is not None for _, result in results)
         finally:
             if left:
                 release_scores(connections.engine, [one for wanted in left.values() for one in wanted])

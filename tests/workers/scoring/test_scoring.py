@@ -21,7 +21,6 @@ from farm.settings import Settings
 from farm.tables import Artifact, Score
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.gallery.scores import (
-    LEASE_SECONDS,
     MOST_TRIES,
     ScoreResult,
     ask_for_scores,
@@ -30,7 +29,7 @@ from scheduler.gallery.scores import (
 )
 from scheduler.maintenance import pick_best_of
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
-from tests.scheduler.jobs import render_rows, statuses, submit_job
+from tests.scheduler.jobs import LEASE_SECONDS, render_rows, statuses, submit_job
 from tests.workers.outputs.test_plugins import Shelf, ada, files_of, finish, flat, spool
 from tests.workers.tiny_clip import save_tiny_clip
 from workers.outputs.embedded_metadata import EmbeddedMetadata
@@ -126,7 +125,7 @@ def test_who_ended_three_processes_is_not_tried_a_fourth_time(
     finish(connections, spool, {0: circle()})
     ask(connections, ada, job, "sharpness")
     for _ in range(MOST_TRIES):
-        assert claim_scores(connections.engine, clock(), most=1)[0]
+        assert claim_scores(connections.engine, clock(), lease_seconds=LEASE_SECONDS, most=1)[0]
         clock.forward(LEASE_SECONDS + 1)
     Scoring(connections).one_pass()
     assert [row.status for row in scores(connections)] == ["failed"]
@@ -142,7 +141,7 @@ def test_the_best_of_n_by_a_scorer_with_weights_is_chosen_once_all_are_scored(
     assert statuses(connections, job) == ["done"] * 3
     assert [(row.scorer, row.status) for row in scores(connections)] == [("clip", "pending")] * 3
     # when two of three have their figure nothing is chosen,
-    [one], _ = claim_scores(connections.engine, connections.clock(), most=1)
+    [one], _ = claim_scores(connections.engine, connections.clock(), lease_seconds=LEASE_SECONDS, most=1)
     write_scores(connections.engine, [(one, ScoreResult(-5.0))], connections.clock())
     assert pick_best_of.one_pass(connections, connections.clock()) == 0
     # and when all have one, the one with the best keeps its output.
