@@ -37,11 +37,10 @@ def catalog_of(models: Path, folder: Path) -> Settings:
     return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    folder = tmp_path_factory.mktemp("wan22")
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RunningFarm]:
     others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
-    yield from running_farm(folder / "farm", partial(catalog_of, folder / "models"), workers=others)
+    yield from running_farm(tmp_path / "farm", partial(catalog_of, tmp_path / "models"), workers=others)
 
 
 def clip(farm: RunningFarm, render_id: str, folder: Path) -> np.ndarray[Any, Any]:
