@@ -30,7 +30,7 @@ test: setup lint ## Check style, types and imports, then run the tests
 test-long: setup ## Run the tests that take minutes
 	@VENV=$(VENV) deploy/setup-gradio || echo "Gradio could not be fetched: its tests are skipped." >&2
 	@VENV=$(VENV) .ci/deploy-tools || echo "What judges deploy/ could not be fetched: its tests are skipped." >&2
-	@$(BIN)/pytest -m long -n 2 --no-loadscope-reorder --durations 15 $(ARGS)
+	@$(BIN)/pytest -m long -n 3 --no-loadscope-reorder --durations 15 $(ARGS)
 
 coverage: setup ## How much of farm/ and scheduler/ their own tests run, in this process; fails below the floor
 	@$(BIN)/coverage run -m pytest -n 0 tests/farm tests/scheduler $(ARGS)

@@ -53,6 +53,9 @@ _WAN_BLOCK: Mapping[str, tuple[str, ...]] = {
     "cross_attn.v_img": ("attn2.add_v_proj",),
     "ffn.0": ("ffn.net.0.proj",),
     "ffn.2": ("ffn.net.2",),
+    # Of VACE's own blocks alone.
+    "before_proj": ("proj_in",),
+    "after_proj": ("proj_out",),
 }
 _WAN: Mapping[str, tuple[str, ...]] = {
     "time_embedding.0": ("condition_embedder.time_embedder.linear_1",),
@@ -93,7 +96,8 @@ def _of_the_authors(known: Mapping[str, object]) -> Iterable[tuple[str, tuple[st
             yield theirs, (here[0],)
     for kind, number in blocks:
         table = _SANA_BLOCK if kind == "transformer_blocks" else _WAN_BLOCK
+        theirs_of_kind = "vace_blocks" if kind == "vace_blocks" else "blocks"  # a model of VACE has both
         for theirs, ours in table.items():
             here = [f"{kind}.{number}.{name}" for name in ours]
             if all(name in known for name in here):
-                yield f"blocks.{number}.{theirs}", tuple(here)
+                yield f"{theirs_of_kind}.{number}.{theirs}", tuple(here)

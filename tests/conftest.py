@@ -36,6 +36,30 @@ THE_RUNNING_FARM = (
     "end_to_end/test_outputs.py",
 )
 
+#: Files that keep a process busy for long, beside those of `end_to_end`. They come before the many small ones, which
+#: are then shared out among all processes until the end.
+SLOW_FILES = (
+    "dashboard/test_accessibility.py",
+    "dashboard/test_browser.py",
+    "dashboard/test_grid_in_browser.py",
+    "dashboard/test_schemathesis.py",
+    "farm/doctor/test_doctor.py",
+    "farm/test_broker_refusals.py",
+    "scheduler/test_lifecycle_machine.py",
+    "scheduler/test_scheduler_process.py",
+    "workers/denoising/test_checkpoint_file.py",
+    "workers/engine/test_fork_server.py",
+    "workers/engine/test_parked_tracks.py",
+    "workers/engine/test_process.py",
+    "workers/families/test_condition_pictures.py",
+    "workers/families/test_wan_vace.py",
+    "workers/model_files/test_first_loads.py",
+    "workers/plans/test_plans.py",
+    "workers/sharding/test_sharding.py",
+    "workers/test_carried.py",
+    "workers/training/test_quality.py",
+)
+
 
 class FilesStayTogether(LoadScopeScheduling):
     """With several test processes, a file stays in one, and all that share the running farm stay together."""
@@ -51,7 +75,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesSt
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no process waits for another at the end."""
-    items.sort(key=lambda item: "end_to_end" not in item.nodeid)
+
+    def turn(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return 0 if "end_to_end" in file else 1 if file.endswith(SLOW_FILES) else 2
+
+    items.sort(key=turn)
 
 
 def pytest_collection_finish() -> None:

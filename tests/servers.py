@@ -1,6 +1,7 @@
 """Fixtures: the real Valkey and the real S3 server, started once per test session, as `farm up` starts them."""
 
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -46,6 +47,14 @@ class S3:
         }
 
 
+def thrown_away(server: Server) -> Server:
+    """The same server, killed when it is stopped: SeaweedFS takes 12 seconds to end in order, ten of them asleep.
+
+    (4.48, `weed mini`: from half a minute after its start it waits for its admin server, which waits for its master.)
+    """
+    return replace(server, program=replace(server.program, stop_signal=signal.SIGKILL))
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A folder with a short path: a socket's path may have about 100 characters, pytest's own are longer."""
@@ -86,7 +95,7 @@ def s3(server_processes: Processes, server_folder: Path) -> S3:
     """The running S3 server, with the bucket `latent-farm`."""
     key, secret = "tests", "the-secret-of-the-tests"
     server = seaweed(server_folder / "seaweed", Ports(server_folder / "ports.json"), key, secret, "latent-farm")
-    server_processes.start(server.program)
+    server_processes.start(thrown_away(server).program)
     server_processes.wait_ready([server.program.name])
     return S3(server.url, SecretStr(key), SecretStr(secret))
 

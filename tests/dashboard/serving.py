@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +22,18 @@ def _free_port() -> int:
 
 
 @contextmanager
-def served(house: House, log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """`farm dashboard` over the house's database; its address and its process."""
+def served(
+    house: House, log: Path, module: Sequence[str] = ("dashboard",)
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The server over the house's database: its address and its process.
+
+    `module` is what Python runs: what `farm dashboard` becomes, or the command itself, which imports more before.
+    """
     port = _free_port()
     variables = {**os.environ, **house.connections.settings.to_variables()}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "farm", "dashboard", "--port", str(port)],
+            [sys.executable, "-m", *module, "--port", str(port)],
             env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from farm.local import own_servers
 from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.servers import thrown_away
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _nobody_waits_for_the_storage_of_a_farm_that_is_over() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        in_order = own_servers.seaweed
+        patch.setattr(own_servers, "seaweed", lambda *options: thrown_away(in_order(*options)))
+        yield
 
 
 @pytest.fixture(scope="package")  # it is stopped when these tests are done: an idle farm takes CPU, too

@@ -1,6 +1,6 @@
 """What a model takes of a LoRA file: said from names and shapes alone, for every tensor, whatever the file holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ WAN = {
     "_class_name": "WanTransformer3DModel", "num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4,
     "out_channels": 4, "text_dim": 8, "freq_dim": 8, "ffn_dim": 24, "num_layers": 2,
 }  # fmt: skip
+VACE = WAN | {"_class_name": "WanVACETransformer3DModel", "num_layers": 4, "vace_layers": [0, 2]}
 SANA = {
     "_class_name": "SanaTransformer2DModel", "num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4,
     "num_cross_attention_heads": 2, "cross_attention_head_dim": 8, "cross_attention_dim": 16, "caption_channels": 8,
@@ -42,6 +43,24 @@ def test_a_fused_layer_of_the_authors_changes_each_of_ours_by_its_rows() -> None
     [placed] = found.placed
     assert placed.targets == tuple(f"transformer_blocks.1.attn1.to_{name}" for name in "qkv")
     assert not found.left_out
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("blocks.1.self_attn.q", "blocks.1.attn1.to_q"),
+        ("blocks.3.self_attn.q", "blocks.3.attn1.to_q"),
+        ("vace_blocks.1.self_attn.q", "vace_blocks.1.attn1.to_q"),
+        ("vace_blocks.0.before_proj", "vace_blocks.0.proj_in"),
+        ("vace_blocks.1.after_proj", "vace_blocks.1.proj_out"),
+    ],
+)
+@pytest.mark.parametrize("spell", [str, lambda name: "lora_unet_" + name.replace(".", "_")], ids=["dots", "kohya"])
+def test_of_vace_the_authors_blocks_are_told_from_those_that_read_the_control_clip(
+    theirs: str, ours: str, spell: Callable[[str], str]
+) -> None:
+    [placed] = fit(VACE, halves(spell(theirs))).placed
+    assert placed.targets == (ours,)
 
 
 @pytest.mark.parametrize(

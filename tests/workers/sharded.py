@@ -1,15 +1,20 @@
 """Two renders that share passes, and one alone, on one device and on several: how far the latents are apart.
 
-`python -m tests.workers.sharded FAMILY FOLDER BY DEVICES DTYPE` prints it as JSON. A process of its own, because
-this one becomes rank 0 of a group.
+`python -m tests.workers.sharded` reads questions, `[FAMILY, FOLDER, BY, DEVICES, DTYPE]` as JSON in a line each, and
+prints an answer to each. It has imported torch once, and forks all ranks of each question: processes of their own, as
+in a farm, where importing takes ten times as long as these renders do.
 """
 
 import json
+import os
+import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 import torch
 
 from farm.catalog import PoolEntry
@@ -17,28 +22,73 @@ from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, batch, order, run, watch_latents
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
+from workers.families.family_registry import find_family
 from workers.pipelines.load import load
+from workers.sharding import group, rank
 
 
 def main() -> None:
-    family, folder, by, devices, dtype = sys.argv[1:]
+    """Answer until the questions end. In a forked child: be that rank, and return."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries and we log is no answer
     torch.set_num_threads(1)
+    for name in tiny_pipelines.STEPS:
+        find_family(name)
+    for line in sys.stdin:
+        question = json.loads(line)
+        wires = [socket.socketpair() for _ in range(question[3] - 1)]
+        pids = []
+        for _, theirs in wires:
+            pids.append(os.fork())
+            if pids[-1] == 0:
+                kept = theirs.detach()
+                _close(wires)
+                os._exit(rank.main(["--fd", str(kept)]))
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            _be_rank_0(wires, pids[:-1])
+            print(json.dumps(compare(*question)), file=answers, flush=True)
+            return
+        _close(wires)
+        statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        if any(statuses):
+            print(json.dumps({"failed": statuses}), file=answers, flush=True)
+
+
+def _close(wires: Sequence[tuple[socket.socket, socket.socket]]) -> None:
+    for pair in wires:
+        for end in pair:
+            end.close()
+
+
+def _be_rank_0(wires: Sequence[tuple[socket.socket, socket.socket]], pids: Sequence[int]) -> None:
+    """The others are there already: what starts them only has to tell them their part."""
+
+    def start(number: int, enlist: Any) -> Any:
+        wire = group.Connection(wires[number - 1][0].detach())
+        wire.send(enlist)
+        return group._Member(number, psutil.Process(pids[number - 1]), wire)  # type: ignore[arg-type]
+
+    for _, theirs in wires:
+        theirs.close()
+    group._start = start
+
+
+def compare(family: str, folder: str, by: str, devices: int, dtype: str) -> dict[str, Any]:
+    """How far the latents are apart, and how many parameters there are and rank 0 keeps."""
     dtypes = {"default": dtype} | ({"vae": "float32"} if family in tiny_pipelines.CLIPS else {})
     entry = tiny_pipelines.entry(family, folder, dtype=dtypes)
     pool = PoolEntry.model_validate(
-        {"name": "p", "model": entry.name, "sharding": {"by": by, "devices": int(devices)}, "device": "cpu"}
+        {"name": "p", "model": entry.name, "sharding": {"by": by, "devices": devices}, "device": "cpu"}
     )
     whole = load(entry, None, CPU).family
     parted = load(entry, pool, CPU).family
     expected, found = _latents(whole), _latents(parted)
-    json.dump(
-        {
-            "differences": {name: float((expected[name] - found[name]).abs().max()) for name in expected},
-            "parameters": _parameters(whole.pipeline.transformer),
-            "kept": _parameters(parted.pipeline.transformer),
-        },
-        sys.stdout,
-    )
+    return {
+        "differences": {name: float((expected[name] - found[name]).abs().max()) for name in expected},
+        "parameters": _parameters(whole.pipeline.transformer),
+        "kept": _parameters(parted.pipeline.transformer),
+    }
 
 
 def _latents(family: Family) -> dict[str, torch.Tensor]:

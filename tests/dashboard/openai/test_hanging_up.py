@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -15,7 +16,9 @@ from tests.waiting import eventually
 def test_gunicorn_tells_that_somebody_has_hung_up(live_house: House, tmp_path: Path) -> None:
     house = live_house
     with served(house, tmp_path / "log") as (url, _), OpenAI(base_url=f"{url}/v1", api_key=house.ours.key) as client:
-        hasty = client.with_options(timeout=1.0, max_retries=0)
+        hasty = client.with_options(
+            timeout=httpx.Timeout(60, read=1.0), max_retries=0
+        )  # all is sent before, however slow
         with pytest.raises(openai.APITimeoutError):
             hasty.images.generate(model="sana-demo", prompt="a red circle")
         client.images.generate(model="sana-demo", prompt="a red circle", stream=True).close()

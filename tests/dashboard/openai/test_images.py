@@ -166,7 +166,7 @@ def test_those_that_came_are_answered_where_others_failed(dashboard: DashboardFa
 
 
 def test_who_hangs_up_has_nothing_more_made(dashboard: DashboardFarm, client: OpenAI) -> None:
-    hasty = client.with_options(timeout=0.5, max_retries=0)
+    hasty = client.with_options(timeout=httpx.Timeout(60, read=0.5), max_retries=0)  # all is sent before, however slow
     with pytest.raises(openai.APITimeoutError):
         hasty.images.generate(model="sana-demo", prompt=PROMPT)
     stream = client.images.generate(model="sana-demo", prompt=PROMPT, stream=True)

@@ -44,6 +44,7 @@ from workers.sharding.broadcast import put_together, slots_of, take_apart
 from workers.sharding.layer_placement import lay_out, spread
 
 Folders = Callable[[str], Path]
+Compare = Callable[[str, Path, str, int, str], dict[str, Any]]
 #: Of latents in float32. With fewer tokens in a product its sums may be made in another order.
 TOLERANCE = 1e-5
 
@@ -51,17 +52,29 @@ TOLERANCE = 1e-5
 # The same result.
 
 
-def compare(family: str, folder: Path, by: str, devices: int, dtype: str) -> dict[str, Any]:
-    """Render on one device and on several, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.workers.sharded", family, str(folder), by, str(devices), dtype],
+@pytest.fixture(scope="module")
+def compare() -> Iterator[Compare]:
+    """Renders on one device and on several, in processes of their own."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.workers.sharded"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        check=True,
-        timeout=300,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+        text=True,
+    ) as process:
+        asked, said = process.stdin, process.stdout
+        assert asked is not None
+        assert said is not None
+
+        def ask(family: str, folder: Path, by: str, devices: int, dtype: str) -> dict[str, Any]:
+            asked.write(json.dumps([family, str(folder), by, devices, dtype]) + "\n")
+            asked.flush()
+            answer: dict[str, Any] = json.loads(said.readline())
+            assert "failed" not in answer, answer
+            return answer
+
+        yield ask
+        asked.close()
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +90,9 @@ def four_heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.long  # four processes on few cores
-def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_what_one_does(four_heads: Path) -> None:
+def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_what_one_does(
+    compare: Compare, four_heads: Path
+) -> None:
     found = compare("wan", four_heads, "weights+sequence", 4, "float32")
     assert max(found["differences"].values()) <= TOLERANCE
     assert found["kept"] < found["parameters"] / 3
@@ -109,7 +124,7 @@ def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_wha
     ],
 )
 def test_ranks_render_what_one_does_and_without_a_split_sequence_the_same_bits(
-    tiny_folder: Folders, four_heads: Path, family: str, by: str, devices: int, dtype: str
+    compare: Compare, tiny_folder: Folders, four_heads: Path, family: str, by: str, devices: int, dtype: str
 ) -> None:
     folder = four_heads if family == "wan" else tiny_folder(family)
     found = compare(family, folder, by, devices, dtype)
