@@ -10,6 +10,7 @@ _ENCODERS = frozenset({"CLIPTextEncode", "SanaTextEncode", "GemmaTextEncode"})
 HANDED_ON = {
     "WanImageToVideo": ("positive", "negative"),
     "WanFirstLastFrameToVideo": ("positive", "negative"),
+    "WanVaceToVideo": ("positive", "negative"),
     "ControlNetApply": ("conditioning",),
     "ControlNetApplyAdvanced": ("positive", "negative"),
 }
