@@ -4,6 +4,7 @@ from typing import Any
 
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture, scaled_size
+from farm.comfyui.vace import VACE, read_vace
 from farm.comfyui.workflow.graph import Node
 
 _EMPTY = frozenset(
@@ -15,6 +16,7 @@ _EMPTY = frozenset(
 #: Of a clip that begins with a picture; of the second it may.
 _FROM_A_PICTURE = ("WanImageToVideo", "Wan22ImageToVideoLatent")
 _BETWEEN_PICTURES = "WanFirstLastFrameToVideo"
+_KNOWN = _EMPTY | {*_FROM_A_PICTURE, _BETWEEN_PICTURES, VACE}
 #: Latents of a picture, noised in part.
 PICTURE = "VAEEncode"
 _FRAMES_PER_LATENT = 4  # of Wan's video VAE, as both ComfyUI and the farm have it
@@ -26,7 +28,7 @@ def read_latents(reading: Reading, node: Node, model: str | None) -> dict[str, A
     """The fields that the latents settle; pictures are names of files in ComfyUI's folder of inputs."""
     if node.kind == PICTURE:
         return _encoded(reading, node, model)
-    if node.kind not in _EMPTY and node.kind not in _FROM_A_PICTURE and node.kind != _BETWEEN_PICTURES:
+    if node.kind not in _KNOWN:
         reading.report.refuse(node, "makes latents that the farm does not begin with")
         return {}
     fields: dict[str, Any] = {}
@@ -37,6 +39,8 @@ def read_latents(reading: Reading, node: Node, model: str | None) -> dict[str, A
     fields["batch_size"] = reading.value(node, "batch_size", int) if "batch_size" in node.inputs else 1
     said = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None and name != "batch_size")
     reading.report.took(node, said)
+    if node.kind == VACE:
+        return {name: value for name, value in (fields | read_vace(reading, node)).items() if value is not None}
     if node.kind not in _EMPTY and (node.kind != "Wan22ImageToVideoLatent" or "start_image" in node.inputs):
         fields["image"] = read_picture(reading, node, "start_image", "image", _SQUEEZED)
     if node.kind == _BETWEEN_PICTURES:

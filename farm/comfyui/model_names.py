@@ -20,6 +20,8 @@ _MODELS: Mapping[str, str] = {
     "wan21i2v14b720p": "wan21-i2v-14b-720p",
     "wan21flf2v720p14b": "wan21-flf2v-14b-720p",
     "wan21flf2v14b720p": "wan21-flf2v-14b-720p",
+    "wan21vace13b": "wan21-vace-1300m",
+    "wan21vace14b": "wan21-vace-14b",
     "wan22t2v14b": "wan22-t2v-a14b",
     "wan22t2va14b": "wan22-t2v-a14b",
     "wan22i2v14b": "wan22-i2v-a14b",

@@ -7,11 +7,14 @@ from farm.comfyui.workflow.graph import Node
 _SCALE = "ImageScale"
 
 
-def read_picture(reading: Reading, node: Node, name: str, field: str, remark: str) -> str | None:
-    """The file behind an input, for `field` of a request; None, and a fault, if it is no file as it is stored."""
+def read_picture(reading: Reading, node: Node, name: str, field: str, remark: str, *, option: str = "") -> str | None:
+    """The file behind an input, for `field` of a request; None, and a fault, if it is no file as it is stored.
+
+    `option`: of the command, where it is not called as the field.
+    """
     if field in reading.report.settled:
         return None
-    option = "--" + field.replace("_", "-")
+    option = option or "--" + field.replace("_", "-")
     if name not in node.inputs:
         reading.report.refuse(node, f"nothing leads to its input {name!r}; give a picture with {option}", field)
         return None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from farm.comfyui.node_inputs import Reading
+from farm.comfyui.vace import past_the_trim
 from farm.comfyui.workflow.graph import Node
 
 #: Nodes that write files: the input that they write, and the format that the farm has for it ('': the model's own).
@@ -82,7 +83,7 @@ def _saved_by(reading: Reading, saver: Node) -> Saved | None:
         )
         reading.report.refuse(decoder, f"{why} (saved by {saver})")
         return None
-    sampler = reading.source(decoder, "samples")
+    sampler = past_the_trim(reading, reading.source(decoder, "samples"))
     if sampler is None:
         return None
     if stored_as == "mp4" and saver.kind not in ("SaveVideo", "VHS_VideoCombine"):

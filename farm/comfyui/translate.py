@@ -14,7 +14,7 @@ from farm.comfyui.sampling import Sampling, read_sampling, steps_of_a_part
 from farm.comfyui.saved import find_saved
 from farm.comfyui.two_experts import join_experts
 from farm.comfyui.workflow.graph import CannotRender, Graph, Node
-from farm.params.request.base import PICTURES, Expert
+from farm.params.request.base import INPUTS, Expert
 
 #: ComfyUI's own limit of its widgets.
 MAX_BATCH = 4096
@@ -25,12 +25,12 @@ _SEEDS = frozenset({"seed", "seeds", "seed_count"})
 class Translated:
     """What to ask of the farm, and how it comes out of the graph.
 
-    `fields` are those of a request, but for files: `pictures` (by field) and `adapters` are names of files as ComfyUI
-    has them.
+    `fields` are those of a request, but for files: `files` (by field: pictures and clips, several of
+    `reference_images`) and `adapters` are names of files as ComfyUI has them.
     """
 
     fields: dict[str, Any]
-    pictures: dict[str, str]
+    files: dict[str, str | list[str]]
     adapters: list[tuple[Node, str, float, Expert | None]]
     nodes: list[tuple[Node, str]]
     notices: list[str]
@@ -67,11 +67,11 @@ def _translated(reading: Reading) -> Translated:
         chain = _chain(reading, sampling)
         fields = _fields(reading, sampling, chain) | saved.fields
     report.check()
-    pictures = {name: fields.pop(name) for name in PICTURES if name in fields}
+    files = {name: fields.pop(name) for name in INPUTS if name in fields}
     if "num_frames" not in fields:
         fields.pop("fps", None)  # of pictures
     fields = {name: value for name, value in fields.items() if name not in settled}
-    return Translated(fields, pictures, chain.adapters, report.taken, report.notices)
+    return Translated(fields, files, chain.adapters, report.taken, report.notices)
 
 
 def _chain(reading: Reading, sampling: Sampling) -> ModelChain:

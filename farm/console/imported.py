@@ -25,6 +25,8 @@ from farm.params.request.base import INPUTS, Expert
 
 #: Ways to say seeds, of which a job has one.
 _SEEDS = {"seed", "seeds", "seed_count"}
+#: Options that are not called as their fields.
+_OPTIONS = {"reference_images": "--reference"}
 
 
 @dataclass(frozen=True)
@@ -129,18 +131,23 @@ def _as_file(rows: Iterator[dict[str, Any]]) -> Path:
 
 def _files(found: Translated, folder: Path) -> dict[str, Any]:
     files: dict[str, Any] = {}
-    for name, file in found.pictures.items():
-        picture = _beside(folder, file.removesuffix(" [input]"), ("", "input"))
-        if picture is None:
-            option = "--" + name.replace("_", "-")
-            raise typer.BadParameter(
-                f"the graph begins with {file}, which is not beside it; name the file with {option}",
-                param_hint="--comfyui",
-            )
-        files[name] = str(picture)
+    for name, file in found.files.items():
+        files[name] = _input(folder, name, file) if isinstance(file, str) else [_input(folder, name, x) for x in file]
     if found.adapters:
         files["loras"] = [_adapter(folder, *each) for each in found.adapters]
     return files
+
+
+def _input(folder: Path, name: str, file: str) -> str:
+    """A picture or clip beside the graph. Raises BadParameter."""
+    found = _beside(folder, file.removesuffix(" [input]"), ("", "input"))
+    if found is None:
+        option = _OPTIONS.get(name) or "--" + name.replace("_", "-")
+        raise typer.BadParameter(
+            f"the graph begins with {file}, which is not beside it; name the file with {option}",
+            param_hint="--comfyui",
+        )
+    return str(found)
 
 
 def _own_size(found: Translated, files: Mapping[str, Any], settled: Collection[str]) -> dict[str, int]:

@@ -31,10 +31,12 @@ def of_wan_or_sana() -> Iterator[str]:
 
 
 NAMES = list(of_wan_or_sana())
-#: The farm has the models of these; those of all others it has not (VACE, Fun, Animate, the services).
+#: The farm has the models of these; of all others it has not the model (Fun, Animate, the services), or they put
+#: clips together (the other graphs of VACE).
 RENDERED = {
     "text_to_video_wan", "image_to_video_wan", "wan2.1_flf2v_720_f16", "video_wan2_2_5B_ti2v",
     "video_wan2_2_14B_t2v", "video_wan2_2_14B_i2v", "video_wan2_2_14B_flf2v",
+    "video_wan_vace_14B_t2v", "video_wan_vace_14B_ref2v", "video_wan_vace_14B_v2v",
 }  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def test_text_to_video_has_the_values_that_comfyui_would_use() -> None:
 def test_image_to_video_begins_with_the_picture_that_it_loads() -> None:
     found = translate(graph_of("image_to_video_wan"))
 
-    assert found.pictures == {"image": "image_to_video_wan_start_image.png"}
+    assert found.files == {"image": "image_to_video_wan_start_image.png"}
     assert (found.fields["model"], found.fields["num_frames"]) == ("wan21-i2v-14b-480p", 33)
 
 
@@ -95,7 +97,7 @@ def test_the_5b_of_wan22_is_taken_whole() -> None:
 
     asked = {"model": "wan22-ti2v-5b", "width": 1280, "height": 704, "num_frames": 121, "fps": 24, "flow_shift": 8.0}
     assert {name: found.fields[name] for name in asked} == asked
-    assert found.pictures == {}, "its picture is bypassed"
+    assert found.files == {}, "its picture is bypassed"
 
 
 def test_the_two_samplers_of_wan22_are_one_render_by_two_experts() -> None:
@@ -113,8 +115,40 @@ def test_the_two_samplers_of_wan22_are_one_render_by_two_experts() -> None:
 def test_first_and_last_frame_are_both_taken(name: str) -> None:
     found = translate(graph_of(name))
 
-    assert set(found.pictures) == {"image", "last_image"}
+    assert set(found.files) == {"image", "last_image"}
     assert found.fields["num_frames"] in (33, 81)
+
+
+def test_vace_follows_the_clip_and_shows_what_is_on_the_picture() -> None:
+    found = translate(graph_of("video_wan_vace_14B_v2v"))
+
+    assert found.files == {
+        "video": "video_wan_vace_14B_v2v_reference_image_control_video.mp4",
+        "reference_images": ["video_wan_vace_14B_v2v_reference_image.jpg"],
+    }
+    asked = {"model": "wan21-vace-14b", "width": 720, "height": 720, "num_frames": 81, "conditioning_scale": 1.0}
+    assert {name: found.fields[name] for name in asked} == asked
+    assert found.fields["prompt"].startswith("The girl is dancing")
+    assert "num_inference_steps" in found.fields, "the sampler stands behind the node that takes the reference off"
+
+
+def test_vace_with_a_prompt_alone_has_nothing_to_follow() -> None:
+    found = translate(graph_of("video_wan_vace_14B_t2v"))
+
+    assert found.files == {}
+    assert "conditioning_scale" not in found.fields
+
+
+@pytest.mark.parametrize("name", ["video_wan_vace_outpainting", "video_wan_vace_flf2v"])
+def test_clips_that_a_graph_puts_together_may_be_given_finished(name: str) -> None:
+    with pytest.raises(CannotRender) as refused:
+        translate(graph_of(name))
+    assert {fault.message.rpartition(" ")[2] for fault in refused.value.faults} == {"--video", "--mask"}
+
+    found = translate(graph_of(name), {"video", "mask"})
+
+    assert found.files == {}
+    assert (found.fields["model"], found.fields["num_frames"]) == ("wan21-vace-14b", 81)
 
 
 def test_every_template_of_the_package_is_read(all_templates: list[tuple[str, Any]]) -> None:

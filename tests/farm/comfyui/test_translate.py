@@ -120,7 +120,7 @@ def test_a_picture_that_is_rendered_over_in_part_takes_as_many_steps_as_in_comfy
         }
     )
 
-    assert found.pictures == {"image": "scene.png"}
+    assert found.files == {"image": "scene.png"}
     assert (found.fields["width"], found.fields["height"]) == (1024, 768)
     whole, strength = found.fields["num_inference_steps"], found.fields["strength"]
     assert whole == max(steps, int(steps / denoise))
@@ -131,7 +131,7 @@ def test_a_picture_that_is_rendered_over_in_part_takes_as_many_steps_as_in_comfy
 def test_a_picture_of_which_nothing_would_be_left_is_left_out() -> None:
     found = read({**SPRINT, "6": {"latent_image": ["20", 0]}, "20": {"class_type": "VAEEncode", "inputs": {
         "pixels": ["22", 0]}}, "22": PICTURE})  # fmt: skip
-    assert found.pictures == {}
+    assert found.files == {}
     assert "strength" not in found.fields
     assert any("nothing of its picture is left" in notice for notice in found.notices)
 
@@ -160,7 +160,7 @@ def test_a_control_picture_is_followed() -> None:
     }
     assert {name: found.fields[name] for name in asked} == asked
     assert found.fields["negative_prompt"] == "blurred"
-    assert found.pictures == {"control_image": "scene.png"}
+    assert found.files == {"control_image": "scene.png"}
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_nothing_but_arithmetic_is_computed(expression: str) -> None:
         ("Wan2_1-T2V-14B_fp8_e4m3fn.safetensors", "wan21-t2v-14b"),
         ("wan/wan2.1-i2v-14b-720p-Q4_K_M.gguf", "wan21-i2v-14b-720p"),
         ("SANA1.5_4.8B_1024px.pth", "sana15-4800m-1024px"),
-        ("wan2.1_vace_14B_fp16.safetensors", None),
+        ("wan2.1_vace_14B_fp16.safetensors", "wan21-vace-14b"),
         ("Wan2_1-I2V-ATI-14B_fp8_e4m3fn.safetensors", None),
         ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", "wan22-t2v-a14b"),
         ("Wan2.2-I2V-A14B-LowNoise-Q4_K_M.gguf", "wan22-i2v-a14b"),

@@ -1,0 +1,1 @@
+"""How schemathesis is set up: its configuration, and which calls would end the run itself."""
