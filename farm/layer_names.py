@@ -67,6 +67,13 @@ _WAN: Mapping[str, tuple[str, ...]] = {
     "img_emb.proj.3": ("condition_embedder.image_embedder.ff.net.2",),
     "head.head": ("proj_out",),
 }
+#: Of Wan Animate, whose layers that look at the face are no blocks to diffusers.
+_FACE = re.compile(r"^face_adapter\.(?P<number>\d+)\.to_q$")
+_WAN_FACE: Mapping[str, tuple[str, ...]] = {
+    "linear1_q": ("to_q",),
+    "linear1_kv": ("to_k", "to_v"),
+    "linear2": ("to_out",),
+}
 
 
 class LayerNames:
@@ -94,6 +101,10 @@ def _of_the_authors(known: Mapping[str, object]) -> Iterable[tuple[str, tuple[st
     for theirs, ours in (*_SANA.items(), *_WAN.items()):
         if here := [name for name in ours if name in known]:
             yield theirs, (here[0],)
+    for number in (found["number"] for name in known if (found := _FACE.match(name))):
+        for theirs, ours in _WAN_FACE.items():
+            names = tuple(f"face_adapter.{number}.{name}" for name in ours)
+            yield f"face_adapter.fuser_blocks.{number}.{theirs}", names
     for kind, number in blocks:
         table = _SANA_BLOCK if kind == "transformer_blocks" else _WAN_BLOCK
         theirs_of_kind = "vace_blocks" if kind == "vace_blocks" else "blocks"  # a model of VACE has both

@@ -107,6 +107,18 @@ def _wan_vace(config: Config) -> Iterator[tuple[str, Layer]]:
         yield f"{name}.proj_out", Layer((width, width))
 
 
+def _wan_animate(config: Config) -> Iterator[tuple[str, Layer]]:
+    patch = tuple(config.get("patch_size", (1, 2, 2)))
+    width = _width(config)
+    yield from _wan(config)
+    yield "pose_patch_embedding", Layer((width, config.get("latent_channels", 16), *patch))
+    # The convolutions of the face have one dimension, and what looks at it has layers of its own: no LoRA changes them.
+    yield "face_encoder.out_proj", Layer((width, config.get("face_encoder_hidden_dim", 1024)))
+    for block in range(config["num_layers"] // config.get("inject_face_latents_blocks", 5)):
+        for projection in ("to_q", "to_k", "to_v", "to_out"):
+            yield f"face_adapter.{block}.{projection}", Layer((width, width))
+
+
 def _wan_block(config: Config, width: int, name: str) -> Iterator[tuple[str, Layer]]:
     for attention in ("attn1", "attn2"):
         for projection in ("to_q", "to_k", "to_v", "to_out.0"):
@@ -126,5 +138,6 @@ _CLASSES: Mapping[str, Callable[[Config], Iterator[tuple[str, Layer]]]] = {
     "SanaTransformer2DModel": _sana,
     "SanaVideoTransformer3DModel": _sana_video,
     "WanTransformer3DModel": _wan,
+    "WanAnimateTransformer3DModel": _wan_animate,
     "WanVACETransformer3DModel": _wan_vace,
 }

@@ -35,6 +35,8 @@ class Defaults(TypedDict, total=False):
     strength: float
     controlnet_conditioning_scale: float
     conditioning_scale: float
+    segment_frame_length: int
+    prev_segment_conditioning_frames: int
 
 
 class Limits(Entry):

@@ -58,8 +58,9 @@ ABILITIES = {
     "wan": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea", "mag")),
     "wan-i2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
     "wan-flf2v": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "mag")),
-    # No step cache: the control adds something behind some blocks, also behind those that were left out; and diffusers
-    # has no plan to split its sequence.
+    # No step cache: the face (of VACE the control) adds something behind some blocks, also behind those that were left
+    # out; and diffusers has no plan to split their sequences.
+    "wan-animate": Ability(16, frozenset(), FLOW_SAMPLERS, frames_per_latent=4),
     "wan-vace": Ability(16, frozenset(), FLOW_SAMPLERS, frames_per_latent=4),
     # No 'mag': it counts the steps from the first one, which the second expert never has.
     "wan22": Ability(16, frozenset(), FLOW_SAMPLERS, None, 4, 16, ("first-block", "sea"), two_experts=True),

@@ -113,6 +113,10 @@ _FILES: Mapping[str, Callable[[FarmClient, Any], Any]] = {
     "control_image": input_of,
     "video": input_of,
     "mask": input_of,
+    "pose_video": input_of,
+    "face_video": input_of,
+    "background_video": input_of,
+    "mask_video": input_of,
     "reference_images": lambda farm, names: [input_of(farm, name) for name in names],
     "loras": lambda farm, names: [adapter_of(farm, name) for name in names],
 }

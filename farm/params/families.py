@@ -19,6 +19,7 @@ from farm.params.models.wan import (
     text_image_to_video_parameters,
     wan_parameters,
 )
+from farm.params.models.wan_animate import animate_parameters
 from farm.params.models.wan_vace import vace_parameters
 from farm.params.pictures import takes_picture
 from farm.params.request.base import (
@@ -29,6 +30,7 @@ from farm.params.request.base import (
     SanaParameters,
     SanaVideoParameters,
     SprintParameters,
+    WanAnimateParameters,
     WanExpertsImageToVideoParameters,
     WanExpertsParameters,
     WanFirstLastParameters,
@@ -81,6 +83,7 @@ FAMILIES: Mapping[str, Family] = {
     "wan": Family(WanParameters, wan_parameters),
     "wan-i2v": Family(WanImageToVideoParameters, image_to_video_parameters),
     "wan-flf2v": Family(WanFirstLastParameters, first_last_parameters),
+    "wan-animate": Family(WanAnimateParameters, animate_parameters),
     "wan-vace": Family(WanVaceParameters, vace_parameters),
     "wan22": Family(WanExpertsParameters, experts_parameters),
     "wan22-i2v": Family(WanExpertsImageToVideoParameters, experts_image_to_video_parameters),

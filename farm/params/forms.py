@@ -15,10 +15,11 @@ from farm.params.families import family_named
 from farm.params.models.sana import CONTROL_SCALES
 from farm.params.models.sprint import STRENGTHS
 from farm.params.models.wan import FRAMES_PER_LATENT
+from farm.params.models.wan_animate import MODES, SEGMENT_FRAMES, SHARED_FRAMES
 from farm.params.models.wan_vace import CONDITIONING_SCALES
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.plugin_checks import MOST_POST_PROCESSORS
-from farm.params.request.base import PICTURES
+from farm.params.request.base import INPUTS
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import CLASSES, JobRequest
 from farm.params.request.seeds import SEED_SCHEMA
@@ -42,7 +43,8 @@ def parameters_schema(
     """
     taken = family_named(entry.family).parameters.model_fields
     shapes = _of_every_model(entry, list(classes)) | _size(entry) | _output(entry)
-    shapes |= {name: shape for name, shape in (_steering(entry) | _clip(entry)).items() if name in taken}
+    of_some = _steering(entry) | _clip(entry) | _segments(entry)
+    shapes |= {name: shape for name, shape in of_some.items() if name in taken}
     shapes |= adapters_schema(entry)
     shapes |= {name: shape for name, shape in _pictures(entry).items() if name in taken}
     declared = {field.alias: field for field in declared_fields(request).values()}
@@ -53,7 +55,7 @@ def parameters_schema(
         "title": entry.title,
         "type": "object",
         "additionalProperties": False,
-        "required": ["model", "prompt", *(name for name in PICTURES if name in taken and taken[name].is_required())],
+        "required": ["model", "prompt", *(name for name in INPUTS if name in taken and taken[name].is_required())],
         "properties": {name: _property(declared[name], shape) for name, shape in shapes.items()},
     }
 
@@ -193,6 +195,19 @@ def _clip(entry: ModelEntry) -> Shapes:
     }
 
 
+def _segments(entry: ModelEntry) -> Shapes:
+    least, most = SEGMENT_FRAMES
+    legal = range(least, most + 1, FRAMES_PER_LATENT)
+    return {
+        "mode": {"enum": [*MODES, None], "default": MODES[0]},
+        "segment_frame_length": {"enum": [*legal, None], "default": entry.defaults.get("segment_frame_length", most)},
+        "prev_segment_conditioning_frames": {
+            "enum": [*SHARED_FRAMES, None],
+            "default": entry.defaults.get("prev_segment_conditioning_frames", SHARED_FRAMES[0]),
+        },
+    }
+
+
 def _pictures(entry: ModelEntry) -> Shapes:
     scale = entry.defaults.get("controlnet_conditioning_scale", 1.0)
     return {
@@ -201,6 +216,10 @@ def _pictures(entry: ModelEntry) -> Shapes:
         "control_image": {"x-picture": True},
         "video": {"x-picture": True, "x-clip": True},  # a clip too
         "mask": {"x-picture": True, "x-clip": True},
+        "pose_video": {"x-picture": True, "x-clip": True},
+        "face_video": {"x-picture": True, "x-clip": True},
+        "background_video": {"x-picture": True, "x-clip": True},
+        "mask_video": {"x-picture": True, "x-clip": True},
         "reference_images": {
             "type": ["array", "null"],
             "items": {"type": "string", "minLength": 1},

@@ -44,7 +44,7 @@ class RequestChecks(Collector):
             self.refuse(field, f"{reason}; leave it out")
 
     def only_of_pictures(self, *taken: str) -> None:
-        """Refuse the numbers that belong to a picture, but for those that this family takes."""
+        """Refuse what belongs to a picture or a clip, but for those that this family takes."""
         for field, reason in OF_PICTURES.items():
             if field not in taken and self.asked(field) is not None:
                 self.refuse_given(field, reason.format(name=self.entry.name))

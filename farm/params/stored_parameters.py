@@ -28,8 +28,10 @@ def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:
 
 
 def shape_of(parameters: RenderParameters, entry: ModelEntry) -> Shape:
-    """The shape in which the model renders: the bin where it has bins, else the size that was asked for."""
-    return rendered_shape(entry, parameters.width, parameters.height, parameters.frames)
+    """The shape in which the model renders: the bin where it has bins, else the size that was asked for; of a clip in
+    segments one of these.
+    """
+    return rendered_shape(entry, parameters.width, parameters.height, parameters.frames_at_once)
 
 
 def batch_key(parameters: RenderParameters, entry: ModelEntry) -> str:

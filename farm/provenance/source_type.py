@@ -14,7 +14,7 @@ NAMESPACE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
 #: Parameters that name a picture whose pixels an output begins or ends with. What only leads it is not among them.
 #: A mask says what of a clip is kept.
-_PICTURES_WITHIN = ("image", "last_image", "mask")
+_PICTURES_WITHIN = ("image", "last_image", "mask", "mask_video")
 
 
 def source_type_of(parameters: Mapping[str, Any]) -> str:

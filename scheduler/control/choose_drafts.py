@@ -16,6 +16,7 @@ from farm.database import read, write
 from farm.errors import Conflict, Fault, InvalidRequest, NotFound
 from farm.ids import is_id
 from farm.lifecycle import JobStatus, RenderStatus
+from farm.params import parse_parameters
 from farm.tables import Job, Render
 from scheduler.accounting import quotas
 from scheduler.control.bulk_transition import LockedRender, lock_renders, move, wake_flows
@@ -23,7 +24,7 @@ from scheduler.control.end_renders import Ending, end_renders
 from scheduler.control.job_update import enter, lock_status
 from scheduler.control.lookup import FoundJob, find_job
 from scheduler.control.release_renders import ring_for
-from scheduler.estimates.initial_estimate import passes_of, passes_until
+from scheduler.estimates.initial_estimate import forwards, passes_until
 from scheduler.fleet.wake_workers import notify
 
 #: Renders in one call: each is locked until all are written.
@@ -60,9 +61,9 @@ class _Draft:
     @property
     def remaining(self) -> float:
         """GPU-seconds from the draft to the end, as far as the first part tells."""
-        sampler = self.parameters["sampler"]
-        taken = passes_until(sampler, self.parameters["stop_at_step"])
-        return float(self.estimate * max(passes_of(sampler, self.parameters["num_inference_steps"]) - taken, 0) / taken)
+        taken = passes_until(self.parameters["sampler"], self.parameters["stop_at_step"])
+        whole = forwards(parse_parameters(self.parameters | {"stop_at_step": None}))
+        return float(self.estimate * max(whole - taken, 0) / taken)
 
 
 def keep_drafts(

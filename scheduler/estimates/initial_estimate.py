@@ -5,7 +5,7 @@
 - seed: the catalog's `seconds_per_step_megapixel`: seconds of one step for one megapixel, guided, on the
   model's device;
 - megapixels: width × height × frames / 10⁶, as the model renders them (the bin, not the size asked for);
-- forwards: passes through the transformer: one a step, but 2n − 1 for Heun's method;
+- forwards: passes through the transformer: one a step, but 2n − 1 for Heun's method; of each segment of a clip;
 - share: 1, or ½ where the model can be guided and this render is not: it goes without its unconditional half.
 
 Text encoding and decoding are inside the seed: both grow with the pictures, not with the steps, and are small
@@ -72,7 +72,7 @@ def forwards(parameters: RenderParameters) -> int:
         return round(parameters.training.guided_forwards)
     if parameters.stop_at_step is not None:
         return passes_until(parameters.sampler, parameters.stop_at_step)
-    return passes_of(parameters.sampler, parameters.num_inference_steps)
+    return parameters.segments * passes_of(parameters.sampler, parameters.num_inference_steps)
 
 
 def passes_of(sampler: str, steps: int) -> int:

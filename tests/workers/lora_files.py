@@ -34,7 +34,13 @@ SANA_BLOCK = {
     "mlp.point_conv.conv": ("ff.conv_point",),
     "mlp.t_conv": ("ff.conv_temp",),
 }
-WAN_TOP = {"time_projection.1": "condition_embedder.time_proj", "head.head": "proj_out"}
+WAN_TOP = {
+    "time_projection.1": "condition_embedder.time_proj",
+    "head.head": "proj_out",
+    "face_encoder.out_proj": "face_encoder.out_proj",  # of Wan Animate alone, as what follows
+    "pose_patch_embedding": "pose_patch_embedding",
+}
+WAN_FACE = {"linear1_q": ("to_q",), "linear1_kv": ("to_k", "to_v"), "linear2": ("to_out",)}
 SANA_TOP = {"t_block.1": "time_embed.linear", "y_embedder.y_proj.fc1": "caption_projection.linear_1"}
 
 
@@ -66,6 +72,10 @@ def changes_of(transformer: nn.Module, *, rank: int = 3, keep: Callable[[str], b
     for block in range(2):
         for theirs, ours in (WAN_BLOCK if wan else SANA_BLOCK).items():
             names[f"blocks.{block}.{theirs}"] = tuple(f"{kind}.{block}.{name}" for name in ours)
+        for theirs, ours in WAN_FACE.items():
+            names[f"face_adapter.fuser_blocks.{block}.{theirs}"] = tuple(
+                f"face_adapter.{block}.{name}" for name in ours
+            )
     dice = torch.Generator().manual_seed(5)
     made = []
     for theirs, ours in names.items():

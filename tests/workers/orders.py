@@ -27,7 +27,7 @@ from workers.protocol import BatchEnded, Checkpointed, FromEngine, RenderBatch, 
 CPU = torch.device("cpu")
 #: Families of two experts.
 EXPERTS = ("wan22", "wan22-i2v")
-BEGIN_WITH_A_PICTURE = ("wan-i2v", "wan-flf2v", "wan22-i2v")
+BEGIN_WITH_A_PICTURE = ("wan-animate", "wan-i2v", "wan-flf2v", "wan22-i2v")
 
 #: Every kind of render: its family, and what it asks for beside the family's defaults.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -38,6 +38,12 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "sprint": ("sprint", {}),
     "sprint from a picture": ("sprint", {"image": picture_ref(), "strength": 0.6}),  # leaves out one step of four
     "wan": ("wan", {}),
+    "wan-animate": ("wan-animate", {}),
+    "wan-animate in segments": ("wan-animate", {"num_frames": 9}),
+    "wan-animate that replaces": (
+        "wan-animate",
+        {"mode": "replace", "background_video": clip_ref(2), "mask_video": clip_ref(1), "num_frames": 13},
+    ),
     "wan-i2v": ("wan-i2v", {}),
     "wan-flf2v": ("wan-flf2v", {}),
     "wan-vace": ("wan-vace", {}),
@@ -62,7 +68,7 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         "num_inference_steps": tiny_pipelines.STEPS[family],
         "guidance_scale": 5.3,  # no power of two, so that rounding shows
         "sampler": tiny_pipelines.SAMPLERS[family][0],
-        "max_sequence_length": tiny_pipelines.TOKENS,
+        "max_sequence_length": tiny_pipelines.MORE_TOKENS.get(family, tiny_pipelines.TOKENS),
     }
     if not family.startswith("wan"):
         values["complex_human_instruction"] = False
@@ -74,6 +80,9 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
         values["guidance_scale_2"] = 2.9
     if family in BEGIN_WITH_A_PICTURE:
         values["image"] = picture_ref()
+    if family == "wan-animate":
+        values |= {"pose_video": clip_ref(), "face_video": clip_ref(1), "mode": "animate"}
+        values |= {"segment_frame_length": 5, "prev_segment_conditioning_frames": 1}
     if family == "wan-flf2v":
         values["last_image"] = picture_ref(3)
     if family == "sana-controlnet":
@@ -167,7 +176,9 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
     names += ["strength"] if values.get("strength") else []
     names += ["controlnet_conditioning_scale"] if "controlnet_conditioning_scale" in values else []
     arguments = {name: values[name] for name in names}
-    if "num_frames" in values:
+    if values["family"] == "wan-animate":
+        arguments |= animate_arguments(values)
+    elif "num_frames" in values:
         arguments["frames" if values["family"] == "sana-video" else "num_frames"] = values["num_frames"]
     for name in PICTURES:
         if values.get(name):
@@ -185,9 +196,40 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
     if values["family"].startswith("wan") and is_stochastic(values["sampler"]):
         # Wan's pipelines forget to hand their generator to the sampler, which would draw from the global state.
         pipeline.scheduler.step = partial(pipeline.scheduler.step, generator=generator)
+    if values["family"] == "wan-animate" and output_type == "latent":
+        return _last_latents(pipeline, arguments, generator)
     made = pipeline(**arguments, generator=generator, output_type=output_type)[0]
     # The latents of reference pictures come with the others here; pixels without them.
     return made[:, :, len(values.get("reference_images", ())) :] if output_type == "latent" and made.ndim == 5 else made
+
+
+def animate_arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """What Animate's pipeline is given: frames as they are, one for each of the render, chosen by their time."""
+    names = ("mode", "segment_frame_length", "prev_segment_conditioning_frames")
+    found: dict[str, Any] = {name: values[name] for name in names}
+    for name in ("pose_video", "face_video", "background_video", "mask_video"):
+        ref, count = values.get(name), values["num_frames"]
+        if ref and "frames" in ref:
+            frames = [Image.fromarray(pixels) for pixels in clip_pixels(int(ref["id"].split("-")[1]))]
+            rate = ref["frame_rate"] / values["fps"]
+            found[name] = [frames[int(place * rate + 0.5)] for place in range(count)]
+        elif ref:
+            found[name] = [Image.open(input_file(InputRef.model_validate(ref))).convert("RGB")] * count
+    return found
+
+
+def _last_latents(pipeline: Any, arguments: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
+    """The latents of the last segment as they come out of its last step, without the character's frame: those that the
+    pipeline gives as its output are scaled already.
+    """
+    seen: list[torch.Tensor] = []
+
+    def look(_pipeline: Any, _step: int, _time: Any, told: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        seen.append(told["latents"].clone())
+        return {}
+
+    pipeline(**arguments, generator=generator, output_type="latent", callback_on_step_end=look)
+    return seen[-1][:, :, 1:]
 
 
 def vace_arguments(values: dict[str, Any]) -> dict[str, Any]:

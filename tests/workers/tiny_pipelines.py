@@ -30,8 +30,10 @@ from tests.workers.tiny_tokenizer import WIDTH, tiny_tokenizer
 from workers.denoising.samplers import build_sampler
 
 TOKENS = 24  # max_sequence_length of the tiny models
+#: Of this one, which counts those of its picture by what the prompt's 512 leave.
+MORE_TOKENS = {"wan-animate": 512}
 FLOW = ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim")
-WAN = ("wan", "wan-i2v", "wan-flf2v", "wan-vace", "wan22", "wan22-i2v", "wan22-ti2v")
+WAN = ("wan", "wan-animate", "wan-i2v", "wan-flf2v", "wan-vace", "wan22", "wan22-i2v", "wan22-ti2v")
 #: Of each family, its own default first.
 SAMPLERS = {
     "sana": FLOW,
@@ -54,6 +56,7 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "sana-video": _sana_video,
         "sprint": _sprint,
         "wan": tiny_wan.wan,
+        "wan-animate": tiny_wan.wan_animate,
         "wan-i2v": tiny_wan.wan_i2v,
         "wan-flf2v": tiny_wan.wan_flf2v,
         "wan-vace": tiny_wan.wan_vace,
@@ -76,6 +79,7 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
     """The catalog entry of a tiny model."""
     size = (32, 32)
     clip = {"num_frames": 5, "fps": 8} if family in CLIPS else {}
+    clip |= {"segment_frame_length": 5, "prev_segment_conditioning_frames": 1} if family == "wan-animate" else {}
     values: dict[str, Any] = {
         "name": f"tiny-{family}",
         "title": "Tiny",
@@ -104,7 +108,7 @@ def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> Model
         },
         "samplers": list(SAMPLERS[family]),
         "flow_shift": None if family == "sprint" else 3.0,
-        "max_sequence_length": TOKENS,
+        "max_sequence_length": MORE_TOKENS.get(family, TOKENS),
         "memory_gb": 0.1,
         "seconds_per_step_megapixel": 1.0,
     }

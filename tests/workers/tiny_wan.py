@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKLWan,
+    WanAnimatePipeline,
+    WanAnimateTransformer3DModel,
     WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
@@ -100,17 +102,8 @@ def wan_i2v(_sample_size: int, **changes: Any) -> WanImageToVideoPipeline:
         tokenizer=tiny_tokenizer(ends_with_eos=True),
         text_encoder=_umt5().eval(),
         vae=wan_vae().eval(),
-        image_processor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
-        image_encoder=CLIPVisionModel(
-            CLIPVisionConfig(
-                hidden_size=16,
-                intermediate_size=32,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                image_size=32,
-                patch_size=16,
-            )
-        ).eval(),
+        image_processor=_clip_processor(),
+        image_encoder=_clip().eval(),
         # Beside the noise: 4 channels that say which frames are given, and the latents of the picture.
         transformer=_wan_transformer(in_channels=16 + 4 + 16, image_dim=16, added_kv_proj_dim=24, **changes).eval(),
         scheduler=build_sampler("unipc", flow_shift=3.0),
@@ -132,6 +125,52 @@ def wan_vace(_sample_size: int) -> WanVACEPipeline:
         vae=wan_vae().eval(),
         transformer=WanVACETransformer3DModel(**_SIZES | {"num_layers": 3, "vace_layers": [0, 2]}).eval(),
         scheduler=build_sampler("unipc", flow_shift=3.0),
+    )
+
+
+def wan_animate(_sample_size: int) -> WanAnimatePipeline:
+    """Behind the first and the third of its four blocks it looks at a face of 16 x 16 pixels."""
+    transformer = WanAnimateTransformer3DModel(
+        **_SIZES | {"num_layers": 4, "in_channels": 16 + 4 + 16},
+        latent_channels=16,
+        image_dim=16,
+        added_kv_proj_dim=24,
+        motion_encoder_channel_sizes={"4": 6, "8": 6, "16": 4},
+        motion_encoder_size=16,
+        motion_style_dim=8,
+        motion_dim=4,
+        motion_encoder_dim=8,
+        face_encoder_hidden_dim=12,
+        face_encoder_num_heads=2,
+        inject_face_latents_blocks=2,
+        motion_encoder_batch_size=4,
+    )
+    torch.nn.init.normal_(transformer.face_encoder.padding_tokens)  # it starts at zero
+    return WanAnimatePipeline(
+        tokenizer=tiny_tokenizer(ends_with_eos=True),
+        text_encoder=_umt5().eval(),
+        vae=wan_vae().eval(),
+        image_processor=_clip_processor(),
+        image_encoder=_clip().eval(),
+        transformer=transformer.eval(),
+        scheduler=build_sampler("unipc", flow_shift=3.0),
+    )
+
+
+def _clip_processor() -> CLIPImageProcessor:
+    return CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+
+
+def _clip() -> CLIPVisionModel:
+    return CLIPVisionModel(
+        CLIPVisionConfig(
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=32,
+            patch_size=16,
+        )
     )
 
 

@@ -27,6 +27,8 @@ FORMAT = 1
 _NOT_THE_PICTURE = ("stop_at_step",)
 #: What a sampler, or a training in its place, has of the parameters: it is made again.
 _FOLLOWS = ("_internal_dict", "plan")
+#: Before the names of what came out of former segments; in host memory, from where the family takes it.
+_DONE = "done."
 
 
 class BadCheckpoint(ValueError):
@@ -58,6 +60,9 @@ class Saved:
         track.generator.set_state(self.tensors["generator"])
         for name, value in self.state.items():
             setattr(track.sampler, name, self._unfold(value, getattr(track.sampler, name, None), track.latents))
+        track.done = {
+            name.removeprefix(_DONE): tensor for name, tensor in self.tensors.items() if name.startswith(_DONE)
+        }
         track.step = track.first_step = self.step
         track.trace = list(self.trace)
         if track.stop is not None and track.step >= track.stop:
@@ -90,6 +95,7 @@ def save(track: Track, path: Path, weights: str) -> None:
     for name, tensor in (("denoised", track.denoised), ("expected", track.predicted_clean)):
         if tensor is not None:
             tensors[name] = tensor
+    tensors |= {f"{_DONE}{name}": tensor for name, tensor in track.done.items()}
     state = {
         name: _fold(value, f"sampler.{name}", tensors)
         for name, value in vars(track.sampler).items()

@@ -57,13 +57,18 @@ class Track:
     conditions: dict[str, Tensor] = field(default_factory=dict)
     #: (timestep, sigma) of each step as numbers, so that no step waits for the device to tell.
     schedule: list[tuple[float, float | None]] = field(init=False)
+    segments: int = 1  # a clip in several takes all steps for each of them; `timesteps` are those of all
+    #: What has come out of its former segments, by name, as its family keeps it; checkpoints hold it too.
+    done: dict[str, Tensor] = field(default_factory=dict)
     _draws: bool = field(init=False)  # whether the sampler takes the generator
 
     def __post_init__(self) -> None:
         self._draws = takes_generator(self.sampler)
         times = self.timesteps.tolist()
         sigmas = getattr(self.sampler, "sigmas", None)
-        self.schedule = list(zip(times, [None] * len(times) if sigmas is None else sigmas.tolist(), strict=False))
+        once = len(times) // self.segments
+        own = [None] * once if sigmas is None else sigmas.tolist()[:once]
+        self.schedule = list(zip(times, own * self.segments, strict=False))
 
     @property
     def steps(self) -> int:
@@ -93,11 +98,12 @@ class Track:
         """What puts the track back to where it is now, whatever a step that failed half-way has changed."""
         lists = {name: list(value) for name, value in vars(self.sampler).items() if isinstance(value, list)}
         sampler, own = vars(self.sampler) | lists, dict(vars(self))
-        drawn = self.generator.get_state() if self._draws else None
+        # The next segment begins with noise, and with a sampler of its own.
+        drawn = self.generator.get_state() if self._draws or self.segments > 1 else None
 
         def restore() -> None:
-            self.sampler.__dict__.update(sampler)
             self.__dict__.update(own)
+            self.sampler.__dict__.update(sampler)
             if drawn is not None:
                 self.generator.set_state(drawn)
 

@@ -69,7 +69,7 @@ class Previews:
     def learn(self, track: Track, pixels: Pixels) -> None:
         """Let the family's colours learn from what has been decoded, unless it was cut to another size."""
         order, colours = track.order, self._family.colours
-        whole = pixels.shape[-3:-1] == (order.height, order.width)
+        whole = pixels.shape[-3:-1] == (order.height, order.width) and self._family.shows_all(track)
         if self._seconds is not None and whole and not colours.enough:
             colours.learn(self._family.final_latents(track), pixels)
 
@@ -86,7 +86,7 @@ def encode_preview(pixels: Pixels, track: Track) -> bytes:
     size = (max(1, round(images[0].width * scale)), max(1, round(images[0].height * scale)))
     images = [image.resize(size, Image.Resampling.BICUBIC) for image in images]
     buffer = io.BytesIO()
-    seconds = track.order.frames / (getattr(track.parameters, "fps", None) or 16)
+    seconds = track.parameters.frames / (getattr(track.parameters, "fps", None) or 16)
     animated = {"save_all": True, "append_images": images[1:], "duration": round(1000 * seconds / len(images))}
     images[0].save(buffer, "WEBP", quality=60, method=0, **(animated | {"loop": 0} if len(images) > 1 else {}))
     return buffer.getvalue()

@@ -220,6 +220,8 @@ class Engine:
             yield self._failed(track.order, doing, outcome.error)
             return
         stops = track.step + 1 == track.stop
+        while self._decoding.in_flight and self._family.needs_vae(track):
+            yield from self._decoded(self._decoding.ended(seconds=_WAIT_SECONDS))
         try:
             look_ahead = stops or self._previews.due(track)
             predicted = take_step(self._family, outcome, outcome.made, look_ahead=look_ahead)

@@ -178,6 +178,10 @@ class Family(ABC):
         Changes nothing in the tracks, so it may be tried again with fewer of them.
         """
 
+    def needs_vae(self, track: Track) -> bool:
+        """Whether the track's next step uses the VAE: nobody else may decode meanwhile."""
+        return False
+
     def advance(self, track: Track, prediction: Tensor) -> None:
         """Take the sampler's step for one track."""
         track.latents = track.sample(prediction, track.timesteps[track.step])[0]
@@ -200,6 +204,10 @@ class Family(ABC):
         """Latents of equal shape to pixels in the size each render asked for; None where they are not
         numbers.
         """
+
+    def shows_all(self, track: Track) -> bool:
+        """Whether what a track is decoded to is its final latents and nothing else, so that colours can be learnt."""
+        return True
 
     def preview(self, track: Track) -> Pixels:
         """A rough picture of the track's latents, a pixel for each latent position, without the VAE."""

@@ -1,6 +1,7 @@
 """The clips that a render follows or changes, as the worker laid them beside its order."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -22,18 +23,47 @@ def clip_or_picture(prepared: Prepared, name: str, mode: str = "RGB") -> list[Im
     asked: InputRef | None = getattr(prepared.parameters, name)
     if not isinstance(asked, ClipRef):
         return None if asked is None else _in_size(picture_of(prepared, name), prepared, mode)
+    path, taken = _taken(prepared, name, asked)
+    found = _read(path, name, taken)
+    frames: list[Image.Image] = []
+    for place, count in sorted(Counter(taken).items()):
+        frames += [_in_size(found[place], prepared, mode)] * count
+    return frames
+
+
+def frames_at(prepared: Prepared, name: str, places: Sequence[int]) -> list[Image.Image]:
+    """What the clip of that name has for these frames of the render, in its own size; a picture is held.
+
+    Raises:
+        Refused: as above.
+    """
+    asked: InputRef = getattr(prepared.parameters, name)
+    if not isinstance(asked, ClipRef):
+        return [picture_of(prepared, name)] * len(places)
+    path, taken = _taken(prepared, name, asked)
+    wanted = [taken[place] for place in places]
+    found = _read(path, name, wanted)
+    return [found[place] for place in wanted]
+
+
+def _taken(prepared: Prepared, name: str, clip: ClipRef) -> tuple[Path, list[int]]:
+    """Where the clip lies, and its frame for each of the render's."""
     path = prepared.order.inputs.get(name)
     if path is None:
         raise Refused(f"the order came without the clip '{name}' that its parameters ask for")
     fps: int = getattr(prepared.parameters, "fps")  # noqa: B009  (of clips)
-    taken = Counter(frames_taken(prepared.order.frames, fps, asked.frame_rate))
-    frames: list[Image.Image] = []
+    return Path(path), frames_taken(prepared.parameters.frames, fps, clip.frame_rate)
+
+
+def _read(path: Path, name: str, wanted: Sequence[int]) -> dict[int, Image.Image]:
+    """These frames of a clip by their places."""
+    places, found = set(wanted), dict[int, Image.Image]()
     try:
-        for place, pixels in enumerate(frames_of(Path(path))):
-            if place in taken:
-                frames += [_in_size(Image.fromarray(pixels), prepared, mode)] * taken[place]
-            if len(frames) == prepared.order.frames:
-                return frames
+        for place, pixels in enumerate(frames_of(path)):
+            if place in places:
+                found[place] = Image.fromarray(pixels)
+            if len(found) == len(places):
+                return found
     except OSError as error:
         raise Refused(f"the clip '{name}' cannot be read: {error}") from error
     raise Refused(f"the clip '{name}' has fewer frames than the render takes of it")

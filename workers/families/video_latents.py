@@ -15,13 +15,23 @@ def decode_clips(pipeline: Any, latents: Tensor) -> list[Pixels | None]:
     """Latents (clips, channels, frames, height, width) to pixels; None for a clip that holds values that are no
     numbers.
     """
+    return clip_pixels(pipeline, decoded(pipeline, latents))
+
+
+def clip_pixels(pipeline: Any, clips: Tensor) -> list[Pixels | None]:
+    """What has been decoded, (clips, 3, frames, height, width) from -1 to 1, as bytes; None where it is no numbers."""
+    return [to_uint8(clip) for clip in pipeline.video_processor.postprocess_video(clips, output_type="np")]
+
+
+def decoded(pipeline: Any, latents: Tensor) -> Tensor:
+    """Latents through the VAE: (clips, 3, frames, height, width) in its dtype."""
     vae = pipeline.vae
     latents = latents.to(compute_dtype(vae))
     mean, deviation = (values.view(1, -1, 1, 1, 1) for values in _statistics(vae, latents))
     # Divided by the reciprocal, as the pipelines do: multiplying rounds differently.
     reciprocal = 1.0 / deviation.to(latents.device, latents.dtype)
-    clips = vae.decode(latents / reciprocal + mean.to(latents.device, latents.dtype), return_dict=False)[0]
-    return [to_uint8(clip) for clip in pipeline.video_processor.postprocess_video(clips, output_type="np")]
+    clips: Tensor = vae.decode(latents / reciprocal + mean.to(latents.device, latents.dtype), return_dict=False)[0]
+    return clips
 
 
 def _statistics(vae: Any, latents: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor
 
 from farm.catalog.schema import ModelEntry
+from workers.denoising.samplers import Sampler
 from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused, Unsuitable
 from workers.families.compute_dtype import compute_dtype
@@ -26,7 +27,8 @@ class WanFamily(Family):
 
     def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
         super().__init__(pipeline, entry, device)
-        found = (pipeline.config.boundary_ratio is not None, bool(getattr(pipeline.config, "expand_timesteps", False)))
+        config = pipeline.config
+        found = (getattr(config, "boundary_ratio", None) is not None, bool(getattr(config, "expand_timesteps", False)))
         if found != (self.two_experts, self.timestep_per_token):
             raise Unsuitable(
                 f"{entry.name} is {_KINDS.get(found, 'of no kind that is known here')}, and the family "
@@ -38,7 +40,7 @@ class WanFamily(Family):
         order, asked = prepared.order, prepared.parameters
         _, patch_height, patch_width = self.pipeline.transformer.config.patch_size
         spatial, temporal = self.pipeline.vae_scale_factor_spatial, self.pipeline.vae_scale_factor_temporal
-        frames = asked.frames
+        frames = asked.frames_at_once
         if (order.width, order.height, order.frames) != (asked.width, asked.height, frames):
             raise Refused(
                 f"ordered as {order.width}x{order.height}x{order.frames}, but {self.entry.name} renders "
@@ -77,10 +79,16 @@ class WanFamily(Family):
         text = getattr(asked, "negative_prompt", None) or ""
         return (prompt_clean(text), asked.max_sequence_length) if prepared.guided else None
 
-    def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
-        sampler = self.new_sampler(prepared)
+    def new_sampler(self, prepared: Prepared) -> Sampler:
+        """The same, ready for its first step."""
+        sampler = super().new_sampler(prepared)
         sampler.set_timesteps(prepared.parameters.num_inference_steps, device=self.device)
         sampler.set_begin_index(0)
+        return sampler
+
+    def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
+        sampler = self.new_sampler(prepared)
+        segments = prepared.parameters.segments
         generator = self.new_generator(prepared)
         latents, conditions = self.first_latents(prepared, generator)
         return Track(
@@ -90,9 +98,10 @@ class WanFamily(Family):
             embeddings=embeddings,
             sampler=sampler,
             generator=generator,
-            timesteps=sampler.timesteps,
+            timesteps=sampler.timesteps if segments == 1 else sampler.timesteps.repeat(segments),
             latents=latents,
             conditions=conditions,
+            segments=segments,
         )
 
     def first_latents(self, prepared: Prepared, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -124,7 +133,7 @@ class WanFamily(Family):
         return track.parameters.guidance_scale
 
     def _forward(self, name: str, tracks: Sequence[Track], text: Tensor) -> Tensor:
-        """One pass; `name` tells a step cache which of the two it is."""
+        """One of the two passes, "cond" or "uncond": a step cache keeps them apart."""
         transformer = self.transformer_of(tracks[0])
         with self.step_caches.call(name):
             prediction: Tensor = transformer(
@@ -132,7 +141,7 @@ class WanFamily(Family):
                 timestep=torch.stack([self.timestep_of(track) for track in tracks]),
                 encoder_hidden_states=text,
                 return_dict=False,
-                **self.beside(tracks),
+                **self.beside(tracks, name),
             )[0]
         return prediction
 
@@ -145,8 +154,8 @@ class WanFamily(Family):
         """What the transformer sees of a track, (1, channels, frames, height, width)."""
         return track.latents
 
-    def beside(self, tracks: Sequence[Track]) -> dict[str, Tensor]:
-        """What else it is given."""
+    def beside(self, tracks: Sequence[Track], name: str) -> dict[str, Tensor]:
+        """What else it is given in this one of the two passes: "cond" or "uncond"."""
         return {}
 
     def decode(self, tracks: Sequence[Track]) -> list[Pixels | None]:

@@ -75,7 +75,7 @@ class WanImageToVideoFamily(WanFamily):
     def seen(self, track: Track) -> Tensor:
         return torch.cat([track.latents, track.conditions["first"]], dim=1)
 
-    def beside(self, tracks: Sequence[Track]) -> dict[str, Tensor]:
+    def beside(self, tracks: Sequence[Track], name: str) -> dict[str, Tensor]:
         if self.pipeline.transformer.config.image_dim is None:
             return {}
         return {"encoder_hidden_states_image": rows_of(track.conditions.get("picture") for track in tracks)}

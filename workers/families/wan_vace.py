@@ -87,7 +87,7 @@ class WanVaceFamily(WanFamily):
         frames = [video, *[Image.new("RGB", size, _GREY)] * rest]
         return frames, [first, *[Image.new("L", size, _WHITE)] * rest]
 
-    def beside(self, tracks: Sequence[Track]) -> dict[str, Tensor]:
+    def beside(self, tracks: Sequence[Track], name: str) -> dict[str, Tensor]:
         """The control of each track, and its scale for each block that adds something: (blocks, tracks, 1, 1)."""
         transformer = self.pipeline.transformer
         scales = torch.tensor([_scale(track) for track in tracks], dtype=torch.float32, device=self.device)

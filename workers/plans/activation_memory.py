@@ -36,6 +36,8 @@ def measure(parts: dict[str, Part], entry: ModelEntry, shape: Shape, renders: in
     if kind not in _CALLS:
         return None
     latents, tokens = _latents(parts, shape)
+    if "motion_encoder_size" in transformer.config:  # of Wan Animate the character is a latent frame more
+        tokens += tokens // latents[1]
     call, rows = _CALLS[kind], renders
     if kind.startswith("Sana") and not _embeds_guidance(transformer):
         rows = 2 * renders if entry.limits.guidance[1] > 1 else renders  # with and without the prompt
@@ -89,7 +91,8 @@ def _sana(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: Mo
 def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: ModelEntry) -> int:
     part = parts["transformer"]
     channels = part.config.in_channels  # with a picture more than the latents have: it is stacked upon them
-    hidden = _empty(rows, channels, *latents[1:], dtype=part.dtype)
+    animates = "motion_encoder_size" in part.config
+    hidden = _empty(rows, channels, latents[1] + animates, *latents[2:], dtype=part.dtype)
     text = _empty(rows, entry.max_sequence_length, part.config.text_dim, dtype=part.dtype)
     frames, height, width = (side // patch for side, patch in zip(latents[1:], part.config.patch_size, strict=True))
     per_token = entry.family in ABILITIES and ABILITIES[entry.family].timestep_per_token
@@ -97,6 +100,10 @@ def _wan(parts: dict[str, Part], latents: tuple[int, ...], rows: int, entry: Mod
     seen = {"hidden_states": hidden, "timestep": time, "encoder_hidden_states": text}
     if "vace_layers" in part.config:
         seen["control_hidden_states"] = _empty(rows, part.config.vace_in_channels, *latents[1:], dtype=part.dtype)
+    if animates:
+        edge, pixels = part.config.motion_encoder_size, (latents[1] - 1) * parts["vae"].config.scale_factor_temporal + 1
+        seen["pose_hidden_states"] = _empty(rows, *latents, dtype=part.dtype)
+        seen["face_pixel_values"] = _empty(rows, 3, pixels, edge, edge, dtype=part.dtype)
     if "image_encoder" in parts:
         vision = parts["image_encoder"].config
         patches = (vision.image_size // vision.patch_size) ** 2 + 1
@@ -109,10 +116,11 @@ _CALLS = {
     "SanaTransformer2DModel": _sana,
     "SanaVideoTransformer3DModel": _sana,
     "WanTransformer3DModel": _wan,
+    "WanAnimateTransformer3DModel": _wan,
     "WanVACETransformer3DModel": _wan,
 }
 #: Families whose renders all start from a picture, or have a clip (of VACE a grey one where none is given) encoded.
-_FROM_PICTURES = ("wan-vace", "wan-i2v", "wan-flf2v", "wan22-i2v", "sana-controlnet")
+_FROM_PICTURES = ("wan-animate", "wan-vace", "wan-i2v", "wan-flf2v", "wan22-i2v", "sana-controlnet")
 
 
 def _encode(vae: Part, entry: ModelEntry, shape: Shape) -> int:

@@ -18,6 +18,7 @@ from farm.errors import Fault, InvalidRequest
 PARTS = ("transformer", "text_encoder", "vae")
 #: Beside them, by family.
 MORE_PARTS = {
+    "wan-animate": ("image_encoder",),
     "wan-i2v": ("image_encoder",),
     "wan-flf2v": ("image_encoder",),
     "sana-controlnet": ("controlnet",),

@@ -5,11 +5,14 @@ from farm.params.pictures import FindInput
 from farm.params.request.base import ADAPTER_SUFFIX, ClipRef, InputRef
 from farm.params.request.submission import shown
 
-#: Numbers that belong to a picture → why models without one refuse them.
+#: What belongs to a picture or a clip → why models without one refuse it.
 OF_PICTURES = {
     "strength": "{name} starts from no picture that could be noised",
     "controlnet_conditioning_scale": "{name} has no ControlNet",
     "conditioning_scale": "{name} follows no clip",
+    "mode": "{name} moves no character of a picture",
+    "segment_frame_length": "{name} renders a clip as a whole",
+    "prev_segment_conditioning_frames": "{name} renders a clip as a whole",
 }
 
 

@@ -8,13 +8,14 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.catalog.step_cache import StepCache
+from farm.params.segments import segments_of
 
 #: What torch takes, and ComfyUI draws: 64 bits. JSON numbers hold them; readers with doubles need them as text.
 MAX_SEED = 2**64 - 1
 #: The parameters that name an uploaded picture; a family has those that its parameters have.
 PICTURES = ("image", "last_image", "control_image")
 #: Those that name an uploaded clip, or a picture.
-CLIPS = ("video", "mask")
+CLIPS = ("video", "mask", "pose_video", "face_video", "background_video", "mask_video")
 #: Those that name several pictures.
 PICTURE_LISTS = ("reference_images",)
 #: All that name what was uploaded, but for adapters.
@@ -30,6 +31,8 @@ Speed = Literal["quality", "fast"]
 
 #: The experts of a model with two transformers: of the first, noisy steps, and of the others.
 Expert = Literal["high-noise", "low-noise"]
+#: Whether Wan Animate moves the character of the picture, or puts it into a clip.
+AnimateMode = Literal["animate", "replace"]
 HIGH_NOISE, LOW_NOISE = get_args(Expert)
 
 
@@ -100,6 +103,16 @@ class RenderParameters(BaseModel):
     @property
     def frames(self) -> int:
         """Frames of the output; 1 for a still."""
+        return 1
+
+    @property
+    def frames_at_once(self) -> int:
+        """Frames that a pass renders: all of the output, but for renders in segments."""
+        return self.frames
+
+    @property
+    def segments(self) -> int:
+        """How often all steps are taken: a long clip may be rendered in parts, one after the other."""
         return 1
 
     def document(self) -> dict[str, Any]:
@@ -204,6 +217,33 @@ class WanVaceParameters(WanParameters):
     mask: ClipRef | InputRef | None = Field(None, description="white: to be made; black: to be kept")
     reference_images: tuple[InputRef, ...] = Field((), strict=False, description="what is to be seen in the clip")
     conditioning_scale: float = Field(1.0, ge=0, description="how closely all these are followed")
+
+
+class WanAnimateParameters(WanParameters):
+    """A clip by Wan Animate: the character of a picture, moved as poses and a face say, or put into another clip.
+
+    It is rendered in segments of equal length; each but the first begins with the last frames of the one before.
+    """
+
+    family: Literal["wan-animate"] = "wan-animate"  # type: ignore[assignment]
+    image: InputRef = Field(description="the character")
+    pose_video: ClipRef
+    face_video: ClipRef
+    background_video: ClipRef | InputRef | None = Field(None, description="to replace: a clip, or a picture")
+    mask_video: ClipRef | InputRef | None = Field(None, description="to replace; white: the character, black: kept")
+    mode: AnimateMode = "animate"
+    segment_frame_length: int = Field(gt=0, description="4k + 1")
+    prev_segment_conditioning_frames: int = Field(gt=0, description="1 or 5; these are frames of both segments")
+
+    @property
+    def frames_at_once(self) -> int:
+        """Frames of a segment."""
+        return self.segment_frame_length
+
+    @property
+    def segments(self) -> int:
+        """As many as the frames fill; what the last makes beyond them is cut off."""
+        return segments_of(self.num_frames, self.segment_frame_length, self.prev_segment_conditioning_frames)
 
 
 class SanaVideoParameters(RenderParameters):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 from farm.csv_records import CsvDialect
-from farm.params.request.base import Expert, Speed
+from farm.params.request.base import AnimateMode, Expert, Speed
 from farm.params.request.option import Option
 from farm.params.request.schema_bounds import say_bounds
 from farm.params.request.seeds import Seed
@@ -106,6 +106,24 @@ class JobRequest(BaseModel):
     conditioning_scale: Annotated[
         float | list[float] | None, Option(help="How closely a video and reference pictures are followed (Wan VACE).")
     ] = Field(None, title="Conditioning scale", description="how closely video and reference pictures are followed")
+    mode: Annotated[
+        AnimateMode | list[AnimateMode] | None,
+        Option(help="animate moves the character of the picture, replace puts it into a clip (Wan Animate)."),
+    ] = Field(
+        None,
+        title="Mode",
+        description="animate: the character of the picture is moved; replace: it takes the place of one in a clip",
+    )
+    segment_frame_length: int | list[int] | None = Field(
+        None,
+        title="Frames of a segment",
+        description="4k + 1: a longer clip is rendered in segments of so many frames, one after the other",
+    )
+    prev_segment_conditioning_frames: int | list[int] | None = Field(
+        None,
+        title="Frames that segments share",
+        description="with so many last frames of a segment the next one begins: 1 or 5",
+    )
     complex_human_instruction: bool | list[bool] | None = Field(
         None,
         title="Model's own instruction",
@@ -154,6 +172,27 @@ class JobRequest(BaseModel):
         title="Mask",
         description="the id of an uploaded clip or picture: white is made anew, black is kept of the video; "
         "left out: all is made anew",
+    )
+    pose_video: Annotated[
+        str | None, Option(help="A clip of the poses that a character takes, named like that.", metavar="FILE|ID")
+    ] = Field(None, title="Poses", description="the id of an uploaded clip of the poses that the character takes")
+    face_video: Annotated[
+        str | None, Option(help="A clip of the face whose expressions it has, named like that.", metavar="FILE|ID")
+    ] = Field(None, title="Face", description="the id of an uploaded clip of the face whose expressions it has")
+    background_video: Annotated[
+        str | None, Option(help="The clip that a character is put into, named like that.", metavar="FILE|ID")
+    ] = Field(
+        None,
+        title="Background",
+        description="the id of an uploaded clip that the character is put into; or of a picture, which is held",
+    )
+    mask_video: Annotated[
+        str | None,
+        Option(help="Where in it the character is (white): a clip or a picture.", metavar="FILE|ID"),
+    ] = Field(
+        None,
+        title="Mask of the character",
+        description="the id of an uploaded clip or picture: the character comes where it is white, black is kept",
     )
     reference_images: Annotated[
         list[str] | None,
@@ -299,6 +338,9 @@ class JobFields(TypedDict, total=False):
     strength: float | Sequence[float] | None
     controlnet_conditioning_scale: float | Sequence[float] | None
     conditioning_scale: float | Sequence[float] | None
+    mode: AnimateMode | Sequence[AnimateMode] | None
+    segment_frame_length: int | Sequence[int] | None
+    prev_segment_conditioning_frames: int | Sequence[int] | None
     complex_human_instruction: bool | Sequence[bool] | None
     negative_prompt: str | Sequence[str] | None
     deterministic: bool | Sequence[bool] | None
@@ -308,6 +350,10 @@ class JobFields(TypedDict, total=False):
     control_image: str | None
     video: str | None
     mask: str | None
+    pose_video: str | None
+    face_video: str | None
+    background_video: str | None
+    mask_video: str | None
     reference_images: Sequence[str] | None
     loras: Sequence[Mapping[str, Any]] | None
     allow_partial: bool | None

@@ -47,6 +47,7 @@ SHIPPED = {
     "wan21-vace-14b": "Wan-AI/Wan2.1-VACE-14B-diffusers",
     "wan22-t2v-a14b": "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
     "wan22-i2v-a14b": "Wan-AI/Wan2.2-I2V-A14B-Diffusers",
+    "wan22-animate-14b": "Wan-AI/Wan2.2-Animate-14B-Diffusers",
     "wan22-ti2v-5b": "Wan-AI/Wan2.2-TI2V-5B-Diffusers",
     "sana-video-2b-480p": "Efficient-Large-Model/SANA-Video_2B_480p_diffusers",
 }

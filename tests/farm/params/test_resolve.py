@@ -22,7 +22,7 @@ from farm.params import (
     resolve,
     shape_of,
 )
-from farm.params.request.base import PICTURES, InputRef
+from farm.params.request.base import CLIPS, PICTURES, ClipRef, InputRef
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})
@@ -34,14 +34,16 @@ def body(model: str = "sana-demo", **fields: Any) -> dict[str, Any]:
 
 
 def uploaded(name: str) -> InputRef:
-    """A project that has every picture."""
+    """A project that has every picture, and clips as long as a render by default."""
+    if name == "a-clip":
+        return ClipRef(id=name, key=f"inputs/{name}.mkv", sha256="0" * 64, frames=77, frame_rate=30.0)
     return InputRef(id=name, key=f"inputs/{name}", sha256="0" * 64)
 
 
 def needed(model: str) -> dict[str, str]:
-    """The pictures without which a model renders nothing."""
+    """The pictures and clips without which a model renders nothing."""
     required = set(parameters_schema(CATALOG.model(model))["required"])
-    return dict.fromkeys(required & set(PICTURES), "a-picture")
+    return dict.fromkeys(required & set(PICTURES), "a-picture") | dict.fromkeys(required & set(CLIPS), "a-clip")
 
 
 def renders_of(max_renders: int = 100, draw_seed: Callable[[], int] = lambda: 7, **fields: Any) -> Resolved:

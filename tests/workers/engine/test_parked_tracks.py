@@ -262,8 +262,9 @@ def test_a_draft_is_shown_and_going_on_from_it_gives_the_undivided_render(
     assert (draft.step, draft.steps) == (4 if sampler == "heun" else 2, steps)
     assert len(draft.trace) == draft.step
     picture = np.load(draft.pixels_path)
-    assert picture.shape == expected.shape
-    assert not np.array_equal(picture, expected)
+    shown = expected[: orders[0].frames] if expected.ndim == 4 else expected  # of a clip in segments the first
+    assert picture.shape == shown.shape
+    assert not np.array_equal(picture, shown)
     # and going on from it, in passes of the same sizes, gives what was never divided.
     alone = render(family, tmp_path, [order(family, stop_at_step=2, **changes)])
     draft = next(message for message in alone if isinstance(message, Drafted))

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from farm.params import parse_parameters
 from tests.workers import tiny_pipelines
 from tests.workers.orders import KINDS, batch, order, pixels_of, render, run, tiny_family, watch_latents
 from workers.denoising.track import Track
@@ -34,14 +35,15 @@ def test_a_preview_is_a_small_picture_and_changes_no_bit(kind: str, tmp_path: Pa
         seen = watch_latents(family)
         clock = itertools.count(step=1000)
         engine = Engine(family, tmp_path, previews=Previews(family, seconds, lambda clock=clock: next(clock)))
-        engine.admit(batch([order(family, num_inference_steps=4, **asked)]))
+        ordered = order(family, num_inference_steps=4, **asked)
+        engine.admit(batch([ordered]))
         said = run(engine)
         found.append((said, seen["r1"]))
     assert torch.equal(found[0][1], found[1][1])
     assert not [message for message in found[1][0] if isinstance(message, Previewed)]
     previews = [message for message in found[0][0] if isinstance(message, Previewed)]
     assert previews
-    assert previews[0].steps == (3 if "strength" in asked else 4)
+    assert previews[0].steps == (3 if "strength" in asked else 4 * parse_parameters(ordered.parameters).segments)
     picture = Image.open(io.BytesIO(previews[0].data))
     assert (picture.format, picture.size) == ("WEBP", (256, 256))
     assert getattr(picture, "n_frames", 1) == (2 if name in tiny_pipelines.CLIPS else 1)

@@ -1,0 +1,83 @@
+"""Wan Animate through the whole farm: a character, poses and a face are uploaded, and a clip of two segments made."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from farm.cli import build_app
+from farm.settings import Settings
+from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.end_to_end.test_wan_vace import EXACT, frames_in
+from tests.workers import tiny_pipelines
+from tests.workers.orders import CPU, call_pipeline
+from tests.workers.pictures import moving_bar, picture_file, write_clip
+from workers.families.family_registry import find_family
+
+pytestmark = pytest.mark.long
+
+
+def catalog_of(models: Path, folder: Path) -> Settings:
+    """A farm that knows the tiny model, and has a worker for it."""
+    settings = quick_settings(folder)
+    entry = tiny_pipelines.entry("wan-animate", tiny_pipelines.save("wan-animate", models / "wan-animate"))
+    values = entry.model_dump(mode="json", exclude_unset=True, exclude={"name"})
+    overlay = folder.with_name("animate.yaml")
+    pool = {"extends": "local", "model": "tiny-animate", "max_batch": 4}
+    overlay.write_text(yaml.safe_dump({"models": {"tiny-animate": values}, "pools": {"tiny-animate-local": pool}}))
+    return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RunningFarm]:
+    others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
+    yield from running_farm(tmp_path / "farm", partial(catalog_of, tmp_path / "models"), workers=others)
+
+
+def theirs(stored: dict[str, Any], names: dict[str, str]) -> np.ndarray[Any, Any]:
+    """The same clip by diffusers' own call, given the files of these names in the tests."""
+    named = json.loads(json.dumps(stored))
+    for ref in named.values():
+        if isinstance(ref, dict) and ref.get("id") in names:
+            ref["id"] = names[ref["id"]]
+    made = find_family("wan-animate")(tiny_pipelines.build("wan-animate"), tiny_pipelines.entry("wan-animate"), CPU)
+    return (np.asarray(call_pipeline(made, named, "np")[0]) * 255).round().astype(np.uint8)
+
+
+def test_a_character_that_replaces_another_comes_out_as_the_pipeline_makes_it_over_two_segments(
+    farm: RunningFarm, tmp_path: Path
+) -> None:
+    # Given a character, and clips to move and place it (of the tests, which the reference reads),
+    files, names, ids = {}, {}, {}
+    for number, name in enumerate(("pose_video", "face_video", "background_video", "mask_video")):
+        files[name] = tmp_path / f"{number}.mp4"
+        write_clip(files[name], moving_bar(number))
+        ids[name] = farm.client.add_input(files[name]).id
+        names[ids[name]] = f"clip-{number}"
+    ids["image"] = farm.client.add_input(picture_file(2)).id
+    names[ids["image"]] = "picture-2"
+    # when a job asks for more frames than one segment has,
+    job = farm.submit_and_wait("tiny-animate", "a red fox", **EXACT, **ids, mode="replace")
+    # then the clip is, pixel by pixel, diffusers' own,
+    farm.assert_nothing_lost_or_doubled(job.id, renders=1)
+    [render] = farm.renders(job.id)
+    output, manifest = farm.file(render.id, "output"), farm.manifest(render.id)
+    made = frames_in(output, tmp_path / "made.webp")
+    assert len(made) == 9
+    assert np.array_equal(made, theirs(manifest["parameters"], names))
+    assert len(manifest["steps"]) == 2 * tiny_pipelines.STEPS["wan-animate"]
+    # and with what was uploaded it is made again, to the byte.
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "output.webp").write_bytes(output)
+    arguments = ["rerender", str(tmp_path / "manifest.json")]
+    for path in (*map(str, files.values()), picture_file(2)):
+        arguments += ["--input", path]
+    environment = {"FARM_CATALOG": ",".join(map(str, farm.connections.settings.catalog))}
+    done = CliRunner().invoke(build_app(), arguments, env=environment, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
