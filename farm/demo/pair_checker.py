@@ -6,7 +6,7 @@ at alone, as a picture of one shape is. There must be exactly two: a third shape
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import groupby
 
@@ -123,7 +123,7 @@ def _cut(mask: Mask, box: Box) -> Iterator[Box]:
     """The pieces of a part of the mask, cut apart along empty columns and rows until none is left."""
     left, top, right, bottom = box
     part = mask[top:bottom, left:right]
-    columns, rows = _runs(part.any(axis=0).tolist()), _runs(part.any(axis=1).tolist())
+    columns, rows = (_runs(list(part.sum(axis=axis) > 0)) for axis in (0, 1))
     if not columns or not rows:
         return
     pieces = [(left + x0, top + y0, left + x1, top + y1) for y0, y1 in rows for x0, x1 in columns]
@@ -134,7 +134,7 @@ def _cut(mask: Mask, box: Box) -> Iterator[Box]:
         yield from _cut(mask, piece)
 
 
-def _runs(filled: list[bool]) -> list[tuple[int, int]]:
+def _runs(filled: Iterable[bool]) -> list[tuple[int, int]]:
     """Begin and end of each run of True."""
     found, place = [], 0
     for value, members in groupby(filled):

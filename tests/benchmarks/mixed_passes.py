@@ -97,7 +97,7 @@ class Packed:
             hidden = torch.addcmul(hidden, gate_ff, _feed_forward(block.ff, normed, groups))
         shift, scale = (part[each] for part in (model.scale_shift_table[None] + embedded[:, None]).unbind(1))
         predicted = model.proj_out(torch.addcmul(shift, model.norm_out.norm(hidden), 1 + scale))
-        return [row for group, part in _split(groups, predicted) for row in group.laid_out(part).split(1)]
+        return [row for group, part in _split(groups, predicted) for row in torch.split(group.laid_out(part), 1)]
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,11 @@ class _Group:
 
     def laid_out(self, positions: Tensor) -> Tensor:
         """(positions, channels) as (rows, channels, height, width), without a copy."""
-        return positions.unflatten(0, (self.rows, *self.size)).permute(0, 3, 1, 2)
+        return positions.view(self.rows, *self.size, -1).permute(0, 3, 1, 2)
 
 
 def _split(groups: list[_Group], positions: Tensor) -> list[tuple[_Group, Tensor]]:
-    return list(zip(groups, positions.split([group.length for group in groups]), strict=True))
+    return list(zip(groups, torch.split(positions, [group.length for group in groups]), strict=True))
 
 
 class Padded:
@@ -183,19 +183,17 @@ class Padded:
                 self._positions[(high, wide)] = positions(self.transformer, (high, wide))
             at = self._positions[(high, wide)]
             assert at is not None
-            embedded[place, :, :high, :wide] += at[0].T.unflatten(1, (high, wide)).to(embedded.dtype)
+            embedded[place, :, :high, :wide] += at[0].T.reshape(-1, high, wide).to(embedded.dtype)
         return embedded.flatten(2).transpose(1, 2)
 
 
 def positions(transformer: Any, size: tuple[int, int]) -> Tensor | None:
     """The embedding of each position of a render of this height and width, (1, positions, width), if there is one."""
     patches = transformer.patch_embed
-    if patches.pos_embed is None:
-        return None
-    if size == (patches.height, patches.width):
-        found: Tensor = patches.pos_embed
+    if patches.pos_embed is None or size == (patches.height, patches.width):
+        found: Tensor | None = patches.pos_embed
         return found
-    return (
+    made: Tensor = (
         get_2d_sincos_pos_embed(
             embed_dim=patches.pos_embed.shape[-1],
             grid_size=size,
@@ -207,6 +205,7 @@ def positions(transformer: Any, size: tuple[int, int]) -> Tensor | None:
         .float()
         .unsqueeze(0)
     )
+    return made
 
 
 class _MaskedLinearAttention:
@@ -264,7 +263,7 @@ def _cross_attention(attn: Any, hidden: Tensor, text: Tensor, bias: Tensor, grou
     key, value = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (key, value))
     answers, start = [], 0
     for group, q in _split(groups, query):
-        asked = q.unflatten(0, (group.rows, -1)).unflatten(2, (attn.heads, -1)).transpose(1, 2)
+        asked = q.view(group.rows, -1, attn.heads, q.shape[-1] // attn.heads).transpose(1, 2)
         its = slice(start, start + group.rows)
         told = F.scaled_dot_product_attention(asked, key[its], value[its], attn_mask=bias[its])
         answers.append(told.transpose(1, 2).flatten(2).flatten(0, 1))

@@ -5,7 +5,7 @@
 
 Apart: a pass for each size, as the farm does it. Together, in two ways (mixed_passes.py): padded to the largest height
 and width with masks, and packed without padding. All with at most eight renders in a pass. With one render of each
-size, the most that mixing can gain, and with two, four and eight, as a backlog has them. Pairs take turns, and the
+size, the most that mixing can gain, and with two and four, as a backlog has them. Pairs take turns, and the
 figure is the median of their ratios of renders a second; seconds are those of the process, on one thread, so that
 other work counts less.
 """
@@ -23,6 +23,7 @@ from farm.catalog import ModelEntry, load_catalog
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import load_settings
 from tests.benchmarks.mixed_passes import Packed, Padded, Rows, apart
+from tests.benchmarks.mixed_queue import STEPS, line, times
 from tests.benchmarks.report import Report
 from workers.denoising.track import Track
 from workers.families.base import Family
@@ -37,6 +38,9 @@ SIZES = ((128, 128), (160, 128), (128, 160), (192, 128), (128, 192))
 REAL_SIZES = ((16, 16), (18, 14), (14, 18), (20, 12), (12, 20))
 """Heights and widths in latent positions, of 512 pixels and four of the sizes that a model of 512 pixels renders."""
 MOST = 8
+LOADS = (0.4, 0.6, 0.75, 0.9)
+"""Arrivals as shares of what full passes of one size can take."""
+APART = "apart, seconds of all passes"
 BY_SIZE = "packed, each size by itself,"
 TOLERANCE = 1e-5
 """What renders may differ from what they are alone in float32, as a part of the largest latent (docs/batching.md)."""
@@ -46,7 +50,7 @@ WANTED = 1.15
 def main() -> None:
     """Measure, print, and write build/bench/mixed-shapes.json."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--quick", action="store_true", help="one round of the demo model: does it run?")
     asked = options.parse_args()
     rounds = 1 if asked.quick else asked.rounds
@@ -58,14 +62,15 @@ def main() -> None:
     transformers = [family.pipeline.transformer for family in families]
     ways: dict[str, Pass] = {"packed": Packed(transformers[0]), "padded": Padded(transformers[1])}
     with torch.no_grad():
-        gains = {}
-        for each in (1,) if asked.quick else (1, 2, 4, 8):
+        gains: dict[int, dict[str, float]] = {}
+        for each in (1,) if asked.quick else (1, 2, 4):
             name, rows = f"{MODEL}, {each} of each size", _rows_of(_tracks(families[0], each))
             gains[each] = _gains(report, name, transformers[0], ways, rows, 2 * MOST, rounds)
         for (way, run), family in zip(ways.items(), families, strict=True):
             _same(report, family, way, run)
         if not asked.quick:
-            _real(report, rounds)
+            _queue(report, gains)
+            _real(report, min(3, rounds))
             better = max(gains[4][way] for way in ways)
             report.aim("a backlog, 4 of each size: the better way over apart", better, ">=", WANTED)
     report.write()
@@ -83,6 +88,7 @@ def _gains(
     """Renders a second, each way over apart; and of the packed way with a pass for each size, which mixes nothing."""
     single, mixed = _full(rows, most), _parts(rows, most)
     ratios: dict[str, list[float]] = {way: [] for way in (*ways, BY_SIZE)}
+    seconds = []
     for turn in range(rounds + 1):
         before = _timed(lambda: [apart(transformer, part) for part in single])
         by_size = _timed(lambda: [ways["packed"](part) for part in single])
@@ -91,6 +97,8 @@ def _gains(
             for way in ways:
                 ratios[way].append(before / spent[way])
             ratios[BY_SIZE].append(before / by_size)
+            seconds.append(before)
+    report.sample(f"{name}: {APART}", seconds)
     return {way: report.sample(f"{name}: {way} over apart", found) for way, found in ratios.items()}
 
 
@@ -115,6 +123,21 @@ def _timed(work: Callable[[], object]) -> float:
     begun = time.process_time()
     work()
     return time.process_time() - begun
+
+
+def _queue(report: Report, gains: dict[int, dict[str, float]]) -> None:
+    """Renders that arrive at random: how many end within five times what they take alone, apart and packed."""
+    few, many = (report.measured[f"{MODEL}, {each} of each size: {APART}"] for each in (1, 4))
+    one_size = line((1, few / len(SIZES)), (4, many / len(SIZES)))
+    waiting = 4 * len(SIZES)
+    passes = -(-waiting // MOST)
+    packed = line((len(SIZES), few / gains[1]["packed"]), (waiting / passes, many / gains[4]["packed"] / passes))
+    capacity = MOST / (STEPS * one_size(MOST))
+    for share in LOADS:
+        for way, cost in (("apart", one_size), ("packed", packed)):
+            found = times(share, cost, capacity, mixed=way == "packed")
+            in_time = sum(spent <= 5 * STEPS * one_size(1) for spent in found) / len(found)
+            report.measure(f"arrivals at {share:.0%} of capacity, {way}: in time, %", 100 * in_time)
 
 
 def _same(report: Report, family: Family, way: str, run: Pass) -> None:
