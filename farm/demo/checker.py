@@ -120,9 +120,7 @@ def _motion(seen: Sequence[Seen], size: tuple[int, int]) -> str | None:
 def look(image: Image.Image, radii: Sequence[float]) -> Seen:
     """Describe a picture by its pixels. `radii`: the sizes to expect, as shares of the shorter side."""
     pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = np.median(border, axis=0)
-    background = _nearest_colour(ground)
+    ground, background = ground_of(pixels)
     distance = np.linalg.norm(pixels - ground, axis=-1)
     strongest = float(np.quantile(distance, 0.995))
     if strongest < 40:
@@ -145,6 +143,13 @@ def look(image: Image.Image, radii: Sequence[float]) -> Seen:
     if overlap < LEAST_OVERLAP:
         return Seen(background, colour, middle, None, None)
     return Seen(background, colour, middle, shape if overlap >= LEAST_OVERLAP else None, radius)
+
+
+def ground_of(pixels: Pixels) -> tuple[Pixels, str]:
+    """The usual colour of the border of (height, width, 3), and the palette's name for it."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ground: Pixels = np.median(border, axis=0)
+    return ground, _nearest_colour(ground)
 
 
 def _nearest_colour(rgb: Pixels) -> str:

@@ -118,16 +118,17 @@ def draw_shape(
 
 def shades(scene: Scene, rng: random.Random | None) -> tuple[Colour, Colour]:
     """The colours of shape and background: the palette's, or a shade near it when `rng` is given."""
+    return shade(scene.colour, rng), shade(scene.background, rng)
 
-    def shade(name: str | None) -> Colour:
-        if name is None:
-            raise ValueError("This scene leaves a colour open; a drawing needs every attribute.")
-        red, green, blue = PALETTE[name]
-        spread = 0 if rng is None else 8
-        drift = [0 if rng is None else rng.randint(-spread, spread) for _ in range(3)]
-        return tuple(min(255, max(0, c + d)) for c, d in zip((red, green, blue), drift, strict=True))  # type: ignore[return-value]
 
-    return shade(scene.colour), shade(scene.background)
+def shade(name: str | None, rng: random.Random | None) -> Colour:
+    """The palette's colour, or one near it when `rng` is given. Raises ValueError for a colour left open."""
+    if name is None:
+        raise ValueError("This scene leaves a colour open; a drawing needs every attribute.")
+    red, green, blue = PALETTE[name]
+    spread = 0 if rng is None else 8
+    drift = [0 if rng is None else rng.randint(-spread, spread) for _ in range(3)]
+    return tuple(min(255, max(0, c + d)) for c, d in zip((red, green, blue), drift, strict=True))  # type: ignore[return-value]
 
 
 def draw_picture(scene: Scene, width: int = 128, height: int = 128, rng: random.Random | None = None) -> Image.Image:

@@ -77,6 +77,22 @@ CENTRES: dict[str, tuple[float, float]] = {
     "bottom right": (0.75, 0.75),
 }
 
+# Pairs. The first shape stands left of, right of, above or below the second, each at one of these places.
+RELATIONS: dict[str, Word] = {
+    "left": Word(("left of", "to the left of"), ("左边", "左侧")),
+    "right": Word(("right of", "to the right of"), ("右边", "右侧")),
+    "above": Word(("above",), ("上方", "上面")),
+    "below": Word(("below", "under"), ("下方", "下面")),
+}
+STANDINGS: dict[str, tuple[str, str]] = {
+    "left": ("left", "right"),
+    "right": ("right", "left"),
+    "above": ("top", "bottom"),
+    "below": ("bottom", "top"),
+}
+PAIR_RADII: dict[str | None, float] = {"small": 18 / 128, None: 23 / 128, "large": 28 / 128}
+"""A little less than alone, so that two large ones keep apart; a size that is not named is in between."""
+
 # Clips. A shape crosses the middle of the picture from one quarter to the other, or stays at the centre.
 MOTIONS: dict[str, Word] = {
     "left": Word(("moving left", "moving to the left"), ("向左移动",)),

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "simulate": "tests.benchmarks.simulate",
     "estimates": "tests.benchmarks.estimates",
     "batching": "tests.benchmarks.batching",
+    "mixed-shapes": "tests.benchmarks.mixed_shapes",
     "neighbours": "tests.benchmarks.neighbours",
     "speed": "tests.benchmarks.speed",
     "efficiency": "tests.benchmarks.efficiency",

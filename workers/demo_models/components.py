@@ -17,14 +17,14 @@ SANA_SHIFT = 3.0
 WAN_SHIFT = 5.0
 
 
-def gemma(vocabulary: int) -> Gemma2Model:
-    """Sana's text encoder: two layers that read left to right."""
+def gemma(vocabulary: int, layers: int = 2) -> Gemma2Model:
+    """Sana's text encoder: two layers, or more, that read left to right."""
     return Gemma2Model(
         Gemma2Config(
             vocab_size=vocabulary,
             hidden_size=WIDTH,
             intermediate_size=256,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=4,
             num_key_value_heads=2,
             head_dim=24,

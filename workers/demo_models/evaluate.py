@@ -19,6 +19,8 @@ from PIL import Image
 
 from farm.demo.captions import held_out_scenes
 from farm.demo.checker import ClipCheck, PictureCheck, check_clip, check_picture
+from farm.demo.pair_captions import held_out_pairs
+from farm.demo.pair_checker import PairCheck, check_pair
 from farm.demo.rates import RATES_FILE
 from farm.demo.rates import Rates as StatedRates
 
@@ -29,6 +31,9 @@ USUAL: dict[str, dict[str, Any]] = {
     "wan-demo": {"num_inference_steps": 20, "guidance_scale": 2.0},
 }
 """The parameters that the model cards state their rates for."""
+
+PAIRS = "pair-demo"
+"""The model of two shapes; it is not shipped yet, and `--weights` says where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def render_clips(
     return found
 
 
-def count(checks: Sequence[PictureCheck] | Sequence[ClipCheck]) -> Rates:
+def count(checks: Sequence[PictureCheck] | Sequence[ClipCheck] | Sequence[PairCheck]) -> Rates:
     """Add single checks up."""
     names = list(asdict(checks[0]))
     right = {name: sum(getattr(check, name) for check in checks) for name in names}
@@ -100,6 +105,15 @@ def measure(
         return count([check_clip(f, scene) for f, (scene, _) in zip(found, asked, strict=True)]), found
     images = render_pictures(pipeline, texts, seed, **call)
     return count([check_picture(i, scene) for i, (scene, _) in zip(images, asked, strict=True)]), [[i] for i in images]
+
+
+def measure_pairs(
+    pipeline: DiffusionPipeline, captions: int, seed: int, **call: Any
+) -> tuple[Rates, list[list[Image.Image]]]:
+    """Rates on `captions` held-out pairs of shapes of this seed, at 256 x 256, and what was rendered."""
+    asked = held_out_pairs(captions, seed)
+    images = render_pictures(pipeline, [text for _, text in asked], seed, **({"height": 256, "width": 256} | call))
+    return count([check_pair(i, pair) for i, (pair, _) in zip(images, asked, strict=True)]), [[i] for i in images]
 
 
 def record(rates: Rates, folder: Path, *, num_inference_steps: int, guidance_scale: float) -> None:
@@ -129,7 +143,7 @@ def contact_sheet(rows: Sequence[Sequence[Image.Image]], columns: int) -> Image.
 def main() -> None:
     """Measure one model and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m workers.demo_models.evaluate", description=__doc__)
-    parser.add_argument("model", choices=list(USUAL))
+    parser.add_argument("model", choices=[*USUAL, PAIRS])
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--captions", type=int, default=64)
     parser.add_argument("--seed", type=int, default=2026)
@@ -139,13 +153,14 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="write everything rendered to this picture file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    call = dict(USUAL[arguments.model])
+    call = dict(USUAL.get(arguments.model, USUAL["sana-demo"]))
     if arguments.steps is not None:
         call["num_inference_steps"] = arguments.steps
     if arguments.guidance is not None:
         call["guidance_scale"] = arguments.guidance
     folder = arguments.weights / arguments.model
-    rates, rendered = measure(load(folder), arguments.captions, arguments.seed, **call)
+    measured = measure_pairs if arguments.model == PAIRS else measure
+    rates, rendered = measured(load(folder), arguments.captions, arguments.seed, **call)
     print(f"{arguments.model} {call}: {rates}")
     if arguments.record:
         record(rates, folder, **call)

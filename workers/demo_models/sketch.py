@@ -24,8 +24,8 @@ TOKEN = 16
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """How much of each token the shape covers (scenes, tokens), 0 to 1, and the numbers
-    of its colour and its form (scenes,)."""
+    """How much of each token the shape covers (scenes, tokens), 0 to 1, and the numbers of its colour and its form:
+    (scenes,), or with several shapes (scenes, tokens), of the one that is there."""
 
     cover: Tensor
     colour: Tensor
@@ -85,6 +85,10 @@ class Sketcher(nn.Module):
         tokens = cover.shape[1]
         where = F.binary_cross_entropy_with_logits(cover[..., 0], truth.cover)
         share = truth.cover / truth.cover.sum()
-        which = F.cross_entropy(colour.mT, truth.colour[:, None].expand(-1, tokens), reduction="none")
-        form = F.cross_entropy(shape.mT, truth.shape[:, None].expand(-1, tokens), reduction="none")
+        which = F.cross_entropy(colour.mT, _each(truth.colour, tokens), reduction="none")
+        form = F.cross_entropy(shape.mT, _each(truth.shape, tokens), reduction="none")
         return where + (share * (which + form)).sum()
+
+
+def _each(numbers: Tensor, tokens: int) -> Tensor:
+    return numbers if numbers.ndim == 2 else numbers[:, None].expand(-1, tokens)

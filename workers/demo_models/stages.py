@@ -22,7 +22,9 @@ from workers.demo_models.autoencoders import (
 )
 from workers.demo_models.clip_decoder import sharpen
 from workers.demo_models.components import gemma, sana_transformer, umt5, wan_transformer
+from workers.demo_models.pair_autoencoder import train_pair_autoencoder
 from workers.demo_models.tokenizer import build_tokenizer
+from workers.demo_models.train_pairs import train_pairs
 from workers.demo_models.train_sana import sana_pipeline, train_sana
 from workers.demo_models.train_sprint import sprint_pipeline, train_sprint
 from workers.demo_models.train_wan import train_wan, wan_pipeline
@@ -81,6 +83,24 @@ def sprint(workshop: Workshop) -> None:
     workshop.store(sprint_pipeline(parts, teacher), "sprint-demo")
 
 
+def pair_autoencoder(workshop: Workshop) -> None:
+    """Pictures of 256 x 256 to sana-demo's latents and back, for pair-demo."""
+    small = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", dtype=torch.float32).vae
+    plan = Plan(workshop.budget(700), muon_lr=0.012, adam_lr=1.2e-3, average=0.985)
+    vae = train_pair_autoencoder(plan, small, workshop.folder, workshop.seed)
+    vae.save_pretrained(workshop.folder / "pair-autoencoder")
+
+
+def pairs(workshop: Workshop) -> None:
+    """pair-demo: sana-demo as it is shipped goes on to two shapes, at 256 x 256."""
+    teacher = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", dtype=torch.float32)
+    reading = Plan(min(150, workshop.budget(150)), muon_lr=0.012, adam_lr=1.2e-3, average=0.99)
+    plan = Plan(workshop.budget(2400), muon_lr=0.012, adam_lr=1.2e-3)
+    parts = train_pairs(reading, plan, teacher, workshop.folder, workshop.seed)
+    vae = AutoencoderDC.from_pretrained(workshop.folder / "pair-autoencoder")
+    workshop.store(sana_pipeline(parts, vae, teacher.tokenizer), "pair-demo")
+
+
 def wan(workshop: Workshop) -> None:
     """wan-demo: clips of moving shapes."""
     vae = AutoencoderKLWan.from_pretrained(workshop.folder / "clip-autoencoder")
@@ -127,4 +147,9 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "clip-decoder": clip_decoder,
     "wan": wan,
 }
-EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {"wan-longer": wan_longer, "untrained": untrained}
+EXTRA_STAGES: dict[str, Callable[[Workshop], None]] = {
+    "wan-longer": wan_longer,
+    "untrained": untrained,
+    "pair-autoencoder": pair_autoencoder,
+    "pairs": pairs,
+}
