@@ -110,7 +110,8 @@ def _by_graph(workflow: str, catalog: Catalog, chosen: ModelEntry) -> Filled:
     fields = dict(taken.fields)
     prompts = fields.pop("prompt", "")
     fields["prompt"] = "\n".join(map(_line, prompts)) if isinstance(prompts, list) else _line(prompts)
-    fields["seeds"] = fields.pop("seed", fields.get("seeds", ""))
+    seeds = fields.pop("seeds", None) or [fields.pop("seed", "")]
+    fields["seeds"] = ", ".join(map(str, seeds))
     fields["loras"] = write_adapters(_adapters(taken))
     found.typed = _typed(fields)
     found.remarks = list(taken.notices)
