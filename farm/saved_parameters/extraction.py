@@ -41,7 +41,8 @@ def texts_in(file: Path) -> dict[str, str]:
     if begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":  # a graph by itself
         return {"workflow": file.read_text(encoding="utf-8-sig", errors="replace")}
     try:
-        return _of_clip(file) if container_of(begin[:12]) else _of_picture(file)
+        container = container_of(begin[:12])
+        return _of_clip(file, container) if container else _of_picture(file)
     except (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError):  # broken, whatever a reader makes of it
         return {}
 
@@ -76,10 +77,11 @@ def _user_comment(raw: object) -> str:
     return (text if code == b"ASCII\0\0\0" else raw).decode(errors="replace").strip("\0")
 
 
-def _of_clip(file: Path) -> dict[str, str]:
+def _of_clip(file: Path, container: str) -> dict[str, str]:
     import av  # no picture waits for a video library
 
-    with av.open(str(file)) as clip:
+    # By its handle and its container: no name of another file and no address is ever followed.
+    with file.open("rb") as opened, av.open(opened, "r", format=container, metadata_errors="replace") as clip:
         said = {name.lower(): text for name, text in clip.metadata.items()}
     comment, described = said.get("comment", ""), said.get("description", "")
     if comment.startswith("{"):  # as a node of ComfyUI writes it

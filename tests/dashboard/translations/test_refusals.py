@@ -45,7 +45,7 @@ def test_whatever_files_and_scorers_say_is_recognised_and_translated(visitor: Fl
 
 def test_a_file_is_refused_in_chinese_beside_its_name(live_house: House) -> None:
     visitor = sign_in(live_house)
-    for data, words in ((png()[:-20], "该图片已损坏；请重新保存后再发送"), (b"text", "不是这里接受的图片")):
+    for data, words in ((png()[:-40], "该图片已损坏；请重新保存后再发送"), (b"text", "不是这里接受的图片")):
         form = {"csrf_token": token_of(visitor, "/inputs"), "picture": (io.BytesIO(data), "a.png")}
         page = visitor.post("/inputs", data=form, headers=CHINESE).get_data(as_text=True)
         assert words in page
