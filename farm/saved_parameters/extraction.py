@@ -1,6 +1,6 @@
 """`python -m farm.saved_parameters.extraction`: the texts in one file, in a process of :mod:`farm.confined_process`.
 
-It answers with a JSON object of what it found: `recipe` (this farm's JSON document), `infotext` (A1111's text) and
+It answers with a JSON object of what it found: `document` (this farm's JSON document), `infotext` (A1111's text) and
 `workflow` (a graph of ComfyUI, what ran before the canvas). No pixel is unpacked.
 """
 
@@ -18,7 +18,7 @@ from farm.clip_containers import container_of
 from farm.confined_process import Limits
 
 _EXIF_IFD, _USER_COMMENT, _MAKE, _MODEL = 0x8769, 0x9286, 0x010F, 0x0110  # tags of EXIF 2.3
-_RECIPE = re.compile(r"<farm:recipe>(.*?)</farm:recipe>", re.DOTALL)
+_DOCUMENT = re.compile(r"<farm:recipe>(.*?)</farm:recipe>", re.DOTALL)
 #: Other texts of a file are left where they are.
 _LONGEST = 2_000_000
 
@@ -56,9 +56,9 @@ def _of_picture(file: Path) -> dict[str, str]:
     described = [exif.get(tag) for tag in (_MAKE, _MODEL)]  # where ComfyUI's WebP has its graphs
     graphs = dict(str(text).split(":", 1) for text in described if ":" in str(text))
     packet = info.get("xmp") or info.get("XML:com.adobe.xmp") or ""
-    recipe = _RECIPE.search(packet.decode(errors="replace") if isinstance(packet, bytes) else str(packet))
+    ours = _DOCUMENT.search(packet.decode(errors="replace") if isinstance(packet, bytes) else str(packet))
     return {
-        "recipe": str(info.get("latent-farm") or (unescape(recipe[1]) if recipe else "")),
+        "document": str(info.get("latent-farm") or (unescape(ours[1]) if ours else "")),
         "infotext": str(info.get("parameters") or "")
         or _user_comment(exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT))
         or (comment.decode(errors="replace") if isinstance(comment, bytes) else str(comment)),
@@ -91,7 +91,7 @@ def _of_clip(file: Path, container: str) -> dict[str, str]:
             graphs = None
         return {"workflow": _graph(graphs) if isinstance(graphs, Mapping) else ""}
     return {
-        "recipe": described if described.startswith("{") else "",
+        "document": described if described.startswith("{") else "",
         "infotext": comment,
         "workflow": _graph(said),
     }

@@ -17,7 +17,7 @@ _READER = "farm.saved_parameters.extraction"
 class SavedTexts:
     """What a file says, each None where it does not say so: JSON of this farm, A1111's text, a graph of ComfyUI."""
 
-    recipe: str | None = None
+    document: str | None = None
     infotext: str | None = None
     workflow: str | None = None
 

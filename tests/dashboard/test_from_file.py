@@ -53,8 +53,8 @@ def field(page: str, name: str) -> str:
 
 
 def test_a_picture_of_this_farm_fills_in_all_it_was_made_with(visitor: FlaskClient) -> None:
-    recipe = json.dumps({"model": {"name": "sana-demo"}, "parameters": PARAMETERS})
-    status, page = drop(visitor, picture(latent_farm=recipe), model="wan-demo")
+    document = json.dumps({"model": {"name": "sana-demo"}, "parameters": PARAMETERS})
+    status, page = drop(visitor, picture(latent_farm=document), model="wan-demo")
     assert status == 200
     assert "Filled in from made.png." in page
     assert re.search(r'<textarea id="prompt"[^>]*>a red circle</textarea>', page)

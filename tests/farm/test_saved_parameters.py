@@ -42,8 +42,8 @@ def test_an_output_of_this_farm_says_how_it_was_made_in_every_format(form: str, 
     path.write_bytes(encode_output(clip if form in ("mp4", "gif") else picture, asked, METADATA).data)
     found = read_saved(path)
     if form != "gif":  # has room for A1111's text alone
-        assert found.recipe is not None
-        assert json.loads(found.recipe) == DOCUMENT
+        assert found.document is not None
+        assert json.loads(found.document) == DOCUMENT
     text = read_infotext(found.infotext or "")
     assert text is not None
     assert (text.prompt, text.negative_prompt) == (PARAMETERS["prompt"], "blurred")

@@ -42,7 +42,7 @@ def filled_by(saved: SavedTexts, catalog: Catalog, chosen: ModelEntry) -> Filled
 
     `chosen`: the model where the file names none of this farm. Raises InvalidRequest where nothing can be taken.
     """
-    if saved.recipe and (found := _by_recipe(saved.recipe, catalog, chosen)):
+    if saved.document and (found := _by_document(saved.document, catalog, chosen)):
         return found
     text = read_infotext(saved.infotext or "")
     if saved.workflow:
@@ -61,9 +61,9 @@ def filled_by(saved: SavedTexts, catalog: Catalog, chosen: ModelEntry) -> Filled
     return _by_infotext(text, catalog, chosen)
 
 
-def _by_recipe(recipe: str, catalog: Catalog, chosen: ModelEntry) -> Filled | None:
+def _by_document(text: str, catalog: Catalog, chosen: ModelEntry) -> Filled | None:
     try:
-        document = json.loads(recipe)
+        document = json.loads(text)
         name, parameters = document["model"]["name"], dict(document["parameters"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
