@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from farm.adapter_layouts import FileLayer, HeaderTensor, NoLora, read_layers
 from farm.errors import Fault, InvalidRequest
+from farm.sentences import sentence
 
 #: A header larger than this belongs to no LoRA; trainers keep the captions of all their pictures in it.
 HEADER_BYTES = 20_000_000
@@ -97,7 +98,7 @@ def _check_places(header: dict[str, Any], size: int, field: str) -> None:
     for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"][0]):
         begin = tensor["data_offsets"][0]
         if begin != end:
-            told = "begins inside" if begin < end else "leaves a hole behind"
+            told = sentence("begins inside") if begin < end else sentence("leaves a hole behind")
             _refuse(field, f"the tensor {name[:120]!r} {told} {before[:120]!r}; write the file again")
         before, end = name, tensor["data_offsets"][1]
     if end != size:

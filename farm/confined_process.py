@@ -71,8 +71,10 @@ def run_confined(module: str, arguments: Sequence[str], limits: Limits, what: st
 
 
 def _too_much(what: str, limits: Limits) -> InvalidRequest:
-    told = (
-        f"{what} takes more than {limits.memory // 1_000_000:,} MB or {limits.processor_seconds} seconds to be read; "
-        "send a smaller one, or save it again and send that"
+    megabytes, seconds = limits.memory // 1_000_000, limits.processor_seconds
+    fault = Fault(
+        "",
+        f"{what} takes more than {megabytes:,} MB or {seconds} seconds to be read; send a smaller one, or save it "
+        "again and send that",
     )
-    return InvalidRequest([Fault("", told)])
+    return InvalidRequest([fault])

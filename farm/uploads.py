@@ -12,6 +12,7 @@ from farm.confined_process import Limits, run_confined
 from farm.errors import Fault, InvalidRequest, TooLarge
 from farm.params.request.base import ADAPTER_SUFFIX, CLIP_SUFFIX
 from farm.pictures import CONTENT_TYPE
+from farm.sentences import sentence
 from farm.settings import Settings
 
 #: Of a file that is no picture: nobody is to open it in a browser.
@@ -66,7 +67,7 @@ def read_upload(name: str, file: Path, settings: Settings) -> Upload:
         )
         raise InvalidRequest([Fault("", told)])
     most = settings.max_adapter_bytes if is_adapter else settings.max_input_bytes
-    what = "the adapter" if is_adapter else "the picture"
+    what = sentence("the adapter") if is_adapter else sentence("the picture")
     if size > most:
         raise TooLarge(f"{what} has {size:,} bytes and this farm accepts {most:,}; send a smaller one")
     if is_adapter:
@@ -97,7 +98,9 @@ def _clip(file: Path, size: int, settings: Settings) -> Upload:
     memory = _PROGRAM_BYTES + _FRAMES_HELD + 3 * settings.max_clip_pixels  # the stored file is held until its end
     limits = Limits(memory, _CLIP_SECONDS)
     facts = _accepted(
-        run_confined(_READER, ["clip", str(file), *map(str, astuple(clip_limits(settings)))], limits, "the clip")
+        run_confined(
+            _READER, ["clip", str(file), *map(str, astuple(clip_limits(settings)))], limits, sentence("the clip")
+        )
     )
     sizes = {name: facts[name] for name in ("width", "height", "frames", "frame_rate")}
     return Upload(file, facts["sha256"], CLIP_TYPE, CLIP_SUFFIX, **sizes)

@@ -9,7 +9,9 @@ from farm.errors import TooLarge
 from farm.settings import Settings
 
 #: Endpoints whose body is a picture or an adapter, alone or in a form.
-_FILES = frozenset({"api.post_inputs", "inputs.add", "openai.post_images_edits", "openai.post_videos"})
+_FILES = frozenset(
+    {"api.post_inputs", "from_file.take", "inputs.add", "openai.post_images_edits", "openai.post_videos"}
+)
 _STREAMS = frozenset({"api.post_job_stream"})
 #: Forms of people who are nobody yet.
 _SIGN_IN = frozenset({"sign_in.by_password", "sign_in.by_link"})

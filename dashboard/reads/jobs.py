@@ -116,7 +116,7 @@ def first_thumbnails(connection: Connection, job_ids: Sequence[str]) -> dict[str
         .where(
             Render.job_id.in_(job_ids),
             Render.index < _FIRST_RENDERS,
-            Render.status == "done",
+            Render.status.in_(("done", "drafted")),
             Artifact.kind == "thumbnail",
         )
         .order_by(Render.job_id, Render.index)

@@ -1,13 +1,16 @@
 """A project's jobs that wait, in the order in which they are served: a line for each model and class."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
-from farm.tables import Flow, Job
+from farm.tables import Flow, Job, Render
 
 #: Jobs that a page of the queue shows, the first of each line first.
 MOST_JOBS = 500
+#: Running renders of a project of which pictures are shown, and of each job.
+_MOST_RUNNING, _MOST_OF_A_JOB = 500, 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,44 @@ class Line:
     lane: str
     class_name: str
     jobs: list[QueuedJob]
+
+    @property
+    def id(self) -> str:
+        """Its name in a page."""
+        return f"line-{self.lane}-{self.class_name}"
+
+
+@dataclass(frozen=True)
+class RunningRender:
+    """A render that a worker has, and the shape of its picture."""
+
+    id: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class RunningRenders:
+    """How many renders of a job run, and the first of them."""
+
+    count: int
+    first: list[RunningRender]
+
+
+def running_of(connection: Connection, project_id: str) -> Mapping[str, RunningRenders]:
+    """What runs of a project, by job. One statement; reads ix_renders_running."""
+    # A literal, so that the partial index of running renders is used.
+    rows = connection.execute(
+        select(Render.id, Render.job_id, Render.parameters)
+        .where(Render.project_id == project_id, Render.status == literal_column("'running'"))
+        .order_by(Render.id)
+        .limit(_MOST_RUNNING)
+    ).all()
+    found: dict[str, list[RunningRender]] = {}
+    for row in rows:
+        shape = row.parameters.get("width") or 1, row.parameters.get("height") or 1
+        found.setdefault(row.job_id, []).append(RunningRender(row.id, *shape))
+    return {job: RunningRenders(len(renders), renders[:_MOST_OF_A_JOB]) for job, renders in found.items()}
 
 
 def read_queue(connection: Connection, project_id: str) -> list[Line]:

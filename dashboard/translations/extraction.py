@@ -20,24 +20,29 @@ _CALLS = {
 }
 #: What is raised or told, with the place of its text among the arguments.
 _TOLD = {
-    **dict.fromkeys(("Conflict", "NotFound", "Forbidden", "TooLarge", "QuotaExceeded", "BudgetSpent"), 0),
+    **dict.fromkeys(("Conflict", "NotFound", "Forbidden", "TooLarge", "QuotaExceeded", "BudgetSpent", "Busy"), 0),
+    **dict.fromkeys(("CannotScore", "NoScene", "NoWeights", "Unreadable", "NoLora"), 0),
     "Fault": 1,
     "Notice": 1,
     "refused": 2,
     "noticed": 2,
 }
+#: The same of files that people send: what follows 'the clip', or the text of an adapter's fault.
+_REFUSED = {"_refused": 0, "_refuse": -1}
 Found = tuple[int, str, str | tuple[str, ...], list[str]]
 
 
 def python(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[Found]:
     """A method of extraction, as Babel calls it: gives lines, functions, messages and comments.
 
-    The options of a file: with `fields` the titles of its fields are shown on pages, with `errors` what it raises.
+    The options of a file: with `fields` the titles of its fields are shown on pages, with `errors` what it raises, with
+    `refusals` what it says of a file that somebody sent.
     """
     for node in ast.walk(ast.parse(file.read())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             name = node.func.id
-            if (name != "Field" or options.get("fields")) and (name not in _TOLD or options.get("errors")):
+            needed = "fields" if name == "Field" else "refusals" if name in _REFUSED else "errors"
+            if name not in {"Field", *_TOLD, *_REFUSED} or options.get(needed):
                 yield from _call(node, name)
         elif isinstance(node, ast.ClassDef):
             yield from _error(node)
@@ -60,8 +65,8 @@ def _call(call: ast.Call, name: str) -> Iterator[Found]:
         for given in call.keywords:
             if given.arg == "title" and isinstance(given.value, ast.Constant) and given.value.value:
                 yield given.value.lineno, "gettext", str(given.value.value), []
-    elif name in _TOLD:
-        for text in call.args[_TOLD[name] : _TOLD[name] + 1]:
+    elif name in _TOLD or name in _REFUSED:
+        for text in call.args[(_TOLD | _REFUSED)[name] :][:1]:
             if message := _with_gaps(text):
                 yield text.lineno, "gettext", message, []
     elif (function := _CALLS.get(name)) is not None:

@@ -13,12 +13,14 @@ from dashboard.translations.said import gettext, said, word
 from dashboard.translations.stored import recognised
 from dashboard.upload_spool import on_disk
 from farm.database import read
-from farm.errors import FarmError, InvalidRequest
+from farm.errors import FarmError, InvalidRequest, NotFound
 from scheduler import uploads
 
 blueprint = Blueprint("inputs", __name__)
 
 PAGE = 60
+#: Of what never changes: a browser keeps it for a year and does not ask again.
+_FOREVER = "private, max-age=31536000, immutable"
 
 
 @blueprint.get("/inputs")
@@ -66,6 +68,20 @@ def fetch(input_id: str) -> ResponseReturnValue:
     answer = redirect(farm().storage.link(row.key), 302)
     answer.headers["Cache-Control"] = f"private, max-age={farm().settings.link_seconds // 2}"
     return answer
+
+
+@blueprint.get("/inputs/<input_id>/poster")
+def poster(input_id: str) -> ResponseReturnValue:
+    """The first frame of a clip, under an address whose picture never changes. Raises NotFound for what is no clip."""
+    with read(farm().engine) as connection:
+        row = uploads.find_input(connection, principal().project_id, known_form("input", input_id))
+    if row.frames is None:
+        raise NotFound(f"Input {row.id} is no clip.")
+    from farm.clip_posters import beginning, poster_of  # no other page waits for a video library
+
+    begin = beginning(farm().storage.pieces(row.key), row.width, row.height)
+    made = farm().cpu_work(lambda: poster_of(begin))
+    return made, 200, {"Content-Type": "image/webp", "Cache-Control": _FOREVER}
 
 
 def _words(refused: FarmError) -> str:

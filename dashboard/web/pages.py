@@ -36,7 +36,7 @@ from dashboard.web.farm import controls as farm_controls
 from dashboard.web.farm import dead_letters, failures, workers
 from dashboard.web.farm import page as farm_page
 from dashboard.web.farm.view import worker_state
-from dashboard.web.form import presets
+from dashboard.web.form import from_file, presets
 from dashboard.web.gallery import page as gallery
 from dashboard.web.gallery import scores
 from dashboard.web.job import compare
@@ -63,6 +63,7 @@ def register(app: Flask) -> None:
         picture,
         submit,
         presets,
+        from_file,
         queue,
         inputs,
         trainings,

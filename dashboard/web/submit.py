@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from dashboard.auth import principal
 from dashboard.context import farm
@@ -17,10 +18,11 @@ from dashboard.reads.renders import find_render
 from dashboard.schemas import Job
 from dashboard.translations.stored import recognised
 from dashboard.web.artifacts import address
+from dashboard.web.form.adapters import fitting_adapters
 from dashboard.web.form.pasted_prompts import take_pasted
 from dashboard.web.form.presets import preset_of
 from dashboard.web.form.submission import Form, Typed, by_field, chosen_of, form_of, read_typed, typed_again
-from dashboard.web.form.sweeps import read_sweep
+from dashboard.web.form.sweeps import Sweep, read_sweep
 from farm.catalog import ModelEntry
 from farm.database import read
 from farm.errors import Fault, InvalidRequest, UnknownModel
@@ -47,26 +49,23 @@ def show() -> ResponseReturnValue:
         filled = {**kept.fields, "form_id": str(uuid.uuid4())}  # with it a switch that is not there is off
         model = kept.fields.get("model")
         gone = model is not None and model not in farm().catalog.models
-        return _page(_chosen_model(None if gone else model), filled, preset=kept, gone=model if gone else None)
+        return form_page(chosen_model(None if gone else model), filled, preset=kept, gone=model if gone else None)
     again = request.args.get("again")
     if again is None:
-        return _page(_chosen_model(request.args.get("model")), request.args)
+        return form_page(chosen_model(request.args.get("model")), request.args)
     job, parameters = _asked_before(again)
     if "training" in parameters:
         return redirect(url_for("trainings.page", job_id=job.id), 303)
     new_seeds = {"seeds": "", "seed_count": "4"} if "vary" in request.args else {}
-    return _page(_chosen_model(job.model), typed_again(parameters) | new_seeds)
+    return form_page(chosen_model(job.model), typed_again(parameters) | new_seeds)
 
 
 @blueprint.post("/submit")
 def send() -> ResponseReturnValue:
     """Submit what was typed, or say what it would cost; on faults the form again with each beside its field."""
     typed = request.form
-    entry = _chosen_model(typed.get("model"))
-    form = form_of(parameters_schema(entry, farm().settings.class_shares))
-    document = read_typed(typed, form)
-    sweep = read_sweep(typed.get("sweep", ""), form, document)
-    pasted = take_pasted(document, _adapter_names(entry, form))
+    entry = chosen_model(typed.get("model"))
+    document, sweep, pasted = _read(typed, entry)
     who = principal()
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     try:
@@ -75,7 +74,7 @@ def send() -> ResponseReturnValue:
             raise InvalidRequest([])
         if typed.get("dry_run"):
             found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
-            return _page(entry, typed, quote=found)
+            return form_page(entry, typed, quote=found)
         made = submit.submit(
             farm(),
             project_id=who.project_id,
@@ -91,18 +90,49 @@ def send() -> ResponseReturnValue:
         faults = sweep.at_the_box(told)
         if request.accept_mimetypes.best == PROBLEM_JSON:  # the page's own script asked
             raise InvalidRequest(faults) from refused
-        return _page(entry, typed, faults), 422
+        return form_page(entry, typed, faults), 422
     return redirect(url_for("job.page", job_id=made.job_id), 303)
 
 
-def _page(
+@blueprint.post("/submit/quote")
+def live_quote() -> ResponseReturnValue:
+    """What the form asks for so far would cost and when it would be done, as a line; empty while there are faults."""
+    typed = request.form
+    entry = chosen_model(typed.get("model"))
+    document, sweep, pasted = _read(typed, entry)
+    if sweep.faults or pasted or not document["prompt"]:
+        return ""
+    who = principal()
+    try:
+        asked, resolved = check(farm(), who.project_id, document, draw_seed=submit.draw_seed)
+        found = quotes.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
+    except InvalidRequest:
+        return ""
+    return render_template("quote_line.html", quote=found)
+
+
+def _read(typed: MultiDict[str, str], entry: ModelEntry) -> tuple[dict[str, Any], Sweep, list[Fault]]:
+    """The request as the API would get it, the lists of it, and what is wrong with what was pasted."""
+    form = form_of(parameters_schema(entry, farm().settings.class_shares))
+    document = read_typed(typed, form)
+    sweep = read_sweep(typed.get("sweep", ""), form, document)
+    names = _adapter_names(entry, form)
+    for use in document.get("loras", ()):
+        use["name"] = (names or {}).get(use["name"].casefold(), use["name"])
+    return document, sweep, take_pasted(document, names)
+
+
+def form_page(
     entry: ModelEntry,
     typed: Typed,
     faults: Sequence[Fault] = (),
     quote: quotes.Quote | None = None,
     preset: Any = None,
     gone: str | None = None,
+    notices: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> str:
+    """The form, with what was typed, what is wrong with it, what it would cost, or what a file did not say."""
     pools = farm().catalog.pools.values()
     served = {pool.model for pool in pools}
     form = form_of(parameters_schema(entry, farm().settings.class_shares))
@@ -124,10 +154,12 @@ def _page(
         chosen_of=chosen_of,
         pictures=_uploads(form, "picture", "pictures"),
         clips=_uploads(form, "clip"),
-        uploaded_adapters=[upload for upload in _uploads(form, "adapters") if upload.width is None],
+        adapters=fitting_adapters(entry, _uploads(form, "adapters")),
         faults=by_field(faults, form),
         form_id=_form_id(typed),
         quote=quote,
+        notices=notices,
+        remarks=remarks,
     )
 
 
@@ -165,8 +197,8 @@ def _form_id(typed: Typed) -> str:
         return str(uuid.uuid4())
 
 
-def _chosen_model(name: str | None) -> ModelEntry:
-    """The model of this name; without a name the first that a pool serves."""
+def chosen_model(name: str | None) -> ModelEntry:
+    """The model of this name; without a name the first that a pool serves. Aborts where there is none."""
     catalog = farm().catalog
     if name is not None:
         try:

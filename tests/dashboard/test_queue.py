@@ -1,13 +1,17 @@
 """The queue page: one's own jobs in another order, one or several; drafts that wait stand out in the list of jobs."""
 
+import io
 import re
 
-from playwright.sync_api import Browser
+from PIL import Image
+from playwright.sync_api import Browser, expect
 from sqlalchemy import update
 
 from farm.database import write
+from farm.progress import Preview
 from farm.tables import Render
 from tests.dashboard.conftest import House
+from tests.dashboard.drawing import Drawer
 from tests.dashboard.finished import finish_everything
 from tests.dashboard.test_browser import Visit, address, browser
 from tests.dashboard.test_browser import pytestmark as needs_chromium
@@ -15,6 +19,12 @@ from tests.dashboard.visiting import PAGE, sign_in, token_of
 from tests.waiting import eventually
 
 __all__ = ["address", "browser"]  # fixtures
+
+
+def webp() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), "red").save(file, "WEBP")
+    return file.getvalue()
 
 
 def _order(house: House) -> list[str]:
@@ -48,6 +58,16 @@ def test_jobs_are_put_elsewhere_in_their_line_one_or_several_at_once(house: Hous
     for do in (f"up:{ids['b']}", f"down:{ids['d']}"):  # no further
         assert press(do) == 303
     assert _order(house) == ["bulk", *"bcead"]
+    for do in ("pause", "class:bulk", "resume", "cancel"):
+        assert press(do, theirs["id"]) == 404
+    assert press("pause", "b", "e") == 303
+    text = visitor.get("/queue").get_data(as_text=True)
+    assert text.count("The job is paused") == 2
+    press("resume", "b", "e")
+    assert "The job is paused" not in visitor.get("/queue").get_data(as_text=True)
+    press("cancel", "e", "a")
+    press("class:urgent", "d")
+    assert _order(house) == ["bulk", "b", "c", "d"]
     assert press("front", theirs["id"]) == 404
     assert press("explode", "a") == 422
     assert press("front", *["a"] * 101) == 422
@@ -76,6 +96,32 @@ def test_the_queue_is_ordered_by_mouse_and_by_keys(live_house: House, address: s
     page.mouse.move(first["x"] + 40, first["y"] + 2, steps=5)
     page.mouse.up()
     eventually(lambda: _order(house) == ["b", "a", "c"])
+
+
+@needs_chromium
+def test_the_queue_shows_what_runs_with_its_preview_and_why_the_rest_waits(
+    live_house: House, address: str, browser: Browser
+) -> None:
+    # Given a worker that renders one job, and another that waits behind it
+    house, drawer = live_house, Drawer(live_house.connections, "sana-demo-local")
+    visit = Visit(browser, house, address, 1280)
+    page = visit.page
+    page.goto(f"{address}/queue")
+    expect(page.get_by_text("Nothing waits")).to_be_visible()
+    job = house.submit(prompt="a red circle")
+    expect(page.locator(f"#now-{job['id']} .why")).not_to_be_empty()
+    [render] = drawer.take(1)
+
+    # Then it is said to run, with a picture of where it is, without loading the page anew
+    expect(page.locator(f"#left-{job['id']}")).to_contain_text("1 running")
+    told = Preview(job_id=job["id"], project_id=render.project_id, render_id=render.id, step=7)
+    house.connections.progress.show(told, webp())
+    shown = page.locator(f"#now-{job['id']} .preview")
+    expect(shown).to_have_count(1)
+    eventually(lambda: shown.evaluate("one => one.naturalWidth > 0"))
+    drawer.finish([render])
+    expect(page.get_by_text("Nothing waits")).to_be_visible()
+    assert visit.said == []
 
 
 def test_drafts_that_wait_stand_out_and_have_a_filter_and_jobs_are_found_by_tag(house: House) -> None:

@@ -28,7 +28,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="farm-pictures-") as folder:
         settings = Settings(data_dir=Path(folder), dashboard_port=0)
         with LocalStack(settings) as stack, FarmClient(stack.url, stack.key) as farm:
-            clip = farm.submit("wan-demo", "a red circle moves left on a blue background", seed=3)
+            clip = farm.submit("wan-demo", "a red circle moving left on a blue background", seed=3)
             sprint = farm.submit("sprint-demo", PROMPTS[2:4], seed_count=2)
             farm.wait_all([clip.id, sprint.id])
             running = farm.submit("sana-demo", PROMPTS, seed_count=4, title="Shapes, four seeds each")

@@ -8,6 +8,7 @@ from PIL import Image
 
 from farm.demo.checker import check_clip, check_picture
 from farm.demo.prompts import NoScene, scene_of
+from farm.sentences import sentence
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import CannotScore
 
@@ -38,4 +39,4 @@ class DemoPrompt:
 
 
 def _kind(pixels: Pixels) -> str:
-    return "clip" if pixels.ndim == 4 else "picture"
+    return sentence("clip") if pixels.ndim == 4 else sentence("picture")

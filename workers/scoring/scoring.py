@@ -15,6 +15,7 @@ from farm.connections import Connections
 from farm.database import trouble
 from farm.errors import NotFound, StorageDown
 from farm.plugins import PluginKind, PluginMissing, load_plugin, plugin_version
+from farm.sentences import sentence
 from scheduler.gallery.scores import MOST_TRIES, ClaimedScore, ScoreResult, claim_scores, release_scores, write_scores
 from workers.outputs.encode import Pixels
 from workers.outputs.plugins import CannotScore, PluginFailed, score_with
@@ -92,11 +93,11 @@ class Scoring:
         """All that is asked of one render: its file is read once."""
         first = wanted[0]
         if first.key is None:
-            return [(one, ScoreResult(reason="its output is not kept any more")) for one in wanted]
+            return [(one, ScoreResult(reason=sentence("its output is not kept any more"))) for one in wanted]
         try:
             pixels = read_pixels(self._connections.storage.get(first.key), first.key, clip=first.frames > 1)
         except NotFound:
-            return [(one, ScoreResult(reason="its output is not kept any more")) for one in wanted]
+            return [(one, ScoreResult(reason=sentence("its output is not kept any more"))) for one in wanted]
         except Unreadable as error:
             return [(one, ScoreResult(reason=str(error))) for one in wanted]
         return [(one, _result(one, pixels)) for one in wanted]
@@ -104,7 +105,8 @@ class Scoring:
 
 def _result(claimed: ClaimedScore, pixels: Pixels) -> ScoreResult:
     if claimed.tries > MOST_TRIES:
-        return ScoreResult(reason=f"the process that scored it ended {MOST_TRIES} times before it was done")
+        told = sentence("the process that scored it ended %(count)s times before it was done", count=MOST_TRIES)
+        return ScoreResult(reason=told)
     try:
         value = score_with(claimed.scorer, pixels, claimed.parameters)
         return ScoreResult(value, made_by(claimed.scorer))

@@ -28,6 +28,8 @@ _LAID_OUT = frozenset(
 #: Fields for those who write requests: what can be named is up to the packages that are installed.
 _NOT_DRAWN = frozenset({"post_processors", "scorer", "keep_best", "csv_dialect"})
 _SWEEPS = frozenset({"variables", "rows", "wildcards"})
+#: What people move until it looks right, and in which steps.
+_SLIDERS = {"num_inference_steps": "1", "guidance_scale": "0.1", "guidance_scale_2": "0.1"}
 _CLASS_HINT = "urgent before normal before bulk"
 
 
@@ -44,6 +46,12 @@ class FormField:
     maximum: float | None = None
     step: str = "any"
     choices: tuple[str, ...] = ()
+
+    @property
+    def slides(self) -> str:
+        """The step of its slider; '' where it has none, or where nothing stands in it at first."""
+        bounded = self.kind == "number" and self.minimum is not None and self.maximum is not None
+        return _SLIDERS.get(self.name, "") if bounded and self.default is not None else ""
 
     @property
     def varies(self) -> bool:

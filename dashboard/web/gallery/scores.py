@@ -78,6 +78,7 @@ def page() -> ResponseReturnValue:
         scorer=scorer,
         scorers=[(name, facts_of(name)) for name in scorer_names()],
         used=used,
+        weights=farm().settings.scorer_weights,
         facts=facts_of(query.scorer),
         order=order,
         cards=[(render, figure_of[render.id]) for render in renders],

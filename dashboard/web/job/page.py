@@ -2,6 +2,7 @@
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from dashboard.archive.job_archive import MOST_FILES
 from dashboard.auth import principal, safe_next
@@ -9,12 +10,16 @@ from dashboard.context import farm, now
 from dashboard.cursors import after_render
 from dashboard.grid.axes import is_sweep
 from dashboard.reads.forecasts import job_why
+from dashboard.reads.gallery.listing import GalleryFilter
+from dashboard.reads.gallery.scores import failed_reasons
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job, list_events
+from dashboard.schemas import Job
 from dashboard.web.job.grid import Grid, read_grid
 from dashboard.web.job.render_list import JobList, counts_of, read_list
 from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
 from farm.database import read
+from farm.scorers import is_deferred
 from scheduler.control import retry
 from scheduler.control.cancel import cancel_job
 from scheduler.control.cancel import cancel_render as cancel_one_render
@@ -33,11 +38,13 @@ def page(job_id: str) -> ResponseReturnValue:
             grid = None  # it only looked like one
         renders = read_list(connection, job) if grid is None else None
         submitted = list_events(connection, job.id, 0, 1)
+        unscored = _unscored(connection, job)
         why = None if job.finished_at else job_why(connection, farm(), project_id, job.id, now())
     return render_template(
         "job.html",
         job=job,
         why=why,
+        unscored=unscored,
         classes=list(farm().settings.class_shares),
         grid=grid,
         listed=renders,
@@ -49,6 +56,14 @@ def page(job_id: str) -> ResponseReturnValue:
         sheet=_sheet_of(job.id, grid, renders),
         notices=submitted[0].payload.get("notices", []) if submitted else [],
     )
+
+
+def _unscored(connection: Connection, job: Job) -> dict[str, int]:
+    """Why renders have no figure by the job's own scorer, and how many; it scores beside the workers."""
+    scorer = job.request.get("scorer")
+    if scorer is None or not is_deferred(scorer):
+        return {}
+    return failed_reasons(connection, principal().project_id, GalleryFilter(job=job.id), scorer)
 
 
 def _wants_grid(asked: dict[str, object]) -> bool:

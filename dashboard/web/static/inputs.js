@@ -69,12 +69,12 @@ for (const name of ['dragenter', 'dragover']) {
   document.addEventListener(name, (event) => {
     if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
-    form.classList.add('over');
+    form.classList.add('dropping');
   });
 }
-document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) form.classList.remove('over'); });
+document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) form.classList.remove('dropping'); });
 document.addEventListener('drop', (event) => {
-  form.classList.remove('over');
+  form.classList.remove('dropping');
   if (!event.dataTransfer?.files.length) return;
   event.preventDefault();
   sendAll([...event.dataTransfer.files]);

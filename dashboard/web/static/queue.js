@@ -1,6 +1,5 @@
 // The queue by mouse, finger and keys: what is dropped is sent as the buttons send it, and the page stays where it is.
 const form = document.getElementById('queue');
-const page = () => document.getElementById('queue');
 
 async function send(fields, focus) {
   const body = new FormData();
@@ -8,11 +7,10 @@ async function send(fields, focus) {
   for (const [name, value] of fields) body.append(name, value);
   const answer = await fetch('/queue', { method: 'POST', body });
   if (!answer.ok) { location.reload(); return; }
-  const shown = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('queue');
+  const shown = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('lines');
   if (!shown) { location.reload(); return; }
   if (held) return;  // nothing moves under a pointer that drags: its drop shows all
-  page().querySelectorAll('section').forEach((section) => section.remove());
-  page().append(...shown.querySelectorAll('section'));
+  document.getElementById('lines').replaceChildren(...shown.children);
   document.querySelector(`[data-job="${CSS.escape(focus)}"] > a`)?.focus();
 }
 
