@@ -115,11 +115,18 @@ def _by_graph(workflow: str, catalog: Catalog, chosen: ModelEntry) -> Filled:
     fields["loras"] = write_adapters(_adapters(taken))
     found.typed = _typed(fields)
     found.remarks = list(taken.notices)
-    found.notices += [
-        sentence("It began with the picture %(name)s: choose it below, or upload it first.", name=name)
-        for name in taken.pictures.values()
-    ]
+    found.notices += [_input_of(field, name) for field, names in taken.files.items() for name in _listed(names)]
     return found
+
+
+def _listed(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else names
+
+
+def _input_of(field: str, name: str) -> str:
+    if field in CLIPS:
+        return sentence("It began with the clip %(name)s: choose it below, or upload it first.", name=name)
+    return sentence("It began with the picture %(name)s: choose it below, or upload it first.", name=name)
 
 
 def _adapters(taken: Translated) -> list[dict[str, Any]]:
