@@ -1,8 +1,11 @@
 """The locks: every file by its hash, the versions that pyproject.toml asks for, the same everywhere."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -75,3 +78,29 @@ def test_constraints_and_images_have_the_versions_that_the_tests_run_with() -> N
         cuda = {(one.name, one.version) for one in read_lock(name) if re.match(r"nvidia-|cuda-|triton$", one.name)}
         assert {(one.name, one.version) for one in read_lock(name)} - cuda <= versions
         assert bool(cuda) == (name == "worker-cuda")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("name", [ALL, "worker-cuda"])  # the others have nothing that is not in one of these
+def test_what_is_locked_is_there_as_wheels_of_these_hashes_for_every_python(
+    name: str, python: str, tmp_path: Path
+) -> None:
+    asked = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--python-version", python)
+    system = ("--python-platform", "x86_64-manylinux_2_28", "--target", str(tmp_path))
+    answer = subprocess.run(
+        [
+            Path(sys.executable).with_name("uv"),
+            "pip",
+            "install",
+            "--dry-run",
+            *asked,
+            *system,
+            "-r",
+            LOCKS / f"{name}.txt",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "Would install " in answer.stderr
