@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Table, insert, make_url, select
+from sqlalchemy import make_url, select
 
 from farm.accounts import create_project
 from farm.broker import Broker
@@ -18,7 +18,8 @@ from farm.database import make_engine, write
 from farm.progress import ProgressBoard
 from farm.settings import Settings
 from farm.storage import Storage
-from farm.tables import Base
+from farm.tables import Base, Lane, Pool
+from scheduler.dialects import insert_or_ignore
 from scheduler.fleet.catalog_sync import sync_catalog
 
 START = 1_800_000_000.0
@@ -76,12 +77,14 @@ def synced_copy(migrated_sqlite: Path) -> Path:
 
 
 @cache
-def synced_rows(synced: Path) -> list[tuple[Table, list[dict[str, Any]]]]:
-    """The same rows, for other databases: two statements write them, a sync takes three for each pool and model."""
+def synced_rows(synced: Path) -> list[tuple[type[Base], list[dict[str, Any]]]]:
+    """The same rows, for other databases: two statements write them, where a sync takes one or two for each."""
     engine = make_engine(f"sqlite:///{synced}")
     with engine.connect() as connection:
-        tables = [Base.metadata.tables[name] for name in ("lanes", "pools")]
-        found = [(table, [dict(row) for row in connection.execute(select(table)).mappings()]) for table in tables]
+        found = [
+            (table, [dict(row) for row in connection.execute(select(table.__table__)).mappings()])
+            for table in (Lane, Pool)
+        ]
     engine.dispose()
     return found
 
@@ -100,13 +103,13 @@ def connections(settings: Settings, catalog: Catalog, clock: TestClock, migrated
 
 
 def write_catalog(opened: Connections, migrated_sqlite: Path) -> None:
-    """The lanes and pools of its catalog, into a database that has none."""
+    """The lanes and pools of its catalog, where they are not there."""
     if opened.catalog is not built_in_catalog() or opened.clock() != START:
         sync_catalog(opened.engine, opened.catalog, opened.clock())
         return
     with write(opened.engine) as connection:
         for table, rows in synced_rows(synced_copy(migrated_sqlite)):
-            connection.execute(insert(table), rows)
+            connection.execute(insert_or_ignore(connection, table), rows)
 
 
 @pytest.fixture
