@@ -4,19 +4,22 @@ import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from farm.accounts import create_project
 from farm.broker import Broker
 from farm.catalog import Catalog, load_catalog
 from farm.connections import Connections
-from farm.database import make_engine
+from farm.database import make_engine, write
 from farm.progress import ProgressBoard
 from farm.settings import Settings
 from farm.storage import Storage
+from farm.tables import Base, Lane, Pool
+from scheduler.dialects import insert_or_ignore
 from scheduler.fleet.catalog_sync import sync_catalog
 
 START = 1_800_000_000.0
@@ -73,25 +76,50 @@ def synced_copy(migrated_sqlite: Path) -> Path:
     return path
 
 
+@cache
+def synced_rows(synced: Path) -> list[tuple[type[Base], list[dict[str, Any]]]]:
+    """The same rows, for other databases: two statements write them, where a sync takes one or two for each."""
+    engine = make_engine(f"sqlite:///{synced}")
+    with engine.connect() as connection:
+        found = [
+            (table, [dict(row) for row in connection.execute(select(table.__table__)).mappings()])
+            for table in (Lane, Pool)
+        ]
+    engine.dispose()
+    return found
+
+
 @pytest.fixture
 def connections(settings: Settings, catalog: Catalog, clock: TestClock, migrated_sqlite: Path) -> Iterator[Connections]:
     """A farm on an empty database, with the lanes and pools of the built-in catalog."""
     url = make_url(settings.database_url.get_secret_value())
-    synced = url.drivername == "sqlite" and catalog is built_in_catalog() and clock() == START
-    if synced:
+    copied = url.drivername == "sqlite" and catalog is built_in_catalog() and clock() == START
+    if copied:
         shutil.copy(synced_copy(migrated_sqlite), str(url.database))
     with connect(settings, catalog, clock) as opened:
-        if not synced:
-            sync_catalog(opened.engine, opened.catalog, clock())
+        if not copied:
+            write_catalog(opened, migrated_sqlite)
         yield opened
 
 
+def write_catalog(opened: Connections, migrated_sqlite: Path) -> None:
+    """The lanes and pools of its catalog, where they are not there."""
+    if opened.catalog is not built_in_catalog() or opened.clock() != START:
+        sync_catalog(opened.engine, opened.catalog, opened.clock())
+        return
+    with write(opened.engine) as connection:
+        for table, rows in synced_rows(synced_copy(migrated_sqlite)):
+            connection.execute(insert_or_ignore(connection, table), rows)
+
+
 @pytest.fixture
-def belled(settings: Settings, catalog: Catalog, clock: TestClock, valkey_url: str) -> Iterator[Connections]:
+def belled(
+    settings: Settings, catalog: Catalog, clock: TestClock, migrated_sqlite: Path, valkey_url: str
+) -> Iterator[Connections]:
     """The same, with a real Valkey: its bells can be heard."""
     with_valkey = settings.model_copy(update={"redis_url": SecretStr(valkey_url)})
     with connect(with_valkey, catalog, clock) as opened:
-        sync_catalog(opened.engine, opened.catalog, clock())
+        write_catalog(opened, migrated_sqlite)
         yield opened
 
 

@@ -9,10 +9,12 @@ import json
 import os
 import socket
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 import torch
@@ -28,7 +30,7 @@ from workers.sharding import group, rank
 
 
 def main() -> None:
-    """Answer until the questions end. In a forked child: be that rank, and return."""
+    """Answer until the questions end. A forked child never returns: what is cleared away at the end is its parent's."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries and we log is no answer
     torch.set_num_threads(1)
@@ -47,12 +49,22 @@ def main() -> None:
         pids.append(os.fork())
         if pids[-1] == 0:
             _be_rank_0(wires, pids[:-1])
-            print(json.dumps(compare(*question)), file=answers, flush=True)
-            return
+            os._exit(_say(answers, question))
         _close(wires)
         statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
         if any(statuses):
             print(json.dumps({"failed": statuses}), file=answers, flush=True)
+
+
+def _say(answers: TextIO, question: Sequence[Any]) -> int:
+    try:
+        with TemporaryDirectory() as scratch:
+            tempfile.tempdir = scratch
+            print(json.dumps(compare(*question)), file=answers, flush=True)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def _close(wires: Sequence[tuple[socket.socket, socket.socket]]) -> None:
