@@ -52,7 +52,9 @@ class KeptFiles:
         return data
 
     def _evict(self) -> None:
-        """The engine reads a file when it begins its render; what was used long ago is read already."""
+        """The engine reads a file when it begins its render (of clips in segments each time one begins, which counts as
+        a use); what was used long ago is read already.
+        """
         kept = sorted(self._folder.glob(f"*{self._suffix}"), key=lambda path: path.stat().st_mtime)
         for path in kept[: max(0, len(kept) - self._most + 1)]:
             path.unlink(missing_ok=True)

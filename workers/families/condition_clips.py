@@ -1,5 +1,6 @@
 """The clips that a render follows or changes, as the worker laid them beside its order."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +60,7 @@ def _read(path: Path, name: str, wanted: Sequence[int]) -> dict[int, Image.Image
     """These frames of a clip by their places."""
     places, found = set(wanted), dict[int, Image.Image]()
     try:
+        os.utime(path)  # the worker keeps what was used last, and a clip in segments is read again
         for place, pixels in enumerate(frames_of(path)):
             if place in places:
                 found[place] = Image.fromarray(pixels)

@@ -83,7 +83,7 @@ class WanAnimateFamily(WanFamily):
     def _begin_segment(self, track: Track) -> None:
         """Decode what has been made, and begin anew: with noise, a sampler without memory, and these last frames.
 
-        Raises ValueError where what was decoded is no numbers.
+        Raises ValueError where what was decoded is no numbers, and OSError where a clip is no longer there.
         """
         prepared = Prepared(track.order, track.parameters)
         shared = _asked(prepared).prev_segment_conditioning_frames
@@ -97,7 +97,10 @@ class WanAnimateFamily(WanFamily):
         track.done = {_FRAMES: made, _LAST: frames[:, :, -shared:].clone()}
         track.sampler = self.new_sampler(prepared)
         track.latents = self._noise(prepared, track.generator)
-        self._look_at(track, prepared)
+        try:
+            self._look_at(track, prepared)
+        except Refused as error:  # it could be read as the render began: another attempt has it fetched again
+            raise OSError(f"{error}; it was there before") from error
 
     def _look_at(self, track: Track, prepared: Prepared) -> None:
         """Set the conditions of the segment that the track is in."""

@@ -81,12 +81,23 @@ def _build(name: str, place: Path, entry: ModelEntry) -> Part:
     config: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     with torch.device("meta"):
         if "_class_name" in config:
-            made = getattr(diffusers, config["_class_name"]).from_config(config)
+            made = _as_loaded(getattr(diffusers, config["_class_name"]), config, dtype)
         else:
             kind = getattr(transformers, config["architectures"][0])
             made = kind(kind.config_class.from_dict(config))
     _cast(made, dtype)
     return Part(name, str(place), made.eval().requires_grad_(False), dtype)
+
+
+def _as_loaded(kind: Any, config: dict[str, Any], dtype: torch.dtype) -> nn.Module:
+    """Made while `dtype` is torch's default, as `from_pretrained` does it: some buffers follow that."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        made: nn.Module = kind.from_config(config)
+        return made
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _cast(module: nn.Module, dtype: torch.dtype) -> None:

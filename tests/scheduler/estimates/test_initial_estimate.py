@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from farm.catalog import Catalog, ModelEntry, load_catalog
 from farm.params import JobRequest, RenderParameters, Shape, parameters_schema, resolve, shape_of
-from farm.params.request.base import PICTURES, InputRef
+from farm.params.request.base import CLIPS, PICTURES, ClipRef, InputRef
 from farm.settings import Settings
 from scheduler.estimates.initial_estimate import forwards, gpu_seconds
 
@@ -15,15 +15,18 @@ MODELS = sorted(CATALOG.models)
 
 
 def parameters(entry: ModelEntry, **fields: object) -> RenderParameters:
-    """One render of the model, by its defaults but for `fields`; from some picture where it needs one."""
-    pictures = dict.fromkeys(set(parameters_schema(entry)["required"]) & set(PICTURES), "a-picture")
-    body = {"model": entry.name, "prompt": "a red circle", "seed": 1} | pictures | fields
+    """One render of the model, by its defaults but for `fields`; from some picture and clips where it needs them."""
+    required = set(parameters_schema(entry)["required"])
+    given = dict.fromkeys(required & set(PICTURES), "a-picture") | dict.fromkeys(required & set(CLIPS), "a-clip")
+    body = {"model": entry.name, "prompt": "a red circle", "seed": 1} | given | fields
     request = JobRequest.model_validate(body)
     return resolve(request, entry, max_renders=1, draw_seed=lambda: 1, find_input=uploaded).renders[0]
 
 
 def uploaded(name: str) -> InputRef:
-    """A project that has every picture."""
+    """A project that has every picture, and long clips."""
+    if name == "a-clip":
+        return ClipRef(id=name, key=f"inputs/{name}.mkv", sha256="0" * 64, frames=500, frame_rate=30.0)
     return InputRef(id=name, key=f"inputs/{name}", sha256="0" * 64)
 
 

@@ -213,6 +213,19 @@ class TestWanAnimate(Promises):
         ]
         assert "not numbers" in failed.reason
 
+    def test_a_clip_that_is_gone_at_its_second_segment_can_be_tried_again(self, tmp_path: Path) -> None:
+        family = tiny_family("wan-animate")
+        ordered = order(family, num_frames=9)
+        path = tmp_path / "pose.mkv"
+        path.write_bytes(Path(ordered.inputs["pose_video"]).read_bytes())
+        engine = Engine(family, tmp_path)
+        engine.admit(batch([replace(ordered, inputs={**ordered.inputs, "pose_video": str(path)})]))
+        run(engine, steps=2)
+        path.unlink()
+        [failed] = [said for said in run(engine) if isinstance(said, RenderFailed)]
+        assert "'pose_video' cannot be read" in failed.reason
+        assert not failed.hopeless
+
     @torch.no_grad()
     def test_previews_show_the_segments_before_too(self) -> None:
         family = tiny_family("wan-animate")
