@@ -73,6 +73,7 @@ def test_a_sketch_tells_each_token_the_shape_that_covers_it() -> None:
     assert (sketch.shape[0, left], sketch.shape[0, right]) == tuple(map(list(SHAPES).index, ("circle", "square")))
 
 
+@pytest.mark.long  # two trainings, and a pipeline stored and loaded
 def test_both_stages_store_a_pipeline_that_renders_256_pixels_and_go_on_where_they_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,9 +88,9 @@ def test_both_stages_store_a_pipeline_that_renders_256_pixels_and_go_on_where_th
     rates, [[picture]] = measure_pairs(load(weights / "pair-demo"), 1, 3, num_inference_steps=1)
     assert picture.size == (256, 256)
     assert rates.asked == 1
-    step = torch.load(tmp_path / "pairs.pt", weights_only=True)["step"]
-    pairs(Workshop(tmp_path, weights, seed=1, seconds=0.2))
-    assert torch.load(tmp_path / "pairs.pt", weights_only=True)["step"] > step >= 1
+    before = torch.load(tmp_path / "pairs.pt", weights_only=True)
+    pairs(Workshop(tmp_path, weights, seed=1, seconds=before["spent"] + 0.05))
+    assert torch.load(tmp_path / "pairs.pt", weights_only=True)["step"] > before["step"] >= 1
 
 
 def test_the_same_seed_draws_the_same_lessons(teacher: SanaPipeline, tmp_path: Path) -> None:
