@@ -12,6 +12,14 @@ _SEGMENT = b"\x18\x53\x80\x67"
 #: Files of MP4's kind that are pictures, by their brand (ISO/IEC 23008-12, AV1 Image File Format).
 _PICTURE_BRANDS = frozenset({b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heif", b"hevc"})
 
+#: Others, by how they begin.
+_FOREIGN = {
+    b"\x00\x00\x01\xba": "MPEG program stream",
+    b"FLV\x01": "Flash video",
+    b"OggS": "Ogg",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media",
+}
+
 
 @dataclass(frozen=True)
 class ClipLimits:
@@ -28,6 +36,18 @@ def container_of(begin: bytes) -> str | None:
     if begin[4:8] == b"ftyp" and begin[8:12] not in _PICTURE_BRANDS:
         return "mp4"
     return "matroska" if begin.startswith(_MATROSKA) else None
+
+
+def foreign_clip(begin: bytes) -> str | None:
+    """What a moving picture of a kind that is not taken is called, by its first 200 bytes; None: it is none."""
+    if begin.startswith(b"RIFF") and begin[8:12] == b"AVI ":
+        return "AVI"
+    if begin[:6] in (b"GIF87a", b"GIF89a"):
+        return "GIF"
+    # A packet of a transport stream begins so, and the next one 188 bytes behind it; on Blu-ray 192, behind a time.
+    if begin[0:189:188] == b"GG" or begin[4:197:192] == b"GG":
+        return "MPEG transport stream"
+    return next((name for magic, name in _FOREIGN.items() if begin.startswith(magic)), None)
 
 
 def is_cut_off(begin: bytes, size: int) -> bool:

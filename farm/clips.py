@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from farm.clip_containers import MOST_FRAME_PIXELS, ClipLimits, container_of, is_cut_off
@@ -43,6 +44,7 @@ def clean_clip(file: Path, stored: Path, limits: ClipLimits) -> CleanClip:
     Raises:
         TooLarge: more bytes than a clip may have.
         InvalidRequest: no clip that is taken, broken, of a single frame, or longer or larger than the limits.
+        MemoryError: there is too little to decode it.
     """
     size = file.stat().st_size
     if size > limits.bytes:
@@ -57,6 +59,8 @@ def clean_clip(file: Path, stored: Path, limits: ClipLimits) -> CleanClip:
         opened.seek(0)
         try:
             return _copy(opened, container, stored, limits)
+        except MemoryError:  # FFmpeg's own is one, too: it says nothing of the file
+            raise
         except (av.error.FFmpegError, ValueError, EOFError) as error:
             raise _refused("is broken; save it again and send that") from error
 
@@ -77,7 +81,7 @@ def _copy(opened: BinaryIO, container: str, stored: Path, limits: ClipLimits) ->
         stream = _stream_of(source)
         writer: _Writer | None = None
         times: list[Fraction] = []
-        for frame in source.decode(stream):
+        for frame in _decoded(source, stream):
             pixels = _upright(frame, limits, len(times))
             if writer is None:
                 writer = _Writer(stored, pixels, stream.average_rate)
@@ -98,10 +102,11 @@ def _copy(opened: BinaryIO, container: str, stored: Path, limits: ClipLimits) ->
 
 
 def _stream_of(source: av.container.InputContainer) -> av.VideoStream:
-    """The clip's pictures; what its header says of them is looked at before anything is decoded."""
-    if not source.streams.video:
+    """The clip's pictures, of several tracks the first; what its header says is looked at before anything is decoded."""
+    moving = [each for each in source.streams.video if not each.disposition & Disposition.attached_pic]
+    if not moving:
         raise _refused("holds no moving picture, or its end is missing; send a whole MP4 or WebM with one")
-    stream = source.streams.video[0]
+    stream = moving[0]
     codec = stream.codec_context
     if codec is None:  # FFmpeg knows it by no name
         raise _refused("is coded in a way that is not known here; send H.264, HEVC, VP8, VP9 or AV1")
@@ -112,6 +117,27 @@ def _stream_of(source: av.container.InputContainer) -> av.VideoStream:
     codec.options = {"err_detect": "explode"}  # or damaged frames would be made up for from others
     codec.thread_count = 1  # each thread would hold frames of its own
     return stream
+
+
+def _decoded(source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """The frames, in the order in which they are shown.
+
+    A clip that was cut out of another without coding it anew begins with a picture that stands by itself, behind which
+    may lie some that are shown before it and refer to what was cut off (an open group of pictures): players leave them
+    out, and so do we.
+    """
+    begins: int | None = None
+    before = False  # the last two packets: FFmpeg may tell of one when it is given the next
+    for packet in source.demux(stream):
+        begins = packet.pts if begins is None else begins
+        was_before, before = before, begins is not None and packet.pts is not None and packet.pts < begins
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            if not (before or was_before):
+                raise
+            continue
+        yield from frames
 
 
 def _upright(frame: av.VideoFrame, limits: ClipLimits, before: int) -> Frame:

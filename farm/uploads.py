@@ -7,7 +7,7 @@ from typing import Any
 
 from farm.adapter_files import AdapterFacts
 from farm.adapter_layouts import FileLayer, HeaderTensor
-from farm.clip_containers import CLIP_TYPE, MOST_FRAME_PIXELS, ClipLimits, container_of
+from farm.clip_containers import CLIP_TYPE, MOST_FRAME_PIXELS, ClipLimits, container_of, foreign_clip
 from farm.confined_process import Limits, run_confined
 from farm.errors import Fault, InvalidRequest, TooLarge
 from farm.params.request.base import ADAPTER_SUFFIX, CLIP_SUFFIX
@@ -55,11 +55,14 @@ def read_upload(name: str, file: Path, settings: Settings) -> Upload:
     if not size:
         raise InvalidRequest([Fault("", "the file is empty; send a picture, a clip, or a LoRA as .safetensors")])
     with file.open("rb") as opened:
-        begin = opened.read(12)
+        begin = opened.read(200)
     # A JSON object behind the eight bytes of its length: no picture begins so.
     is_adapter = name.lower().endswith(ADAPTER_SUFFIX) or begin[8:9] == b"{"
-    if not is_adapter and container_of(begin):
+    if not is_adapter and container_of(begin[:12]):
         return _clip(file, size, settings)
+    if not is_adapter and (foreign := foreign_clip(begin)):
+        told = f"this is a clip of a kind that is not taken ({foreign}); save it as MP4 or WebM, or a picture of it as PNG"
+        raise InvalidRequest([Fault("", told)])
     most = settings.max_adapter_bytes if is_adapter else settings.max_input_bytes
     what = "the adapter" if is_adapter else "the picture"
     if size > most:

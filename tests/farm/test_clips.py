@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from farm.clip_containers import ClipLimits, container_of, is_cut_off
 from farm.clips import CleanClip, clean_clip, frames_of
@@ -126,6 +127,92 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         silence.rate = 8000
         container.mux([*stream.encode(silence), *stream.encode(None)])
     assert "holds no moving picture, or its end is missing" in refused(sound)
+
+
+#: So that pictures refer to what lies before the one that a cut begins with.
+_OPEN_GROUPS = "open-gop=1:keyint=6:min-keyint=6:bframes=2:b-adapt=0:scenecut=0"
+
+
+def _cut_off(source: Path, target: Path) -> None:
+    """From the second picture on that stands by itself, as editors cut that code nothing anew."""
+    with av.open(source) as opened, av.open(target, "w") as written:
+        stream = opened.streams.video[0]
+        copied, seen = written.add_stream_from_template(stream), 0
+        for packet in opened.demux(stream):
+            seen += packet.is_keyframe
+            if seen > 1 and packet.dts is not None:
+                packet.stream = copied
+                written.mux(packet)
+
+
+@pytest.mark.parametrize(("codec", "options"), [("libx264", "x264-params"), ("libx265", "x265-params")])
+def test_a_clip_that_was_cut_without_coding_it_anew_begins_where_players_begin(
+    tmp_path: Path, codec: str, options: str
+) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_clip(whole, moving_bar(frames=20, width=64, height=64), codec=codec, rate=16, **{options: _OPEN_GROUPS})
+    _cut_off(whole, cut)
+
+    found = clean(cut)
+
+    assert found.frames == len(decoded(cut)) > 9
+
+
+def test_what_is_broken_further_on_in_a_cut_clip_is_refused_as_ever(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_clip(whole, moving_bar(frames=30, width=64, height=64), **{"x264-params": _OPEN_GROUPS})
+    _cut_off(whole, cut)
+    data = bytearray(cut.read_bytes())
+    begins, ends = data.index(b"mdat") + 4, data.index(b"moov")
+    middle = (begins + ends) // 2
+    data[middle : middle + 60] = b"\xff" * 60
+    cut.write_bytes(data)
+    assert "is broken" in refused(cut)
+
+
+def test_of_two_tracks_the_first_is_taken_and_a_cover_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(path, "w") as container:
+        streams = [container.add_stream("libx264", rate=16) for _ in range(3)]
+        for width, stream in zip((32, 48, 64), streams, strict=True):
+            stream.width, stream.height, stream.pix_fmt = width, 40, "yuv420p"
+        streams[0].disposition = Disposition.attached_pic
+        for width, stream in zip((32, 48, 64), streams, strict=True):
+            for pixels in moving_bar(frames=5, width=width):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode(None))
+
+    with av.open(path) as opened:
+        cover = bool(opened.streams.video[0].disposition & Disposition.attached_pic)
+    assert clean(path).width == (48 if cover else 32)
+
+
+def test_a_lack_of_memory_is_no_fault_of_the_clip(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*_: Any) -> Any:
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("farm.clips._decoded", out_of_memory)
+    with pytest.raises(MemoryError):
+        clean(clip)
+
+
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (b"RIFF\x10\x20\x30\x00AVI LIST", "AVI"),
+        (b"GIF89a\x10\x00\x10\x00", "GIF"),
+        ((b"G" + b"\0" * 187) * 3, "MPEG transport stream"),
+        ((b"\0\0\0\0G" + b"\0" * 187) * 3, "MPEG transport stream"),
+        (b"\x00\x00\x01\xba\x44", "MPEG program stream"),
+        (b"OggS\0", "Ogg"),
+    ],
+)
+def test_clips_of_other_kinds_are_called_what_they_are(tmp_path: Path, begin: bytes, kind: str) -> None:
+    path = tmp_path / "clip"
+    path.write_bytes(begin)
+    with pytest.raises(InvalidRequest) as caught:
+        read_upload("clip", path, load_settings(variables={}))
+    assert f"a clip of a kind that is not taken ({kind}); save it as MP4" in caught.value.faults[0].message
 
 
 def test_sound_and_metadata_are_not_kept(tmp_path: Path) -> None:
