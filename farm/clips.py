@@ -102,7 +102,7 @@ def _copy(opened: BinaryIO, container: str, stored: Path, limits: ClipLimits) ->
 
 
 def _stream_of(source: av.container.InputContainer) -> av.VideoStream:
-    """The clip's pictures, of several tracks the first; what its header says is looked at before anything is decoded."""
+    """The clip's pictures, of several tracks the first; its header is looked at before anything is decoded."""
     moving = [each for each in source.streams.video if not each.disposition & Disposition.attached_pic]
     if not moving:
         raise _refused("holds no moving picture, or its end is missing; send a whole MP4 or WebM with one")

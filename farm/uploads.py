@@ -61,7 +61,9 @@ def read_upload(name: str, file: Path, settings: Settings) -> Upload:
     if not is_adapter and container_of(begin[:12]):
         return _clip(file, size, settings)
     if not is_adapter and (foreign := foreign_clip(begin)):
-        told = f"this is a clip of a kind that is not taken ({foreign}); save it as MP4 or WebM, or a picture of it as PNG"
+        told = (
+            f"this is a clip of a kind that is not taken ({foreign}); save it as MP4 or WebM, or a picture of it as PNG"
+        )
         raise InvalidRequest([Fault("", told)])
     most = settings.max_adapter_bytes if is_adapter else settings.max_input_bytes
     what = "the adapter" if is_adapter else "the picture"

@@ -10,6 +10,7 @@ from dashboard.context import farm
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.dead_letters import list_dead_letters
 from dashboard.reads.ids import known_form
+from dashboard.reads.known_names import KnownNames
 from dashboard.schemas import DeadLetterPage
 from farm.database import read
 from farm.security import Scope
@@ -40,6 +41,9 @@ def register(blueprint: APIBlueprint) -> None:
             reason=query.reason,
         )
         with read(farm().engine) as connection:
+            known = KnownNames(farm(), connection, chosen.project_id)
+            known.models([chosen.model])
+            known.check()
             items, more = list_dead_letters(
                 connection,
                 chosen,

@@ -3,6 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
+from sqlalchemy import Connection
 
 from dashboard.api.common import JOBS, Instant, Line, PageQuery, TagName, seconds
 from dashboard.api.versions import tagged
@@ -11,6 +12,7 @@ from dashboard.context import farm
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import list_jobs
+from dashboard.reads.known_names import KnownNames
 from dashboard.schemas import JobPage
 from farm.database import read
 from farm.lifecycle import JobStatus
@@ -59,12 +61,22 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.get("/jobs", tags=[JOBS], responses={200: JobPage, 304: None})
     def get_jobs(query: JobsQuery) -> Response:
         """List jobs, newest first."""
+        project_id = principal().project_id
         with read(farm().engine) as connection:
+            _check_names(connection, project_id, query)
             items, more = list_jobs(
                 connection,
-                principal().project_id,
+                project_id,
                 chosen=query.chosen(),
                 before=read_older_than(NewestFirst.JOBS, query.cursor),
                 limit=query.limit,
             )
         return tagged(JobPage(items=items, next_cursor=older_than(NewestFirst.JOBS, items[-1].id) if more else None))
+
+
+def _check_names(connection: Connection, project_id: str, query: JobsQuery) -> None:
+    known = KnownNames(farm(), connection, project_id)
+    known.models(query.model)
+    known.class_name(query.class_name)
+    known.user(query.user)
+    known.check()

@@ -10,6 +10,7 @@ from dashboard.context import farm
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.reads.gallery.listing import GalleryFilter, list_gallery
 from dashboard.reads.ids import known_form
+from dashboard.reads.known_names import check_gallery_names
 from dashboard.schemas import GalleryRenders
 from dashboard.schemas.base import RequestPart
 from farm.database import read
@@ -80,11 +81,13 @@ def register(blueprint: APIBlueprint) -> None:
 
         With a filter a page may hold less than its limit and yet have a next one: `next_cursor` says so.
         """
+        project_id, chosen = principal().project_id, query.chosen()
         with read(farm().engine) as connection:
+            check_gallery_names(farm(), connection, project_id, chosen)
             page = list_gallery(
                 connection,
-                principal().project_id,
-                chosen=query.chosen(),
+                project_id,
+                chosen=chosen,
                 before=read_older_than(NewestFirst.GALLERY, query.cursor),
                 limit=query.limit,
                 address_of=signed_link,

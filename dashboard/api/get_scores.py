@@ -11,7 +11,8 @@ from dashboard.api.get_renders import GalleryQuery
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.cursors import behind_score, read_behind_score
-from dashboard.reads.gallery.scores import ScorePlace, ScoreQuery, check_job, count_scores, list_scores
+from dashboard.reads.gallery.scores import ScorePlace, ScoreQuery, count_scores, list_scores
+from dashboard.reads.known_names import check_gallery_names
 from dashboard.schemas import ScorePage
 from farm.database import read
 from farm.lifecycle import ScoreStatus
@@ -39,7 +40,7 @@ def register(blueprint: APIBlueprint) -> None:
         project_id = principal().project_id
         after = None if (place := read_behind_score(query.cursor)) is None else ScorePlace(*place)
         with read(farm().engine) as connection:
-            check_job(connection, project_id, wanted.chosen)
+            check_gallery_names(farm(), connection, project_id, query.chosen())
             items, last = list_scores(connection, project_id, wanted, limit=query.limit, after=after)
             counts = count_scores(connection, project_id, wanted.chosen, query.scorer)
         return reply(

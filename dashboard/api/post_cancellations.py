@@ -9,7 +9,9 @@ from dashboard.auth import may, principal, project_named
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
+from dashboard.reads.known_names import KnownNames
 from dashboard.schemas import Cancelled
+from farm.database import read
 from farm.lifecycle import RenderStatus
 from farm.security import Scope
 from scheduler.control.cancel import cancel_filtered
@@ -56,6 +58,12 @@ def register(blueprint: APIBlueprint) -> None:
             created_after=seconds(asked.created_after),
             text=asked.text,
         )
+        with read(farm().engine) as connection:
+            known = KnownNames(farm(), connection, chosen.project_id, "")
+            known.models([chosen.model])
+            known.class_name(chosen.class_name)
+            known.lane(chosen.lane)
+            known.check()
         found = cancel_filtered(farm(), chosen, dry_run=asked.dry_run)
         return reply(Cancelled(jobs=found.jobs, renders=found.renders, dry_run=asked.dry_run))
 

@@ -9,7 +9,9 @@ from dashboard.auth import principal, require
 from dashboard.context import farm
 from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
+from dashboard.reads.known_names import KnownNames
 from dashboard.schemas import Retried
+from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from farm.security import Scope
 from scheduler.control.dead_letters import LetterFilter, retry_letters
@@ -52,5 +54,9 @@ def register(blueprint: APIBlueprint) -> None:
             model=asked.model,
             reason=asked.reason,
         )
+        with read(farm().engine) as connection:
+            known = KnownNames(farm(), connection, chosen.project_id, "")
+            known.models([chosen.model])
+            known.check()
         retried = retry_letters(farm(), chosen)
         return reply(Retried(renders=retried.renders, jobs=retried.jobs, paused_jobs=list(retried.paused)))

@@ -11,6 +11,7 @@ from dashboard.context import farm, now
 from dashboard.http.bodies import read_json
 from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.gallery.scores import renders_to_score
+from dashboard.reads.known_names import check_gallery_names
 from dashboard.schemas import AskedScores
 from farm.database import read
 from farm.did_you_mean import did_you_mean
@@ -61,6 +62,7 @@ def ask(chosen: GalleryFilter, scorers: list[str], *, again: bool = False) -> As
         raise InvalidRequest(faults)
     project_id, engine = principal().project_id, farm().engine
     with read(engine) as connection:
+        check_gallery_names(farm(), connection, project_id, chosen)
         renders = renders_to_score(connection, project_id, chosen, wanted)
     if (wished := sum(map(len, renders.values()))) > MOST_FIGURES:
         told = f"at most {MOST_FIGURES:,} figures at once; seen {wished:,}: choose fewer renders or scorers"

@@ -7,9 +7,7 @@ from farm.comfyui.workflow.graph import Node
 _SCALE = "ImageScale"
 
 
-def read_picture(
-    reading: Reading, node: Node, name: str, field: str, remark: str, *, option: str = ""
-) -> str | None:
+def read_picture(reading: Reading, node: Node, name: str, field: str, remark: str, *, option: str = "") -> str | None:
     """The file behind an input, for `field` of a request; None, and a fault, if it is no file as it is stored.
 
     `option`: of the command, where it is not called as the field.

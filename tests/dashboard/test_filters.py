@@ -50,7 +50,6 @@ def _check_jobs(house: House) -> None:
     assert _ids(house, jobs, text="1_0") == []
     assert _ids(house, jobs, text="蓝色") == [blue]
     assert _ids(house, jobs, user="ours-user") == [done, blue]
-    assert _ids(house, jobs, user="theirs-user") == []
     assert _ids(house, jobs, created_before="2001-09-09T01:46:41Z") == [red]
     assert _ids(house, jobs, created_after="2001-09-09T03:46:41+02:00") == [done, blue]
     assert _ids(house, jobs, finished_after="2023-11-14T22:13:20Z", finished_before="2023-11-14T22:13:21Z") == [done]
@@ -94,7 +93,78 @@ def test_words_are_found_in_capitals_or_not_in_every_script(postgres_house: Hous
 
 def test_a_filter_never_shows_a_job_of_another_project(house: House) -> None:
     house.submit(house.theirs, prompt="a red circle")
-    assert _ids(house, "/api/v1/jobs", text="red", user="theirs-user") == []
+    assert _ids(house, "/api/v1/jobs", text="red") == []
+    told = house.get("/api/v1/jobs", query_string={"user": "theirs-user"})
+    assert told.status_code == 422, "as one that nobody has"
+    assert "did you mean 'ours-user'? Known: ours-user" in told.json["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "fault"),
+    [
+        (
+            "jobs",
+            {"model": ["sana-demo", "sana-dem"]},
+            ("/query/model", "there is no model 'sana-dem'; did you mean 'sana-demo"),
+        ),
+        ("jobs", {"class": "huge"}, ("/query/class", "there is no class 'huge'; did you mean 'urgent'? Known: urgent")),
+        ("jobs", {"user": "nobody"}, ("/query/user", "there is no person 'nobody'; did you mean 'ours-user'")),
+        ("renders", {"sampler": "dpm"}, ("/query/sampler", "there is no sampler 'dpm'; did you mean 'dpm++-2m'")),
+        ("renders", {"scorer": "sharp"}, ("/query/scorer", "there is no scorer 'sharp'; did you mean 'sharpness'")),
+        ("scores", {"scorer": "TYPO"}, ("/query/scorer", "there is no scorer 'TYPO'; did you mean")),
+        ("scores", {"scorer": "prompt", "model": "x"}, ("/query/model", "there is no model 'x'")),
+        ("dead-letters", {"model": "x"}, ("/query/model", "there is no model 'x'")),
+    ],
+)
+def test_a_name_that_nobody_knows_is_refused_with_what_there_is(
+    house: House, path: str, query: Any, fault: tuple[str, str]
+) -> None:
+    answer = house.get(f"/api/v1/{path}", query_string=query)
+    assert answer.status_code == 422, answer.text
+    [told] = answer.json["errors"]
+    assert told["pointer"] == fault[0]
+    assert told["detail"].startswith(fault[1])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("cancellations", {"model": "sana-dem"}, "/model"),
+        ("cancellations", {"class": "huge"}, "/class"),
+        ("cancellations", {"lane": "sana-demo"}, "/lane"),
+        ("dead-letters/retry", {"model": "sana-dem"}, "/model"),
+    ],
+)
+def test_a_typing_error_does_not_look_as_if_there_were_nothing_to_do(
+    house: House, path: str, body: dict[str, str], pointer: str
+) -> None:
+    answer = house.post(f"/api/v1/{path}", json=body)
+    assert (answer.status_code, [fault["pointer"] for fault in answer.json["errors"]]) == (422, [pointer])
+
+
+@pytest.mark.parametrize("filter_", ["job", "board"])
+@pytest.mark.parametrize("path", ["renders", "scores?scorer=prompt"])
+def test_a_job_or_board_that_is_not_there_is_not_found(house: House, path: str, filter_: str) -> None:
+    answer = house.get(f"/api/v1/{path}{'&' if '?' in path else '?'}{filter_}=0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60")
+    assert answer.status_code == 404
+
+
+def test_what_was_rendered_is_found_after_its_model_and_its_person_are_gone(house: House) -> None:
+    job = house.submit()["id"]
+    _change(house, job, model="sana-of-last-year")
+    with write(house.connections.engine) as connection:
+        # Who is of another project now.
+        connection.execute(update(Job).where(Job.id == job).values(user_id=house.theirs.user_id))
+
+    assert _ids(house, "/api/v1/jobs", model="sana-of-last-year", user="theirs-user") == [job]
+    others = house.get("/api/v1/jobs", house.theirs, query_string={"model": "sana-of-last-year"})
+    assert others.status_code == 422, "what others rendered is known to nobody else"
+
+
+def test_words_that_people_give_find_nothing_where_nothing_has_them(house: House) -> None:
+    for query in ({"tag": "finals"}, {"text": "nothing"}):
+        assert _ids(house, "/api/v1/jobs", **query) == []
+    assert house.get("/api/v1/renders", query_string={"lora": "ink", "tag": "finals"}).json["items"] == []
 
 
 def test_renders_of_a_job_are_found_by_state_words_and_dates(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

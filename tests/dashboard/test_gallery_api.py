@@ -122,7 +122,7 @@ def test_people_rate_tag_and_collect_and_nobody_else_does(postgres_house: House)
     assert (house.get(board, theirs).status_code, _patch(house, board, {"name": "x"}, theirs).status_code) == (404, 404)
     mine = house.post("/api/v1/boards", theirs, json={"name": "Best"}).headers["Location"]
     assert house.post(f"{mine}/renders", theirs, json={"add": [one]}).status_code == 404
-    assert _found(house, theirs, board=made.json["id"]) == []
+    assert house.get(RENDERS, theirs, query_string={"board": made.json["id"]}).status_code == 404
     assert house.get("/api/v1/tags", theirs).json["items"] == []
     assert len(house.get("/api/v1/boards", theirs).json["items"]) == 1
     assert house.client.delete(board, headers=house.ours.headers).status_code == 204

@@ -50,7 +50,7 @@ def test_schemathesis_finds_nothing_broken_and_nothing_unsaid(live_house: House,
             text=True,
             check=False,
         )
-    print(told.stdout)  # noqa: T201 - how much was asked, for whoever runs it with -s
+    print(told.stdout)  # how much was asked, for whoever runs it with -s
     assert told.returncode == 0, told.stdout + told.stderr
     assert "Traceback" not in log.read_text()
 

@@ -18,7 +18,7 @@ def filter_case(context: Any, case: Any) -> bool:
 
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
-    """Have events held to their schemas, which stand under `x-events`: OpenAPI has a place for them from 3.2 on only."""
+    """Have events held to their schemas, under `x-events` here: OpenAPI has a place for them from 3.2 on only."""
     for path in raw_schema["paths"].values():
         for operation in path.values():
             for content in _streams(operation):
