@@ -44,7 +44,9 @@ def read_prompt(reading: Reading, source: tuple[Node, int], field: str) -> str |
 def _as_read_there(reading: Reading, node: Node, text: str) -> str:
     """Without the backslash of \\( and \\), which ComfyUI takes off."""
     if any(_BAR.search(found[1]) for found in _BRACED.finditer(text)):
-        reading.report.notice(node, "of {a|b} ComfyUI takes one by chance; here it stays as it is written")
+        reading.report.notice(
+            node, "of {a|b} the farm takes one by chance as ComfyUI does, though not the same: its seed says which"
+        )
     if re.search(r"(?<!\\)[()]", text):
         reading.report.notice(
             node, "(words) and (words:1.2) are weights in ComfyUI; here they stay as they are written"

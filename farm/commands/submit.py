@@ -119,6 +119,7 @@ def submit(
         raise typer.BadParameter("name the model", param_hint="MODEL")
     if file is None and "prompt" not in fields:
         raise typer.BadParameter("give one, or --file", param_hint="PROMPT…")
+    _take_choices(fields)
     model = model or ""  # the job of --continue has its own
     with farm_at_hand() as farm:
         if file is not None and dry_run:
@@ -153,6 +154,25 @@ def submit(
         if code:
             say(f"The job ended as {job.status}; why: farm job {job.id}", "red")
             raise typer.Exit(code)
+
+
+def _take_choices(fields: dict[str, Any]) -> None:
+    """`{red|blue}` in what was typed, or in a graph of ComfyUI: one by chance, as on the page Submit."""
+    prompts = fields.get("prompt", [])
+    told = [prompts] if isinstance(prompts, str) else prompts
+    if not any("|" in prompt for prompt in told):
+        return
+    from farm.params.checks.pasted_choices import take_choices
+
+    gapped, chosen = take_choices(told, fields.get("wildcards", ()))
+    if not chosen:
+        return
+    fields["prompt"] = gapped[0] if isinstance(prompts, str) else gapped
+    fields["wildcards"] = chosen | fields.get("wildcards", {})
+    for name, texts in chosen.items():
+        say(
+            f"Note: of {{{'|'.join(texts)}}} one is taken by chance, by the seed (as the wildcard __{name}__)", "yellow"
+        )
 
 
 def read_prompts(prompts: Sequence[str], stdin: TextIO) -> list[str]:

@@ -9,13 +9,10 @@ from typing import Any
 
 from dashboard.web.form.numbers import number
 from farm.errors import Fault
-from farm.params.checks.pasted_syntax import CHOICE
+from farm.params.checks.pasted_choices import take_choices
 from farm.sentences import sentence
 
 _LORA = re.compile(r" ?<lora:([^<>:]+)(?::([^<>:]*))?>")
-_CHOICE = re.compile(CHOICE)
-#: Of other tools, in a choice: how likely a text is, and several at once. Here each is as likely, and one is taken.
-_UNKNOWN = re.compile(r"::|\$\$")
 
 
 def take_pasted(request: dict[str, Any], adapters: Mapping[str, str] | None) -> list[Fault]:
@@ -28,10 +25,9 @@ def take_pasted(request: dict[str, Any], adapters: Mapping[str, str] | None) -> 
     faults: list[Fault] = []
     if adapters is not None:
         faults = _take_tags(request, prompts, adapters)
-    names: dict[tuple[str, ...], str] = {}
-    prompts = [_CHOICE.sub(lambda found: _named(found[0], names), prompt) for prompt in prompts]
-    if names:
-        request["wildcards"] = {name: list(texts) for texts, name in names.items()} | request.get("wildcards", {})
+    prompts, chosen = take_choices(prompts, request.get("wildcards", ()))
+    if chosen:
+        request["wildcards"] = chosen | request.get("wildcards", {})
     request["prompt"] = prompts if isinstance(request["prompt"], list) else prompts[0]
     return faults
 
@@ -54,11 +50,3 @@ def _take_tags(request: dict[str, Any], prompts: list[str], adapters: Mapping[st
 def _use(name: str, weight: str, adapters: Mapping[str, str]) -> dict[str, Any]:
     use: dict[str, Any] = {"name": adapters.get(name.casefold(), name)}
     return use | {"weight": number(weight, float)} if weight else use
-
-
-def _named(choice: str, names: dict[tuple[str, ...], str]) -> str:
-    """The gap that stands for a choice; the choice itself where it means more than one of these by chance."""
-    if _UNKNOWN.search(choice):
-        return choice
-    texts = tuple(text.strip() for text in choice[1:-1].split("|"))
-    return f"__{names.setdefault(texts, f'choice{len(names) + 1}')}__"

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from farm.cli import build_app
 from tests.farm.dashboards import DashboardFarm
+from tests.workers.pictures import moving_bar, write_clip
 
 TEMPLATES = Path(comfyui_workflow_templates_json.__file__).parent / "templates"
 Farm = Callable[..., Result]
@@ -52,6 +53,34 @@ def test_seeds_that_are_typed_go_before_the_graphs(farm: Farm) -> None:
     assert told.exit_code == 0, told.stderr
     job = json.loads(told.stdout)
     assert (job["total"], job["request"]["prompt"], job["request"].get("seed")) == (3, "a circle", None)
+
+
+def test_of_texts_in_braces_one_is_taken_by_chance_as_on_the_page_and_in_comfyui(farm: Farm) -> None:
+    told = farm("submit", "sana-demo", "a {red|blue} circle on {red|blue}, {1.5::a|b}", "--seeds", "8", "--json")
+    assert told.exit_code == 0, told.stderr
+    job = json.loads(told.stdout)
+    assert job["request"]["prompt"] == "a __choice1__ circle on __choice1__, {1.5::a|b}"
+    assert job["request"]["wildcards"] == {"choice1": ["red", "blue"]}
+    assert "of {red|blue} one is taken by chance, by the seed" in " ".join(told.stderr.split())
+
+
+def test_a_graph_of_vace_sends_its_clip_and_its_reference(farm: Farm, tmp_path: Path) -> None:
+    graph = json.loads((TEMPLATES / "video_wan_vace_14B_v2v.json").read_text())
+    (tmp_path / "graph.json").write_text(json.dumps(graph))
+    missing = farm("submit", "--comfyui", str(tmp_path / "graph.json"))
+    assert (missing.exit_code, "control_video.mp4" in missing.stderr, "--video" in missing.stderr) == (2, True, True)
+
+    (tmp_path / "input").mkdir()
+    write_clip(tmp_path / "input" / "video_wan_vace_14B_v2v_reference_image_control_video.mp4", moving_bar(frames=9))
+    missing = farm("submit", "--comfyui", str(tmp_path / "graph.json"))
+    assert (missing.exit_code, "--reference" in missing.stderr) == (2, True)
+
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "input" / "video_wan_vace_14B_v2v_reference_image.jpg")
+    small = ("--width", "480", "--height", "480", "--frames", "9")
+    told = farm("submit", "wan21-vace-14b", "--comfyui", str(tmp_path / "graph.json"), *small, "--dry-run", "--json")
+    problem = json.loads(told.stderr.splitlines()[-1])
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/loras/0/name"], "of all that it names the LoRA alone"
+    assert len(json.loads(farm("inputs", "list", "--json").stdout)) == 2, "clip and picture were sent"
 
 
 def test_a_graph_that_cannot_be_rendered_names_its_node_and_nothing_is_submitted(farm: Farm, tmp_path: Path) -> None:
