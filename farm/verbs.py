@@ -81,6 +81,14 @@ VERBS: Mapping[str, Verb] = {
         "farm.commands.drafts",
         "Cancel drafts that nobody wants; what they show stays until their job is removed.",
     ),
+    "gallery": Verb(
+        "farm.commands.outputs.gallery",
+        "What all jobs have made: find it, rate and tag it, delete it.",
+    ),
+    "boards": Verb(
+        "farm.commands.outputs.boards",
+        "Boards: named collections of renders, which all people of the project see.",
+    ),
     "horde": Verb(
         "farm.commands.bridges.horde",
         "Render for an AI Horde: pop its jobs, render them here, hand the pictures back; until Ctrl-C or SIGTERM.",

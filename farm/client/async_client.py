@@ -198,6 +198,7 @@ class AsyncFarmClient:
     restore_render = _awaited(FarmClient.restore_render)
     boards = _awaited(FarmClient.boards)
     add_board = _awaited(FarmClient.add_board)
+    find_board_id = _awaited(FarmClient.find_board_id)
     rename_board = _awaited(FarmClient.rename_board)
     change_board = _awaited(FarmClient.change_board)
     remove_board = _awaited(FarmClient.remove_board)

@@ -8,6 +8,9 @@ from datetime import datetime
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages, whole_list
 from farm.client.replies import Board, GalleryRender, Marks, UsedTag
+from farm.did_you_mean import did_you_mean
+from farm.errors import NotFound
+from farm.ids import is_id
 
 
 class Gallery:
@@ -108,6 +111,15 @@ class Gallery:
     def boards(self) -> list[Board]:
         """The boards of the project, by name."""
         return whole_list(self._transport, Board, api_path("boards"))
+
+    def find_board_id(self, typed: str) -> str:
+        """The id of the board of this name; an id as it is. Raises NotFound with what there is."""
+        if is_id(typed):
+            return typed
+        ids = {board.name: board.id for board in self.boards()}
+        if typed not in ids:
+            raise NotFound(f"There is no board {typed!r}; {did_you_mean(typed, ids, show=8)}.")
+        return ids[typed]
 
     def add_board(self, name: str) -> Board:
         """A new, empty board."""

@@ -33,6 +33,9 @@ class ShortIds:
         """The id of the job; `deleted`: of one that was deleted. Raises NotFound, and AmbiguousId with all of them."""
         if typed == LAST:
             return self._newest_job(deleted).id
+        job, slash, place = typed.rpartition("/")
+        if slash and _PLACE.fullmatch(place):
+            raise NotFound(f"{typed!r} is a render, by its place in its job, and a job is meant; say {job!r}.")
         return find_whole_id(typed, "job", lambda: map(_words, self._newest_jobs(NEWEST_JOBS, deleted)))
 
     def find_render_id(self, typed: str) -> str:

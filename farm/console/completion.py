@@ -59,6 +59,11 @@ def complete_share_link(incomplete: str) -> list[Offer]:
     return _of_farm(incomplete, lambda farm: ((link.id, f"{link.kind} {link.target}") for link in farm.share_links()))
 
 
+def complete_board(incomplete: str) -> list[Offer]:
+    """The project's boards, by name."""
+    return _of_farm(incomplete, lambda farm: ((board.name, f"{board.renders:,} renders") for board in farm.boards()))
+
+
 def complete_own_model(incomplete: str) -> list[Offer]:
     """The models of this node's catalog."""
     return _of_catalog(incomplete, lambda catalog: ((name, entry.family) for name, entry in catalog.models.items()))

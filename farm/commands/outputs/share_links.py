@@ -61,7 +61,7 @@ def list_(as_json: JsonOption = False) -> None:
 
 def add(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help="render, job or board.")],
-    target: Annotated[str, typer.Argument(metavar="ID", help="The id of the render, the job or the board.")],
+    target: Annotated[str, typer.Argument(metavar="ID", help="The id of the render or the job; a board's name or id.")],
     days: Annotated[float, typer.Option(min=0.001, max=366, help="It works for so many days.")] = 7,
     parameters: Annotated[bool, typer.Option("--parameters", help="Show prompts and settings too.")] = False,
     as_json: JsonOption = False,
@@ -103,7 +103,7 @@ def revoke(
 def _whole_id(farm: FarmClient, kind: Kind, typed: str) -> str:
     if kind is Kind.JOB:
         return farm.find_job_id(typed)
-    return farm.find_render_id(typed) if kind is Kind.RENDER else typed
+    return farm.find_render_id(typed) if kind is Kind.RENDER else farm.find_board_id(typed)
 
 
 def _day(at: datetime | None) -> str:

@@ -37,6 +37,11 @@ def test_a_job_is_named_by_a_part_of_its_id(farm: ScriptedFarm, run: Callable[..
     assert farm.requests(f"POST /api/v1/jobs/{NEW}/cancel")
 
 
+def test_a_render_is_not_taken_for_a_job(run: Callable[..., Result]) -> None:
+    told = run("job", "last/1")
+    assert (told.exit_code, "'last/1' is a render" in told.stderr, "say 'last'" in told.stderr) == (2, True, True)
+
+
 @pytest.mark.parametrize("typed", ["last/1", "0198bbbb/1", "0f01", R1])
 def test_a_render_is_named_by_its_place_or_a_part_of_its_id(
     farm: ScriptedFarm, run: Callable[..., Result], typed: str
