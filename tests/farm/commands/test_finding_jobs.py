@@ -31,7 +31,8 @@ def test_filters_find_what_all_of_them_hold_for(farm: Farm, dashboard: Dashboard
     assert ids(farm, "--status", "failed", "--text", "RINGS") == ids(farm, "--ended-since", "2026-01-01") == [failed]
     assert ids(farm, "--class", "bulk", "--model", "sana-demo", "--since", "2026-01-01T10:00") == [waiting]
     assert ids(farm, "--model", "wan-demo", "--model", "sprint-demo") == ids(farm, "--before", "2026-01-01") == []
-    assert ids(farm, "--user", "nobody") == []
+    nobody = farm("jobs", "--user", "nobody")
+    assert (nobody.exit_code, "there is no person 'nobody'" in nobody.stderr) == (2, True)
     assert farm("jobs", "--since", "yesterday").exit_code == 2
 
     def renders(*filters: str) -> list[Any]:
