@@ -38,9 +38,14 @@ def read_vace(reading: Reading, node: Node) -> dict[str, Any]:
 
 def past_the_trim(reading: Reading, decoded: tuple[Node, int] | None) -> tuple[Node, int] | None:
     """What makes the latents that are decoded, past the node that takes those of a reference off: the farm does too."""
-    if decoded is None or decoded[0].kind != _TRIMS:
-        return decoded
+    if decoded is None:
+        return None
     node = decoded[0]
+    if node.kind != _TRIMS:
+        latents = reading.source(node, "latent_image", needed=False)
+        if latents is not None and latents[0].kind == VACE and "reference_image" in latents[0].inputs:
+            reading.report.notice(node, f"without {_TRIMS} the reference's frames are also in the clip; here never")
+        return decoded
     amount = reading.source(node, "trim_amount", needed=False)
     made = reading.source(node, "samples")
     if made is None:
