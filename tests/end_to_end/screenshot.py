@@ -18,6 +18,12 @@ PROMPTS = [
     "a small green triangle at the top left on a white background",
     "a large orange square at the bottom right on a black background",
     "a small white circle on the left on a red background",
+    "a large blue star in the centre on a yellow background",
+    "a large green circle on the right on a white background",
+    "a large purple triangle in the centre on a green background",
+    "a small yellow square at the top right on a blue background",
+    "红色背景上中间的大号白色星形",
+    "a large orange triangle at the bottom on a purple background",
 ]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
@@ -31,7 +37,7 @@ def main() -> None:
             clip = farm.submit("wan-demo", "a red circle moving left on a blue background", seed=3)
             sprint = farm.submit("sprint-demo", PROMPTS[2:4], seed_count=2)
             farm.wait_all([clip.id, sprint.id])
-            running = farm.submit("sana-demo", PROMPTS, seed_count=4, title="Shapes, four seeds each")
+            running = farm.submit("sana-demo", PROMPTS, seed_count=2, title="Shapes, two seeds each")
             _take(stack.sign_in_link, farm, running.id)
 
 
@@ -43,7 +49,7 @@ def _take(sign_in_link: str, farm: FarmClient, job_id: str) -> None:
         page.get_by_role("button").first.click()
         base = sign_in_link.partition("/sign-in/")[0]
         page.goto(f"{base}/jobs/{job_id}")
-        page.wait_for_selector("img", timeout=60_000)
+        page.locator(".render img").nth(7).wait_for(timeout=120_000)
         _shoot(page, "job")
         farm.wait(job_id)
         [first, *_] = farm.renders(job_id)
