@@ -18,7 +18,7 @@ from farm.client.results import only_render
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 P = ParamSpec("P")
 T = TypeVar("T")

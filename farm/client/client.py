@@ -37,7 +37,7 @@ from farm.clock import Clock, steady_clock
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 _CONFLICT = 409  # HTTP: the thing is not in a state for this
 

@@ -10,7 +10,7 @@ from farm.errors import Fault, InvalidRequest
 from farm.gradio_ui.offers import Offer
 
 if TYPE_CHECKING:
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 _SIZE = re.compile(r"\s*([0-9]{1,6})\s*[×x]\s*([0-9]{1,6})\s*", re.ASCII)
 

@@ -10,7 +10,7 @@ from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, InvalidRequest
 
 if TYPE_CHECKING:
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 _PROBE = "a red circle"
 

@@ -17,7 +17,7 @@ from farm.horde.protocol import Popped, Report, State
 from farm.horde.translation import Asked, CannotRender, translate
 
 if TYPE_CHECKING:
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 #: Of the seconds that the Horde gives, these are for handing the pictures over, or half of them if they are few.
 HAND_OVER_SECONDS = 10.0

@@ -15,7 +15,7 @@ from farm.horde.protocol import Popped
 from farm.params.request.base import MAX_SEED
 
 if TYPE_CHECKING:
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 #: What a Horde fills in for what was left out.
 DEFAULT_SIDE, DEFAULT_STEPS, DEFAULT_GUIDANCE = 512, 30, 7.5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from farm.errors import Fault, InvalidRequest
 
 if TYPE_CHECKING:
-    from farm.params.request.job_request import JobFields
+    from farm.params.request.job_fields import JobFields
 
 
 def request_body(model: str, prompt: str | Sequence[str], fields: JobFields) -> dict[str, Any]:

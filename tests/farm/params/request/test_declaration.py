@@ -15,7 +15,7 @@ from farm.console.request_options import read_typed, takes_request
 from farm.params import JobRequest, parameters_schema
 from farm.params.families import FAMILIES, Family
 from farm.params.request.base import SanaParameters
-from farm.params.request.job_request import JobFields
+from farm.params.request.job_fields import JobFields
 from farm.params.request.option import Option
 from farm.settings import load_settings
 
