@@ -40,7 +40,7 @@ def _installed(commit: str, folder: Path) -> Path:
 
 
 def neighbour_commit() -> str:
-    """The last released version, or as long as that is older than the rule the commit that brought the first schema of the rule.
+    """The last released version; as long as that is older than the rule, the commit that brought its first schema.
 
     Skips the test, and says why, in a checkout without the history.
     """
