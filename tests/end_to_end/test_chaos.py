@@ -18,14 +18,6 @@ def test_a_quarter_of_a_minute_of_chaos_loses_nothing_and_doubles_nothing(tmp_pa
 
 
 @pytest.mark.long
-def test_chaos_on_two_machines_loses_nothing_doubles_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    chaos = run_chaos(tmp_path, seconds=30, seed=17, projects=2, machines=True)
-
-    assert chaos.faults == []
-    assert chaos.kills.total() >= 3
-
-
-@pytest.mark.long
 @pytest.mark.timeout(1500)  # five minutes of killing, the start before it and the end of the work after it
 def test_five_minutes_of_chaos_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(1_000_000)

@@ -128,7 +128,8 @@ def test_work_in_flight_is_done_once_when_the_version_before_is_replaced_by_this
 def test_processes_of_both_versions_share_the_work_on_the_migrated_schema(
     neighbour: Path, settings: dict[str, str], engine: Engine, tmp_path: Path
 ) -> None:
-    # Given a farm of a version whose processes may stay, in the middle of a job
+    # Given a farm of a version whose processes may stay, in the middle of a job, in a pool that nobody scales
+    settings["FARM_CATALOG__POOLS__SANA_DEMO_LOCAL__SCALING"] = "null"
     old = Version("old", neighbour, tmp_path, settings)
     new = Version("new", Path(__file__).parents[2], tmp_path, settings)
     old.says("db", "upgrade")

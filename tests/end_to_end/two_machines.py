@@ -21,7 +21,8 @@ POOL = "sana-demo-local"
 def dashboard_urls(stack: LocalStack) -> list[str]:
     """Where the dashboards answer; the same at each call."""
     ports = Ports(stack.settings.data_dir / "machines.json")
-    return [f"http://127.0.0.1:{ports.take(f'dashboard-{machine}')}" for machine in MACHINES]
+    names = [f"dashboard-{machine}" for machine in MACHINES]
+    return [f"http://127.0.0.1:{ports.known(name) or ports.take(name)}" for name in names]
 
 
 def programs(stack: LocalStack) -> Sequence[Program]:
