@@ -22,6 +22,7 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     for path in raw_schema["paths"].values():
         for operation in path.values():
             for content in _streams(operation):
+                del content["schema"]  # of the whole as text, which it would take for a list of events
                 content["itemSchema"] = {
                     "oneOf": [
                         {
