@@ -45,7 +45,9 @@ class Ports:
         `also` are offsets to it that must be free too. Raises InUse when no port is free.
         """
         offsets = tuple(also)
-        taken = {port for other, port in self._ports.items() if other != name}
+        others = [port for other, port in self._ports.items() if other != name]
+        # SeaweedFS does not start where one of its ports is another's for gRPC, told or not.
+        taken = {port + step for port in others for step in (0, GRPC_OFFSET, -GRPC_OFFSET)}
         guesses = random.sample(range(FIRST, LAST), 200)
         for port in [preferred, self._ports.get(name), *guesses]:
             if port and port not in taken and all(is_free(port + offset) for offset in offsets):

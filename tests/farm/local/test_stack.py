@@ -199,6 +199,16 @@ def test_workers_are_as_many_as_the_catalog_or_the_user_says(lean: Settings) -> 
         LocalStack(lean, workers={"sana-demo-lokal": 2})
 
 
+def test_no_port_is_where_another_part_of_the_storage_listens_for_grpc(tmp_path: Path) -> None:
+    ports = Ports(tmp_path / "ports.json")
+    low = next(port for port in range(11_000, 12_000) if is_free(port) and is_free(port + 10_000))
+    assert ports.take("s3-master", low, also=(0, 10_000)) == low
+    assert ports.take("s3-admin", low + 10_000) != low + 10_000
+    high = next(port for port in range(21_000, 22_000) if port != low + 10_000 and is_free(port))
+    assert ports.take("s3-filer", high) == high
+    assert ports.take("s3-volume", high - 10_000) != high - 10_000
+
+
 def test_ports_are_remembered_and_others_taken_when_they_are_not_free(tmp_path: Path) -> None:
     first = Ports(tmp_path / "ports.json").take("s3", also=(0, 10_000))
     assert Ports(tmp_path / "ports.json").take("s3") == first
