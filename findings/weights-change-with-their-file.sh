@@ -19,7 +19,8 @@ set -euo pipefail
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check "torch==2.13.0" "diffusers==0.42.1" "safetensors==0.8.0" "numpy"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check "torch==2.13.0" "diffusers==0.42.1" "safetensors==0.8.0" "numpy" \
+  "accelerate==1.15.0"
 
 cat > "$folder/probe.py" <<'PYTHON'
 import shutil
