@@ -102,5 +102,7 @@ def test_what_is_locked_is_there_as_wheels_of_these_hashes_for_every_python(
         capture_output=True,
         text=True,
     )
+    if "error sending request" in answer.stderr or "Could not connect" in answer.stderr:
+        pytest.skip("the registry does not answer")
     assert answer.returncode == 0, answer.stderr
     assert "Would install " in answer.stderr
