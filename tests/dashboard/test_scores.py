@@ -21,7 +21,7 @@ SCORES = "/api/v1/scores"
 def score_all(house: House, *, failing: int = 0) -> dict[str, float]:
     """What `farm scorer` would do: the figures 0, 10, 20, … in the order of the renders; the last ones fail."""
     engine, clock = house.connections.engine, house.connections.clock
-    claimed, _ = claim_scores(engine, clock(), most=1000)
+    claimed, _ = claim_scores(engine, clock(), lease_seconds=30.0, most=1000)
     claimed.sort(key=lambda one: (one.scorer, one.render_id))
     figures = {one.render_id: 10.0 * place for place, one in enumerate(claimed[: len(claimed) - failing])}
     results = [

@@ -56,7 +56,7 @@ def test_a_job_whose_scorer_has_no_weights_says_so_in_the_language_of_the_reader
     # Given a job whose best is to be chosen by a scorer without weights, which said why it has no figure
     job = done_job(house, 2, scorer="aesthetic", keep_best=1)
     assert house.post(f"{SCORES}?job={job}", json={"scorers": ["aesthetic"]}).status_code == 202
-    claimed, _ = claim_scores(house.connections.engine, house.connections.clock(), most=10)
+    claimed, _ = claim_scores(house.connections.engine, house.connections.clock(), lease_seconds=30.0, most=10)
     reason = (
         "the scorer 'aesthetic' has no weights: name a folder, or OWNER/NAME@COMMIT of the Hub, in "
         "FARM_SCORER_WEIGHTS (aesthetic=…)"
