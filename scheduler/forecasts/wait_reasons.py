@@ -63,8 +63,8 @@ def job_reason(queue_position: QueuePosition, shares: dict[str, float], now: flo
     if queue_position.running:
         rest = held or _turn(queue_position, shares)
         said = counted(
-            "%(count)s of its renders is being rendered. The rest: %(rest)s",
-            "%(count)s of its renders are being rendered. The rest: %(rest)s",
+            "%(count)s of its renders is being rendered, others wait. %(rest)s",
+            "%(count)s of its renders are being rendered, others wait. %(rest)s",
             queue_position.running,
             rest=rest.sentence,
         )

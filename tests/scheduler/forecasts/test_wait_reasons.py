@@ -125,7 +125,7 @@ def test_what_runs_and_what_has_ended_is_told(connections: Connections, project:
     claimed = claim_some(connections, capacity=1, worker_id=worker)
 
     assert why_render(connections, job).kind == "running"
-    assert why(connections, job).sentence.startswith("1 of its renders is being rendered. The rest: ")
+    assert why(connections, job).sentence.startswith("1 of its renders is being rendered, others wait. ")
     assert why(connections, job).facts["running"] == 1
     running = queue_position(connections, job).forecast
     assert running is not None
