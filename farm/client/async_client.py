@@ -61,7 +61,7 @@ class AsyncFarmClient:
     """A farm, over HTTP, for asyncio: the methods of FarmClient, awaited, or iterated over with `async for`.
 
         async with AsyncFarmClient() as farm:
-            picture = await farm.picture("sana-demo", "a red circle")
+            picture = await farm.render("sana-demo", "a red circle")
 
     Takes what FarmClient takes, and raises what it raises. For a time limit use `asyncio.timeout`.
     """
@@ -111,7 +111,7 @@ class AsyncFarmClient:
         """The jobs, in their order, once all of them have ended."""
         return [await self.wait(job_id) for job_id in job_ids]
 
-    async def picture(self, model: str, prompt: str, **fields: Unpack[JobFields]) -> Image:
+    async def render(self, model: str, prompt: str, **fields: Unpack[JobFields]) -> Image:
         """Submit one render, wait for it, and give its picture: see FarmClient."""
         job = await self.submit(model, prompt, **fields)
         await self.wait(job.id)
@@ -124,7 +124,7 @@ class AsyncFarmClient:
     quote = _awaited(FarmClient.quote)
     job = _awaited(FarmClient.job)
     jobs = _each(FarmClient.jobs)
-    render = _awaited(FarmClient.render)
+    find_render = _awaited(FarmClient.find_render)
     renders = _each(FarmClient.renders)
     events = _each(FarmClient.events)
     live = _each(FarmClient.live)

@@ -181,7 +181,7 @@ class FarmClient(
             told = self._transport.post(api_path("renders", render_id, "cancel"), repeatable=True)
             return read_reply(Render, told)
         except FarmProblem as problem:
-            if problem.status == _CONFLICT and (render := self.render(render_id)).ended:
+            if problem.status == _CONFLICT and (render := self.find_render(render_id)).ended:
                 return render
             raise
 
@@ -236,7 +236,7 @@ class FarmClient(
         """The renders of a job, each when it has ended, well or not, in the order in which they end."""
         return completed_renders(self.live(job_id), lambda: self.job(job_id), lambda: self.renders(job_id))
 
-    def picture(self, model: str, prompt: str, **fields: Unpack[JobFields]) -> Image:
+    def render(self, model: str, prompt: str, **fields: Unpack[JobFields]) -> Image:
         """Submit one render, wait for it, and give its picture; of a clip the poster. A notebook shows it inline.
 
         `fields` are those of :meth:`submit`. Raises NotRendered with the reason when there is none.

@@ -81,7 +81,7 @@ class Reads:
         }
         return pages(self._transport, Render, api_path("jobs", job_id, "renders"), chosen, limit)
 
-    def render(self, render_id: str) -> Render:
+    def find_render(self, render_id: str) -> Render:
         """The render as it is now, with fresh links to its artifacts."""
         return read_reply(Render, self._transport.get(api_path("renders", render_id)))
 

@@ -82,7 +82,7 @@ def drop(render_ids: RenderIds, as_json: JsonOption = False) -> None:
 
 def _job_of(farm: FarmClient, render_ids: list[str]) -> str:
     """The job that all of them belong to. Raises Conflict."""
-    jobs = {farm.render(render_id).job_id for render_id in render_ids}
+    jobs = {farm.find_render(render_id).job_id for render_id in render_ids}
     if len(jobs) > 1:
         raise Conflict("These renders belong to several jobs; keep those of one job at a time.")
     return jobs.pop()

@@ -111,7 +111,7 @@ def why(found_id: Id) -> ShownReason:
 def _done(farm: FarmClient, found_id: str) -> list[Render]:
     """The render of that id, or the first done ones of the job of that id."""
     try:
-        return [farm.render(found_id)]
+        return [farm.find_render(found_id)]
     except FarmProblem as problem:
         if problem.status != _NOT_FOUND:
             raise

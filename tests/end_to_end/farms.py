@@ -93,7 +93,7 @@ class RunningFarm:
 
     def file(self, render_id: str, kind: str) -> bytes:
         """A file of a render, by the link that the API gives."""
-        artifact = next(item for item in self.client.render(render_id).artifacts if item.kind == kind)
+        artifact = next(item for item in self.client.find_render(render_id).artifacts if item.kind == kind)
         answer = httpx.get(artifact.url, timeout=30)
         answer.raise_for_status()
         return answer.content

@@ -40,7 +40,7 @@ def test_a_kept_draft_goes_on_with_another_worker_and_has_the_bytes_of_an_undivi
     job = farm.client.submit(model, seeds=[7, 8], stop_at_step=stop, **ASKED, **more)
     first, second = drafted(farm, job.id, 2)
     assert farm.client.why(job.id).kind == "drafted"
-    [shown] = [file for file in farm.client.render(first).artifacts or [] if file.kind == "draft"]
+    [shown] = [file for file in farm.client.find_render(first).artifacts or [] if file.kind == "draft"]
     assert shown.size > 0
 
     # When their worker is gone, and one of them is kept and the other stopped
@@ -53,7 +53,7 @@ def test_a_kept_draft_goes_on_with_another_worker_and_has_the_bytes_of_an_undivi
     assert (done.kept, done.stopped) == (1, 1)
     ended = farm.client.wait(job.id, timeout=600)
     assert (ended.status, ended.done, ended.cancelled) == ("partial", 1, 1)
-    assert farm.client.render(second).status == "cancelled"
+    assert farm.client.find_render(second).status == "cancelled"
     [undivided] = farm.renders(whole.id)
     assert farm.file(first, "output") == farm.file(undivided.id, "output")
     assert farm.manifest(first)["steps"] == farm.manifest(undivided.id)["steps"]

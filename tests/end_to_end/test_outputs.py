@@ -32,7 +32,7 @@ def test_an_output_is_stored_in_the_format_that_was_asked_for(
     job = farm.submit_and_wait(model, "a red circle on a blue background", seed=1, **fields)
     farm.assert_nothing_lost_or_doubled(job.id, renders=1)
     [render] = farm.client.renders(job.id)
-    whole = farm.client.render(render.id)
+    whole = farm.client.find_render(render.id)
     assert {artifact.kind for artifact in whole.artifacts or []} == {"output", "thumbnail", "manifest"} | kinds
     picture = Image.open(io.BytesIO(farm.file(render.id, "output")))
     assert picture.format == form

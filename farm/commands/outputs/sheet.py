@@ -56,7 +56,7 @@ def sheet(
 
 
 def _cell(farm: FarmClient, render: Render, folder: Path, edge: int) -> Cell:
-    kinds = {artifact.kind: artifact for artifact in render.artifacts or farm.render(render.id).artifacts or []}
+    kinds = {artifact.kind: artifact for artifact in render.artifacts or farm.find_render(render.id).artifacts or []}
     large = "poster" if "poster" in kinds else "output"
     kind = large if edge > _THUMBNAIL_EDGE and large in kinds else "thumbnail"
     [picture] = farm.download_render(render.id, folder, (kind,))

@@ -69,7 +69,7 @@ def _chosen(farm: FarmClient, found_id: str, limit: int) -> Iterator[Render]:
     except FarmProblem as problem:
         if problem.status != _NOT_FOUND:
             raise
-        yield farm.render(found_id)
+        yield farm.find_render(found_id)
         return
     done = list(islice((render for render in farm.renders(job.id) if render.status == "done"), limit))
     if not done:

@@ -27,7 +27,7 @@ def test_a_clip_is_waited_for_fetched_remixed_and_deleted(dashboard: DashboardFa
 
     assert (clip.status, clip.progress, clip.seconds, clip.size, clip.error) == ("completed", 100, "1", "96x64", None)
     with FarmClient(dashboard.url, dashboard.key) as farm:
-        asked = farm.render(clip.id).parameters
+        asked = farm.find_render(clip.id).parameters
     assert (asked["num_frames"], asked["fps"], asked["width"], asked["height"]) == (9, 8, 96, 64)
     assert client.videos.download_content(clip.id).read() == dashboard.picture()
     with pytest.raises(openai.BadRequestError, match="must be video or thumbnail"):
@@ -37,7 +37,7 @@ def test_a_clip_is_waited_for_fetched_remixed_and_deleted(dashboard: DashboardFa
     assert other.remixed_from_video_id == clip.id
     assert {one.id: one.remixed_from_video_id for one in client.videos.list()} == {other.id: clip.id, clip.id: None}
     with FarmClient(dashboard.url, dashboard.key) as farm:
-        again = farm.render(other.id).parameters
+        again = farm.find_render(other.id).parameters
     assert again == {**asked, "prompt": "a green star"}
 
     for made in (clip, other):  # one is done, the other waits
@@ -117,7 +117,7 @@ def test_a_clip_begins_with_a_picture_that_is_sent_along_or_was_uploaded_before(
         )
         again = client.videos.remix(named.id, prompt="the same, faster")
         for clip in (sent, named, again):
-            assert farm.render(clip.id).parameters["image"]["id"] == picture.id
+            assert farm.find_render(clip.id).parameters["image"]["id"] == picture.id
     with pytest.raises(openai.BadRequestError, match="begin with a picture"):
         client.videos.create(model=BEGINS_WITH_A_PICTURE, prompt=PROMPT)
 

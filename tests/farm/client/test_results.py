@@ -31,7 +31,7 @@ def a_worker(dashboard: DashboardFarm, *outcomes: Outcome) -> Iterator[None]:
 
 def test_a_prompt_becomes_a_picture_that_notebooks_show(dashboard: DashboardFarm) -> None:
     with FarmClient(dashboard.url, dashboard.key) as farm, a_worker(dashboard, Outcome.DONE):
-        picture = farm.picture("sana-demo", "a red circle", seed=1)
+        picture = farm.render("sana-demo", "a red circle", seed=1)
     assert picture.size == (128, 128)
     assert picture._repr_png_()
 
@@ -42,7 +42,7 @@ def test_a_render_that_fails_says_why(dashboard: DashboardFarm) -> None:
         a_worker(dashboard, Outcome.FAILED),
         pytest.raises(NotRendered, match="it is failed: the paint ran out"),
     ):
-        farm.picture("sana-demo", "a red circle", seed=1)
+        farm.render("sana-demo", "a red circle", seed=1)
 
 
 def test_renders_come_as_they_end(dashboard: DashboardFarm) -> None:
@@ -77,7 +77,7 @@ def test_all_of_it_can_be_awaited(dashboard: DashboardFarm, tmp_path: Path) -> N
                     await farm.wait(never.id)
 
     async def a_picture_of(farm: AsyncFarmClient) -> tuple[int, int]:
-        return (await farm.picture("sana-demo", "a red circle", seed=1)).size
+        return (await farm.render("sana-demo", "a red circle", seed=1)).size
 
     with a_worker(dashboard, Outcome.DONE, Outcome.DONE):
         asyncio.run(several_at_once())

@@ -35,7 +35,7 @@ def test_a_job_from_submission_to_files(dashboard: DashboardFarm, client: FarmCl
         (2, "红色圆形", 1),
         (3, "红色圆形", 2),
     ]
-    assert client.render(renders[3].id).status == "done"
+    assert client.find_render(renders[3].id).status == "done"
     paths = client.download(job.id, tmp_path, kinds=("output", "manifest"))
     assert len(paths) == 8
     assert all(path.read_bytes() == dashboard.picture() for path in paths if path.suffix == ".png")
@@ -119,7 +119,7 @@ def test_one_render_is_cancelled_and_a_failed_one_is_tried_anew(dashboard: Dashb
     first, second = client.renders(job.id)
     assert client.cancel_render(first.id).status == "cancelled"
     dashboard.work(Outcome.FAILED)
-    failed = client.render(second.id)
+    failed = client.find_render(second.id)
     assert (failed.status, failed.reason) == ("failed", "the paint ran out")
 
     assert client.retry(second.id).status == "pending"
