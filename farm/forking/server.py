@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.forking.process_name import name_process
+from farm.forking.process_name import name_process, prepare_naming
 from farm.forking.requests import Asking, ForkRequest
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -57,6 +57,7 @@ class Server:
         Call it when all is imported: what is there now is never looked at by a collector, here or in a child, which
         would write to it and so share nothing.
         """
+        prepare_naming()
         gc.collect()
         gc.freeze()
         while True:

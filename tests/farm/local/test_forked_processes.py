@@ -62,7 +62,8 @@ def test_the_fork_server_forks_what_may_be_forked_as_it_would_have_been_started(
 
     said = (tmp_path / "forked.log").read_text()
     assert said == f"['an argument'] in its own words {forking.pid('server')} True\n"
-    assert psutil.Process(forking.pid("forked")).name() == "forked"
+    shown = psutil.Process(forking.pid("forked"))
+    assert (shown.name(), " ".join(shown.cmdline()).strip()) == ("forked", "farm: forked")
 
 
 @only_with_pidfd
