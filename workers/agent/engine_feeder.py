@@ -137,7 +137,7 @@ class Feeder:
         self._parking.resume_overdue()
         if not self._claims.has_news(batch):
             return self._fill(batch, self._parking.may_join_unseen(batch))
-        return self._let_pass(batch) or self._fill(batch, batch.only)
+        return self._let_pass(batch) or self._fill(batch, self._parking.may_join(batch))
 
     def _let_pass(self, batch: Batch) -> int:
         """Something changed in the lane: render what is more urgent, before this goes on; how many that were."""

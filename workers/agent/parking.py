@@ -35,6 +35,7 @@ class Parking:
         self._link = link
         self._held_renders = held_renders
         self._sizes = sizes
+        self._left_to_join: str | None = None  # the class of what `let_pass` saw last, and parked nobody for
 
     @property
     def parked(self) -> list[LeasedRender]:
@@ -48,9 +49,11 @@ class Parking:
         parked goes on after the last; so take them to the end, and let `goes_on` say no to have no more of them.
         """
         parked: list[str] = []
+        self._left_to_join = None
         while goes_on() and (urgent := self._more_urgent(parked)):
             to_park = self._whom(batch, urgent)
             if not to_park and not any(held.render.id in parked for held in self.parked):
+                self._left_to_join = urgent.class_name
                 break
             first = self._claims.claim(no_lower_than(urgent.class_name, self._shares))
             if first is None:
@@ -69,6 +72,17 @@ class Parking:
             return batch.only
         unseen = frozenset(name for name in self._shares if self._rank(name) >= self._rank(least))
         return unseen if batch.only is None else unseen & batch.only
+
+    def may_join(self, batch: Batch) -> frozenset[str] | None:
+        """The classes of which renders may join behind `let_pass`; None: all. Beside those of `may_join_unseen` that is
+        the class for which it parked nobody, and lower ones: what came more urgent since then nobody has looked at.
+        """
+        unseen = self.may_join_unseen(batch)
+        if unseen is None or self._left_to_join is None:
+            return unseen
+        left = self._rank(self._left_to_join)
+        seen = frozenset(name for name in self._shares if self._rank(name) >= left)
+        return unseen | (seen if batch.only is None else seen & batch.only)
 
     def resume_overdue(self) -> None:
         """Those that have been parked for as long as they may go on beside whatever renders."""

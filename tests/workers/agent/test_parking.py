@@ -12,6 +12,7 @@ from tests.scheduler.jobs import POOL, submit_job
 from tests.waiting import eventually
 from tests.workers.agent.test_engine_feeder import ada, bob, connections, learn, renders_of, shape_of_job, worker
 from tests.workers.scripted import ScriptedWorker
+from workers.agent.batch_claims import BatchClaims
 from workers.protocol import ParkRenders, RenderBatch, ResumeRenders
 
 __all__ = ["ada", "bob", "catalog", "clock", "connect", "connections", "worker"]
@@ -118,6 +119,31 @@ def test_where_shared_passes_are_slow_the_urgent_picture_is_rendered_alone_thoug
         eventually(lambda: len(worker.engine.sent) == 2)
         assert worker.engine.sent[0].batch_id != worker.engine.sent[1].batch_id
         assert told(worker, ParkRenders) == [sorted(renders_of(connections, job))]
+
+
+def test_so_is_one_that_comes_when_it_has_just_been_asked_whether_something_waits(
+    worker: ScriptedWorker, connections: Connections, ada: str, bob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit_job(connections, ada, 2, **{"class": "bulk"})
+    learn(connections, shape_of_job(connections, job), s1=1.0, s2=1.9, s4=3.4, s8=6.0)
+    before, came = BatchClaims.before, []
+
+    def ask_and_submit(claims: BatchClaims, class_name: str) -> object:
+        waits = before(claims, class_name)
+        if not came and worker.engine.sent:
+            came.append(submit_job(connections, bob, 1, **{"class": "urgent"}))
+        return waits
+
+    monkeypatch.setattr(BatchClaims, "before", ask_and_submit)
+    with worker.working():
+        eventually(lambda: worker.engine.sent)
+        submit_job(connections, ada, 1, **{"class": "bulk"})  # news, by which it asks
+        worker.engine.step(2, 20)
+        eventually(lambda: told(worker, ParkRenders))
+        urgent = renders_of(connections, came[0])
+        eventually(lambda: any(order.render_id in urgent for sent in worker.engine.sent for order in sent.renders))
+        [alone] = [sent for sent in worker.engine.sent if any(one.render_id in urgent for one in sent.renders)]
+        assert alone.batch_id != worker.engine.sent[0].batch_id
 
 
 def test_so_is_one_that_comes_while_the_batch_is_handed_over(
