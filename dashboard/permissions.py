@@ -66,7 +66,7 @@ _SUBMIT = (
     *("api.post_boards", "api.post_render_restore", "api.post_renders_marks", "gallery.mark"),
     *("openai.post_images_edits", "openai.post_images_generations", "openai.post_videos", "openai.post_video_remix"),
     "openai.delete_video",
-    *("submit.show", "submit.send", "submit.live_quote", "from_file.take"),
+    *("submit.show", "submit.send", "submit.live_quote", "from_file.show", "from_file.take"),
     *("inputs.add", "inputs.remove", "dead_letters.retry"),
     *("job.cancel", "job.cancel_render", "job.retry_render"),
     *("admin_keys.add", "admin_keys.revoke", "admin_projects.pause", "admin_projects.resume"),

@@ -103,3 +103,8 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_filled_in(house: House, vis
     form = {"csrf_token": token_of(visitor, "/submit"), "model": "sana-demo"}
     assert visitor.post("/submit/from-file", data=form, headers=PAGE).status_code == 422
     assert house.get("/api/v1/jobs").json["items"] == []
+
+
+def test_who_comes_by_the_address_without_a_file_finds_the_form(visitor: FlaskClient) -> None:
+    answer = visitor.get("/submit/from-file")
+    assert (answer.status_code, answer.location) == (302, "/submit")

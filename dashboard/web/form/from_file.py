@@ -1,6 +1,6 @@
 """The form, filled in with what a picture or clip that was saved says of how it was made."""
 
-from flask import Blueprint, request
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.context import farm
@@ -13,6 +13,12 @@ from farm.errors import InvalidRequest
 from farm.saved_parameters.reading import read_saved
 
 blueprint = Blueprint("from_file", __name__)
+
+
+@blueprint.get("/submit/from-file")
+def show() -> ResponseReturnValue:
+    """The empty form: what was filled in was the answer to a file, and who comes by the address alone has none."""
+    return redirect(url_for("submit.show"))
 
 
 @blueprint.post("/submit/from-file")
