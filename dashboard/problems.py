@@ -47,6 +47,22 @@ class BadRequest(FarmError):
     status = 400
 
 
+class AddressTooLong(FarmError):
+    """The address with all that is asked in it is longer than what is read; ask for less at once."""
+
+    type = "address-too-long"
+    title = "Address too long"
+    status = 414
+
+
+class HeadersTooLarge(FarmError):
+    """The request has more or larger headers than are read; cookies of other sites at this host may be among them."""
+
+    type = "headers-too-large"
+    title = "Headers too large"
+    status = 431
+
+
 class UnknownHost(FarmError):
     """This farm does not answer under that host name; add the name to FARM_ALLOWED_HOSTS if it is yours."""
 

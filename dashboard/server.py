@@ -23,6 +23,7 @@ from dashboard.http import request_metrics
 from dashboard.serving.compute_threads import computing, hashing
 from dashboard.serving.slow_clients import drop_deaf, patient
 from dashboard.serving.sqlite_threads import use_threads
+from dashboard.serving.unreadable_requests import ProblemWorker
 from farm.connections import Connections
 from farm.logs import configure_logging, identify
 from farm.settings import Settings, load_settings
@@ -78,7 +79,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         options = {
             "bind": self._bind,
             "workers": self._settings.dashboard_processes or min(usable_cores(), MOST_PROCESSES),
-            "worker_class": "gevent",
+            "worker_class": ProblemWorker,
             "worker_connections": CONNECTIONS,
             "graceful_timeout": GRACE_SECONDS,
             "timeout": 60,

@@ -1,6 +1,7 @@
 """The real server process, as `farm dashboard` starts it."""
 
 import signal
+import socket
 from pathlib import Path
 
 import httpx
@@ -45,3 +46,21 @@ def test_a_writer_that_holds_the_database_does_not_hold_the_server(house: House,
             assert client.get("/api/v1/jobs", timeout=20).status_code == 200
         # And the cancel is done once the lock is free, though its client has gone.
         eventually(lambda: client.get(job["job"]["links"]["self"]).json()["status"] == "cancelled")
+
+
+def test_what_the_server_cannot_read_is_refused_as_all_else_is(house: House, log: Path) -> None:
+    with served(house, log) as (url, _), httpx.Client(base_url=url, headers=house.ours.headers) as client:
+        long = client.get("/api/v1/jobs", params={"text": "x" * 9000})
+        large = client.get("/api/v1/jobs", headers={"X-Large": "x" * 9000})
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as line:
+            line.sendall(b"GET nonsense\r\n\r\n")
+            unread = b"".join(iter(lambda: line.recv(65_536), b""))
+        assert client.get("/api/v1/whoami").status_code == 200
+    assert [(said.status_code, said.json()["type"]) for said in (long, large)] == [
+        (414, "/problems/address-too-long"),
+        (431, "/problems/headers-too-large"),
+    ]
+    assert {said.headers["Content-Type"] for said in (long, large)} == {"application/problem+json"}
+    assert unread.startswith(b"HTTP/1.1 400 Bad request\r\n")
+    assert b'"/problems/bad-request"' in unread
