@@ -36,13 +36,13 @@ class KnownNames:
         """Of the catalog, or of a job."""
         for name in names:
             if name is not None and name not in self._farm.catalog.models:
-                self._look(name, field, "model", self._farm.catalog.models, self._with_job(Job.model == name))
+                self._look(name, field, "model", self._farm.catalog.models, self._of_project(Job, Job.model == name))
 
     def class_name(self, name: str | None) -> None:
         """Of the settings, or of a job."""
         shares = self._farm.settings.class_shares
         if name is not None and name not in shares:
-            self._look(name, "class", "class", shares, self._of_flow(Flow.class_name == name))
+            self._look(name, "class", "class", shares, self._of_project(Flow, Flow.class_name == name))
 
     def lane(self, name: str | None) -> None:
         """Of any model at any precision that was ever served or asked for."""
@@ -57,7 +57,7 @@ class KnownNames:
         people = select(User.name)
         if self._project_id is not None:
             people = people.where(User.project_id == self._project_id)
-        submitted = self._with_job(Job.user_id == select(User.id).where(User.name == name).scalar_subquery())
+        submitted = self._of_project(Job, Job.user_id == select(User.id).where(User.name == name).scalar_subquery())
         self._look(name, "user", "person", self._connection.scalars(people).all(), submitted)
 
     def sampler(self, name: str | None) -> None:
@@ -87,12 +87,9 @@ class KnownNames:
         there_is = did_you_mean(name, names, show=_SHOWN)
         self._faults.append(Fault(f"{self._place}/{field}", f"there is no {kind} {name[:100]!r}; {there_is}"))
 
-    def _with_job(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        mine = [] if self._project_id is None else [Job.project_id == self._project_id]
-        return exists().where(condition, *mine)
-
-    def _of_flow(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        mine = [] if self._project_id is None else [Flow.project_id == self._project_id]
+    def _of_project(self, table: type[Job | Flow], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Whether a row of the project, or of any, is so."""
+        mine = [] if self._project_id is None else [table.project_id == self._project_id]
         return exists().where(condition, *mine)
 
 

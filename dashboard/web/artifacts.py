@@ -10,6 +10,9 @@ from farm.database import read
 
 blueprint = Blueprint("artifacts", __name__)
 
+#: Cache-Control of what never changes under its address: a browser keeps it for a year and does not ask again.
+FOREVER = "private, max-age=31536000, immutable"
+
 
 def address(file: StoredArtifact) -> str:
     """Where pages find a file."""

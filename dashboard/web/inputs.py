@@ -12,6 +12,7 @@ from dashboard.reads.inputs import page_of_inputs
 from dashboard.translations.said import gettext, said, word
 from dashboard.translations.stored import recognised
 from dashboard.upload_spool import on_disk
+from dashboard.web.artifacts import FOREVER
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, NotFound
 from scheduler import uploads
@@ -19,8 +20,6 @@ from scheduler import uploads
 blueprint = Blueprint("inputs", __name__)
 
 PAGE = 60
-#: Of what never changes: a browser keeps it for a year and does not ask again.
-_FOREVER = "private, max-age=31536000, immutable"
 
 
 @blueprint.get("/inputs")
@@ -81,7 +80,7 @@ def poster(input_id: str) -> ResponseReturnValue:
 
     begin = beginning(farm().storage.pieces(row.key), row.width, row.height)
     made = farm().cpu_work(lambda: poster_of(begin))
-    return made, 200, {"Content-Type": "image/webp", "Cache-Control": _FOREVER}
+    return made, 200, {"Content-Type": "image/webp", "Cache-Control": FOREVER}
 
 
 def _words(refused: FarmError) -> str:

@@ -2,19 +2,17 @@
 
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
+from farm.params.request.declared import declared_fields
 
 #: It is scaled once more to the size of the output.
 _SCALE = "ImageScale"
 
 
-def read_picture(reading: Reading, node: Node, name: str, field: str, remark: str, *, option: str = "") -> str | None:
-    """The file behind an input, for `field` of a request; None, and a fault, if it is no file as it is stored.
-
-    `option`: of the command, where it is not called as the field.
-    """
+def read_picture(reading: Reading, node: Node, name: str, field: str, remark: str) -> str | None:
+    """The file behind an input, for `field` of a request; None, and a fault, if it is no file as it is stored."""
     if field in reading.report.settled:
         return None
-    option = option or "--" + field.replace("_", "-")
+    option = declared_fields()[field].option_name
     if name not in node.inputs:
         reading.report.refuse(node, f"nothing leads to its input {name!r}; give a picture with {option}", field)
         return None

@@ -26,7 +26,7 @@ def read_vace(reading: Reading, node: Node) -> dict[str, Any]:
         if name in node.inputs and (found := _clip(reading, node, name, field, through)):
             fields[field] = found
     if "reference_image" in node.inputs and "reference_images" not in reading.report.settled:
-        picture = read_picture(reading, node, "reference_image", "reference_images", _FITTED, option="--reference")
+        picture = read_picture(reading, node, "reference_image", "reference_images", _FITTED)
         if picture is not None:
             fields["reference_images"] = [picture]
     strength = reading.value(node, "strength", float, "conditioning_scale") if "strength" in node.inputs else None

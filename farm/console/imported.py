@@ -22,11 +22,10 @@ from farm.file_errors import file_error
 from farm.openjd.sweep import sweep_of
 from farm.openjd.template import read_template
 from farm.params.request.base import INPUTS, Expert
+from farm.params.request.declared import declared_fields
 
 #: Ways to say seeds, of which a job has one.
 _SEEDS = {"seed", "seeds", "seed_count"}
-#: Options that are not called as their fields.
-_OPTIONS = {"reference_images": "--reference"}
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _input(folder: Path, name: str, file: str) -> str:
     """A picture or clip beside the graph. Raises BadParameter."""
     found = _beside(folder, file.removesuffix(" [input]"), ("", "input"))
     if found is None:
-        option = _OPTIONS.get(name) or "--" + name.replace("_", "-")
+        option = declared_fields()[name].option_name
         raise typer.BadParameter(
             f"the graph begins with {file}, which is not beside it; name the file with {option}",
             param_hint="--comfyui",

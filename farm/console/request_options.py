@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from farm.client import FarmClient
 from farm.console.sweeping import read_choices, read_dialect, read_rows
 from farm.console.upload_progress import adapter_of, input_of
+from farm.params.request.base import CLIPS, PICTURE_LISTS, PICTURES
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import JobRequest
 from farm.params.request.option import Option
@@ -51,7 +52,7 @@ def _parameter(field: Declared, option: Option) -> Parameter:
     kind = option.typed or field.kind
     least = field.least if option.least is None else option.least
     told = typer.Option(
-        option.name or f"--{field.name.replace('_', '-')}",
+        field.option_name,
         help=option.help or field.description,
         metavar=option.metavar,
         min=least,
@@ -108,15 +109,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "deadline": read_when,
 }
 _FILES: Mapping[str, Callable[[FarmClient, Any], Any]] = {
-    "image": input_of,
-    "last_image": input_of,
-    "control_image": input_of,
-    "video": input_of,
-    "mask": input_of,
-    "pose_video": input_of,
-    "face_video": input_of,
-    "background_video": input_of,
-    "mask_video": input_of,
-    "reference_images": lambda farm, names: [input_of(farm, name) for name in names],
+    **dict.fromkeys((*PICTURES, *CLIPS), input_of),
+    **dict.fromkeys(PICTURE_LISTS, lambda farm, names: [input_of(farm, name) for name in names]),
     "loras": lambda farm, names: [adapter_of(farm, name) for name in names],
 }

@@ -18,45 +18,51 @@ def caption(scene: Scene, language: str = ENGLISH, rng: random.Random | None = N
     return _chinese(scene, rng) if language == CHINESE else _english(scene, rng)
 
 
-def _pick(words: dict[str, Word], name: str | None, language: str, rng: random.Random | None) -> str:
+def form_of(words: dict[str, Word], name: str | None, language: str, rng: random.Random | None) -> str:
+    """The usual word for what is so called, or with `rng` any; '' for None."""
     if name is None:
         return ""
     forms = words[name].chinese if language == CHINESE else words[name].english
     return forms[0] if rng is None else rng.choice(forms)
 
 
-def _english(scene: Scene, rng: random.Random | None) -> str:
-    noun = " ".join(
-        word
-        for word in (
-            _pick(SIZES, scene.size, ENGLISH, rng),
-            _pick(COLOURS, scene.colour, ENGLISH, rng),
-            _pick(SHAPES, scene.shape, ENGLISH, rng) or "shape",
-        )
-        if word
+def english_shape(size: str | None, colour: str | None, shape: str | None, rng: random.Random | None) -> str:
+    """'a large red circle'; what is None is left out."""
+    words = (
+        form_of(SIZES, size, ENGLISH, rng),
+        form_of(COLOURS, colour, ENGLISH, rng),
+        form_of(SHAPES, shape, ENGLISH, rng) or "shape",
     )
-    thing = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-    motion = _pick(MOTIONS, scene.motion, ENGLISH, rng)
-    place = _pick(PLACES, scene.place, ENGLISH, rng)
-    background = f"on {_article(scene.background)} {scene.background} background" if scene.background else ""
+    return with_article(" ".join(word for word in words if word))
+
+
+def chinese_shape(size: str | None, colour: str | None, shape: str | None, rng: random.Random | None) -> str:
+    """The same in Chinese, which has no article."""
+    named = form_of(SIZES, size, CHINESE, rng) + form_of(COLOURS, colour, CHINESE, rng)
+    return named + (form_of(SHAPES, shape, CHINESE, rng) or "图形")
+
+
+def with_article(noun: str) -> str:
+    """'a red circle', 'an orange circle'."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _english(scene: Scene, rng: random.Random | None) -> str:
+    shape = english_shape(scene.size, scene.colour, scene.shape, rng)
+    motion = form_of(MOTIONS, scene.motion, ENGLISH, rng)
+    place = form_of(PLACES, scene.place, ENGLISH, rng)
+    background = f"on {with_article(scene.background)} background" if scene.background else ""
     tail = [part for part in (place, background) if part]
     if rng is not None and rng.random() < 0.5:
         tail.reverse()
-    return " ".join([thing, *([motion] if motion else []), *tail])
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+    return " ".join([shape, *([motion] if motion else []), *tail])
 
 
 def _chinese(scene: Scene, rng: random.Random | None) -> str:
-    size = _pick(SIZES, scene.size, CHINESE, rng)
-    colour = _pick(COLOURS, scene.colour, CHINESE, rng)
-    shape = _pick(SHAPES, scene.shape, CHINESE, rng) or "图形"
-    noun = f"{size}{colour}{shape}"
-    place = _pick(PLACES, scene.place, CHINESE, rng)
-    motion = _pick(MOTIONS, scene.motion, CHINESE, rng)
-    background = _pick(COLOURS, scene.background, CHINESE, rng)
+    noun = chinese_shape(scene.size, scene.colour, scene.shape, rng)
+    place = form_of(PLACES, scene.place, CHINESE, rng)
+    motion = form_of(MOTIONS, scene.motion, CHINESE, rng)
+    background = form_of(COLOURS, scene.background, CHINESE, rng)
     form = 0 if rng is None else rng.randrange(2)
     if background and form == 0:
         return f"{background}背景上{place}的{noun}{motion}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from farm.demo.captions import CHINESE, ENGLISH
+from farm.demo.captions import CHINESE, ENGLISH, chinese_shape, english_shape, form_of, with_article
 from farm.demo.pairs import Pair, Thing, random_pair
 from farm.demo.random_source import dice
-from farm.demo.vocabulary import COLOURS, RELATIONS, SHAPES, SIZES, Word
+from farm.demo.vocabulary import COLOURS, RELATIONS
 
 
 def pair_caption(pair: Pair, language: str = ENGLISH, rng: random.Random | None = None) -> str:
@@ -18,46 +18,21 @@ def pair_caption(pair: Pair, language: str = ENGLISH, rng: random.Random | None 
     return _chinese(pair, pair.relation, rng) if language == CHINESE else _english(pair, pair.relation, rng)
 
 
-def _form(words: dict[str, Word], name: str | None, language: str, rng: random.Random | None) -> str:
-    if name is None:
-        return ""
-    forms = words[name].chinese if language == CHINESE else words[name].english
-    return forms[0] if rng is None else rng.choice(forms)
-
-
 def _english(pair: Pair, relation: str, rng: random.Random | None) -> str:
-    first, second = (_english_thing(thing, rng) for thing in (pair.first, pair.second))
-    text = f"{first} {_form(RELATIONS, relation, ENGLISH, rng)} {second}"
+    first, second = (english_shape(thing.size, thing.colour, thing.shape, rng) for thing in (pair.first, pair.second))
+    text = f"{first} {form_of(RELATIONS, relation, ENGLISH, rng)} {second}"
     if pair.background is None:
         return text
-    ground = f"{_article(pair.background)} background"
+    ground = f"{with_article(pair.background)} background"
     if rng is not None and rng.random() < 0.3:
         return f"on {ground}, {text}"
     return f"{text} on {ground}"
 
 
-def _english_thing(thing: Thing, rng: random.Random | None) -> str:
-    words = (
-        _form(SIZES, thing.size, ENGLISH, rng),
-        _form(COLOURS, thing.colour, ENGLISH, rng),
-        _form(SHAPES, thing.shape, ENGLISH, rng) or "shape",
-    )
-    return _article(" ".join(word for word in words if word))
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
 def _chinese(pair: Pair, relation: str, rng: random.Random | None) -> str:
-    first, second = (
-        _form(SIZES, thing.size, CHINESE, rng)
-        + _form(COLOURS, thing.colour, CHINESE, rng)
-        + (_form(SHAPES, thing.shape, CHINESE, rng) or "图形")
-        for thing in (pair.first, pair.second)
-    )
-    text = f"{first}在{second}的{_form(RELATIONS, relation, CHINESE, rng)}"
-    ground = _form(COLOURS, pair.background, CHINESE, rng)
+    first, second = (chinese_shape(thing.size, thing.colour, thing.shape, rng) for thing in (pair.first, pair.second))
+    text = f"{first}在{second}的{form_of(RELATIONS, relation, CHINESE, rng)}"
+    ground = form_of(COLOURS, pair.background, CHINESE, rng)
     if not ground:
         return text
     if rng is not None and rng.random() < 0.5:

@@ -5,23 +5,20 @@ the pid or a reason why not, and with the exit status when the process has ended
 a signal to send; who closes the socket ends the process. What was forked dies with the server.
 """
 
-import ctypes
 import gc
 import json
 import os
 import selectors
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.forking.parent_death import die_with_parent
 from farm.forking.process_name import name_process, prepare_naming
 from farm.forking.requests import Asking, ForkRequest
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -157,11 +154,7 @@ def become(asked: Asked, server: int) -> None:
 
     Exits with 1 if the server, of this pid, has died meanwhile.
     """
-    libc = ctypes.CDLL(None)
-    if sys.platform == "linux":
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != server:  # it died before we asked for its signal
-        sys.exit(1)
+    die_with_parent(server)
     request, (_, stdout, stderr) = asked.request, asked.descriptors
     with open(os.devnull, "rb") as nothing:
         for descriptor, standard in ((nothing.fileno(), 0), (stdout, 1), (stderr, 2)):

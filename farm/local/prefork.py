@@ -4,7 +4,6 @@ Only a process that is the farm's own may do this, and only before it has a seco
 later is started as a program of its own.
 """
 
-import ctypes
 import gc
 import os
 import select
@@ -16,9 +15,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from farm.forking.parent_death import die_with_parent
 from farm.forking.process_name import name_process
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Preforked:
@@ -89,10 +87,8 @@ def prefork(name: str, log: Path, serve: Callable[[], None]) -> Preforked:
 def _settle(name: str, log: Path, parent: int) -> None:
     os.setsid()  # Ctrl-C in the terminal is for the parent, who stops us in order
     os.umask(0o077)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    die_with_parent(parent)
     name_process(name)
-    if os.getppid() != parent:  # it died before we asked for its signal
-        raise SystemExit(1)
     if not sys.flags.safe_path:
         sys.path[0] = os.getcwd()  # as `python -m` would have it: plugins may lie there
     with open(os.devnull, "rb") as nothing, log.open("ab") as output:

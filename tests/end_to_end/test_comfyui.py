@@ -3,20 +3,17 @@
 import json
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import comfyui_workflow_templates_json
 import imageio_ffmpeg
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from farm.cli import build_app
-from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
-from tests.workers import tiny_pipelines
+from tests.end_to_end.farms import RunningFarm
+from tests.end_to_end.tiny_models import tiny_entry, tiny_farm
 from tests.workers.denoising.test_lora import make
 
 pytestmark = pytest.mark.long
@@ -27,28 +24,17 @@ SMALL = ("--width", "64", "--height", "64", "--frames", "9")
 LORA = "Wan21_CausVid_14B_T2V_lora_rank32"
 
 
-def catalog_of(models: Path, folder: Path) -> Settings:
-    """A farm that knows the tiny models, and has a worker for each."""
-    settings = quick_settings(folder)
-    entries: dict[str, Any] = {}
-    for family in ("wan", "wan22", "wan22-ti2v", "wan-vace"):
-        entry = tiny_pipelines.entry(family, tiny_pipelines.save(family, models / family))
-        values = entry.model_dump(mode="json", exclude_unset=True, exclude={"name"})
-        values["limits"]["prompt_chars"] = 5000
-        values["samplers"] = ["unipc", "euler"]
-        values["defaults"] |= {"sampler": "unipc"} | ({"conditioning_scale": 1.0} if family == "wan-vace" else {})
-        entries[f"tiny-{family}"] = values
-    pools = {f"{name}-local": {"extends": "local", "model": name} for name in entries}
-    overlay = folder.with_name("wan.yaml")
-    overlay.write_text(yaml.safe_dump({"models": entries, "pools": pools}))
-    return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
-
-
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
     folder = tmp_path_factory.mktemp("comfyui")
-    others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
-    yield from running_farm(folder / "farm", partial(catalog_of, folder / "models"), workers=others)
+    models: dict[str, Any] = {}
+    for family in ("wan", "wan22", "wan22-ti2v", "wan-vace"):
+        model = tiny_entry(family, folder)
+        model["limits"]["prompt_chars"] = 5000
+        model["samplers"] = ["unipc", "euler"]
+        model["defaults"] |= {"sampler": "unipc"} | ({"conditioning_scale": 1.0} if family == "wan-vace" else {})
+        models[f"tiny-{family}"] = model
+    yield from tiny_farm(folder, models)
 
 
 @pytest.mark.parametrize(

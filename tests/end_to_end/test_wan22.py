@@ -1,22 +1,15 @@
 """Wan 2.2 through the whole farm: real pipelines with tiny weights, in a catalog of their own."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import yaml
-from PIL import Image, ImageSequence
 
-from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
-from tests.workers import tiny_pipelines
+from tests.end_to_end.farms import RunningFarm
+from tests.end_to_end.tiny_models import by_diffusers, frames_in, tiny_entry, tiny_farm
 from tests.workers.denoising.test_lora import make
-from tests.workers.orders import CPU, call_pipeline
 from tests.workers.pictures import picture_file
-from workers.families.family_registry import find_family
 
 pytestmark = pytest.mark.long
 
@@ -24,37 +17,10 @@ pytestmark = pytest.mark.long
 EXACT = {"deterministic": True, "output_format": "webp", "output_quality": 100, "seed": 5, "num_inference_steps": 4}
 
 
-def catalog_of(models: Path, folder: Path) -> Settings:
-    """A farm that knows both tiny models, and has a worker for each."""
-    settings = quick_settings(folder)
-    entries: dict[str, Any] = {}
-    for family in ("wan22", "wan22-ti2v"):
-        entry = tiny_pipelines.entry(family, tiny_pipelines.save(family, models / family))
-        entries[f"tiny-{family}"] = entry.model_dump(mode="json", exclude_unset=True, exclude={"name"})
-    pools = {f"{name}-local": {"extends": "local", "model": name, "max_batch": 4} for name in entries}
-    overlay = folder.with_name("wan22.yaml")
-    overlay.write_text(yaml.safe_dump({"models": entries, "pools": pools}))
-    return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
-
-
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[RunningFarm]:
-    others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
-    yield from running_farm(tmp_path / "farm", partial(catalog_of, tmp_path / "models"), workers=others)
-
-
-def clip(farm: RunningFarm, render_id: str, folder: Path) -> np.ndarray[Any, Any]:
-    """The frames of a stored clip."""
-    path = folder / f"{render_id}.webp"
-    path.write_bytes(farm.file(render_id, "output"))
-    with Image.open(path) as opened:
-        return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(opened)])
-
-
-def theirs(family: str, parameters: dict[str, Any]) -> np.ndarray[Any, Any]:
-    """The same clip by diffusers' own call."""
-    made = find_family(family)(tiny_pipelines.build(family), tiny_pipelines.entry(family), CPU)
-    return (np.asarray(call_pipeline(made, parameters, "np")[0]) * 255).round().astype(np.uint8)
+    families = ("wan22", "wan22-ti2v")
+    yield from tiny_farm(tmp_path, {f"tiny-{family}": tiny_entry(family, tmp_path) for family in families})
 
 
 def test_clips_of_two_experts_and_of_a_picture_come_out_as_the_pipelines_make_them(
@@ -73,7 +39,7 @@ def test_clips_of_two_experts_and_of_a_picture_come_out_as_the_pipelines_make_th
         stored = farm.manifest(render.id)["parameters"]
         if stored.get("image"):
             stored["image"]["id"] = "picture-0"
-        assert np.array_equal(clip(farm, render.id, tmp_path), theirs(family, stored))
+        assert np.array_equal(frames_in(farm.file(render.id, "output")), by_diffusers(family, stored))
     # and the manifest says with what.
     manifest = farm.manifest(farm.renders(text.id)[0].id)
     assert {name: manifest["parameters"][name] for name in asked} == asked

@@ -2,52 +2,35 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from farm.cli import build_app
-from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
-from tests.end_to_end.test_wan_vace import EXACT, frames_in
+from tests.end_to_end.farms import RunningFarm
+from tests.end_to_end.test_wan_vace import EXACT
+from tests.end_to_end.tiny_models import Frames, by_diffusers, frames_in, tiny_entry, tiny_farm
 from tests.workers import tiny_pipelines
-from tests.workers.orders import CPU, call_pipeline
 from tests.workers.pictures import moving_bar, picture_file, write_clip
-from workers.families.family_registry import find_family
 
 pytestmark = pytest.mark.long
 
 
-def catalog_of(models: Path, folder: Path) -> Settings:
-    """A farm that knows the tiny model, and has a worker for it."""
-    settings = quick_settings(folder)
-    entry = tiny_pipelines.entry("wan-animate", tiny_pipelines.save("wan-animate", models / "wan-animate"))
-    values = entry.model_dump(mode="json", exclude_unset=True, exclude={"name"})
-    overlay = folder.with_name("animate.yaml")
-    pool = {"extends": "local", "model": "tiny-animate", "max_batch": 4}
-    overlay.write_text(yaml.safe_dump({"models": {"tiny-animate": values}, "pools": {"tiny-animate-local": pool}}))
-    return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
-
-
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[RunningFarm]:
-    others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
-    yield from running_farm(tmp_path / "farm", partial(catalog_of, tmp_path / "models"), workers=others)
+    yield from tiny_farm(tmp_path, {"tiny-animate": tiny_entry("wan-animate", tmp_path)})
 
 
-def theirs(stored: dict[str, Any], names: dict[str, str]) -> np.ndarray[Any, Any]:
+def theirs(stored: dict[str, Any], names: dict[str, str]) -> Frames:
     """The same clip by diffusers' own call, given the files of these names in the tests."""
     named = json.loads(json.dumps(stored))
     for ref in named.values():
         if isinstance(ref, dict) and ref.get("id") in names:
             ref["id"] = names[ref["id"]]
-    made = find_family("wan-animate")(tiny_pipelines.build("wan-animate"), tiny_pipelines.entry("wan-animate"), CPU)
-    return (np.asarray(call_pipeline(made, named, "np")[0]) * 255).round().astype(np.uint8)
+    return by_diffusers("wan-animate", named)
 
 
 def test_a_character_that_replaces_another_comes_out_as_the_pipeline_makes_it_over_two_segments(
@@ -68,7 +51,7 @@ def test_a_character_that_replaces_another_comes_out_as_the_pipeline_makes_it_ov
     farm.assert_nothing_lost_or_doubled(job.id, renders=1)
     [render] = farm.renders(job.id)
     output, manifest = farm.file(render.id, "output"), farm.manifest(render.id)
-    made = frames_in(output, tmp_path / "made.webp")
+    made = frames_in(output)
     assert len(made) == 9
     assert np.array_equal(made, theirs(manifest["parameters"], names))
     assert len(manifest["steps"]) == 2 * tiny_pipelines.STEPS["wan-animate"]

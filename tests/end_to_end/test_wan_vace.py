@@ -2,23 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
-from PIL import Image, ImageSequence
 from typer.testing import CliRunner
 
 from farm.cli import build_app
-from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
-from tests.workers import tiny_pipelines
-from tests.workers.orders import CPU, call_pipeline
+from tests.end_to_end.farms import RunningFarm
+from tests.end_to_end.tiny_models import Frames, by_diffusers, frames_in, tiny_entry, tiny_farm
 from tests.workers.pictures import CLIP_RATE, moving_bar, picture_file, write_clip
-from workers.families.family_registry import find_family
 
 pytestmark = pytest.mark.long
 
@@ -26,38 +20,19 @@ pytestmark = pytest.mark.long
 EXACT = {"deterministic": True, "output_format": "webp", "output_quality": 100, "seed": 5, "fps": 16, "num_frames": 9}
 
 
-def catalog_of(models: Path, folder: Path) -> Settings:
-    """A farm that knows the tiny model, and has a worker for it."""
-    settings = quick_settings(folder)
-    entry = tiny_pipelines.entry("wan-vace", tiny_pipelines.save("wan-vace", models / "wan-vace"))
-    values = entry.model_dump(mode="json", exclude_unset=True, exclude={"name"})
-    values["defaults"]["conditioning_scale"] = 1.0
-    overlay = folder.with_name("vace.yaml")
-    pool = {"extends": "local", "model": "tiny-vace", "max_batch": 4}
-    overlay.write_text(yaml.safe_dump({"models": {"tiny-vace": values}, "pools": {"tiny-vace-local": pool}}))
-    return settings.model_copy(update={"catalog": [*settings.catalog, overlay]})
-
-
 @pytest.fixture
 def farm(tmp_path: Path) -> Iterator[RunningFarm]:
-    others = {"sana-demo-local": 0, "sprint-demo-local": 0, "wan-demo-local": 0}
-    yield from running_farm(tmp_path / "farm", partial(catalog_of, tmp_path / "models"), workers=others)
+    model = tiny_entry("wan-vace", tmp_path)
+    model["defaults"]["conditioning_scale"] = 1.0
+    yield from tiny_farm(tmp_path, {"tiny-vace": model})
 
 
-def frames_in(data: bytes, path: Path) -> np.ndarray[Any, Any]:
-    """The frames of a stored clip."""
-    path.write_bytes(data)
-    with Image.open(path) as opened:
-        return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(opened)])
-
-
-def theirs(stored: dict[str, Any], names: dict[str, str]) -> np.ndarray[Any, Any]:
+def theirs(stored: dict[str, Any], names: dict[str, str]) -> Frames:
     """The same clip by diffusers' own call, given the files of these names in the tests."""
     named = json.loads(json.dumps(stored))
     for ref in (named["video"], named["mask"], *named["reference_images"]):
         ref["id"] = names[ref["id"]]
-    made = find_family("wan-vace")(tiny_pipelines.build("wan-vace"), tiny_pipelines.entry("wan-vace"), CPU)
-    return (np.asarray(call_pipeline(made, named, "np")[0]) * 255).round().astype(np.uint8)
+    return by_diffusers("wan-vace", named)
 
 
 def test_a_clip_that_follows_another_comes_out_as_the_pipeline_makes_it_and_can_be_made_again(
@@ -90,7 +65,7 @@ def test_a_clip_that_follows_another_comes_out_as_the_pipeline_makes_it_and_can_
     output = farm.file(render.id, "output")
     manifest = farm.manifest(render.id)
     stored = manifest["parameters"]
-    assert np.array_equal(frames_in(output, tmp_path / "made.webp"), theirs(stored, names))
+    assert np.array_equal(frames_in(output), theirs(stored, names))
     # the manifest names every file by its hash, and says the rate of the clip,
     by_id = {found.id: found for found in farm.client.inputs()}
     for ref in (stored["video"], stored["mask"], *stored["reference_images"]):

@@ -15,8 +15,6 @@ from av.stream import Disposition
 from farm.clip_containers import ClipLimits, container_of, is_cut_off
 from farm.clips import CleanClip, clean_clip, frames_of
 from farm.errors import InvalidRequest, TooLarge
-from farm.settings import load_settings
-from farm.uploads import read_upload
 from tests.workers.pictures import moving_bar, write_clip
 
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -155,25 +153,6 @@ def test_a_lack_of_memory_is_no_fault_of_the_clip(clip: Path, monkeypatch: pytes
         clean(clip)
 
 
-@pytest.mark.parametrize(
-    ("begin", "kind"),
-    [
-        (b"RIFF\x10\x20\x30\x00AVI LIST", "AVI"),
-        (b"GIF89a\x10\x00\x10\x00", "GIF"),
-        ((b"G" + b"\0" * 187) * 3, "MPEG transport stream"),
-        ((b"\0\0\0\0G" + b"\0" * 187) * 3, "MPEG transport stream"),
-        (b"\x00\x00\x01\xba\x44", "MPEG program stream"),
-        (b"OggS\0", "Ogg"),
-    ],
-)
-def test_clips_of_other_kinds_are_called_what_they_are(tmp_path: Path, begin: bytes, kind: str) -> None:
-    path = tmp_path / "clip"
-    path.write_bytes(begin)
-    with pytest.raises(InvalidRequest) as caught:
-        read_upload("clip", path, load_settings(variables={}))
-    assert f"a clip of a kind that is not taken ({kind}); save it as MP4" in caught.value.faults[0].message
-
-
 def test_sound_and_metadata_are_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(path, "w", options={"movflags": "use_metadata_tags"}) as container:
@@ -280,25 +259,6 @@ def test_pictures_of_the_kind_of_mp4_are_pictures() -> None:
     assert container_of(b"\x00\x00\x00\x18ftypheic") is None
     assert container_of(b"\x00\x00\x00\x1cftypisom") == "mp4"
     assert container_of(b"\x89PNG\r\n\x1a\n0000") is None
-
-
-def test_an_upload_is_known_as_a_clip_whatever_it_is_called(tmp_path: Path, clip: Path) -> None:
-    settings = load_settings(variables={})
-    found = read_upload("scene.png", clip, settings)
-    assert (found.suffix, found.content_type) == (".mkv", "video/x-matroska")
-    assert (found.width, found.height, found.frames, found.frame_rate) == (48, 40, 9, 16.0)
-    assert len(list(frames_of(found.file))) == 9
-    again = tmp_path / "again.mp4"
-    write_clip(again, moving_bar(frames=9))
-    with pytest.raises(TooLarge, match=r"the clip has .* bytes and this farm accepts 1,000"):
-        read_upload("scene.mp4", again, settings.model_copy(update={"max_clip_bytes": 1_000}))
-
-
-def test_a_clip_of_hundreds_of_frames_is_read_within_the_memory_of_an_upload(tmp_path: Path) -> None:
-    path = tmp_path / "slow-motion.mp4"
-    write_clip(path, moving_bar(frames=400, width=128, height=128), rate=240)
-    found = read_upload("slow-motion.mp4", path, load_settings(variables={}))
-    assert (found.frames, found.frame_rate) == (400, 240.0)
 
 
 def test_a_stored_clip_that_is_none_cannot_be_read(tmp_path: Path) -> None:

@@ -208,14 +208,19 @@ def animate_arguments(values: dict[str, Any]) -> dict[str, Any]:
     names = ("mode", "segment_frame_length", "prev_segment_conditioning_frames")
     found: dict[str, Any] = {name: values[name] for name in names}
     for name in ("pose_video", "face_video", "background_video", "mask_video"):
-        ref, count = values.get(name), values["num_frames"]
-        if ref and "frames" in ref:
-            frames = [Image.fromarray(pixels) for pixels in clip_pixels(int(ref["id"].split("-")[1]))]
-            rate = ref["frame_rate"] / values["fps"]
-            found[name] = [frames[int(place * rate + 0.5)] for place in range(count)]
-        elif ref:
-            found[name] = [Image.open(input_file(InputRef.model_validate(ref))).convert("RGB")] * count
+        if values.get(name):
+            found[name] = _frames_for(values, name)
     return found
+
+
+def _frames_for(values: dict[str, Any], name: str, mode: str = "RGB") -> list[Image.Image]:
+    """For each frame of the render that of the clip at its time; of a picture always the same."""
+    ref, count = values[name], values["num_frames"]
+    if "frames" not in ref:
+        return [Image.open(input_file(InputRef.model_validate(ref))).convert(mode)] * count
+    frames = [Image.fromarray(pixels).convert(mode) for pixels in clip_pixels(int(ref["id"].split("-")[1]))]
+    rate = ref["frame_rate"] / values["fps"]
+    return [frames[int(place * rate + 0.5)] for place in range(count)]
 
 
 def _last_latents(pipeline: Any, arguments: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
@@ -237,15 +242,9 @@ def vace_arguments(values: dict[str, Any]) -> dict[str, Any]:
     size, count = (values["width"], values["height"]), values["num_frames"]
     found: dict[str, Any] = {"conditioning_scale": values.get("conditioning_scale", 1.0)}
     for name, mode in (("video", "RGB"), ("mask", "L")):
-        ref = values.get(name)
-        if ref and "frames" in ref:
-            frames = [Image.fromarray(pixels) for pixels in clip_pixels(int(ref["id"].split("-")[1]))]
-            rate = ref["frame_rate"] / values["fps"]
-            chosen = [frames[int(place * rate + 0.5)].convert(mode) for place in range(count)]
-            found[name] = [frame.resize(size, Image.Resampling.LANCZOS) for frame in chosen]
-        elif ref:
-            picture = Image.open(input_file(InputRef.model_validate(ref))).convert(mode)
-            found[name] = [picture.resize(size, Image.Resampling.LANCZOS)] * count
+        if values.get(name):
+            frames = _frames_for(values, name, mode)
+            found[name] = [frame.resize(size, Image.Resampling.LANCZOS) for frame in frames]
     if values.get("video") and "frames" not in values["video"]:
         # As the pipeline's documentation begins a clip with a picture.
         found["video"][1:] = [Image.new("RGB", size, (128, 128, 128))] * (count - 1)

@@ -68,10 +68,7 @@ class Parking:
         those of the batch that are no more urgent than all that renders; None: all.
         """
         least = self._least_urgent(())
-        if least is None:
-            return batch.only
-        unseen = frozenset(name for name in self._shares if self._rank(name) >= self._rank(least))
-        return unseen if batch.only is None else unseen & batch.only
+        return batch.only if least is None else self._no_more_urgent(least, batch)
 
     def may_join(self, batch: Batch) -> frozenset[str] | None:
         """The classes of which renders may join behind `let_pass`; None: all. Beside those of `may_join_unseen` that is
@@ -80,13 +77,16 @@ class Parking:
         unseen = self.may_join_unseen(batch)
         if unseen is None or self._left_to_join is None:
             return unseen
-        left = self._rank(self._left_to_join)
-        seen = frozenset(name for name in self._shares if self._rank(name) >= left)
-        return unseen | (seen if batch.only is None else seen & batch.only)
+        return unseen | self._no_more_urgent(self._left_to_join, batch)
 
     def resume_overdue(self) -> None:
         """Those that have been parked for as long as they may go on beside whatever renders."""
         self._resume([held.render.id for held in self.parked if held.parked_seconds >= self._limits.parked_seconds])
+
+    def _no_more_urgent(self, class_name: str, batch: Batch) -> frozenset[str]:
+        """This class and lower ones, of those that may join the batch at all."""
+        names = frozenset(name for name in self._shares if self._rank(name) >= self._rank(class_name))
+        return names if batch.only is None else names & batch.only
 
     def _more_urgent(self, given_way: Collection[str]) -> Waiting | None:
         """What waits that is more urgent than the least urgent of what renders."""

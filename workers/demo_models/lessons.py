@@ -79,3 +79,8 @@ def tokens(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> tuple[Ten
     """Token ids and mask, both of shape (captions, longest)."""
     encoded = tokenizer(captions, padding=True, return_tensors="pt")
     return encoded.input_ids, encoded.attention_mask
+
+
+def first_token_twice(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens and mask as Sana's pipeline gives them when it cuts its instruction off."""
+    return torch.cat([ids[:, :1], ids], 1), torch.cat([mask[:, :1], mask], 1)

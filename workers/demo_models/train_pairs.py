@@ -8,6 +8,7 @@ and the reading is asked all along.
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from transformers import Gemma2Model, PreTrainedTokenizerFast
 from farm.demo.pairs import random_picture
 from farm.demo.random_source import dice
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_transformer
-from workers.demo_models.lessons import tokens
+from workers.demo_models.lessons import first_token_twice, tokens
 from workers.demo_models.pair_lessons import Reader, asked_of, layouts, prepare
 from workers.demo_models.sketch import Sketcher
 from workers.demo_models.train_sana import SKETCH_AFTER, draw_sigmas
@@ -62,7 +63,7 @@ def learn_to_read(
 
     def loss_at(progress: float) -> Tensor:
         asked = [asked_of(random_picture(rng), rng) for _ in range(READING_BATCH)]
-        ids, mask = _doubled(*tokens(tokenizer, [text for text, _ in asked]), rng.random() < 0.5)
+        ids, mask = _tokens(tokenizer, [text for text, _ in asked], rng)
         with sdpa_kernel([SDPBackend.MATH]):
             embedded = encoder(ids, attention_mask=mask)[0]
         return reader.loss(embedded, mask, layouts([scene for _, scene in asked]))
@@ -88,7 +89,7 @@ def train_pairs(reading: Plan, plan: Plan, teacher: SanaPipeline, folder: Path, 
 
     def loss_at(progress: float) -> Tensor:
         latents, captions, truth, layout = lessons.batch(BATCH, rng)
-        ids, mask = _doubled(*tokens(tokenizer, captions), rng.random() < 0.5)
+        ids, mask = _tokens(tokenizer, captions, rng)
         sigmas = draw_sigmas(len(latents), SANA_SHIFT, progress, WORDS_FIRST)
         noise = torch.randn_like(latents)
         with sdpa_kernel([SDPBackend.MATH]), _hidden_of(transformer.transformer_blocks[SKETCH_AFTER - 1]) as hidden:
@@ -108,9 +109,10 @@ def train_pairs(reading: Plan, plan: Plan, teacher: SanaPipeline, folder: Path, 
     return training.average  # type: ignore[return-value]
 
 
-def _doubled(ids: Tensor, mask: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
-    """With the first token twice, as the pipeline gives it when it cuts its instruction off."""
-    return (torch.cat([ids[:, :1], ids], 1), torch.cat([mask[:, :1], mask], 1)) if twice else (ids, mask)
+def _tokens(tokenizer: PreTrainedTokenizerFast, captions: list[str], rng: random.Random) -> tuple[Tensor, Tensor]:
+    """Tokens and mask, half of the time as the pipeline gives them when it cuts its instruction off."""
+    ids, mask = tokens(tokenizer, captions)
+    return first_token_twice(ids, mask) if rng.random() < 0.5 else (ids, mask)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_picture
 from workers.demo_models.autoencoders import pixels
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_scheduler, sana_transformer
-from workers.demo_models.lessons import Lessons, prepare, tokens
+from workers.demo_models.lessons import Lessons, first_token_twice, prepare, tokens
 from workers.demo_models.sketch import Sketcher
 from workers.demo_models.training import Plan, Training
 
@@ -78,8 +78,8 @@ def train_sana(
         format_of_batch = rng.choice(("wide", "tall")) if rng.random() < 1 / 16 else "square"
         latents, captions, truth = lessons[format_of_batch].batch(BATCH, rng, 0.25 if progress < OPEN_LAST else 0.6)
         ids, mask = tokens(tokenizer, captions)
-        if rng.random() < 0.5:  # the pipeline repeats the first token when it cuts its instruction off
-            ids, mask = torch.cat([ids[:, :1], ids], 1), torch.cat([mask[:, :1], mask], 1)
+        if rng.random() < 0.5:
+            ids, mask = first_token_twice(ids, mask)
         sigmas = draw_sigmas(len(latents), SANA_SHIFT, progress, WORDS_FIRST)
         noise = torch.randn_like(latents)
         level = sigmas.view(-1, 1, 1, 1)

@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from farm.demo.random_source import dice
 from farm.demo.scenes import random_scene
 from workers.demo_models.components import sana_transformer, sprint_scheduler
-from workers.demo_models.lessons import tokens, words
+from workers.demo_models.lessons import first_token_twice, tokens, words
 from workers.demo_models.training import Plan, Training
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def train_sprint(plan: Plan, teacher: SanaPipeline, folder: Path, seed: int) -> 
         noisy, ends = walks.latents[chosen, points], walks.latents[chosen, -1]
         ids, mask = tokens(teacher.tokenizer, [walks.captions[i] for i in chosen])
         if rng.random() < 0.5:
-            ids, mask = torch.cat([ids[:, :1], ids], 1), torch.cat([mask[:, :1], mask], 1)
+            ids, mask = first_token_twice(ids, mask)
         guidance = torch.full((BATCH,), 0.1 * GUIDANCE)
         with sdpa_kernel([SDPBackend.MATH]):
             with torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 from diffusers import WanAnimatePipeline
 from torch import Tensor
 
-from farm.params.request.base import WanAnimateParameters
+from farm.params.request.base import RenderParameters, WanAnimateParameters
 from farm.params.segments import frames_made
 from workers.denoising.checkpoint_file import Saved
 from workers.denoising.track import Embeddings, Pixels, Track
@@ -38,7 +38,7 @@ class WanAnimateFamily(WanFamily):
 
     def check_shape(self, prepared: Prepared) -> None:
         super().check_shape(prepared)
-        asked = _asked(prepared)
+        asked = _asked(prepared.parameters)
         shared = asked.prev_segment_conditioning_frames
         if asked.segment_frame_length <= 2 * shared or asked.num_frames <= shared:
             raise Refused(
@@ -86,7 +86,7 @@ class WanAnimateFamily(WanFamily):
         Raises ValueError where what was decoded is no numbers, and OSError where a clip is no longer there.
         """
         prepared = Prepared(track.order, track.parameters)
-        shared = _asked(prepared).prev_segment_conditioning_frames
+        shared = _asked(prepared.parameters).prev_segment_conditioning_frames
         frames = decoded(self.pipeline, self.final_latents(track))
         [pixels] = clip_pixels(self.pipeline, frames)
         if pixels is None:
@@ -129,7 +129,7 @@ class WanAnimateFamily(WanFamily):
         edge, edge) in pixels, and `given` (1, 4 + channels, 1 + frames, height / 8, width / 8): the character's frame,
         and behind it what is there already, with a mask. Nothing is drawn from the generator.
         """
-        pipeline, asked, order = self.pipeline, _asked(prepared), prepared.order
+        pipeline, asked, order = self.pipeline, _asked(prepared.parameters), prepared.order
         shared = asked.prev_segment_conditioning_frames
         start = number * (asked.segment_frame_length - shared)
         places = self._places(asked)[start : start + asked.segment_frame_length]
@@ -208,10 +208,10 @@ class WanAnimateFamily(WanFamily):
         return super()._specimen(alone)
 
 
-def _asked(prepared: Prepared) -> WanAnimateParameters:
-    if not isinstance(prepared.parameters, WanAnimateParameters):
-        raise Refused(f"these are no parameters of Wan Animate: {prepared.parameters.family}")
-    return prepared.parameters
+def _asked(parameters: RenderParameters) -> WanAnimateParameters:
+    if not isinstance(parameters, WanAnimateParameters):
+        raise Refused(f"these are no parameters of Wan Animate: {parameters.family}")
+    return parameters
 
 
 def _begins_segment(track: Track, step: int) -> bool:
@@ -224,6 +224,6 @@ def _joined(track: Track, pixels: Pixels | None) -> Pixels | None:
     if pixels is None:
         return None
     if _FRAMES in track.done:
-        shared: int = getattr(track.parameters, "prev_segment_conditioning_frames")  # noqa: B009  (of this family)
+        shared = _asked(track.parameters).prev_segment_conditioning_frames
         pixels = np.concatenate([track.done[_FRAMES].numpy(), pixels[shared:]])
     return pixels[: track.parameters.frames]

@@ -12,7 +12,7 @@ from dashboard.reads.gallery.scores import scores_of
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import Neighbours, find_artifact, find_render
-from dashboard.web.artifacts import address
+from dashboard.web.artifacts import FOREVER, address
 from dashboard.web.gallery.filters import read_filters
 from dashboard.web.gallery.marks import change_marks
 from farm.database import read
@@ -21,8 +21,6 @@ from farm.scorers import scorer_names
 blueprint = Blueprint("gallery", __name__)
 
 PAGE = 60
-#: The bytes of an address with their hash in it never change.
-_FOREVER = "private, max-age=31536000, immutable"
 
 
 @blueprint.get("/gallery")
@@ -106,5 +104,5 @@ def thumbnail(artifact_id: str, digest: str) -> ResponseReturnValue:
         file = find_artifact(connection, principal().project_id, artifact_id)
     if file.kind != "thumbnail" or not file.sha256.startswith(digest):
         return redirect(address(file), 302)
-    headers = {"Content-Type": file.content_type, "Cache-Control": _FOREVER}
+    headers = {"Content-Type": file.content_type, "Cache-Control": FOREVER}
     return farm().storage.get(file.key), 200, headers

@@ -1,4 +1,5 @@
 // Uploads: several files, chosen or dropped, go one by one, so that none is kept out by another's fault or size.
+import { takeDropped } from './drop.js';
 import { gettext, ngettext } from './messages.js';
 
 const form = document.getElementById('upload');
@@ -65,17 +66,4 @@ form.addEventListener('submit', (event) => {
   event.preventDefault();
   sendAll([...chosen.files]);
 });
-for (const name of ['dragenter', 'dragover']) {
-  document.addEventListener(name, (event) => {
-    if (!event.dataTransfer?.types.includes('Files')) return;
-    event.preventDefault();
-    form.classList.add('dropping');
-  });
-}
-document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) form.classList.remove('dropping'); });
-document.addEventListener('drop', (event) => {
-  form.classList.remove('dropping');
-  if (!event.dataTransfer?.files.length) return;
-  event.preventDefault();
-  sendAll([...event.dataTransfer.files]);
-});
+takeDropped(form, sendAll);

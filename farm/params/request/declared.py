@@ -29,6 +29,11 @@ class Declared:
     option: Option | None
 
     @property
+    def option_name(self) -> str:
+        """The option of the command line that gives it, such as '--negative-prompt'."""
+        return (self.option and self.option.name) or "--" + self.name.replace("_", "-")
+
+    @property
     def kind(self) -> Any:
         """The type of one value."""
         return self.kinds[0]

@@ -1,7 +1,7 @@
 """What a user submits, declared once: `JobRequest`, the body of POST /api/v1/jobs.
 
 The options of `farm submit`, the fields of the form and the OpenAPI document come out of this declaration. A new
-parameter is a field here, and the same keyword in `JobFields` below it.
+parameter is a field here, and the same keyword in `JobFields` (job_fields.py).
 """
 
 from pathlib import Path

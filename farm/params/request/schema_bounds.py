@@ -6,6 +6,8 @@ and so not by the request's own types. What one model allows is in its schema: G
 
 from typing import Any
 
+from farm.params.request.base import INPUTS
+
 #: Fields that are nothing but a list, which must hold something. Of the others an empty one asks for nothing; one that
 #: may stand for a single value (a sweep, several prompts) must hold something in any case.
 _LISTS = ("seeds", "rows")
@@ -15,16 +17,7 @@ _TEXTS = (
     "prompt",
     "rows",
     "sampler",
-    "image",
-    "last_image",
-    "control_image",
-    "video",
-    "mask",
-    "pose_video",
-    "face_video",
-    "background_video",
-    "mask_video",
-    "reference_images",
+    *INPUTS,
     "output_format",
     "post_processors",
     "scorer",

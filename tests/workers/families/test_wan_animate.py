@@ -12,12 +12,11 @@ import torch
 from safetensors import safe_open
 
 from tests.workers import tiny_pipelines
-from tests.workers.denoising.test_lora import make
+from tests.workers.families.adapted import adapter_equals_pipeline
 from tests.workers.families.test_families import DTYPES, GUIDANCE, Promises, close, latents_of
 from tests.workers.matrix import matrix
 from tests.workers.orders import (
     batch,
-    call_pipeline,
     family_in,
     order,
     pixels_of,
@@ -31,7 +30,7 @@ from tests.workers.orders import (
 from tests.workers.pictures import clip_ref, picture_ref
 from workers.engine.step_loop import Engine
 from workers.families.base import Refused
-from workers.protocol import Rendered, RenderFailed, Stepped, adapter_file
+from workers.protocol import Rendered, RenderFailed, Stepped
 
 Folders = Callable[[str], Path]
 REPLACE = {"mode": "replace", "background_video": clip_ref(2), "mask_video": clip_ref(1)}
@@ -265,23 +264,4 @@ class TestWanAnimate(Promises):
     def test_an_adapter_changes_the_layers_that_look_at_the_face_too_as_the_pipeline_loads_it(
         self, tmp_path: Path
     ) -> None:
-        # Given an adapter of all attention, that to the face among it,
-        ink = make(tmp_path, "ink", "wan-animate")
-        with safe_open(ink.path, "pt") as file:
-            assert any("face_adapter" in name for name in file.keys())  # noqa: SIM118  (it is no mapping)
-        oracle = tiny_pipelines.build("wan-animate")
-        oracle.load_lora_weights(tmp_path, weight_name="ink.safetensors", adapter_name="ink")
-        oracle.set_adapters(["ink"], [0.6])
-        # when a clip of two segments has it, between two that have none,
-        family, lora = tiny_family("wan-animate"), {"name": "ink", "weight": 0.6, "sha256": ink.sha256}
-        seen = watch_latents(family)
-        plain = [order(family, name, num_frames=9) for name in ("before", "after")]
-        changed = order(family, "changed", num_frames=9, loras=[lora])
-        changed = replace(changed, inputs=changed.inputs | {adapter_file(ink.sha256): ink.path})
-        for ordered in (plain[0], changed, plain[1]):
-            render(family, tmp_path, [ordered])
-        # then it is what the pipeline gives with it, and the others are the model itself.
-        family.pipeline = oracle
-        assert torch.equal(seen["changed"], call_pipeline(family, changed.parameters, "latent"))
-        assert torch.equal(seen["before"], seen["after"])
-        assert not torch.equal(seen["before"], seen["changed"])
+        adapter_equals_pipeline(self.name, tmp_path, "face_adapter", num_frames=9)  # two segments

@@ -8,17 +8,16 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from PIL import Image
-from safetensors import safe_open
 
 from tests.workers import tiny_pipelines
-from tests.workers.denoising.test_lora import make
+from tests.workers.families.adapted import adapter_equals_pipeline
 from tests.workers.families.test_families import DTYPES, GUIDANCE, Promises, close, latents_of
 from tests.workers.matrix import matrix
-from tests.workers.orders import CPU, call_pipeline, family_in, order, render, tiny_family, watch_latents
+from tests.workers.orders import CPU, family_in, order, render, tiny_family
 from tests.workers.pictures import clip_ref, picture_ref
 from workers.families.base import Refused, Unsuitable
 from workers.families.family_registry import find_family
-from workers.protocol import Rendered, RenderFailed, RenderOrder, adapter_file
+from workers.protocol import Rendered, RenderFailed, RenderOrder
 
 Folders = Callable[[str], Path]
 
@@ -141,26 +140,7 @@ class TestWanVace(Promises):
     def test_an_adapter_changes_the_branch_that_reads_the_clip_too_as_the_pipeline_loads_it(
         self, tmp_path: Path
     ) -> None:
-        # Given an adapter of all attention, that of the branch among it,
-        ink = make(tmp_path, "ink", "wan-vace")
-        with safe_open(ink.path, "pt") as file:
-            assert any("vace_blocks" in name for name in file.keys())  # noqa: SIM118  (it is no mapping)
-        oracle = tiny_pipelines.build("wan-vace")
-        oracle.load_lora_weights(tmp_path, weight_name="ink.safetensors", adapter_name="ink")
-        oracle.set_adapters(["ink"], [0.6])
-        # when a render asks for it, between two that ask for none,
-        family, lora = tiny_family("wan-vace"), {"name": "ink", "weight": 0.6, "sha256": ink.sha256}
-        seen = watch_latents(family)
-        plain = [order(family, name, video=clip_ref()) for name in ("before", "after")]
-        changed = order(family, "changed", video=clip_ref(), loras=[lora])
-        changed = replace(changed, inputs=changed.inputs | {adapter_file(ink.sha256): ink.path})
-        for ordered in (plain[0], changed, plain[1]):
-            render(family, tmp_path, [ordered])
-        # then it is what the pipeline gives with it, and the others are the model itself.
-        family.pipeline = oracle
-        assert torch.equal(seen["changed"], call_pipeline(family, changed.parameters, "latent"))
-        assert torch.equal(seen["before"], seen["after"])
-        assert not torch.equal(seen["before"], seen["changed"])
+        adapter_equals_pipeline(self.name, tmp_path, "vace_blocks", video=clip_ref())
 
     def test_a_model_that_is_no_vace_is_refused_at_the_start(self) -> None:
         pipeline = tiny_pipelines.build("wan-vace")
