@@ -155,7 +155,7 @@ def test_nothing_on_any_page_is_without_a_translation(house: House, lived_in: di
     found: dict[str, list[str]] = {}
     data = _data(house)
     for address in dict.fromkeys(_addresses(house, lived_in)):
-        answer = client.get(address, headers=PAGE)
+        answer = client.get(address, headers=PAGE, follow_redirects=True)
         assert answer.status_code in (200, 404, 422), address
         if words := _unmarked(answer.get_data(as_text=True), data):
             found[address] = words
