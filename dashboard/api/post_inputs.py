@@ -13,6 +13,7 @@ from dashboard.reads.inputs import shown_input
 from dashboard.schemas import Input
 from dashboard.schemas.base import RequestPart
 from dashboard.upload_spool import on_disk
+from farm.errors import Fault, InvalidRequest
 from scheduler import uploads
 
 
@@ -44,6 +45,9 @@ def register(blueprint: APIBlueprint) -> None:
         Then name its id as `image` or `video` of a job, or in its `loras`. Pictures and clips are stored upright, as
         RGB, without metadata and sound; adapters as they are. Answers 201, or 200 when the project has it already.
         """
+        if request.mimetype == "multipart/form-data":
+            told = "is that of a form; send the file alone, as the body: curl --data-binary @FILE"
+            raise InvalidRequest([Fault("/header/Content-Type", told)])
         with on_disk(request.stream, request.content_length) as file:
             row, new = uploads.add_input(farm(), principal().project_id, query.name, file)
         return reply(shown_input(row), 201 if new else 200)

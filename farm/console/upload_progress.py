@@ -11,13 +11,24 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from farm.client import FarmClient, FarmProblem, FarmUnreachable, FileProgress, Job
+from farm.console.error_output import exit_code_of, print_error
 from farm.console.session import ExitCode, err, say
+from farm.errors import FarmError
 from farm.params.adapters import split_expert
 
 
 def input_of(farm: FarmClient, given: str) -> str:
-    """The id of an uploaded file: a file is uploaded now, anything else is an id (or a name) already."""
-    return farm.add_input(given).id if Path(given).is_file() else given
+    """The id of an uploaded file: a file is uploaded now, anything else is an id (or a name) already.
+
+    Of several files that a command names, a refusal says which it is about.
+    """
+    if not Path(given).is_file():
+        return given
+    try:
+        return farm.add_input(given).id
+    except FarmError as error:
+        print_error(error, given)
+        raise typer.Exit(exit_code_of(error)) from None
 
 
 def adapter_of(farm: FarmClient, given: str) -> dict[str, Any]:

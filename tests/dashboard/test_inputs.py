@@ -36,6 +36,13 @@ def stored(live_house: House) -> House:
     return live_house
 
 
+def test_a_file_in_a_form_is_refused_by_that_cause(stored: House) -> None:
+    form = {"file": (io.BytesIO(png()), "scene.png")}
+    refused = stored.post("/api/v1/inputs?name=scene.png", data=form, content_type="multipart/form-data")
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/header/Content-Type")
+    assert "send the file alone, as the body" in refused.json["errors"][0]["detail"]
+
+
 def test_a_picture_is_stored_once_listed_and_removed(stored: House) -> None:
     first = upload(stored, png())
     assert (first.status_code, first.json["name"], first.json["width"]) == (201, "scene.png", 64)

@@ -87,3 +87,12 @@ def test_an_adapter_is_told_what_it_fits_and_is_taken_in_part_only_when_that_was
     with FarmClient(dashboard.url, dashboard.key) as client:
         job = client.submit("sana-demo", "a red circle", loras=[{"name": input_id}], allow_partial=True)
     assert "takes 1 of the 2 layers" in job.notices[0]
+
+
+def test_of_several_files_to_submit_with_a_refusal_says_which_it_is_about(farm: Farm, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "good.png")
+    (tmp_path / "broken.mp4").write_text("no clip")
+    named = ("--image", str(tmp_path / "good.png"), "--pose-video", str(tmp_path / "broken.mp4"))
+    refused = farm("submit", "wan22-animate-14b", "a man dances", *named, "--dry-run")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "broken.mp4: Invalid request" in " ".join(refused.stderr.split())
