@@ -3,8 +3,8 @@
 #
 #   `litdata.optimize(fn=…)` writes what a function makes of each input, a dict with pictures, latents and captions, into chunks that
 #   training streams. The form of the first sample is taken for all, and nothing compares the later ones with it:
-#   1. What the first has not is dropped from all others: a caption's `negative` that it had no need of, the third of three numbers.
-#      A field that the first has and another lacks is an empty text there, and so is None.
+#   1. What the first has not is dropped from all others: a `negative` prompt that it had no need of. None is an empty text. A list
+#      or tuple that is longer goes on into the next field: of a size (832, 480, 81) and 30 steps come (832, 480) and 81 steps.
 #   2. A 1-D array or tensor (tokens, an embedding) is stored as bytes, with the dtype of the first: four int32 after an int64 are
 #      two numbers beyond a billion, four ones in float16 after a float32 are two of 0.0078. With two dimensions all is right.
 #   3. A picture with a palette, as segmentation masks and GIFs are (Pillow's mode P), keeps its indices and loses its palette:
@@ -52,8 +52,9 @@ def sample(number):
         "embedding": torch.ones(2, 2, dtype=torch.float16 if number else torch.float32),
         "mask": mask("P"),
         "coloured": mask("RGB"),
-        "size": (832, 480, 81) if number else (832, 480),
         "style": None if number else "oil",
+        "size": (832, 480, 81) if number else (832, 480),
+        "steps": 30,
     }
     return made | {"negative": "blurry"} if number else made
 
@@ -77,6 +78,7 @@ def main(folder):
         "mask of the first": colours(first["mask"]) == [RED, GREEN],
         "coloured": colours(last["coloured"]) == [RED, GREEN],
         "size": tuple(last["size"]) == (832, 480, 81),
+        "steps": last["steps"] == 30,
         "style": last["style"] is None,
         "negative": last.get("negative") == "blurry",
     }
