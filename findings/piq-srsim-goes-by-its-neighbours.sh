@@ -2,7 +2,7 @@
 # How good SR-SIM of piq 0.8.0 (torch 2.13.0) says one picture is, alone and beside others in a batch, seen 2026-11-30:
 #
 #   SR-SIM weighs the likeness of two pictures by where one looks, its saliency, and is quick, so it is used to judge upscalers and codecs.
-#   Saliency maps are scaled to run up to 1 by the largest value of the whole batch, not of each picture. So what a picture scores
+#   Maps of saliency are scaled to 0 to 1 by the least and largest value of the whole batch, not of each picture. So what a picture scores
 #   goes by who stands beside it: one with a grey patch in it has 0.989 alone, 0.940 beside a plain grey frame, as fades and title
 #   cards are, and 0.992 beside a frame that is black but for a dot. Of two renders the worse can win, and a clip judged in batches
 #   has other figures than frame by frame. `reduction="none"` is meant for a score for each. SSIM, FSIM, VSI and MDSI of the same
