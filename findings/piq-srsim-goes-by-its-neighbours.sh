@@ -4,7 +4,7 @@
 #   SR-SIM weighs the likeness of two pictures by where one looks, its saliency, and is quick, so it is used to judge upscalers and codecs.
 #   Maps of saliency are scaled to 0 to 1 by the least and largest value of the whole batch, not of each picture. So what a picture scores
 #   goes by who stands beside it: one with a grey patch in it has 0.989 alone, 0.940 beside a plain grey frame, as fades and title
-#   cards are, and 0.992 beside a frame that is black but for a dot. Of two renders the worse can win, and a clip judged in batches
+#   cards are, and 0.992 beside a frame that is black but for a dot. Renders of two batches cannot be compared, and a clip in batches
 #   has other figures than frame by frame. `reduction="none"` is meant for a score for each. SSIM, FSIM, VSI and MDSI of the same
 #   library (the controls) do not look at neighbours. No error, no warning.
 #
