@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A 1 x 1 convolution in bfloat16 on a CPU, torch 2.13.0+cpu, seen 2026-11-30 on a Xeon with AMX, one thread: 2.2 to 2.7 times the
-# time of the same product as a linear layer, whatever the memory layout of input and weights; in float32 0.9 to 1.1 times.
-# Values agree to bfloat16's rounding.
+# A 1 x 1 convolution in bfloat16 on a CPU, torch 2.13.0+cpu, seen 2026-11-30 on a Xeon with AMX, one thread: 2.2 to 3.0 times the
+# time of the same product as a linear layer; in float32 0.9 to 1.1 times. With channels last it is 1.1 to 2.7 times, from run to run
+# on a busy machine, so that layout is printed and not judged. Values agree to bfloat16's rounding.
 #
 # It matters where a model writes its feed-forward so, as Sana's does (two of three layers of diffusers' GLUMBConv, the
 # largest of the transformer): a layer of the 1.6 B Sana is 1.4 times as fast with them as products
@@ -51,6 +51,6 @@ for dtype in (torch.float32, torch.bfloat16):
     for layout in (torch.contiguous_format, torch.channels_last):
         found[dtype, layout], off = ratio(dtype, layout)
         print(f"{dtype}, {layout}: convolution over linear {found[dtype, layout]:.2f}, values off by {off:.1e}")
-sys.exit(any(found[torch.bfloat16, layout] < 1.5 for _, layout in found))
+sys.exit(found[torch.bfloat16, torch.contiguous_format] < 1.5)
 PYTHON
 "$folder/venv/bin/python" "$folder/probe.py"
