@@ -15,6 +15,8 @@ from farm.client import Render
 from farm.client.files.file_names import file_name
 from farm.demo.checker import check_clip, check_picture
 from farm.demo.demo_jobs import Stop
+from farm.demo.pair_checker import check_pair
+from farm.demo.pairs import Pair
 from farm.demo.rates import Rates
 from farm.demo.scenes import Scene
 from farm.errors import InvalidRequest
@@ -114,7 +116,9 @@ def _misfits(frames: Sequence[Image.Image], render: Render) -> list[str]:
     return [f"has {seen[0]} x {seen[1]} pixels and {seen[2]} frames; asked were {asked}"]
 
 
-def _shows(frames: Sequence[Image.Image], scene: Scene, *, clip: bool) -> bool:
+def _shows(frames: Sequence[Image.Image], scene: Scene | Pair, *, clip: bool) -> bool:
     if not frames:
         return False
+    if isinstance(scene, Pair):
+        return check_pair(frames[0], scene).all_right
     return check_clip(frames, scene).all_right if clip else check_picture(frames[0], scene).all_right

@@ -86,7 +86,7 @@ def sprint(workshop: Workshop) -> None:
 def pair_autoencoder(workshop: Workshop) -> None:
     """Pictures of 256 x 256 to sana-demo's latents and back, for pair-demo."""
     small = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", dtype=torch.float32).vae
-    plan = Plan(workshop.budget(700), muon_lr=0.012, adam_lr=1.2e-3, average=0.985, checkpoint_every=30)
+    plan = Plan(workshop.budget(1600), muon_lr=0.012, adam_lr=1.2e-3, average=0.985, checkpoint_every=30)
     vae = train_pair_autoencoder(plan, small, workshop.folder, workshop.seed)
     vae.save_pretrained(workshop.folder / "pair-autoencoder")
 

@@ -4,6 +4,7 @@ import hashlib
 import random
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from farm.client import Render
 from farm.client.files.file_names import file_name
 from farm.demo.demo_jobs import Stop, plan_tour
 from farm.demo.inspection import Finding, inspect
+from farm.demo.pairs import Pair, Thing, draw
 from farm.demo.rates import NoRates, Rates, read_rates
 from farm.demo.scenes import Scene, draw_clip, draw_picture
 from farm.manifest import Environment, Manifest, ModelFacts, OutputFacts, StepFacts
@@ -62,11 +64,12 @@ class TestRates:
 
 
 class TestTour:
-    def test_two_picture_models_and_a_clip_model_are_asked_in_two_languages(self) -> None:
+    def test_three_picture_models_and_a_clip_model_are_asked_in_two_languages(self) -> None:
         stops = plan_tour(pictures=8, clips=2)
 
         assert [(stop.model, len(stop.prompts), stop.clip) for stop in stops] == [
             ("sana-demo", 8, False),
+            ("pair-demo", 4, False),
             ("sprint-demo", 8, False),
             ("wan-demo", 2, True),
         ]
@@ -75,7 +78,9 @@ class TestTour:
 
     @pytest.mark.parametrize("pictures", [4, 24, 200])
     def test_as_many_are_asked_for_as_wished(self, pictures: int) -> None:
-        assert all(len(stop.scenes) in (pictures, 1) for stop in plan_tour(pictures, clips=1))
+        asked = {stop.model: len(stop.scenes) for stop in plan_tour(pictures, clips=1)}
+        pairs = max(4, pictures // 4)
+        assert asked == {"sana-demo": pictures, "pair-demo": pairs, "sprint-demo": pictures, "wan-demo": 1}
 
 
 RED = Scene("circle", "red", "blue", "centre", "large")
@@ -169,6 +174,15 @@ class TestInspection:
         found = look([rendered(tmp_path, index, RED) for index in range(4)])
 
         assert (found.wrong, found.outputs, found.right, found.largest_batch) == ([], 4, 4, 8)
+
+    def test_two_shapes_are_right_only_where_they_stand_as_asked(self, tmp_path: Path) -> None:
+        asked = Pair(Thing("circle", "red", "small"), Thing("square", "blue", "small"), "left", "white")
+        renders = [rendered(tmp_path, index, RED) for index in range(4)]
+        stop = Stop("pair-demo", {str(render.parameters["prompt"]): asked for render in renders})
+        for render, pair in zip(renders, [asked, asked, asked.turned(), replace(asked, relation="right")], strict=True):
+            draw(pair, 128).save(of(tmp_path, render, "output"))
+
+        assert inspect(stop, renders, tmp_path, PERFECT).right == 3
 
     def test_too_many_wrong_pictures_are_told(self, look: Callable[[list[Render]], Finding], tmp_path: Path) -> None:
         green = Scene("star", "green", "white", "top left", "small")
