@@ -19,8 +19,8 @@ class TrainingState(Answer):
     width: int = Field(description="Of the samples, in pixels")
     height: int
     losses: list[tuple[int, float]] = Field(
-        description="(step, mean loss) at up to 500 places, each of the steps since the one before; while it runs those that "
-        "its worker told last"
+        description="(step, mean loss) at up to 500 places, each of the steps since the one before; while it runs "
+        "those that its worker told last"
     )
     adapter: str | None = Field(description="The id of the LoRA among the inputs of the project, once it is done")
     expert: str | None = Field(description="Of a model with two, the one that learns: the LoRA is for it alone")

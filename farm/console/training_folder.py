@@ -26,8 +26,8 @@ _FOLDER = "FOLDER"
 
 
 def read_training_folder(folder: Path) -> dict[Path, str]:
-    """The pictures and clips of a folder with their captions, by name: of its metadata.jsonl (`file_name`, and `text`, `caption`
-    or `prompt`), or else of a .txt or .caption beside each.
+    """The pictures and clips of a folder with their captions, by name: of its metadata.jsonl (`file_name`, and `text`,
+    `caption` or `prompt`), or else of a .txt or .caption beside each.
 
     Raises typer.BadParameter.
     """
@@ -35,7 +35,8 @@ def read_training_folder(folder: Path) -> dict[Path, str]:
     found = _of_table(table) if table.is_file() else _of_texts(folder)
     if not found:
         raise _refused(
-            f"{folder} holds no picture ({', '.join(PICTURES)}) and no clip ({', '.join(CLIPS)}){_examples_below(folder)}"
+            f"{folder} holds no picture ({', '.join(PICTURES)}) and no clip ({', '.join(CLIPS)})"
+            f"{_examples_below(folder)}"
         )
     return dict(sorted(found.items()))
 

@@ -71,7 +71,7 @@ class Training(BaseModel):
 
     @property
     def samples(self) -> int:
-        """Pictures (or clips) that are drawn on the way: before the first step, after each `validation_steps`, after the last."""
+        """Pictures or clips drawn on the way: before the first step, after each `validation_steps`, after the last."""
         return 2 + (self.max_train_steps - 1) // self.validation_steps
 
     @property

@@ -85,8 +85,8 @@ def test_the_folder_above_kohyas_is_told_where_the_pictures_lie(folder: Path) ->
         (folder / name).mkdir()
         (folder / name / "1.png").write_bytes(b"a picture")
     assert refused(folder) == (
-        f"{folder} holds no picture (.png, .jpg, .jpeg, .webp, .avif) and no clip (.mp4, .webm, .mov, .mkv); they lie in "
-        "its folders 10_cross, 5_fox: name one of them"
+        f"{folder} holds no picture (.png, .jpg, .jpeg, .webp, .avif) and no clip (.mp4, .webm, .mov, .mkv); they lie "
+        "in its folders 10_cross, 5_fox: name one of them"
     )
 
 
