@@ -42,7 +42,8 @@ def encoded(pipeline: Any, clip: Tensor) -> Tensor:
     vae = pipeline.vae
     found = vae.encode(clip.to(compute_dtype(vae))).latent_dist.mode().float()
     mean, deviation = (values.view(1, -1, 1, 1, 1).to(found) for values in _statistics(vae, found))
-    return (found - mean) * (1.0 / deviation)
+    latents: Tensor = (found - mean) * (1.0 / deviation)
+    return latents
 
 
 def _statistics(vae: Any, latents: Tensor) -> tuple[Tensor, Tensor]:

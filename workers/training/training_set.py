@@ -60,7 +60,8 @@ def make_training_set(family: Family, prepared: Prepared, training: Training, sa
 
 def on_device(text: Embeddings, device: torch.device) -> Embeddings:
     """The same embeddings there."""
-    return Embeddings(**{name: None if part is None else part.to(device) for name, part in vars(text).items()})
+    others = (text.mask, text.negative, text.negative_mask)
+    return Embeddings(text.text.to(device), *(None if part is None else part.to(device) for part in others))
 
 
 def _on_host(text: Embeddings) -> Embeddings:

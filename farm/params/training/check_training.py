@@ -116,11 +116,8 @@ def _own_faults(asked: TrainingRequest) -> list[Fault]:
 
 def _text_faults(asked: TrainingRequest) -> list[Fault]:
     """Captions and the prompts of class and samples, as prompts are looked at."""
-    texts = {
-        pointer(kind, place, "caption"): example.caption
-        for kind, examples in (("pictures", asked.pictures), ("clips", asked.clips))
-        for place, example in enumerate(examples)
-    }
+    texts = {pointer("pictures", place, "caption"): picture.caption for place, picture in enumerate(asked.pictures)}
+    texts |= {pointer("clips", place, "caption"): clip.caption for place, clip in enumerate(asked.clips)}
     if asked.class_prompt:
         texts["/class_prompt"] = asked.class_prompt
     if asked.validation_prompt is not None:
@@ -175,8 +172,8 @@ def _examples(asked: TrainingRequest, find_input: FindInput, faults: list[Fault]
     for place, picture in enumerate(asked.pictures):
         known = find_input(picture.image)
         if isinstance(known, ClipRef):
-            text = sentence("%(given)s is a clip; name it as a video of clips", given=shown(picture.image))
-            faults.append(Fault(pointer("pictures", place, "image"), text))
+            other = sentence("%(given)s is a clip; name it as a video of clips", given=shown(picture.image))
+            faults.append(Fault(pointer("pictures", place, "image"), other))
         elif known is None or known.key.endswith(ADAPTER_SUFFIX):
             text = f"the project has no picture {shown(picture.image)}; upload it first (farm inputs add FILE)"
             faults.append(Fault(pointer("pictures", place, "image"), text))
@@ -190,8 +187,8 @@ def _examples(asked: TrainingRequest, find_input: FindInput, faults: list[Fault]
             text = f"the project has no clip {shown(clip.video)}; upload it first (farm inputs add FILE)"
             faults.append(Fault(pointer("clips", place, "video"), text))
         else:
-            text = sentence("%(given)s is a picture; name it as an image of pictures", given=shown(clip.video))
-            faults.append(Fault(pointer("clips", place, "video"), text))
+            other = sentence("%(given)s is a picture; name it as an image of pictures", given=shown(clip.video))
+            faults.append(Fault(pointer("clips", place, "video"), other))
     return found
 
 
