@@ -9,6 +9,8 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 | `farm:live`              | channel | a moment   | workers, and whoever changes  | dashboard (`listen`)   |
 |                          |         |            | a job (`announce`)            |                        |
 | `farm:preview:<render>`  | string  | 2 min      | workers (`show`)              | dashboard (`preview`)  |
+| `farm:losses:<render>`   | string  | 1 h after  | workers (`show_losses`)       | dashboard (`losses`)   |
+|                          |         | a write    |                               |                        |
 | `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (same)         |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
 |                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
@@ -89,6 +91,7 @@ class LogLine(BaseModel):
 
 
 Live = StepProgress | Preview | JobChanged
+_LOSSES = TypeAdapter(list[tuple[int, float]])
 _MESSAGES = TypeAdapter(list[Annotated[Live, Field(discriminator="kind")]])
 
 
@@ -98,6 +101,10 @@ def _progress_key(job_id: str) -> str:
 
 def _preview_key(render_id: str) -> str:
     return f"farm:preview:{render_id}"
+
+
+def _losses_key(render_id: str) -> str:
+    return f"farm:losses:{render_id}"
 
 
 def _log_key(worker_id: str) -> str:
@@ -163,6 +170,23 @@ class ProgressBoard:
         text = self._wire.ask(lambda client: client.get(_preview_key(render_id)), None, "preview")
         return None if text is None else base64.b64decode(text)
 
+    def show_losses(self, render_id: str, losses: Sequence[tuple[int, float]]) -> None:
+        """Keep how the losses of a training go, (step, loss) at a bounded number of places."""
+        text = _LOSSES.dump_json(list(losses)).decode()
+        key = _losses_key(render_id)
+        self._wire.send_soon(
+            ("losses", render_id), lambda client: client.set(key, text, ex=LIFE_SECONDS), "show_losses"
+        )
+
+    def losses(self, render_id: str) -> list[tuple[int, float]]:
+        """The losses of a running training so far; empty when there are none, or nobody can be asked."""
+        text = self._wire.ask(lambda client: client.get(_losses_key(render_id)), None, "losses")
+        try:
+            return [] if text is None else _LOSSES.validate_json(text)
+        except ValidationError:
+            log.warning("unreadable losses", render_id=render_id)
+            return []
+
     def clear(self, job_id: str, render_ids: Iterable[str]) -> None:
         """Forget renders that do not run any more."""
         fields = list(render_ids)
@@ -170,7 +194,7 @@ class ProgressBoard:
         def forget(client: redis.Redis) -> None:
             with client.pipeline(transaction=False) as pipeline:
                 pipeline.hdel(_progress_key(job_id), *fields)
-                pipeline.delete(*map(_preview_key, fields))
+                pipeline.delete(*map(_preview_key, fields), *map(_losses_key, fields))
                 pipeline.execute()
 
         if fields:

@@ -23,6 +23,7 @@ from farm.params import InputRef, RenderParameters, Renders
 from farm.params.checks.clips import MOST_REFERENCES
 from farm.params.pictures import FindInput
 from farm.params.request.base import ADAPTER_SUFFIX, CLIPS, PICTURE_LISTS, PICTURES, ClipRef
+from farm.params.training.trained_families import training_of
 from farm.storage import StoredFile
 from farm.storage_keys import input_key
 from farm.tables import Input, Job, Render
@@ -222,9 +223,8 @@ def _ref(row: Any) -> InputRef:
 def _keys(render: RenderParameters) -> list[str]:
     pictures = [picture.key for name in (*PICTURES, *CLIPS) if (picture := getattr(render, name, None)) is not None]
     pictures += [picture.key for name in PICTURE_LISTS for picture in getattr(render, name, ())]
-    training = getattr(render, "training", None)
-    if training is not None:
-        pictures += [picture.image.key for picture in training.pictures]
+    if training := training_of(render):
+        pictures += [known.key for known, _ in training.examples]
     return pictures + [adapter.key for adapter in render.loras if adapter.key is not None]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import stamina
@@ -21,8 +22,9 @@ class KeptFiles:
         self._suffix = suffix
         self._most = most
 
-    def file(self, key: str, sha256: str) -> Path:
-        """The file with that content, fetched if it is not here.
+    def file(self, key: str, sha256: str, *, together: Collection[str] = ()) -> Path:
+        """The file with that content, fetched if it is not here. Those of `together`, by their sha256, stay meanwhile:
+        a training may learn from more clips than are kept.
 
         Raises NotFound, StorageDown, OSError, and ValueError where the bucket holds something else under the key.
         """
@@ -34,7 +36,7 @@ class KeptFiles:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ValueError(f"{key} is not what was uploaded")
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._evict()
+        self._evict(together)
         draft = path.with_suffix(".part")
         try:
             draft.write_bytes(data)
@@ -51,10 +53,12 @@ class KeptFiles:
                 data = self._storage.get(key)
         return data
 
-    def _evict(self) -> None:
+    def _evict(self, together: Collection[str]) -> None:
         """The engine reads a file when it begins its render (of clips in segments each time one begins, which counts as
         a use); what was used long ago is read already.
         """
         kept = sorted(self._folder.glob(f"*{self._suffix}"), key=lambda path: path.stat().st_mtime)
         for path in kept[: max(0, len(kept) - self._most + 1)]:
+            if path.stem in together:
+                continue
             path.unlink(missing_ok=True)

@@ -215,6 +215,15 @@ class Previewed:
 
 
 @dataclass(frozen=True)
+class Learnt:
+    """How a training goes, every few seconds: its losses so far, as `farm.params.training.loss_curve` thins them."""
+
+    render_id: str
+    attempt: int
+    losses: list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
 class Drafted:
     """A render has reached its `stop_at_step`: `pixels_path` as in `Rendered`, of what the model then expects the end
     to be, and `checkpoint_path` to go on from. The engine has let go of it.
@@ -289,7 +298,7 @@ class Alive:
 ToEngine = RenderBatch | DropRender | ParkRenders | ResumeRenders | SaveCheckpoints | Stop
 FromEngine = (
     Ready | LoadFailed | Stepped | Rendered | Drafted | RenderFailed | ParkedRenders | ResumedRenders
-    | Checkpointed | CheckpointsSaved | Previewed | MemoryFits | BatchEnded | Measured | Alive
+    | Checkpointed | CheckpointsSaved | Previewed | Learnt | MemoryFits | BatchEnded | Measured | Alive
 )  # fmt: skip
 
 
@@ -298,6 +307,6 @@ def adapter_file(sha256: str) -> str:
     return f"loras/{sha256}"
 
 
-def training_picture(sha256: str) -> str:
-    """What a picture that a training learns from is called among the inputs of an order."""
+def training_example(sha256: str) -> str:
+    """What a picture or clip that a training learns from is called among the inputs of an order."""
     return f"training/{sha256}"

@@ -1,7 +1,5 @@
 """A training as people see it: how far it is, its losses, its LoRA."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import select
 
 from dashboard.context import farm
@@ -10,13 +8,11 @@ from dashboard.reads.renders import artifacts_of
 from dashboard.schemas import TrainingState
 from farm.database import read
 from farm.errors import NotFound, StorageDown
+from farm.params.training.loss_curve import Curve, thinned
 from farm.params.training.stored import Training
 from farm.storage_keys import ArtifactKind
 from farm.tables import Job, Render
 from scheduler.uploads import find_trained
-
-#: Places of a curve that is shown.
-MOST_PLACES = 500
 
 
 def find_training(project_id: str, job_id: str) -> TrainingState:
@@ -36,6 +32,7 @@ def find_training(project_id: str, job_id: str) -> TrainingState:
     training = Training.model_validate(row.parameters["training"])
     moving = farm().progress.snapshot(job_id).get(row.id) if row.status == "running" else None
     losses, sheet = files.get(ArtifactKind.LOSSES.value), files.get(ArtifactKind.OUTPUT.value)
+    poster = files.get(ArtifactKind.POSTER.value)
     return TrainingState(
         job_id=job_id,
         render_id=row.id,
@@ -45,24 +42,20 @@ def find_training(project_id: str, job_id: str) -> TrainingState:
         step=moving.step if moving else None,
         steps=training.passes,
         max_train_steps=training.max_train_steps,
-        losses=[] if losses is None else _losses(losses.key),
+        width=row.parameters["width"],
+        height=row.parameters["height"],
+        losses=farm().progress.losses(row.id) if losses is None else _losses(losses.key),
         adapter=trained,
+        expert=training.expert,
         samples_url=None if sheet is None else farm().storage.link(sheet.key),
+        samples_poster_url=None if poster is None else farm().storage.link(poster.key),
     )
 
 
-def _losses(key: str) -> list[tuple[int, float]]:
+def _losses(key: str) -> Curve:
     """Of the stored file; none while the object storage is away."""
     try:
         lines = farm().storage.get(key).decode().splitlines()[1:]
     except (NotFound, StorageDown):
         return []
     return thinned([float(line.partition(",")[2]) for line in lines])
-
-
-def thinned(losses: Sequence[float]) -> list[tuple[int, float]]:
-    """The curve at MOST_PLACES places at the most: the last step of each stretch, and its mean."""
-    width = -(-len(losses) // MOST_PLACES) or 1
-    stretches = [losses[begin : begin + width] for begin in range(0, len(losses), width)]
-    ends = [min((place + 1) * width, len(losses)) for place in range(len(stretches))]
-    return [(end, sum(part) / len(part)) for end, part in zip(ends, stretches, strict=True)]

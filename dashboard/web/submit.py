@@ -153,7 +153,7 @@ def form_page(
         typed=typed,
         chosen_of=chosen_of,
         pictures=_uploads(form, "picture", "pictures"),
-        clips=_uploads(form, "clip"),
+        clips=_uploads(form, "clip", "clip alone"),
         adapters=fitting_adapters(entry, _uploads(form, "adapters")),
         faults=by_field(faults, form),
         form_id=_form_id(typed),

@@ -19,22 +19,25 @@ from dashboard.translations.said import gettext
 from dashboard.translations.stored import recognised
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
+from farm.params.request.base import HIGH_NOISE, LOW_NOISE, ClipRef
 from farm.params.training.request import TrainingRequest
+from farm.params.training.trained_families import TRAINED
 from scheduler.admission.submit_training import submit_training
-from scheduler.uploads import list_inputs
+from scheduler.uploads import finder, list_inputs
 
 blueprint = Blueprint("trainings", __name__)
 
-#: Pictures that the form offers, the newest.
+#: Pictures and clips that the form offers, the newest.
 OFFERED = 100
-_WHOLE = ("max_train_steps", "rank", "train_batch_size", "validation_steps", "width", "height")
+_WHOLE = ("max_train_steps", "rank", "train_batch_size", "validation_steps", "width", "height", "num_frames", "fps")
 _REAL = ("learning_rate",)
-_PLACE = re.compile(r"/pictures/(\d+)/")
+_TEXTS = ("validation_prompt", "expert")
+_PLACE = re.compile(r"/(pictures|clips)/(\d+)/")
 
 
 @blueprint.get("/trainings/new")
 def ask() -> ResponseReturnValue:
-    """The form, with the newest pictures of the project."""
+    """The form, with the newest pictures and clips of the project."""
     return _form({}, [])
 
 
@@ -42,15 +45,10 @@ def ask() -> ResponseReturnValue:
 def begin() -> ResponseReturnValue:
     """Submit what was typed; what is wrong with it stands above the form."""
     typed = request.form.to_dict()
-    chosen = [name.removeprefix("caption-") for name, text in typed.items() if name.startswith("caption-") and text]
-    document: dict[str, Any] = {
-        "model": typed.get("model", ""),
-        "name": typed.get("name", ""),
-        "pictures": [{"image": image, "caption": typed[f"caption-{image}"]} for image in chosen],
-    }
+    document: dict[str, Any] = {"model": typed.get("model", ""), "name": typed.get("name", ""), **_examples(typed)}
     document |= {name: _number(typed[name], int) for name in _WHOLE if typed.get(name)}
     document |= {name: _number(typed[name], float) for name in _REAL if typed.get(name)}
-    document |= {"validation_prompt": typed["validation_prompt"]} if typed.get("validation_prompt") else {}
+    document |= {name: typed[name] for name in _TEXTS if typed.get(name)}
     try:
         made = submit_training(
             farm(),
@@ -67,15 +65,32 @@ def begin() -> ResponseReturnValue:
 
 @blueprint.get("/trainings/<job_id>")
 def page(job_id: str) -> ResponseReturnValue:
-    """How far a training is; when it is done its samples, the curve of its losses and its LoRA."""
+    """How far a training is, with the curve of its losses; when it is done its samples and its LoRA."""
     training = find_training(principal().project_id, job_id)
     curve = farm().cpu_work(partial(_curve, training.losses)) if training.losses else None
     return render_template("training.html", training=training, curve=curve)
 
 
+def _examples(typed: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+    """What has a caption, pictures and clips apart."""
+    find = finder(farm(), principal().project_id)
+    found: dict[str, list[dict[str, str]]] = {"pictures": [], "clips": []}
+    for field, caption in typed.items():
+        example = field.removeprefix("caption-")
+        if example == field or not caption:
+            continue
+        if isinstance(find(example), ClipRef):
+            found["clips"].append({"video": example, "caption": caption})
+        else:
+            found["pictures"].append({"image": example, "caption": caption})
+    return found
+
+
 def _form(typed: dict[str, str], faults: Any) -> str:
     with read(farm().engine) as connection:
-        pictures = list_inputs(connection, principal().project_id, after=None, limit=OFFERED, only_pictures=True)
+        pictures = list_inputs(
+            connection, principal().project_id, after=None, limit=OFFERED, only_pictures=True, with_clips=True
+        )
     models = [entry for entry in farm().catalog.models.values() if _trains(entry)]
     defaults = {name: TrainingRequest.model_fields[name].default for name in (*_WHOLE, *_REAL)}
     told = [f"{_where(fault)}{recognised(fault.message)}" for fault in faults]
@@ -83,6 +98,8 @@ def _form(typed: dict[str, str], faults: Any) -> str:
         "training_form.html",
         pictures=pictures,
         models=models,
+        of_clips={model.name for model in models if TRAINED[model.family].clips},
+        experts={model.name for model in models if TRAINED[model.family].experts} and (HIGH_NOISE, LOW_NOISE),
         typed=typed,
         defaults=defaults,
         faults=told,
@@ -91,12 +108,15 @@ def _form(typed: dict[str, str], faults: Any) -> str:
 
 
 def _trains(entry: Any) -> bool:
-    return entry.family == "sana" and not entry.without_adapters and bool(farm().catalog.pools_of(entry.name))
+    return entry.family in TRAINED and not entry.without_adapters and bool(farm().catalog.pools_of(entry.name))
 
 
 def _where(fault: Fault) -> str:
     if found := _PLACE.match(fault.field):
-        return gettext("Picture %(number)s: ", number=int(found[1]) + 1)
+        number = int(found[2]) + 1
+        if found[1] == "clips":
+            return gettext("Clip %(number)s: ", number=number)
+        return gettext("Picture %(number)s: ", number=number)
     return f"{fault.field.removeprefix('/')}: " if fault.field else ""
 
 

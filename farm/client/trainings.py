@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.files.inputs import Inputs
 from farm.client.replies import Job, Training
+
+#: Files, or ids of uploads, with their captions; as pairs, one may come several times.
+Captioned: TypeAlias = Mapping[str | Path, str] | Sequence[tuple[str | Path, str]]
 
 
 class Trainings(Inputs):
@@ -22,24 +25,24 @@ class Trainings(Inputs):
         /,
         model: str,
         name: str,
-        pictures: Mapping[str | Path, str] | Sequence[tuple[str | Path, str]],
+        pictures: Captioned = (),
         *,
+        clips: Captioned = (),
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
-        """Train a LoRA of a model from pictures (a file or the id of an upload → its caption; as pairs, one may come
-        several times): uploads them, and submits a job.
+        """Train a LoRA of a model from pictures and clips (a file or the id of an upload → its caption): uploads them,
+        and submits a job.
 
         All other keywords are fields of `farm.params.training.request.TrainingRequest`. When the job is done,
         :meth:`training` has the LoRA's id. Raises OSError when a file cannot be read.
         """
         body = {("class" if field == "class_name" else field): value for field, value in fields.items()}
-        pairs = pictures.items() if isinstance(pictures, Mapping) else pictures
-        body |= {
-            "model": model,
-            "name": name,
-            "pictures": [{"image": self._id_of(picture), "caption": caption} for picture, caption in pairs],
-        }
+        body |= {"model": model, "name": name}
+        for field, file, captioned in (("pictures", "image", pictures), ("clips", "video", clips)):
+            pairs = captioned.items() if isinstance(captioned, Mapping) else captioned
+            if examples := [{file: self._id_of(example), "caption": caption} for example, caption in pairs]:
+                body[field] = examples
         key = idempotency_key or str(uuid.uuid4())
         told = self._transport.post(api_path("trainings"), body, headers={"Idempotency-Key": key}, repeatable=True)
         job = told.get("job") if isinstance(told, dict) else None
@@ -50,5 +53,5 @@ class Trainings(Inputs):
         """How a training is, by the id of its job."""
         return read_reply(Training, self._transport.get(api_path("trainings", job_id)))
 
-    def _id_of(self, picture: str | Path) -> str:
-        return self.add_input(picture).id if isinstance(picture, Path) or Path(picture).is_file() else picture
+    def _id_of(self, example: str | Path) -> str:
+        return self.add_input(example).id if isinstance(example, Path) or Path(example).is_file() else example

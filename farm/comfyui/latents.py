@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from farm.comfyui.animate import ANIMATE, read_animate
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture, scaled_size
 from farm.comfyui.vace import VACE, read_vace
@@ -16,7 +17,7 @@ _EMPTY = frozenset(
 #: Of a clip that begins with a picture; of the second it may.
 _FROM_A_PICTURE = ("WanImageToVideo", "Wan22ImageToVideoLatent")
 _BETWEEN_PICTURES = "WanFirstLastFrameToVideo"
-_KNOWN = _EMPTY | {*_FROM_A_PICTURE, _BETWEEN_PICTURES, VACE}
+_KNOWN = _EMPTY | {*_FROM_A_PICTURE, _BETWEEN_PICTURES, VACE, ANIMATE}
 #: Latents of a picture, noised in part.
 PICTURE = "VAEEncode"
 _FRAMES_PER_LATENT = 4  # of Wan's video VAE, as both ComfyUI and the farm have it
@@ -41,6 +42,9 @@ def read_latents(reading: Reading, node: Node, model: str | None) -> dict[str, A
     reading.report.took(node, said)
     if node.kind == VACE:
         return {name: value for name, value in (fields | read_vace(reading, node)).items() if value is not None}
+    if node.kind == ANIMATE:
+        fields |= read_animate(reading, node, fields.get("num_frames"))
+        return {name: value for name, value in fields.items() if value is not None}
     if node.kind not in _EMPTY and (node.kind != "Wan22ImageToVideoLatent" or "start_image" in node.inputs):
         fields["image"] = read_picture(reading, node, "start_image", "image", _SQUEEZED)
     if node.kind == _BETWEEN_PICTURES:

@@ -26,6 +26,7 @@ _MODELS: Mapping[str, str] = {
     "wan22t2va14b": "wan22-t2v-a14b",
     "wan22i2v14b": "wan22-i2v-a14b",
     "wan22i2va14b": "wan22-i2v-a14b",
+    "wan22animate14b": "wan22-animate-14b",
     "wan22ti2v5b": "wan22-ti2v-5b",
     "sanasprint600m1024px": "sprint-600m-1024px",
     "sanasprint06b1024px": "sprint-600m-1024px",

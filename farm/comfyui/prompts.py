@@ -11,6 +11,7 @@ HANDED_ON = {
     "WanImageToVideo": ("positive", "negative"),
     "WanFirstLastFrameToVideo": ("positive", "negative"),
     "WanVaceToVideo": ("positive", "negative"),
+    "WanAnimateToVideo": ("positive", "negative"),
     "ControlNetApply": ("conditioning",),
     "ControlNetApplyAdvanced": ("positive", "negative"),
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from farm.comfyui.animate import past_the_cut
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.vace import past_the_trim
 from farm.comfyui.workflow.graph import Node
@@ -69,6 +70,7 @@ def _saved_by(reading: Reading, saver: Node) -> Saved | None:
         if "audio" in video.inputs and reading.source(video, "audio", needed=False):
             reading.report.refuse(video, "the farm's clips have no sound; take the link to its input 'audio' off")
         source = reading.source(video, "images")
+    source = past_the_cut(reading, source)
     if source is None:
         return None
     decoder = source[0]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from farm.comfyui.clips import read_clip
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture
 from farm.comfyui.workflow.graph import Node
@@ -11,19 +12,13 @@ VACE = "WanVaceToVideo"
 _TRIMS = "TrimVideoLatent"
 _TRIMMED_BY = 3  # the output of VACE that says how many
 _FITTED = "ComfyUI crops the reference to the shape of the clip, the farm fits it in whole, on white"
-_BY_TIME = (
-    "ComfyUI takes the clip's frames one after the other, the farm by their time: the same where the clip has as many "
-    "frames a second; ComfyUI crops them to the shape, the farm squeezes them"
-)
-_FRAMES = {"GetVideoComponents": "video"}
-_LOADS = {"LoadVideo": "file"}
 
 
 def read_vace(reading: Reading, node: Node) -> dict[str, Any]:
     """Files and scale; sizes are read as those of other clips."""
     fields: dict[str, Any] = {}
     for name, field, through in (("control_video", "video", ""), ("control_masks", "mask", "ImageToMask")):
-        if name in node.inputs and (found := _clip(reading, node, name, field, through)):
+        if name in node.inputs and (found := read_clip(reading, node, name, field, through)):
             fields[field] = found
     if "reference_image" in node.inputs and "reference_images" not in reading.report.settled:
         picture = read_picture(reading, node, "reference_image", "reference_images", _FITTED)
@@ -57,27 +52,3 @@ def past_the_trim(reading: Reading, decoded: tuple[Node, int] | None) -> tuple[N
         return made
     reading.report.refuse(node, f"takes off other frames than those of the reference of the clip's own {VACE}")
     return None
-
-
-def _clip(reading: Reading, node: Node, name: str, field: str, through: str) -> str | None:
-    """The file of a clip; None, and a fault, where its frames are not those of one file."""
-    if field in reading.report.settled:
-        return None
-    source = reading.source(node, name)
-    if source is not None and through and source[0].kind == through:
-        source = reading.source(source[0], "image")
-    frames = source
-    if frames is not None and frames[0].kind in _FRAMES:
-        frames = reading.source(frames[0], _FRAMES[frames[0].kind])
-    if frames is None or source is None:
-        return None
-    if frames[0].kind not in _LOADS:
-        reading.report.refuse(
-            source[0], f"the farm takes a clip as it is stored; give the finished one with --{field}", field
-        )
-        return None
-    file = reading.value(frames[0], _LOADS[frames[0].kind], str, field)
-    if file is not None:
-        reading.report.took(frames[0], f"{field} {file}")
-        reading.report.notice(node, _BY_TIME)
-    return file

@@ -1,4 +1,4 @@
-"""`farm train`: a LoRA from a folder of pictures with captions."""
+"""`farm train`: a LoRA from a folder of pictures or clips with captions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from farm.console.training_folder import read_training_folder
 from farm.errors import FarmError
 from farm.params.training.request import TrainingRequest, name_fault
 
+_Captioned = tuple[str | Path, str]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -28,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def train(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A model of family sana.", autocompletion=complete_model),
+        typer.Argument(
+            metavar="MODEL", help="A model of family sana, wan, wan22 or wan22-ti2v.", autocompletion=complete_model
+        ),
     ],
     folder: Annotated[
         Path,
@@ -36,7 +40,7 @@ def train(
             metavar="FOLDER",
             exists=True,
             file_okay=False,
-            help="Pictures, each with its caption in a .txt beside it; or with a metadata.jsonl.",
+            help="Pictures or clips, each with its caption in a .txt beside it; or with a metadata.jsonl.",
         ),
     ],
     *,
@@ -45,7 +49,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the job (with --wait: the training) as JSON.")] = False,
     **typed: Any,
 ) -> None:
-    """Train a LoRA of a model from pictures with captions. Prints the job's id; with --wait, then the LoRA's.
+    """Train a LoRA of a model from pictures or clips with captions. Prints the job's id; with --wait, then the LoRA's.
 
     Exit codes: 0 accepted (with --wait: done), 1 the training did not end as done, 2 wrong usage or refused by the
     farm, 3 the farm does not answer, 130 Ctrl-C (the training goes on).
@@ -56,13 +60,15 @@ def train(
     captions = read_training_folder(folder)
     fields = {field: value for field, value in typed.items() if value is not None and value is not False}
     with farm_at_hand() as farm:
-        job = farm.train(model, called, _uploaded(farm, captions), **fields)
+        pictures, clips = _uploaded(farm, captions)
+        job = farm.train(model, called, pictures, clips=clips, **fields)
         for notice in job.notices:
             say(f"Note: {notice}", "yellow")
         if not as_json:
             print(job.id, flush=True)
-            several = "" if len(captions) == 1 else "s"
-            say(f"training of {job.model} with {len(captions):,} picture{several} submitted")
+            kinds = ((len(pictures), "picture"), (len(clips), "clip"))
+            what = " and ".join(f"{count:,} {kind}{'' if count == 1 else 's'}" for count, kind in kinds if count)
+            say(f"training of {job.model} with {what} submitted")
         code = ExitCode.OK
         if wait:
             [ended] = watch(farm, [job])
@@ -79,13 +85,15 @@ def train(
             raise typer.Exit(code)
 
 
-def _uploaded(farm: FarmClient, captions: Mapping[Path, str]) -> list[tuple[str | Path, str]]:
-    """The ids of the pictures with their captions. Says of each file that is refused why; then raises Exit."""
-    found: list[tuple[str | Path, str]] = []
+def _uploaded(farm: FarmClient, captions: Mapping[Path, str]) -> tuple[list[_Captioned], list[_Captioned]]:
+    """The ids of pictures and of clips with their captions. Says of each file that is refused why; then raises Exit."""
+    pictures: list[_Captioned] = []
+    clips: list[_Captioned] = []
     worst = ExitCode.OK
     for file, caption in captions.items():
         try:
-            found.append((farm.add_input(file).id, caption))
+            sent = farm.add_input(file)
+            (clips if sent.frames else pictures).append((sent.id, caption))
         except FarmError as error:
             print_error(error, str(file))
             worst = max(worst, exit_code_of(error))
@@ -93,4 +101,4 @@ def _uploaded(farm: FarmClient, captions: Mapping[Path, str]) -> list[tuple[str 
                 break  # nor would the next one be taken
     if worst:
         raise typer.Exit(worst)
-    return found
+    return pictures, clips

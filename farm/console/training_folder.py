@@ -1,4 +1,4 @@
-"""Pictures with captions as people keep them for training: a text beside each picture, or a table of all."""
+"""Pictures and clips with captions as people keep them for training: a text beside each, or a table of all."""
 
 import json
 import os
@@ -10,25 +10,34 @@ import typer
 from farm.console.imported import read_text
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
+#: MOV is MP4 by another name, and Matroska is WebM's.
+CLIPS = (".mp4", ".webm", ".mov", ".mkv")
+_EXAMPLES = (*PICTURES, *CLIPS)
 CAPTIONS = (".txt", ".caption")
 #: Of these the farm takes none.
-_OTHER_PICTURES = (".bmp", ".gif", ".tif", ".tiff", ".jxl", ".heic", ".heif", ".jfif", ".jp2")
-#: As `datasets` reads a folder of images.
+_OTHERS = (
+    *(".bmp", ".gif", ".tif", ".tiff", ".jxl", ".heic", ".heif", ".jfif", ".jp2"),
+    *(".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".m4v", ".ts", ".mts", ".ogv"),
+)
+#: As `datasets` reads a folder of images or videos.
 TABLE = "metadata.jsonl"
 _TEXTS = ("text", "caption", "prompt")
 _FOLDER = "FOLDER"
 
 
 def read_training_folder(folder: Path) -> dict[Path, str]:
-    """The pictures of a folder with their captions, by name: of its metadata.jsonl (`file_name`, and `text`, `caption`
-    or `prompt`), or else of a .txt or .caption beside each.
+    """The pictures and clips of a folder with their captions, by name: of its metadata.jsonl (`file_name`, and `text`,
+    `caption` or `prompt`), or else of a .txt or .caption beside each.
 
     Raises typer.BadParameter.
     """
     table = folder / TABLE
     found = _of_table(table) if table.is_file() else _of_texts(folder)
     if not found:
-        raise _refused(f"{folder} holds no picture ({', '.join(PICTURES)}){_pictures_below(folder)}")
+        raise _refused(
+            f"{folder} holds no picture ({', '.join(PICTURES)}) and no clip ({', '.join(CLIPS)})"
+            f"{_examples_below(folder)}"
+        )
     return dict(sorted(found.items()))
 
 
@@ -53,7 +62,7 @@ def _of_table(table: Path) -> dict[Path, str]:
             raise _refused(f"{table}, line {number}: there is no file {path}")
         if path in found:
             raise _refused(
-                f"{table}, line {number}: {name} has a caption already; another one wants a copy of the picture"
+                f"{table}, line {number}: {name} has a caption already; another one wants a copy of the file"
             )
         found[path] = caption
     return found
@@ -63,10 +72,10 @@ def _of_texts(folder: Path) -> dict[Path, str]:
     found = {}
     for path in _shown(folder):
         text = next((beside for suffix in CAPTIONS if (beside := path.with_suffix(suffix)).is_file()), None)
-        if path.suffix.lower() not in PICTURES:
-            if text and path.suffix.lower() in _OTHER_PICTURES:
+        if path.suffix.lower() not in _EXAMPLES:
+            if text and path.suffix.lower() in _OTHERS:
                 # Left out in silence it would be missed in the LoRA, if at all.
-                raise _refused(f"{path.name} is none of {', '.join(PICTURES)}: convert it, or remove its caption")
+                raise _refused(f"{path.name} is none of {', '.join(_EXAMPLES)}: convert it, or remove its caption")
             continue
         caption = " ".join(read_text(text, _FOLDER).split()) if text else ""
         if not caption:
@@ -75,16 +84,16 @@ def _of_texts(folder: Path) -> dict[Path, str]:
     return found
 
 
-def _pictures_below(folder: Path) -> str:
+def _examples_below(folder: Path) -> str:
     """kohya's scripts take the folder above (`10_cross` and so on: ten repeats of each picture in it)."""
     below = sorted(
         inner.name
         for inner in _shown(folder)
-        if inner.is_dir() and any(path.suffix.lower() in PICTURES for path in _shown(inner))
+        if inner.is_dir() and any(path.suffix.lower() in _EXAMPLES for path in _shown(inner))
     )
     if not below:
         return ""
-    return f"; pictures lie in its folders {', '.join(below[:3])}: name one of them"
+    return f"; they lie in its folders {', '.join(below[:3])}: name one of them"
 
 
 def _shown(folder: Path) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from farm.params.models.wan_animate import MODES, SEGMENT_FRAMES, SHARED_FRAMES
 from farm.params.models.wan_vace import CONDITIONING_SCALES
 from farm.params.outputs import FORMATS, QUALITY, formats_of
 from farm.params.plugin_checks import MOST_POST_PROCESSORS
-from farm.params.request.base import CLIPS, INPUTS, PICTURES
+from farm.params.request.base import CLIPS, CLIPS_ALONE, INPUTS, PICTURES
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import CLASSES, JobRequest
 from farm.params.request.seeds import SEED_SCHEMA
@@ -211,9 +211,9 @@ def _segments(entry: ModelEntry) -> Shapes:
 def _pictures(entry: ModelEntry) -> Shapes:
     scale = entry.defaults.get("controlnet_conditioning_scale", 1.0)
     return {
-        # Not part of the standard: a picture can be chosen; of the others a clip too.
+        # Not part of the standard: a picture can be chosen; or a clip; or either.
         **{name: {"x-picture": True} for name in PICTURES},
-        **{name: {"x-picture": True, "x-clip": True} for name in CLIPS},
+        **{name: {"x-picture": name not in CLIPS_ALONE, "x-clip": True} for name in CLIPS},
         "reference_images": {
             "type": ["array", "null"],
             "items": {"type": "string", "minLength": 1},

@@ -9,7 +9,7 @@ from farm.catalog.schema import ModelEntry
 from farm.params.families import family_named
 from farm.params.request.base import RenderParameters
 from farm.params.sizes import Shape, rendered_shape
-from farm.params.training.stored import SanaTrainingParameters
+from farm.params.training.trained_families import TRAINED
 
 #: 128 bits of a hash; every pending render is in an index that holds its key.
 BATCH_KEY_CHARS = 32
@@ -22,9 +22,10 @@ def parse_parameters(parameters: Mapping[str, Any]) -> RenderParameters:
         UnknownFamily: its plugin is not installed here.
         pydantic.ValidationError: a field is not as request validation stores it.
     """
-    if "training" in parameters:
-        return SanaTrainingParameters.model_validate(parameters)
-    return family_named(str(parameters.get("family"))).parameters.model_validate(parameters)
+    family = str(parameters.get("family"))
+    if "training" in parameters and family in TRAINED:
+        return TRAINED[family].parameters.model_validate(parameters)
+    return family_named(family).parameters.model_validate(parameters)
 
 
 def shape_of(parameters: RenderParameters, entry: ModelEntry) -> Shape:

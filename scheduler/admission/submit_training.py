@@ -1,7 +1,7 @@
 """Admission of a training: the same as of any job, which has one render."""
 
 from farm.connections import Connections
-from farm.params.training.request import check_training
+from farm.params.training.check_training import check_training
 from scheduler.admission.submit import Submitted, draw_seed, submit
 from scheduler.uploads import finder
 

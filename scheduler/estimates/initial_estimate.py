@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from farm.catalog import ModelEntry
 from farm.params import RenderParameters, Shape
 from farm.params.families import family_named
-from farm.params.training.stored import SanaTrainingParameters
+from farm.params.training.trained_families import training_of
 from scheduler.estimates.observations import Observed
 
 #: Up to this scale nothing is guided: c + (scale − 1)·(c − u) needs no u at 1.
@@ -68,8 +68,8 @@ def forwards(parameters: RenderParameters) -> int:
 
     Of a training: as many as its steps are worth, see `Training.guided_forwards`.
     """
-    if isinstance(parameters, SanaTrainingParameters):
-        return round(parameters.training.guided_forwards)
+    if training := training_of(parameters):
+        return round(training.guided_forwards)
     if parameters.stop_at_step is not None:
         return passes_until(parameters.sampler, parameters.stop_at_step)
     return parameters.segments * passes_of(parameters.sampler, parameters.num_inference_steps)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
@@ -12,6 +13,7 @@ from tests.dashboard.test_browser import PATIENCE, Visit, address, browser
 from tests.dashboard.test_browser import pytestmark as needs_chromium
 from tests.dashboard.test_from_file import picture
 from tests.dashboard.test_inputs import upload
+from tests.dashboard.test_trainings_api import clip
 
 __all__ = ["address", "browser"]  # fixtures
 pytestmark = needs_chromium
@@ -121,4 +123,29 @@ def test_drafts_are_picked_with_keys(
     statuses = [one["status"] for one in live_house.renders(job["id"])]
     assert statuses == ["cancelled", "pending", "cancelled", "cancelled"]
     assert page.evaluate("window.same") is True
+    assert visit.said == []
+
+
+def test_of_wan_animate_each_clip_has_a_list_of_its_own_and_is_seen_when_it_is_chosen(
+    live_house: House, browser: Browser, address: str, tmp_path: Path
+) -> None:
+    # Given a clip and a picture among the uploads, and the form of a model that takes both,
+    moving = clip(live_house, tmp_path)
+    upload(live_house, picture().getvalue(), "hero.png")
+    visit = Visit(browser, live_house, address, 1280)
+    page = visit.page
+    page.goto(address + "/submit?model=wan22-animate-14b")
+    # when a clip of poses is chosen, then only clips were offered, and its first frame is shown;
+    poses = page.get_by_label("Poses (a clip)")
+    expect(poses.locator("option")).to_have_count(2)
+    poses.select_option(moving)
+    shown = page.locator("[data-shows=pose_video]")
+    expect(shown).to_be_visible(timeout=PATIENCE)
+    expect(shown).to_have_attribute("src", f"/inputs/{moving}/poster")
+    # a picture will do for the background and the mask, which are for replacing, and none is shown before it is chosen.
+    expect(page.get_by_label("Background (to replace)").locator("option")).to_have_count(3)
+    expect(page.get_by_label("Mask of the character (to replace)").locator("option")).to_have_count(3)
+    expect(page.locator("[data-shows=background_video]")).to_be_hidden()
+    page.get_by_label("Poses (a clip)").select_option("")
+    expect(shown).to_be_hidden()
     assert visit.said == []

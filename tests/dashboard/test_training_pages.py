@@ -1,9 +1,13 @@
 """The pages of trainings: a form of the project's pictures, and what came of one."""
 
-from dashboard.reads.trainings import MOST_PLACES, thinned
+from pathlib import Path
+
+from farm.params.training.loss_curve import MOST_PLACES, thinned
 from tests.dashboard.conftest import House
 from tests.dashboard.test_inputs import png, upload
+from tests.dashboard.test_trainings_api import clip
 from tests.dashboard.visiting import PAGE, sign_in, token_of
+from tests.waiting import eventually
 
 FORM = "/trainings/new"
 
@@ -49,6 +53,46 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     for address in (f"/submit?again={render['id']}", f"/submit?again={render['id']}&vary"):
         again = visitor.get(address, headers=PAGE)
         assert (again.status_code, again.location) == (303, f"/trainings/{job}")
+
+
+def test_a_training_of_clips_is_begun_from_the_form_and_its_losses_are_drawn_while_it_runs(
+    live_house: House, tmp_path: Path
+) -> None:
+    # Given a clip beside a picture in the form,
+    moving = clip(live_house, tmp_path)
+    still = upload(live_house, png(), "a.png").json["id"]
+    visitor = sign_in(live_house)
+    page = visitor.get(FORM, headers=PAGE).text
+    assert f"/inputs/{moving}/poster" in page
+    assert "30 frames, 16 a second" in page
+    typed = {
+        "csrf_token": token_of(visitor, FORM),
+        "model": "wan-demo",
+        "name": "bars",
+        "max_train_steps": "12",
+        "num_frames": "77",
+        "fps": "8",
+        f"caption-{moving}": "a bar moves",
+        f"caption-{still}": "a red square",
+    }
+    # when more frames are asked for than the clip has, it is said of which,
+    refused = visitor.post("/trainings", data=typed, headers=PAGE)
+    assert refused.status_code == 422
+    # and with fewer it is a training of both,
+    begun = visitor.post("/trainings", data=typed | {"num_frames": "9"}, headers=PAGE)
+    assert begun.status_code == 303, begun.text
+    job = begun.location.rpartition("/")[2]
+    [render] = live_house.renders(job)
+    training = render["parameters"]["training"]
+    assert [found["caption"] for found in training["clips"]] == ["a bar moves"]
+    assert [found["caption"] for found in training["pictures"]] == ["a red square"]
+    # whose page draws the losses as its worker tells them.
+    assert "<svg" not in visitor.get(begun.location, headers=PAGE).text.partition('id="result"')[2]
+    live_house.connections.progress.show_losses(render["id"], [(3, 0.75), (6, 0.5)])
+    eventually(lambda: "0.5 at step 6 of 12" in visitor.get(begun.location, headers=PAGE).text)
+    shown = visitor.get(begun.location, headers=PAGE).text
+    assert "data-live" in shown
+    assert "<svg" in shown.partition('id="result"')[2]
 
 
 def test_the_form_says_so_where_there_is_no_picture_and_leads_to_where_they_are_uploaded(live_house: House) -> None:

@@ -17,6 +17,8 @@ from tests.dashboard.conftest import House
 from tests.dashboard.test_adapter_uploads import lora
 from tests.dashboard.test_inputs import png, upload
 from tests.scheduler.jobs import claim_some
+from tests.waiting import eventually
+from tests.workers.pictures import moving_bar, write_clip
 
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
@@ -30,6 +32,13 @@ def stored(live_house: House) -> House:
 def pictures(house: House, **options: Any) -> list[dict[str, str]]:
     ids = [upload(house, png(colour), f"{place}.png", **options).json["id"] for place, colour in enumerate(COLOURS)]
     return [{"image": found, "caption": f"picture {place}"} for place, found in enumerate(ids)]
+
+
+def clip(house: House, folder: Path, frames: int = 30, number: int = 0) -> str:
+    """The id of an uploaded clip of so many frames, 16 a second."""
+    path = folder / f"{number}-{frames}.mp4"
+    write_clip(path, moving_bar(number, frames))
+    return str(upload(house, path.read_bytes(), path.name).json["id"])
 
 
 def train(house: House, **asked: Any) -> Any:
@@ -58,6 +67,59 @@ def test_a_training_is_a_job_of_one_render_that_has_all_it_needs(stored: House) 
     assert (told["status"], told["steps"], told["losses"], told["adapter"]) == ("pending", 390, [], None)
 
 
+def test_a_model_of_clips_learns_from_clips_and_pictures(stored: House, tmp_path: Path) -> None:
+    long, short = clip(stored, tmp_path), clip(stored, tmp_path, 18)
+    asked = {"model": "wan-demo", "num_frames": 9, "fps": 8, "pictures": pictures(stored)[:1]}
+    clips = [{"video": found, "caption": f"a bar moves, {found}"} for found in (long, short)]
+    answer = train(stored, **asked, clips=clips)
+    assert answer.status_code == 201, answer.json
+    job = answer.json["job"]
+    [render] = stored.renders(job["id"])
+    training = render["parameters"]["training"]
+    assert [found["video"]["id"] for found in training["clips"]] == [long, short]
+    assert [found["video"]["frames"] for found in training["clips"]] == [30, 18]
+    assert (render["parameters"]["num_frames"], render["parameters"]["fps"]) == (9, 8)
+    assert "ffn.net.2" in training["target_modules"]
+    # Nine frames at 8 a second are 17 of a clip that has 16, and what is left of it is told.
+    assert [notice for notice in answer.json["notices"] if "/clips" in notice] == [
+        "/clips: of 2 of 2 clips only the first 9 frames are learnt from; cut longer ones into several"
+    ]
+    # They stay while it needs them.
+    address = f"/api/v1/inputs/{short}"
+    assert stored.client.delete(address, headers=stored.ours.headers).status_code == 409
+    stored.post(f"/api/v1/jobs/{job['id']}/cancel")
+
+
+def test_clips_that_are_too_short_and_files_of_the_other_kind_are_named(stored: House, tmp_path: Path) -> None:
+    short, [picture, *_] = clip(stored, tmp_path, 10), pictures(stored)
+    told = train(
+        stored,
+        model="wan-demo",
+        num_frames=9,
+        fps=8,
+        pictures=[],
+        clips=[{"video": picture["image"], "caption": "a picture"}],
+    ).json["errors"]
+    assert [(fault["pointer"], "is a picture" in fault["detail"]) for fault in told] == [("/clips/0/video", True)]
+    told = train(stored, model="wan-demo", pictures=[{"image": short, "caption": "a clip"}]).json["errors"]
+    assert [(fault["pointer"], "is a clip" in fault["detail"]) for fault in told] == [("/pictures/0/image", True)]
+    clips = [{"video": short, "caption": "a bar"}]
+    told = train(stored, model="wan-demo", num_frames=9, fps=8, pictures=[], clips=clips).json["errors"]
+    assert [fault["pointer"] for fault in told] == ["/clips/0/video"]
+    assert "take num_frames 5 or less" in told[0]["detail"]
+
+
+def test_the_losses_of_a_running_training_are_those_that_its_worker_told_last(stored: House) -> None:
+    job = train(stored, pictures=pictures(stored)).json["job"]["id"]
+    [render] = claim_some(stored.connections)
+    assert stored.get(f"/api/v1/trainings/{job}").json["losses"] == []
+    stored.connections.progress.show_losses(render.id, [(10, 0.5), (20, 0.25)])
+    eventually(lambda: stored.get(f"/api/v1/trainings/{job}").json["losses"] == [[10, 0.5], [20, 0.25]])
+    stored.connections.progress.clear(job, [render.id])
+    eventually(lambda: stored.get(f"/api/v1/trainings/{job}").json["losses"] == [])
+    stored.post(f"/api/v1/jobs/{job}/cancel")
+
+
 def test_the_same_key_gives_the_same_training(stored: House) -> None:
     body = {"model": "sana-demo", "name": "squares", "pictures": pictures(stored)}
     first, second = (stored.post("/api/v1/trainings", json=body, headers={"Idempotency-Key": "once"}) for _ in range(2))
@@ -77,7 +139,14 @@ def test_its_pictures_stay_while_it_needs_them(stored: House) -> None:
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
-        ({"model": "wan-demo"}, "/model"),
+        ({"model": "sprint-demo"}, "/model"),
+        ({"expert": "low-noise"}, "/expert"),
+        ({"model": "wan22-t2v-a14b"}, "/expert"),
+        ({"clips": [{"video": "0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60", "caption": "x"}]}, "/clips"),
+        ({"num_frames": 5}, "/num_frames"),
+        ({"model": "wan-demo", "num_frames": 6}, "/num_frames"),
+        ({"model": "wan-demo", "clips": [{"video": "x", "caption": "x"}]}, "/clips/0/video"),
+        ({"model": "wan-demo", "clips": [{"video": "x", "caption": " "}]}, "/clips/0/caption"),
         ({"model": "nothing"}, "/model"),
         ({"name": "../x"}, "/name"),
         ({"pictures": []}, "/pictures"),

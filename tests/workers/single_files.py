@@ -6,6 +6,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -49,6 +50,17 @@ _SANA_NAMES = {
 }
 #: What Sana keeps as one matrix, by the first of its parts.
 _JOINED = {"attn1.to_q": ("attn1.to_q", "attn1.to_k", "attn1.to_v"), "attn2.to_k": ("attn2.to_k", "attn2.to_v")}
+
+#: Where a block of each type has its scales in float16 (ggml-common.h): the first byte, and how many there are.
+_SCALES = {
+    "Q2_K": (80, 2),
+    "Q3_K": (108, 1),
+    "Q4_K": (0, 2),
+    "Q5_K": (0, 2),
+    "Q6_K": (208, 1),
+    "IQ4_NL": (0, 1),
+    "IQ4_XS": (0, 1),
+}
 
 
 def under_sana_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -113,6 +125,49 @@ def write_gguf(path: Path, tensors: Mapping[str, Tensor], kind: gguf.GGMLQuantiz
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def random_blocks(
+    shape: tuple[int, int], kind: gguf.GGMLQuantizationType, chance: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A matrix of that type as its file holds it, of random blocks: the package writes no K-quants, it only reads them.
+
+    Its numbers are such as weights are: each block has its scales in float16, which are made small.
+    """
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    blocks = chance.integers(0, 256, (shape[0], shape[1] // elements, size), np.uint8)
+    at, count = _SCALES[kind.name]
+    for place in range(at, at + 2 * count, 2):
+        blocks[..., place : place + 2] = np.frombuffer(np.float16(2e-4 if place == at else 1e-4).tobytes(), np.uint8)
+    return blocks.reshape(shape[0], -1)
+
+
+def write_mixed_gguf(
+    path: Path, tensors: Mapping[str, Tensor], kind: gguf.GGMLQuantizationType, plain: gguf.GGMLQuantizationType
+) -> dict[str, Tensor]:
+    """A file as people download them (Q4_K_M and the like): matrices of the blocks of one type, some of their values
+    in Q6_K, all else of the type `plain`, vectors in float32 and five dimensions flat beside a shape. Gives the numbers
+    that it holds, by the package's own reading.
+    """
+    writer, chance, held = gguf.GGUFWriter(path, "wan"), np.random.default_rng(3), {}
+    for name, tensor in tensors.items():
+        array = tensor.float().numpy()
+        if _is_matrix(name, tensor):
+            own = gguf.GGMLQuantizationType.Q6_K if name.endswith(".v.weight") else kind
+            data = random_blocks((array.shape[0], array.shape[1]), own, chance)
+        else:
+            own = gguf.GGMLQuantizationType.F32 if "modulation" in name else plain
+            if array.ndim > 4:
+                writer.add_array(f"comfy.gguf.orig_shape.{name}", [int(side) for side in array.shape])
+                array = array.reshape(array.shape[0], -1)
+            data = gguf.quants.quantize(array, own)
+        writer.add_tensor(name, data, raw_dtype=own)
+        held[name] = torch.from_numpy(gguf.quants.dequantize(data, own).copy()).view(tensor.shape)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return held
 
 
 def _is_matrix(name: str, tensor: Tensor) -> bool:

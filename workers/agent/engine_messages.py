@@ -24,6 +24,7 @@ from workers.protocol import (
     CheckpointsSaved,
     Drafted,
     EngineFacts,
+    Learnt,
     LoadFailed,
     Measured,
     MemoryFits,
@@ -78,6 +79,7 @@ class EngineMessages:
             ParkedRenders: self._parked,
             ResumedRenders: self._resumed,
             Previewed: self._previewed,
+            Learnt: self._learnt,
             MemoryFits: self._memory_fits,
             Measured: self._measured,
             LoadFailed: self._load_failed,
@@ -131,6 +133,10 @@ class EngineMessages:
                 Preview(job_id=render.job_id, project_id=render.project_id, render_id=render.id, step=previewed.step),
                 previewed.data,
             )
+
+    def _learnt(self, learnt: Learnt) -> None:
+        if self._held_renders.get(learnt.render_id, learnt.attempt):
+            self._progress.show_losses(learnt.render_id, learnt.losses)
 
     def _memory_fits(self, fits: MemoryFits) -> None:
         self._feeder.memory_fits(Shape(fits.width, fits.height, fits.frames), fits.renders)

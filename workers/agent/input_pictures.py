@@ -10,10 +10,10 @@ from farm.errors import NotFound
 from farm.file_errors import is_disk_full
 from farm.params.pictures import stored_pictures
 from farm.params.request.base import CLIP_SUFFIX, ClipRef
-from farm.params.training.stored import training_pictures
+from farm.params.training.stored import training_inputs
 from farm.storage import Storage
 from workers.file_cache import KeptFiles
-from workers.protocol import training_picture
+from workers.protocol import training_example
 
 log = structlog.get_logger(__name__)
 
@@ -31,18 +31,19 @@ class Pictures:
         self._clips = KeptFiles(storage, folder, suffix=CLIP_SUFFIX, most=MOST_CLIPS_KEPT)
 
     def files_for(self, parameters: Mapping[str, Any], render_id: str) -> dict[str, str]:
-        """Local files by the name of the parameter; those that a training learns from by `training_picture`.
+        """Local files by the name of the parameter; those that a training learns from by `training_example`.
 
         One that is gone or not what was uploaded is left out: the family then refuses the render, and says which it
         lacks. Raises StorageDown, and OSError where the disk has no room: neither is the render's fault.
         """
         files: dict[str, str] = {}
-        learnt = training_pictures(parameters)
-        asked = stored_pictures(parameters) | {training_picture(picture.sha256): picture for picture in learnt}
+        learnt = training_inputs(parameters)
+        asked = stored_pictures(parameters) | {training_example(picture.sha256): picture for picture in learnt}
+        together = frozenset(picture.sha256 for picture in asked.values())
         for name, picture in asked.items():
             kept = self._clips if isinstance(picture, ClipRef) else self._kept
             try:
-                files[name] = str(kept.file(picture.key, picture.sha256))
+                files[name] = str(kept.file(picture.key, picture.sha256, together=together))
             except (NotFound, OSError, ValueError) as error:
                 if is_disk_full(error):
                     raise

@@ -26,7 +26,7 @@ FORMAT = 1
 #: Parameters that change nothing of what has been rendered so far.
 _NOT_THE_PICTURE = ("stop_at_step",)
 #: What a sampler, or a training in its place, has of the parameters: it is made again.
-_FOLLOWS = ("_internal_dict", "plan")
+_FOLLOWS = ("_internal_dict", "plan", "known")
 #: Before the names of what came out of former segments; in host memory, from where the family takes it.
 _DONE = "done."
 

@@ -13,6 +13,7 @@ from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
 from workers.protocol import Previewed
+from workers.training.result import is_training
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ class Previews:
         """Let the family's colours learn from what has been decoded, unless it was cut to another size."""
         order, colours = track.order, self._family.colours
         whole = pixels.shape[-3:-1] == (order.height, order.width) and self._family.shows_all(track)
+        whole = whole and not is_training(track)  # whose sheet may have the same size by chance
         if self._seconds is not None and whole and not colours.enough:
             colours.learn(self._family.final_latents(track), pixels)
 

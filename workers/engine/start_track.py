@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from farm.params.training.stored import SanaTrainingParameters
+from farm.params.training.trained_families import training_of
 from workers.denoising import checkpoint_file
 from workers.denoising.fault_isolation import synchronize
 from workers.denoising.track import Track
@@ -35,11 +35,11 @@ def _make(family: Family, order: RenderOrder, weights: str) -> Track:
     if order.checkpoint is not None:
         try:
             saved = checkpoint_file.load(Path(order.checkpoint), order, weights)
-            if isinstance(prepared.parameters, SanaTrainingParameters):
+            if training_of(prepared.parameters):
                 return restore_training(family, prepared, embeddings, saved)
             return family.restore(prepared, embeddings, saved)
         except checkpoint_file.BadCheckpoint as error:
             log.warning("begins anew, as its checkpoint is of no use", render=order.render_id, reason=str(error))
-    if isinstance(prepared.parameters, SanaTrainingParameters):
+    if training_of(prepared.parameters):
         return start_training(family, prepared, embeddings)
     return family.start(prepared, embeddings)

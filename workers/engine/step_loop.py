@@ -20,6 +20,7 @@ from workers.denoising.out_of_memory import free_memory, is_out_of_memory
 from workers.denoising.track import Track
 from workers.engine.decode import Decoded, Decoding
 from workers.engine.failure_reasons import failure, given_back
+from workers.engine.loss_reports import LossReports
 from workers.engine.open_batches import Batches
 from workers.engine.parked_tracks import SwappedOut, swap_out
 from workers.engine.passes import Passes, take_step
@@ -75,6 +76,7 @@ class Engine:
             family, beside=family.device.type == "cuda" if decode_beside is None else decode_beside
         )
         self._previews = previews or Previews(family, None)
+        self._loss_reports = LossReports()
         self._batches = Batches()
         self.passes = Passes(family)
         self._decode_next = False
@@ -229,6 +231,7 @@ class Engine:
             yield self._failed(track.order, doing, error)
             return
         moved.append(_progress(track))
+        yield from self._loss_reports.after_pass(track)
         if track.finished:
             del self._tracks[track.order.render_id]
             self._decoding.put(track)
@@ -297,6 +300,7 @@ class Engine:
     def _leave(self, render_id: str) -> None:
         self._family.step_caches.forget(render_id)
         self._previews.forget(render_id)
+        self._loss_reports.forget(render_id)
         self._batches.leave(render_id)
 
 

@@ -25,7 +25,7 @@ def clip_or_picture(prepared: Prepared, name: str, mode: str = "RGB") -> list[Im
     if not isinstance(asked, ClipRef):
         return None if asked is None else _in_size(picture_of(prepared, name), prepared, mode)
     path, taken = _taken(prepared, name, asked)
-    found = _read(path, name, taken)
+    found = read_frames(path, name, taken)
     frames: list[Image.Image] = []
     for place, count in sorted(Counter(taken).items()):
         frames += [_in_size(found[place], prepared, mode)] * count
@@ -43,7 +43,7 @@ def frames_at(prepared: Prepared, name: str, places: Sequence[int]) -> list[Imag
         return [picture_of(prepared, name)] * len(places)
     path, taken = _taken(prepared, name, asked)
     wanted = [taken[place] for place in places]
-    found = _read(path, name, wanted)
+    found = read_frames(path, name, wanted)
     return [found[place] for place in wanted]
 
 
@@ -56,8 +56,8 @@ def _taken(prepared: Prepared, name: str, clip: ClipRef) -> tuple[Path, list[int
     return Path(path), frames_taken(prepared.parameters.frames, fps, clip.frame_rate)
 
 
-def _read(path: Path, name: str, wanted: Sequence[int]) -> dict[int, Image.Image]:
-    """These frames of a clip by their places."""
+def read_frames(path: Path, name: str, wanted: Sequence[int]) -> dict[int, Image.Image]:
+    """These frames of a clip by their places. Raises Refused where it cannot be read, or ends before them."""
     places, found = set(wanted), dict[int, Image.Image]()
     try:
         os.utime(path)  # the worker keeps what was used last, and a clip in segments is read again

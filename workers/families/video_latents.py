@@ -34,6 +34,18 @@ def decoded(pipeline: Any, latents: Tensor) -> Tensor:
     return clips
 
 
+def encoded(pipeline: Any, clip: Tensor) -> Tensor:
+    """A clip (1, 3, frames, height, width) from -1 to 1 as the transformer sees it, float32.
+
+    The mean of what the VAE makes of it, not a sample: as the pipelines encode a first frame.
+    """
+    vae = pipeline.vae
+    found = vae.encode(clip.to(compute_dtype(vae))).latent_dist.mode().float()
+    mean, deviation = (values.view(1, -1, 1, 1, 1).to(found) for values in _statistics(vae, found))
+    latents: Tensor = (found - mean) * (1.0 / deviation)
+    return latents
+
+
 def _statistics(vae: Any, latents: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the latents that the autoencoder was trained to have, for each channel."""
     if isinstance(vae, AutoencoderKLLTX2Video):

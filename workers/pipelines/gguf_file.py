@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from diffusers.models.model_loading_utils import load_gguf_checkpoint
 from torch import Tensor
 
@@ -12,11 +13,22 @@ _SHAPE = "comfy.gguf.orig_shape."
 
 def read_gguf(place: Path) -> dict[str, Tensor]:
     """The tensors of a file by name, quantized as they are, in the shapes that they had before they were stored."""
-    from gguf import GGUFReader
+    from gguf import GGMLQuantizationType, GGUFReader
 
-    tensors: dict[str, Tensor] = load_gguf_checkpoint(str(place))
+    tensors: dict[str, Tensor] = {
+        name: _plain(tensor) if getattr(tensor, "quant_type", None) == GGMLQuantizationType.BF16 else tensor
+        for name, tensor in load_gguf_checkpoint(str(place)).items()
+    }
     for key, field in GGUFReader(place).fields.items():
         name = key.removeprefix(_SHAPE)
         if name != key and name in tensors:
             tensors[name] = tensors[name].reshape([int(side) for side in field.contents()])
     return tensors
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Numbers in bfloat16 of what the library takes for quantized: of those it computes with matrices alone, while
+    files have convolutions and vectors in bfloat16, too.
+    """
+    held: Tensor = tensor.as_tensor()  # type: ignore[attr-defined]
+    return held.view(torch.bfloat16)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
+from PIL import Image
 from safetensors.torch import save_file
 
 from workers.denoising.track import Pixels, Track
@@ -14,6 +15,8 @@ from workers.families.base import Family
 from workers.training.trainer import sample_tracks
 from workers.training.training_state import LoraTraining, lora_config
 
+#: The longer edge of a sheet of clips, in pixels: what every player takes, and every page shows.
+CLIP_SHEET = 1920
 #: What peft says of a LoRA that decides how it works; the rest are its defaults, and of this version of it.
 _SAID = ("peft_type", "r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_dora", "lora_bias")
 
@@ -29,18 +32,36 @@ def decode(family: Family, tracks: Sequence[Track]) -> list[Pixels | None]:
 
 
 def _sheet(family: Family, track: Track) -> Pixels | None:
-    samples = [family.decode([sample])[0] for sample in sample_tracks(track)]
-    shown = [pixels for pixels in samples if pixels is not None]
-    if len(shown) < len(samples):
-        return None
-    columns = math.ceil(math.sqrt(len(shown)))
-    rows = -(-len(shown) // columns)
-    height, width, channels = shown[0].shape
-    sheet = np.full((rows * height, columns * width, channels), 255, np.uint8)
-    for place, pixels in enumerate(shown):
+    """(height, width, 3), or of clips (frames, height, width, 3): all play at once. One after the other is decoded, and
+    laid down: sixty clips in full size are more than the memory of most machines.
+    """
+    samples = sample_tracks(track)
+    columns = math.ceil(math.sqrt(len(samples)))
+    rows = -(-len(samples) // columns)
+    sheet: Pixels | None = None
+    for place, sample in enumerate(samples):
+        pixels = family.decode([sample])[0]
+        if pixels is None:
+            return None
+        cell = _scaled(pixels, columns, rows)
+        height, width, channels = cell.shape[-3:]
+        if sheet is None:
+            sheet = np.full((*cell.shape[:-3], rows * height, columns * width, channels), 255, np.uint8)
         top, left = place // columns * height, place % columns * width
-        sheet[top : top + height, left : left + width] = pixels
+        sheet[..., top : top + height, left : left + width, :] = cell
     return sheet
+
+
+def _scaled(pixels: Pixels, columns: int, rows: int) -> Pixels:
+    """A clip as it lies on a sheet that is to be no larger than CLIP_SHEET; a picture as it is."""
+    if pixels.ndim == 3:
+        return pixels
+    height, width = pixels.shape[1:3]
+    scale = min(1.0, CLIP_SHEET / max(columns * width, rows * height))
+    if scale == 1.0:
+        return pixels
+    size = tuple(max(2, round(edge * scale / 2) * 2) for edge in (width, height))  # video has even edges
+    return np.stack([np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)) for frame in pixels])
 
 
 def save_lora(track: Track, path: Path) -> None:

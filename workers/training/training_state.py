@@ -15,19 +15,29 @@ from torch.optim.adamw import adamw
 
 from farm.params.training.stored import Training
 from workers.training.draws import generator
+from workers.training.training_set import TrainingSet
 from workers.training.turns import Pass, Turn, pass_at
 
 
 class LoraTraining:
-    """Weights, what AdamW remembers, losses and pictures; all but `plan` is what a checkpoint holds.
+    """Weights, what AdamW remembers, losses and samples; all but `plan` and `known` is what a checkpoint holds.
 
     Parameters:
         weights: by the names that the transformer's parameters have without the adapter's own name.
         sampling_sigmas: of a drawing, the last of them 0.
+        known: what is learnt from.
     """
 
-    def __init__(self, plan: Training, seed: int, weights: dict[str, Tensor], sampling_sigmas: list[float]) -> None:
+    def __init__(
+        self,
+        plan: Training,
+        seed: int,
+        weights: dict[str, Tensor],
+        sampling_sigmas: list[float],
+        known: TrainingSet,
+    ) -> None:
         self.plan = plan
+        self.known = known
         self.seed = str(seed)
         self.names = list(weights)
         self.weights = list(weights.values())
@@ -37,6 +47,11 @@ class LoraTraining:
         self.pictures: list[Tensor] = []  # latents of the samples so far
         self.class_pictures: list[Tensor] = []
         self.sampling_sigmas = sampling_sigmas
+
+    @property
+    def config(self) -> Any:
+        """Of the noise schedule, as samplers have it: some families look there which expert has a pass."""
+        return self.known.schedule
 
     def pass_of(self, timestep: Tensor) -> Pass:
         """The pass of a 'timestep', which of a training is the place of the pass."""

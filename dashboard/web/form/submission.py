@@ -89,11 +89,8 @@ def form_of(schema: Mapping[str, Any]) -> Form:
 def _field(name: str, shape: Mapping[str, Any]) -> FormField:
     label, hint, default = shape.get("title", name), shape.get("description", ""), shape.get("default")
     shape = shape.get("anyOf", [shape])[0]  # one value, not a list of them
-    if shape.get("x-picture"):
-        several = "array" in shape.get("type", ())
-        return FormField(
-            name, label, "pictures" if several else "clip" if shape.get("x-clip") else "picture", hint, None
-        )
+    if shape.get("x-picture") or shape.get("x-clip"):
+        return FormField(name, label, _file_kind(shape), hint, None)
     if "x-adapters" in shape:
         return FormField(name, label, "adapters", hint, None, choices=tuple(shape["x-adapters"]))
     if "enum" in shape:
@@ -106,6 +103,13 @@ def _field(name: str, shape: Mapping[str, Any]) -> FormField:
         return FormField(name, label, "text", hint, default)
     step = str(shape.get("multipleOf", 1)) if "integer" in types else "any"
     return FormField(name, label, "number", hint, default, shape.get("minimum"), shape.get("maximum"), step)
+
+
+def _file_kind(shape: Mapping[str, Any]) -> str:
+    """ "clip": a picture will do too; "clip alone": it will not."""
+    if shape.get("x-clip"):
+        return "clip" if shape.get("x-picture") else "clip alone"
+    return "pictures" if "array" in shape.get("type", ()) else "picture"
 
 
 def read_typed(typed: MultiDict[str, str], form: Form) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// The submit form by mouse: sliders beside the numbers, adapters out of a list, and what it costs while one fills it in.
+// The submit form by mouse: sliders beside the numbers, adapters out of a list, chosen uploads, and the price while one fills it in.
 const form = document.getElementById('submit');
 const quote = form.querySelector('[data-quote]');
 
@@ -24,6 +24,17 @@ for (const list of form.querySelectorAll('[data-adds]')) {
     field.dispatchEvent(new Event('input', { bubbles: true }));
     field.focus();
   });
+}
+
+// What is chosen of the uploads is seen: of a clip its first frame.
+for (const picture of form.querySelectorAll('[data-shows]')) {
+  const list = form.elements[picture.dataset.shows];
+  const show = () => {
+    picture.hidden = !list.value;
+    if (list.value) picture.src = `/inputs/${list.value}/${list.selectedOptions[0].dataset.file}`;
+  };
+  list.addEventListener('change', show);
+  addEventListener('pageshow', show); // the browser may have kept what was chosen
 }
 
 // Asked for once typing rests; what was asked before is not waited for.

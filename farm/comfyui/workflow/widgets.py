@@ -29,6 +29,11 @@ WIDGETS: Mapping[str, tuple[str, ...]] = {
     "WanImageToVideo": ("width", "height", "length", "batch_size"),
     "WanFirstLastFrameToVideo": ("width", "height", "length", "batch_size"),
     "WanVaceToVideo": ("width", "height", "length", "batch_size", "strength"),
+    "WanAnimateToVideo": (
+        *("width", "height", "length", "batch_size"),
+        *("continue_motion_max_frames", "video_frame_offset"),
+    ),
+    "ImageFromBatch": ("batch_index", "length"),
     "TrimVideoLatent": ("trim_amount",),
     "LoadVideo": ("file",),
     "ImageToMask": ("channel",),

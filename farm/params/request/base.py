@@ -16,6 +16,8 @@ MAX_SEED = 2**64 - 1
 PICTURES = ("image", "last_image", "control_image")
 #: Those that name an uploaded clip, or a picture.
 CLIPS = ("video", "mask", "pose_video", "face_video", "background_video", "mask_video")
+#: Of these the ones that take no picture in place of a clip.
+CLIPS_ALONE = ("pose_video", "face_video")
 #: Those that name several pictures.
 PICTURE_LISTS = ("reference_images",)
 #: All that name what was uploaded, but for adapters.

@@ -174,15 +174,19 @@ class JobRequest(BaseModel):
     )
     pose_video: Annotated[
         str | None, Option(help="A clip of the poses that a character takes, named like that.", metavar="FILE|ID")
-    ] = Field(None, title="Poses", description="the id of an uploaded clip of the poses that the character takes")
+    ] = Field(
+        None, title="Poses (a clip)", description="the id of an uploaded clip of the poses that the character takes"
+    )
     face_video: Annotated[
         str | None, Option(help="A clip of the face whose expressions it has, named like that.", metavar="FILE|ID")
-    ] = Field(None, title="Face", description="the id of an uploaded clip of the face whose expressions it has")
+    ] = Field(
+        None, title="Face (a clip)", description="the id of an uploaded clip of the face whose expressions it has"
+    )
     background_video: Annotated[
         str | None, Option(help="The clip that a character is put into, named like that.", metavar="FILE|ID")
     ] = Field(
         None,
-        title="Background",
+        title="Background (to replace)",
         description="the id of an uploaded clip that the character is put into; or of a picture, which is held",
     )
     mask_video: Annotated[
@@ -190,7 +194,7 @@ class JobRequest(BaseModel):
         Option(help="Where in it the character is (white): a clip or a picture.", metavar="FILE|ID"),
     ] = Field(
         None,
-        title="Mask of the character",
+        title="Mask of the character (to replace)",
         description="the id of an uploaded clip or picture: the character comes where it is white, black is kept",
     )
     reference_images: Annotated[

@@ -1,4 +1,4 @@
-"""What a render that trains a LoRA is told, as it stands in `renders.parameters`: complete, with no default left open.
+"""How a LoRA is trained, as it stands in `renders.parameters`: complete, with no default left open.
 
 Names are those of the training scripts of diffusers (`examples/dreambooth`), where these have one.
 """
@@ -8,14 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from farm.params.request.base import InputRef, SanaParameters
+from farm.params.request.base import ClipRef, Expert, InputRef
 
 #: How timesteps are drawn, by `diffusers.training_utils.compute_density_for_timestep_sampling`, and losses weighted.
 Weighting = Literal["none", "logit_normal", "sigma_sqrt", "mode", "cosmap"]
-#: Layers of Sana's transformer that may have a LoRA beside them: of the attentions, and the outer two of a feed-forward
-#: part, which are convolutions of one pixel. The one between them has three by three and a single channel each.
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-FEED_FORWARD = ("conv_inverted", "conv_point")
 
 
 class TrainingPicture(BaseModel):
@@ -27,6 +23,15 @@ class TrainingPicture(BaseModel):
     caption: str
 
 
+class TrainingClip(BaseModel):
+    """One clip to learn from, with its caption."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    video: ClipRef
+    caption: str
+
+
 class Training(BaseModel):
     """How a LoRA is trained."""
 
@@ -34,6 +39,8 @@ class Training(BaseModel):
 
     name: str = Field(description="of the LoRA; its file is called so")
     pictures: tuple[TrainingPicture, ...] = Field(strict=False)
+    clips: tuple[TrainingClip, ...] = Field((), strict=False)
+    expert: Expert | None = Field(None, description="of a model with two, the one that learns")
     rank: int
     lora_alpha: float
     target_modules: tuple[str, ...] = Field(strict=False)
@@ -57,8 +64,14 @@ class Training(BaseModel):
     validation_inference_steps: int
 
     @property
+    def examples(self) -> tuple[tuple[InputRef, str], ...]:
+        """All that is learnt from, in the order in which it is counted: pictures, then clips; each with its caption."""
+        pictures = tuple((picture.image, picture.caption) for picture in self.pictures)
+        return pictures + tuple((clip.video, clip.caption) for clip in self.clips)
+
+    @property
     def samples(self) -> int:
-        """Pictures that are drawn on the way: before the first step, after each `validation_steps`, after the last."""
+        """Pictures or clips drawn on the way: before the first step, after each `validation_steps`, after the last."""
         return 2 + (self.max_train_steps - 1) // self.validation_steps
 
     @property
@@ -82,19 +95,8 @@ class Training(BaseModel):
         return step * self.max_train_steps + (self.samples + self.class_images) * self.validation_inference_steps
 
 
-def training_pictures(parameters: Mapping[str, Any]) -> list[InputRef]:
-    """The pictures that a render as it is stored learns from; none where it is no training."""
-    training = parameters.get("training") or {"pictures": []}
-    return [InputRef.model_validate(picture["image"]) for picture in training["pictures"]]
-
-
-class SanaTrainingParameters(SanaParameters):
-    """A LoRA for Sana or SANA-1.5. Size, prompt, guidance and shift are those of the sample pictures; the pictures
-    that are learnt from are brought to that size. `num_inference_steps` are the passes of the whole training.
-    """
-
-    training: Training
-
-    def document(self) -> dict[str, Any]:
-        """As `renders.parameters` holds it."""
-        return {**super().document(), "training": self.training.model_dump(mode="json")}
+def training_inputs(parameters: Mapping[str, Any]) -> list[InputRef]:
+    """The pictures and clips that a render as it is stored learns from; none where it is no training."""
+    if "training" not in parameters:
+        return []
+    return [known for known, _ in Training.model_validate(parameters["training"]).examples]

@@ -68,7 +68,9 @@ def test_a_caption_whose_picture_cannot_be_read_is_refused_by_the_pictures_name(
     for name in ("1.txt", "2.txt"):
         (folder / name).write_text("a cross")
     (folder / "2.bmp").write_bytes(b"a picture")
-    assert refused(folder) == "2.bmp is none of .png, .jpg, .jpeg, .webp, .avif: convert it, or remove its caption"
+    assert refused(folder) == (
+        "2.bmp is none of .png, .jpg, .jpeg, .webp, .avif, .mp4, .webm, .mov, .mkv: convert it, or remove its caption"
+    )
 
 
 def test_a_text_that_is_no_caption_stays_out_of_the_way(folder: Path) -> None:
@@ -83,8 +85,8 @@ def test_the_folder_above_kohyas_is_told_where_the_pictures_lie(folder: Path) ->
         (folder / name).mkdir()
         (folder / name / "1.png").write_bytes(b"a picture")
     assert refused(folder) == (
-        f"{folder} holds no picture (.png, .jpg, .jpeg, .webp, .avif); pictures lie in its folders 10_cross, 5_fox: "
-        "name one of them"
+        f"{folder} holds no picture (.png, .jpg, .jpeg, .webp, .avif) and no clip (.mp4, .webm, .mov, .mkv); they lie "
+        "in its folders 10_cross, 5_fox: name one of them"
     )
 
 
@@ -92,5 +94,15 @@ def test_a_picture_that_a_table_names_twice_is_refused(folder: Path) -> None:
     rows = '{"file_name": "1.png", "text": "a cross"}\n{"file_name": "./1.png", "text": "a red cross"}\n'
     (folder / "metadata.jsonl").write_text(rows)
     assert refused(folder) == (
-        f"{folder / 'metadata.jsonl'}, line 2: ./1.png has a caption already; another one wants a copy of the picture"
+        f"{folder / 'metadata.jsonl'}, line 2: ./1.png has a caption already; another one wants a copy of the file"
     )
+
+
+def test_clips_with_captions_are_read_as_pictures_are(folder: Path) -> None:
+    (folder / "1.png").unlink()
+    (folder / "run.MP4").write_bytes(b"a clip")
+    (folder / "run.txt").write_text("a fox runs")
+    assert read_training_folder(folder) == {folder / "run.MP4": "a fox runs"}
+    (folder / "old.avi").write_bytes(b"a clip")
+    (folder / "old.txt").write_text("a fox sleeps")
+    assert refused(folder).startswith("old.avi is none of ")

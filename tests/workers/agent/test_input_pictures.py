@@ -1,12 +1,16 @@
 """Pictures on the worker: fetched once, checked, and left out where they cannot be had."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farm.errors import NotFound
+from tests.workers.pictures import clip_file
+from tests.workers.training.trainings import clips as training_clips
+from tests.workers.training.trainings import training
 from workers.agent import input_pictures
 from workers.agent.input_pictures import Pictures
 
@@ -77,3 +81,27 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path, monkeypatch: pytes
     for name in "abc":
         kept.files_for(picture(name, name.encode()), "render")
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
+
+
+def test_a_training_keeps_all_its_clips_though_they_are_more_than_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a worker that keeps two clips, and one that it had before,
+    monkeypatch.setattr(input_pictures, "MOST_CLIPS_KEPT", 2)
+    clips = training_clips()
+    bucket = Bucket(**{clip.video.key: Path(clip_file(number)).read_bytes() for number, clip in enumerate(clips, 1)})
+    kept = Pictures(bucket, tmp_path / "pictures")
+    other = tmp_path / "pictures" / f"{'0' * 64}.mkv"
+    other.parent.mkdir()
+    other.write_bytes(b"a clip of an older render")
+    os.utime(other, (0, 0))
+    # when a training learns from three,
+    three = Path(clip_file(3)).read_bytes()
+    bucket.objects["third"] = three
+    third = clips[0].video.model_copy(update={"key": "third", "sha256": hashlib.sha256(three).hexdigest()})
+    plan = training(clips=[*clips, clips[0].model_copy(update={"video": third})], pictures=())
+    files = kept.files_for({"training": plan.model_dump(mode="json")}, "training")
+    # then all three lie there, and what nobody needs has gone.
+    assert len(files) == 3
+    assert all(Path(path).is_file() for path in files.values())
+    assert not other.exists()

@@ -9,6 +9,7 @@ from typing import Any
 import gguf
 import pytest
 import torch
+from diffusers import WanTransformer3DModel
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -18,7 +19,14 @@ from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.families.test_families import latents_of
 from tests.workers.orders import CPU, order
-from tests.workers.single_files import fp8_scaled, under_own_names, under_sana_names, write_gguf, write_safetensors
+from tests.workers.single_files import (
+    fp8_scaled,
+    under_own_names,
+    under_sana_names,
+    write_gguf,
+    write_mixed_gguf,
+    write_safetensors,
+)
 from workers.families.base import Family
 from workers.model_files.cached import look
 from workers.model_files.download import fetch
@@ -147,6 +155,51 @@ def test_a_gguf_file_stays_quantized_and_has_its_flat_convolution_back(
     needs = needs_of(entry, (32, 32, 5))
     assert needs.parts["transformer"].size == (folder / "wan.gguf").stat().st_size
     assert needs.quantized == {}
+
+
+@pytest.fixture
+def wide(tiny_folder: Folders, tmp_path: Path) -> tuple[Path, dict[str, Tensor]]:
+    """A tiny Wan whose matrices are wide enough for the blocks of K-quants, 256 numbers each; and its weights."""
+    torch.manual_seed(0)
+    place = Path(shutil.copytree(tiny_folder("wan"), tmp_path / "wide"))
+    kept = json.loads((place / "transformer" / "config.json").read_text())
+    sizes = {"num_attention_heads": 2, "attention_head_dim": 128, "ffn_dim": 512, "num_layers": 1}
+    transformer = WanTransformer3DModel.from_config(kept | sizes)
+    shutil.rmtree(place / "transformer")
+    transformer.save_pretrained(place / "transformer")
+    (place / WEIGHTS).unlink()
+    return place, {name: tensor.detach() for name, tensor in transformer.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain"),
+    [
+        (Q.Q4_K, Q.F16),
+        (Q.Q4_K, Q.BF16),
+        *((kind, Q.F32) for kind in (Q.Q2_K, Q.Q3_K, Q.Q5_K, Q.Q6_K, Q.IQ4_NL, Q.IQ4_XS)),
+    ],
+    ids=lambda kind: kind.name,
+)
+def test_k_quants_as_people_download_them_render_what_the_numbers_in_them_do(
+    kind: gguf.GGMLQuantizationType,
+    plain: gguf.GGMLQuantizationType,
+    wide: tuple[Path, dict[str, Tensor]],
+    tmp_path: Path,
+) -> None:
+    # Given a file of that kind, and the numbers in it as the package of the format reads them,
+    folder, tensors = wide
+    held = write_mixed_gguf(folder / "wan.gguf", under_own_names(tensors), kind, plain)
+    dtype = {"default": "float32"}
+    source = {"path": str(folder), "single_file": {"transformer": "wan.gguf"}}
+    family = load(tiny_pipelines.entry("wan", folder, source=source, dtype=dtype), None, CPU).family
+    assert torch.uint8 in {weight.dtype for weight in family.pipeline.transformer.parameters()}
+    # when the same numbers are loaded as they are,
+    write_safetensors(folder / "wan.safetensors", held)
+    source["single_file"] = {"transformer": "wan.safetensors"}
+    whole = load(tiny_pipelines.entry("wan", folder, source=source, dtype=dtype), None, CPU).family
+    # then both render the same, but for what diffusers rounds: it computes the numbers of a block in float16.
+    mine, theirs = latents(family, tmp_path), latents(whole, tmp_path)
+    assert (mine - theirs).abs().max() <= 2**-10 * theirs.abs().max()
 
 
 def test_the_file_is_held_to_size_hash_and_lock_like_any_other(

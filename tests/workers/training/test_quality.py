@@ -15,14 +15,15 @@ from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_picture, random_scene
 from farm.demo.vocabulary import SHAPES, Word
 from farm.params.request.base import InputRef
-from farm.params.training.stored import ATTENTION, FEED_FORWARD, SanaTrainingParameters, TrainingPicture
+from farm.params.training.stored import TrainingPicture
+from farm.params.training.trained_families import TRAINED, SanaTrainingParameters
 from farm.settings import load_settings
 from tests.workers.orders import batch, run
 from tests.workers.training.trainings import training
 from workers.demo_models.evaluate import WEIGHTS, load, render_pictures
 from workers.engine.step_loop import Engine
 from workers.pipelines import load as pipelines
-from workers.protocol import Rendered, RenderOrder, training_picture
+from workers.protocol import Rendered, RenderOrder, training_example
 
 pytestmark = pytest.mark.long
 
@@ -56,7 +57,7 @@ def trained(pictures: list[tuple[Scene, Path]], spool: Path) -> bytes:
         ],
         rank=16,
         lora_alpha=16.0,
-        target_modules=(*ATTENTION, *FEED_FORWARD),
+        target_modules=TRAINED["sana"].target_modules(everywhere=True),
         learning_rate=4e-3,
         lr_warmup_steps=10,
         max_train_steps=150,
@@ -76,7 +77,7 @@ def trained(pictures: list[tuple[Scene, Path]], spool: Path) -> bytes:
         deterministic=True,
         training=plan,
     )
-    files = {training_picture(name): str(path) for name, (_, path) in zip(hashes, pictures, strict=True)}
+    files = {training_example(name): str(path) for name, (_, path) in zip(hashes, pictures, strict=True)}
     order = RenderOrder("r", 1, "j", parameters.model_dump(mode="json"), 128, 128, 1, inputs=files)
     engine = Engine(pipelines.load(entry, None, torch.device("cpu")).family, spool)
     engine.admit(batch([order]))

@@ -1,28 +1,65 @@
 """A LoRA is trained as a render is made: it may be interrupted anywhere, and what it leaves is a LoRA of diffusers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
-from tests.workers.orders import batch, order, pixels_of, render, run, saved_paths, tiny_family, with_checkpoint
-from tests.workers.training.trainings import training_order
+from farm.params.training.trained_families import TRAINED
+from tests.workers import tiny_pipelines
+from tests.workers.orders import (
+    batch,
+    call_pipeline,
+    order,
+    pixels_of,
+    render,
+    run,
+    saved_paths,
+    tiny_family,
+    with_checkpoint,
+)
+from tests.workers.pictures import clip_pixels
+from tests.workers.training.trainings import clips, training_order
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import FromEngine, Rendered, RenderFailed, RenderOrder, Stepped
+from workers.training.draws import generator
+from workers.training.result import _scaled
 
-#: Options that change what a step computes.
-KINDS = {
-    "plain": {},
-    "with prior preservation": {"with_prior_preservation": True, "num_class_images": 3},
-    "all layers, some captions left out": {
-        "target_modules": ("to_q", "to_k", "to_v", "to_out.0", "conv_inverted", "conv_point"),
-        "caption_dropout": 0.5,
-        "weighting_scheme": "logit_normal",
-    },
+#: Options that change what a step computes, each with the family that is trained so.
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "plain": ("sana", {}),
+    "with prior preservation": ("sana", {"with_prior_preservation": True, "num_class_images": 3}),
+    "all layers, some captions left out": (
+        "sana",
+        {
+            "target_modules": TRAINED["sana"].target_modules(everywhere=True),
+            "caption_dropout": 0.5,
+            "weighting_scheme": "logit_normal",
+        },
+    ),
+    "Wan, from clips and pictures": (
+        "wan",
+        {"clips": clips(), "target_modules": TRAINED["wan"].target_modules(everywhere=True), "train_batch_size": 3},
+    ),
+    "Wan, with prior preservation": ("wan", {"clips": clips(), "pictures": (), "with_prior_preservation": True}),
+    "the noisy expert of Wan 2.2": ("wan22", {"clips": clips(), "pictures": (), "expert": "high-noise"}),
+    "the other expert of Wan 2.2": ("wan22", {"clips": clips(), "pictures": (), "expert": "low-noise"}),
+    "Wan 2.2 5B": ("wan22-ti2v", {"clips": clips(), "pictures": ()}),
 }
+#: The same that diffusers renders with.
+RENDERED = (
+    "plain",
+    "Wan, from clips and pictures",
+    "the noisy expert of Wan 2.2",
+    "the other expert of Wan 2.2",
+    "Wan 2.2 5B",
+)
 
 
 def ended(said: list[FromEngine]) -> Rendered:
@@ -39,16 +76,17 @@ def file_of(rendered: Rendered) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_that_goes_on_elsewhere_is_equal_to_undivided_training_in_each_bit(kind: str, tmp_path: Path) -> None:
     # Given what a training comes to that nobody interrupts,
-    asked = training_order(tiny_family("sana"), **KINDS[kind])
-    whole = ended(render(tiny_family("sana"), tmp_path, [asked]))
+    name, changes = KINDS[kind]
+    asked = training_order(tiny_family(name), **changes)
+    whole = ended(render(tiny_family(name), tmp_path, [asked]))
     expected, sheet = file_of(whole), np.load(whole.pixels_path)
     for taken in range(2, asked.parameters["num_inference_steps"], 3):
         # when another process goes on from a checkpoint of it,
-        engine = Engine(tiny_family("sana"), tmp_path)
+        engine = Engine(tiny_family(name), tmp_path)
         engine.admit(batch([asked]))
         run(engine, steps=1 + taken)
         path = saved_paths(engine)["t1"]
-        engine = Engine(tiny_family("sana"), tmp_path)
+        engine = Engine(tiny_family(name), tmp_path)
         engine.admit(batch([with_checkpoint(asked, path)]))
         rest = ended(run(engine))
         # then the LoRA, its losses and the samples are the same, and it did not begin anew.
@@ -89,23 +127,25 @@ def test_renders_beside_a_training_take_turns_with_it_and_see_nothing_of_it(tmp_
     assert len(ended(said).losses) == 4
 
 
-def test_the_last_sample_is_what_diffusers_renders_with_the_lora(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", RENDERED)
+def test_the_last_sample_is_what_diffusers_renders_with_the_lora(kind: str, tmp_path: Path) -> None:
     # Given a trained LoRA, whose alpha is twice its rank,
-    trained = ended(render(tiny_family("sana"), tmp_path, [training_order(tiny_family("sana"))]))
+    name, changes = KINDS[kind]
+    trained = ended(render(tiny_family(name), tmp_path, [training_order(tiny_family(name), **changes)]))
     sheet = np.load(trained.pixels_path)
     # when diffusers loads it by itself and renders the prompt of the samples,
-    family = tiny_family("sana")
+    family = tiny_family(name)
     weights = tmp_path / "fox.safetensors"
     weights.write_bytes(file_of(trained))
-    family.pipeline.load_lora_weights(str(weights))
+    other = {"load_into_transformer_2": True} if changes.get("expert") == "low-noise" else {}
+    family.pipeline.load_lora_weights(str(weights), **other)
     plain = order(family, "plain", num_inference_steps=2, sampler="euler")
-    from tests.workers.orders import call_pipeline
-
     made = np.asarray(call_pipeline(family, plain.parameters, "np")[0])
     # then it is the sample at the end of the sheet, and not the one at its beginning.
-    shown = sheet[32:64, 0:32].astype(float) / 255
-    assert np.abs(made - shown).max() < 0.5 / 255 + 1e-6
-    assert not np.array_equal(sheet[0:32, 0:32], sheet[32:64, 0:32])
+    first, last = sheet[..., 0:32, 0:32, :], sheet[..., 32:64, 0:32, :]
+    assert made.shape == last.shape
+    assert np.abs(made - last.astype(float) / 255).max() < 0.5 / 255 + 1e-6
+    assert not np.array_equal(first, last)
 
 
 def test_gradient_checkpointing_changes_no_gradient(tmp_path: Path) -> None:
@@ -118,12 +158,46 @@ def test_gradient_checkpointing_changes_no_gradient(tmp_path: Path) -> None:
     assert all(torch.equal(plain[name], saving[name]) for name in plain)
 
 
-def test_training_goes_through_all_pictures_and_makes_the_loss_smaller(tmp_path: Path) -> None:
-    family = tiny_family("sana")
-    said = render(family, tmp_path, [training_order(family, max_train_steps=60, validation_steps=60)])
+@pytest.mark.parametrize("name", ["sana", "wan"])
+def test_training_goes_through_all_examples_and_makes_the_loss_smaller(name: str, tmp_path: Path) -> None:
+    family = tiny_family(name)
+    changes = {"clips": clips(), "pictures": ()} if name == "wan" else {}
+    said = render(family, tmp_path, [training_order(family, max_train_steps=60, validation_steps=60, **changes)])
     losses = ended(said).losses
     assert np.mean(losses[-15:]) < np.mean(losses[:15])
     assert [step.step for m in said if isinstance(m, Stepped) for step in m.steps][-1] == 64
+
+
+def test_the_loss_is_that_of_the_transformer_asked_by_hand(tmp_path: Path) -> None:
+    # Given the first step of a training from one clip, whose LoRA changes nothing yet,
+    family = tiny_family("wan")
+    asked = training_order(family, clips=clips()[:1], pictures=(), train_batch_size=1, max_train_steps=1)
+    loss = ended(render(family, tmp_path, [asked])).losses[0]
+    # when the clip's latents are noised and the transformer is asked as diffusers' scripts do it,
+    pipeline, seed = tiny_family("wan").pipeline, asked.parameters["seed"]
+    frames = [Image.fromarray(pixels) for pixels in clip_pixels(1)[0:10:2]]  # 16 frames a second, at 8
+    cut = [ImageOps.fit(frame, (32, 32), Image.Resampling.LANCZOS) for frame in frames]
+    chance = generator(seed, "step", 0)
+    with torch.no_grad():
+        found = pipeline.vae.encode(pipeline.video_processor.preprocess_video(cut, height=32, width=32)).latent_dist
+        mean, deviation = (torch.tensor(getattr(pipeline.vae.config, name)) for name in ("latents_mean", "latents_std"))
+        clean = (found.mode() - mean.view(1, -1, 1, 1, 1)) / deviation.view(1, -1, 1, 1, 1)
+        place = int(torch.rand(1, generator=chance) * 1000)
+        noise = torch.randn(clean.shape, generator=chance)
+        schedule = FlowMatchEulerDiscreteScheduler(shift=asked.parameters["flow_shift"])
+        sigma, timestep = schedule.sigmas[place], schedule.timesteps[place].view(1)
+        words, _ = pipeline.encode_prompt(
+            "a red fox runs", do_classifier_free_guidance=False, max_sequence_length=tiny_pipelines.TOKENS
+        )
+        noisy = (1 - sigma) * clean + sigma * noise
+        said = pipeline.transformer(noisy, timestep, words, return_dict=False)[0]
+    # then it is that loss.
+    assert loss == pytest.approx(float(((said - (noise - clean)) ** 2).mean()), rel=1e-5)
+
+
+def test_a_sheet_of_large_clips_is_one_that_players_take() -> None:
+    assert _scaled(np.zeros((5, 480, 832, 3), np.uint8), 4, 4).shape == (5, 276, 480, 3)
+    assert _scaled(np.zeros((5, 64, 64, 3), np.uint8), 2, 1).shape == (5, 64, 64, 3)
 
 
 @pytest.mark.parametrize("lacking", [True, False])

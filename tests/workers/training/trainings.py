@@ -5,14 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from farm.params.request.base import InputRef
-from farm.params.training.stored import ATTENTION, Training, TrainingPicture
+from farm.params.request.base import ClipRef, InputRef
+from farm.params.training.stored import Training, TrainingClip, TrainingPicture
+from farm.params.training.trained_families import ATTENTION
 from tests.workers.orders import order
-from tests.workers.pictures import picture_file
+from tests.workers.pictures import CLIP_FRAMES, CLIP_RATE, clip_file, picture_file
 from workers.families.base import Family
-from workers.protocol import RenderOrder, training_picture
+from workers.protocol import RenderOrder, training_example
 
 CAPTIONS = ("a red fox", "a blue fox", "a fox in the snow")
+CLIP_CAPTIONS = ("a red fox runs", "a blue fox runs")
 
 
 def training(**changes: Any) -> Training:
@@ -49,18 +51,29 @@ def training_order(family: Family, render_id: str = "t1", **changes: Any) -> Ren
     """An order to train the family's model, with its pictures."""
     plan = training(**changes)
     made = order(family, render_id, num_inference_steps=plan.passes, sampler="euler", deterministic=True)
-    files = {picture.image.sha256: _file(int(picture.image.id)) for picture in plan.pictures}
+    files = {known.sha256: _file(known) for known, _ in plan.examples}
     return replace(
         made,
         parameters=made.parameters | {"training": plan.model_dump(mode="json")},
-        inputs={training_picture(sha256): path for sha256, path in files.items()},
+        inputs={training_example(sha256): path for sha256, path in files.items()},
     )
 
 
+def clips() -> list[TrainingClip]:
+    """Two clips to learn from, each with its caption."""
+    found = []
+    for number, caption in enumerate(CLIP_CAPTIONS, 1):
+        sha256 = hashlib.sha256(Path(clip_file(number)).read_bytes()).hexdigest()
+        key = f"inputs/{number}.mkv"
+        video = ClipRef(id=str(number), key=key, sha256=sha256, frames=CLIP_FRAMES, frame_rate=CLIP_RATE)
+        found.append(TrainingClip(video=video, caption=caption))
+    return found
+
+
 def _picture(number: int, caption: str) -> TrainingPicture:
-    sha256 = hashlib.sha256(Path(_file(number)).read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(Path(picture_file(number)).read_bytes()).hexdigest()
     return TrainingPicture(image=InputRef(id=str(number), key=f"inputs/{number}.png", sha256=sha256), caption=caption)
 
 
-def _file(number: int) -> str:
-    return picture_file(number)
+def _file(known: InputRef) -> str:
+    return (clip_file if isinstance(known, ClipRef) else picture_file)(int(known.id))

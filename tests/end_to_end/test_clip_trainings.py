@@ -1,0 +1,71 @@
+"""A LoRA for clips is trained by the farm: from the command line, its losses seen on the way, and rendered with."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from farm.settings import Settings
+from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.waiting import eventually
+from tests.workers.pictures import moving_bar, write_clip
+
+pytestmark = pytest.mark.long
+
+ONLY_CLIPS = """pools:
+  sana-demo-local: {workers: 0, scaling: null}
+  sprint-demo-local: {workers: 0, scaling: null}
+  wan-demo-local: {scaling: {minimum: 1, maximum: 1}}
+"""
+OPTIONS = (
+    *("--seed=5", "--rank=4", "--learning-rate=1e-3", "--max-train-steps=30", "--train-batch-size=1"),
+    *("--validation-steps=30", "--validation-inference-steps=3", "--num-frames=5", "--fps=8"),
+    *("--width=32", "--height=32"),
+)
+
+
+def settings_of(folder: Path) -> Settings:
+    settings = quick_settings(folder)
+    settings.catalog[0].write_text(ONLY_CLIPS)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
+    yield from running_farm(tmp_path_factory.mktemp("training"), settings_of)
+
+
+def test_a_lora_trained_from_clips_is_the_projects_and_changes_the_clips_that_are_rendered_with_it(
+    farm: RunningFarm, tmp_path: Path
+) -> None:
+    # Given two clips with captions in a folder,
+    folder = tmp_path / "bars"
+    folder.mkdir()
+    for number in range(2):
+        write_clip(folder / f"{number}.mp4", moving_bar(number))
+        (folder / f"{number}.txt").write_text(f"bar {number} moves to the right")
+    # when they are trained from,
+    ran = subprocess.run(
+        [*farm.command, "train", "wan-demo", str(folder), "--json", *OPTIONS],
+        env=farm.user_environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    job = json.loads(ran.stdout)["id"]
+    # then its losses are seen while it runs,
+    eventually(lambda: farm.client.training(job).losses)
+    farm.client.wait(job, timeout=600)
+    told = farm.client.training(job)
+    assert (told.status, told.losses[-1][0]) == ("done", 30)
+    assert told.samples_poster_url is not None
+    # and the LoRA is one that the model takes.
+    asked = {"seed": 1, "num_inference_steps": 3, "num_frames": 5, "deterministic": True, "width": 32, "height": 32}
+    without = farm.submit_and_wait("wan-demo", "a red star", **asked)
+    with_it = farm.submit_and_wait("wan-demo", "a red star", loras=[{"name": told.adapter}], **asked)
+    made = [farm.file(farm.renders(found.id)[0].id, "output") for found in (without, with_it)]
+    assert made[0] != made[1]
