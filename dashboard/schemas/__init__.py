@@ -85,6 +85,7 @@ from dashboard.schemas.users import (
     UserList,
     WhoAmI,
 )
+from dashboard.schemas.verification import Verification
 from dashboard.schemas.webhooks import CreatedWebhook, Webhook, WebhookDelivery, WebhookDeliveryPage, WebhookList
 
 __all__ = [
@@ -174,6 +175,7 @@ __all__ = [
     "UsedTag",
     "User",
     "UserList",
+    "Verification",
     "Webhook",
     "WebhookDelivery",
     "WebhookDeliveryPage",

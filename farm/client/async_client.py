@@ -132,6 +132,8 @@ class AsyncFarmClient:
     cancel = _awaited(FarmClient.cancel)
     cancel_render = _awaited(FarmClient.cancel_render)
     cancel_matching = _awaited(FarmClient.cancel_matching)
+    verify = _awaited(FarmClient.verify)
+    verification = _awaited(FarmClient.verification)
     retry = _awaited(FarmClient.retry)
     pause = _awaited(FarmClient.pause)
     resume = _awaited(FarmClient.resume)

@@ -23,6 +23,7 @@ from farm.client.replies.renders import (
 from farm.client.replies.scores import AskedScores, Score, ScoreCounts, Scorer
 from farm.client.replies.share_links import MadeShareLink, ShareLink
 from farm.client.replies.trainings import Training
+from farm.client.replies.verification import Verification
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "UsageDay",
     "UsedTag",
     "User",
+    "Verification",
     "Webhook",
     "WebhookDelivery",
     "WhoAmI",
