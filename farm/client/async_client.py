@@ -159,6 +159,8 @@ class AsyncFarmClient:
     ask_scores = _awaited(FarmClient.ask_scores)
     scores = _each(FarmClient.scores)
     count_scores = _awaited(FarmClient.count_scores)
+    keep_set_distance = _awaited(FarmClient.keep_set_distance)
+    set_distances = _awaited(FarmClient.set_distances)
     inputs = _each(FarmClient.inputs)
     remove_input = _awaited(FarmClient.remove_input)
     why = _awaited(FarmClient.why)

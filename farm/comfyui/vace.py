@@ -5,13 +5,14 @@ from typing import Any
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture
 from farm.comfyui.workflow.graph import Node
+from farm.sentences import sentence
 
 #: Makes prompts, latents and how many of these the reference takes, all of one node.
 VACE = "WanVaceToVideo"
 _TRIMS = "TrimVideoLatent"
 _TRIMMED_BY = 3  # the output of VACE that says how many
-_FITTED = "ComfyUI crops the reference to the shape of the clip, the farm fits it in whole, on white"
-_BY_TIME = (
+_FITTED = sentence("ComfyUI crops the reference to the shape of the clip, the farm fits it in whole, on white")
+_BY_TIME = sentence(
     "ComfyUI takes the clip's frames one after the other, the farm by their time: the same where the clip has as many "
     "frames a second; ComfyUI crops them to the shape, the farm squeezes them"
 )

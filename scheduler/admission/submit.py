@@ -21,7 +21,7 @@ from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Lane, Project
 from farm.traces.tracer import SUBMIT, Span
 from scheduler.admission.dependencies import initial
-from scheduler.admission.feasibility import absence, check_can_run, check_can_sign
+from scheduler.admission.feasibility import absence, check_can_run, check_can_sign, missing_weights
 from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
 from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
@@ -101,7 +101,11 @@ def submit(
     check_can_run(connections.catalog, entry)
     check_can_sign(connections.settings, now)
     lane_state = _look(connections, project_id, entry, now)
-    notices = [*resolved.notices, *absence(entry, lane_state.targets)]
+    notices = [
+        *resolved.notices,
+        *missing_weights(request, connections.settings),
+        *absence(entry, lane_state.targets),
+    ]
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
     make = partial(render_rows, job, entry, resolved.renders, lane_state.estimator)
     renders = make() if len(resolved.renders) <= FEW_ROWS else connections.cpu_work(make)

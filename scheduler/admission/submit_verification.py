@@ -44,9 +44,7 @@ def submit_verification(
         if "training" in row.parameters:
             raise Conflict(sentence("It is of a training, which is not rendered again; submit it anew with its seed."))
         if found.status is not RenderStatus.DONE or not _is_kept(connection, found.id):
-            raise Conflict(
-                sentence("Only a render that is done and keeps its output and manifest can be verified.")
-            )
+            raise Conflict(sentence("Only a render that is done and keeps its output and manifest can be verified."))
         under_way = connection.scalar(
             select(Job.id).where(Job.verifies_id == found.id, Job.project_id == project_id, Job.finished_at.is_(None))
         )

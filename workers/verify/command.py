@@ -69,9 +69,7 @@ def verify(
         return
     if on_farm:
         if pool is not None or given or to is not None or tolerance != TOLERANCE:
-            raise typer.BadParameter(
-                "--on-farm takes none of --pool, --input, --to, --tolerance: a worker renders it"
-            )
+            raise typer.BadParameter("--on-farm takes none of --pool, --input, --to, --tolerance: a worker renders it")
         with farm_at_hand() as farm:
             verify_on_farm(farm, farm.find_render_id(render_id), as_json=as_json)
         return

@@ -21,6 +21,7 @@ from farm.client.replies.renders import (
     Retried,
 )
 from farm.client.replies.scores import AskedScores, Score, ScoreCounts, Scorer
+from farm.client.replies.set_distances import SetDistance
 from farm.client.replies.share_links import MadeShareLink, ShareLink
 from farm.client.replies.trainings import Training
 from farm.client.replies.verification import Verification
@@ -69,6 +70,7 @@ __all__ = [
     "Score",
     "ScoreCounts",
     "Scorer",
+    "SetDistance",
     "ShareLink",
     "Switched",
     "Training",
