@@ -42,7 +42,7 @@ _READ = (
     *("api.get_render", "api.get_render_preview", "api.get_render_verification", "api.get_render_why"),
     *("api.get_webhook", "api.get_webhook_deliveries", "api.get_webhooks"),
     *("openai.get_model", "openai.get_models", "openai.get_video", "openai.get_video_content", "openai.get_videos"),
-    *("artifacts.fetch", "dead_letters.index", "inputs.fetch", "inputs.index", "inputs.poster"),
+    *("artifacts.fetch", "dead_letters.index", "inputs.fetch", "inputs.index", "inputs.thumbnail"),
     *("job.page", "jobs.home", "jobs.index"),
     *("api.get_board", "api.get_boards", "api.get_render_marks", "api.get_renders", "api.get_tags"),
     *("api.get_training", "trainings.page", "api.get_scorers", "api.get_scores", "scores.page"),
