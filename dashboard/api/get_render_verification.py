@@ -8,7 +8,7 @@ from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.renders import owned_render
 from dashboard.schemas import Verification
-from dashboard.verification.comparison import verification
+from dashboard.verification.comparison import compare_with_first, verification
 from dashboard.verification.newest import find_newest
 from farm.database import read
 from farm.errors import NotFound
@@ -31,4 +31,4 @@ def read_verification(render_id: str) -> Verification:
         second = find_newest(connection, project_id, render_id)
     if second is None:
         raise NotFound(f"The render {render_id} was never verified; POST to this address to begin.")
-    return verification(render_id, second)
+    return verification(render_id, second, compare_with_first(second))

@@ -28,12 +28,8 @@ def register(app: Flask, connections: Connections) -> None:
     app.extensions[_COMPARE] = lru_cache(_KEPT)(partial(_compare, connections))
 
 
-def verification(render_id: str, second: SecondRender, *, trouble: str | None = None) -> Verification:
-    """What there is to say of it now. Raises StorageDown, and Busy while too much is computed.
-
-    With a `trouble` nothing is compared: that is why there is no verdict.
-    """
-    compared = _compared(second) if trouble is None else Compared(None, reason=trouble)
+def verification(render_id: str, second: SecondRender, compared: Compared) -> Verification:
+    """What there is to say of it now, as programs read it."""
     return Verification(
         render_id=render_id,
         job_id=second.job_id,
@@ -50,7 +46,8 @@ def verification(render_id: str, second: SecondRender, *, trouble: str | None = 
     )
 
 
-def _compared(second: SecondRender) -> Compared:
+def compare_with_first(second: SecondRender) -> Compared:
+    """How it compares with the first; no verdict until it is done. Raises StorageDown, and Busy at too much work."""
     if second.status is not RenderStatus.DONE:
         return Compared(None)
     if second.files is None:

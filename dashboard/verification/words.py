@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dashboard.schemas import Verification, Why
 from farm.lifecycle import ENDED
 from farm.sentences import Sentence, sentence
+from farm.verification.stored import Compared
 
 #: By verdict: what it is called, and what that means.
 _WORDS: Mapping[str, tuple[Sentence, Sentence]] = {
@@ -24,9 +25,10 @@ _WORDS: Mapping[str, tuple[Sentence, Sentence]] = {
 
 @dataclass(frozen=True)
 class VerificationWords:
-    """`why`: of the second render while it has not ended."""
+    """`told`: as programs read it; `compared` has its sentences. `why`: of the second while it has not ended."""
 
     told: Verification
+    compared: Compared
     why: Why | None
 
     @property

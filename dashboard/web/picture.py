@@ -10,12 +10,13 @@ from dashboard.reads.gallery.scores import scores_of
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render, neighbours
-from dashboard.verification.comparison import verification
+from dashboard.verification.comparison import compare_with_first, verification
 from dashboard.verification.newest import SecondRender, find_newest
 from dashboard.verification.words import VerificationWords
 from dashboard.web.artifacts import address
 from farm.database import read
 from farm.errors import Busy, StorageDown
+from farm.verification.stored import Compared
 from scheduler.admission.submit_verification import submit_verification
 
 blueprint = Blueprint("picture", __name__)
@@ -67,6 +68,7 @@ def _verified(render_id: str, second: SecondRender) -> VerificationWords:
         with read(farm().engine) as connection:
             why = render_why(connection, farm(), principal().project_id, second.id, now())
     try:
-        return VerificationWords(verification(render_id, second), why)
+        compared = compare_with_first(second)
     except (StorageDown, Busy) as error:
-        return VerificationWords(verification(render_id, second, trouble=str(error)), why)
+        compared = Compared(None, reason=str(error))
+    return VerificationWords(verification(render_id, second, compared), compared, why)
