@@ -7,7 +7,7 @@ from sqlalchemy import Connection, exists, select
 
 from farm.connections import Connections
 from farm.database import read
-from farm.errors import Conflict
+from farm.errors import Conflict, NotFound
 from farm.lifecycle import RenderStatus
 from farm.params.resubmission import request_again
 from farm.sentences import sentence
@@ -15,7 +15,6 @@ from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Flow, Job, Render
 from scheduler.admission.submit import Submitted, draw_seed, submit
 from scheduler.admission.validation_offload import check
-from scheduler.control.lookup import find_render
 
 #: What is of no use to a second look, and would cost or stop it.
 _LEFT_OUT = ("stop_at_step", "keep_latents")
@@ -34,19 +33,20 @@ def submit_verification(
         What `scheduler.admission.submit.submit` raises: its model, pictures or LoRAs may be gone, a quota used up.
     """
     with read(connections.engine) as connection:
-        found = find_render(connection, render_id, project_id)
         row = connection.execute(
-            select(Render.parameters, Job.model, Flow.class_name)
+            select(Render.id, Render.status, Render.parameters, Job.model, Flow.class_name)
             .join(Job, Job.id == Render.job_id)
             .join(Flow, Flow.id == Job.flow_id)
-            .where(Render.id == found.id)
-        ).one()
+            .where(Render.id == render_id, Render.project_id == project_id)
+        ).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no render {render_id[:40]!r} that you may see.")
         if "training" in row.parameters:
             raise Conflict(sentence("It is of a training, which is not rendered again; submit it anew with its seed."))
-        if found.status is not RenderStatus.DONE or not _is_kept(connection, found.id):
+        if row.status != RenderStatus.DONE.value or not _is_kept(connection, row.id):
             raise Conflict(sentence("Only a render that is done and keeps its output and manifest can be verified."))
         under_way = connection.scalar(
-            select(Job.id).where(Job.verifies_id == found.id, Job.project_id == project_id, Job.finished_at.is_(None))
+            select(Job.id).where(Job.verifies_id == row.id, Job.project_id == project_id, Job.finished_at.is_(None))
         )
     if under_way is not None:
         return Submitted(under_way, [], [], replayed=True)
@@ -60,9 +60,9 @@ def submit_verification(
         user_id=user_id,
         request=asked,
         idempotency_key=idempotency_key,
-        body_sha256=hashlib.sha256(json.dumps([found.id, document], sort_keys=True).encode()).hexdigest(),
+        body_sha256=hashlib.sha256(json.dumps([row.id, document], sort_keys=True).encode()).hexdigest(),
         resolved=resolved,
-        verifies_id=found.id,
+        verifies_id=row.id,
     )
 
 
