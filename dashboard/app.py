@@ -26,6 +26,7 @@ from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
 from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
+from dashboard.verification import comparison
 from dashboard.web.pages import register as register_pages
 from dashboard.web.static_files import FOLDER, static_path
 from farm.connections import Connections
@@ -90,6 +91,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     auth.register(app, connections.settings)
     oidc.register(app, connections.settings)
     versions.register(app)
+    comparison.register(app, connections)
     problems.register(app)
     blueprint = make_blueprint()
     app.openapi_extensions = {"webhooks": describe_sent_events(blueprint)}

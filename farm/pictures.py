@@ -16,6 +16,8 @@ from farm.errors import Fault, InvalidRequest, TooLarge
 #: JPEG reads MPO too: a photograph with further pictures behind it (a preview, brightness for HDR).
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 CONTENT_TYPE = "image/png"
+#: Pixels of the longer side of a thumbnail.
+_SIDE = 512
 _WHITE = (255, 255, 255)
 
 
@@ -59,6 +61,17 @@ def clean_picture(data: bytes, *, most_bytes: int, most_pixels: int) -> CleanPic
     buffer = io.BytesIO()
     upright.save(buffer, "PNG", compress_level=4)
     return CleanPicture(buffer.getvalue(), upright.width, upright.height)
+
+
+def thumbnail_of(stored: bytes) -> bytes:
+    """WebP of a picture as it is stored, small enough for a list. Raises OSError for what is no picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its size was looked at when it was stored
+        with Image.open(io.BytesIO(stored), formats=("PNG",)) as picture:
+            picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+            buffer = io.BytesIO()
+            picture.save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
 
 
 def _check(picture: Image.Image, most_pixels: int) -> None:

@@ -19,8 +19,8 @@ from scheduler.admission import quote, submit
 from scheduler.admission.validation_offload import check
 
 
-class SubmissionHeader(RequestPart):
-    """Headers of a submission."""
+class IdempotencyHeader(RequestPart):
+    """What makes a submission that is sent twice one job."""
 
     idempotency_key: str | None = Field(
         None,
@@ -28,6 +28,11 @@ class SubmissionHeader(RequestPart):
         json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
         description="1 to 200 printable ASCII characters. The same key with the same body gives the same job again.",
     )
+
+
+class SubmissionHeader(IdempotencyHeader):
+    """Headers of a submission."""
+
     prefer: str | None = Field(
         None,
         alias="Prefer",

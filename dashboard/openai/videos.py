@@ -10,9 +10,7 @@ from dashboard.api.common import reply
 from dashboard.context import farm
 from dashboard.reads.render_files.clips import Clip
 from farm.lifecycle import RenderStatus
-from farm.params.pictures import asked_again
-from farm.params.request.base import INPUTS
-from farm.params.request.declared import CARRIED
+from farm.params.resubmission import request_again
 
 #: Their clients end a wait at any word but the first two.
 Status = Literal["queued", "in_progress", "completed", "failed"]
@@ -105,11 +103,6 @@ def answer(clip: Clip) -> Response:
 
 def remixed(clip: Clip, prompt: str) -> dict[str, Any]:
     """The job of the same clip with another prompt: the same seed and all other parameters."""
-    kept = {name: clip.parameters[name] for name in CARRIED if clip.parameters.get(name) is not None}
-    job = {name: value for name, value in kept.items() if name not in (*INPUTS, "loras", "stop_at_step")}
-    job |= asked_again(clip.parameters)
-    if adapters := kept.get("loras"):
-        # An uploaded one is asked for by its id.
-        job["loras"] = [{name: adapter.get(name) for name in ("name", "weight", "expert")} for adapter in adapters]
-        job["allow_partial"] = any(adapter.get("partial") for adapter in adapters)
-    return {**job, "model": clip.model, "prompt": prompt, "seed": clip.parameters["seed"]}
+    job = request_again(clip.model, clip.parameters) | {"prompt": prompt}
+    job.pop("stop_at_step", None)
+    return job

@@ -71,6 +71,7 @@ from dashboard.schemas.renders import (
     Retried,
 )
 from dashboard.schemas.scores import AskedScores, Score, ScorePage, Scorer, ScorerList
+from dashboard.schemas.set_distances import SetDistance, SetDistanceList
 from dashboard.schemas.share_links import MadeShareLink, ShareLink, ShareLinkList
 from dashboard.schemas.trainings import TrainingState
 from dashboard.schemas.users import (
@@ -85,6 +86,7 @@ from dashboard.schemas.users import (
     UserList,
     WhoAmI,
 )
+from dashboard.schemas.verification import Verification
 from dashboard.schemas.webhooks import CreatedWebhook, Webhook, WebhookDelivery, WebhookDeliveryPage, WebhookList
 
 __all__ = [
@@ -161,6 +163,8 @@ __all__ = [
     "ScorePage",
     "Scorer",
     "ScorerList",
+    "SetDistance",
+    "SetDistanceList",
     "ShareLink",
     "ShareLinkList",
     "StreamAnswer",
@@ -174,6 +178,7 @@ __all__ = [
     "UsedTag",
     "User",
     "UserList",
+    "Verification",
     "Webhook",
     "WebhookDelivery",
     "WebhookDeliveryPage",

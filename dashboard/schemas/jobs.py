@@ -38,6 +38,9 @@ class Job(Answer):
     created_at: str
     finished_at: str | None
     delete_at: str | None = Field(description="It was deleted: it is removed then, and can be restored until then")
+    verifies_id: str | None = Field(
+        description="The render that its one is the same of, to see whether it comes out again as it was; null: none"
+    )
     #: Its title is not 'Request': generators name it after the job and that, as the body of a submission is named.
     request: dict[str, Any] = Field(title="SubmittedRequest", description="As it was submitted")
     spent: Cost = Field(description="So far, failed attempts included")

@@ -6,7 +6,7 @@ errors say of a case is text with values in it, `Conflict(f"Job {job.id} has end
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import yaml
@@ -22,6 +22,9 @@ _CALLS = {
 _TOLD = {
     **dict.fromkeys(("Conflict", "NotFound", "Forbidden", "TooLarge", "QuotaExceeded", "BudgetSpent", "Busy"), 0),
     **dict.fromkeys(("CannotScore", "NoScene", "NoWeights", "Unreadable", "NoLora"), 0),
+    "NotAWorkflow": 0,
+    "Unknown": 1,
+    "Meant": 1,
     "Fault": 1,
     "Notice": 1,
     "refused": 2,
@@ -29,6 +32,8 @@ _TOLD = {
 }
 #: The same of files that people send: what follows 'the clip', or the text of an adapter's fault.
 _REFUSED = {"_refused": 0, "_refuse": -1}
+#: What a report says of a node of a graph: behind the node.
+_OF_NODES = frozenset({"refuse", "notice"})
 Found = tuple[int, str, str | tuple[str, ...], list[str]]
 
 
@@ -36,7 +41,7 @@ def python(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[
     """A method of extraction, as Babel calls it: gives lines, functions, messages and comments.
 
     The options of a file: with `fields` the titles of its fields are shown on pages, with `errors` what it raises, with
-    `refusals` what it says of a file that somebody sent.
+    `refusals` what it says of a file that somebody sent, with `graphs` what it says of nodes of a graph.
     """
     for node in ast.walk(ast.parse(file.read())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -44,6 +49,9 @@ def python(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[
             needed = "fields" if name == "Field" else "refusals" if name in _REFUSED else "errors"
             if name not in {"Field", *_TOLD, *_REFUSED} or options.get(needed):
                 yield from _call(node, name)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and options.get("graphs"):
+            if node.func.attr in _OF_NODES:
+                yield from _told(node.args[1:2])
         elif isinstance(node, ast.ClassDef):
             yield from _error(node)
 
@@ -66,14 +74,21 @@ def _call(call: ast.Call, name: str) -> Iterator[Found]:
             if given.arg == "title" and isinstance(given.value, ast.Constant) and given.value.value:
                 yield given.value.lineno, "gettext", str(given.value.value), []
     elif name in _TOLD or name in _REFUSED:
-        for text in call.args[(_TOLD | _REFUSED)[name] :][:1]:
-            if message := _with_gaps(text):
-                yield text.lineno, "gettext", message, []
+        yield from _told(call.args[(_TOLD | _REFUSED)[name] :][:1])
     elif (function := _CALLS.get(name)) is not None:
         texts = call.args[: 1 if function == "gettext" else 2]
         messages = tuple(str(text.value) for text in texts if isinstance(text, ast.Constant))
         if messages and len(messages) == len(texts):
             yield call.lineno, function, messages if len(messages) > 1 else messages[0], []
+
+
+def _told(texts: Sequence[ast.expr]) -> Iterator[Found]:
+    """Of a text that says one thing or another, both."""
+    for text in texts:
+        if isinstance(text, ast.IfExp):
+            yield from _told([text.body, text.orelse])
+        elif message := _with_gaps(text):
+            yield text.lineno, "gettext", message, []
 
 
 def _with_gaps(text: ast.expr) -> str:

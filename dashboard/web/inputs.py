@@ -1,6 +1,8 @@
 """The page of uploaded pictures and adapters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,6 +17,7 @@ from dashboard.upload_spool import on_disk
 from dashboard.web.artifacts import FOREVER
 from farm.database import read
 from farm.errors import FarmError, InvalidRequest, NotFound
+from farm.pictures import thumbnail_of
 from scheduler import uploads
 
 blueprint = Blueprint("inputs", __name__)
@@ -69,18 +72,28 @@ def fetch(input_id: str) -> ResponseReturnValue:
     return answer
 
 
-@blueprint.get("/inputs/<input_id>/poster")
-def poster(input_id: str) -> ResponseReturnValue:
-    """The first frame of a clip, under an address whose picture never changes. Raises NotFound for what is no clip."""
+@blueprint.get("/inputs/<input_id>/thumbnail")
+def thumbnail(input_id: str) -> ResponseReturnValue:
+    """A picture made small, or the first frame of a clip, under an address whose picture never changes.
+
+    Raises NotFound for what is neither.
+    """
     with read(farm().engine) as connection:
         row = uploads.find_input(connection, principal().project_id, known_form("input", input_id))
-    if row.frames is None:
-        raise NotFound(f"Input {row.id} is no clip.")
+    if row.width is None:
+        raise NotFound(f"Input {row.id} is no picture and no clip.")
+    small = _first_frame(row) if row.frames is not None else _picture(row)
+    return farm().cpu_work(small), 200, {"Content-Type": "image/webp", "Cache-Control": FOREVER}
+
+
+def _picture(row: Any) -> Callable[[], bytes]:
+    return partial(thumbnail_of, farm().storage.get(row.key))
+
+
+def _first_frame(row: Any) -> Callable[[], bytes]:
     from farm.clip_posters import beginning, poster_of  # no other page waits for a video library
 
-    begin = beginning(farm().storage.pieces(row.key), row.width, row.height)
-    made = farm().cpu_work(lambda: poster_of(begin))
-    return made, 200, {"Content-Type": "image/webp", "Cache-Control": FOREVER}
+    return partial(poster_of, beginning(farm().storage.pieces(row.key), row.width, row.height))
 
 
 def _words(refused: FarmError) -> str:

@@ -1,16 +1,23 @@
-"""The page of one picture or clip."""
+"""The page of one picture or clip, and the button that has it rendered again to compare."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.reads.forecasts import render_why
 from dashboard.reads.gallery.scores import scores_of
+from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import find_render, neighbours
+from dashboard.verification.comparison import compare_with_first, verification
+from dashboard.verification.newest import SecondRender, find_newest
+from dashboard.verification.words import VerificationWords
 from dashboard.web.artifacts import address
 from farm.database import read
+from farm.errors import Busy, StorageDown
+from farm.verification.stored import Compared
+from scheduler.admission.submit_verification import submit_verification
 
 blueprint = Blueprint("picture", __name__)
 
@@ -31,5 +38,37 @@ def page(render_id: str) -> ResponseReturnValue:
         beside = neighbours(connection, job.id, render.index)
         scores = scores_of(connection, render.id)
         why = None if render.finished_at else render_why(connection, farm(), project_id, render.id, now())
+        second = find_newest(connection, project_id, render.id) if render.finished_at else None
     files = {artifact.kind: artifact for artifact in render.artifacts}
-    return render_template("picture.html", render=render, job=job, beside=beside, files=files, why=why, scores=scores)
+    return render_template(
+        "picture.html",
+        render=render,
+        job=job,
+        beside=beside,
+        files=files,
+        why=why,
+        scores=scores,
+        verified=_verified(render.id, second) if second else None,
+    )
+
+
+@blueprint.post("/renders/<render_id>/verify")
+def verify(render_id: str) -> ResponseReturnValue:
+    """Have it rendered again, and go back to where the answer will stand."""
+    who = principal()
+    render_id = known_form("render", render_id)
+    submit_verification(farm(), render_id, project_id=who.project_id, user_id=who.user_id, idempotency_key=None)
+    return redirect(url_for("picture.page", render_id=render_id, _anchor="verification"), 303)
+
+
+def _verified(render_id: str, second: SecondRender) -> VerificationWords:
+    """What comes of a storage that is away stands in its place: the rest of the page is there."""
+    why = None
+    if second.finished_at is None:
+        with read(farm().engine) as connection:
+            why = render_why(connection, farm(), principal().project_id, second.id, now())
+    try:
+        compared = compare_with_first(second)
+    except (StorageDown, Busy) as error:
+        compared = Compared(None, reason=str(error))
+    return VerificationWords(verification(render_id, second, compared), compared, why)

@@ -30,6 +30,7 @@ from farm.client.scores import Scores
 from farm.client.share_links import ShareLinks
 from farm.client.short_ids import ShortIds
 from farm.client.trainings import Trainings
+from farm.client.verifications import Verifications
 from farm.client.waiting import JobProgress, wait_for_jobs
 from farm.client.webhooks import Webhooks
 from farm.clock import Clock, steady_clock
@@ -56,6 +57,7 @@ class FarmClient(
     ShareLinks,
     ShortIds,
     Trainings,
+    Verifications,
     Webhooks,
 ):
     """A farm, over HTTP. Use it in a `with` statement, or close it.

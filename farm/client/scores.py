@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from farm.client.connection.transport import Transport, api_path, read_reply
-from farm.client.lists import pages, whole_list
-from farm.client.replies import AskedScores, Score, ScoreCounts, Scorer
+from farm.client.lists import items_of, pages, whole_list
+from farm.client.replies import AskedScores, Score, ScoreCounts, Scorer, SetDistance
 
 
 class Scores:
@@ -45,6 +45,19 @@ class Scores:
         """How many scores by one scorer are there, are to come, or could not be."""
         query = {**_query(chosen), "scorer": scorer, "limit": 1}
         return read_reply(ScoreCounts, self._transport.get(api_path("scores"), query))
+
+    def keep_set_distance(self, /, job_id: str, **found: Any) -> list[SetDistance]:
+        """Keep FID and KID that were computed of a job's pictures; all that is kept of the job.
+
+        `found`: reference, fid, kid, kid_std, pictures, reference_pictures, features, features_sha256.
+        """
+        path = api_path("jobs", job_id, "set-distances")
+        told = self._transport.post(path, found, repeatable=True)
+        return [read_reply(SetDistance, item) for item in items_of(told)]
+
+    def set_distances(self, job_id: str) -> list[SetDistance]:
+        """FID and KID that are kept of a job, the newest first."""
+        return whole_list(self._transport, SetDistance, api_path("jobs", job_id, "set-distances"))
 
 
 def _query(chosen: Mapping[str, Any]) -> dict[str, Any]:

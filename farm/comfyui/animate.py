@@ -6,6 +6,7 @@ from farm.comfyui.clips import read_clip
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture
 from farm.comfyui.workflow.graph import Node
+from farm.sentences import sentence
 
 #: Makes prompts, latents, and how much the reference and the segment before take of these and of the frames.
 ANIMATE = "WanAnimateToVideo"
@@ -14,7 +15,7 @@ _CUT_BY = 4  # the output of ANIMATE that says how many frames are of the segmen
 #: Input → parameter, and the node that a clip may go through on its way.
 _MOVES = (("pose_video", "pose_video", ""), ("face_video", "face_video", ""))
 _PLACES = (("background_video", "background_video", ""), ("character_mask", "mask_video", "ImageToMask"))
-_FITTED = "ComfyUI crops the character to the shape of the clip, the farm fits it in whole, on black"
+_FITTED = sentence("ComfyUI crops the character to the shape of the clip, the farm fits it in whole, on black")
 
 
 def read_animate(reading: Reading, node: Node, num_frames: int | None) -> dict[str, Any]:

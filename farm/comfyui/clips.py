@@ -3,8 +3,9 @@
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.workflow.graph import Node
 from farm.params.request.declared import declared_fields
+from farm.sentences import sentence
 
-_BY_TIME = (
+_BY_TIME = sentence(
     "ComfyUI takes the clip's frames one after the other, the farm by their time: the same where the clip has as many "
     "frames a second; ComfyUI crops them to the shape, the farm squeezes them"
 )

@@ -7,9 +7,10 @@ from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture
 from farm.comfyui.prompts import HANDED_ON
 from farm.comfyui.workflow.graph import Node
+from farm.sentences import sentence
 
 _APPLIES = frozenset({"ControlNetApply", "ControlNetApplyAdvanced"})
-_EDGES = "the farm draws no edges: the picture must be the control picture itself"
+_EDGES = sentence("the farm draws no edges: the picture must be the control picture itself")
 
 
 def read_control(reading: Reading, positive: tuple[Node, int] | None, model: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture, scaled_size
 from farm.comfyui.vace import VACE, read_vace
 from farm.comfyui.workflow.graph import Node
+from farm.sentences import sentence
 
 _EMPTY = frozenset(
     {
@@ -21,8 +22,10 @@ _KNOWN = _EMPTY | {*_FROM_A_PICTURE, _BETWEEN_PICTURES, VACE, ANIMATE}
 #: Latents of a picture, noised in part.
 PICTURE = "VAEEncode"
 _FRAMES_PER_LATENT = 4  # of Wan's video VAE, as both ComfyUI and the farm have it
-_SQUEEZED = "ComfyUI crops the picture to the shape of the clip, the farm squeezes it: crop it before if they differ"
-_AS_IT_IS = "the picture is taken in its own size; give --width and --height for another"
+_SQUEEZED = sentence(
+    "ComfyUI crops the picture to the shape of the clip, the farm squeezes it: crop it before if they differ"
+)
+_AS_IT_IS = sentence("the picture is taken in its own size; give --width and --height for another")
 
 
 def read_latents(reading: Reading, node: Node, model: str | None) -> dict[str, Any]:
@@ -60,7 +63,9 @@ def _encoded(reading: Reading, node: Node, model: str | None) -> dict[str, Any]:
         )
         return {}
     size = scaled_size(reading, node, "pixels")
-    picture = read_picture(reading, node, "pixels", "image", "its picture is scaled to the size" if size else _AS_IT_IS)
+    picture = read_picture(
+        reading, node, "pixels", "image", sentence("its picture is scaled to the size") if size else _AS_IT_IS
+    )
     return size if picture is None else {"image": picture, **size}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from farm.comfyui.workflow.graph import CannotRender, Node
 from farm.errors import Fault
+from farm.sentences import sentence
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Report:
 
     def notice(self, node: Node, remark: str) -> None:
         """What is not quite as in ComfyUI."""
-        text = f"{node}: {remark}"
+        text = sentence("%(node)s: %(remark)s", node=str(node), remark=remark)
         if text not in self.notices:
             self.notices.append(text)
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from farm.sentences import sentence
+
 
 @dataclass(frozen=True)
 class Meant:
@@ -39,8 +41,14 @@ def schedule_remark(schedule: str, sampler: str) -> str:
     if sampler == "scm" or (schedule == "normal" and sampler not in _MULTISTEP):
         return ""
     if schedule == "simple" and sampler in _MULTISTEP:
-        return f"the noise levels of {schedule!r} and of the farm's {sampler} differ by up to 0.005: a like picture"
-    return (
-        f"the noise levels of {schedule!r} and of the farm's {sampler} differ by up to 0.2: expect another picture "
-        "(equal to 'normal' are euler, ddim and heun, next to 'simple' the others)"
+        return sentence(
+            "the noise levels of '%(schedule)s' and of the farm's %(sampler)s differ by up to 0.005: a like picture",
+            schedule=schedule,
+            sampler=sampler,
+        )
+    return sentence(
+        "the noise levels of '%(schedule)s' and of the farm's %(sampler)s differ by up to 0.2: expect another picture "
+        "(equal to 'normal' are euler, ddim and heun, next to 'simple' the others)",
+        schedule=schedule,
+        sampler=sampler,
     )

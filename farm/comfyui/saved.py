@@ -6,6 +6,7 @@ from farm.comfyui.animate import past_the_cut
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.vace import past_the_trim
 from farm.comfyui.workflow.graph import Node
+from farm.sentences import sentence
 
 #: Nodes that write files: the input that they write, and the format that the farm has for it ('': the model's own).
 _SAVERS = {
@@ -77,13 +78,13 @@ def _saved_by(reading: Reading, saver: Node) -> Saved | None:
     if decoder.kind not in _DECODERS:
         service = decoder.kind.endswith("Api")
         why = (
-            "the service of another firm renders"
+            sentence("the service of another firm renders")
             if service
-            else "renders on a farm by itself: run the graph in ComfyUI"
+            else sentence("renders on a farm by itself: run the graph in ComfyUI")
             if decoder.kind.startswith(_FARM_NODES)
-            else "makes or changes pictures in a way that the farm does not"
+            else sentence("makes or changes pictures in a way that the farm does not")
         )
-        reading.report.refuse(decoder, f"{why} (saved by {saver})")
+        reading.report.refuse(decoder, sentence("%(why)s (saved by %(saver)s)", why=why, saver=str(saver)))
         return None
     sampler = past_the_trim(reading, reading.source(decoder, "samples"))
     if sampler is None:

@@ -79,8 +79,11 @@ def _chain(reading: Reading, sampling: Sampling) -> ModelChain:
     chain = read_model(reading, sampling.model) if sampling.model else ModelChain()
     if sampling.first is None:
         if chain.expert is not None and chain.loader is not None:
-            why = f"is the {chain.expert} expert of a model with two, and no sampler has the other"
-            reading.report.refuse(chain.loader, why, "model")
+            reading.report.refuse(
+                chain.loader,
+                f"is the {chain.expert} expert of a model with two, and no sampler has the other",
+                "model",
+            )
         return chain
     source = reading.source(sampling.first, "model")
     return join_experts(reading, read_model(reading, source), chain, sampling.first) if source else chain

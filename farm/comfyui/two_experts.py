@@ -70,13 +70,20 @@ def _compare_boundary(reading: Reading, chain: ModelChain, switch: Node) -> None
         reading.report.notice(switch, "the farm changes from one expert to the other at the model's own boundary")
         return
     ours = boundary_step(steps, chain.flow_shift, boundary)
-    words = f"ComfyUI changes from one expert to the other at step {asked} of {steps}, the farm at {ours}"
     if ours == asked:
         reading.report.took(switch, f"the change of experts at step {asked} of {steps}")
     elif abs(ours - asked) <= max(1.0, _NEAR * steps):
-        reading.report.notice(switch, f"{words}, where the boundary of {chain.model} lies")
+        reading.report.notice(
+            switch,
+            f"ComfyUI changes from one expert to the other at step {asked} of {steps}, the farm at {ours}, "
+            f"where the boundary of {chain.model} lies",
+        )
     else:
-        reading.report.refuse(switch, f"{words}, where the boundary of {chain.model} lies: change there")
+        reading.report.refuse(
+            switch,
+            f"ComfyUI changes from one expert to the other at step {asked} of {steps}, the farm at {ours}, "
+            f"where the boundary of {chain.model} lies: change there",
+        )
 
 
 def boundary_step(steps: int, shift: float, boundary: float) -> int:

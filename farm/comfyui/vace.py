@@ -6,12 +6,13 @@ from farm.comfyui.clips import read_clip
 from farm.comfyui.node_inputs import Reading
 from farm.comfyui.pictures import read_picture
 from farm.comfyui.workflow.graph import Node
+from farm.sentences import sentence
 
 #: Makes prompts, latents and how many of these the reference takes, all of one node.
 VACE = "WanVaceToVideo"
 _TRIMS = "TrimVideoLatent"
 _TRIMMED_BY = 3  # the output of VACE that says how many
-_FITTED = "ComfyUI crops the reference to the shape of the clip, the farm fits it in whole, on white"
+_FITTED = sentence("ComfyUI crops the reference to the shape of the clip, the farm fits it in whole, on white")
 
 
 def read_vace(reading: Reading, node: Node) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from farm.lifecycle import ScoreStatus
-from farm.tables.base import Base, Double, Id, Seconds, one_of
+from farm.tables.base import Base, Double, Id, Name, Seconds, one_of
 
 _PENDING = text("status = 'pending'")
 
@@ -33,3 +33,24 @@ class Score(Base):
     lease_until: Mapped[Seconds | None]
     asked_at: Mapped[Seconds]
     scored_at: Mapped[Seconds | None]
+
+
+class SetDistance(Base):
+    """How far the pictures of a job are from a reference set, as `farm fid --keep` computed it on somebody's machine.
+
+    One row for a job, a reference and the features that were looked at; the newest counts.
+    """
+
+    __tablename__ = "set_distances"
+    __table_args__ = (Index("ix_set_distances_job_id", "job_id", "reference", "features_sha256", unique=True),)
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    reference: Mapped[Name]  # what people call it: a folder, another job
+    features_sha256: Mapped[str] = mapped_column(String(64))
+    fid: Mapped[Double]  # smaller is nearer
+    kid: Mapped[Double]
+    kid_std: Mapped[Double]  # over its subsets
+    pictures: Mapped[int]  # of the job that were compared
+    reference_pictures: Mapped[int]
+    features: Mapped[int]  # numbers of a picture
+    computed_at: Mapped[Seconds]

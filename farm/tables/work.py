@@ -18,6 +18,7 @@ _EXPIRES = text("deadline IS NOT NULL AND finished_at IS NULL")
 _UNFINISHED = text("finished_at IS NULL")
 _ENDED = text("finished_at IS NOT NULL")
 _DELETED = text("delete_at IS NOT NULL")
+_VERIFIES = text("verifies_id IS NOT NULL")
 _UNRESOLVED = text("resolved_at IS NULL")
 #: Counts up for ever, also on SQLite, where a plain key would be given again after its row was removed.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -105,6 +106,7 @@ class Job(Base):
         Index("ix_jobs_unfinished", "lane", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
         Index("ix_jobs_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
         Index("ix_jobs_delete_at", "delete_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
+        Index("ix_jobs_verifies_id", "verifies_id", sqlite_where=_VERIFIES, postgresql_where=_VERIFIES),
         HOT_ROWS,
     )
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -126,6 +128,7 @@ class Job(Base):
     not_before: Mapped[Seconds | None]  # its renders are held until then
     deadline: Mapped[Seconds | None]  # what has not ended by then expires
     remixed_from_id: Mapped[Id | None]  # the render that its one was made from with another prompt; it may be gone
+    verifies_id: Mapped[Id | None]  # the render that its one repeats, to see whether it comes out as it was
     after_failure: Mapped[str | None] = mapped_column(String(20))  # scheduler.control: what follows if `after` fails
     estimate: Mapped[Double] = mapped_column(default=0.0)  # GPU-seconds of all its renders, at admission
     gpu_seconds: Mapped[Double] = mapped_column(default=0.0)  # spent so far, failed attempts included

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from farm.catalog import Catalog, ModelEntry
 from farm.errors import Fault, InvalidRequest
+from farm.params import JobRequest
 from farm.provenance.certificate import CannotSign, certificate_of
+from farm.scorers import is_deferred
 from farm.sentences import sentence
 from farm.settings import Settings
 from scheduler.fleet.wake_workers import RingTarget
@@ -50,5 +52,26 @@ def absence(entry: ModelEntry, targets: Sequence[RingTarget]) -> list[str]:
         sentence(
             "No worker for %(model)s was running when this was submitted: it waits until one is started.",
             model=entry.name,
+        )
+    ]
+
+
+def missing_weights(request: JobRequest, settings: Settings) -> list[str]:
+    """What to say at submission where the job's scorer needs weights and this farm names none; nothing elsewhere."""
+    if request.scorer is None or not is_deferred(request.scorer) or request.scorer in settings.scorer_weights:
+        return []
+    if request.keep_best is None:
+        return [
+            sentence(
+                "%(scorer)s needs weights, and this farm names none (an operator sets FARM_SCORER_WEIGHTS): "
+                "no output would get a figure.",
+                scorer=request.scorer,
+            )
+        ]
+    return [
+        sentence(
+            "%(scorer)s needs weights, and this farm names none (an operator sets FARM_SCORER_WEIGHTS): "
+            "without figures nothing is chosen, and all outputs are kept.",
+            scorer=request.scorer,
         )
     ]

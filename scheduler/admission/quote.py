@@ -14,7 +14,7 @@ from farm.errors import NotFound
 from farm.params import JobRequest, Renders, Resolved, Shape, resolve, shape_of
 from farm.sentences import sentence
 from farm.tables import Flow, Project
-from scheduler.admission.feasibility import check_can_run, check_can_sign
+from scheduler.admission.feasibility import check_can_run, check_can_sign, missing_weights
 from scheduler.estimates.pool_times import Range
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.forecasts.lane_snapshot import LaneSnapshot, look
@@ -95,7 +95,7 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest, res
         watt_hours=rates.watt_hours(gpu_seconds.likely),
         starts_in=told.starts_in if told else None,
         done_in=told.done_in if told else None,
-        notices=[*resolved.notices, *notices(entry, snapshot)],
+        notices=[*resolved.notices, *missing_weights(request, settings), *notices(entry, snapshot)],
     )
 
 

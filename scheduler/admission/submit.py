@@ -21,7 +21,7 @@ from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Lane, Project
 from farm.traces.tracer import SUBMIT, Span
 from scheduler.admission.dependencies import initial
-from scheduler.admission.feasibility import absence, check_can_run, check_can_sign
+from scheduler.admission.feasibility import absence, check_can_run, check_can_sign, missing_weights
 from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
 from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
@@ -69,12 +69,14 @@ def submit(
     body_sha256: str,
     resolved: Resolved | None = None,
     remixed_from_id: str | None = None,
+    verifies_id: str | None = None,
 ) -> Submitted:
     """Accept a request: when this returns its job is committed, and its renders may be claimed.
 
     With an `idempotency_key` the same request makes one job however often it comes, also several times at
     once. `resolved`: the renders of the request, from a caller that had to look at them already.
     `remixed_from_id`: the render that this is the same of with another prompt, where that is so.
+    `verifies_id`: the render that this is asked to be the very same as.
 
     Raises:
         InvalidRequest: the request breaks rules; every fault is listed. UnknownModel is one kind of it.
@@ -99,11 +101,15 @@ def submit(
     check_can_run(connections.catalog, entry)
     check_can_sign(connections.settings, now)
     lane_state = _look(connections, project_id, entry, now)
-    notices = [*resolved.notices, *absence(entry, lane_state.targets)]
+    notices = [
+        *resolved.notices,
+        *missing_weights(request, connections.settings),
+        *absence(entry, lane_state.targets),
+    ]
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
     make = partial(render_rows, job, entry, resolved.renders, lane_state.estimator)
     renders = make() if len(resolved.renders) <= FEW_ROWS else connections.cpu_work(make)
-    job["remixed_from_id"] = remixed_from_id
+    job |= {"remixed_from_id": remixed_from_id, "verifies_id": verifies_id}
     job["estimate"] = sum(row["estimate"] for row in renders)
     hold = initial(request, now)
     try:

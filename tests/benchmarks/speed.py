@@ -22,6 +22,7 @@ from farm.catalog import ModelEntry, load_catalog
 from farm.catalog.pool import PoolEntry
 from farm.params import JobRequest, resolve, shape_of
 from farm.settings import load_settings
+from farm.verification.similarity import compare
 from tests.benchmarks.report import Report
 from workers.denoising.fault_isolation import synchronize
 from workers.denoising.out_of_memory import free_memory
@@ -31,7 +32,6 @@ from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.pipelines.load import load
 from workers.protocol import RenderBatch, RenderOrder
-from workers.verify.compare import compare
 
 PROMPTS = ("a red circle on a blue background", "a yellow star on a purple background")
 DEMO, REAL = ("sana-demo", "wan-demo"), ("sana-1600m-1024px", "wan21-t2v-1300m")

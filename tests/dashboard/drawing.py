@@ -67,6 +67,10 @@ class Drawer:
         while renders := self.take():
             self.finish(renders)
 
+    def manifest(self, render: ClaimedRender, output: bytes, content_type: str) -> bytes:
+        """What is stored as the manifest of an output; here one that says nothing."""
+        return b"{}\n"
+
     def _failed(self, render: ClaimedRender, reason: str) -> Settlement:
         return Settlement(render.id, render.attempt, Outcome.FAILED, reason=reason)
 
@@ -86,7 +90,8 @@ class Drawer:
         width, height = render.parameters["width"], render.parameters["height"]
         picture, thumbnail = self._picture(render, width, height)
         name, kind = ("output.mp4", "video/mp4") if render.frames > 1 else ("output.png", "image/png")
-        manifest = self._store(render, ArtifactKind.MANIFEST, "manifest.json", b"{}\n", "application/json")
+        said = self.manifest(render, picture, kind)
+        manifest = self._store(render, ArtifactKind.MANIFEST, "manifest.json", said, "application/json")
         files = [
             self._store(render, ArtifactKind.OUTPUT, name, picture, kind, width, height),
             self._store(render, ArtifactKind.THUMBNAIL, "thumbnail.webp", thumbnail, "image/webp", width, height),

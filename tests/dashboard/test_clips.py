@@ -93,16 +93,16 @@ def test_the_pages_list_a_clip_and_the_form_takes_it(stored: House, mp4: bytes) 
     text = visitor.get("/inputs").get_data(as_text=True)
     assert "48 × 40, 9 frames, 16 a second" in text
     # the clip with its first frame, which a browser fetches once and keeps,
-    [poster] = re.findall(r'src="(/inputs/[^"]+/poster)"', text)
-    shown = visitor.get(poster)
+    rows = {item["name"]: item["id"] for item in stored.get("/api/v1/inputs").json["items"]}
+    small = {name: f"/inputs/{id_}/thumbnail" for name, id_ in rows.items()}
+    assert sorted(re.findall(r'src="(/inputs/[^"]+)"', text)) == sorted(small.values())
+    shown = visitor.get(small["pose.mp4"])
     assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/webp")
     assert "immutable" in shown.headers["Cache-Control"]
     with Image.open(io.BytesIO(shown.data)) as frame:
         assert frame.size == (48, 40)
-    assert visitor.get(poster.replace("poster", "file")).status_code == 302
+    assert visitor.get(f"/inputs/{rows['pose.mp4']}/file").status_code == 302
     # when the form of a model that follows clips is filled in with all of them,
-    rows = {item["name"]: item["id"] for item in stored.get("/api/v1/inputs").json["items"]}
-    assert visitor.get(f"/inputs/{rows['one.png']}/poster").status_code == 404
     page = visitor.get(f"/submit?model={MODEL}").get_data(as_text=True)
     assert "pose.mp4 (48 × 40, 9 frames)" in page
     references = page.partition('name="reference_images"')[2].partition("</select>")[0]

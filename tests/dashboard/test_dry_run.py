@@ -1,5 +1,7 @@
 """A dry run says what a job would be, cost and take, refuses what a submission would refuse, and accepts nothing."""
 
+from collections.abc import Callable
+
 from tests.dashboard.conftest import House
 
 
@@ -14,6 +16,24 @@ def test_a_dry_run_says_how_many_of_what_shape_at_what_cost_and_accepts_nothing(
     assert told["currency"] == "EUR"
     assert any("No worker for sana-demo" in notice for notice in told["notices"])
     assert house.get("/api/v1/jobs").json["items"] == []
+
+
+def test_a_choice_by_a_scorer_without_weights_is_told_before_and_with_the_submission(house: House) -> None:
+    body = {"model": "sana-demo", "prompt": "a", "seed_count": 4, "scorer": "clip", "keep_best": 2}
+    told = "clip needs weights, and this farm names none (an operator sets FARM_SCORER_WEIGHTS): "
+    chosen = told + "without figures nothing is chosen, and all outputs are kept."
+    assert chosen in house.post("/api/v1/jobs", json=body | {"dry_run": True}).json["notices"]
+    assert chosen in house.post("/api/v1/jobs", json=body).json["notices"]
+    del body["keep_best"]
+    assert told + "no output would get a figure." in house.post("/api/v1/jobs", json=body).json["notices"]
+    without = house.post("/api/v1/jobs", json=body | {"scorer": "sharpness"}).json["notices"]
+    assert not [notice for notice in without if "weights" in notice]
+
+
+def test_where_the_weights_are_named_nothing_is_said_of_them(make_house: Callable[..., House]) -> None:
+    house = make_house(scorer_weights={"clip": "/models/clip"})
+    body = {"model": "sana-demo", "prompt": "a", "seed_count": 4, "scorer": "clip", "keep_best": 2}
+    assert not [one for one in house.post("/api/v1/jobs", json=body).json["notices"] if "weights" in one]
 
 
 def test_twice_the_steps_cost_about_twice(house: House) -> None:

@@ -88,6 +88,16 @@ def test_a_graph_of_comfyui_is_translated_as_farm_submit_does(visitor: FlaskClie
     assert "an owl (big)" in page
 
 
+def test_what_is_said_of_a_graph_is_in_the_language_of_the_page(visitor: FlaskClient) -> None:
+    weighted = json.dumps(SANA).replace("an owl", "an (owl:1.2) {big|small}").replace('"normal"', '"simple"')
+    _, page = drop(visitor, picture(prompt=weighted), headers=CHINESE)
+    remarks = re.findall(r"<li>(node \S+ .*?：.*?)</li>", page)
+    assert len(remarks) >= 2, page
+    assert all(re.search(r"[\u4e00-\u9fff]{4}", remark.partition("：")[2]) for remark in remarks), remarks
+    unknown = {"1": {"class_type": "Nonsense", "inputs": {}}}
+    assert "工作流没有保存图片" in drop(visitor, picture(prompt=json.dumps(unknown)), headers=CHINESE)[1]
+
+
 def test_what_cannot_be_taken_is_said_and_nothing_is_filled_in(house: House, visitor: FlaskClient) -> None:
     status, page = drop(visitor, picture(prompt='{"1": {"class_type": "Nonsense", "inputs": {}}}'))
     assert status == 422

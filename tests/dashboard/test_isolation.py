@@ -16,6 +16,7 @@ from scheduler.gallery.share_links import create_share_link
 from scheduler.webhooks.events import EventType
 from scheduler.webhooks.subscriptions import create_webhook, write_test
 from tests.dashboard.conftest import House
+from tests.dashboard.test_set_distances import FOUND
 
 
 @pytest.fixture
@@ -109,10 +110,15 @@ ADDRESSES = [
     ("DELETE", "/api/v1/share-links/{link}"),
     ("POST", "/admin/share-links/{link}/revoke"),
     ("GET", "/api/v1/renders/{render}/preview"),
+    ("GET", "/api/v1/renders/{render}/verification"),
+    ("POST", "/api/v1/renders/{render}/verification"),
+    ("POST", "/renders/{render}/verify"),
+    ("GET", "/api/v1/jobs/{job}/set-distances"),
+    ("POST", "/api/v1/jobs/{job}/set-distances"),
     ("GET", "/renders/{render}/preview"),
     ("GET", "/submit?again={render}"),
     ("GET", "/inputs/{input}/file"),
-    ("GET", "/inputs/{input}/poster"),
+    ("GET", "/inputs/{input}/thumbnail"),
     ("POST", "/inputs/{input}/remove"),
     ("DELETE", "/api/v1/inputs/{input}"),
     ("GET", "/api/v1/webhooks/{webhook}"),
@@ -144,6 +150,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/jobs/{job}/order": {"json": {"place": "front"}},
     "/api/v1/jobs/{job}/model": {"json": {"model": "sprint-demo"}},
     "/api/v1/jobs/{job}/keep": {"json": {"renders": ["018f0000-0000-7000-8000-000000000000"]}},
+    "/api/v1/jobs/{job}/set-distances": {"json": FOUND},
     "/api/v1/scores?job={job}": {"json": {"scorers": ["sharpness"]}},
     "/api/v1/renders/{render}/marks": {"json": {"rating": 5}},
     "/api/v1/boards/{board}": {"json": {"name": "worst"}},
@@ -166,11 +173,11 @@ def test_what_is_theirs_is_not_found(house: House, their_ids: dict[str, str], me
     assert answer.status_code == 404, address
     assert house.get(f"/api/v1/jobs/{their_ids['job']}", house.theirs).json == before
     # The same address is there for those it belongs to.
-    # Nothing to show yet; that a training is there for its own is in test_trainings_api.py, a clip's poster in
-    # test_clips.py.
+    # Nothing to show yet; that a training is there for its own is in test_trainings_api.py, thumbnails of
+    # uploads in test_clips.py, a verification in test_verification.py.
     absent = (
         *("shared", "live", "intake", "preview", "archive", "thumbnails", "v1/jobs/{job}/sheet", "trainings"),
-        "poster",
+        *("thumbnail", "verification"),
     )
     if method == "GET" and not any(word in address for word in absent):
         assert house.get(path, house.theirs).status_code in (200, 302)

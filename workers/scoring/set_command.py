@@ -31,6 +31,9 @@ def fid(
             exists=True, metavar="PATH", help="What is seen in a picture: a TorchScript file, or a folder with a CLIP."
         ),
     ],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the figures on the farm: they stand on the job's page of scores.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print FID and KID of a job's pictures against others, computed on this machine; smaller is nearer.
@@ -55,6 +58,12 @@ def fid(
             raise InvalidRequest([Fault("/features", str(error))]) from None
         except (ValueError, RuntimeError, OSError) as error:
             raise InvalidRequest([Fault("/reference", str(error))]) from None
+        digest = sha256_of_files(features)
+        if keep:
+            counted = {"pictures": found.pictures, "reference_pictures": found.reference, "features": found.features}
+            figures = {"fid": found.fid, "kid": found.kid, "kid_std": found.kid_std}
+            named = {"reference": _name_of(farm, reference), "features_sha256": digest}
+            farm.keep_set_distance(farm.find_job_id(job_id), **named, **figures, **counted)
     if min(found.pictures, found.reference) <= found.features:
         say(
             f"FID says little of fewer pictures ({found.pictures:,} and {found.reference:,}) than features "
@@ -62,7 +71,7 @@ def fid(
             "yellow",
         )
     if as_json:
-        print_json({**vars(found), "features_sha256": sha256_of_files(features)})
+        print_json({**vars(found), "features_sha256": digest})
     else:
         out().print(f"FID {found.fid:.4f}")
         out().print(f"KID {found.kid:.6f} ± {found.kid_std:.6f}")
@@ -74,6 +83,12 @@ def _pictures_of(farm: FarmClient, job_id: str, folder: Path) -> list[Path]:
     if any(file.suffix not in _SUFFIXES for file in files):
         raise InvalidRequest([Fault("/job", f"the job {job_id} has made clips; FID and KID compare pictures")])
     return files
+
+
+def _name_of(farm: FarmClient, reference: str) -> str:
+    """What the farm calls the reference: a folder by its name, which says nothing of this machine; a job by its id."""
+    folder = Path(reference)
+    return folder.resolve().name[:200] or "/" if folder.is_dir() else f"job {farm.find_job_id(reference)}"
 
 
 def _in_folder(folder: Path) -> list[Path]:

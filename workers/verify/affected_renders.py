@@ -11,12 +11,13 @@ from farm.database import read
 from farm.errors import FarmError, NotFound
 from farm.manifest import Manifest
 from farm.schema.revisions import check_revision
+from farm.verification.verdict import TOLERANCE, Verdict
 from scheduler.fleet.affected_renders import AffectedRender, find_affected
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles
 from workers.pipelines.load import Loaded, LoadingFailed, choose_device, load
 from workers.verify.rerender import set_threads
-from workers.verify.verify import TOLERANCE, Verdict, Verified, verify
+from workers.verify.verify import Verified, verify
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from farm.errors import NotFound
 from farm.logs import configure_logging
 from farm.manifest import Manifest, read_manifest
 from farm.plugins import PluginMissing
+from farm.verification.verdict import TOLERANCE, Verdict
+from workers.verify.on_farm_option import verify_on_farm
 from workers.verify.since_option import verify_since
 from workers.verify.source_files import given_files
 
@@ -38,7 +40,7 @@ def verify(
     only_list: Annotated[bool, typer.Option("--list", help="With --since: say which, and make none again.")] = False,
     tolerance: Annotated[
         float, typer.Option(metavar="DB", help="From this PSNR on two outputs count as the same.")
-    ] = 40.0,
+    ] = TOLERANCE,
     pool: Annotated[
         str | None, typer.Option(help="Load the model as this pool of the catalog does (precision, offloading).")
     ] = None,
@@ -47,19 +49,29 @@ def verify(
         typer.Option("--input", metavar="FILE", help="A picture or LoRA that the render was made with."),
     ] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what came out in this folder.")] = None,
+    on_farm: Annotated[
+        bool, typer.Option("--on-farm", help="Have the farm render it again, as a job of the project, and compare.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as one line of JSON.")] = False,
 ) -> None:
     """Make a render again on this machine from its manifest, alone and at its recorded batch sizes, and compare.
 
+    With --on-farm a worker makes it again, in the company that it gets there, and the farm compares.
     With --since all renders of the farm that a failed LoRA may have touched, read from the database and the bucket.
 
     Exit codes: 0 the same (or within tolerance) at the recorded batch sizes, 1 other pixels, 2 it cannot be made
     again here, 3 the farm does not answer.
     """
-    if (render_id is None) == (since is None):
-        raise typer.BadParameter("give the id of a render, or --since DATE")
+    if (render_id is None) == (since is None) or (on_farm and render_id is None):
+        raise typer.BadParameter("give the id of a render, or --since DATE (without --on-farm)")
     if render_id is None:
         verify_since(since or "", until, only_list=only_list, pool=pool, tolerance=tolerance, as_json=as_json)
+        return
+    if on_farm:
+        if pool is not None or given or to is not None or tolerance != TOLERANCE:
+            raise typer.BadParameter("--on-farm takes none of --pool, --input, --to, --tolerance: a worker renders it")
+        with farm_at_hand() as farm:
+            verify_on_farm(farm, farm.find_render_id(render_id), as_json=as_json)
         return
     from farm.catalog import load_catalog
     from farm.settings import load_settings
@@ -77,7 +89,6 @@ def verify(
         from workers.outputs.plugins import PluginFailed
         from workers.pipelines.load import LoadingFailed, choose_device, load
         from workers.verify.rerender import set_threads
-        from workers.verify.verify import Verdict
         from workers.verify.verify import verify as make_again
 
         set_threads(manifest.environment.torch_threads)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from farm.manifest import Manifest, StepFacts
+from farm.manifest import Environment, Manifest, StepFacts
 from farm.params.sizes import Shape, cropped_by
+from farm.verification.differences import cropper_difference, environment_differences
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
 from workers.outputs.embedded_metadata import embedded_metadata_of
 from workers.outputs.encode import EncodedFile, encode_output
+from workers.outputs.manifest import model_facts
 from workers.outputs.plugins import post_process
 from workers.pipelines.load import Loaded
 from workers.protocol import RenderOrder
@@ -26,7 +28,8 @@ class Repeated:
     """What came out, and what could explain a difference."""
 
     pixels: Pixels
-    same_pixels: bool
+    pixels_sha256: str
+    same_pixels: bool  # as those of the manifest
     differences: list[str]  # between the manifest's environment and this one, as sentences
 
 
@@ -55,9 +58,11 @@ def render_again(
         batch, row = ([track], 0) if exclusive else (_recorded_batch(track, step), step.row)
         family.advance(track, family.run_pass(batch)[row])
     pixels = _decode(family, track, *(1, 0) if exclusive else (manifest.decode_batch_size, manifest.decode_row))
+    pixels_sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
     return Repeated(
         pixels=pixels,
-        same_pixels=hashlib.sha256(pixels.tobytes()).hexdigest() == manifest.output.pixels_sha256,
+        pixels_sha256=pixels_sha256,
+        same_pixels=pixels_sha256 == manifest.output.pixels_sha256,
         differences=_differences(manifest, loaded),
     )
 
@@ -100,22 +105,12 @@ def _decode(family: Family, track: Track, batch_size: int, row: int) -> Pixels:
 
 def _differences(manifest: Manifest, loaded: Loaded) -> list[str]:
     """What the last bits may depend on, where it is not as it was."""
-    then, now = manifest.environment, loaded.facts
-    found = [
-        f"{name}: {then.versions.get(name, 'none')} then, {version} now"
-        for name, version in now.versions.items()
-        if then.versions.get(name) != version
-    ]
-    if then.device != now.device:
-        found.append(f"device: {then.device} then, {now.device} now")
-    if then.torch_threads != now.torch_threads:
-        found.append(f"torch threads: {then.torch_threads} then, {now.torch_threads} now")
-    if manifest.model.precision != now.precision:
-        found.append(f"precision: {manifest.model.precision} then, {now.precision} now")
-    if manifest.model.weight_sha256 != now.weight_sha256:
-        found.append("the weights are not the same files")
-    asked = manifest.parameters
+    facts, asked = loaded.facts, manifest.parameters
+    found = environment_differences(
+        manifest.environment,
+        Environment(device=facts.device, torch_threads=facts.torch_threads, versions=facts.versions),
+        model_then=manifest.model,
+        model_now=model_facts(facts),
+    )
     cropper = cropped_by(Shape(manifest.rendered_width, manifest.rendered_height), asked["width"], asked["height"])
-    if manifest.cropped_by not in (None, cropper):
-        found.append(f"cropped by {manifest.cropped_by} then, by {cropper or 'nobody'} now")
-    return found
+    return [*found, *cropper_difference(manifest.cropped_by, cropper)]

@@ -8,25 +8,14 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from farm.manifest import Manifest
+from farm.verification.differences import NEIGHBOURS, NOT_ITS_FILE, shared_step_cache
+from farm.verification.similarity import Similarity, compare, frames_in
+from farm.verification.verdict import TOLERANCE, Verdict, judge, same
 from workers.outputs.encode import EncodedFile
 from workers.pipelines.load import Loaded
-from workers.verify.compare import Similarity, compare, decode_file
 from workers.verify.rerender import encode_again, render_again
-
-#: What nobody sees: a peak signal-to-noise ratio, in dB, from which on two pictures count as one.
-TOLERANCE = 40.0
-
-
-class Verdict(StrEnum):
-    """How a render that was made again relates to the first."""
-
-    SAME_BYTES = "same bytes"
-    SAME_PIXELS = "same pixels, in a file of other bytes"
-    WITHIN = "same within tolerance"
-    OTHER = "other pixels"
 
 
 @dataclass(frozen=True)
@@ -63,15 +52,17 @@ def verify(
     """
     differences: list[str] = []
     if hashlib.sha256(stored).hexdigest() != manifest.output.sha256:
-        differences.append("the stored file is not the one that the manifest tells of")
-    if manifest.parameters.get("step_cache") and any(step.batch_size > 1 for step in manifest.steps):
-        differences.append("a step cache decided by what its neighbours contained too, which no manifest keeps")
+        differences.append(NOT_ITS_FILE)
+    if shared_step_cache(manifest):
+        differences.append(NEIGHBOURS)
     found = []
     for batching, exclusive in _settings_of(manifest)[: None if also_exclusive else 1]:
         again = render_again(manifest, loaded, exclusive=exclusive, inputs=inputs)
         output = encode_again(manifest, again.pixels)
         similarity = _similarity(stored, output, manifest.output.content_type)
-        verdict = _verdict(output, manifest, again.same_pixels, similarity, tolerance)
+        verdict = same(
+            manifest.output, sha256=hashlib.sha256(output.data).hexdigest(), pixels_sha256=again.pixels_sha256
+        ) or judge(similarity, tolerance)
         found.append(Verified(batching, verdict, similarity, output))
         differences += [told for told in again.differences if told not in differences]
     return found, differences
@@ -86,16 +77,6 @@ def _settings_of(manifest: Manifest) -> list[tuple[str, bool]]:
 
 def _similarity(stored: bytes, output: EncodedFile, content_type: str) -> Similarity | None:
     try:
-        return compare(decode_file(stored, content_type), decode_file(output.data, output.content_type))
+        return compare(frames_in(stored, content_type), frames_in(output.data, output.content_type))
     except ValueError:
         return None
-
-
-def _verdict(
-    output: EncodedFile, manifest: Manifest, same_pixels: bool, similarity: Similarity | None, tolerance: float
-) -> Verdict:
-    if hashlib.sha256(output.data).hexdigest() == manifest.output.sha256:
-        return Verdict.SAME_BYTES
-    if same_pixels:
-        return Verdict.SAME_PIXELS
-    return Verdict.WITHIN if similarity is not None and similarity.psnr >= tolerance else Verdict.OTHER

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.translations.stored import stored
 from dashboard.web.form.adapters import write_adapters
 from dashboard.web.form.submission import Form, form_of, typed_again
 from farm.catalog import Catalog, ModelEntry
@@ -16,7 +17,7 @@ from farm.params.forms import parameters_schema
 from farm.params.request.base import CLIPS, PICTURE_LISTS, PICTURES
 from farm.saved_parameters.infotext import Infotext, read_infotext
 from farm.saved_parameters.reading import SavedTexts
-from farm.sentences import sentence
+from farm.sentences import Sentence, sentence
 
 #: A1111's names for fields of the form.
 _INFOTEXT = {"Steps": "num_inference_steps", "CFG scale": "guidance_scale", "Seed": "seeds", "Frames": "num_frames"}
@@ -34,7 +35,7 @@ class Filled:
     entry: ModelEntry
     typed: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)  # of the translation of a graph, in English
+    remarks: list[str] = field(default_factory=list)  # on nodes of a graph: 'NODE: what is not as there'
 
 
 def filled_by(saved: SavedTexts, catalog: Catalog, chosen: ModelEntry) -> Filled:
@@ -50,9 +51,7 @@ def filled_by(saved: SavedTexts, catalog: Catalog, chosen: ModelEntry) -> Filled
             return _by_graph(saved.workflow, catalog, chosen)
         except CannotRender as refused:
             if text is None:
-                raise InvalidRequest(
-                    [Fault("", f"{fault.field}: {fault.message}") for fault in refused.faults]
-                ) from None
+                raise InvalidRequest([_of_node(fault) for fault in refused.faults]) from None
         except NotAWorkflow as refused:
             if text is None:
                 raise InvalidRequest([Fault("", str(refused))]) from None
@@ -114,9 +113,21 @@ def _by_graph(workflow: str, catalog: Catalog, chosen: ModelEntry) -> Filled:
     fields["seeds"] = ", ".join(map(str, seeds))
     fields["loras"] = write_adapters(_adapters(taken))
     found.typed = _typed(fields)
-    found.remarks = list(taken.notices)
+    found.remarks = [_translatable(remark) for remark in taken.notices]
     found.notices += [_input_of(field, name) for field, names in taken.files.items() for name in _listed(names)]
     return found
+
+
+def _translatable(remark: str) -> str:
+    """With what it says behind its node as a sentence, where it is one."""
+    if not isinstance(remark, Sentence):
+        return remark
+    return sentence("%(node)s: %(remark)s", node=remark.values["node"], remark=stored(remark.values["remark"]))
+
+
+def _of_node(fault: Fault) -> Fault:
+    """What is wrong with a graph stands behind its node."""
+    return Fault("", sentence("%(node)s: %(why)s", node=fault.field, why=stored(fault.message)))
 
 
 def _listed(names: str | list[str]) -> list[str]:

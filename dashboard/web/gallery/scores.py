@@ -22,6 +22,7 @@ from dashboard.reads.gallery.scores import (
     score_values,
     used_scorers,
 )
+from dashboard.reads.gallery.set_distances import set_distances_of
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import renders_with_ids
@@ -68,6 +69,7 @@ def page() -> ResponseReturnValue:
         scores, _ = list_scores(connection, project_id, query, limit=PAGE, skip=(number - 1) * PAGE)
         values = score_values(connection, project_id, chosen, query.scorer)
         reasons = failed_reasons(connection, project_id, chosen, query.scorer)
+        distances = [] if job is None else set_distances_of(connection, job.id)
         renders = renders_with_ids(connection, project_id, [one.render_id for one in scores], address_of=address)
     figure_of = {one.render_id: one.value for one in scores}
     return render_template(
@@ -81,6 +83,7 @@ def page() -> ResponseReturnValue:
         weights=farm().settings.scorer_weights,
         facts=facts_of(query.scorer),
         order=order,
+        distances=distances,
         cards=[(render, figure_of[render.id]) for render in renders],
         counts={status.value: counts[status] for status in ScoreStatus},
         reasons=reasons,

@@ -21,8 +21,10 @@ from farm.client.replies.renders import (
     Retried,
 )
 from farm.client.replies.scores import AskedScores, Score, ScoreCounts, Scorer
+from farm.client.replies.set_distances import SetDistance
 from farm.client.replies.share_links import MadeShareLink, ShareLink
 from farm.client.replies.trainings import Training
+from farm.client.replies.verification import Verification
 from farm.client.replies.webhooks import CreatedWebhook, Webhook, WebhookDelivery
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "Score",
     "ScoreCounts",
     "Scorer",
+    "SetDistance",
     "ShareLink",
     "Switched",
     "Training",
@@ -75,6 +78,7 @@ __all__ = [
     "UsageDay",
     "UsedTag",
     "User",
+    "Verification",
     "Webhook",
     "WebhookDelivery",
     "WhoAmI",

@@ -14,15 +14,16 @@ from farm.manifest import Manifest, summary_line
 from farm.params import JobRequest, resolve, shape_of
 from farm.pictures import clean_picture
 from farm.settings import Settings
+from farm.verification.similarity import compare, frames_in
+from farm.verification.verdict import Verdict
 from tests.workers.verify.test_rerender import manifest_of, render_together
 from workers.engine.step_loop import Engine
 from workers.outputs.encode import encode_output
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderOrder
-from workers.verify.compare import compare, decode_file
 from workers.verify.rerender import encode_again, render_again
 from workers.verify.source_files import given_files
-from workers.verify.verify import Verdict, verify
+from workers.verify.verify import verify
 
 
 def manifests(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Manifest, bytes]], Loaded]:
@@ -65,7 +66,7 @@ def test_what_is_not_as_the_manifest_says_is_told_with_figures(tmp_path: Path) -
     [(manifest, stored), _], loaded = manifests("sprint-demo", tmp_path)
 
     # A stored file that somebody touched: the render itself still gives the bytes of the manifest.
-    pixels = decode_file(stored, "image/png").copy()
+    pixels = np.stack(list(frames_in(stored, "image/png")))
     pixels[0, :4] = 255 - pixels[0, :4]
     touched = encode_output(pixels[0], manifest.parameters, _recipe(manifest)).data
     found, differences = verify(manifest, touched, loaded)
