@@ -1,56 +1,110 @@
 """A farm on two 'machines': on each a scheduler, a dashboard, a scorer and two workers, with a data folder of its own.
 
 What they share is what machines share: PostgreSQL, Redis and the bucket. Each process is a fresh interpreter, as it is
-where nobody forks it.
+where nobody forks it. Where networks of their own are allowed, each machine is in one, reaches the three servers over
+its wire alone, and the wire can be cut; elsewhere both are in ours.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from farm.local import own_programs
 from farm.local.ports import Ports
 from farm.local.program import Program
 from farm.local.stack import LocalStack
+from tests.end_to_end.networks import Network, networks
+from tests.faults.tcp_proxy import tcp_proxy
 
-MACHINES = ("a", "b")
 WORKERS_EACH = 2
 POOL = "sana-demo-local"
 
 
-def dashboard_urls(stack: LocalStack) -> list[str]:
-    """Where the dashboards answer; the same at each call."""
-    ports = Ports(stack.settings.data_dir / "machines.json")
-    names = [f"dashboard-{machine}" for machine in MACHINES]
-    return [f"http://127.0.0.1:{ports.known(name) or ports.take(name)}" for name in names]
+@dataclass
+class Machine:
+    """One of the two; `network` is None where both are in ours. `url` is its dashboard's, once it runs."""
+
+    name: str
+    network: Network | None
+    url: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.network.theirs if self.network else "127.0.0.1"
 
 
-def programs(stack: LocalStack) -> Sequence[Program]:
-    """Of both machines; called once, by the stack that starts them."""
-    found: list[Program] = []
-    for machine, url in zip(MACHINES, dashboard_urls(stack), strict=True):
-        folder = stack.settings.data_dir / f"machine-{machine}"
-        (folder / "tmp").mkdir(parents=True, exist_ok=True)
-        environment = stack.environment | {
-            "FARM_DATA_DIR": str(folder),
-            "FARM_DASHBOARD_PORT": url.rpartition(":")[2],
-            "TMPDIR": str(folder / "tmp"),
-        }
-        found += _of_one(stack, machine, url, environment, folder)
-    return found
+@dataclass
+class TwoMachines:
+    """Both. `relays` ends when the farm on them has ended."""
+
+    both: Sequence[Machine]
+    relays: ExitStack = field(default_factory=ExitStack)
+
+    def programs(self, stack: LocalStack) -> Sequence[Program]:
+        """Of both machines; called once, by the stack that starts them."""
+        ports = Ports(stack.settings.data_dir / "machines.json")
+        found: list[Program] = []
+        for machine in self.both:
+            port = ports.take(f"dashboard-{machine.name}")
+            machine.url = f"http://{machine.address}:{port}"
+            folder = stack.settings.data_dir / f"machine-{machine.name}"
+            (folder / "tmp").mkdir(parents=True, exist_ok=True)
+            environment = stack.environment | {
+                "FARM_DATA_DIR": str(folder),
+                "FARM_DASHBOARD_HOST": machine.address,
+                "FARM_DASHBOARD_PORT": str(port),
+                "FARM_ALLOWED_HOSTS": f"{machine.address},localhost",
+                "TMPDIR": str(folder / "tmp"),
+            }
+            if machine.network:
+                environment |= self._servers_over_the_wire(environment, machine.network)
+            found += _of_one(stack, machine, environment, folder)
+        return found
+
+    def _servers_over_the_wire(self, environment: Mapping[str, str], network: Network) -> Mapping[str, str]:
+        """The addresses of the three servers, which listen on this machine's loopback, as the machine reaches them."""
+
+        def relayed(url: SplitResult) -> str:
+            target = (url.hostname or "", url.port or 0) if url.port else Path(url.path)
+            relay = self.relays.enter_context(tcp_proxy(target, network.ours))
+            return f"{url.netloc.rpartition('@')[0]}@{network.ours}:{relay.port}".lstrip("@")
+
+        found = {}
+        for name in ("FARM_DATABASE_URL", "FARM_S3_ENDPOINT_URL"):
+            url = urlsplit(environment[name])
+            found[name] = urlunsplit(url._replace(netloc=relayed(url)))
+        redis = urlsplit(environment["FARM_REDIS_URL"])  # unix://:PASSWORD@/PATH?db=NUMBER
+        [number] = parse_qs(redis.query)["db"]
+        return found | {"FARM_REDIS_URL": f"redis://{relayed(redis)}/{number}"}
 
 
-def _of_one(
-    stack: LocalStack, machine: str, url: str, environment: Mapping[str, str], folder: Path
-) -> Sequence[Program]:
-    names = [f"worker-{POOL}-{machine}{number}" for number in range(1, WORKERS_EACH + 1)]
+@contextmanager
+def two_machines() -> Iterator[TwoMachines]:
+    """Machines for a farm that starts and ends meanwhile, as `LocalStack(…, programs=machines.programs)`."""
+    names = ("a", "b")
+    with networks([1, 2]) as made, ExitStack() as relays:
+        wires: Sequence[Network | None] = made or [None, None]
+        yield TwoMachines([Machine(name, wire) for name, wire in zip(names, wires, strict=True)], relays)
+
+
+def _of_one(stack: LocalStack, machine: Machine, environment: Mapping[str, str], folder: Path) -> Sequence[Program]:
+    workers = [f"worker-{POOL}-{machine.name}{number}" for number in range(1, WORKERS_EACH + 1)]
     programs = [
         own_programs.scheduler(environment),
         own_programs.scorer(environment),
-        *(own_programs.worker(environment, POOL, name, stack.engine, stack.pid) for name in names),
-        own_programs.dashboard(environment, url),
+        *(own_programs.worker(environment, POOL, name, stack.engine, stack.pid) for name in workers),
+        own_programs.dashboard(environment, machine.url),
     ]
+    before = tuple(machine.network.command) if machine.network else ()
     return [
-        replace(one, name=one.name if one.name in names else f"{one.name}-{machine}", folder=folder, forked=False)
+        replace(
+            one,
+            name=one.name if one.name in workers else f"{one.name}-{machine.name}",
+            command=(*before, *one.command),
+            folder=folder,
+            forked=False,
+        )
         for one in programs
     ]
