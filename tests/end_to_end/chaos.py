@@ -48,8 +48,8 @@ PATIENCE_SECONDS = 600.0
 BACKLOG = 60
 #: Nobody restarts these servers in the middle of a write for us: their own faults have tests of their own.
 SPARED = ("seaweed", "postgres")
-#: Between two kills. On two machines every process is a fresh interpreter, which takes many times as long to start as a
-#: fork: it lives for a minute and a half then, and a worker has time to render.
+#: Between two kills. On two machines almost every process is a fresh interpreter, which takes many times as long to
+#: start as a fork: it lives for a minute and a half then, and a worker has time to render.
 PAUSE_SECONDS = (1.0, 5.0)
 PAUSE_SECONDS_ON_TWO_MACHINES = (3.0, 15.0)
 #: So often a machine is cut off in place of a kill, and for so long: below and above the life of a lease, and above the
@@ -103,10 +103,12 @@ class Chaos:
         ]
         for thread in submitters:
             thread.start()
-        self._kill(random.Random(self.seed), seconds)
-        over.set()
-        for thread in submitters:
-            thread.join()
+        try:
+            self._kill(random.Random(self.seed), seconds)
+        finally:
+            over.set()
+            for thread in submitters:
+                thread.join()
         self._wait_for_all()
         self._look()
 

@@ -1,24 +1,23 @@
 """A farm on two 'machines': on each a scheduler, a dashboard, a scorer and two workers, with a data folder of its own.
 
 What they share is what machines share: PostgreSQL, Redis and the bucket. Each process is a fresh interpreter, as it is
-where nobody forks it. Where networks of their own are allowed, each machine is in one, reaches the three servers over
-its wire alone, and the wire can be cut; elsewhere both are in ours.
+where nobody forks it, but for the engines, which a server on each machine forks. Where networks of their own are
+allowed, each machine is in one, reaches the three servers over its wire alone, and the wire can be cut; elsewhere both
+are in ours.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from farm.local import own_programs
 from farm.local.ports import Ports
 from farm.local.program import Program
 from farm.local.stack import LocalStack
 from tests.end_to_end.networks import Network, networks
-from tests.faults.tcp_proxy import tcp_proxy
+from tests.end_to_end.relays import relayed
 
-WORKERS_EACH = 2
 POOL = "sana-demo-local"
 
 
@@ -40,6 +39,7 @@ class TwoMachines:
     """Both. `relays` ends when the farm on them has ended."""
 
     both: Sequence[Machine]
+    workers_each: int
     relays: ExitStack = field(default_factory=ExitStack)
 
     def programs(self, stack: LocalStack) -> Sequence[Program]:
@@ -59,52 +59,41 @@ class TwoMachines:
                 "TMPDIR": str(folder / "tmp"),
             }
             if machine.network:
-                environment |= self._servers_over_the_wire(environment, machine.network)
-            found += _of_one(stack, machine, environment, folder)
+                environment |= relayed(environment, machine.network.ours, self.relays)
+            found += self._of_one(stack, machine, environment, folder)
         return found
 
-    def _servers_over_the_wire(self, environment: Mapping[str, str], network: Network) -> Mapping[str, str]:
-        """The addresses of the three servers, which listen on this machine's loopback, as the machine reaches them."""
-
-        def relayed(url: SplitResult) -> str:
-            target = (url.hostname or "", url.port or 0) if url.port else Path(url.path)
-            relay = self.relays.enter_context(tcp_proxy(target, network.ours))
-            return f"{url.netloc.rpartition('@')[0]}@{network.ours}:{relay.port}".lstrip("@")
-
-        found = {}
-        for name in ("FARM_DATABASE_URL", "FARM_S3_ENDPOINT_URL"):
-            url = urlsplit(environment[name])
-            found[name] = urlunsplit(url._replace(netloc=relayed(url)))
-        redis = urlsplit(environment["FARM_REDIS_URL"])  # unix://:PASSWORD@/PATH?db=NUMBER
-        [number] = parse_qs(redis.query)["db"]
-        return found | {"FARM_REDIS_URL": f"redis://{relayed(redis)}/{number}"}
+    def _of_one(
+        self, stack: LocalStack, machine: Machine, environment: Mapping[str, str], folder: Path
+    ) -> Sequence[Program]:
+        workers = [f"worker-{POOL}-{machine.name}{number}" for number in range(1, self.workers_each + 1)]
+        engines = folder / "engines.sock"
+        environment = {**environment, "FARM_ENGINE_FORK_SERVER": str(engines)}
+        programs = [
+            own_programs.engine_fork_server(environment, engines),
+            own_programs.scheduler(environment),
+            own_programs.scorer(environment),
+            *(own_programs.worker(environment, POOL, name, stack.engine, stack.pid) for name in workers),
+            own_programs.dashboard(environment, machine.url),
+        ]
+        before = tuple(machine.network.command) if machine.network else ()
+        return [
+            replace(
+                one,
+                name=one.name if one.name in workers else f"{one.name}-{machine.name}",
+                command=(*before, *one.command),
+                folder=folder,
+                forked=False,
+            )
+            for one in programs
+        ]
 
 
 @contextmanager
-def two_machines() -> Iterator[TwoMachines]:
+def two_machines(workers_each: int = 2) -> Iterator[TwoMachines]:
     """Machines for a farm that starts and ends meanwhile, as `LocalStack(…, programs=machines.programs)`."""
     names = ("a", "b")
     with networks([1, 2]) as made, ExitStack() as relays:
         wires: Sequence[Network | None] = made or [None, None]
-        yield TwoMachines([Machine(name, wire) for name, wire in zip(names, wires, strict=True)], relays)
-
-
-def _of_one(stack: LocalStack, machine: Machine, environment: Mapping[str, str], folder: Path) -> Sequence[Program]:
-    workers = [f"worker-{POOL}-{machine.name}{number}" for number in range(1, WORKERS_EACH + 1)]
-    programs = [
-        own_programs.scheduler(environment),
-        own_programs.scorer(environment),
-        *(own_programs.worker(environment, POOL, name, stack.engine, stack.pid) for name in workers),
-        own_programs.dashboard(environment, machine.url),
-    ]
-    before = tuple(machine.network.command) if machine.network else ()
-    return [
-        replace(
-            one,
-            name=one.name if one.name in workers else f"{one.name}-{machine.name}",
-            command=(*before, *one.command),
-            folder=folder,
-            forked=False,
-        )
-        for one in programs
-    ]
+        both = [Machine(name, wire) for name, wire in zip(names, wires, strict=True)]
+        yield TwoMachines(both, workers_each, relays)

@@ -229,6 +229,13 @@ FAULTS: Sequence[Fault] = (
         "end_to_end/test_chaos.py::test_five_minutes_of_chaos_lose_nothing_and_double_nothing",
     ),
     Fault(
+        "a machine is cut from all others for longer than a lease, in the middle of a batch",
+        "its workers are silent, and the dashboard on it is away",
+        "another machine renders what it held; what it says of that when it is back is void, and it goes on working",
+        "end_to_end/test_cut_off.py::"
+        "test_what_a_machine_held_that_is_cut_off_is_rendered_by_the_other_and_its_word_is_void_afterwards",
+    ),
+    Fault(
         "the clocks of workers are off, or jump",
         "the workers page says by how much",
         "all go by the database's clock",
@@ -252,6 +259,19 @@ FAULTS: Sequence[Fault] = (
         "a sentence that says so",
         "nothing of it stays; the farm does not notice",
         "farm/backup/test_damaged_backup.py::test_on_a_full_disk_no_half_backup_stays",
+    ),
+    Fault(
+        "a dashboard's disk is full while a picture, clip or adapter is sent",
+        "503, and that there is no room at the moment",
+        "nothing of it stays; it is sent again later",
+        "dashboard/test_full_disks.py::test_an_upload_for_which_a_dashboard_has_no_room_is_refused_for_the_moment",
+    ),
+    Fault(
+        "the database's disk is full (SQLite) while a job is submitted",
+        "503; pages and the API read on",
+        "nothing of it stays; sent again with the same `Idempotency-Key` it is one job",
+        "dashboard/test_full_disks.py::"
+        "test_a_submission_for_which_the_database_has_no_room_is_refused_whole_and_sent_again_is_one_job",
     ),
     Fault(
         "a worker's disk is full",

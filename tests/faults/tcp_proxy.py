@@ -59,10 +59,14 @@ class TcpProxy:
         if self._mood is Mood.CUT:
             writer.transport.abort()
             return
-        if isinstance(self._target, Path):
-            far_reader, far_writer = await asyncio.open_unix_connection(self._target)
-        else:
-            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        try:
+            if isinstance(self._target, Path):
+                far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+            else:
+                far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except OSError:  # nobody listens there at the moment
+            writer.transport.abort()
+            return
         self._open |= {writer, far_writer}
         try:
             await asyncio.gather(
