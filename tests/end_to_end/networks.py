@@ -42,6 +42,10 @@ class Network:
         _step(f"ip link set {self._wire} up")
 
     @property
+    def _range(self) -> str:
+        return f"{_RANGE}.{4 * self.number}/30"
+
+    @property
     def _space(self) -> str:
         return f"farm-{self.number}-{_OURS}"
 
@@ -57,6 +61,8 @@ class Network:
             f"ip link add {self._wire} type veth peer name {far} netns {self._space}",
             f"ip address add {self.ours}/30 dev {self._wire}",
             f"ip link set {self._wire} up",
+            # While the wire is cut nothing for it may leave this machine by another way.
+            f"ip route add blackhole {self._range} metric 4096",
             f"ip -n {self._space} address add {self.theirs}/30 dev {far}",
             f"ip -n {self._space} link set {far} up",
             f"ip -n {self._space} link set lo up",
@@ -65,7 +71,11 @@ class Network:
 
     def remove(self) -> None:
         """Nothing is left of it, however much there was."""
-        for step in (f"ip link del {self._wire}", f"ip netns del {self._space}"):
+        for step in (
+            f"ip link del {self._wire}",
+            f"ip route del blackhole {self._range} metric 4096",
+            f"ip netns del {self._space}",
+        ):
             with suppress(OSError, subprocess.CalledProcessError):
                 _step(step)
 
