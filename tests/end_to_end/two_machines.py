@@ -84,6 +84,7 @@ class TwoMachines:
                 command=(*before, *one.command),
                 folder=folder,
                 forked=False,
+                ready_seconds=own_programs.WORKER_SECONDS,  # twelve interpreters start at once
             )
             for one in programs
         ]
