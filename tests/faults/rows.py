@@ -19,16 +19,18 @@ looks afterwards: **lost** is work that was accepted and is not there any more, 
 stored twice. Both columns are empty because the tests fail otherwise. The page is written by
 `python -m tests.faults.rows`; [healing.md](healing.md) says who mends what.
 
-Beside the rows there is chaos: everything is killed at random while several projects submit, on two machines with networks of
-their own too, whose wires are cut for 2 to 40 seconds; two schedulers, dashboards and scorers, four workers, PostgreSQL:
+Beside the rows there is chaos: everything is killed at random while several projects submit, on two machines with
+networks of their own too, whose wires are cut for 2 to 40 seconds; two schedulers, dashboards and scorers, four
+workers, PostgreSQL:
 
     python -m tests.end_to_end.chaos --seconds 1800 --two-machines
 
-Half an hour of it on 2026-11-30 (seed 29, two cores that were busy with other work, too): 183 kills, 11 cuts; of 104 jobs with
-278 renders that their clients know to be accepted all are done, once, with the bytes that their rows say; 39 engines fell with
-their fork server, 73 leases were lost, 39 attempts were handed back; 3 orphans were found by gc, and none after it. 35 requests
-to a machine that was cut off were answered with 404 by a gateway of the network around the test, so two more jobs were there
-(and done) whose clients had given up; nothing leaves that way any more.
+Half an hour of it on 2026-11-30 (seed 29, two cores that were busy with other work, too): 183 kills, 11 cuts; of 104
+jobs with 278 renders that their clients know to be accepted all are done, once, with the bytes that their rows say.
+73 leases were lost, 39 attempts were handed back, 39 were with an engine that fell with its fork server; 3 orphans
+were found by gc, and none after it. Something else on the network answered 35 requests to a machine that was cut off
+with 404, so clients gave up two jobs that were accepted, and are done; what is said to a machine that is cut off does
+not leave that way any more.
 
 | fault | lost | doubled | what people see | how it heals | test |
 | --- | --- | --- | --- | --- | --- |
