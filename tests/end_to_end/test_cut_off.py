@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 
 RENDERS = 4
 #: Long enough on any machine to be caught in the middle.
-SLOW = {"num_inference_steps": 100, "width": 256, "height": 256, "sampler": "euler"}
+SLOW = {"num_inference_steps": 50, "width": 256, "height": 256, "sampler": "euler"}
 
 
 @dataclass
