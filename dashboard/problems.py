@@ -20,6 +20,7 @@ from dashboard.request_ids import request_id
 from dashboard.schemas.text_forms import RULES
 from dashboard.translations.said import said, word
 from dashboard.translations.stored import recognised
+from dashboard.upload_spool import no_room
 from farm.database import trouble
 from farm.errors import (
     DatabaseBusy,
@@ -32,6 +33,7 @@ from farm.errors import (
     Unauthorized,
     in_words,
 )
+from farm.file_errors import file_error, is_disk_full
 from farm.problems import problem
 
 log = structlog.get_logger(__name__)
@@ -195,6 +197,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(ValidationError, lambda error: answer(from_validation(error, "")))
     app.register_error_handler(OperationalError, _answer_busy)
     app.register_error_handler(TimeoutError, _answer_busy)
+    app.register_error_handler(OSError, _answer_system_error)
     app.register_error_handler(Exception, _answer_unknown)
 
 
@@ -269,6 +272,14 @@ def _answer_busy(error: Exception) -> ResponseReturnValue:
     reason = trouble(error) if isinstance(error, OperationalError) else type(error).__name__
     log.warning("database busy or unreachable", path=request.path, reason=reason)
     return answer(DatabaseBusy())
+
+
+def _answer_system_error(error: OSError) -> ResponseReturnValue:
+    """What the web server keeps on the disk of a form may find no room: it may be sent again later."""
+    if not is_disk_full(error):
+        return _answer_unknown(error)
+    log.warning("disk is full", path=request.path, reason=file_error(error))
+    return answer(no_room())
 
 
 def _answer_unknown(error: Exception) -> ResponseReturnValue:

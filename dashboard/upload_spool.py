@@ -21,13 +21,21 @@ class Body(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+def no_room() -> Busy:
+    """What is said of a disk that takes nothing more."""
+    return Busy("This farm's disk has no room for the upload at the moment; try again later.")
+
+
 @contextmanager
 def on_disk(body: Body, length: int | None = None) -> Iterator[Path]:
     """A file with these bytes, removed at the end of the block.
 
     Raises ClientDisconnected when fewer than `length` bytes came, Busy when the disk has no room for it.
     """
-    folder = Path(tempfile.mkdtemp(prefix="latent-farm-upload-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="latent-farm-upload-"))
+    except OSError as error:
+        raise no_room() from error
     try:
         file = folder / "upload"
         _write(body, file, length)
@@ -38,14 +46,18 @@ def on_disk(body: Body, length: int | None = None) -> Iterator[Path]:
 
 def _write(body: Body, file: Path, length: int | None) -> None:
     came = 0
-    with file.open("wb") as written:
+    try:
+        written = file.open("wb")
+    except OSError as error:
+        raise no_room() from error
+    with written:
         while piece := body.read(PIECE):
             came += len(piece)
             try:
                 written.write(piece)
                 written.flush()
             except OSError as error:
-                raise Busy("This farm's disk has no room for the upload at the moment; try again later.") from error
+                raise no_room() from error
             time.sleep(0)  # others have their turn between two pieces
     if length is not None and came < length:
         raise ClientDisconnected()

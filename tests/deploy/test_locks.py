@@ -33,7 +33,7 @@ def asked(extras: tuple[str, ...]) -> list[Requirement]:
     return [one for one in found if one.name != PROJECT["name"]] + (asked(tuple(own)) if own else [])
 
 
-@pytest.mark.parametrize("name", [ALL, "build", "deploy-tools", *IMAGES])
+@pytest.mark.parametrize("name", [ALL, "build", "deploy-tools", "gradio", *IMAGES])
 def test_every_locked_package_has_the_hashes_of_its_files_and_no_address(name: str) -> None:
     packages = read_lock(name)
     assert packages

@@ -9,7 +9,8 @@ workers, the fork server of their engines, Valkey and dashboard are killed. Afte
 once, every render done once, its files readable, the counters right and the events without a gap; and once everything
 that is old enough was collected as garbage, nothing lies in the bucket that no row names.
 
-On two machines there are two schedulers, dashboards and scorers and four workers, on a PostgreSQL.
+On two machines there are two schedulers, dashboards and scorers and four workers, on a PostgreSQL. Where each has a
+network of its own, now and then one is cut from the other and from all servers for a while.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,15 +31,15 @@ from sqlalchemy import func, select
 from farm.accounts import create_key, create_project
 from farm.connections import Connections
 from farm.database import read
-from farm.lifecycle import JOB_ENDED
+from farm.lifecycle import JOB_ENDED, Outcome
 from farm.local.program import StartFailed
 from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.storage_keys import ARTIFACTS
 from farm.tables import Artifact, Attempt, Job, Render
 from scheduler.maintenance.garbage.collect_garbage import collect_garbage
-from tests.end_to_end import two_machines
 from tests.end_to_end.farms import quick_settings
+from tests.end_to_end.two_machines import Machine, two_machines
 from tests.scheduler.invariants import Snapshot, breaches
 
 #: For what was submitted to be accepted at last, and for all to be rendered, once the killing is over.
@@ -46,6 +48,14 @@ PATIENCE_SECONDS = 600.0
 BACKLOG = 60
 #: Nobody restarts these servers in the middle of a write for us: their own faults have tests of their own.
 SPARED = ("seaweed", "postgres")
+#: Between two kills. On two machines almost every process is a fresh interpreter, which takes many times as long to
+#: start as a fork: it lives for a minute and a half then, and a worker has time to render.
+PAUSE_SECONDS = (1.0, 5.0)
+PAUSE_SECONDS_ON_TWO_MACHINES = (3.0, 15.0)
+#: So often a machine is cut off in place of a kill, and for so long: below and above the life of a lease, and above the
+#: patience of PostgreSQL with a transaction that says nothing.
+CUT_SHARE = 0.1
+CUT_SECONDS = (2.0, 40.0)
 MODEL = "sana-demo"
 COLOURS = ("red", "green", "blue", "yellow", "white")
 SHAPES = ("circle", "square", "star", "triangle")
@@ -74,9 +84,11 @@ class Chaos:
     connections: Connections
     seed: int
     urls: Sequence[str]  # of the dashboards
+    machines: Sequence[Machine] = ()  # two, or none
     tenants: list[Tenant] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    cuts: int = 0
     orphans: int = 0
 
     def run(self, seconds: float, *, projects: int = 3) -> None:
@@ -91,24 +103,47 @@ class Chaos:
         ]
         for thread in submitters:
             thread.start()
-        self._kill(random.Random(self.seed), seconds)
-        over.set()
-        for thread in submitters:
-            thread.join()
+        try:
+            self._kill(random.Random(self.seed), seconds)
+        finally:
+            over.set()
+            for thread in submitters:
+                thread.join()
         self._wait_for_all()
         self._look()
 
     def _kill(self, dice: random.Random, seconds: float) -> None:
         end = time.monotonic() + seconds
+        pause = PAUSE_SECONDS_ON_TWO_MACHINES if self.machines else PAUSE_SECONDS
         while (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, dice.uniform(1.0, 5.0)))
+            time.sleep(min(left, dice.uniform(*pause)))
+            if self.machines and dice.random() < CUT_SHARE and self._cut_off(dice.choice(self.machines), dice):
+                continue
             names = [name for name in self.stack.names() if name not in SPARED]
             for name in dice.sample(names, dice.choice((1, 1, 1, 2))):
                 try:
                     self.stack.kill(name)
                 except (StartFailed, OSError):
                     continue  # it lies already, and waits to be started again
-                self.kills["worker" if name.startswith("worker-") else name] += 1
+                self.kills[self._kind(name)] += 1
+
+    def _kind(self, name: str) -> str:
+        """Of a process: 'worker', 'scheduler', … on whatever machine."""
+        if name.startswith("worker-"):
+            return "worker"
+        return name.rpartition("-")[0] if self.machines and "-" in name else name
+
+    def _cut_off(self, machine: Machine, dice: random.Random) -> bool:
+        """Nothing gets to this machine or from it for a while. False: it has no network of its own."""
+        if machine.network is None:
+            return False
+        machine.network.cut()
+        try:
+            time.sleep(dice.uniform(*CUT_SECONDS))
+        finally:
+            machine.network.mend()
+        self.cuts += 1
+        return True
 
     def _submit(self, tenant: Tenant, dice: random.Random, over: threading.Event) -> None:
         """One submission after the other; none is given up before the farm has said yes."""
@@ -224,14 +259,17 @@ class Chaos:
         """What was done, in a few words."""
         with read(self.connections.engine) as connection:
             outcomes = connection.execute(select(Attempt.outcome, func.count()).group_by(Attempt.outcome)).all()
+            blamed = connection.scalars(select(Attempt.reason).where(Attempt.outcome == Outcome.FAILED)).all()
         tries = sum((tenant.tries for tenant in self.tenants), Counter[str]())
         jobs, renders = (
             sum(count(tenant.accepted) for tenant in self.tenants)
             for count in (len, lambda accepted: sum(accepted.values()))
         )
         return (
-            f"seed {self.seed}: {self.kills.total()} kills {dict(self.kills)}; {jobs} jobs, {renders} renders; "
-            f"answers {dict(tries)}; attempts {dict(tuple(row) for row in outcomes)}; "
+            f"seed {self.seed}: {self.kills.total()} kills {dict(self.kills)}, {self.cuts} cuts; "
+            f"{jobs} jobs, {renders} renders; "
+            f"answers {dict(tries)}; attempts {dict(tuple(row) for row in outcomes)}, "
+            f"those that failed: {dict(Counter(blamed))}; "
             f"{self.orphans} orphans, collected; {len(self.faults)} faults"
         )
 
@@ -245,14 +283,17 @@ def run_chaos(
     """
     only = {"sana-demo-local": workers, "sprint-demo-local": 0, "wan-demo-local": 0}
     settings = chaos_settings(folder)
-    local = (
-        LocalStack(settings, workers=only, postgres=True, programs=two_machines.programs)
-        if machines
-        else LocalStack(settings, workers=only)
-    )
-    with local as stack, Connections.open(stack.settings) as connections:
-        urls = two_machines.dashboard_urls(stack) if machines else [stack.url]
-        chaos = Chaos(stack, connections, seed, urls)
+    with ExitStack() as until_the_end:
+        pair = until_the_end.enter_context(two_machines()) if machines else None
+        local = (
+            LocalStack(settings, workers=only, postgres=True, programs=pair.programs)
+            if pair
+            else LocalStack(settings, workers=only)
+        )
+        stack = until_the_end.enter_context(local)
+        connections = until_the_end.enter_context(Connections.open(stack.settings))
+        both = pair.both if pair else ()
+        chaos = Chaos(stack, connections, seed, [machine.url for machine in both] or [stack.url], both)
         chaos.run(seconds, projects=projects)
         print(chaos.summary(), flush=True)
         return chaos
@@ -268,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="farm-chaos-") as folder:
-        chaos = run_chaos(Path(folder), options.seconds, seed, machines=options.two_machines)
+        chaos = run_chaos(Path(folder) / "farm", options.seconds, seed, machines=options.two_machines)
     for fault in chaos.faults:
         print(f"FAULT {fault}", flush=True)
     return 1 if chaos.faults else 0

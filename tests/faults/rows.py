@@ -19,6 +19,19 @@ looks afterwards: **lost** is work that was accepted and is not there any more, 
 stored twice. Both columns are empty because the tests fail otherwise. The page is written by
 `python -m tests.faults.rows`; [healing.md](healing.md) says who mends what.
 
+Beside the rows there is chaos: everything is killed at random while several projects submit, on two machines with
+networks of their own too, whose wires are cut for 2 to 40 seconds; two schedulers, dashboards and scorers, four
+workers, PostgreSQL:
+
+    python -m tests.end_to_end.chaos --seconds 1800 --two-machines
+
+Half an hour of it on 2026-11-30 (seed 29, two cores that were busy with other work, too): 183 kills, 11 cuts; of 104
+jobs with 278 renders that their clients know to be accepted all are done, once, with the bytes that their rows say.
+73 leases were lost, 39 attempts were handed back, 39 were with an engine that fell with its fork server; 3 orphans
+were found by gc, and none after it. Something else on the network answered 35 requests to a machine that was cut off
+with 404, so clients gave up two jobs that were accepted, and are done; what is said to a machine that is cut off does
+not leave that way any more.
+
 | fault | lost | doubled | what people see | how it heals | test |
 | --- | --- | --- | --- | --- | --- |
 """
@@ -229,6 +242,13 @@ FAULTS: Sequence[Fault] = (
         "end_to_end/test_chaos.py::test_five_minutes_of_chaos_lose_nothing_and_double_nothing",
     ),
     Fault(
+        "a machine is cut from all others for longer than a lease, in the middle of a batch",
+        "its workers are silent, and the dashboard on it is away",
+        "another machine renders what it held; what it says of that when it is back is void, and it goes on working",
+        "end_to_end/test_cut_off.py::"
+        "test_what_a_machine_held_that_is_cut_off_is_rendered_by_the_other_and_its_word_is_void_afterwards",
+    ),
+    Fault(
         "the clocks of workers are off, or jump",
         "the workers page says by how much",
         "all go by the database's clock",
@@ -252,6 +272,19 @@ FAULTS: Sequence[Fault] = (
         "a sentence that says so",
         "nothing of it stays; the farm does not notice",
         "farm/backup/test_damaged_backup.py::test_on_a_full_disk_no_half_backup_stays",
+    ),
+    Fault(
+        "a dashboard's disk is full while a picture, clip or adapter is sent",
+        "503, and that there is no room at the moment",
+        "nothing of it stays; it is sent again later",
+        "dashboard/test_full_disks.py::test_an_upload_for_which_a_dashboard_has_no_room_is_refused_for_the_moment",
+    ),
+    Fault(
+        "the database's disk is full (SQLite) while a job is submitted",
+        "503; pages and the API read on",
+        "nothing of it stays; sent again with the same `Idempotency-Key` it is one job",
+        "dashboard/test_full_disks.py::"
+        "test_a_submission_for_which_the_database_has_no_room_is_refused_whole_and_sent_again_is_one_job",
     ),
     Fault(
         "a worker's disk is full",

@@ -20,10 +20,11 @@ class Mood(Enum):
 
 
 class TcpProxy:
-    """Listens on a free port of the loopback; `target`: (host, port), or the path of a Unix socket."""
+    """Listens on a free port of `address`; `target`: (host, port), or the path of a Unix socket."""
 
-    def __init__(self, target: tuple[str, int] | Path) -> None:
+    def __init__(self, target: tuple[str, int] | Path, address: str = "127.0.0.1") -> None:
         self._target = target
+        self._address = address
         self._mood = Mood.THROUGH
         self._answers_left: int | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -51,17 +52,21 @@ class TcpProxy:
             writer.transport.abort()
 
     async def _serve(self) -> asyncio.Server:
-        return await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return await asyncio.start_server(self._connected, self._address, 0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         if self._mood is Mood.CUT:
             writer.transport.abort()
             return
-        if isinstance(self._target, Path):
-            far_reader, far_writer = await asyncio.open_unix_connection(self._target)
-        else:
-            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        try:
+            if isinstance(self._target, Path):
+                far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+            else:
+                far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except OSError:  # nobody listens there at the moment
+            writer.transport.abort()
+            return
         self._open |= {writer, far_writer}
         try:
             await asyncio.gather(
@@ -98,9 +103,9 @@ class TcpProxy:
 
 
 @contextmanager
-def tcp_proxy(target: tuple[str, int] | Path) -> Iterator[TcpProxy]:
+def tcp_proxy(target: tuple[str, int] | Path, address: str = "127.0.0.1") -> Iterator[TcpProxy]:
     """A proxy that runs in a thread of its own."""
-    proxy = TcpProxy(target)
+    proxy = TcpProxy(target, address)
     loop = proxy._loop
     server = loop.run_until_complete(proxy._serve())
     proxy.port = server.sockets[0].getsockname()[1]
