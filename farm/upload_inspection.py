@@ -13,7 +13,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
-from farm.adapter_files import read_adapter
+from farm.adapters.file_header import read_adapter
 from farm.clip_containers import ClipLimits
 from farm.confined_process import Limits
 from farm.errors import FarmError

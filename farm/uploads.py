@@ -5,8 +5,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from farm.adapter_files import AdapterFacts
-from farm.adapter_layouts import FileLayer, HeaderTensor
+from farm.adapters.file_header import AdapterFacts
+from farm.adapters.layouts import FileLayer, HeaderTensor
 from farm.clip_containers import CLIP_TYPE, MOST_FRAME_PIXELS, ClipLimits, container_of, foreign_clip
 from farm.confined_process import Limits, run_confined
 from farm.errors import Fault, InvalidRequest, TooLarge

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
-from farm.adapter_compatibility import compatibility_of
-from farm.adapter_files import AdapterFacts
+from farm.adapters.compatibility import compatibility_of
+from farm.adapters.file_header import AdapterFacts
 from farm.audit.record import Action, record
 from farm.catalog.adapters import MOST_ADAPTERS
 from farm.connections import Connections

@@ -9,7 +9,7 @@ from dashboard.context import farm
 from dashboard.cursors import NewestFirst, older_than, read_older_than
 from dashboard.schemas import Adapter, AdapterFit, Input, InputPage
 from dashboard.times import iso, iso_or_none
-from farm.adapter_compatibility import AdapterCompatibility, fitting_models
+from farm.adapters.compatibility import AdapterCompatibility, fitting_models
 from scheduler import uploads
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from farm.adapter_fit import Transformer
+from farm.adapters.fit import Transformer
 from farm.catalog.schema import ModelEntry
 from farm.transformer_layers import layers_of
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from farm.adapter_compatibility import AdapterCompatibility
+from farm.adapters.catalog_files import catalog_compatibility
+from farm.adapters.compatibility import AdapterCompatibility
 from farm.catalog.adapters import MOST_ADAPTERS, WEIGHTS
 from farm.catalog.schema import ModelEntry
 from farm.catalog.supported_features import ABILITIES
-from farm.catalog_adapters import catalog_compatibility
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault
 from farm.params.checks.collector import Checked, Notice, Said, refused

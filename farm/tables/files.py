@@ -55,4 +55,4 @@ class Input(Base):
     frames: Mapped[int | None]  # of a clip
     frame_rate: Mapped[float | None]  # of a clip, frames a second
     used_at: Mapped[Seconds | None]  # by the newest job that was admitted with it
-    adapter: Mapped[Document | None]  # farm.adapter_compatibility; none: no adapter, or not known
+    adapter: Mapped[Document | None]  # farm.adapters.compatibility; none: no adapter, or not known

@@ -1,4 +1,4 @@
-"""The statements of a claim that touch renders; `scheduler.claims.claim` says when."""
+"""The statements of a claim that touch renders; `scheduler.claims.claim_batch` says when."""
 
 from dataclasses import dataclass, fields
 from functools import cache

@@ -12,7 +12,7 @@ class Duty:
 
     `one_pass(connections, now)` does it once and returns how many things were changed. It is done in every round of the
     supervisor, or, with an `interval` in seconds, no sooner than so long after the last time. While the farm is at rest
-    (`scheduler.maintenance.at_rest`) it is no sooner than `resting` seconds after it.
+    (`scheduler.maintenance.idle_farm`) it is no sooner than `resting` seconds after it.
     """
 
     name: str

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, and_, delete, or_, select, update
 from farm.database import write
 from farm.tables import Lease
 from scheduler.dialects import insert_or_ignore
-from scheduler.maintenance.silence_timer import SilenceTimer
+from scheduler.maintenance.missed_heartbeats import SilenceTimer
 
 
 class Leadership:

@@ -12,7 +12,7 @@ from farm.connections import Connections
 from farm.database import read, write
 from farm.lifecycle import WorkerStatus
 from farm.tables import Worker
-from scheduler.maintenance.silence_timer import SilenceTimer
+from scheduler.maintenance.missed_heartbeats import SilenceTimer
 
 log = structlog.get_logger(__name__)
 

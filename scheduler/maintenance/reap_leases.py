@@ -13,7 +13,7 @@ from farm.metrics.declared import LOST_LEASES
 from farm.tables import Job
 from scheduler.fleet.wake_workers import notify, ring, ring_targets
 from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back
-from scheduler.maintenance.silence_timer import SilenceTimer
+from scheduler.maintenance.missed_heartbeats import SilenceTimer
 
 #: For how long a lease stays as it is before it is taken back, as a share of its length: the last half of it.
 SILENT_SHARE = 0.5

@@ -32,10 +32,10 @@ from scheduler.maintenance import (
     repair_state,
 )
 from scheduler.maintenance import replace_lost_rings as replace_lost_rings
-from scheduler.maintenance.at_rest import is_at_rest
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans, remove_uploads
 from scheduler.maintenance.garbage.remove_uploads import RemoveUploads
+from scheduler.maintenance.idle_farm import is_at_rest
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases

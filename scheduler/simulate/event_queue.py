@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from farm.connections import Connections
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.simulate.contention import Contention
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.in_memory_farm import BEGIN, VirtualClock

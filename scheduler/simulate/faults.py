@@ -1,7 +1,7 @@
 """What befalls virtual workers: crashes, stalls, spot preemptions; and how the farm heals."""
 
 from farm.lifecycle import Outcome
-from scheduler.claims.claim import Claim
+from scheduler.claims.claim_batch import Claim
 from scheduler.leases.extend import Held, extend
 from scheduler.leases.reap import reap
 from scheduler.simulate.event_queue import Lost, Simulation

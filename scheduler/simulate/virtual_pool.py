@@ -6,7 +6,7 @@ from enum import Enum
 
 from farm.ids import new_id
 from scheduler.autoscale.scaling_policy import Memory, WorkerLoad
-from scheduler.claims.claim import Claim
+from scheduler.claims.claim_batch import Claim
 from scheduler.simulate.fleet import VirtualPool
 
 DAY_SECONDS = 86_400.0

@@ -7,7 +7,7 @@ from typing import Any
 from farm.lifecycle import Outcome
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind
-from scheduler.claims.claim import Claim, ClaimedRender, Claimer, claim
+from scheduler.claims.claim_batch import Claim, ClaimedRender, Claimer, claim
 from scheduler.estimates.observations import Observed
 from scheduler.leases.settle import Output, Settlement, settle
 from scheduler.simulate.event_queue import Simulation

@@ -18,7 +18,7 @@ from farm.connections import Connections
 from farm.database import read, trouble
 from scheduler.webhooks.addresses import named_networks
 from scheduler.webhooks.deliveries import due_webhooks, hold_next, write_answer
-from scheduler.webhooks.sending import Sender
+from scheduler.webhooks.sign_and_send import Sender
 
 log = structlog.get_logger(__name__)
 _CHANCE = random.SystemRandom()

@@ -12,7 +12,7 @@ from farm.errors import NotFound
 from farm.sentences import sentence
 from farm.tables import Webhook, WebhookDelivery
 from scheduler.webhooks.backoff import retry_seconds
-from scheduler.webhooks.sending import ATTEMPT_SECONDS, Answer, Message
+from scheduler.webhooks.sign_and_send import ATTEMPT_SECONDS, Answer, Message
 
 #: Whoever began an attempt and has not said how it went after so long is dead: the next may make it again. Finding
 #: out what a name means has no end of its own; resolvers give up within half a minute.

@@ -10,7 +10,7 @@ from typing import Any
 
 from farm.database import make_engine
 from farm.ids import new_id
-from scheduler.claims.claim import Claim, Claimer, claim
+from scheduler.claims.claim_batch import Claim, Claimer, claim
 from scheduler.leases.settle import Settlement, settle
 from tests.benchmarks.backlogs import POOL
 from tests.scheduler.farms import done

@@ -3,8 +3,9 @@
     make bench NAME=claims          about ten minutes on two quiet cores
     .venv/bin/python -m tests.benchmarks.claims --quick
 
-Every time is that of `scheduler.claims.claim.claim`, commit included, seen by the claimer. Databases lie side by side
-and are measured in turns, block after block, so that what else the machine does weighs on all of them alike. A ratio
+Every time is that of `scheduler.claims.claim_batch.claim`, commit included, seen by the claimer. Databases lie side by
+side and are measured in turns, block after block, so that what else the machine does weighs on all of them alike. A
+ratio
 is the median of the blocks' ratios.
 """
 
@@ -23,7 +24,7 @@ from farm.database import make_engine, read
 from farm.ids import new_id
 from farm.schema.upgrade import upgrade
 from farm.tables import Attempt
-from scheduler.claims.claim import Claimer, claim
+from scheduler.claims.claim_batch import Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill, tidy

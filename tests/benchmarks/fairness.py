@@ -24,7 +24,7 @@ from farm.schema.upgrade import upgrade
 from farm.settings import Settings
 from farm.tables import Attempt, Render
 from scheduler.admission.submit import submit
-from scheduler.claims import claim as claims
+from scheduler.claims import claim_batch as claims
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import one_pool
 from scheduler.simulate.results import jain

@@ -15,7 +15,7 @@ from farm.demo.scenes import draw_clip, draw_picture, random_scene
 from farm.ids import new_id
 from farm.lifecycle import Outcome, WorkerStatus
 from farm.storage_keys import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.claims.claim import ClaimedRender, Claimer, claim
+from scheduler.claims.claim_batch import ClaimedRender, Claimer, claim
 from scheduler.fleet.wake_workers import notify
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle

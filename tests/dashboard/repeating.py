@@ -8,7 +8,7 @@ from PIL import Image
 
 from farm.connections import Connections
 from farm.manifest import Environment, Manifest, ModelFacts, OutputFacts, StepFacts
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from tests.dashboard.drawing import Drawer
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from farm.adapter_files import read_adapter
+from farm.adapters.file_header import read_adapter
 from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.params import parse_parameters

@@ -23,7 +23,7 @@ from farm.lifecycle import Outcome, WorkerStatus
 from farm.progress import StepProgress
 from farm.settings import Settings
 from farm.storage_keys import ArtifactKind, artifact_key, checkpoint_name
-from scheduler.claims.claim import ClaimedRender, Claimer, claim
+from scheduler.claims.claim_batch import ClaimedRender, Claimer, claim
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.worker_registry import WorkerReport, beat, sign_on
 from scheduler.leases.settle import Output, Settlement, settle

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 OWN = ("farm", "scheduler", "workers", "dashboard", "migrations")
 #: Which extras bring what the files below a path import, the longest path first; all others must do with the core.
 EXTRAS = {
-    "farm/catalog_adapters.py": ["worker"],  # looks into the cache of the Hub, where there is one
+    "farm/adapters/catalog_files.py": ["worker"],  # looks into the cache of the Hub, where there is one
     "farm/clips.py": ["worker"],  # `farm.uploads` starts a process that imports it; in `dashboard` too
     "farm/clip_posters.py": ["worker"],  # as farm/clips.py
     "farm/saved_parameters/extraction.py": ["worker"],  # as farm/clips.py

@@ -19,7 +19,7 @@ from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind
 from farm.tables import Job
 from scheduler.admission.submit import submit
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from tests.databases import PostgresServer
 from tests.faults.tcp_proxy import TcpProxy, tcp_proxy

@@ -12,7 +12,7 @@ from farm.lifecycle import Outcome
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind
 from farm.tables import Event, Flow, Job, Lane, Pool, Project, Render
-from scheduler.claims.claim import Claim, ClaimedRender, Claimer, claim
+from scheduler.claims.claim_batch import Claim, ClaimedRender, Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fair_share.fold_charges import fold

@@ -13,7 +13,7 @@ from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind
 from farm.tables import Attempt, Event, Job, Render, Worker
 from scheduler.admission.submit import submit
-from scheduler.claims.claim import ClaimedRender, Claimer, claim
+from scheduler.claims.claim_batch import ClaimedRender, Claimer, claim
 from scheduler.leases.settle import Output, Settled, Settlement, settle
 from scheduler.maintenance import mark_dead_workers as mark_dead_workers
 from scheduler.maintenance import reap_leases

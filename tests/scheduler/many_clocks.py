@@ -10,7 +10,7 @@ from farm.connections import Connections
 from farm.farm_clock import FarmClock
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
-from scheduler.claims.claim import Claimer, claim
+from scheduler.claims.claim_batch import Claimer, claim
 from scheduler.fleet import worker_registry
 from scheduler.leases.extend import Held, extend
 from scheduler.maintenance.duty import Duty

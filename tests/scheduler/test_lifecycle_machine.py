@@ -22,7 +22,7 @@ from farm.errors import Conflict
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Base, Dependency, Flow, Job, Render
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.claims.watermark import Watermark
 from scheduler.control.cancel import cancel_job, cancel_render
 from scheduler.control.change_priority_class import change_class

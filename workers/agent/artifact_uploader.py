@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from farm.adapter_files import read_adapter
+from farm.adapters.file_header import read_adapter
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.file_errors import is_disk_full
@@ -27,7 +27,7 @@ from farm.scorers import is_deferred
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind, artifact_key, input_key
 from farm.uploads import ADAPTER_TYPE
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from scheduler.uploads import adapter_row
 from workers.agent.leased_renders import LeasedRender, LeasedRenders

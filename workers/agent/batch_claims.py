@@ -14,9 +14,9 @@ from farm.lifecycle import JobStatus
 from farm.metrics.declared import BATCH_FILL, JOINED, WAIT_SECONDS
 from farm.tables import Job
 from scheduler.batching.preemption_policy import is_lower, no_lower_than
-from scheduler.claims import claim as claims
+from scheduler.claims import claim_batch as claims
 from scheduler.claims.adapter_affinity import LoadedAdapters
-from scheduler.claims.claim import Claim, ClaimedRender, Claimer, Waiting
+from scheduler.claims.claim_batch import Claim, ClaimedRender, Claimer, Waiting
 from workers.agent.batch_capacity import BatchCapacity
 from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.leased_renders import LeasedRenders

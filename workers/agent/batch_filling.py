@@ -7,7 +7,7 @@ import structlog
 
 from farm.settings import Settings
 from scheduler.batching.batch_wait import BatchWait
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from workers.agent.batch_claims import LOOK_SECONDS, Batch, BatchClaims
 from workers.agent.leased_renders import LeasedRenders
 from workers.agent.render_orders import Handover

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from farm.lifecycle import Phase
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.extend import Held
 
 

@@ -7,7 +7,7 @@ import structlog
 from farm.settings import Settings
 from scheduler.batching.batch_curves import Shape
 from scheduler.batching.preemption_policy import Limits, Running, Urgent, no_lower_than, rank, whom_to_park
-from scheduler.claims.claim import Waiting
+from scheduler.claims.claim_batch import Waiting
 from workers.agent.batch_capacity import BatchCapacity
 from workers.agent.batch_claims import Batch, BatchClaims
 from workers.agent.engine_supervisor import EngineSupervisor

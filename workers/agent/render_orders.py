@@ -16,7 +16,7 @@ from farm.errors import NotFound, StorageDown
 from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.storage import StoredFile
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases import checkpoint_rows
 from workers.agent.engine_supervisor import EngineSupervisor
 from workers.agent.input_pictures import Pictures

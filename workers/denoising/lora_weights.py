@@ -2,7 +2,7 @@
 
 What changes in each layer: W + weight * (alpha / rank) * up @ down, and its bias + weight * diff_b. diffusers has
 converters for some layouts of some pipelines; they leave out in silence what they do not know. Here every tensor is
-placed or named (`farm.adapter_fit`), and the scales stay scales: a bf16 file is not rounded by them.
+placed or named (`farm.adapters.fit`), and the scales stay scales: a bf16 file is not rounded by them.
 """
 
 import json
@@ -18,8 +18,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from farm.adapter_fit import Fit, Placed, Transformer
-from farm.adapter_layouts import HeaderTensor, NoLora, read_layers
+from farm.adapters.fit import Fit, Placed, Transformer
+from farm.adapters.layouts import HeaderTensor, NoLora, read_layers
 from farm.transformer_layers import layers_of
 from workers.denoising.lora_forms import halves_of, product_of
 

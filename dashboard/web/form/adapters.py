@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.web.form.numbers import number
-from farm.adapter_compatibility import AdapterCompatibility
+from farm.adapters.compatibility import AdapterCompatibility
 from farm.catalog import ModelEntry
 from farm.params.adapters import split_expert
 from farm.params.request.base import ADAPTER_SUFFIX

@@ -46,7 +46,7 @@ class InputRef(BaseModel):
     id: str
     key: str  # in the farm's bucket
     sha256: str  # of the stored file, in hex
-    #: Of an adapter, for request validation: `farm.adapter_compatibility`. A render does not keep it.
+    #: Of an adapter, for request validation: `farm.adapters.compatibility`. A render does not keep it.
     adapter: dict[str, Any] | None = Field(None, exclude=True, repr=False)
     name: str = Field("", exclude=True, description="as it was uploaded; no render keeps it")
 

@@ -15,7 +15,7 @@ from farm.clock import system_clock
 from farm.lifecycle import Outcome
 from farm.progress import Preview
 from farm.storage_keys import ArtifactKind, artifact_key
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.settle import Output, Settlement, settle
 from tests.farm.comfyui_nodes.stand_in import ComfyUI, InterruptProcessingException, comfyui_running
 from tests.farm.dashboards import DashboardFarm

@@ -7,9 +7,9 @@ from PIL import Image
 
 from farm.client import FarmClient
 from farm.lifecycle import Outcome
+from tests.farm.adapters.test_file_header import lora
 from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.dashboards import DashboardFarm
-from tests.farm.test_adapter_files import lora
 
 __all__ = ["environment", "farm"]  # fixtures
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from farm.adapter_compatibility import AdapterCompatibility, ArchitectureFit
+from farm.adapters.compatibility import AdapterCompatibility, ArchitectureFit
 from farm.catalog import Catalog
 from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest

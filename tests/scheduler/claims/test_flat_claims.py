@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from farm.database import make_engine
 from farm.ids import new_id
-from scheduler.claims.claim import Claimer, claim
+from scheduler.claims.claim_batch import Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill

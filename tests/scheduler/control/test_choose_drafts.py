@@ -13,7 +13,7 @@ from farm.quota_errors import BudgetSpent
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind, checkpoint_name
 from farm.tables import Artifact, Project
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.control.cancel import cancel_render
 from scheduler.control.choose_drafts import Chosen, Siblings, keep_drafts
 from scheduler.control.pause_job import pause_job, resume_job

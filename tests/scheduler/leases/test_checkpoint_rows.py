@@ -10,7 +10,7 @@ from farm.lifecycle import Outcome
 from farm.storage import Storage
 from farm.storage_keys import ARTIFACTS, artifact_key, checkpoint_name
 from farm.tables import Artifact
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.control.cancel import cancel_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
 from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans

@@ -2,7 +2,7 @@
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase, WorkerStatus
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.fleet.worker_registry import WorkerReport, beat
 from scheduler.leases.extend import Held, set_phase
 from tests.scheduler.conftest import TestClock

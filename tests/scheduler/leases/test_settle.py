@@ -10,7 +10,7 @@ from farm.ids import new_id
 from farm.lifecycle import JobStatus, Outcome, RenderStatus
 from farm.tables import Artifact, Attempt, Event, Flow, Job, LaneClass, Observation, Pool, Render
 from scheduler.batching.sealed_batches import SEALED
-from scheduler.claims.claim import Claim
+from scheduler.claims.claim_batch import Claim
 from scheduler.estimates.observations import Observed
 from scheduler.leases.reap import reap
 from scheduler.leases.settle import Settlement, settle

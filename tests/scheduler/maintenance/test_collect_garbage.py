@@ -29,7 +29,7 @@ from farm.spool_folders import LOCK, PREFIX
 from farm.storage import Storage
 from farm.storage_keys import ARTIFACTS, INPUTS, ArtifactKind, artifact_key, checkpoint_name, input_key
 from farm.tables import Artifact, Base, Input, Job, Render
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.control.cancel import cancel_job
 from scheduler.control.delete_job import delete_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep

@@ -18,7 +18,7 @@ from farm.settings import Settings
 from farm.storage import Storage
 from farm.storage_keys import ARTIFACTS
 from farm.tables import Render
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.checkpoint_rows import newest
 from scheduler.leases.settle import Settlement, settle
 from tests.scheduler.conftest import catalog, clock, connect

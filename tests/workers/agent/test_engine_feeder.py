@@ -14,7 +14,7 @@ from farm.errors import StorageDown
 from farm.settings import Settings
 from farm.tables import Attempt, BatchCurve, Job, Render
 from scheduler.batching.batch_curves import Shape
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.fleet.catalog_sync import sync_catalog
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LANE, POOL, render_rows, sign_on, submit_job

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from workers.agent.leased_renders import LeasedRender
 from workers.agent.measurements import observe
 from workers.protocol import Rendered, StepTrace

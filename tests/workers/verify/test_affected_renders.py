@@ -20,7 +20,7 @@ from farm.cli import build_app
 from farm.connections import Connections
 from farm.lifecycle import Outcome
 from farm.settings import Settings
-from scheduler.claims.claim import ClaimedRender
+from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.leases.settle import Settlement, settle
 from scheduler.uploads import add_input

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, NoReturn
 
-from farm.adapter_layouts import FileLayer, HeaderTensor, NoLora, read_layers
+from farm.adapters.layouts import FileLayer, HeaderTensor, NoLora, read_layers
 from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
 

@@ -4,8 +4,8 @@ from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from farm.adapter_compatibility import AdapterCompatibility, compatibility_of
-from farm.adapter_files import AdapterFacts, read_adapter
+from farm.adapters.compatibility import AdapterCompatibility, compatibility_of
+from farm.adapters.file_header import AdapterFacts, read_adapter
 from farm.catalog.adapters import AdapterSource
 from farm.catalog.schema import ModelEntry
 from farm.errors import InvalidRequest

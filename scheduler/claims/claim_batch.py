@@ -27,7 +27,7 @@ from scheduler.claims import claim_sql
 from scheduler.claims.adapter_affinity import Loaded
 from scheduler.claims.claim_transaction import NEIGHBOURS, Claim, ClaimedRender, Head, Taker, claimed_render, head_of
 from scheduler.claims.claimer import Claimer
-from scheduler.claims.join import Waiting, join, waiting
+from scheduler.claims.join_running_batch import Waiting, join, waiting
 from scheduler.claims.running_limits import read_allowances
 from scheduler.dialects import prepare
 from scheduler.fair_share.fair_queueing import FlowTime, Turn, backfill

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.adapter_files import read_adapter
+from farm.adapters.file_header import read_adapter
 from farm.errors import InvalidRequest
 
 DOWN, UP = "transformer.blocks.0.to_q.lora_A.weight", "transformer.blocks.0.to_q.lora_B.weight"
@@ -99,9 +99,9 @@ def test_a_header_is_refused_that_names_a_tensor_twice_or_has_more_than_a_lora_h
     text = b'{"x":1,"x":2}'
     with pytest.raises(InvalidRequest, match="twice"):
         read_adapter(len(text).to_bytes(8, "little") + text)
-    monkeypatch.setattr("farm.adapter_files.MOST_TENSORS", 1)
+    monkeypatch.setattr("farm.adapters.file_header.MOST_TENSORS", 1)
     with pytest.raises(InvalidRequest, match="at most 1"):
         read_adapter(placed((0, 16), (16, 32)))
-    monkeypatch.setattr("farm.adapter_files.HEADER_BYTES", 20)
+    monkeypatch.setattr("farm.adapters.file_header.HEADER_BYTES", 20)
     with pytest.raises(InvalidRequest, match="no safetensors file"):
         read_adapter(placed((0, 16), (16, 32)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from farm.adapter_files import AdapterFacts
+from farm.adapters.file_header import AdapterFacts
 from farm.catalog.architectures import architecture_of
 from farm.catalog.schema import ModelEntry
 

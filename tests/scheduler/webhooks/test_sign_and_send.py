@@ -11,9 +11,9 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 from farm.clock import steady_clock, system_clock
 from farm.local.certificates import Certificates
-from scheduler.webhooks import sending
+from scheduler.webhooks import sign_and_send as sending
 from scheduler.webhooks.addresses import named_networks
-from scheduler.webhooks.sending import Answer, Message, Sender
+from scheduler.webhooks.sign_and_send import Answer, Message, Sender
 from tests.scheduler.webhooks.receivers import Receiver, receiving
 from tests.tls import tls_in_front
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.adapter_files import read_adapter
-from farm.adapter_fit import Fit, Transformer
-from farm.adapter_layouts import FileLayer, HeaderTensor, NoLora, read_layers
+from farm.adapters.file_header import read_adapter
+from farm.adapters.fit import Fit, Transformer
+from farm.adapters.layouts import FileLayer, HeaderTensor, NoLora, read_layers
 from farm.transformer_layers import layers_of
-from tests.farm.test_adapter_files import lora
+from tests.farm.adapters.test_file_header import lora
 
 WAN = {
     "_class_name": "WanTransformer3DModel", "num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4,

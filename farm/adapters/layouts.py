@@ -1,7 +1,7 @@
 """What the tensors of a LoRA file are to each other: the layers that it changes, whatever program wrote it.
 
 Only names, dtypes and shapes are looked at, so no torch is needed. Which layer of which model is meant:
-`farm.adapter_fit`.
+`farm.adapters.fit`.
 """
 
 import re

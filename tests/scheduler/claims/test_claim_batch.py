@@ -10,7 +10,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Attempt, Flow, Job, Lane, LaneClass, Pool, Render
-from scheduler.claims.claim import Claimer, claim
+from scheduler.claims.claim_batch import Claimer, claim
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.flows import wake_flow
 from scheduler.leases.settle import settle

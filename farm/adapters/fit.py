@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from farm.adapter_layouts import MOST_RANK, FileLayer, HeaderTensor
+from farm.adapters.layouts import MOST_RANK, FileLayer, HeaderTensor
 from farm.layer_names import TEXT_ENCODER, LayerNames
 from farm.transformer_layers import Layer
 
