@@ -25,6 +25,8 @@ from farm.tls_trust import distrusted
 
 #: How long a SQLite write waits for the lock before it fails with "database is locked", in seconds.
 BUSY_SECONDS = 30.0
+#: By this name the farm's sessions are known in `pg_stat_activity`, to people and to the duty that ends lost ones.
+APPLICATION_NAME = "latent-farm"
 CA_SETTING = "FARM_DATABASE_CA_FILE"
 _WRITES = "farm_writes"
 
@@ -46,7 +48,11 @@ def make_engine(
         url = url.update_query_dict({"connect_timeout": str(connect_seconds)})
     # The ping before reuse costs 0.1 ms and hides a restart of the server.
     engine = create_engine(
-        url, pool_size=connections, max_overflow=connections, pool_pre_ping=True, connect_args=_trust(url, ca_file)
+        url,
+        pool_size=connections,
+        max_overflow=connections,
+        pool_pre_ping=True,
+        connect_args=_name(url) | _trust(url, ca_file),
     )
     event.listen(engine, "connect", _notice_pooler)
     return engine
@@ -97,6 +103,11 @@ def _url_of(source: Settings | SecretStr | str) -> URL:
         ) from None
     # 'postgresql://' alone would mean psycopg 2.
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def _name(url: URL) -> dict[str, str]:
+    """How the server calls the farm's sessions; what the URL says itself holds."""
+    return {} if "application_name" in url.query else {"application_name": APPLICATION_NAME}
 
 
 def _trust(url: URL, ca_file: Path | None) -> dict[str, str]:

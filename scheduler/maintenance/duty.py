@@ -12,10 +12,12 @@ class Duty:
 
     `one_pass(connections, now)` does it once and returns how many things were changed. It is done in every round of the
     supervisor, or, with an `interval` in seconds, no sooner than so long after the last time. While the farm is at rest
-    (`scheduler.maintenance.idle_farm`) it is no sooner than `resting` seconds after it.
+    (`scheduler.maintenance.idle_farm`) it is no sooner than `resting` seconds after it. A duty of `everybody` is also
+    done by supervisors that wait for the one that acts.
     """
 
     name: str
     one_pass: Callable[[Connections, float], int]
     interval: float = 0.0
     resting: float = 0.0
+    everybody: bool = False

@@ -1,6 +1,8 @@
 """One acts, any number may run: a row of `leases` says whose turn it is, and until when."""
 
-from sqlalchemy import Engine, and_, delete, or_, select, update
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Update, and_, delete, or_, select, update
 
 from farm.database import write
 from farm.tables import Lease
@@ -31,7 +33,7 @@ class Leadership:
         mine = {"holder": self._holder, "until": until}
         this = Lease.name == self._name
         with write(self._engine) as connection:
-            if connection.execute(update(Lease).where(this, free).values(mine)).rowcount == 1:
+            if connection.execute(_take(and_(this, free), mine)).rowcount == 1:
                 return True
             held = connection.execute(select(Lease.holder, Lease.until).where(this)).one_or_none()
             if held is None:
@@ -42,9 +44,15 @@ class Leadership:
             if not self._failures.look([seen], silent_seconds=self._seconds, at=at):
                 return False
             as_seen = and_(this, Lease.holder == held.holder, Lease.until == held.until)
-            return connection.execute(update(Lease).where(as_seen).values(mine)).rowcount == 1
+            return connection.execute(_take(as_seen, mine)).rowcount == 1
 
     def release(self) -> None:
         """Give the lease up, if it is held, so that the next may act at once."""
         with write(self._engine) as connection:
             connection.execute(delete(Lease).where(Lease.name == self._name, Lease.holder == self._holder))
+
+
+def _take(lease: ColumnElement[bool], values: dict[str, Any]) -> Update:
+    """One statement that waits for nobody: who holds the row's lock may be lost, and would hold up all who ask."""
+    row = select(Lease.name).where(lease).with_for_update(skip_locked=True)
+    return update(Lease).where(Lease.name.in_(row)).values(values)

@@ -18,6 +18,7 @@ from farm.database import trouble
 from farm.ids import new_id
 from farm.metrics.declared import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECONDS, SUPERVISOR_ACTS
 from scheduler.autoscale.autoscaler import Autoscaler
+from scheduler.leases import abandoned_transactions
 from scheduler.maintenance import (
     apply_retention,
     expire_drafts,
@@ -58,6 +59,13 @@ LOOKING_SECONDS = 8.0
 def new_duties() -> list[Duty]:
     """All duties, in this order: what was reaped is rung for in the same round. Each supervisor has its own."""
     return [
+        # The lost one may be the supervisor that acts, and what it has locked the lease.
+        Duty(
+            "abandoned_transactions",
+            abandoned_transactions.one_pass,
+            abandoned_transactions.EVERY_SECONDS,
+            everybody=True,
+        ),
         Duty("mark_dead_workers", MarkDeadWorkers().one_pass, resting=LOOKING_SECONDS),
         Duty("reap_leases", ReapLeases().one_pass, resting=RESTING_SECONDS),
         Duty("expire_jobs", expire_jobs.one_pass, resting=RESTING_SECONDS),
@@ -111,6 +119,8 @@ class Supervisor:
     def _do_all(self) -> None:
         if not self._take(measure=True):
             self._busy_at = self._connections.steady()
+            if not self._away:
+                self._wait()
             return
         rests = self._rests()
         for duty in self._duties:
@@ -119,6 +129,12 @@ class Supervisor:
             if not self._still_holds():
                 return
             self._do(duty)
+
+    def _wait(self) -> None:
+        """What is done while another one acts."""
+        for duty in self._duties:
+            if duty.everybody and self._is_due(duty, self._connections.steady(), rests=False):
+                self._do(duty)
 
     def _still_holds(self) -> bool:
         """Whether it holds the lease; asks the database once a fifth of the lease has passed, or after trouble with it.

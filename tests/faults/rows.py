@@ -28,9 +28,11 @@ workers, PostgreSQL:
 Half an hour of it on 2026-11-30 (seed 29, two cores that were busy with other work, too): 183 kills, 11 cuts; of 104
 jobs with 278 renders that their clients know to be accepted all are done, once, with the bytes that their rows say.
 73 leases were lost, 39 attempts were handed back, 39 were with an engine that fell with its fork server; 3 orphans
-were found by gc, and none after it. Something else on the network answered 35 requests to a machine that was cut off
-with 404, so clients gave up two jobs that were accepted, and are done; what is said to a machine that is cut off does
-not leave that way any more.
+were found by gc, and none after it. 37 remarks of this run are left: 35 requests got a 404 without a body, as far as was
+seen from something else on the network, where they went while the wire was cut, and two jobs were done of which their
+clients did not know that they were accepted. What is said to a machine that is cut off does not leave that way any more.
+A shorter run after it (seed 31) stood still: a transaction that a cut-off worker had left open held two renders back.
+Such are ended after a minute now ([healing.md](healing.md)); the half hour was not run again since.
 
 | fault | lost | doubled | what people see | how it heals | test |
 | --- | --- | --- | --- | --- | --- |
@@ -153,6 +155,12 @@ FAULTS: Sequence[Fault] = (
         "nothing",
         "it is accepted, and changes nothing",
         "scheduler/leases/test_settle.py::test_a_repeated_settlement_is_accepted_and_changes_nothing",
+    ),
+    Fault(
+        "a machine is lost in the middle of a transaction (PostgreSQL)",
+        "the renders that it was claiming wait for a minute and a quarter more",
+        "supervisors, also those that wait, end the session; its locks go with it",
+        "scheduler/leases/test_abandoned_transactions.py::test_renders_that_a_lost_worker_had_locked_can_be_claimed",
     ),
     Fault(
         "Redis is wiped with work pending",
