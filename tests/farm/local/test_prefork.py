@@ -24,9 +24,16 @@ def starting(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     (tmp_path / "module_forked.py").write_text(FORKED)
     command = [sys.executable, "-m", "tests.farm.local.preforking_farm", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment, preexec_fn=_hear_interrupts
+    ) as process:
         yield process
         process.kill()
+
+
+def _hear_interrupts() -> None:
+    """As in a terminal: who runs the tests in the background of a script has told them to ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _pids(process: "subprocess.Popen[str]") -> dict[str, int]:
