@@ -38,7 +38,7 @@ def plan_tour(pictures: int, clips: int) -> list[Stop]:
     moving = Scene(shape="circle", colour="red", background="blue", motion="right")
     return [
         Stop("sana-demo", _scenes(known, pictures, SCENES_SEED)),
-        Stop("pair-demo", _pairs(max(4, pictures // 4), SCENES_SEED)),
+        Stop("sana-pair-demo", _pairs(max(4, pictures // 4), SCENES_SEED)),
         Stop("sprint-demo", _scenes(known, pictures, SCENES_SEED + 1)),
         Stop("wan-demo", _scenes(moving, clips, SCENES_SEED + 2, clip=True), clip=True),
     ]

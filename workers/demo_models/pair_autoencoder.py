@@ -1,4 +1,4 @@
-"""The autoencoder of pair-demo: twice the pixels of sana-demo's each way, and the same latents.
+"""The autoencoder of sana-pair-demo: twice the pixels of sana-demo's each way, and the same latents.
 
 Its parts between 128 pixels and the latents begin as sana-demo's; one stage at each end is new. The encoder learns to
 give what the small one gives for the picture at half the size, the decoder to draw that picture whole. So the latents

@@ -1,4 +1,4 @@
-"""What a training step of pair-demo teaches: latents of one or two drawn shapes, words for them, what stands where.
+"""What a training step of sana-pair-demo teaches: latents of one or two drawn shapes, words, and what stands where.
 
 The latents are those of sana-demo's autoencoder and of the drawing at half the size, so what sana-demo has learnt
 stays of use. Where the shapes stand is asked twice: of the words alone, and of the middle of the transformer.

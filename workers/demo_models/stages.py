@@ -84,7 +84,7 @@ def sprint(workshop: Workshop) -> None:
 
 
 def pair_autoencoder(workshop: Workshop) -> None:
-    """Pictures of 256 x 256 to sana-demo's latents and back, for pair-demo."""
+    """Pictures of 256 x 256 to sana-demo's latents and back, for sana-pair-demo."""
     small = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", dtype=torch.float32).vae
     plan = Plan(workshop.budget(1600), muon_lr=0.012, adam_lr=1.2e-3, average=0.985, checkpoint_every=30)
     vae = train_pair_autoencoder(plan, small, workshop.folder, workshop.seed)
@@ -92,13 +92,13 @@ def pair_autoencoder(workshop: Workshop) -> None:
 
 
 def pairs(workshop: Workshop) -> None:
-    """pair-demo: sana-demo as it is shipped goes on to two shapes, at 256 x 256."""
+    """sana-pair-demo: sana-demo as it is shipped goes on to two shapes, at 256 x 256."""
     teacher = SanaPipeline.from_pretrained(workshop.weights / "sana-demo", dtype=torch.float32)
     reading = Plan(min(300, workshop.budget(300)), muon_lr=0.012, adam_lr=1.2e-3, average=0.99, checkpoint_every=30)
     plan = Plan(workshop.budget(2400), muon_lr=0.012, adam_lr=1.2e-3, checkpoint_every=30)
     parts = train_pairs(reading, plan, teacher, workshop.folder, workshop.seed)
     vae = AutoencoderDC.from_pretrained(workshop.folder / "pair-autoencoder")
-    workshop.store(sana_pipeline(parts, vae, teacher.tokenizer), "pair-demo")
+    workshop.store(sana_pipeline(parts, vae, teacher.tokenizer), "sana-pair-demo")
 
 
 def wan(workshop: Workshop) -> None:

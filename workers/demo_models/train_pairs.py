@@ -1,4 +1,4 @@
-"""pair-demo: sana-demo goes on to two shapes and how they stand to each other, at 256 x 256.
+"""sana-pair-demo: sana-demo goes on to two shapes and how they stand to each other, at 256 x 256.
 
 First the text encoder, two layers deeper, learns to read alone: which colour and which form stands at which of nine
 places. Left to the pictures it would mix up whose colour is whose for a long time. Then words and pictures together,

@@ -69,7 +69,7 @@ class TestTour:
 
         assert [(stop.model, len(stop.prompts), stop.clip) for stop in stops] == [
             ("sana-demo", 8, False),
-            ("pair-demo", 4, False),
+            ("sana-pair-demo", 4, False),
             ("sprint-demo", 8, False),
             ("wan-demo", 2, True),
         ]
@@ -80,7 +80,7 @@ class TestTour:
     def test_as_many_are_asked_for_as_wished(self, pictures: int) -> None:
         asked = {stop.model: len(stop.scenes) for stop in plan_tour(pictures, clips=1)}
         pairs = max(4, pictures // 4)
-        assert asked == {"sana-demo": pictures, "pair-demo": pairs, "sprint-demo": pictures, "wan-demo": 1}
+        assert asked == {"sana-demo": pictures, "sana-pair-demo": pairs, "sprint-demo": pictures, "wan-demo": 1}
 
 
 RED = Scene("circle", "red", "blue", "centre", "large")
@@ -178,7 +178,7 @@ class TestInspection:
     def test_two_shapes_are_right_only_where_they_stand_as_asked(self, tmp_path: Path) -> None:
         asked = Pair(Thing("circle", "red", "small"), Thing("square", "blue", "small"), "left", "white")
         renders = [rendered(tmp_path, index, RED) for index in range(4)]
-        stop = Stop("pair-demo", {str(render.parameters["prompt"]): asked for render in renders})
+        stop = Stop("sana-pair-demo", {str(render.parameters["prompt"]): asked for render in renders})
         for render, pair in zip(renders, [asked, asked, asked.turned(), replace(asked, relation="right")], strict=True):
             draw(pair, 128).save(of(tmp_path, render, "output"))
 

@@ -1,4 +1,4 @@
-"""pair-demo's training: what it begins with is what sana-demo knows, and what it stores is a pipeline of 256 pixels."""
+"""sana-pair-demo's training: it begins with what sana-demo knows, and what it stores is a pipeline of 256 pixels."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_both_stages_store_a_pipeline_that_renders_256_pixels_and_go_on_where_th
     workshop = Workshop(tmp_path, weights, seed=1, seconds=0.1)
     learn_large(workshop)
     pairs(workshop)
-    rates, [[picture]] = measure_pairs(load(weights / "pair-demo"), 1, 3, num_inference_steps=1)
+    rates, [[picture]] = measure_pairs(load(weights / "sana-pair-demo"), 1, 3, num_inference_steps=1)
     assert picture.size == (256, 256)
     assert rates.asked == 1
     before = torch.load(tmp_path / "pairs.pt", weights_only=True)
