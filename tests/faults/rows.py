@@ -30,9 +30,9 @@ jobs with 278 renders that their clients know to be accepted all are done, once,
 73 leases were lost, 39 attempts were handed back, 39 were with an engine that fell with its fork server; 3 orphans
 were found by gc, and none after it. 37 remarks of this run are left: 35 requests got a 404 without a body, as far as
 was seen from something else on the network, where they went while the wire was cut, and two jobs were done of which
-their clients did not know that they were accepted. What is said to a machine that is cut off does not leave that way any
-more. A shorter run after it (seed 31) stood still: a transaction that a cut-off worker had left open held two renders
-back. Such are ended after a minute now ([healing.md](healing.md)); the half hour was not run again since.
+their clients did not know that they were accepted. What is said to a machine that is cut off does not leave that way
+any more. A shorter run after it (seed 31) stood still: a transaction that a cut-off worker had left open held two
+renders back. Such are ended after a minute now ([healing.md](healing.md)); the half hour was not run again since.
 
 | fault | lost | doubled | what people see | how it heals | test |
 | --- | --- | --- | --- | --- | --- |
