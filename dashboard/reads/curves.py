@@ -24,14 +24,12 @@ def list_curves(connection: Connection, catalog: Catalog, pool: str) -> list[sch
 def curves_by_pool(
     connection: Connection, catalog: Catalog, pools: Iterable[schemas.Pool]
 ) -> dict[str, list[schemas.BatchCurve]]:
-    """The curves of all these pools. A statement for each lane."""
+    """The curves of all these pools. One statement."""
+    shown = list(pools)
     by_lane: dict[str, list[Curve]] = {}
-    shown = {}
-    for pool in pools:
-        if pool.lane not in by_lane:
-            by_lane[pool.lane] = read_all(connection, pool.lane)
-        shown[pool.name] = _shown(by_lane[pool.lane], catalog, pool.max_batch)
-    return shown
+    for curve in read_all(connection, *{pool.lane for pool in shown}):
+        by_lane.setdefault(curve.lane, []).append(curve)
+    return {pool.name: _shown(by_lane.get(pool.lane, []), catalog, pool.max_batch) for pool in shown}
 
 
 def _shown(curves: Iterable[Curve], catalog: Catalog, most: int) -> list[schemas.BatchCurve]:

@@ -118,16 +118,16 @@ def read(connection: Connection, lane: str, device: str, shape: Shape) -> list[C
     return [CurvePoint(*row) for row in rows]
 
 
-def read_all(connection: Connection, lane: str, device: str | None = None) -> list[Curve]:
-    """All curves of a lane, by device and shape; of one device if it is named."""
-    statement = select(BatchCurve.__table__).where(BatchCurve.lane == lane).order_by(*_KEY)
+def read_all(connection: Connection, *lanes: str, device: str | None = None) -> list[Curve]:
+    """All curves of these lanes, by lane, device and shape; of one device if it is named. One statement."""
+    statement = select(BatchCurve.__table__).where(BatchCurve.lane.in_(lanes)).order_by(*_KEY)
     if device is not None:
         statement = statement.where(BatchCurve.device == device)
-    found: dict[tuple[str, Shape], list[tuple[CurvePoint, float]]] = {}
+    found: dict[tuple[str, str, Shape], list[tuple[CurvePoint, float]]] = {}
     for row in connection.execute(statement):
-        point = CurvePoint(row.batch_size, row.pass_seconds, row.samples)
-        found.setdefault((row.device, Shape(row.width, row.height, row.frames)), []).append((point, row.updated_at))
+        key = (row.lane, row.device, Shape(row.width, row.height, row.frames))
+        found.setdefault(key, []).append((CurvePoint(row.batch_size, row.pass_seconds, row.samples), row.updated_at))
     return [
         Curve(lane, on, shape, [point for point, _ in points], max(at for _, at in points))
-        for (on, shape), points in found.items()
+        for (lane, on, shape), points in found.items()
     ]

@@ -87,7 +87,8 @@ def test_what_is_no_good_adapter_is_refused_with_the_reason(house: House, data: 
 def test_the_answer_says_which_families_and_models_it_fits_how_many_layers_and_with_what_rank(stored: House) -> None:
     adapter = upload(stored, lora(layers=[FITTING, "nowhere"]), "ink.safetensors").json["adapter"]
     assert (adapter["layers"], adapter["rank"], adapter["families"]) == (2, 2, ["sana", "sprint"])
-    assert {fit["model"]: fit["applied"] for fit in adapter["fits"]} == {"sana-demo": 1, "sprint-demo": 1}
+    fits = {fit["model"]: fit["applied"] for fit in adapter["fits"]}
+    assert fits == {"sana-demo": 1, "sana-pair-demo": 1, "sprint-demo": 1}
     assert "'transformer.nowhere.lora_A.weight': the model has no such layer" in adapter["fits"][0]["reason"]
     assert upload(stored, png()).json["adapter"] is None
     [listed] = [item for item in stored.get("/api/v1/inputs").json["items"] if item["adapter"]]

@@ -35,7 +35,7 @@ COSTS = {
     "/api/v1/jobs/{job}/renders?limit=200": 7,
     "/api/v1/jobs/{job}": 16,
     "/api/v1/jobs/{job}/why": 13,
-    "/workers": 11,
+    "/workers": 9,
     "/api/v1/pools": 7,
     "/metrics": 15,  # the key, the clock, and a statement for each kind of figure
 }

@@ -141,7 +141,7 @@ def test_of_wan_animate_each_clip_has_a_list_of_its_own_and_is_seen_when_it_is_c
     poses.select_option(moving)
     shown = page.locator("[data-shows=pose_video]")
     expect(shown).to_be_visible(timeout=PATIENCE)
-    expect(shown).to_have_attribute("src", f"/inputs/{moving}/poster")
+    expect(shown).to_have_attribute("src", f"/inputs/{moving}/thumbnail")
     # a picture will do for the background and the mask, which are for replacing, and none is shown before it is chosen.
     expect(page.get_by_label("Background (to replace)").locator("option")).to_have_count(3)
     expect(page.get_by_label("Mask of the character (to replace)").locator("option")).to_have_count(3)

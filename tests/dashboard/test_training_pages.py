@@ -63,7 +63,7 @@ def test_a_training_of_clips_is_begun_from_the_form_and_its_losses_are_drawn_whi
     still = upload(live_house, png(), "a.png").json["id"]
     visitor = sign_in(live_house)
     page = visitor.get(FORM, headers=PAGE).text
-    assert f"/inputs/{moving}/poster" in page
+    assert f"/inputs/{moving}/thumbnail" in page
     assert "30 frames, 16 a second" in page
     typed = {
         "csrf_token": token_of(visitor, FORM),

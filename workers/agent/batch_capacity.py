@@ -45,7 +45,7 @@ class BatchCapacity:
         self._read_at = now
         try:
             with read(self._connections.engine) as connection:
-                self._curves = {curve.shape: curve.points for curve in read_all(connection, self._lane, device)}
+                self._curves = {curve.shape: curve.points for curve in read_all(connection, self._lane, device=device)}
             self._share_limits(device)
         except DBAPIError as error:
             log.warning("batch curves not read", error=str(error.orig))

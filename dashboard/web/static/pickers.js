@@ -31,7 +31,7 @@ for (const picture of form.querySelectorAll('[data-shows]')) {
   const list = form.elements[picture.dataset.shows];
   const show = () => {
     picture.hidden = !list.value;
-    if (list.value) picture.src = `/inputs/${list.value}/${list.selectedOptions[0].dataset.file}`;
+    if (list.value) picture.src = `/inputs/${list.value}/thumbnail`;
   };
   list.addEventListener('change', show);
   addEventListener('pageshow', show); // the browser may have kept what was chosen
