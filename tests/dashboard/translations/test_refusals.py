@@ -21,7 +21,7 @@ from tests.dashboard.visiting import sign_in, token_of
 ROOT = FOLDER.parents[1]
 #: Whose texts reach pages as text: from a process of its own, or out of the database.
 SAID = re.compile(
-    r"farm/(clips|pictures|uploads|adapter_\w+|confined_process)\.py|workers/scoring/.*|farm/demo/prompts.py"
+    r"farm/(clips|pictures|uploads|adapters/\w+|confined_process)\.py|workers/scoring/.*|farm/demo/prompts.py"
 )
 _GAP = re.compile(r"%\(\w+\)s")
 

@@ -8,7 +8,9 @@ from jinja2 import Environment, nodes
 #: Attributes that people read or hear.
 READ = frozenset({"aria-label", "title", "placeholder", "alt", "aria-valuetext", "aria-description"})
 #: Names, the same in all languages.
-NAMES = frozenset({"Latent", "Farm", "LoRA", "SHA-256", "UTC", "API", "safetensors", "PNG", "JPEG", "WebP", "AVIF"})
+NAMES = frozenset(
+    {"Latent", "Farm", "LoRA", "SHA-256", "UTC", "API", "safetensors", "PNG", "JPEG", "WebP", "AVIF", "FID", "KID"}
+)
 #: Elements whose text is for programs, or to be typed.
 _NOT_READ = frozenset({"script", "style", "code", "pre", "template"})
 _DATA = re.compile(r'\bdata-[\w-]+="[^"]*"')  # of the block that adds attributes to <main>
