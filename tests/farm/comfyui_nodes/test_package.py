@@ -52,7 +52,7 @@ def test_a_farms_own_models_are_offered_where_there_is_a_farm(
     monkeypatch.setenv("FARM_KEY", dashboard.key)
     with comfyui_running() as running:
         offered = running.nodes["LatentFarmSana"].INPUT_TYPES()["required"]
-    assert offered["model"][0] == ["sana-demo"], "the only one that a pool of this farm serves"
+    assert offered["model"][0] == ["sana-demo", "sana-pair-demo"], "those that pools of this farm serve"
     assert offered["width"][1]["max"] == 8192, "another farm may have the larger ones"
 
 
