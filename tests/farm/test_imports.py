@@ -19,6 +19,7 @@ EXTRAS = {
     "farm/clips.py": ["worker"],  # `farm.uploads` starts a process that imports it; in `dashboard` too
     "farm/clip_posters.py": ["worker"],  # as farm/clips.py
     "farm/saved_parameters/extraction.py": ["worker"],  # as farm/clips.py
+    "farm/verification/similarity.py": ["worker"],  # as farm/clips.py
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/commands/outputs/show.py": ["terminal"],
     "farm/commands/top.py": ["terminal"],
