@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from tests.scheduler.claims.test_claim import farm
 
 from farm.ids import new_id
 from scheduler.batching.preemption_policy import Limits, Running, Urgent, whom_to_park
 from scheduler.claims.claim_batch import Claimer, claim, join
 from scheduler.fair_share.fair_queueing import CLASSES
+from tests.scheduler.claims.test_claim_batch import farm
 from tests.scheduler.farms import POOL, SmallFarm
 
 __all__ = ["farm"]

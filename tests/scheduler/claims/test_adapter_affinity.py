@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scheduler.claims.test_claim import farm
 
 from farm.ids import new_id
 from scheduler.claims.adapter_affinity import MAX_QUEUE_DELAY, LoadedAdapters, wanted
 from scheduler.claims.claim_batch import Claim, ClaimedRender, Claimer, Head, claim
 from scheduler.fair_share.fold_charges import fold
+from tests.scheduler.claims.test_claim_batch import farm
 from tests.scheduler.farms import LANE, POOL, SmallFarm
 
 __all__ = ["farm"]

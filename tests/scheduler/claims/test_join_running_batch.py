@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from tests.scheduler.claims.test_claim import farm
 
 from farm.database import write
 from farm.ids import new_id
@@ -15,6 +14,7 @@ from scheduler.claims.join_running_batch import QUANTUM, who_joins
 from scheduler.claims.watermark import Watermark
 from scheduler.fair_share.fair_queueing import ClassTime, FlowTime, turns
 from scheduler.leases.settle import settle
+from tests.scheduler.claims.test_claim_batch import farm
 from tests.scheduler.farms import KEY, LANE, POOL, SmallFarm, done
 
 __all__ = ["farm"]
