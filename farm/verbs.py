@@ -171,7 +171,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "train": Verb(
         "farm.commands.train",
-        "Train a LoRA of a model from pictures or clips with captions. Prints the job's id; with --wait, then the LoRA's.",
+        "Train a LoRA of a model from captioned pictures or clips. Prints the job's id; with --wait, then the LoRA's.",
     ),
     "up": Verb(
         "farm.commands.operator.up",

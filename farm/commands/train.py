@@ -49,7 +49,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the job (with --wait: the training) as JSON.")] = False,
     **typed: Any,
 ) -> None:
-    """Train a LoRA of a model from pictures or clips with captions. Prints the job's id; with --wait, then the LoRA's.
+    """Train a LoRA of a model from captioned pictures or clips. Prints the job's id; with --wait, then the LoRA's.
 
     Exit codes: 0 accepted (with --wait: done), 1 the training did not end as done, 2 wrong usage or refused by the
     farm, 3 the farm does not answer, 130 Ctrl-C (the training goes on).
