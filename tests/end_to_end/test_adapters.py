@@ -48,7 +48,8 @@ def test_an_uploaded_adapter_changes_the_picture_as_strongly_as_asked_and_the_ma
     assert (uploaded.width, farm.client.add_input(lora).id) == (None, uploaded.id)
     assert uploaded.adapter is not None
     assert (uploaded.adapter.rank, uploaded.adapter.layers) == (4, 48)
-    assert [(fit.model, fit.applied) for fit in uploaded.adapter.fits] == [("sana-demo", 48), ("sprint-demo", 48)]
+    fits = [(fit.model, fit.applied) for fit in uploaded.adapter.fits]
+    assert fits == [("sana-demo", 48), ("sana-pair-demo", 48), ("sprint-demo", 48)]
 
     outputs = {}
     for weight in (None, 0.0, 0.5, 1.0):

@@ -43,7 +43,7 @@ def test_the_wheel_ships_migrations_demo_weights_pages_and_the_catalog(shipped: 
         "dashboard/web/templates/layout.html",
         *(
             f"workers/demo_models/weights/{model}/{file}"
-            for model in ("sana-demo", "sprint-demo", "wan-demo")
+            for model in ("sana-demo", "sana-pair-demo", "sprint-demo", "wan-demo")
             for file in (
                 "model_index.json",
                 "README.md",
