@@ -75,10 +75,10 @@ def test_the_shift_of_a_model_follows_the_rendered_size(tmp_path: Path) -> None:
 
 def test_the_demo_models_and_their_pools_are_there(tmp_path: Path) -> None:
     catalog = load(tmp_path)
-    for name in ("sana-demo", "sana-pair-demo", "sprint-demo", "wan-demo"):
+    for name, workers in (("sana-demo", 1), ("sana-pair-demo", 0), ("sprint-demo", 1), ("wan-demo", 1)):
         assert catalog.model(name).lane == f"{name}@fp32"
         (pool,) = catalog.pools_of(name)
-        assert (pool.name, pool.workers, pool.threads) == (f"{name}-local", 1, 1)
+        assert (pool.name, pool.workers, pool.threads) == (f"{name}-local", workers, 1)
     folder = catalog.model("sana-demo").source.folder()
     assert folder is not None
     assert folder.parts[-3:] == ("demo_models", "weights", "sana-demo")
