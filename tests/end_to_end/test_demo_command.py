@@ -31,9 +31,9 @@ def test_the_demo_renders_checks_goes_on_and_leaves_nothing_behind(tmp_path: Pat
         assert process.poll() is None, said.read_text()
         children = psutil.Process(process.pid).children(recursive=True)
         files = [path for path in (tmp_path / "data" / "demo").rglob("*") if path.is_file()]
-        assert len([path for path in files if path.suffix == ".png"]) == 16
+        assert len([path for path in files if path.suffix == ".png"]) == 20
         assert len([path for path in files if path.suffix == ".mp4"]) == 1
-        assert len([path for path in files if path.name.endswith(".manifest.json")]) == 17
+        assert len([path for path in files if path.name.endswith(".manifest.json")]) == 21
         assert len(children) > 5
 
         # When it is told to stop
