@@ -132,9 +132,9 @@ def test_an_urgent_picture_does_not_wait_for_a_training(farm: RunningFarm, folde
 def test_what_is_wrong_with_a_training_is_said_at_once(farm: RunningFarm, folder: Path) -> None:
     with pytest.raises(FarmProblem) as refused:
         farm.client.train(
-            "wan-demo", "x", {"0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60": "a star"}, with_prior_preservation=True
+            "sprint-demo", "x", {"0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60": "a star"}, with_prior_preservation=True
         )
     said = str(refused.value)
-    assert "family wan" in said
+    assert "family sprint" in said
     assert "has no picture" in said
     assert "class_prompt" in said
