@@ -66,6 +66,7 @@ def trained(pictures: list[tuple[Scene, Path]], spool: Path) -> bytes:
     )
     entry = load_catalog(load_settings()).model("sana-demo")
     parameters = SanaTrainingParameters(
+        family="sana",
         prompt=plan.pictures[0].caption,
         seed=1,
         width=128,
