@@ -7,7 +7,9 @@ from PIL import Image
 from sqlalchemy import select
 
 from farm.database import read
+from farm.lifecycle import Outcome
 from farm.tables import Artifact
+from scheduler.leases.settle import Settlement, settle
 from tests.dashboard.conftest import House
 from tests.dashboard.repeating import Repeater
 from tests.dashboard.visiting import PAGE, sign_in, token_of
@@ -113,6 +115,35 @@ def test_what_cannot_be_verified_is_refused_and_what_failed_is_told(live_house: 
     drawer.finish(drawer.take(), reason="the GPU is on fire")
     failed = live_house.get(f"/api/v1/renders/{render['id']}/verification").json
     assert (failed["status"], failed["verdict"], failed["reason"]) == ("failed", None, "the GPU is on fire")
+
+
+def test_a_second_render_that_went_back_to_wait_has_no_verdict_yet_and_that_is_no_reason_against_one(
+    live_house: House,
+) -> None:
+    render = done_render(live_house)
+    begin(live_house, render["id"])
+    drawer = Repeater(live_house.connections)
+    [taken] = drawer.take()
+    given_back = Settlement(taken.id, taken.attempt, Outcome.RETURNED, reason="Its worker was asked to go.")
+    settle(live_house.connections.engine, [given_back], live_house.connections.clock(), max_failures=3)
+    waiting = live_house.get(page_of(render)).json
+    assert (waiting["status"], waiting["verdict"], waiting["reason"]) == ("pending", None, None)
+    text = sign_in(live_house).get(f"/renders/{render['id']}", headers=PAGE).get_data(as_text=True)
+    assert "It is being rendered again" in text
+    assert "It cannot be told." not in text
+
+
+def test_the_button_of_one_page_makes_one_job_however_often_it_is_pressed(live_house: House) -> None:
+    render = done_render(live_house)
+    page = f"/renders/{render['id']}"
+    client = sign_in(live_house)
+    shown = client.get(page, headers=PAGE).get_data(as_text=True)
+    typed = {"csrf_token": token_of(client, page), "form_id": shown.partition('name="form_id" value="')[2][:36]}
+    for _ in range(2):  # the second press finds none under way, as one at the same time would
+        assert client.post(f"{page}/verify", data=typed, headers=PAGE).status_code == 303
+        Repeater(live_house.connections).draw_everything()
+    jobs = live_house.get("/api/v1/jobs").json["items"]
+    assert [job["verifies_id"] for job in jobs] == [render["id"], None]
 
 
 def test_the_page_has_the_button_says_why_it_waits_and_then_what_came_of_it_in_both_languages(
