@@ -61,9 +61,9 @@ def compare_stored(
         then, now = (Manifest.model_validate_json(storage.get(one.manifest_key)) for one in (first, second))
         stored = storage.get(first.output_key)
         untouched = hashlib.sha256(stored).hexdigest() == then.output.sha256
-        verdict = same(then.output, sha256=now.output.sha256, pixels_sha256=now.output.pixels_sha256)
-        if not untouched:  # hashes tell of a file that is not there any more: look at the one that is
-            verdict = None
+        verdict = None
+        if untouched:  # else hashes tell of a file that is not there any more: look at the one that is
+            verdict = same(then.output, sha256=now.output.sha256, pixels_sha256=now.output.pixels_sha256)
         again = b"" if verdict else storage.get(second.output_key)
     except NotFound:
         return Compared(None, reason=sentence("Files of it are not in the storage any more."))
