@@ -1,6 +1,8 @@
 """A finished render is rendered again from its page or over the API, and what came of it is told in words."""
 
 import io
+import subprocess
+import sys
 from typing import Any
 
 from PIL import Image
@@ -170,6 +172,12 @@ def test_the_page_has_the_button_says_why_it_waits_and_then_what_came_of_it_in_b
     # Whoever may only look sees what came of it
     job = client.get(f"/jobs/{live_house.get(page_of(render)).json['job_id']}", headers=PAGE).get_data(as_text=True)
     assert page in job
+
+
+def test_nothing_waits_for_a_video_library_before_two_files_are_looked_at() -> None:
+    program = "import sys, farm.verification.stored; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert {"av", "numpy"}.isdisjoint(loaded.stdout.split())
 
 
 def page_of(render: dict[str, Any]) -> str:
