@@ -19,11 +19,11 @@ from dashboard.translations.said import gettext
 from dashboard.translations.stored import recognised
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
-from farm.params.request.base import HIGH_NOISE, LOW_NOISE, ClipRef
+from farm.params.request.base import HIGH_NOISE, LOW_NOISE
 from farm.params.training.request import TrainingRequest
 from farm.params.training.trained_families import TRAINED
 from scheduler.admission.submit_training import submit_training
-from scheduler.uploads import finder, list_inputs
+from scheduler.uploads import list_inputs
 
 blueprint = Blueprint("trainings", __name__)
 
@@ -32,6 +32,8 @@ OFFERED = 100
 _WHOLE = ("max_train_steps", "rank", "train_batch_size", "validation_steps", "width", "height", "num_frames", "fps")
 _REAL = ("learning_rate",)
 _TEXTS = ("validation_prompt", "expert")
+#: Before the id of an upload in the name of its caption, and what the request calls that id.
+_CAPTIONS = {"pictures": ("picture-", "image"), "clips": ("clip-", "video")}
 _PLACE = re.compile(r"/(pictures|clips)/(\d+)/")
 
 
@@ -73,16 +75,10 @@ def page(job_id: str) -> ResponseReturnValue:
 
 def _examples(typed: dict[str, str]) -> dict[str, list[dict[str, str]]]:
     """What has a caption, pictures and clips apart."""
-    find = finder(farm(), principal().project_id)
-    found: dict[str, list[dict[str, str]]] = {"pictures": [], "clips": []}
-    for field, caption in typed.items():
-        example = field.removeprefix("caption-")
-        if example == field or not caption:
-            continue
-        if isinstance(find(example), ClipRef):
-            found["clips"].append({"video": example, "caption": caption})
-        else:
-            found["pictures"].append({"image": example, "caption": caption})
+    found: dict[str, list[dict[str, str]]] = {}
+    for examples, (prefix, name) in _CAPTIONS.items():
+        captions = [(field.removeprefix(prefix), text) for field, text in typed.items() if field.startswith(prefix)]
+        found[examples] = [{name: given, "caption": caption} for given, caption in captions if caption]
     return found
 
 
