@@ -51,14 +51,17 @@ def begin() -> ResponseReturnValue:
     document |= {name: _number(typed[name], int) for name in _WHOLE if typed.get(name)}
     document |= {name: _number(typed[name], float) for name in _REAL if typed.get(name)}
     document |= {name: typed[name] for name in _TEXTS if typed.get(name)}
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    form_id = typed.get("form_id")
     try:
         made = submit_training(
             farm(),
             project_id=principal().project_id,
             user_id=principal().user_id,
             document=document,
-            idempotency_key=typed.get("form_id") or None,
-            body_sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
+            # One form sent twice makes one training; the same page sent with something else in it makes another.
+            idempotency_key=f"form-{form_id}-{digest[:16]}" if form_id else None,
+            body_sha256=digest,
         )
     except InvalidRequest as refused:
         return _form(typed, refused.faults), refused.status

@@ -38,6 +38,9 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     begun = [visitor.post("/trainings", data=typed | {"name": "squares"}, headers=PAGE) for _ in range(2)]
     assert begun[0].status_code == 303
     assert begun[0].location == begun[1].location
+    # Who goes back to the page and changes it gets another one.
+    another = visitor.post("/trainings", data=typed | {"name": "squares-2"}, headers=PAGE)
+    assert (another.status_code, another.location == begun[0].location) == (303, False)
     job = begun[0].location.rpartition("/")[2]
     [render] = live_house.renders(job)
     training = render["parameters"]["training"]
