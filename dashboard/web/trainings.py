@@ -85,6 +85,12 @@ def _examples(typed: dict[str, str]) -> dict[str, list[dict[str, str]]]:
     return found
 
 
+def _caption_field(upload: Any) -> str:
+    """What the field of its caption is called."""
+    prefix, _ = _CAPTIONS["clips" if upload.frames else "pictures"]
+    return f"{prefix}{upload.id}"
+
+
 def _form(typed: dict[str, str], faults: Any) -> str:
     with read(farm().engine) as connection:
         pictures = list_inputs(
@@ -96,6 +102,7 @@ def _form(typed: dict[str, str], faults: Any) -> str:
     return render_template(
         "training_form.html",
         pictures=pictures,
+        caption_field=_caption_field,
         models=models,
         of_clips={model.name for model in models if TRAINED[model.family].clips},
         experts={model.name for model in models if TRAINED[model.family].experts} and (HIGH_NOISE, LOW_NOISE),
