@@ -1,8 +1,6 @@
 """The page of one picture or clip, and the button that has it rendered again to compare."""
 
-import uuid
-
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.auth import principal
@@ -51,7 +49,6 @@ def page(render_id: str) -> ResponseReturnValue:
         why=why,
         scores=scores,
         verified=_verified(render.id, second) if second else None,
-        form_id=str(uuid.uuid4()),
     )
 
 
@@ -60,14 +57,7 @@ def verify(render_id: str) -> ResponseReturnValue:
     """Have it rendered again, and go back to where the answer will stand."""
     who = principal()
     render_id = known_form("render", render_id)
-    submit_verification(
-        farm(),
-        render_id,
-        project_id=who.project_id,
-        user_id=who.user_id,
-        # The button of one page pressed twice makes one job, even where neither sees the other's yet.
-        idempotency_key=request.form.get("form_id") or None,
-    )
+    submit_verification(farm(), render_id, project_id=who.project_id, user_id=who.user_id, idempotency_key=None)
     return redirect(url_for("picture.page", render_id=render_id, _anchor="verification"), 303)
 
 

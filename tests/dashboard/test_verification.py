@@ -3,14 +3,18 @@
 import io
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from PIL import Image
 from sqlalchemy import select
 
 from farm.database import read
 from farm.lifecycle import Outcome
 from farm.tables import Artifact
+from scheduler.admission import submit_verification
 from scheduler.leases.settle import Settlement, settle
 from tests.dashboard.conftest import House
 from tests.dashboard.repeating import Repeater
@@ -135,17 +139,25 @@ def test_a_second_render_that_went_back_to_wait_has_no_verdict_yet_and_that_is_n
     assert "It cannot be told." not in text
 
 
-def test_the_button_of_one_page_makes_one_job_however_often_it_is_pressed(live_house: House) -> None:
+def test_two_who_ask_at_once_get_one_job_and_who_asks_behind_it_another(
+    live_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     render = done_render(live_house)
-    page = f"/renders/{render['id']}"
-    client = sign_in(live_house)
-    shown = client.get(page, headers=PAGE).get_data(as_text=True)
-    typed = {"csrf_token": token_of(client, page), "form_id": shown.partition('name="form_id" value="')[2][:36]}
-    for _ in range(2):  # the second press finds none under way, as one at the same time would
-        assert client.post(f"{page}/verify", data=typed, headers=PAGE).status_code == 303
-        Repeater(live_house.connections).draw_everything()
-    jobs = live_house.get("/api/v1/jobs").json["items"]
-    assert [job["verifies_id"] for job in jobs] == [render["id"], None]
+    both = threading.Barrier(2, timeout=30)
+    check = submit_verification.check
+
+    def slow(*given: Any, **named: Any) -> Any:
+        both.wait()  # neither is admitted before the other has looked for one under way
+        return check(*given, **named)
+
+    monkeypatch.setattr(submit_verification, "check", slow)
+    with ThreadPoolExecutor(2) as pool:
+        told = [asked.result() for asked in [pool.submit(begin, live_house, render["id"]) for _ in range(2)]]
+    assert sorted(answer.status_code for answer in told) == [200, 201]
+    assert told[0].json["job_id"] == told[1].json["job_id"]
+    monkeypatch.undo()
+    Repeater(live_house.connections).draw_everything()
+    assert begin(live_house, render["id"]).json["job_id"] != told[0].json["job_id"]
 
 
 def test_the_page_has_the_button_says_why_it_waits_and_then_what_came_of_it_in_both_languages(

@@ -1,7 +1,5 @@
 """The gallery: finished renders of all jobs of the project, found by filters that stand in the address."""
 
-import uuid
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -77,7 +75,6 @@ def picture(render_id: str) -> ResponseReturnValue:
         tags=tags,
         typed=typed,
         walk_query=f"?{typed.query}" if typed.query else "",
-        form_id=str(uuid.uuid4()),
     )
 
 
