@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import av
 from PIL import Image
 
-#: Pixels of the longer side.
-SIDE = 512
+from farm.pictures import small_webp
+
 #: Bytes of the beginning that hold the first frame, whatever it shows: a pixel of FFV1 takes hardly more than raw, and
 #: the header of the file little.
 _HEADER_BYTES = 1_000_000
@@ -34,7 +34,4 @@ def poster_of(begin: bytes) -> bytes:
             picture = Image.fromarray(next(source.decode(video=0)).to_ndarray(format="rgb24"))
     except (av.error.FFmpegError, IndexError, StopIteration) as error:
         raise OSError(f"it is no clip as the farm stores them ({error})") from error
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=80)
-    return buffer.getvalue()
+    return small_webp(picture)

@@ -68,9 +68,14 @@ def thumbnail_of(stored: bytes) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its size was looked at when it was stored
         with Image.open(io.BytesIO(stored), formats=("PNG",)) as picture:
-            picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-            buffer = io.BytesIO()
-            picture.save(buffer, "WEBP", quality=80)
+            return small_webp(picture)
+
+
+def small_webp(picture: Image.Image) -> bytes:
+    """A picture as lists show it; it is made small in place."""
+    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=80)
     return buffer.getvalue()
 
 

@@ -40,7 +40,8 @@ def verification(render_id: str, second: SecondRender, compared: Compared) -> Ve
         largest=compared.similarity.largest if compared.similarity else None,
         tolerance=TOLERANCE,
         differences=list(compared.differences),
-        reason=compared.reason or second.reason,
+        # Before it has ended, its own reason is why it went back to wait.
+        reason=compared.reason or (second.reason if second.finished_at is not None else None),
         asked_at=iso(second.asked_at),
         finished_at=iso_or_none(second.finished_at),
     )

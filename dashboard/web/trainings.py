@@ -19,11 +19,11 @@ from dashboard.translations.said import gettext
 from dashboard.translations.stored import recognised
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
-from farm.params.request.base import HIGH_NOISE, LOW_NOISE, ClipRef
+from farm.params.request.base import HIGH_NOISE, LOW_NOISE
 from farm.params.training.request import TrainingRequest
 from farm.params.training.trained_families import TRAINED
 from scheduler.admission.submit_training import submit_training
-from scheduler.uploads import finder, list_inputs
+from scheduler.uploads import list_inputs
 
 blueprint = Blueprint("trainings", __name__)
 
@@ -32,6 +32,8 @@ OFFERED = 100
 _WHOLE = ("max_train_steps", "rank", "train_batch_size", "validation_steps", "width", "height", "num_frames", "fps")
 _REAL = ("learning_rate",)
 _TEXTS = ("validation_prompt", "expert")
+#: Before the id of an upload in the name of its caption, and what the request calls that id.
+_CAPTIONS = {"pictures": ("picture-", "image"), "clips": ("clip-", "video")}
 _PLACE = re.compile(r"/(pictures|clips)/(\d+)/")
 
 
@@ -49,14 +51,17 @@ def begin() -> ResponseReturnValue:
     document |= {name: _number(typed[name], int) for name in _WHOLE if typed.get(name)}
     document |= {name: _number(typed[name], float) for name in _REAL if typed.get(name)}
     document |= {name: typed[name] for name in _TEXTS if typed.get(name)}
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    form_id = typed.get("form_id")
     try:
         made = submit_training(
             farm(),
             project_id=principal().project_id,
             user_id=principal().user_id,
             document=document,
-            idempotency_key=typed.get("form_id") or None,
-            body_sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
+            # One form sent twice makes one training; the same page sent with something else in it makes another.
+            idempotency_key=f"form-{form_id}-{digest[:16]}" if form_id else None,
+            body_sha256=digest,
         )
     except InvalidRequest as refused:
         return _form(typed, refused.faults), refused.status
@@ -73,17 +78,17 @@ def page(job_id: str) -> ResponseReturnValue:
 
 def _examples(typed: dict[str, str]) -> dict[str, list[dict[str, str]]]:
     """What has a caption, pictures and clips apart."""
-    find = finder(farm(), principal().project_id)
-    found: dict[str, list[dict[str, str]]] = {"pictures": [], "clips": []}
-    for field, caption in typed.items():
-        example = field.removeprefix("caption-")
-        if example == field or not caption:
-            continue
-        if isinstance(find(example), ClipRef):
-            found["clips"].append({"video": example, "caption": caption})
-        else:
-            found["pictures"].append({"image": example, "caption": caption})
+    found: dict[str, list[dict[str, str]]] = {}
+    for examples, (prefix, name) in _CAPTIONS.items():
+        captions = [(field.removeprefix(prefix), text) for field, text in typed.items() if field.startswith(prefix)]
+        found[examples] = [{name: given, "caption": caption} for given, caption in captions if caption]
     return found
+
+
+def _caption_field(upload: Any) -> str:
+    """What the field of its caption is called."""
+    prefix, _ = _CAPTIONS["clips" if upload.frames else "pictures"]
+    return f"{prefix}{upload.id}"
 
 
 def _form(typed: dict[str, str], faults: Any) -> str:
@@ -97,6 +102,7 @@ def _form(typed: dict[str, str], faults: Any) -> str:
     return render_template(
         "training_form.html",
         pictures=pictures,
+        caption_field=_caption_field,
         models=models,
         of_clips={model.name for model in models if TRAINED[model.family].clips},
         experts={model.name for model in models if TRAINED[model.family].experts} and (HIGH_NOISE, LOW_NOISE),

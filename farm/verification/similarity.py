@@ -16,6 +16,7 @@ Frame = NDArray[np.uint8]
 _FRAMES = "they have not as many frames as each other"
 #: That convert the colours of a frame: PyAV would start some for each.
 _THREADS = 1
+_UNREADABLE = (av.error.FFmpegError, Image.DecompressionBombError, IndexError, OSError, RuntimeError, SyntaxError)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def frames_in(data: bytes, content_type: str) -> Iterator[Frame]:
     """The frames of a stored output, one after the other. Raises ValueError when it cannot be read."""
     try:
         yield from _film(data) if content_type == "video/mp4" else _pictures(data)
-    except (av.error.FFmpegError, IndexError, OSError, RuntimeError, SyntaxError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"the file of type {content_type} cannot be read: {error}") from error
 
 

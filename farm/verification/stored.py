@@ -1,10 +1,13 @@
 """Two stored renders of the same, held against each other: manifests first, then files where those are not enough."""
 
+from __future__ import annotations
+
 import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -14,8 +17,10 @@ from farm.manifest import Manifest
 from farm.sentences import sentence
 from farm.storage import Storage
 from farm.verification.differences import NOT_ITS_FILE, manifest_differences
-from farm.verification.similarity import Similarity, compare, frames_in
 from farm.verification.verdict import TOLERANCE, Verdict, judge, same
+
+if TYPE_CHECKING:
+    from farm.verification.similarity import Similarity
 
 #: Larger outputs are not decoded here: `farm verify` on a machine with the model does it.
 MOST_BYTES = 64 * 2**20
@@ -61,9 +66,9 @@ def compare_stored(
         then, now = (Manifest.model_validate_json(storage.get(one.manifest_key)) for one in (first, second))
         stored = storage.get(first.output_key)
         untouched = hashlib.sha256(stored).hexdigest() == then.output.sha256
-        verdict = same(then.output, sha256=now.output.sha256, pixels_sha256=now.output.pixels_sha256)
-        if not untouched:  # hashes tell of a file that is not there any more: look at the one that is
-            verdict = None
+        verdict = None
+        if untouched:  # else hashes tell of a file that is not there any more: look at the one that is
+            verdict = same(then.output, sha256=now.output.sha256, pixels_sha256=now.output.pixels_sha256)
         again = b"" if verdict else storage.get(second.output_key)
     except NotFound:
         return Compared(None, reason=sentence("Files of it are not in the storage any more."))
@@ -78,6 +83,8 @@ def compare_stored(
 
 def _similarity(one: bytes, one_type: str, other: bytes, other_type: str) -> Similarity | None:
     """None: they are not of one size, or one of them is no file of its type."""
+    from farm.verification.similarity import compare, frames_in  # the dashboard does not wait for a video library
+
     try:
         return compare(frames_in(one, one_type), frames_in(other, other_type))
     except ValueError:

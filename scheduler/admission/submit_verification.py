@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
 from farm.connections import Connections
 from farm.database import read
@@ -45,9 +45,9 @@ def submit_verification(
             raise Conflict(sentence("It is of a training, which is not rendered again; submit it anew with its seed."))
         if row.status != RenderStatus.DONE.value or not _is_kept(connection, row.id):
             raise Conflict(sentence("Only a render that is done and keeps its output and manifest can be verified."))
-        under_way = connection.scalar(
-            select(Job.id).where(Job.verifies_id == row.id, Job.project_id == project_id, Job.finished_at.is_(None))
-        )
+        others = (Job.verifies_id == row.id, Job.project_id == project_id)
+        under_way = connection.scalar(select(Job.id).where(*others, Job.finished_at.is_(None)))
+        newest = connection.scalar(select(func.max(Job.id)).where(*others))
     if under_way is not None:
         return Submitted(under_way, [], [], replayed=True)
     document = {**request_again(row.model, row.parameters), "class": row.class_name}
@@ -59,7 +59,8 @@ def submit_verification(
         project_id=project_id,
         user_id=user_id,
         request=asked,
-        idempotency_key=idempotency_key,
+        # Two who ask at once, and do not see the other's, both ask for the one behind the newest that there is.
+        idempotency_key=idempotency_key or f"verify-{row.id}-{newest}",
         body_sha256=hashlib.sha256(json.dumps([row.id, document], sort_keys=True).encode()).hexdigest(),
         resolved=resolved,
         verifies_id=row.id,

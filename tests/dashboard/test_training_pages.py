@@ -26,8 +26,8 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
         "name": "two squares",
         "max_train_steps": "12",
         "learning_rate": "1e-3",
-        f"caption-{second}": "a blue square",
-        f"caption-{first}": "",
+        f"picture-{second}": "a blue square",
+        f"picture-{first}": "",
     }
     # when what is wrong has been said, with what was typed kept,
     refused = visitor.post("/trainings", data=typed, headers=PAGE)
@@ -38,6 +38,9 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     begun = [visitor.post("/trainings", data=typed | {"name": "squares"}, headers=PAGE) for _ in range(2)]
     assert begun[0].status_code == 303
     assert begun[0].location == begun[1].location
+    # Who goes back to the page and changes it gets another one.
+    another = visitor.post("/trainings", data=typed | {"name": "squares-2"}, headers=PAGE)
+    assert (another.status_code, another.location == begun[0].location) == (303, False)
     job = begun[0].location.rpartition("/")[2]
     [render] = live_house.renders(job)
     training = render["parameters"]["training"]
@@ -72,8 +75,8 @@ def test_a_training_of_clips_is_begun_from_the_form_and_its_losses_are_drawn_whi
         "max_train_steps": "12",
         "num_frames": "77",
         "fps": "8",
-        f"caption-{moving}": "a bar moves",
-        f"caption-{still}": "a red square",
+        f"clip-{moving}": "a bar moves",
+        f"picture-{still}": "a red square",
     }
     # when more frames are asked for than the clip has, it is said of which,
     refused = visitor.post("/trainings", data=typed, headers=PAGE)

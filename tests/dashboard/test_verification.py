@@ -1,13 +1,21 @@
 """A finished render is rendered again from its page or over the API, and what came of it is told in words."""
 
 import io
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from PIL import Image
 from sqlalchemy import select
 
 from farm.database import read
+from farm.lifecycle import Outcome
 from farm.tables import Artifact
+from scheduler.admission import submit_verification
+from scheduler.leases.settle import Settlement, settle
 from tests.dashboard.conftest import House
 from tests.dashboard.repeating import Repeater
 from tests.dashboard.visiting import PAGE, sign_in, token_of
@@ -115,6 +123,43 @@ def test_what_cannot_be_verified_is_refused_and_what_failed_is_told(live_house: 
     assert (failed["status"], failed["verdict"], failed["reason"]) == ("failed", None, "the GPU is on fire")
 
 
+def test_a_second_render_that_went_back_to_wait_has_no_verdict_yet_and_that_is_no_reason_against_one(
+    live_house: House,
+) -> None:
+    render = done_render(live_house)
+    begin(live_house, render["id"])
+    drawer = Repeater(live_house.connections)
+    [taken] = drawer.take()
+    given_back = Settlement(taken.id, taken.attempt, Outcome.RETURNED, reason="Its worker was asked to go.")
+    settle(live_house.connections.engine, [given_back], live_house.connections.clock(), max_failures=3)
+    waiting = live_house.get(page_of(render)).json
+    assert (waiting["status"], waiting["verdict"], waiting["reason"]) == ("pending", None, None)
+    text = sign_in(live_house).get(f"/renders/{render['id']}", headers=PAGE).get_data(as_text=True)
+    assert "It is being rendered again" in text
+    assert "It cannot be told." not in text
+
+
+def test_two_who_ask_at_once_get_one_job_and_who_asks_behind_it_another(
+    live_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render = done_render(live_house)
+    both = threading.Barrier(2, timeout=30)
+    check = submit_verification.check
+
+    def slow(*given: Any, **named: Any) -> Any:
+        both.wait()  # neither is admitted before the other has looked for one under way
+        return check(*given, **named)
+
+    monkeypatch.setattr(submit_verification, "check", slow)
+    with ThreadPoolExecutor(2) as pool:
+        told = [asked.result() for asked in [pool.submit(begin, live_house, render["id"]) for _ in range(2)]]
+    assert sorted(answer.status_code for answer in told) == [200, 201]
+    assert told[0].json["job_id"] == told[1].json["job_id"]
+    monkeypatch.undo()
+    Repeater(live_house.connections).draw_everything()
+    assert begin(live_house, render["id"]).json["job_id"] != told[0].json["job_id"]
+
+
 def test_the_page_has_the_button_says_why_it_waits_and_then_what_came_of_it_in_both_languages(
     live_house: House,
 ) -> None:
@@ -139,6 +184,12 @@ def test_the_page_has_the_button_says_why_it_waits_and_then_what_came_of_it_in_b
     # Whoever may only look sees what came of it
     job = client.get(f"/jobs/{live_house.get(page_of(render)).json['job_id']}", headers=PAGE).get_data(as_text=True)
     assert page in job
+
+
+def test_nothing_waits_for_a_video_library_before_two_files_are_looked_at() -> None:
+    program = "import sys, farm.verification.stored; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert {"av", "numpy"}.isdisjoint(loaded.stdout.split())
 
 
 def page_of(render: dict[str, Any]) -> str:

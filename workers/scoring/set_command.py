@@ -3,7 +3,7 @@
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,12 @@ from farm.console.completion import complete_job
 from farm.console.session import JsonOption, farm_at_hand, out, print_json, say
 from farm.errors import Fault, InvalidRequest
 
+if TYPE_CHECKING:
+    from workers.scoring.set_distance import SetDistance
+
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
+#: Of the name of a reference set, as the farm keeps it.
+MOST_CHARS = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -47,11 +52,17 @@ def fid(
     from workers.scoring.weights import NoWeights, sha256_of_files
 
     with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder, farm_at_hand() as farm:
-        seen = _pictures_of(farm, job_id, Path(folder) / "job")
+        job = farm.find_job_id(job_id)  # once: 'last' may be another one behind the work
+        seen = _pictures_of(farm, job, Path(folder) / "job")
         other = Path(reference)
         if not other.is_dir() and (other.exists() or len(other.parts) > 1):
             raise InvalidRequest([Fault("/reference", f"there is no folder {reference}; name one, or a job")])
-        expected = _in_folder(other) if other.is_dir() else _pictures_of(farm, reference, Path(folder) / "reference")
+        if other.is_dir():
+            # By its name alone, which says nothing of this machine.
+            named, expected = other.resolve().name[:MOST_CHARS] or "/", _in_folder(other)
+        else:
+            other_job = farm.find_job_id(reference)
+            named, expected = f"job {other_job}", _pictures_of(farm, other_job, Path(folder) / "reference")
         try:
             found = distance_of(seen, expected, load_features(features))
         except NoWeights as error:
@@ -59,11 +70,22 @@ def fid(
         except (ValueError, RuntimeError, OSError) as error:
             raise InvalidRequest([Fault("/reference", str(error))]) from None
         digest = sha256_of_files(features)
+        _say(found, digest, as_json=as_json)  # first: they are not to be lost with a farm that does not answer
         if keep:
-            counted = {"pictures": found.pictures, "reference_pictures": found.reference, "features": found.features}
-            figures = {"fid": found.fid, "kid": found.kid, "kid_std": found.kid_std}
-            named = {"reference": _name_of(farm, reference), "features_sha256": digest}
-            farm.keep_set_distance(farm.find_job_id(job_id), **named, **figures, **counted)
+            farm.keep_set_distance(
+                job,
+                reference=named,
+                fid=found.fid,
+                kid=found.kid,
+                kid_std=found.kid_std,
+                pictures=found.pictures,
+                reference_pictures=found.reference,
+                features=found.features,
+                features_sha256=digest,
+            )
+
+
+def _say(found: "SetDistance", digest: str, *, as_json: bool) -> None:
     if min(found.pictures, found.reference) <= found.features:
         say(
             f"FID says little of fewer pictures ({found.pictures:,} and {found.reference:,}) than features "
@@ -79,16 +101,10 @@ def fid(
 
 def _pictures_of(farm: FarmClient, job_id: str, folder: Path) -> list[Path]:
     """The pictures that a job has made, in this folder. Raises InvalidRequest for clips."""
-    files = farm.download(farm.find_job_id(job_id), folder)
+    files = farm.download(job_id, folder)
     if any(file.suffix not in _SUFFIXES for file in files):
         raise InvalidRequest([Fault("/job", f"the job {job_id} has made clips; FID and KID compare pictures")])
     return files
-
-
-def _name_of(farm: FarmClient, reference: str) -> str:
-    """What the farm calls the reference: a folder by its name, which says nothing of this machine; a job by its id."""
-    folder = Path(reference)
-    return folder.resolve().name[:200] or "/" if folder.is_dir() else f"job {farm.find_job_id(reference)}"
 
 
 def _in_folder(folder: Path) -> list[Path]:

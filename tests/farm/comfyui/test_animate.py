@@ -1,68 +1,32 @@
 """Graphs of Wan Animate: the character, what moves it, and what only the farm or only ComfyUI does."""
 
-import json
+from functools import partial
 from typing import Any
 
 import pytest
 
-from farm.comfyui.translate import Translated, translate
 from farm.comfyui.workflow.graph import CannotRender
-from farm.comfyui.workflow.workflow_file import read_workflow
+from tests.farm.comfyui.wan_graph import read_changed, wan_graph
 
-GRAPH: dict[str, dict[str, Any]] = {
-    "1": {"class_type": "UNETLoader", "inputs": {"unet_name": "Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors"}},
-    "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox runs"}},
-    "3": {
-        "class_type": "WanAnimateToVideo",
-        "inputs": {
-            "positive": ["2", 0],
-            "negative": ["2", 0],
-            "width": 832,
-            "height": 480,
-            "length": 49,
-            "batch_size": 1,
-            "continue_motion_max_frames": 5,
-            "video_frame_offset": 0,
-            "reference_image": ["15", 0],
-            "pose_video": ["11", 0],
-            "face_video": ["13", 0],
-        },
+LATENTS = {
+    "class_type": "WanAnimateToVideo",
+    "inputs": {
+        "width": 832,
+        "height": 480,
+        "length": 49,
+        "continue_motion_max_frames": 5,
+        "video_frame_offset": 0,
+        "reference_image": ["15", 0],
+        "pose_video": ["11", 0],
+        "face_video": ["13", 0],
     },
-    "4": {
-        "class_type": "KSampler",
-        "inputs": {
-            "seed": 7,
-            "steps": 6,
-            "cfg": 1.0,
-            "sampler_name": "euler",
-            "scheduler": "simple",
-            "denoise": 1.0,
-            "model": ["1", 0],
-            "positive": ["3", 0],
-            "negative": ["3", 1],
-            "latent_image": ["3", 2],
-        },
-    },
-    "5": {"class_type": "TrimVideoLatent", "inputs": {"samples": ["4", 0], "trim_amount": ["3", 3]}},
-    "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0]}},
-    "9": {"class_type": "ImageFromBatch", "inputs": {"image": ["6", 0], "batch_index": ["3", 4], "length": 4096}},
+}
+GRAPH = wan_graph("Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors", LATENTS, "face.mp4") | {
     "7": {"class_type": "CreateVideo", "inputs": {"images": ["9", 0], "fps": 16.0}},
-    "8": {"class_type": "SaveVideo", "inputs": {"video": ["7", 0]}},
-    "10": {"class_type": "LoadVideo", "inputs": {"file": "pose.mp4"}},
-    "11": {"class_type": "GetVideoComponents", "inputs": {"video": ["10", 0]}},
-    "12": {"class_type": "LoadVideo", "inputs": {"file": "face.mp4"}},
-    "13": {"class_type": "GetVideoComponents", "inputs": {"video": ["12", 0]}},
-    "14": {"class_type": "ImageToMask", "inputs": {"image": ["13", 0], "channel": "red"}},
-    "15": {"class_type": "LoadImage", "inputs": {"image": "fox.png"}},
+    "9": {"class_type": "ImageFromBatch", "inputs": {"image": ["6", 0], "batch_index": ["3", 4], "length": 4096}},
     "16": {"class_type": "DWPreprocessor", "inputs": {"image": ["11", 0]}},
 }
-
-
-def read(changes: dict[str, dict[str, Any]] | None = None, settled: set[str] | None = None) -> Translated:
-    graph = json.loads(json.dumps(GRAPH))
-    for id_, change in (changes or {}).items():
-        graph[id_]["inputs"] |= change
-    return translate(read_workflow(json.dumps(graph)), settled or set())
+read = partial(read_changed, GRAPH)
 
 
 def refused(changes: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -1,64 +1,29 @@
 """Graphs of Wan VACE: what is followed, what is made anew, and the frames of the reference that are taken off."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
-from farm.comfyui.translate import Translated, translate
+from farm.comfyui.translate import translate
 from farm.comfyui.workflow.graph import CannotRender
 from farm.comfyui.workflow.workflow_file import read_workflow
+from tests.farm.comfyui.wan_graph import read_changed, wan_graph
 
-GRAPH: dict[str, dict[str, Any]] = {
-    "1": {"class_type": "UNETLoader", "inputs": {"unet_name": "wan2.1_vace_1.3B_fp16.safetensors"}},
-    "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox runs"}},
-    "3": {
-        "class_type": "WanVaceToVideo",
-        "inputs": {
-            "positive": ["2", 0],
-            "negative": ["2", 0],
-            "width": 480,
-            "height": 480,
-            "length": 17,
-            "batch_size": 1,
-            "strength": 0.5,
-            "control_video": ["11", 0],
-            "control_masks": ["14", 0],
-        },
+LATENTS = {
+    "class_type": "WanVaceToVideo",
+    "inputs": {
+        "width": 480,
+        "height": 480,
+        "length": 17,
+        "strength": 0.5,
+        "control_video": ["11", 0],
+        "control_masks": ["14", 0],
     },
-    "4": {
-        "class_type": "KSampler",
-        "inputs": {
-            "seed": 7,
-            "steps": 20,
-            "cfg": 5.0,
-            "sampler_name": "euler",
-            "scheduler": "normal",
-            "denoise": 1.0,
-            "model": ["1", 0],
-            "positive": ["3", 0],
-            "negative": ["3", 1],
-            "latent_image": ["3", 2],
-        },
-    },
-    "5": {"class_type": "TrimVideoLatent", "inputs": {"samples": ["4", 0], "trim_amount": ["3", 3]}},
-    "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0]}},
-    "7": {"class_type": "CreateVideo", "inputs": {"images": ["6", 0], "fps": 16.0}},
-    "8": {"class_type": "SaveVideo", "inputs": {"video": ["7", 0]}},
-    "10": {"class_type": "LoadVideo", "inputs": {"file": "pose.mp4"}},
-    "11": {"class_type": "GetVideoComponents", "inputs": {"video": ["10", 0]}},
-    "12": {"class_type": "LoadVideo", "inputs": {"file": "mask.mp4"}},
-    "13": {"class_type": "GetVideoComponents", "inputs": {"video": ["12", 0]}},
-    "14": {"class_type": "ImageToMask", "inputs": {"image": ["13", 0], "channel": "red"}},
-    "15": {"class_type": "LoadImage", "inputs": {"image": "fox.png"}},
 }
-
-
-def read(changes: dict[str, dict[str, Any]] | None = None, settled: set[str] | None = None) -> Translated:
-    graph = json.loads(json.dumps(GRAPH))
-    for id_, change in (changes or {}).items():
-        graph[id_]["inputs"] |= change
-    return translate(read_workflow(json.dumps(graph)), settled or set())
+GRAPH = wan_graph("wan2.1_vace_1.3B_fp16.safetensors", LATENTS, "mask.mp4")
+read = partial(read_changed, GRAPH)
 
 
 def test_clip_mask_and_strength_are_taken() -> None:

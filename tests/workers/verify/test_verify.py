@@ -1,6 +1,7 @@
 """`farm verify`: what it says of a true manifest, of a file that was changed, and of another machine."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ def manifests(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Man
         facts = manifest.output.model_copy(update={"sha256": hashlib.sha256(output.data).hexdigest()})
         made.append((manifest.model_copy(update={"output": facts}), output.data))
     return made, loaded
+
+
+def test_a_picture_larger_than_pillow_opens_is_unreadable_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 16)
+    with pytest.raises(ValueError, match="cannot be read"):
+        list(frames_in(stream.getvalue(), "image/png"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""`farm fid` prints its figures whatever becomes of them, and keeps them of the job that was named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from farm.client import FarmClient
+from scheduler.gallery import set_distances
+from tests.farm.commands.shell import Farm, environment, farm
+from tests.farm.dashboards import DashboardFarm
+from tests.workers.scoring.test_set_distance import TinyInception, write_pictures
+from workers.scoring import set_distance
+
+__all__ = ["environment", "farm"]  # fixtures
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> list[str]:
+    """A reference set of its own name, and what looks at the pictures."""
+    write_pictures(tmp_path / "photographs", 4, 1)
+    features = tmp_path / "inception.pt"
+    torch.jit.script(TinyInception().eval()).save(str(features))
+    return ["fid", "last", "--reference", str(tmp_path / "photographs"), "--features", str(features), "--keep"]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
+    """Something happens on the farm while the figures are computed."""
+    compute = set_distance.distance_of
+
+    def computed(*given: Any) -> Any:
+        happens()
+        return compute(*given)
+
+    monkeypatch.setattr(set_distance, "distance_of", computed)
+
+
+def test_figures_are_kept_of_the_job_that_was_the_last_when_it_was_asked(
+    farm: Farm, dashboard: DashboardFarm, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FarmClient(dashboard.url, dashboard.key) as client:
+        job = client.submit("sana-demo", "a red circle", seeds=[1, 2, 3])
+        dashboard.work()
+        meanwhile(monkeypatch, lambda: client.submit("sana-demo", "a blue square"))
+        told = farm(*asked, "--json")
+        assert told.exit_code == 0, told.output
+        [kept] = client.set_distances(job.id)
+    assert (kept.reference, kept.pictures) == ("photographs", 3)
+    assert kept.fid == json.loads(told.stdout)["fid"]
+
+
+def test_figures_are_printed_where_they_cannot_be_kept(
+    farm: Farm, dashboard: DashboardFarm, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FarmClient(dashboard.url, dashboard.key) as client:
+        client.submit("sana-demo", "a red circle", seeds=[1, 2, 3])
+        dashboard.work()
+        monkeypatch.setattr(set_distances, "MOST_KEPT", 0)
+        told = farm(*asked)
+    assert told.exit_code == 2
+    assert told.stdout.startswith("FID ")
