@@ -1,6 +1,7 @@
 """A finished render is rendered again from its page or over the API, and what came of it is told in words."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from PIL import Image
@@ -55,6 +56,14 @@ def test_a_render_that_comes_out_again_is_said_to_be_the_same_file(live_house: H
     verification = live_house.get(f"/api/v1/renders/{render['id']}/verification").json
     assert (verification["verdict"], verification["differences"]) == ("same_bytes", [])
     assert live_house.get(f"/api/v1/jobs/{job['id']}").json["spent"]["gpu_seconds"] > 0
+
+
+def test_of_several_who_ask_at_once_one_begins_and_all_hear_of_it(live_house: House) -> None:
+    render = done_render(live_house)
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: begin(live_house, render["id"]), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json["job_id"] for answer in answers}) == 1
 
 
 def test_a_changed_output_is_said_to_be_different_with_what_may_explain_it(live_house: House) -> None:
