@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.files.inputs import Inputs
 from farm.client.replies import Job, Training
+from farm.client.requests.request_body import by_alias
 
 #: Files, or ids of uploads, with their captions; as pairs, one may come several times.
 Captioned: TypeAlias = Mapping[str | Path, str] | Sequence[tuple[str | Path, str]]
@@ -35,10 +36,10 @@ class Trainings(Inputs):
         and submits a job.
 
         All other keywords are fields of `farm.params.training.request.TrainingRequest`. When the job is done,
-        :meth:`training` has the LoRA's id. Raises OSError when a file cannot be read.
+        :meth:`training` has the LoRA's id. Raises OSError when a file cannot be read, InvalidRequest for a number that
+        JSON cannot say.
         """
-        body = {("class" if field == "class_name" else field): value for field, value in fields.items()}
-        body |= {"model": model, "name": name}
+        body = by_alias(fields) | {"model": model, "name": name}
         for field, file, captioned in (("pictures", "image", pictures), ("clips", "video", clips)):
             pairs = captioned.items() if isinstance(captioned, Mapping) else captioned
             if examples := [{file: self._id_of(example), "caption": caption} for example, caption in pairs]:

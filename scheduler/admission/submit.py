@@ -25,6 +25,7 @@ from scheduler.admission.feasibility import absence, check_can_run, check_can_si
 from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
 from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
+from scheduler.admission.under_way import refuse_a_second
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.wake_workers import RingTarget, notify, ring, ring_targets
@@ -83,6 +84,7 @@ def submit(
         IdempotencyMismatch: the key made another job from another body (`body_sha256`, hexadecimal).
         NotFound: there is no such project.
         QuotaExceeded, BudgetSpent: the project has as much as it may.
+        VerificationUnderWay: the render of `verifies_id` is rendered again already.
     """
     key = check_key(project_id, idempotency_key, body_sha256)
     if key is not None and (earlier := _replay(connections, key)) is not None:
@@ -114,6 +116,8 @@ def submit(
     hold = initial(request, now)
     try:
         with write(connections.engine) as connection:
+            if verifies_id is not None:
+                refuse_a_second(connection, project_id, verifies_id)
             mark_used(connection, resolved.renders, now)
             held = insert_job(connection, job, renders, request.class_name, lane_state.weight, notices, key, hold)
     except (QuotaExceeded, BudgetSpent):

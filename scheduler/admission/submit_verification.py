@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, exists, select
 
 from farm.connections import Connections
 from farm.database import read
@@ -14,6 +14,7 @@ from farm.sentences import sentence
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Flow, Job, Render
 from scheduler.admission.submit import Submitted, draw_seed, submit
+from scheduler.admission.under_way import VerificationUnderWay, find_under_way
 from scheduler.admission.validation_offload import check
 
 #: What is of no use to a second look, and would cost or stop it.
@@ -45,26 +46,26 @@ def submit_verification(
             raise Conflict(sentence("It is of a training, which is not rendered again; submit it anew with its seed."))
         if row.status != RenderStatus.DONE.value or not _is_kept(connection, row.id):
             raise Conflict(sentence("Only a render that is done and keeps its output and manifest can be verified."))
-        others = (Job.verifies_id == row.id, Job.project_id == project_id)
-        under_way = connection.scalar(select(Job.id).where(*others, Job.finished_at.is_(None)))
-        newest = connection.scalar(select(func.max(Job.id)).where(*others))
+        under_way = find_under_way(connection, project_id, row.id)
     if under_way is not None:
         return Submitted(under_way, [], [], replayed=True)
     document = {**request_again(row.model, row.parameters), "class": row.class_name}
     for name in _LEFT_OUT:
         document.pop(name, None)
     asked, resolved = check(connections, project_id, document, draw_seed=draw_seed)
-    return submit(
-        connections,
-        project_id=project_id,
-        user_id=user_id,
-        request=asked,
-        # Two who ask at once, and do not see the other's, both ask for the one behind the newest that there is.
-        idempotency_key=idempotency_key or f"verify-{row.id}-{newest}",
-        body_sha256=hashlib.sha256(json.dumps([row.id, document], sort_keys=True).encode()).hexdigest(),
-        resolved=resolved,
-        verifies_id=row.id,
-    )
+    try:
+        return submit(
+            connections,
+            project_id=project_id,
+            user_id=user_id,
+            request=asked,
+            idempotency_key=idempotency_key,
+            body_sha256=hashlib.sha256(json.dumps([row.id, document], sort_keys=True).encode()).hexdigest(),
+            resolved=resolved,
+            verifies_id=row.id,
+        )
+    except VerificationUnderWay as other:  # begun between the look and the transaction
+        return Submitted(other.job_id, [], [], replayed=True)
 
 
 def _is_kept(connection: Connection, render_id: str) -> bool:

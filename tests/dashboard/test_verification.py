@@ -65,6 +65,14 @@ def test_a_render_that_comes_out_again_is_said_to_be_the_same_file(live_house: H
     assert live_house.get(f"/api/v1/jobs/{job['id']}").json["spent"]["gpu_seconds"] > 0
 
 
+def test_of_several_who_ask_at_once_one_begins_and_all_hear_of_it(live_house: House) -> None:
+    render = done_render(live_house)
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: begin(live_house, render["id"]), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json["job_id"] for answer in answers}) == 1
+
+
 def test_a_changed_output_is_said_to_be_different_with_what_may_explain_it(live_house: House) -> None:
     render = done_render(live_house)
     other = Repeater(live_house.connections, device="another GPU", versions={"torch": "3.0"}, off=40, batch_size=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from farm.errors import Fault, InvalidRequest
@@ -21,7 +21,7 @@ def request_body(model: str, prompt: str | Sequence[str], fields: JobFields) -> 
     }
 
 
-def by_alias(fields: JobFields) -> dict[str, Any]:
+def by_alias(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields by their names in the API; what is None is left out.
 
     Raises InvalidRequest for a number that JSON cannot say.
@@ -38,7 +38,9 @@ def by_alias(fields: JobFields) -> dict[str, Any]:
 
 
 def _is_infinite(value: Any) -> bool:
-    """Whether a number, or one of a list, is infinite or none at all."""
+    """Whether a number, or one within, is infinite or none at all."""
+    if isinstance(value, Mapping):
+        return any(map(_is_infinite, value.values()))
     if isinstance(value, list | tuple):
         return any(map(_is_infinite, value))
     return isinstance(value, float) and not math.isfinite(value)

@@ -216,5 +216,6 @@ def _clip_notices(training: Training, sample: RenderParameters) -> list[str]:
         raise InvalidRequest(faults)
     if not longer:
         return []
-    what = f"of {longer} of {len(training.clips)} clips only the first {sample.frames} frames are learnt from"
+    taken = "frame is" if sample.frames == 1 else f"{sample.frames} frames are"
+    what = f"of {longer} of {len(training.clips)} clips only the first {taken} learnt from"
     return [f"/clips: {what}; cut longer ones into several"]
