@@ -142,6 +142,7 @@ class StepTrace:
     row: int
     guided: int
     left_out: bool = False  # a step cache left out some of the transformer's blocks
+    text_tokens: int | None = None  # to which all prompts of the pass were padded; None: the model's constant
 
 
 @dataclass(frozen=True)

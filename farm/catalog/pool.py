@@ -120,6 +120,11 @@ class PoolEntry(Entry):
         description="where the transformer waits: none: on the device; else in host memory, brought block by "
         "block or layer by layer",
     )
+    prompt_padding: Literal["max_length", "longest"] = Field(
+        "max_length",
+        description="how far prompts are padded that a mask hides the end of: to the model's constant, as diffusers "
+        "does, to the bit; or only as far as the longest of a pass: less work, and the same picture but for rounding",
+    )
     compile: bool = Field(False, description="the transformer's repeated blocks through torch.compile")
     attention: str | None = Field(
         None, pattern=r"^[a-z0-9_]+$", description="diffusers' attention backend, such as 'flash'; none: torch's own"

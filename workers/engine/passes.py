@@ -103,7 +103,8 @@ def take_step(family: Family, outcome: Outcome[Tensor], prediction: Tensor, *, l
     spent = outcome.seconds + time.perf_counter() - started
     guided = sum(member.guided for member in batch)
     left_out = track.parameters.step_cache is not None and family.step_caches.left_out
-    track.trace.append(StepTrace(timestep, sigma, len(batch), outcome.row, guided, left_out))
+    tokens = family.text_tokens(batch)
+    track.trace.append(StepTrace(timestep, sigma, len(batch), outcome.row, guided, left_out, tokens))
     track.gpu_seconds += spent
     track.pass_seconds += spent * len(batch)
     track.seconds["steps"] += spent

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -74,6 +74,8 @@ class Family(ABC):
         self.entry = entry
         self.device = device
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
+        #: Its pool's: how far prompts are padded of which a mask hides the end.
+        self.prompt_padding: Literal["max_length", "longest"] = "max_length"
         self.colours = LatentColours()
         self.step_caches = StepCaches()
         self.adapters = {
@@ -136,6 +138,14 @@ class Family(ABC):
 
         Pipelines encode the two prompts apart, and nearly all renders have the same negative one, the empty one.
         """
+        return None
+
+    def spares_padding(self, parameters: RenderParameters) -> bool:
+        """Whether prompts are encoded without what a mask hides; not of renders that are diffusers' own to the bit."""
+        return self.prompt_padding == "longest" and not parameters.deterministic
+
+    def text_tokens(self, batch: Sequence[Track]) -> int | None:
+        """To which the prompts of a pass are padded, where it is not the model's constant."""
         return None
 
     def pass_key(self, track: Track) -> Hashable:

@@ -18,7 +18,8 @@ from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused
 from workers.families.compute_dtype import compute_dtype
 from workers.families.crop import crop
-from workers.families.guidance import guide_tracks, rows_of, to_uint8
+from workers.families.guidance import guide_tracks, to_uint8
+from workers.families.text_length import longest_text, padded_rows, rounded_length
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
 _BIN_TABLES = {
@@ -34,6 +35,8 @@ class SanaFamily(Family):
     """Sana 1.0 and 1.5, 512 to 4096 pixels."""
 
     pipeline_class: ClassVar[type[Any]] = SanaPipeline
+    #: What the pipeline's `encode_prompt` is told so that it encodes no second text.
+    text_alone: ClassVar[dict[str, bool]] = {"do_classifier_free_guidance": False}
 
     def check_shape(self, prepared: Prepared) -> None:
         order, asked = prepared.order, prepared.parameters
@@ -50,20 +53,37 @@ class SanaFamily(Family):
             raise Refused(f"width and height must be multiples of {_SIZE_MULTIPLE}, and are {width}x{height}")
 
     def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
-        asked = prepared.parameters
-        return Embeddings(
-            *self.pipeline.encode_prompt(
-                asked.prompt,
-                prepared.guided,
-                negative_prompt=getattr(asked, "negative_prompt", None) or "",
-                negative_prompt_embeds=None if negative is None else negative.negative,
-                negative_prompt_attention_mask=None if negative is None else negative.negative_mask,
-                device=self.device,
-                clean_caption=False,
-                max_sequence_length=asked.max_sequence_length,
-                complex_human_instruction=self.instruction(prepared),
-            )
-        )
+        text, mask = self._encode(prepared, prepared.parameters.prompt, self.instruction(prepared))
+        if not prepared.guided:
+            return Embeddings(text, mask)
+        if negative is not None:
+            return Embeddings(text, mask, negative.negative, negative.negative_mask)
+        without = getattr(prepared.parameters, "negative_prompt", None) or ""
+        return Embeddings(text, mask, *self._encode(prepared, without))
+
+    def _encode(self, prepared: Prepared, prompt: str, instruction: list[str] | None = None) -> tuple[Tensor, Tensor]:
+        """(1, tokens, width) and the mask (1, tokens) of one text, as long as it needs."""
+        tokens = prepared.parameters.max_sequence_length
+        if self.spares_padding(prepared.parameters):
+            tokens = self._length(prompt, instruction, tokens)
+        text, mask = self.pipeline.encode_prompt(
+            prompt,
+            **self.text_alone,
+            device=self.device,
+            clean_caption=False,
+            max_sequence_length=tokens,
+            complex_human_instruction=instruction,
+        )[:2]
+        return text, mask
+
+    def _length(self, prompt: str, instruction: list[str] | None, most: int) -> int:
+        """As many tokens as are left of the text without its instruction, of which the pipeline keeps the first."""
+        [text] = self.pipeline._text_preprocessing([prompt])
+        if not instruction:
+            return rounded_length(len(self.pipeline.tokenizer.encode(text)), most)
+        before = "\n".join(instruction)
+        tokens = [len(self.pipeline.tokenizer.encode(each)) for each in (before, before + text)]
+        return rounded_length(max(2, tokens[1] - tokens[0] + 2), most)
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
@@ -71,15 +91,16 @@ class SanaFamily(Family):
         texts = [
             text if text is None else self.pipeline._text_preprocessing([text])[0] for text in (asked.prompt, negative)
         ]
-        return (*texts, prepared.guided, asked.max_sequence_length, tuple(self.instruction(prepared) or ()))
+        padding = self.spares_padding(prepared.parameters), asked.max_sequence_length
+        return (*texts, prepared.guided, *padding, tuple(self.instruction(prepared) or ()))
 
     def negative_key(self, prepared: Prepared) -> Hashable | None:
         """The instruction is for the prompt alone."""
         if not prepared.guided:
             return None
         asked = prepared.parameters
-        text = getattr(asked, "negative_prompt", None) or ""
-        return self.pipeline._text_preprocessing([text])[0], asked.max_sequence_length
+        [text] = self.pipeline._text_preprocessing([getattr(asked, "negative_prompt", None) or ""])
+        return text, self.spares_padding(asked), asked.max_sequence_length
 
     def instruction(self, prepared: Prepared) -> list[str] | None:
         """The pipeline's own complex_human_instruction, or None when the render turned it off."""
@@ -88,6 +109,13 @@ class SanaFamily(Family):
         signature = inspect.signature(type(self.pipeline).__call__)
         lines: list[str] = signature.parameters["complex_human_instruction"].default
         return lines
+
+    def pass_key(self, track: Track) -> Hashable:
+        """Texts of any length share a pass: a mask hides where the shorter ones end."""
+        return tuple(track.latents.shape)
+
+    def text_tokens(self, batch: Sequence[Track]) -> int | None:
+        return longest_text(batch) if self.spares_padding(batch[0].parameters) else None
 
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         sampler = self.new_sampler(prepared)
@@ -121,18 +149,10 @@ class SanaFamily(Family):
         config = self.pipeline.transformer.config
         guided = [track for track in tracks if track.guided]
         rows = [*guided, *tracks]  # the rows without the prompt first, as the pipeline stacks them
-        text = rows_of(
-            [
-                *(track.embeddings.negative for track in guided),
-                *(track.embeddings.text for track in tracks),
-            ]
-        )
-        mask = rows_of(
-            [
-                *(track.embeddings.negative_mask for track in guided),
-                *(track.embeddings.mask for track in tracks),
-            ]
-        )
+        tokens = longest_text(tracks)
+        negative = [track.embeddings for track in guided]
+        text = padded_rows([*(its.negative for its in negative), *(it.embeddings.text for it in tracks)], tokens)
+        mask = padded_rows([*(its.negative_mask for its in negative), *(it.embeddings.mask for it in tracks)], tokens)
         # Samplers disagree on the dtype of timesteps; as floats all of them are exact.
         timestep = torch.stack([track.timesteps[track.step].float() for track in rows])
         prediction = self.forward(guided, tracks, timestep, text, mask).float()

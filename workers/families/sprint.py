@@ -15,8 +15,8 @@ from workers.denoising.track import Embeddings, Track
 from workers.families.base import Prepared, Refused
 from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
-from workers.families.guidance import rows_of
 from workers.families.sana import SanaFamily
+from workers.families.text_length import longest_text, padded_rows
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
 _INTERMEDIATE_TIMESTEP = 1.3  # exists for two steps only: the scheduler refuses it for any other number
@@ -26,20 +26,13 @@ class SprintFamily(SanaFamily):
     """SANA-Sprint: text to image, and picture to picture as SanaSprintImg2ImgPipeline makes it."""
 
     pipeline_class: ClassVar[type[Any]] = SanaSprintPipeline
+    text_alone: ClassVar[dict[str, bool]] = {}
 
     def negative_key(self, prepared: Prepared) -> None:
         return None
 
     def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
-        text, mask = self.pipeline.encode_prompt(
-            prepared.parameters.prompt,
-            num_images_per_prompt=1,
-            device=self.device,
-            clean_caption=False,
-            max_sequence_length=prepared.parameters.max_sequence_length,
-            complex_human_instruction=self.instruction(prepared),
-        )
-        return Embeddings(text, mask)
+        return Embeddings(*self._encode(prepared, prepared.parameters.prompt, self.instruction(prepared)))
 
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         steps = prepared.parameters.num_inference_steps
@@ -84,7 +77,8 @@ class SprintFamily(SanaFamily):
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
         transformer = self.pipeline.transformer
         sigma_data = tracks[0].sampler.config.sigma_data
-        text = torch.cat([track.embeddings.text for track in tracks])
+        tokens = longest_text(tracks)
+        text = padded_rows((track.embeddings.text for track in tracks), tokens)
         scales = [track.parameters.guidance_scale for track in tracks]
         guidance = torch.tensor(scales, dtype=torch.float32, device=self.device).to(text.dtype)
 
@@ -99,7 +93,7 @@ class SprintFamily(SanaFamily):
         velocity = transformer(
             latents.to(compute_dtype(transformer)),
             encoder_hidden_states=text.to(compute_dtype(transformer)),
-            encoder_attention_mask=rows_of(track.embeddings.mask for track in tracks),
+            encoder_attention_mask=padded_rows((track.embeddings.mask for track in tracks), tokens),
             guidance=guidance * transformer.config.guidance_embeds_scale,
             timestep=time,
             return_dict=False,

@@ -14,6 +14,7 @@ from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused, Unsuitable
 from workers.families.compute_dtype import compute_dtype
 from workers.families.guidance import guide_tracks, rows_of
+from workers.families.text_length import padded, rounded_length
 from workers.families.video_latents import decode_clips
 
 
@@ -56,28 +57,36 @@ class WanFamily(Family):
             raise Refused(f"num_frames must be {temporal} k + 1, and is {frames}")
 
     def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
-        text, without = self.pipeline.encode_prompt(
-            prompt=prepared.parameters.prompt,
-            negative_prompt=getattr(prepared.parameters, "negative_prompt", None) or "",
-            negative_prompt_embeds=None if negative is None else negative.negative,
-            do_classifier_free_guidance=prepared.guided,
-            num_videos_per_prompt=1,
-            max_sequence_length=prepared.parameters.max_sequence_length,
-            device=self.device,
+        text = self._encode(prepared, prepared.parameters.prompt)
+        if not prepared.guided:
+            return Embeddings(text)
+        if negative is not None:
+            return Embeddings(text, negative=negative.negative)
+        without = getattr(prepared.parameters, "negative_prompt", None) or ""
+        return Embeddings(text, negative=self._encode(prepared, without))
+
+    def _encode(self, prepared: Prepared, prompt: str) -> Tensor:
+        """(1, the model's constant of tokens, width): what is behind the text is zeros, which the transformer sees."""
+        most = prepared.parameters.max_sequence_length
+        tokens = most
+        if self.spares_padding(prepared.parameters):
+            tokens = rounded_length(len(self.pipeline.tokenizer.encode(prompt_clean(prompt))), most)
+        text, _ = self.pipeline.encode_prompt(
+            prompt=prompt, do_classifier_free_guidance=False, max_sequence_length=tokens, device=self.device
         )
-        dtype = compute_dtype(self.pipeline.transformer)
-        return Embeddings(text.to(dtype), negative=None if without is None else without.to(dtype))
+        return padded(text.to(compute_dtype(self.pipeline.transformer)), most)
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
         negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
         texts = [text if text is None else prompt_clean(text) for text in (asked.prompt, negative)]
-        return (*texts, prepared.guided, asked.max_sequence_length)
+        return (*texts, prepared.guided, self.spares_padding(asked), asked.max_sequence_length)
 
     def negative_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
         text = getattr(asked, "negative_prompt", None) or ""
-        return (prompt_clean(text), asked.max_sequence_length) if prepared.guided else None
+        padding = self.spares_padding(asked), asked.max_sequence_length
+        return (prompt_clean(text), *padding) if prepared.guided else None
 
     def new_sampler(self, prepared: Prepared) -> Sampler:
         """The same, ready for its first step."""

@@ -78,6 +78,7 @@ def load(
         pipeline = _load_pipeline(family, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
         if pool is not None:
+            loaded.prompt_padding = pool.prompt_padding
             for adapters in loaded.adapters.values():
                 adapters.most = pool.loaded_adapters
                 adapters.barred = pool.without_adapters

@@ -1,7 +1,8 @@
 """Render a manifest again: the same model, parameters and batch sizes, and whether the same pixels come out.
 
 A pass with neighbours sums its floats in another order than a lone one, so each step is repeated at its recorded batch
-size and row. The neighbours' content does not matter, so the other rows hold copies of this very render.
+size and row. The neighbours' content does not matter, so the other rows hold copies of this very render, with a prompt
+padded as far as the longest of the pass was.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from farm.params.sizes import Shape, cropped_by
 from farm.verification.differences import cropper_difference, environment_differences
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
+from workers.families.text_length import padded
 from workers.outputs.embedded_metadata import embedded_metadata_of
 from workers.outputs.encode import EncodedFile, encode_output
 from workers.outputs.manifest import model_facts
@@ -50,6 +52,7 @@ def render_again(
     if "training" in manifest.parameters:
         raise ValueError("it is of a training, which is not rendered again; submit it anew with its seed")
     family = loaded.family
+    family.prompt_padding = "longest" if any(step.text_tokens for step in manifest.steps) else "max_length"
     prepared = family.prepare(replace(_order(manifest), inputs=dict(inputs or {})))
     track = family.start(prepared, family.encode(prepared))
     if track.steps != len(manifest.steps):
@@ -89,6 +92,9 @@ def _recorded_batch(track: Track, step: StepFacts) -> list[Track]:
     """The pass of one step: the track in its row, and a copy in each neighbour's; those with guidance come first."""
     # A guided row needs a negative embedding; its content does not matter, so the prompt's own will do.
     own = track.embeddings
+    if step.text_tokens is not None:  # somebody's prompt was the longest of the pass
+        mask = None if own.mask is None else padded(own.mask, step.text_tokens)
+        own = replace(own, text=padded(own.text, step.text_tokens), mask=mask)
     embeddings = replace(own, negative=own.text, negative_mask=own.mask)
     return [
         track if row == step.row else replace(track, guided=row < step.guided, embeddings=embeddings)
