@@ -38,8 +38,8 @@ class StepFacts(_Part):
     """One pass through the transformer: the track's timestep, and who was in it by number, never by name.
 
     `guided` of the `batch_size` tracks had classifier-free guidance; this one was the `row`-th of them all. In a pass
-    that is `left_out` the step cache of a `fast` render spared some of the transformer's blocks. `text_tokens`: how long
-    all prompts of the pass were padded to be, where that was not the model's constant.
+    that is `left_out` the step cache of a `fast` render spared some of the transformer's blocks. `text_tokens` is how
+    long all prompts of the pass were padded to be, where that was not the model's constant.
     """
 
     timestep: float

@@ -145,7 +145,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
             first_loads = FirstLoads(settings) if hold_folders else None
             loaded = load(entry, pool, choose_device(pool.device, settings.device), first_loads=first_loads)
             if pool.warm_up:
-                warm_up(loaded.family)
+                warm_up(loaded.family, compiled_for=pool.max_batch if pool.compile else None)
         except LoadingFailed as error:
             failure = str(error)
     if failure is not None:

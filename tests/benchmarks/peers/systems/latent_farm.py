@@ -133,7 +133,7 @@ class LatentFarmCompiled(LatentFarm):
     """With what an operator may set for the pool: compiled blocks, warmed at the start."""
 
     name = "latent-farm, compiled"
-    pool_settings = "{compile: true}"
+    pool_settings = "{compile: true, warm_up: true}"
     database = 5
 
 
