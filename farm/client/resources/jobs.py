@@ -1,4 +1,4 @@
-"""What is there: jobs, renders, events, models, pools, workers."""
+"""Jobs, their renders and their events."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages, whole_list
-from farm.client.replies import Job, JobEvent, Model, Pool, Render, Worker
+from farm.client.replies import Job, JobEvent, Render
 
 
-class Reads:
-    """What a farm has, read as it is now. Lists that come in pages are asked for as they are read."""
+class Jobs:
+    """The work of a project, read as it is now. Lists that come in pages are asked for as they are read."""
 
     _transport: Transport
 
@@ -90,15 +90,3 @@ class Reads:
         while page := whole_list(self._transport, JobEvent, api_path("jobs", job_id, "events"), {"after": after}):
             yield from page
             after = page[-1].version
-
-    def workers(self) -> list[Worker]:
-        """The workers that the farm knows."""
-        return whole_list(self._transport, Worker, api_path("workers"))
-
-    def models(self) -> list[Model]:
-        """The models of the catalog, and what each accepts."""
-        return whole_list(self._transport, Model, api_path("models"))
-
-    def pools(self) -> list[Pool]:
-        """The pools, and which model each serves."""
-        return whole_list(self._transport, Pool, api_path("pools"))

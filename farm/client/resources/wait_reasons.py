@@ -1,16 +1,16 @@
-"""What people ask about work and its price: why it waits, and what was used."""
+"""Why a job or a render waits, and when it starts and ends."""
 
 from __future__ import annotations
 
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.errors import FarmProblem
-from farm.client.replies import Usage, Why
+from farm.client.replies import Why
 
 _NOT_FOUND = 404
 
 
-class Questions:
-    """Questions to a farm that change nothing."""
+class WaitReasons:
+    """What the farm says of why work is where it is."""
 
     _transport: Transport
 
@@ -30,7 +30,3 @@ class Questions:
             if problem.status != _NOT_FOUND:
                 raise
             return self.why_render(found_id)
-
-    def usage(self, days: int = 30, project: str | None = None) -> Usage:
-        """What the project used in the last `days` days (UTC), by day and pool; operators name any `project`."""
-        return read_reply(Usage, self._transport.get(api_path("usage"), {"days": days, "project": project}))

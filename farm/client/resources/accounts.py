@@ -1,4 +1,4 @@
-"""Projects, the people in them, and their keys, as far as the one who asks may see and change them."""
+"""Projects and what they use, their people and keys, as far as the one who asks may see and change them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from farm.client.connection.transport import Transport, api_path, read_reply
 from farm.client.lists import pages, whole_list
-from farm.client.replies import AuditEntry, Key, MadeKey, Member, Project, User, WhoAmI
+from farm.client.replies import AuditEntry, Key, MadeKey, Member, Project, Usage, User, WhoAmI
 
 
 class Accounts:
@@ -34,6 +34,10 @@ class Accounts:
         `weight`, `max_pending`, `max_running`, `gpu_seconds_per_day`, `budget`, `retention_days`.
         """
         return read_reply(Project, self._transport.patch(api_path("projects", name), changes))
+
+    def usage(self, days: int = 30, project: str | None = None) -> Usage:
+        """What the project used in the last `days` days (UTC), by day and pool; operators name any `project`."""
+        return read_reply(Usage, self._transport.get(api_path("usage"), {"days": days, "project": project}))
 
     def members(self, project: str | None = None) -> list[Member]:
         """The people of a project, by its name; without one of your own."""
