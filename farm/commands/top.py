@@ -31,7 +31,7 @@ def top(
         raise VerbNotInstalled("`farm top` needs: pip install 'latent-farm[terminal]'")
     if not out().is_terminal:
         raise WrongUsage("`farm top` needs a terminal; in a pipe: farm pools, farm workers, farm jobs, with --json")
-    from farm.console.top_screen import TopScreen
+    from farm.console.top.top_screen import TopScreen
 
     with farm_at_hand() as farm:
         farm.pools()  # who cannot reach the farm learns it in words, before the screen is taken

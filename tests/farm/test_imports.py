@@ -23,7 +23,7 @@ EXTRAS = {
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/commands/outputs/show.py": ["terminal"],
     "farm/commands/top.py": ["terminal"],
-    "farm/console/top_screen.py": ["terminal"],
+    "farm/console/top/top_screen.py": ["terminal"],
     "farm/local/": ["embedded"],
     "farm/error_reports.py": ["sentry"],
     "farm/provenance/": ["credentials"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from farm.console.imported import read_text
+from farm.console.submission.imported_files import read_text
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 #: MOV is MP4 by another name, and Matroska is WebM's.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from farm.console.training_folder import read_training_folder
+from farm.console.submission.training_folder import read_training_folder
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import typer
 from pydantic import BaseModel
 
 from farm.client import FarmClient
-from farm.console.sweeping import read_choices, read_dialect, read_rows
-from farm.console.upload_progress import adapter_of, input_of
+from farm.console.submission.sweep_options import read_choices, read_dialect, read_rows
+from farm.console.submission.upload_progress import adapter_of, input_of
 from farm.params.request.base import CLIPS, PICTURE_LISTS, PICTURES
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import JobRequest

@@ -11,9 +11,9 @@ from textual.binding import Binding
 from textual.widgets import DataTable, Footer, Static
 
 from farm.client import FarmClient, StepProgress
-from farm.console.farm_overview import HEADINGS, Overview, read_overview
 from farm.console.output import clean
 from farm.console.tables import STYLES
+from farm.console.top.farm_overview import HEADINGS, Overview, read_overview
 from farm.errors import FarmError
 
 #: Seconds between two reads at least, and between two looks at what is new.
