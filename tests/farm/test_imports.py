@@ -32,7 +32,7 @@ EXTRAS = {
     "farm/mcp/": ["mcp"],
     "farm/gradio_ui/": ["gradio"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
-    "scheduler/simulate/plots.py": ["simulate"],
+    "scheduler/simulate/results/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
     "workers/pipelines/gguf_file.py": ["worker", "gguf"],
     "workers/model_files/gguf_header.py": ["worker", "gguf"],

@@ -4,9 +4,9 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.simulate import plots, tables
-from scheduler.simulate.lower_bound import SLOT_SECONDS, Bound
-from scheduler.simulate.results import Result
+from scheduler.simulate.results import plots, tables
+from scheduler.simulate.results.lower_bound import SLOT_SECONDS, Bound
+from scheduler.simulate.results.result import Result
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1c2330; --soft: #5b6575; --line: #d9dee6; --paper: #ffffff; --ground: #f4f6f9; }

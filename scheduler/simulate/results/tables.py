@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from scheduler.simulate.results import Result
+from scheduler.simulate.results.result import Result
 from scheduler.simulate.traces.trace import CLASS_NAMES
 
 

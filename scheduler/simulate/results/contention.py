@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from scheduler.simulate.results import jain
+from scheduler.simulate.results.result import jain
 
 
 class Contention:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.simulate.lower_bound import Work, cheapest
+from scheduler.simulate.results.lower_bound import Work, cheapest
 
 SLOT = 10.0
 WORK = st.lists(st.builds(Work, st.integers(0, 39).map(float), st.integers(1, 24).map(float)), min_size=1, max_size=5)

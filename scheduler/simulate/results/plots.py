@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from farm.errors import FarmError
-from scheduler.simulate.results import Result
+from scheduler.simulate.results.result import Result
 from scheduler.simulate.traces.trace import CLASS_NAMES
 
 if TYPE_CHECKING:
