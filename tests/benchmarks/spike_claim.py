@@ -63,7 +63,7 @@ class Bench:
     """One database, and what a claimer of each way remembers between two claims."""
 
     engine: Engine
-    watermark: bool = True
+    scan_cursor: bool = True
 
     def __post_init__(self) -> None:
         self.postgres = self.engine.dialect.name == "postgresql"
@@ -83,7 +83,7 @@ class Bench:
         with self.claiming() as connection:
             flows = connection.execute(text(CONTENDERS)).all()
             flow = min(flows, key=lambda flow: (flow.virtual_time, flow.id))
-            place, after = self.places.get(flow.id, (-1, -1)) if self.watermark else (-1, -1)
+            place, after = self.places.get(flow.id, (-1, -1)) if self.scan_cursor else (-1, -1)
             rows = connection.execute(
                 text(
                     "WITH head AS (SELECT id, place, batch_key, batch_limit FROM by_flow"
@@ -116,7 +116,7 @@ class Bench:
 
     def claim_by_tag(self) -> list[int]:
         """The measured statement of one tag per row: head and backfill of its key in one UPDATE."""
-        tag, after = self.tag if self.watermark else (-1.0, -1)
+        tag, after = self.tag if self.scan_cursor else (-1.0, -1)
         with self.claiming() as connection:
             rows = connection.execute(
                 text(

@@ -120,7 +120,7 @@ class BatchClaims:
         batch.counter = counter
         batch.ask_at = time.monotonic() + self._connections.settings.idle_poll_seconds
         batch.more, batch.nothing_ahead = True, False
-        self._claimer.watermark.forget()  # what came may lie before what was seen
+        self._claimer.scan_cursor.forget()  # what came may lie before what was seen
         return True
 
     def join(self, batch: Batch, *, slots: int, running: int, only: frozenset[str] | None) -> list[ClaimedRender]:

@@ -13,7 +13,7 @@ _MANY = 1000
 
 
 @dataclass
-class Watermark:
+class ScanCursor:
     """For each flow, where its head was at the last claim; the next claim looks from there on.
 
     Those who take backfill of one batch key keep a mark for flow and key too, under a name of their own.
