@@ -26,7 +26,7 @@ VERBS: Mapping[str, Verb] = {
         "Score outputs, as `farm score`, pages and best-of-n ask for it, until told to stop.",
     ),
     "plan": Verb(
-        "workers.plans.command",
+        "workers.memory_planning.command",
         "Say what fits where, with the sums, without weights, GPU or network; exit 1 if nothing does.",
     ),
     "models": Verb(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from workers.plans.requirements import Needs
+from workers.memory_planning.requirements import Needs
 
 #: Kept free on each GPU: the CUDA context, workspaces of cuBLAS and cuDNN, the encoder's own activations, and what the
 #: allocator cannot use for being in pieces. A rule of thumb.

@@ -10,8 +10,8 @@ from farm.catalog.schema import ModelEntry
 from farm.catalog.supported_features import ABILITIES
 from farm.params.sizes import Shape
 from workers.engine.decode import DECODE_PIXELS
-from workers.plans.live_memory import peak_bytes
-from workers.plans.model_parts import Part
+from workers.memory_planning.live_memory import peak_bytes
+from workers.memory_planning.model_parts import Part
 
 _META = torch.device("meta")
 

@@ -29,10 +29,10 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Say what fits where, with the sums, without weights, GPU or network; exit 1 if nothing does."""
-    from workers.plans.fitting import arrangements
-    from workers.plans.gpus import parse_gpus
-    from workers.plans.report import as_values, plan_lines
-    from workers.plans.requirements import needs_of
+    from workers.memory_planning.fitting import arrangements
+    from workers.memory_planning.gpus import parse_gpus
+    from workers.memory_planning.report import as_values, plan_lines
+    from workers.memory_planning.requirements import needs_of
 
     memory = parse_gpus(gpus)
     entry = load_catalog(load_settings()).model(model)

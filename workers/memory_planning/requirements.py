@@ -7,11 +7,11 @@ from farm.catalog.schema import ModelEntry
 from farm.catalog.supported_features import ABILITIES
 from farm.errors import Fault, InvalidRequest
 from farm.params.sizes import Shape, rendered_shape
+from workers.memory_planning.activation_memory import Activity, measure
+from workers.memory_planning.model_parts import build_parts
+from workers.memory_planning.weights import Weights, weigh
 from workers.model_files.download import FetchFailed, fetch
 from workers.model_files.weights import BadWeights
-from workers.plans.activation_memory import Activity, measure
-from workers.plans.model_parts import build_parts
-from workers.plans.weights import Weights, weigh
 
 #: Quantizations of the transformer that are planned with.
 TRIED: tuple[Quantization, ...] = ("int8", "nf4")

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from workers.plans.fitting import Arrangement
-from workers.plans.requirements import Needs
-from workers.plans.weights import Weights
+from workers.memory_planning.fitting import Arrangement
+from workers.memory_planning.requirements import Needs
+from workers.memory_planning.weights import Weights
 
 _GB = 10**9
 

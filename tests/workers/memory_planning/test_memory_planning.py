@@ -19,14 +19,14 @@ from farm.params.sizes import Shape
 from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU
+from workers.memory_planning.activation_memory import measure
+from workers.memory_planning.fitting import RESERVE, arrangements
+from workers.memory_planning.gpus import parse_gpus
+from workers.memory_planning.live_memory import LiveMemory, peak_bytes
+from workers.memory_planning.model_parts import build_parts
+from workers.memory_planning.requirements import Needs, needs_of
+from workers.memory_planning.weights import weigh
 from workers.pipelines.load import load
-from workers.plans.activation_memory import measure
-from workers.plans.fitting import RESERVE, arrangements
-from workers.plans.gpus import parse_gpus
-from workers.plans.live_memory import LiveMemory, peak_bytes
-from workers.plans.model_parts import build_parts
-from workers.plans.requirements import Needs, needs_of
-from workers.plans.weights import weigh
 
 Folders = Callable[[str], Path]
 GB = 10**9
