@@ -62,8 +62,8 @@ def rerender(
     from farm.manifest import read_manifest
     from farm.settings import load_settings
     from workers.pipelines.load import choose_device, load
-    from workers.verify.rerender import encode_again, render_again, set_threads
-    from workers.verify.source_files import given_files
+    from workers.verification.rerender import encode_again, render_again, set_threads
+    from workers.verification.source_files import given_files
 
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")

@@ -14,7 +14,7 @@ VERBS: Mapping[str, Verb] = {
         "Render a manifest again on this machine, at its recorded batch sizes; exit 1 if other pixels come out.",
     ),
     "verify": Verb(
-        "workers.verify.command",
+        "workers.verification.command",
         "Make a render again on this machine from its manifest, alone and at its recorded batch sizes, and compare.",
     ),
     "fid": Verb(

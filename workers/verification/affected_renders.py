@@ -16,8 +16,8 @@ from scheduler.fleet.affected_renders import AffectedRender, find_affected
 from workers.agent.input_pictures import Pictures
 from workers.agent.lora_files import AdapterFiles
 from workers.pipelines.load import Loaded, LoadingFailed, choose_device, load
-from workers.verify.rerender import set_threads
-from workers.verify.verify import Verified, verify
+from workers.verification.rerender import set_threads
+from workers.verification.verify_manifest import Verified, verify
 
 
 @dataclass(frozen=True)

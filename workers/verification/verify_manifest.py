@@ -15,7 +15,7 @@ from farm.verification.similarity import Similarity, compare, frames_in
 from farm.verification.verdict import TOLERANCE, Verdict, judge, same
 from workers.outputs.encode import EncodedFile
 from workers.pipelines.load import Loaded
-from workers.verify.rerender import encode_again, render_again
+from workers.verification.rerender import encode_again, render_again
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from farm.pictures import clean_picture
 from farm.settings import Settings
 from farm.verification.similarity import compare, frames_in
 from farm.verification.verdict import Verdict
-from tests.workers.verify.test_rerender import manifest_of, render_together
+from tests.workers.verification.test_rerender import manifest_of, render_together
 from workers.engine.step_loop import Engine
 from workers.outputs.encode import encode_output
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderOrder
-from workers.verify.rerender import encode_again, render_again
-from workers.verify.source_files import given_files
-from workers.verify.verify import verify
+from workers.verification.rerender import encode_again, render_again
+from workers.verification.source_files import given_files
+from workers.verification.verify_manifest import verify
 
 
 def manifests(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Manifest, bytes]], Loaded]:

@@ -14,9 +14,9 @@ from farm.logs import configure_logging
 from farm.manifest import Manifest, read_manifest
 from farm.plugins import PluginMissing
 from farm.verification.verdict import TOLERANCE, Verdict
-from workers.verify.on_farm_option import verify_on_farm
-from workers.verify.since_option import verify_since
-from workers.verify.source_files import given_files
+from workers.verification.on_farm_option import verify_on_farm
+from workers.verification.since_option import verify_since
+from workers.verification.source_files import given_files
 
 
 def register(app: typer.Typer) -> None:
@@ -88,8 +88,8 @@ def verify(
         # Only now: whoever has not given all files need not wait for torch.
         from workers.outputs.plugins import PluginFailed
         from workers.pipelines.load import LoadingFailed, choose_device, load
-        from workers.verify.rerender import set_threads
-        from workers.verify.verify import verify as make_again
+        from workers.verification.rerender import set_threads
+        from workers.verification.verify_manifest import verify as make_again
 
         set_threads(manifest.environment.torch_threads)
         try:

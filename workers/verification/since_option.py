@@ -12,14 +12,14 @@ from farm.console.session import ExitCode, out, print_json, say
 from farm.logs import configure_logging
 
 if TYPE_CHECKING:
-    from workers.verify.affected_renders import Checked
+    from workers.verification.affected_renders import Checked
 
 
 def verify_since(
     since: str, until: str | None, *, only_list: bool, pool: str | None, tolerance: float, as_json: bool
 ) -> None:
     """Exit codes: 0 all are what their manifests say, 1 some differ, 2 some could not be made again."""
-    from workers.verify.affected_renders import Checked, check, list_affected
+    from workers.verification.affected_renders import Checked, check, list_affected
 
     first = _read_date("--since", since)
     last = math.inf if until is None else _read_date("--until", until)

@@ -20,7 +20,7 @@ from workers.outputs.encode import encode_output
 from workers.outputs.manifest import make_manifest
 from workers.pipelines.load import Loaded, load
 from workers.protocol import RenderBatch, Rendered, RenderOrder
-from workers.verify.rerender import render_again
+from workers.verification.rerender import render_again
 
 #: A batch that changes on the way: different steps, samplers, and guidance on and off.
 WISHES = [
