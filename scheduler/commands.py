@@ -1,4 +1,4 @@
-"""The scheduler's verbs of the `farm` command."""
+"""The scheduler's commands under `farm`."""
 
 import signal
 import threading
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("scheduler")(scheduler)
 
 

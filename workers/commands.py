@@ -1,4 +1,4 @@
-"""The worker's verbs of the `farm` command."""
+"""The worker's commands under `farm`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from workers.agent.telemetry.health import health
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs that have no folder of their own."""
+    """Add the commands that have no folder of their own."""
     serving = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
     serving.callback()(worker)
     serving.command()(health)

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from click import Context
 
-from farm.cli import LazyVerb, build_app
+from farm.cli import LazyCommand, build_app
 from farm.metrics import declared
 from farm.metrics.declared import Metric
 from farm.problems import every_error
@@ -25,7 +25,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    parts = ["# Every command and option\n\nAs `farm VERB --help` says it.\n"]
+    parts = ["# Every command and option\n\nAs `farm COMMAND --help` says it.\n"]
     for path, command in _verbs(typer.main.get_command(build_app()), "farm"):
         context = Context(command, info_name=path, max_content_width=100)
         parts.append(f"## {path}\n\n```text\n{command.get_usage(context)}\n```\n\n{_plain(command.help)}\n")
@@ -36,7 +36,7 @@ def _commands() -> str:
 
 
 def _verbs(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    command = command.load() if isinstance(command, LazyVerb) else command
+    command = command.load() if isinstance(command, LazyCommand) else command
     below = getattr(command, "commands", {})
     if not below or (path != "farm" and command.invoke_without_command):
         yield path, command

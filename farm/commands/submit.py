@@ -24,7 +24,7 @@ from farm.console.submission.upload_progress import continue_file, send_file
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(submit)
 
 

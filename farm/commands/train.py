@@ -22,7 +22,7 @@ _Captioned = tuple[str | Path, str]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(train)
 
 

@@ -15,7 +15,7 @@ _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})(?:x(\d{1,5}))?")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(plan)
 
 

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def models() -> typer.Typer:
-    """The group of verbs."""
+    """The group of commands."""
     group = typer.Typer(no_args_is_help=True, help="The models of the catalog and their files on this machine.")
     group.callback()(_needs)
     group.command("list")(list_models)

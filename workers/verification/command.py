@@ -20,7 +20,7 @@ from workers.verification.source_files import given_files
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(verify)
 
 

@@ -13,7 +13,7 @@ from scheduler.maintenance.garbage.collect_garbage import collect_garbage
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("gc")(gc)
 
 

@@ -1,6 +1,6 @@
-"""What every verb does before and after its own work: it refuses what was typed twice, and prints its errors.
+"""What every command does before and after its own work: it refuses what was typed twice, and prints its errors.
 
-Errors are printed here alone, so that `--json` has one form of them, and no verb ends with a traceback.
+Errors are printed here alone, so that `--json` has one form of them, and no command ends with a traceback.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from farm.errors import WrongUsage, in_words
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
-class _Verb:
+class _Reporting:
     """A command or a group of them."""
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -53,21 +53,21 @@ class _Verb:
         return f" To render with each: --sweep {name}=VALUE,VALUE" if name in SWEPT else ""
 
 
-class VerbCommand(_Verb, TyperCommand):
-    """A verb."""
+class ReportingCommand(_Reporting, TyperCommand):
+    """A command that reports its errors."""
 
 
-class VerbGroup(_Verb, TyperGroup):
-    """Verbs below one word, as in `farm keys create`."""
+class ReportingGroup(_Reporting, TyperGroup):
+    """Commands below one word, as in `farm keys create`."""
 
 
 def with_errors_reported(app: typer.Typer) -> typer.Typer:
-    """The same verbs, each with the behaviour of this module."""
+    """The same commands, each with the behaviour of this module."""
     for command in app.registered_commands:
-        command.cls = VerbCommand
+        command.cls = ReportingCommand
     for group in app.registered_groups:
         if group.typer_instance is not None:
-            group.typer_instance.info.cls = VerbGroup
+            group.typer_instance.info.cls = ReportingGroup
             with_errors_reported(group.typer_instance)
     return app
 
