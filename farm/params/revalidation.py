@@ -7,6 +7,7 @@ from typing import Any
 
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.families import common_parameters, family_named
 from farm.params.outputs import check_output
 from farm.params.pictures import FindInput, asked_again, none_uploaded, stored_pictures
@@ -16,7 +17,6 @@ from farm.params.request.declared import CARRIED
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer
 from farm.params.request.text import text_fault
-from farm.params.request_checks import RequestChecks
 from farm.params.sharding_limits import check_division
 
 
@@ -64,9 +64,7 @@ class Recheck:
             files |= {adapter.name: self._file(adapter, adapter.key) for adapter in adapters if adapter.key}
         else:
             asked.pop("loras", None)
-        checks = RequestChecks(
-            JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get
-        )
+        checks = FamilyChecks(JobRequest(model=self._entry.name, prompt="", **asked), self._entry, find_input=files.get)
         values = self._family.check(checks)
         values |= common_parameters(checks, self._family, values)
         output = check_output(checks.request, self._entry, values.get("num_frames", 1), values.get("fps"))

@@ -15,7 +15,7 @@ from farm.params.request.base import InputRef, Speed
 from farm.params.request.job_request import JobRequest
 
 
-class RequestChecks(Collector):
+class FamilyChecks(Collector):
     """The checks that families share, families of plugins too: each returns the value to render with, also after a
     fault, and keeps what is wrong.
 
