@@ -1,5 +1,5 @@
-"""Parameters of a render that was admitted for one model, looked at by request validation for another one of its
-family.
+"""Whether a render that was admitted for one model may go over to another one of its family: its parameters, checked
+as a request for that model would be.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from farm.params.request.text import text_fault
 from farm.params.sharding_limits import check_division
 
 
-class Recheck:
+class ModelChangeChecks:
     """Request validation for a model, for renders one by one; what follows from all but prompt and seed is looked at
     once.
     """
