@@ -8,10 +8,10 @@ from typing import Any
 from farm.catalog.schema import ModelEntry
 from farm.errors import Fault
 from farm.params.checks.family_checks import FamilyChecks
+from farm.params.checks.plugins import CHOICE, choice_of
 from farm.params.families import common_parameters, family_named
 from farm.params.outputs import check_output
 from farm.params.pictures import FindInput, asked_again, none_uploaded, stored_pictures
-from farm.params.plugin_checks import CHOICE, choice_of
 from farm.params.request.base import INPUTS, AdapterRef, InputRef, RenderParameters
 from farm.params.request.declared import CARRIED
 from farm.params.request.job_request import JobRequest

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from farm.manifest import Environment, Manifest, ModelFacts
-from farm.params.plugin_checks import CHOICE
+from farm.params.checks.plugins import CHOICE
 from farm.sentences import Sentence, sentence
 
 #: What says what becomes of a render and its files, and nothing of its pixels.
