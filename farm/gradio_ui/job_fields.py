@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.errors import Fault, InvalidRequest
-from farm.gradio_ui.offers import Offer
+from farm.gradio_ui.model_choices import Offer
 
 if TYPE_CHECKING:
     from farm.params.request.job_fields import JobFields
