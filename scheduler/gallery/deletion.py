@@ -15,7 +15,7 @@ from farm.errors import Conflict
 from farm.restore_period import KEPT_SECONDS
 from farm.tables import Artifact, RenderMark
 from scheduler.gallery.marks import set_marks
-from scheduler.gallery.owned import check_owned
+from scheduler.gallery.owned_renders import check_owned
 
 log = structlog.get_logger(__name__)
 
