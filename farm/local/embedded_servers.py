@@ -15,7 +15,7 @@ from farm.local.valkey import valkey
 from farm.settings import Settings
 
 
-def own_servers(
+def embedded_servers(
     settings: Settings, folder: DataFolder, keys: MadeKeys, ports: Ports, *, postgres: bool
 ) -> Iterator[tuple[Server, dict[str, Any]]]:
     """Each server that the settings do not name, with the settings that lead to it.
