@@ -1,4 +1,4 @@
-"""Admission: a request becomes a job and its renders in one transaction; the doorbells ring after the commit.
+"""Admission: a request becomes a job and its renders in one transaction; pools are rung after the commit.
 
 Nothing is in SQL before the commit, and everything is after it: a crash in the middle leaves no trace, a
 crash after it costs only the rings, which the supervisor and idle workers make good.

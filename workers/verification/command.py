@@ -56,7 +56,7 @@ def verify(
 ) -> None:
     """Make a render again on this machine from its manifest, alone and at its recorded batch sizes, and compare.
 
-    With --on-farm a worker makes it again, in the company that it gets there, and the farm compares.
+    With --on-farm a worker makes it again, in the batch that it gets there, and the farm compares.
     With --since all renders of the farm that a failed LoRA may have touched, read from the database and the bucket.
 
     Exit codes: 0 the same (or within tolerance) at the recorded batch sizes, 1 other pixels, 2 it cannot be made

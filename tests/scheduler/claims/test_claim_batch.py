@@ -102,7 +102,7 @@ def test_a_newcomer_is_served_next_behind_a_long_backlog(farm: SmallFarm) -> Non
 def test_a_project_gains_nothing_by_having_been_idle(farm: SmallFarm) -> None:
     farm.submit(8, project="bob", batch_key="b" * 64)
     farm.claim()
-    assert farm.claim() is None  # bob's flow rests
+    assert farm.claim() is None  # bob's flow is idle
     farm.submit(400, project="ada", batch_key="a" * 64)
     for _ in range(20):
         farm.claim()
@@ -191,7 +191,7 @@ def test_many_empty_flows_do_not_hide_the_one_that_has_work(farm: SmallFarm) -> 
     assert claim.renders[0].id == ids[0]
 
 
-def test_a_flow_found_empty_rests_until_it_is_woken(farm: SmallFarm) -> None:
+def test_a_flow_found_empty_is_idle_until_it_is_woken(farm: SmallFarm) -> None:
     farm.submit(1)
     farm.claim()
     assert farm.row(Flow, id=farm.flow()).backlogged

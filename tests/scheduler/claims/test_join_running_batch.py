@@ -127,7 +127,7 @@ def test_a_project_starts_no_more_than_it_may_and_others_fill_the_batch(farm: Sm
             sizes[render.project_id] += 1
     assert sizes == {farm.projects["ada"]: 2, farm.projects["bob"]: 9}
     assert claim_by(farm, 4) is None
-    assert farm.row(Flow, id=farm.flow("ada")).backlogged, "it waits for its own renders to end, not for a bell"
+    assert farm.row(Flow, id=farm.flow("ada")).backlogged, "it waits for its own renders to end, not for a ring"
 
 
 def test_renders_of_the_same_key_join_a_running_batch_and_are_charged_to_their_own(farm: SmallFarm) -> None:
