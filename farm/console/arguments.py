@@ -1,4 +1,4 @@
-"""What several commands take: ids of jobs and renders, names, each with what the shell offers for it; times."""
+"""What several verbs take: ids of jobs and renders, names, each with what the shell offers for it; times."""
 
 from __future__ import annotations
 

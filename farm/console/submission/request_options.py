@@ -24,17 +24,17 @@ Typed = Mapping[str, Any]
 
 
 def takes_request(request: type[BaseModel] = JobRequest) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """A decorator of commands: an option for each field that declares one, between what is given by place and by name.
+    """A decorator of verbs: an option for each field that declares one, between what is given by place and by name.
 
-    The command gets them as keywords, under the names of the fields.
+    The verb gets them as keywords, under the names of the fields.
     """
 
-    def decorate(command: Callable[..., R]) -> Callable[..., R]:
-        @functools.wraps(command)
+    def decorate(verb: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(verb)
         def with_options(*args: Any, **kwargs: Any) -> R:
-            return command(*args, **kwargs)
+            return verb(*args, **kwargs)
 
-        own = inspect.signature(command, eval_str=True).parameters.values()
+        own = inspect.signature(verb, eval_str=True).parameters.values()
         parameters = [
             *(each for each in own if each.kind == each.POSITIONAL_OR_KEYWORD),
             *(_parameter(field, field.option) for field in declared_fields(request).values() if field.option),
