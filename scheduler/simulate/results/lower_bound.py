@@ -16,7 +16,7 @@ depends on: cheapest[c', b'] = min over c, b that lead to b' of cheapest[c, b] +
 The minimum over c is two running minima (one over c ≥ c', one over c ≤ c'), so a slot costs O(C · B) for C workers
 and B units of backlog, and all of it O(K · C · B) for K slots. GPU-seconds are counted in units of `slot / grain`:
 what has arrived is rounded up and what must be served down, so rounding can only lower the bound; in whole units
-it is exact (`tests/scheduler/simulate/test_lower_bound.py` compares it with all curves there are).
+it is exact (`tests/scheduler/simulate/results/test_lower_bound.py` compares it with all curves there are).
 """
 
 import math
