@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 from farm.connections import Connections
-from farm.metrics.declared import OF_EVERY_PROCESS, PROCESS_INFO, Metric
+from farm.metrics.process_metrics import OF_EVERY_PROCESS, PROCESS_INFO, Metric
 from farm.metrics.recorder import NOBODY_READS
 
 

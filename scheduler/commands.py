@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.logs import configure_logging, identify
-from farm.metrics.declared import OF_SCHEDULERS
+from farm.metrics.process_metrics import OF_SCHEDULERS
 from farm.schema.revisions import check_revision
 from farm.serve_metrics import readable
 from scheduler.fleet.catalog_sync import sync_catalog

@@ -11,7 +11,7 @@ from farm.console.completion import complete_own_pool
 from farm.console.output import JsonOption, out, print_json
 from farm.errors import NotFound
 from farm.logs import configure_logging
-from farm.metrics.declared import OF_WORKERS
+from farm.metrics.process_metrics import OF_WORKERS
 from farm.serve_metrics import readable
 from workers.agent.telemetry.health import health
 

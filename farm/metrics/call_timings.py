@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
 
-from farm.metrics.declared import DATABASE_ERRORS, DATABASE_SECONDS, STORAGE_ERRORS, STORAGE_SECONDS
+from farm.metrics.process_metrics import DATABASE_ERRORS, DATABASE_SECONDS, STORAGE_ERRORS, STORAGE_SECONDS
 from farm.metrics.recorder import Recorder
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.ids import new_id
-from farm.metrics.declared import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECONDS, SUPERVISOR_ACTS
+from farm.metrics.process_metrics import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECONDS, SUPERVISOR_ACTS
 from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.leases import abandoned_transactions
 from scheduler.maintenance import (

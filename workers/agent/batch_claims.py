@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
-from farm.metrics.declared import BATCH_FILL, JOINED, WAIT_SECONDS
+from farm.metrics.process_metrics import BATCH_FILL, JOINED, WAIT_SECONDS
 from farm.tables import Job
 from scheduler.batching.preemption_policy import is_lower, no_lower_than
 from scheduler.claims import claim_batch as claims

@@ -14,8 +14,8 @@ from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
 from farm.metrics.call_timings import watch_storage
-from farm.metrics.declared import OF_EVERY_PROCESS, OF_WORKERS
 from farm.metrics.exposition import expose
+from farm.metrics.process_metrics import OF_EVERY_PROCESS, OF_WORKERS
 from farm.metrics.prometheus import PrometheusRecorder
 from farm.storage import Storage
 from scheduler.control.cancel import cancel_job
