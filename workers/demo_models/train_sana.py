@@ -20,10 +20,10 @@ from transformers import PreTrainedTokenizerFast
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_picture
 from workers.demo_models.autoencoders import pixels
+from workers.demo_models.auxiliary_head import Sketcher
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_scheduler, sana_transformer
-from workers.demo_models.lessons import Lessons, first_token_twice, prepare, tokens
-from workers.demo_models.sketch import Sketcher
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import Lessons, first_token_twice, prepare, tokens
 
 BATCH = 24
 WORDS_FIRST = 0.12

@@ -20,8 +20,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from farm.demo.random_source import dice
 from farm.demo.scenes import random_scene
 from workers.demo_models.components import sana_transformer, sprint_scheduler
-from workers.demo_models.lessons import first_token_twice, tokens, words
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import first_token_twice, tokens, words
 
 log = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from transformers import PreTrainedTokenizerFast
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_clip
 from workers.demo_models.autoencoders import clips
+from workers.demo_models.auxiliary_head import Sketcher
 from workers.demo_models.components import WAN_SHIFT, WIDTH, umt5, wan_scheduler, wan_transformer
-from workers.demo_models.lessons import Lessons, prepare, tokens
-from workers.demo_models.reading import learn_to_read
-from workers.demo_models.sketch import Sketcher
 from workers.demo_models.train_sana import draw_sigmas
+from workers.demo_models.train_text_encoder import learn_to_read
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import Lessons, prepare, tokens
 
 BATCH = 24
 SCENES = 4000

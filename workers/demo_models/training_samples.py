@@ -21,7 +21,7 @@ from farm.demo.captions import CHINESE, ENGLISH, caption, leave_out
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, random_scene
 from farm.demo.vocabulary import VAGUE
-from workers.demo_models.sketch import Sketches, sketches
+from workers.demo_models.auxiliary_head import Sketches, sketches
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, random_scene
 from farm.demo.vocabulary import COLOURS, MOTIONS, SHAPES
 from workers.demo_models.components import WIDTH
-from workers.demo_models.lessons import tokens
 from workers.demo_models.optimiser import optimisers
+from workers.demo_models.training_samples import tokens
 
 log = logging.getLogger(__name__)
 

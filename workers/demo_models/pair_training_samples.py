@@ -26,8 +26,8 @@ from farm.demo.random_source import dice
 from farm.demo.scenes import Scene
 from farm.demo.vocabulary import CENTRES, COLOURS, SHAPES, STANDINGS, VAGUE
 from workers.demo_models.autoencoders import pixels
+from workers.demo_models.auxiliary_head import TOKEN, Sketches
 from workers.demo_models.components import WIDTH
-from workers.demo_models.sketch import TOKEN, Sketches
 
 log = logging.getLogger(__name__)
 
