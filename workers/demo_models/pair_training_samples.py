@@ -39,7 +39,7 @@ UNSAID = -100
 
 
 @dataclass(frozen=True, slots=True)
-class PairLessons:
+class PairTrainingSamples:
     """Pictures, their latents (pictures, 16, 8, 8) and their sketches with a colour and a form for every token."""
 
     scenes: list[Scene | Pair]
@@ -54,13 +54,13 @@ class PairLessons:
         return self.latents[chosen], captions, self.sketches.chosen(chosen), layouts([scene for _, scene in asked])
 
 
-def prepare(file: Path, count: int, seed: int, vae: AutoencoderDC) -> PairLessons:
+def prepare(file: Path, count: int, seed: int, vae: AutoencoderDC) -> PairTrainingSamples:
     """Draw `count` training pictures and encode them, 50 at a time, or read what `file` has kept of them."""
-    rng = dice(f"pair lessons {seed}")
+    rng = dice(f"pair lessons {seed}")  # the seeds that the shipped model was trained from
     scenes = [random_picture(rng) for _ in range(count)]
     drawn = sketches(scenes)
     if file.exists():
-        return PairLessons(scenes, torch.load(file, weights_only=True), drawn)
+        return PairTrainingSamples(scenes, torch.load(file, weights_only=True), drawn)
     parts = []
     with torch.no_grad():
         for start in range(0, count, 50):
@@ -69,7 +69,7 @@ def prepare(file: Path, count: int, seed: int, vae: AutoencoderDC) -> PairLesson
     latents = torch.cat(parts)
     torch.save(latents, file)
     log.info("%s: latents of shape %s, spread %.3f", file.stem, tuple(latents.shape), float(latents.std()))
-    return PairLessons(scenes, latents, drawn)
+    return PairTrainingSamples(scenes, latents, drawn)
 
 
 def asked_of(scene: Scene | Pair, rng: random.Random) -> tuple[str, Scene | Pair | None]:

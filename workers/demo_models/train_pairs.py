@@ -85,10 +85,10 @@ def train_pairs(reading: Plan, plan: Plan, teacher: SanaPipeline, folder: Path, 
     training.go_on()
     torch.manual_seed(seed + training.step)  # a run that goes on sees other noise than before
     rng = dice(f"pairs {seed} {training.step}")
-    lessons = prepare(folder / "pairs-latents.pt", PICTURES, seed, teacher.vae)
+    samples = prepare(folder / "pairs-latents.pt", PICTURES, seed, teacher.vae)
 
     def loss_at(progress: float) -> Tensor:
-        latents, captions, truth, layout = lessons.batch(BATCH, rng)
+        latents, captions, truth, layout = samples.batch(BATCH, rng)
         ids, mask = _tokens(tokenizer, captions, rng)
         sigmas = draw_sigmas(len(latents), SANA_SHIFT, progress, WORDS_FIRST)
         noise = torch.randn_like(latents)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class TrainingSamples:
     """Scenes, their latents and their sketches, one to one; latents of shape (scenes, channels, ...)."""
 
     scenes: list[Scene]
@@ -57,22 +57,22 @@ def prepare(
     encode: Callable[[list[Scene], random.Random], Tensor],
     size: tuple[int, int],
     frames: int | None = None,
-) -> Lessons:
+) -> TrainingSamples:
     """Draw `count` training scenes and encode them, 50 at a time, or read what `file` has kept of them.
 
     size: width and height in pixels; frames: of clips, or None for pictures.
     """
-    rng = dice(f"lessons {seed}")
+    rng = dice(f"lessons {seed}")  # the seeds that the shipped models were trained from
     scenes = [random_scene(rng, clip=frames is not None) for _ in range(count)]
     drawn = sketches(scenes, *size, frames or 1)
     if file.exists():
-        return Lessons(scenes, torch.load(file, weights_only=True), drawn)
+        return TrainingSamples(scenes, torch.load(file, weights_only=True), drawn)
     with torch.no_grad():
         parts = [encode(scenes[i : i + 50], rng) for i in range(0, count, 50)]
     latents = torch.cat(parts)
     torch.save(latents, file)
     log.info("%s: latents of shape %s, spread %.3f", file.stem, tuple(latents.shape), float(latents.std()))
-    return Lessons(scenes, latents, drawn)
+    return TrainingSamples(scenes, latents, drawn)
 
 
 def tokens(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> tuple[Tensor, Tensor]:
