@@ -1,4 +1,4 @@
-"""The verb `farm dashboard`."""
+"""The command `farm dashboard`."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from farm.errors import VerbNotInstalled
+from farm.errors import CommandNotInstalled
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs of this package."""
+    """Add the commands of this package."""
 
     @app.command()
     def dashboard(
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Serve the web pages and the HTTP API."""
         if find_spec("gevent") is None or find_spec("flask") is None:
-            raise VerbNotInstalled("`farm dashboard` needs: pip install 'latent-farm[dashboard]'")
+            raise CommandNotInstalled("`farm dashboard` needs: pip install 'latent-farm[dashboard]'")
         command = [sys.executable, "-m", "dashboard"]
         if host is not None:
             command += ["--host", host]

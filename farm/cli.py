@@ -1,7 +1,8 @@
-"""The command `farm`: lists the verbs of all packages, imports the one that is used, prints errors for people.
+"""The command `farm`: lists those below it of all packages, imports the one that is used, prints errors for people.
 
-It imports nobody above `farm`. Verbs stand in `farm.verbs`, and in the modules that the entry points of the group
-`latent_farm.commands` name: each has `VERBS`, as `farm.verbs` does, or `register(app: typer.Typer) -> None`.
+It imports nobody above `farm`. Its commands stand in `farm.command_table`, and in the modules that entry points
+of the group `latent_farm.commands` name: each has `COMMANDS`, as `farm.command_table` does, or
+`register(app: typer.Typer) -> None`.
 """
 
 import importlib
@@ -16,49 +17,49 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from farm.errors import VerbNotInstalled
-from farm.verbs import VERBS, Verb
+from farm.command_table import COMMANDS, Command
+from farm.errors import CommandNotInstalled
 
 ENTRY_POINTS = "latent_farm.commands"
 
 
-class LazyVerb(TyperCommand):
-    """Stands for a verb until it is used: its module is imported then, and not to list it."""
+class LazyCommand(TyperCommand):
+    """Stands for a command until it is used: its module is imported then, and not to list it."""
 
-    def __init__(self, name: str, verb: Verb) -> None:
-        super().__init__(name=name, help=verb.summary, callback=None)
-        self._module = verb.module
+    def __init__(self, name: str, command: Command) -> None:
+        super().__init__(name=name, help=command.summary, callback=None)
+        self._module = command.module
 
     def load(self) -> Any:
-        """The verb itself, a command or a group of them. Raises VerbNotInstalled."""
+        """The command itself, or a group of them. Raises CommandNotInstalled."""
         assert self.name is not None
-        from farm.console.verb_command import with_errors_reported
+        from farm.console.reporting_command import with_errors_reported
 
         app = typer.Typer()
         try:
             importlib.import_module(self._module).register(app)
         except ImportError as error:
             text = f"`farm {self.name}` needs what is not installed here: {error}."
-            raise VerbNotInstalled(f"{text} `pip install 'latent-farm[all]'` brings it.") from error
+            raise CommandNotInstalled(f"{text} `pip install 'latent-farm[all]'` brings it.") from error
         return get_group(with_errors_reported(app)).commands[self.name]
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
-        """The context of the verb itself, which then runs, or completes what is typed."""
+        """The context of the command itself, which then runs, or completes what is typed."""
         return self.load().make_context(*arguments, **options)
 
 
-class VerbGroup(TyperGroup):
-    """The verbs of every package, each imported when it is used."""
+class CommandGroup(TyperGroup):
+    """The commands of every package, each imported when it is used."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        lazy = {name: LazyVerb(name, verb) for verbs in _verb_tables() for name, verb in verbs.items()}
+        lazy = {name: LazyCommand(name, command) for table in _command_tables() for name, command in table.items()}
         self.commands = {**lazy, **self.commands}
 
     def resolve_command(self, context: Any, args: list[str]) -> Any:
-        """The verb that is meant; who looks for help by a verb is told the option."""
+        """The command that is meant; who types `help` is told the option."""
         if get_close_matches(args[0], ["help"]) and args[0] not in self.commands:
-            context.fail(f"No such command {args[0]!r}. Did you mean 'farm --help', or 'farm VERB --help'?")
+            context.fail(f"No such command {args[0]!r}. Did you mean 'farm --help', or 'farm COMMAND --help'?")
         return super().resolve_command(context, args)
 
 
@@ -66,7 +67,7 @@ def build_app() -> typer.Typer:
     """The whole command. A plugin's package that cannot be imported is named at the end of `farm --help`."""
     app = typer.Typer(
         name="farm",
-        cls=VerbGroup,
+        cls=CommandGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -76,16 +77,16 @@ def build_app() -> typer.Typer:
     for name, module in _installed():
         if isinstance(module, ImportError):
             missing.append(f"{name} ({module})")
-        elif not hasattr(module, "VERBS"):
+        elif not hasattr(module, "COMMANDS"):
             module.register(app)
     if missing:
         app.info.epilog = "Not available here: " + "; ".join(missing)
     return app
 
 
-def _verb_tables() -> Iterator[Mapping[str, Verb]]:
-    yield VERBS
-    yield from (module.VERBS for _, module in _installed() if hasattr(module, "VERBS"))
+def _command_tables() -> Iterator[Mapping[str, Command]]:
+    yield COMMANDS
+    yield from (module.COMMANDS for _, module in _installed() if hasattr(module, "COMMANDS"))
 
 
 def _installed() -> Iterator[tuple[str, ModuleType | ImportError]]:
@@ -116,7 +117,7 @@ def main() -> None:
     """Run the command; what is no fault of the farm itself becomes words on stderr and an exit code, no traceback."""
     try:
         build_app()()
-    except Exception as error:  # of what is no verb: one that is not installed, say; verbs report their own
+    except Exception as error:  # outside of any command: one is not installed, say; commands report their own
         from farm.console.error_output import exit_code_of, farm_error, print_error
 
         told = farm_error(error)

@@ -15,7 +15,7 @@ from farm.metrics.recorder import NOBODY_READS, Recorder
 from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
 from farm.storage import Storage
-from farm.traces.opening import open_tracer
+from farm.traces.open_tracer import open_tracer
 from farm.traces.tracer import NOBODY_COLLECTS, Tracer
 
 

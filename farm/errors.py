@@ -104,8 +104,8 @@ class WrongUsage(FarmError):
     status = 400
 
 
-class VerbNotInstalled(FarmError):
-    """A verb whose own needs are not installed, as on a control node without the worker's extra."""
+class CommandNotInstalled(FarmError):
+    """A command whose own needs are not installed, as on a control node without the worker's extra."""
 
     type = "not-installed"
     title = "This is not installed here"

@@ -1,4 +1,4 @@
-"""What moves too fast for SQL: the steps of running renders, and the bell that says "a job changed".
+"""What moves too fast for SQL: the steps of running renders, and the notice that a job changed.
 
 Every key in Redis that is not Celery's, its type, its life, who writes and who reads it:
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 from farm.connections import Connections
-from farm.metrics.declared import OF_EVERY_PROCESS, PROCESS_INFO, Metric
+from farm.metrics.process_metrics import OF_EVERY_PROCESS, PROCESS_INFO, Metric
 from farm.metrics.recorder import NOBODY_READS
 
 
@@ -16,9 +16,9 @@ def readable(connections: Connections, role: str, metrics: Sequence[Metric], poo
         yield
         return
     # Imported here: who shows nothing need not load it.
+    from farm.metrics.call_timings import watch_database, watch_storage
     from farm.metrics.port import open_port
     from farm.metrics.prometheus import PrometheusRecorder
-    from farm.metrics.watching import watch_database, watch_storage
 
     recorder = PrometheusRecorder([*OF_EVERY_PROCESS, *metrics], {"pool": pool} if pool else {})
     recorder.put(PROCESS_INFO, 1, role=role, pool=pool, version=version("latent-farm"))

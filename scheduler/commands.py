@@ -1,4 +1,4 @@
-"""The scheduler's verbs of the `farm` command."""
+"""The scheduler's commands under `farm`."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.logs import configure_logging, identify
-from farm.metrics.declared import OF_SCHEDULERS
+from farm.metrics.process_metrics import OF_SCHEDULERS
 from farm.schema.revisions import check_revision
 from farm.serve_metrics import readable
 from scheduler.fleet.catalog_sync import sync_catalog
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("scheduler")(scheduler)
 
 

@@ -54,7 +54,7 @@ SLOW_FILES = (
     "workers/families/test_condition_pictures.py",
     "workers/families/test_wan_vace.py",
     "workers/model_files/test_first_loads.py",
-    "workers/plans/test_plans.py",
+    "workers/memory_planning/test_memory_planning.py",
     "workers/sharding/test_sharding.py",
     "workers/test_carried.py",
     "workers/training/test_quality.py",

@@ -1,4 +1,4 @@
-"""The worker's verbs of the `farm` command."""
+"""The worker's commands under `farm`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,13 @@ from farm.console.completion import complete_own_pool
 from farm.console.output import JsonOption, out, print_json
 from farm.errors import NotFound
 from farm.logs import configure_logging
-from farm.metrics.declared import OF_WORKERS
+from farm.metrics.process_metrics import OF_WORKERS
 from farm.serve_metrics import readable
 from workers.agent.telemetry.health import health
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs that have no folder of their own."""
+    """Add the commands that have no folder of their own."""
     serving = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
     serving.callback()(worker)
     serving.command()(health)
@@ -62,8 +62,8 @@ def rerender(
     from farm.manifest import read_manifest
     from farm.settings import load_settings
     from workers.pipelines.load import choose_device, load
-    from workers.verify.rerender import encode_again, render_again, set_threads
-    from workers.verify.source_files import given_files
+    from workers.verification.rerender import encode_again, render_again, set_threads
+    from workers.verification.source_files import given_files
 
     if not manifest.is_file():
         raise NotFound(f"There is no manifest at {manifest}.")

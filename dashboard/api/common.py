@@ -17,7 +17,7 @@ from dashboard.reads.renders import StoredArtifact
 from dashboard.schemas.base import RequestPart
 from dashboard.schemas.text_forms import LINE, VISIBLE_LINE
 from farm.accounts.names import LONGEST_NAME
-from farm.restorable import KEPT_SECONDS, LONGEST_SECONDS
+from farm.restore_period import KEPT_SECONDS, LONGEST_SECONDS
 from scheduler.gallery.marks import LONGEST_TAG
 
 #: A number as pydantic would take it for a time.

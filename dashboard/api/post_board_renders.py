@@ -14,7 +14,7 @@ from dashboard.reads.ids import known_form
 from dashboard.schemas import Board
 from farm.database import read
 from scheduler.gallery.boards import change_board
-from scheduler.gallery.owned import MOST_RENDERS
+from scheduler.gallery.owned_renders import MOST_RENDERS
 
 
 class BoardChange(BaseModel):

@@ -11,7 +11,7 @@ from dashboard.http.bodies import read_json
 from dashboard.reads.ids import known_form
 from dashboard.schemas import Marked
 from scheduler.gallery.marks import BEST_RATING, MOST_TAGS, NO_RATING, MarkChange, mark_renders
-from scheduler.gallery.owned import MOST_RENDERS
+from scheduler.gallery.owned_renders import MOST_RENDERS
 
 
 class RendersMarks(BaseModel):

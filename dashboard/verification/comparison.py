@@ -15,7 +15,7 @@ from dashboard.verification.newest import SecondRender
 from farm.connections import Connections
 from farm.lifecycle import RenderStatus
 from farm.sentences import sentence
-from farm.verification.stored import Compared, StoredRender, compare_stored
+from farm.verification.compare_stored import Compared, StoredRender, compare_stored
 from farm.verification.verdict import TOLERANCE
 
 _COMPARE = "latent_farm_compare_stored"

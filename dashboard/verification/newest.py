@@ -8,7 +8,7 @@ from dashboard.reads.renders import StoredArtifact, artifacts_of
 from farm.lifecycle import RenderStatus
 from farm.storage_keys import ArtifactKind
 from farm.tables import Job, Render
-from farm.verification.stored import StoredRender
+from farm.verification.compare_stored import StoredRender
 
 
 @dataclass(frozen=True)

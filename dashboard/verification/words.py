@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dashboard.schemas import Verification, Why
 from farm.lifecycle import ENDED
 from farm.sentences import Sentence, sentence
-from farm.verification.stored import Compared
+from farm.verification.compare_stored import Compared
 
 #: By verdict: what it is called, and what that means.
 _WORDS: Mapping[str, tuple[Sentence, Sentence]] = {

@@ -15,9 +15,9 @@ from dashboard.http import request_metrics
 from dashboard.readiness import READINESS, Readiness
 from dashboard.reads.metrics.farm_metrics import farm_samples
 from dashboard.reads.metrics.samples import Sample
-from farm.metrics.declared import Kind
 from farm.metrics.exposition import expose
 from farm.metrics.farm_wide import FARM_METRICS
+from farm.metrics.process_metrics import Kind
 
 blueprint = Blueprint("metrics", __name__)
 

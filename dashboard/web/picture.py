@@ -16,7 +16,7 @@ from dashboard.verification.words import VerificationWords
 from dashboard.web.artifacts import address
 from farm.database import read
 from farm.errors import Busy, StorageDown
-from farm.verification.stored import Compared
+from farm.verification.compare_stored import Compared
 from scheduler.admission.submit_verification import submit_verification
 
 blueprint = Blueprint("picture", __name__)

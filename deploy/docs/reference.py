@@ -8,9 +8,9 @@ from typing import Any
 import typer
 from click import Context
 
-from farm.cli import LazyVerb, build_app
-from farm.metrics import declared
-from farm.metrics.declared import Metric
+from farm.cli import LazyCommand, build_app
+from farm.metrics import process_metrics
+from farm.metrics.process_metrics import Metric
 from farm.problems import every_error
 
 
@@ -25,8 +25,8 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    parts = ["# Every command and option\n\nAs `farm VERB --help` says it.\n"]
-    for path, command in _verbs(typer.main.get_command(build_app()), "farm"):
+    parts = ["# Every command and option\n\nAs `farm COMMAND --help` says it.\n"]
+    for path, command in _each_command(typer.main.get_command(build_app()), "farm"):
         context = Context(command, info_name=path, max_content_width=100)
         parts.append(f"## {path}\n\n```text\n{command.get_usage(context)}\n```\n\n{_plain(command.help)}\n")
         rows = [record for one in command.get_params(context) if (record := one.get_help_record(context))]
@@ -35,13 +35,13 @@ def _commands() -> str:
     return "\n".join(parts)
 
 
-def _verbs(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    command = command.load() if isinstance(command, LazyVerb) else command
+def _each_command(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    command = command.load() if isinstance(command, LazyCommand) else command
     below = getattr(command, "commands", {})
     if not below or (path != "farm" and command.invoke_without_command):
         yield path, command
     for name, one in sorted(below.items()):
-        yield from _verbs(one, f"{path} {name}")
+        yield from _each_command(one, f"{path} {name}")
 
 
 def _api() -> str:
@@ -89,7 +89,7 @@ def _errors() -> str:
 def _metrics() -> str:
     rows = [
         (f"`{one.name}`", str(one.kind.value), ", ".join(f"`{label}`" for label in one.labels), _cell(one.about))
-        for one in vars(declared).values()
+        for one in vars(process_metrics).values()
         if isinstance(one, Metric)
     ]
     head = "# Every metric\n\n[Monitoring](../monitoring.md) says what to do with them.\n"

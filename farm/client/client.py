@@ -8,31 +8,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from farm.client.accounts import Accounts
 from farm.client.connection.address import find_address
 from farm.client.connection.transport import Transport, api_path, read_reply
-from farm.client.controls import Controls
-from farm.client.dead_letters import DeadLetters
-from farm.client.drafts import Drafts
 from farm.client.errors import FarmProblem
 from farm.client.files.downloads import Downloads
-from farm.client.gallery import Gallery
 from farm.client.live import QUIET_SECONDS, LiveEvent, live_events
-from farm.client.presets import Presets
-from farm.client.questions import Questions
-from farm.client.reads import Reads
 from farm.client.replies import FileProgress, Job, Quote, Render
 from farm.client.requests.deprecated import renamed_keyword
 from farm.client.requests.request_body import by_alias, request_body
 from farm.client.requests.streaming import key_of, submit_file
+from farm.client.resources.accounts import Accounts
+from farm.client.resources.controls import Controls
+from farm.client.resources.dead_letters import DeadLetters
+from farm.client.resources.drafts import Drafts
+from farm.client.resources.fleet import Fleet
+from farm.client.resources.gallery import Gallery
+from farm.client.resources.jobs import Jobs
+from farm.client.resources.presets import Presets
+from farm.client.resources.scores import Scores
+from farm.client.resources.share_links import ShareLinks
+from farm.client.resources.trainings import Trainings
+from farm.client.resources.verifications import Verifications
+from farm.client.resources.wait_reasons import WaitReasons
+from farm.client.resources.webhooks import Webhooks
 from farm.client.results import completed_renders, only_render
-from farm.client.scores import Scores
-from farm.client.share_links import ShareLinks
 from farm.client.short_ids import ShortIds
-from farm.client.trainings import Trainings
-from farm.client.verifications import Verifications
 from farm.client.waiting import JobProgress, wait_for_jobs
-from farm.client.webhooks import Webhooks
 from farm.clock import Clock, steady_clock
 
 if TYPE_CHECKING:
@@ -49,15 +50,16 @@ class FarmClient(
     DeadLetters,
     Downloads,
     Drafts,
+    Fleet,
     Gallery,
+    Jobs,
     Presets,
-    Questions,
-    Reads,
     Scores,
     ShareLinks,
     ShortIds,
     Trainings,
     Verifications,
+    WaitReasons,
     Webhooks,
 ):
     """A farm, over HTTP. Use it in a `with` statement, or close it.

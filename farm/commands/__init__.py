@@ -1,1 +1,1 @@
-"""The verbs of the `farm` command that need nothing above `farm`: one module each, with `register(app)`."""
+"""The commands under `farm` that need nothing above this package: one module each, with `register(app)`."""

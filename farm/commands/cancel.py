@@ -16,7 +16,7 @@ from farm.lifecycle import RenderStatus
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(cancel)
 
 

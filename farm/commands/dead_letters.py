@@ -13,7 +13,7 @@ from farm.console.tables import ago, print_list
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("dead-letters")(dead_letters)
 
 

@@ -13,7 +13,7 @@ from farm.console.session import JsonOption
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the commands."""
     app.command()(delete)
     app.command()(restore)
 

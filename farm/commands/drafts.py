@@ -14,7 +14,7 @@ from farm.errors import Conflict
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the commands."""
     app.command()(drafts)
     app.command()(keep)
     app.command()(drop)

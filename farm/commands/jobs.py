@@ -15,7 +15,7 @@ from farm.lifecycle import JobStatus
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(jobs)
 
 

@@ -12,11 +12,11 @@ from farm.console.tables import print_pools
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb, and what can be done to a pool."""
-    verbs = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-    verbs.callback()(pools)
-    verbs.command()(scale)
-    app.add_typer(verbs, name="pools")
+    """Add the command, and what can be done to a pool."""
+    commands = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+    commands.callback()(pools)
+    commands.command()(scale)
+    app.add_typer(commands, name="pools")
 
 
 def pools(

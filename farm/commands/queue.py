@@ -14,7 +14,7 @@ from farm.console.session import JsonOption, farm_at_hand, out, print_json
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the commands."""
     app.command()(reclass)
     app.command()(reorder)
     app.command()(move)

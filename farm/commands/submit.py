@@ -17,14 +17,14 @@ from farm.console.arguments import FileNamesOption
 from farm.console.completion import complete_job, complete_model
 from farm.console.job_progress import exit_code_after, watch
 from farm.console.quote_text import show_quote
-from farm.console.request_options import read_typed, takes_request, upload_typed
 from farm.console.session import ExitCode, farm_at_hand, print_json, say
-from farm.console.sweeping import read_sweeps
-from farm.console.upload_progress import continue_file, send_file
+from farm.console.submission.request_options import read_typed, takes_request, upload_typed
+from farm.console.submission.sweep_options import read_sweeps
+from farm.console.submission.upload_progress import continue_file, send_file
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(submit)
 
 
@@ -110,7 +110,7 @@ def submit(
     if told:
         fields["prompt"] = told[0] if len(told) == 1 else told
     if comfyui is not None or openjd is not None:
-        from farm.console.imported import with_import
+        from farm.console.submission.imported_files import with_import
 
         model, fields, typed, file = with_import(comfyui, openjd, file, model, fields, typed)
     if continued is not None and (model or fields or key or any(typed.values())):

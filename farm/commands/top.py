@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from farm.console.session import farm_at_hand, out
-from farm.errors import VerbNotInstalled, WrongUsage
+from farm.errors import CommandNotInstalled, WrongUsage
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(top)
 
 
@@ -28,10 +28,10 @@ def top(
     Exit codes: 0, 2 wrong usage or this is no terminal, 3 the farm does not answer.
     """
     if find_spec("textual") is None:
-        raise VerbNotInstalled("`farm top` needs: pip install 'latent-farm[terminal]'")
+        raise CommandNotInstalled("`farm top` needs: pip install 'latent-farm[terminal]'")
     if not out().is_terminal:
         raise WrongUsage("`farm top` needs a terminal; in a pipe: farm pools, farm workers, farm jobs, with --json")
-    from farm.console.top_screen import TopScreen
+    from farm.console.top.top_screen import TopScreen
 
     with farm_at_hand() as farm:
         farm.pools()  # who cannot reach the farm learns it in words, before the screen is taken

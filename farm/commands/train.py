@@ -12,9 +12,9 @@ from farm.client import FarmClient
 from farm.console.completion import complete_model
 from farm.console.error_output import exit_code_of, print_error
 from farm.console.job_progress import exit_code_after, watch
-from farm.console.request_options import takes_request
 from farm.console.session import ExitCode, farm_at_hand, print_json, say
-from farm.console.training_folder import read_training_folder
+from farm.console.submission.request_options import takes_request
+from farm.console.submission.training_folder import read_training_folder
 from farm.errors import FarmError
 from farm.params.training.request import TrainingRequest, name_fault
 
@@ -22,7 +22,7 @@ _Captioned = tuple[str | Path, str]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(train)
 
 

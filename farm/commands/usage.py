@@ -13,7 +13,7 @@ from farm.console.tables import print_list
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(usage)
 
 

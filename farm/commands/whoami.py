@@ -12,7 +12,7 @@ from farm.console.tables import print_list
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the commands."""
     app.command()(whoami)
     app.command()(members)
 

@@ -10,7 +10,7 @@ from farm.console.session import JsonOption, clean, farm_at_hand, print_json
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(why)
 
 

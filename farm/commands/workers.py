@@ -16,13 +16,13 @@ POLL_SECONDS = 1.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb, and what can be done to a worker."""
-    verbs = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-    verbs.callback()(workers)
-    verbs.command()(release)
-    verbs.command()(drain)
-    verbs.command()(log)
-    app.add_typer(verbs, name="workers")
+    """Add the command, and what can be done to a worker."""
+    commands = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+    commands.callback()(workers)
+    commands.command()(release)
+    commands.command()(drain)
+    commands.command()(log)
+    app.add_typer(commands, name="workers")
 
 
 def workers(

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from enum import IntEnum
 
 from farm.console.output import say
-from farm.errors import FarmError, UnusableDatabase, UnusableFile, VerbNotInstalled, WrongUsage
+from farm.errors import CommandNotInstalled, FarmError, UnusableDatabase, UnusableFile, WrongUsage
 from farm.file_errors import file_error
 from farm.problems import problem
 
@@ -67,8 +67,8 @@ def farm_error(error: Exception) -> FarmError | None:
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return WrongUsage(f"A text holds half of a character: {error.object[error.start]!a}; type it in UTF-8.")
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN:
-        return VerbNotInstalled(f"What this needs is not installed here: {error}. {_BRINGS_ALL}")
-    if "sqlalchemy" not in sys.modules:  # not needed by most verbs, and slow to import
+        return CommandNotInstalled(f"What this needs is not installed here: {error}. {_BRINGS_ALL}")
+    if "sqlalchemy" not in sys.modules:  # not needed by most commands, and slow to import
         return None
     from sqlalchemy.exc import OperationalError
 

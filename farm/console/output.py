@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-#: The option of every verb that answers something a program would read; its parameter is called `as_json`.
+#: The option of every command that answers something a program would read; its parameter is called `as_json`.
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one line of JSON.")]
 
 
@@ -36,7 +36,7 @@ def say(text: str, style: str = "") -> None:
 
 
 def answer(as_json: bool, value: Any, words: str) -> None:
-    """The answer of a verb that says one thing: a sentence on stdout for people, a line of JSON for programs."""
+    """The answer of a command that says one thing: a sentence on stdout for people, a line of JSON for programs."""
     if as_json:
         print_json(value)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from farm.gradio_ui.offers import Limits, Offer
+from farm.gradio_ui.model_choices import Limits, Offer
 
 MOST_AT_ONCE = 16  # renders of one press of the button
 

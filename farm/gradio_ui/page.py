@@ -13,12 +13,12 @@ import gradio as gr
 
 from farm.client import AsyncFarmClient, FarmClient
 from farm.errors import FarmError, Fault, InvalidRequest
-from farm.gradio_ui.asked import Asked
 from farm.gradio_ui.form import Form, model_choices
-from farm.gradio_ui.offers import Offer, read_offers
+from farm.gradio_ui.job_fields import Asked
+from farm.gradio_ui.model_choices import Offer, read_offers
+from farm.gradio_ui.progress_text import notices_of, progress_html, status_line
 from farm.gradio_ui.rendering import reasons, render
 from farm.gradio_ui.session import Session
-from farm.gradio_ui.shown import notices_of, progress_html, status_line
 
 TITLE = "Latent Farm"
 #: Visitors who render at the same time; each takes a thread.

@@ -19,8 +19,8 @@ from farm.client import (
     StepProgress,
 )
 from farm.errors import FarmError
-from farm.gradio_ui.asked import Asked
-from farm.gradio_ui.offers import Offer
+from farm.gradio_ui.job_fields import Asked
+from farm.gradio_ui.model_choices import Offer
 from farm.gradio_ui.session import Session
 
 #: Running renders whose previews are shown at once.

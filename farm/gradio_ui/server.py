@@ -61,13 +61,13 @@ def served(farm: FarmClient, host: str, port: int) -> Iterator[str]:
 
 def _middleware(host: str) -> list[Middleware]:
     """A page for this machine alone answers to no other name: else any web page could have one that leads here."""
-    added = [Middleware(StayHere)]
+    added = [Middleware(SameOriginPolicy)]
     if is_loopback(f"http://{host}"):
         added.append(Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", host]))
     return added
 
 
-class StayHere:
+class SameOriginPolicy:
     """Tells browsers to ask nobody but this server for anything."""
 
     def __init__(self, app: ASGIApp) -> None:

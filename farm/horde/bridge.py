@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from farm.client import FarmClient, Model
 from farm.clock import Clock, steady_clock
 from farm.errors import FarmError
+from farm.horde.backoff import away_pause, idle_pause
 from farm.horde.connection import Horde, HordeRefused
 from farm.horde.offers import served
 from farm.horde.outcomes import faulted
-from farm.horde.pauses import away_pause, idle_pause
 from farm.horde.protocol import Offering, Popped, Report, State
 from farm.horde.rendering import Rendering, Terms
 

@@ -26,10 +26,10 @@ from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.forking.client import ForkServer
 from farm.forking.server import listen
-from farm.local import fork_server, own_programs
+from farm.local import farm_processes, fork_server
+from farm.local.embedded_servers import dashboard_port, embedded_servers
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
-from farm.local.own_servers import dashboard_port, own_servers
 from farm.local.ports import Ports
 from farm.local.prefork import Preforked, has_one_thread, prefork
 from farm.local.processes import Processes
@@ -50,10 +50,10 @@ def _print(text: str) -> None:
 def farm_programs(stack: "LocalStack") -> list[Program]:
     """The farm's own processes, in the order of their start."""
     return [
-        own_programs.scheduler(stack.environment),
-        own_programs.scorer(stack.environment),
-        *own_programs.workers(stack.environment, stack.pools, stack.engine, stack.pid),
-        own_programs.dashboard(stack.environment, stack.url),
+        farm_processes.scheduler(stack.environment),
+        farm_processes.scorer(stack.environment),
+        *farm_processes.workers(stack.environment, stack.pools, stack.engine, stack.pid),
+        farm_processes.dashboard(stack.environment, stack.url),
     ]
 
 
@@ -91,7 +91,7 @@ class LocalStack:
         Raises UnknownPool, and StartFailed when an extra is not installed.
         """
         if programs is farm_programs:
-            own_programs.require_extras()
+            farm_processes.require_extras()
         self.settings = settings or load_settings()
         self._postgres = postgres
         self._notify = notify
@@ -171,13 +171,13 @@ class LocalStack:
             signal.signal(number, former)
 
     def _start(self, preforked: Preforked | None) -> None:
-        if self._programs is farm_programs and own_programs.can_fork():
+        if self._programs is farm_programs and farm_processes.can_fork():
             self._start_fork_server(preforked)
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
         servers = []
-        for server, fields in own_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
+        for server, fields in embedded_servers(self.settings, self._folder, keys, ports, postgres=self._postgres):
             self._processes.start(server.program)
             servers.append(server.program.name)
             found |= fields
@@ -198,11 +198,11 @@ class LocalStack:
 
     def _prefork(self) -> Preforked | None:
         """The farm's fork server as a fork of this process, where that may be."""
-        wanted = self._own_process and self._programs is farm_programs and own_programs.can_fork()
+        wanted = self._own_process and self._programs is farm_programs and farm_processes.can_fork()
         if not wanted or not has_one_thread():
             return None
-        fork_server.preload(own_programs.SHARED)
-        name, path = own_programs.FORK_SERVER, self._fork_server_socket
+        fork_server.preload(farm_processes.SHARED)
+        name, path = farm_processes.FORK_SERVER, self._fork_server_socket
         return prefork(name, self._folder.logs / f"{name}.log", lambda: fork_server.serve(listen(path)))
 
     @property
@@ -211,18 +211,18 @@ class LocalStack:
 
     def _start_fork_server(self, preforked: Preforked | None) -> None:
         """First of all: it imports while the servers start."""
-        program = own_programs.fork_server(os.environ, self._fork_server_socket)
+        program = farm_processes.fork_server(os.environ, self._fork_server_socket)
         self._processes.start(program, started=preforked)
         self._processes.wait_ready([program.name])
         self._processes.fork_server = ForkServer(self._fork_server_socket)
 
     def _start_engine_fork_server(self) -> dict[str, Any]:
         """Before the servers answer, since it imports for seconds; the setting by which the workers find it."""
-        if not own_programs.needs_engine_fork_server(self.pools):
+        if not farm_processes.needs_engine_fork_server(self.pools):
             return {}
         path = self._folder.runtime / "engine.sock"
         environment = {**os.environ, "TMPDIR": str(self._folder.scratch)}
-        program = own_programs.engine_fork_server(environment, path)
+        program = farm_processes.engine_fork_server(environment, path)
         self._processes.start(program)
         self._processes.wait_ready([program.name])
         return {"engine_fork_server": path}
@@ -265,7 +265,7 @@ class LocalStack:
         self._processes.wait_ready(names, on_ready=lambda name: self._notify(f"{name} is ready."))
 
     def _worker(self, pool: str, name: str) -> Program:
-        return own_programs.worker(self.environment, pool, name, self.engine, self.pid)
+        return farm_processes.worker(self.environment, pool, name, self.engine, self.pid)
 
     def _take_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():  # Python knows no other way

@@ -19,8 +19,8 @@ from pydantic import Field
 from farm.client import FarmClient, FarmProblem, WaitTimeout
 from farm.client.replies import Render
 from farm.errors import FarmError
-from farm.mcp.looking import picture_of
-from farm.mcp.shown import ShownJob, ShownModel, ShownReason
+from farm.mcp.answers import ShownJob, ShownModel, ShownReason
+from farm.mcp.render_picture import picture_of
 
 INSTRUCTIONS = """\
 A farm that renders pictures and clips with diffusion models. Ask `models` what there is, `submit` a job, `wait` for it

@@ -5,7 +5,7 @@ Work waits in lanes, and several pools may serve one: what waits has the lane as
 `farm_pool_info` leads from one to the other. Nothing here names a project, a person, a job or a render.
 """
 
-from farm.metrics.declared import Kind, Metric
+from farm.metrics.process_metrics import Kind, Metric
 
 #: The last seconds that metrics of what happened "recently" look back on.
 RECENT_SECONDS = 300.0

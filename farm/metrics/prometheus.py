@@ -14,7 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from farm.metrics.declared import Kind, Metric
+from farm.metrics.process_metrics import Kind, Metric
 from farm.metrics.recorder import Recorder
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from farm.metrics.declared import Metric
+from farm.metrics.process_metrics import Metric
 
 
 class Recorder:

@@ -8,6 +8,7 @@ from typing import Any
 from farm.did_you_mean import did_you_mean
 from farm.errors import UnknownFamily
 from farm.params.adapters import check_adapters
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.models.sana import controlled_parameters, sana_parameters
 from farm.params.models.sana_video import sana_video_parameters
 from farm.params.models.sprint import sprint_parameters
@@ -39,7 +40,6 @@ from farm.params.request.base import (
     WanTextImageToVideoParameters,
     WanVaceParameters,
 )
-from farm.params.request_checks import RequestChecks
 
 #: A plugin's family brings its request checks as an entry point of the same name, a `Family`.
 ENTRY_POINTS = "latent_farm.parameters"
@@ -54,10 +54,10 @@ class Family:
     """
 
     parameters: type[RenderParameters]
-    check: Callable[[RequestChecks], dict[str, Any]]
+    check: Callable[[FamilyChecks], dict[str, Any]]
 
 
-def common_parameters(checks: RequestChecks, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
+def common_parameters(checks: FamilyChecks, family: Family, checked: Mapping[str, Any]) -> dict[str, Any]:
     """What is the same for every family, beside what its own `check` has found."""
     request, entry = checks.request, checks.entry
     found: dict[str, Any] = {"stop_at_step": checks.stop_at_step(checked["num_inference_steps"])}

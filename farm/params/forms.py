@@ -11,6 +11,7 @@ from farm.catalog.supported_features import known_samplers
 from farm.csv_records import CsvDialect
 from farm.params.adapters import adapters_schema
 from farm.params.checks.clips import MOST_REFERENCES
+from farm.params.checks.plugins import MOST_POST_PROCESSORS
 from farm.params.families import family_named
 from farm.params.models.sana import CONTROL_SCALES
 from farm.params.models.sprint import STRENGTHS
@@ -18,7 +19,6 @@ from farm.params.models.wan import FRAMES_PER_LATENT
 from farm.params.models.wan_animate import MODES, SEGMENT_FRAMES, SHARED_FRAMES
 from farm.params.models.wan_vace import CONDITIONING_SCALES
 from farm.params.outputs import FORMATS, QUALITY, formats_of
-from farm.params.plugin_checks import MOST_POST_PROCESSORS
 from farm.params.request.base import CLIPS, CLIPS_ALONE, INPUTS, PICTURES
 from farm.params.request.declared import Declared, declared_fields
 from farm.params.request.job_request import CLASSES, JobRequest

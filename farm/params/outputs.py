@@ -7,7 +7,7 @@ from typing import Any
 from farm.catalog.schema import ModelEntry
 from farm.did_you_mean import did_you_mean
 from farm.params.checks.collector import Checked, Notice, Said, noticed, refused
-from farm.params.plugin_checks import check_plugins
+from farm.params.checks.plugins import check_plugins
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer, shown
 from farm.sentences import sentence

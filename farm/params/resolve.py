@@ -8,6 +8,7 @@ from farm.catalog.schema import ModelEntry
 from farm.clock import system_clock
 from farm.errors import MAX_FAULTS, InvalidRequest
 from farm.params.checks.collector import Collector
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.checks.pasted_syntax import pasted_syntax
 from farm.params.checks.prompts import check_prompts, check_title
 from farm.params.checks.seeds import check_seeds
@@ -18,7 +19,6 @@ from farm.params.renders import Renders
 from farm.params.request.job_request import JobRequest
 from farm.params.request.sweeps import Point, count_points, list_faults, points
 from farm.params.request.templates import Filled, Templates
-from farm.params.request_checks import RequestChecks
 from farm.params.sharding_limits import check_division
 from farm.params.timing import timing_faults
 from farm.sentences import sentence
@@ -105,7 +105,7 @@ def _values(
     """All parameters but prompt and seed, for each combination; each fault and notice is told once."""
     found = []
     for point in points(request):
-        checks = RequestChecks(point.request, entry, point.places, find_input)
+        checks = FamilyChecks(point.request, entry, point.places, find_input)
         found.append(_values_at(point, checks, family))
         collector.faults += [fault for fault in checks.faults if fault not in collector.faults]
         if len(collector.notices) < MOST_NOTICES:
@@ -115,7 +115,7 @@ def _values(
     return found
 
 
-def _values_at(point: Point, checks: RequestChecks, family: Family) -> dict[str, Any]:
+def _values_at(point: Point, checks: FamilyChecks, family: Family) -> dict[str, Any]:
     """The parameters of one combination: what its family makes of it, and what all families have."""
     request, entry = point.request, checks.entry
     parameters = family.check(checks)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from farm.manifest import Environment, Manifest, ModelFacts
-from farm.params.plugin_checks import CHOICE
+from farm.params.checks.plugins import CHOICE
 from farm.sentences import Sentence, sentence
 
 #: What says what becomes of a render and its files, and nothing of its pixels.
@@ -41,7 +41,7 @@ def cropper_difference(then: str | None, now: str | None) -> list[Sentence]:
 
 
 def manifest_differences(then: Manifest, now: Manifest) -> list[Sentence]:
-    """Of two renders of the same: what rendered each, in which company, and whether the same was asked for at all."""
+    """Of two renders of the same: what rendered each, in which batch, and whether the same was asked for at all."""
     found = environment_differences(then.environment, now.environment, model_then=then.model, model_now=now.model)
     found += cropper_difference(then.cropped_by, now.cropped_by)
     if then.farm_version != now.farm_version:

@@ -1,4 +1,4 @@
-"""Admission: a request becomes a job and its renders in one transaction; the doorbells ring after the commit.
+"""Admission: a request becomes a job and its renders in one transaction; pools are rung after the commit.
 
 Nothing is in SQL before the commit, and everything is after it: a crash in the middle leaves no trace, a
 crash after it costs only the rings, which the supervisor and idle workers make good.
@@ -25,7 +25,7 @@ from scheduler.admission.feasibility import absence, check_can_run, check_can_si
 from scheduler.admission.idempotency import Key, check_key, find_job, notices_of, seeds_of
 from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
-from scheduler.admission.under_way import refuse_a_second
+from scheduler.admission.running_verification import refuse_a_second
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fleet.catalog_sync import sync_catalog
 from scheduler.fleet.wake_workers import RingTarget, notify, ring, ring_targets

@@ -13,8 +13,8 @@ from farm.params.resubmission import request_again
 from farm.sentences import sentence
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Flow, Job, Render
+from scheduler.admission.running_verification import VerificationUnderWay, find_under_way
 from scheduler.admission.submit import Submitted, draw_seed, submit
-from scheduler.admission.under_way import VerificationUnderWay, find_under_way
 from scheduler.admission.validation_offload import check
 
 #: What is of no use to a second look, and would cost or stop it.

@@ -66,7 +66,7 @@ def claim(
         with write(engine) as connection:
             prepare(connection)
             allowances = read_allowances(connection, claimer.pool)
-            taker = Taker(connection, claimer.lease(now), claimer.watermark, allowances)
+            taker = Taker(connection, claimer.lease(now), claimer.scan_cursor, allowances)
             batch = _take_batch(taker, claimer, capacity, only, loaded, slowed)
             # Flows are the last rows that it locks, in the order of their ids: it waits for nobody who waits for it.
             rested = [mark_idle(connection, flow) for flow in sorted(batch.empty, key=lambda flow: flow.id)]
@@ -115,7 +115,7 @@ def _take_batch(
         if row is None:
             continue
         head = head_of(row, turn.flow.class_name, taker.lease.start)
-        taker.watermark.heads[turn.flow.id] = head
+        taker.scan_cursor.heads[turn.flow.id] = head
         others = turns[place + 1 :]
         beside = _no_lower(turn, others, claimer) if slowed(head) else others
         _fill(taker, head, turn, others, capacity, beside)
@@ -167,7 +167,7 @@ def _expected(taker: Taker, turn: Turn, capacity: Capacity) -> tuple[int, str | 
     """
     if isinstance(capacity, int):
         return capacity, None
-    before = taker.watermark.heads.get(turn.flow.id)
+    before = taker.scan_cursor.heads.get(turn.flow.id)
     return (1, None) if before is None else (max(1, capacity(before)), before.batch_key)
 
 

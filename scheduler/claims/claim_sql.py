@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from farm.lifecycle import Phase, RenderStatus, check_transition
 from farm.tables import Render
-from scheduler.claims.watermark import Place
+from scheduler.claims.scan_cursor import Place
 
 check_transition(RenderStatus.PENDING, RenderStatus.RUNNING)
 _PENDING: ColumnElement[str] = literal_column(f"'{RenderStatus.PENDING}'")
@@ -134,7 +134,7 @@ def _execute(connection: Connection, statement: Update, lease: Lease, **values: 
 
 @cache
 def _take_head(capacity: int, of_key: bool) -> Update:
-    """Head: the first of ix_renders_head from the watermark on. Rest: ix_renders_fill right behind the head."""
+    """Head: the first of ix_renders_head from the scan cursor on. Rest: ix_renders_fill right behind the head."""
     head = (
         _from_place(Render.id, Render.batch_key, Render.batch_limit, Render.rank)
         .limit(literal_column("1"))
@@ -170,7 +170,7 @@ def _take_backfill(slots: int, limited: bool) -> Update:
 
 
 def _from_place(*columns: Any) -> Select[Any]:
-    """The flow's pending renders in their order: ix_renders_head from the watermark on."""
+    """The flow's pending renders in their order: ix_renders_head from the scan cursor on."""
     return (
         select(*columns)
         .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING, _AT_PLACE)

@@ -10,7 +10,7 @@ from farm.tables import Attempt
 from scheduler.claims import claim_sql
 from scheduler.claims.claim_sql import Lease, Peeked, Taken
 from scheduler.claims.running_limits import Allowances
-from scheduler.claims.watermark import Place, Watermark
+from scheduler.claims.scan_cursor import Place, ScanCursor
 from scheduler.fair_share.charge_amounts import claim_costs
 from scheduler.fair_share.charges import charge, claimed
 from scheduler.fair_share.fair_queueing import Turn
@@ -76,7 +76,7 @@ class Taker:
 
     connection: Connection
     lease: Lease
-    watermark: Watermark
+    scan_cursor: ScanCursor
     allowances: Allowances
     rows: list[Taken] = field(default_factory=list)
 
@@ -89,13 +89,13 @@ class Taker:
         if capacity < 1:
             return None
         rows = claim_sql.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id), batch_key)
-        if not rows and self.watermark.forget(flow_id):
+        if not rows and self.scan_cursor.forget(flow_id):
             place = self._place(flow_id)
             rows = claim_sql.take_head(self.connection, flow_id, capacity, self.lease, place, batch_key)
         if not rows:
             return None
         self._keep(flow_id, rows)
-        self.watermark.set(flow_id, _place_of(rows[0]), self.lease.start)
+        self.scan_cursor.set(flow_id, _place_of(rows[0]), self.lease.start)
         return rows[0]
 
     def peek(self, flow_id: str) -> Peeked | None:
@@ -103,7 +103,7 @@ class Taker:
         if self.allowances.allow(flow_id, 1) < 1:
             return None
         head = claim_sql.peek(self.connection, flow_id, self._place(flow_id))
-        if head is None and self.watermark.forget(flow_id):
+        if head is None and self.scan_cursor.forget(flow_id):
             head = claim_sql.peek(self.connection, flow_id, self._place(flow_id))
         return head
 
@@ -119,7 +119,7 @@ class Taker:
         if rows:
             self._keep(flow_id, rows)
             if batch_limit is None:
-                self.watermark.set(mark, _place_of(rows[0]), self.lease.start)
+                self.scan_cursor.set(mark, _place_of(rows[0]), self.lease.start)
         return rows
 
     def fill_from(self, turns: Sequence[Turn], batch_key: str, slots: int) -> None:
@@ -165,7 +165,7 @@ class Taker:
         self.allowances.spend(flow_id, len(rows))
 
     def _place(self, mark: str) -> Place:
-        return self.watermark.of(mark, self.lease.start)
+        return self.scan_cursor.of(mark, self.lease.start)
 
 
 def head_of(row: Taken, class_name: str, now: float, waiting: int | None = None) -> Head:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scheduler.claims.claim_sql import Lease
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.fair_share.fair_queueing import CLASSES
 
 
@@ -12,7 +12,7 @@ from scheduler.fair_share.fair_queueing import CLASSES
 class Claimer:
     """One worker of a pool.
 
-    What it says of itself never changes. What it remembers from one claim to the next does, and lies in `watermark`
+    What it says of itself never changes. What it remembers from one claim to the next does, and lies in `scan_cursor`
     and nowhere else; so one thread at a time claims with a claimer, and two claimers are never equal. With one that
     lives as long as its worker, claims do not wade through rows that PostgreSQL could not remove yet.
     """
@@ -21,7 +21,7 @@ class Claimer:
     worker_id: str
     lease_seconds: float
     shares: Mapping[str, float] = field(default_factory=lambda: CLASSES)  # the farm's classes, the most urgent first
-    watermark: Watermark = field(default_factory=Watermark)
+    scan_cursor: ScanCursor = field(default_factory=ScanCursor)
 
     def lease(self, now: float) -> Lease:
         """What it takes now (seconds since 1970) is its own for `lease_seconds`."""

@@ -17,7 +17,7 @@ from scheduler.claims.claim_sql import Peeked
 from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, head_of
 from scheduler.claims.claimer import Claimer
 from scheduler.claims.running_limits import read_allowances
-from scheduler.claims.watermark import BEGINNING, Watermark
+from scheduler.claims.scan_cursor import BEGINNING, ScanCursor
 from scheduler.dialects import prepare
 from scheduler.fair_share.fair_queueing import Turn, backfill
 from scheduler.fair_share.read_turns import read_turns
@@ -62,9 +62,9 @@ def join(
     with write(engine) as connection:
         prepare(connection)
         allowances = read_allowances(connection, claimer.pool)
-        taker = Taker(connection, claimer.lease(now), claimer.watermark, allowances)
+        taker = Taker(connection, claimer.lease(now), claimer.scan_cursor, allowances)
         order = read_turns(connection, claimer.pool, claimer.shares, without=allowances.used_up())
-        place, head = _first_head(connection, order.turns, claimer.watermark, now)
+        place, head = _first_head(connection, order.turns, claimer.scan_cursor, now)
         if head is None:
             return None
         turn, others = order.turns[place], order.turns[place + 1 :]
@@ -103,7 +103,7 @@ def waiting(engine: Engine, claimer: Claimer, *, class_name: str, now: float) ->
     rank = {name: place for place, name in enumerate(claimer.shares)}
     with read(engine) as connection:
         order = read_turns(connection, claimer.pool, claimer.shares)
-        place, head = _first_head(connection, order.turns, claimer.watermark, now)
+        place, head = _first_head(connection, order.turns, claimer.scan_cursor, now)
     if head is None:
         return None
     first = order.turns[place].flow.class_name
@@ -113,12 +113,12 @@ def waiting(engine: Engine, claimer: Claimer, *, class_name: str, now: float) ->
 
 
 def _first_head(
-    connection: Connection, turns: Sequence[Turn], watermark: Watermark, now: float
+    connection: Connection, turns: Sequence[Turn], scan_cursor: ScanCursor, now: float
 ) -> tuple[int, Peeked | None]:
     """The first of these flows that has something pending, and its head, unlocked."""
     for place, turn in enumerate(turns):
-        head = claim_sql.peek(connection, turn.flow.id, watermark.of(turn.flow.id, now))
-        if head is None and watermark.forget(turn.flow.id):
+        head = claim_sql.peek(connection, turn.flow.id, scan_cursor.of(turn.flow.id, now))
+        if head is None and scan_cursor.forget(turn.flow.id):
             head = claim_sql.peek(connection, turn.flow.id, BEGINNING)
         if head is not None:
             return place, head

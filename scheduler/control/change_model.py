@@ -15,7 +15,7 @@ from farm.database import read, write
 from farm.errors import Conflict, Fault, InvalidRequest
 from farm.lifecycle import JOB_ENDED, RenderStatus
 from farm.params import RenderParameters
-from farm.params.revalidation import Recheck
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.tables import Flow, Job, Lane, Project, Render
 from scheduler.admission.feasibility import check_can_run
 from scheduler.admission.render_rows import derived
@@ -54,8 +54,8 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, project_id)
         known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
-    recheck = Recheck(entry, finder(connections, job.project_id))
-    _look_at_all(connections, job, entry, recheck)
+    checks = ModelChangeChecks(entry, finder(connections, job.project_id))
+    _look_at_all(connections, job, entry, checks)
     if not known:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, connections.clock())
     flow_id = _point_job_to(connections, job, entry)
@@ -69,7 +69,7 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
             )
             if not renders:
                 return []
-            gained = _move(connection, renders, flow_id, entry, recheck, estimator)
+            gained = _move(connection, renders, flow_id, entry, checks, estimator)
             indexes = [render.index for render in renders]
             changed = enter(connection, job.id, "moved", indexes=indexes, now=connections.clock())
             connection.execute(update(Job).where(Job.id == job.id).values(estimate=Job.estimate + gained))
@@ -83,7 +83,7 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
     return moved
 
 
-def _look_at_all(connections: Connections, job: FoundJob, entry: ModelEntry, recheck: Recheck) -> None:
+def _look_at_all(connections: Connections, job: FoundJob, entry: ModelEntry, checks: ModelChangeChecks) -> None:
     """Raises InvalidRequest with all faults of all renders that would be moved; what is the same is said once."""
     faults: dict[Fault, None] = {}
     behind = -1
@@ -93,7 +93,7 @@ def _look_at_all(connections: Connections, job: FoundJob, entry: ModelEntry, rec
         if not rows:
             break
         for _, parameters in rows:
-            checked = recheck.check(parameters)
+            checked = checks.check(parameters)
             if isinstance(checked, list):
                 faults |= dict.fromkeys(checked)
         behind = rows[-1][0]
@@ -141,7 +141,7 @@ def _move(
     renders: Sequence[LockedRender],
     flow_id: str,
     entry: ModelEntry,
-    recheck: Recheck,
+    checks: ModelChangeChecks,
     estimator: Estimator,
 ) -> float:
     """Write the renders as the other model has them; returns by how many GPU-seconds their estimates grew."""
@@ -153,7 +153,7 @@ def _move(
     moves: list[dict[str, Any]] = []
     gained = 0.0
     for row in rows:
-        parameters = recheck.check(row.parameters)
+        parameters = checks.check(row.parameters)
         if not isinstance(parameters, RenderParameters):  # one that came after the look
             raise InvalidRequest(parameters)
         new = derived(parameters, entry, estimator)

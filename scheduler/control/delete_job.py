@@ -9,7 +9,7 @@ from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import write
 from farm.errors import Conflict, NotFound
-from farm.restorable import KEPT_SECONDS
+from farm.restore_period import KEPT_SECONDS
 from farm.tables import Job
 from scheduler.control.job_update import enter
 from scheduler.fleet.wake_workers import notify

@@ -1,4 +1,4 @@
-"""Read which flows compete in a pool's lane, and let a flow rest that was found empty.
+"""Read which flows compete in a pool's lane, and take out a flow that was found empty.
 
 A virtual time is what the row of a flow or class says and the charges that are not folded into it yet. All of it is
 read by one statement, in one snapshot: a charge that is being folded is seen once, never twice and never not at all.

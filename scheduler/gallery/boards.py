@@ -10,7 +10,7 @@ from farm.database import write
 from farm.errors import Conflict, NotFound
 from farm.ids import new_id
 from farm.tables import Board, BoardRender
-from scheduler.gallery.owned import check_owned
+from scheduler.gallery.owned_renders import check_owned
 
 
 def list_boards(connection: Connection, project_id: str) -> Sequence[Any]:

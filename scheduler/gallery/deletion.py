@@ -12,10 +12,10 @@ from farm.audit.record import Action, record
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict
-from farm.restorable import KEPT_SECONDS
+from farm.restore_period import KEPT_SECONDS
 from farm.tables import Artifact, RenderMark
 from scheduler.gallery.marks import set_marks
-from scheduler.gallery.owned import check_owned
+from scheduler.gallery.owned_renders import check_owned
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from farm.database import write
 from farm.errors import Fault, InvalidRequest
 from farm.tables import RenderMark, RenderTag
-from scheduler.gallery.owned import check_owned
+from scheduler.gallery.owned_renders import check_owned
 
 LONGEST_TAG = 50  # characters
 MOST_TAGS = 50  # of a render

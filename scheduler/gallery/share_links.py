@@ -14,7 +14,7 @@ from farm.security import is_secret, new_secret, secret_sha256
 from farm.tables import Job, Project, ShareLink, User
 from farm.tables.share_links import SharedKind
 from scheduler.gallery.boards import find_board
-from scheduler.gallery.owned import check_owned
+from scheduler.gallery.owned_renders import check_owned
 
 #: A leap year: what is to be seen for longer belongs elsewhere.
 LONGEST_SECONDS = 366 * 86_400.0

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from farm.connections import Connections
 from farm.database import read
-from farm.metrics.declared import LOST_LEASES
+from farm.metrics.process_metrics import LOST_LEASES
 from farm.tables import Job
 from scheduler.fleet.wake_workers import notify, ring, ring_targets
 from scheduler.leases.reap import FAR, RunningLease, doubtful, take_back

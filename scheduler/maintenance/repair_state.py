@@ -67,11 +67,11 @@ def _give_leases(connections: Connections, now: float) -> int:
 
 
 def _wake_flows(connections: Connections) -> int:
-    """One probe of ix_renders_head for each flow that rests and is not paused."""
+    """One probe of ix_renders_head for each idle flow that is not paused."""
     pending = exists().where(Render.flow_id == Flow.id, Render.status == literal_column("'pending'"))
-    resting = and_(Flow.backlogged.is_(False), Flow.paused_at.is_(None), pending)
+    idle = and_(Flow.backlogged.is_(False), Flow.paused_at.is_(None), pending)
     with read(connections.engine) as connection:
-        found = connection.scalars(select(Flow.id).where(resting).order_by(Flow.id)).all()
+        found = connection.scalars(select(Flow.id).where(idle).order_by(Flow.id)).all()
     for flow_id in found:
         with write(connections.engine) as connection:
             wake_flow(connection, flow_id)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from farm.connections import Connections
 from farm.database import trouble
 from farm.ids import new_id
-from farm.metrics.declared import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECONDS, SUPERVISOR_ACTS
+from farm.metrics.process_metrics import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECONDS, SUPERVISOR_ACTS
 from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.leases import abandoned_transactions
 from scheduler.maintenance import (
@@ -36,7 +36,7 @@ from scheduler.maintenance import replace_lost_rings as replace_lost_rings
 from scheduler.maintenance.duty import Duty
 from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans, remove_uploads
 from scheduler.maintenance.garbage.remove_uploads import RemoveUploads
-from scheduler.maintenance.idle_farm import is_at_rest
+from scheduler.maintenance.idle_farm import is_idle
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
 from scheduler.maintenance.reap_leases import ReapLeases
@@ -49,10 +49,10 @@ LEASE = "supervisor"
 #: The lease outlives this many rounds, and at least so many seconds: a slow round must not lose it.
 LEASE_ROUNDS = 5
 SHORTEST_LEASE_SECONDS = 5.0
-#: A farm at which nothing was under way for so long is at rest. Then the duties that look after work are done this
-#: often, and this often those that look after workers, who do not rest.
-REST_AFTER_SECONDS = 30.0
-RESTING_SECONDS = 60.0
+#: A farm at which nothing was under way for so long is idle. Then the duties that look after work are done this
+#: often, and this often those that look after workers, who are never idle.
+IDLE_AFTER_SECONDS = 30.0
+IDLE_INTERVAL_SECONDS = 60.0
 LOOKING_SECONDS = 8.0
 
 
@@ -66,16 +66,16 @@ def new_duties() -> list[Duty]:
             abandoned_transactions.EVERY_SECONDS,
             everybody=True,
         ),
-        Duty("mark_dead_workers", MarkDeadWorkers().one_pass, resting=LOOKING_SECONDS),
-        Duty("reap_leases", ReapLeases().one_pass, resting=RESTING_SECONDS),
-        Duty("expire_jobs", expire_jobs.one_pass, resting=RESTING_SECONDS),
-        Duty("release_held", release_held.one_pass, resting=RESTING_SECONDS),
-        Duty("read_streams", read_streams.one_pass, resting=RESTING_SECONDS),
-        Duty("replace_lost_rings", replace_lost_rings.one_pass, resting=RESTING_SECONDS),
-        Duty("deliver_webhooks", DeliverWebhooks().one_pass, resting=RESTING_SECONDS),
+        Duty("mark_dead_workers", MarkDeadWorkers().one_pass, idle_interval=LOOKING_SECONDS),
+        Duty("reap_leases", ReapLeases().one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("expire_jobs", expire_jobs.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("release_held", release_held.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("read_streams", read_streams.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("replace_lost_rings", replace_lost_rings.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("deliver_webhooks", DeliverWebhooks().one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
         Duty("fold_charges", fold_charges.one_pass, fold_charges.EVERY_SECONDS),
-        Duty("learn_estimates", learn_estimates.one_pass, resting=RESTING_SECONDS),
-        Duty("autoscaler", Autoscaler().one_pass, resting=LOOKING_SECONDS),
+        Duty("learn_estimates", learn_estimates.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("autoscaler", Autoscaler().one_pass, idle_interval=LOOKING_SECONDS),
         Duty("record_samples", record_samples.one_pass, record_samples.EVERY_SECONDS),
         Duty("repair_state", RepairState().one_pass, repair_state.EVERY_SECONDS),
         Duty("quarantine_workers", quarantine_workers.one_pass, quarantine_workers.EVERY_SECONDS),
@@ -122,9 +122,9 @@ class Supervisor:
             if not self._away:
                 self._wait()
             return
-        rests = self._rests()
+        idle = self._farm_is_idle()
         for duty in self._duties:
-            if not self._is_due(duty, self._connections.steady(), rests):
+            if not self._is_due(duty, self._connections.steady(), idle):
                 continue
             if not self._still_holds():
                 return
@@ -133,7 +133,7 @@ class Supervisor:
     def _wait(self) -> None:
         """What is done while another one acts."""
         for duty in self._duties:
-            if duty.everybody and self._is_due(duty, self._connections.steady(), rests=False):
+            if duty.everybody and self._is_due(duty, self._connections.steady(), idle=False):
                 self._do(duty)
 
     def _still_holds(self) -> bool:
@@ -165,19 +165,19 @@ class Supervisor:
             metrics.count(DUTY_CHANGES, changes, duty=duty.name)
         metrics.observe(DUTY_SECONDS, time.perf_counter() - began, duty=duty.name)
 
-    def _rests(self) -> bool:
+    def _farm_is_idle(self) -> bool:
         """Whether nothing has been under way for a while."""
         connections = self._connections
         try:
-            if not is_at_rest(connections, connections.clock()):
+            if not is_idle(connections, connections.clock()):
                 self._busy_at = connections.steady()
         except SQLAlchemyError:  # the duties will say why
             self._busy_at = connections.steady()
-        return connections.steady() - self._busy_at > REST_AFTER_SECONDS
+        return connections.steady() - self._busy_at > IDLE_AFTER_SECONDS
 
-    def _is_due(self, duty: Duty, now: float, rests: bool) -> bool:
+    def _is_due(self, duty: Duty, now: float, idle: bool) -> bool:
         """Whether its time has come, by the steady clock; what waits between its passes waits before the first, too."""
-        interval = max(duty.interval, duty.resting) if rests else duty.interval
+        interval = max(duty.interval, duty.idle_interval) if idle else duty.interval
         if interval and now - self._done_at.setdefault(duty.name, now) < interval:
             return False
         self._done_at[duty.name] = now

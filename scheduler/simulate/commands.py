@@ -1,4 +1,4 @@
-"""The verb `farm simulate`: play a trace on a virtual fleet, compare policies, plan capacity."""
+"""The command `farm simulate`: play a trace on a virtual fleet, compare policies, plan capacity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pattern(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("simulate")(simulate)
 
 

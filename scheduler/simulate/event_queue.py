@@ -15,12 +15,12 @@ from typing import Any
 
 from farm.connections import Connections
 from scheduler.claims.claim_batch import ClaimedRender
-from scheduler.simulate.contention import Contention
 from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.in_memory_farm import BEGIN, VirtualClock
 from scheduler.simulate.ledger import Ledger
 from scheduler.simulate.policies import Policy
-from scheduler.simulate.results import Sample
+from scheduler.simulate.results.contention import Contention
+from scheduler.simulate.results.result import Sample
 from scheduler.simulate.timing import Kinds
 from scheduler.simulate.virtual_pool import RunningPool
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from farm.errors import Fault, InvalidRequest
 from scheduler.simulate.fleet import Fleet
-from scheduler.simulate.results import Result
+from scheduler.simulate.results.result import Result
 
 #: More workers than this are not tried.
 MOST_WORKERS = 4096

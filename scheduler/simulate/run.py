@@ -15,7 +15,7 @@ from scheduler.simulate.fleet import Fleet
 from scheduler.simulate.in_memory_farm import add_project, admit, ends_by_job, open_farm, unfinished
 from scheduler.simulate.ledger import JobLedger, Waits
 from scheduler.simulate.policies import OURS, Policy
-from scheduler.simulate.results import Floats, Result, Sample
+from scheduler.simulate.results.result import Floats, Result, Sample
 from scheduler.simulate.traces.trace import Arrival, Trace
 from scheduler.simulate.virtual_pool import Doing
 

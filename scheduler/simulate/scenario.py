@@ -10,13 +10,13 @@ from farm.catalog import Catalog, PoolEntry, Scaling, load_catalog
 from farm.console.output import err, out, print_json
 from farm.errors import Fault, InvalidRequest
 from farm.settings import Settings, load_settings
-from scheduler.simulate import report, tables
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Fleet, Speed, VirtualPool
-from scheduler.simulate.lower_bound import Bound, Work, cheapest
 from scheduler.simulate.planning import plan, with_workers
 from scheduler.simulate.policies import Policy, policies_named
-from scheduler.simulate.results import Result
+from scheduler.simulate.results import html_report, tables
+from scheduler.simulate.results.lower_bound import Bound, Work, cheapest
+from scheduler.simulate.results.result import Result
 from scheduler.simulate.run import run
 from scheduler.simulate.timing import Kinds
 from scheduler.simulate.traces import generate
@@ -77,12 +77,12 @@ def answer(wishes: Wishes) -> None:
         _print(console, results, bound)
     if wishes.report is not None:
         told = f"{results[0].submitted:,} renders of {len(trace):,} jobs; seed {wishes.seed}."
-        wishes.report.write_text(report.page("Simulation", told, results, bound), encoding="utf-8")
+        wishes.report.write_text(html_report.page("Simulation", told, results, bound), encoding="utf-8")
         console.print(f"Report: {wishes.report}")
 
 
 def clairvoyant(trace: Trace, fleet: Fleet, catalog: Catalog, within: float) -> Bound:
-    """The least that a fleet like the first pool of this one could cost for a trace: see `simulate.lower_bound`."""
+    """The least that a fleet like the first pool of this one could cost for a trace: `simulate.results.lower_bound`."""
     pool, kinds = fleet.pools[0], Kinds(catalog)
     full = pool.entry.max_batch
     share = pool.slowness * pool.speed.pass_factor(full) / full

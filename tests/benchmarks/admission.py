@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.benchmarks.admission [--renders 10000] [--rounds 5] [--quick]
 
 Ours: the body of POST /api/v1/jobs as bytes until the job is committed and its workers are rung: reading the JSON,
-request validation's checks, resolving, quotas, rows, event, counters and bells. Celery's: `apply_async` with one
+request validation's checks, resolving, quotas, rows, event, counters and rings. Celery's: `apply_async` with one
 producer held open (its fastest way), no result, the id of a render as the only argument. Rounds of each, one after the
 other.
 """
@@ -104,7 +104,7 @@ def _prompts(renders: int, number: int) -> bytes:
 
 
 def _admit(connections: Connections, project_id: str, body: bytes) -> float:
-    """Seconds from the bytes of the body to the bells."""
+    """Seconds from the bytes of the body to the rings."""
     gc.collect()
     began = time.perf_counter()
     most = connections.settings.max_renders_per_job

@@ -166,7 +166,7 @@ def _bytes(answer: httpx.Response) -> int:
 
 
 def _admit(connections: Connections, project_id: str, body: bytes) -> None:
-    """What the dashboard does with the bytes of a submission, from the parsing to the bells."""
+    """What the dashboard does with the bytes of a submission, from the parsing to the rings."""
     most = connections.settings.max_renders_per_job
     document = parse_json_body(body, connections.settings.max_body_bytes)
     request, resolved = check_and_resolve(document, connections.catalog, max_renders=most, draw_seed=draw_seed)

@@ -23,7 +23,7 @@ from farm.catalog import Catalog, Scaling, load_catalog
 from farm.settings import Settings
 from scheduler.simulate.fleet import Fleet, one_pool
 from scheduler.simulate.policies import OURS, QUEUE_LENGTH, Policy
-from scheduler.simulate.results import Result
+from scheduler.simulate.results.result import Result
 from scheduler.simulate.run import run
 from scheduler.simulate.scenario import clairvoyant
 from scheduler.simulate.traces import generate

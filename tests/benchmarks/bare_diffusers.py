@@ -131,7 +131,7 @@ class Pictures:
 class Serving:
     """A server that takes up to `size` pictures and makes them from first to last step; who comes later waits.
 
-    Urgent ones, which come at `arrivals` (seconds after the start), go before all others; the seats that they leave are
+    Urgent ones, which come at `arrivals` (seconds after the start), go before all others; the slots that they leave are
     filled with others, which are endless, and alike but for their seed. It takes what is there for `seconds`.
     """
 
@@ -148,8 +148,8 @@ class Serving:
             if now >= seconds and not due:
                 break
             waiting = waiting[len(due) :]
-            seats = [self._urgent] * len(due) + [self._bulk] * (self._size - len(due))
-            batch = [one | {"seed": place} for place, one in enumerate(seats)]
+            slots = [self._urgent] * len(due) + [self._bulk] * (self._size - len(due))
+            batch = [one | {"seed": place} for place, one in enumerate(slots)]
             last = [0.0]
             self._pictures.make(batch, lambda last=last: last.__setitem__(0, time.monotonic() - started))
             waited += [last[0] - arrival for arrival in due]

@@ -25,7 +25,7 @@ from farm.ids import new_id
 from farm.schema.upgrade import upgrade
 from farm.tables import Attempt
 from scheduler.claims.claim_batch import Claimer, claim
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.fair_share.fold_charges import fold
 from tests.benchmarks.backlogs import LANE, POOL, fill, tidy
 from tests.benchmarks.claimers import ClaimerProcesses, TimedClaimer, claimer_processes
@@ -169,17 +169,17 @@ def _touched(report: Report, kind: str, engines: dict[str, Engine]) -> None:
     for name, engine in engines.items():
         if kind != "sqlite":
             tidy(engine)
-        watermark = Watermark()
+        scan_cursor = ScanCursor()
         found = []
         for _ in range(7):
             fold(engine, LANE, time.time(), late=True)
-            found.append(effort(engine, lambda engine=engine, mark=watermark: _claim(engine, mark)))  # type: ignore[misc]
+            found.append(effort(engine, lambda engine=engine, mark=scan_cursor: _claim(engine, mark)))  # type: ignore[misc]
         medians[name] = report.sample(f"{kind}: {unit} of a claim, {name} pending", found)
     report.aim(f"{kind}: {unit} at 1 M / 10 k", medians["1m"] / medians["10k"], "<=", 1.25)
 
 
-def _claim(engine: Engine, watermark: Watermark) -> object:
-    return claim(engine, Claimer(POOL, new_id(), 3600.0, watermark=watermark), capacity=CAPACITY, now=time.time())
+def _claim(engine: Engine, scan_cursor: ScanCursor) -> object:
+    return claim(engine, Claimer(POOL, new_id(), 3600.0, scan_cursor=scan_cursor), capacity=CAPACITY, now=time.time())
 
 
 def _no_render_twice(report: Report, place: Place, sizes: Sizes, claimers: ClaimerProcesses) -> None:

@@ -27,7 +27,7 @@ from scheduler.admission.submit import submit
 from scheduler.claims import claim_batch as claims
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import one_pool
-from scheduler.simulate.results import jain
+from scheduler.simulate.results.result import jain
 from scheduler.simulate.run import run
 from scheduler.simulate.traces.trace import Arrival
 from tests.benchmarks.report import Report

@@ -28,7 +28,7 @@ from workers.protocol import RenderBatch, Rendered, RenderOrder
 
 MODELS = ("sana-demo", "sprint-demo", "wan-demo")
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
-COMPANY = (2, 3, 4, 8)
+BATCH_SIZES = (2, 3, 4, 8)
 PROMPTS = ("a red circle on a blue background", "a green star on a black background")
 
 
@@ -38,21 +38,21 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="one model, one batch size")
     quick = options.parse_args().quick
     torch.set_num_threads(1)  # as the pools of this machine
-    report = Report("neighbours", {"models": MODELS, "company": COMPANY, "quick": quick})
+    report = Report("neighbours", {"models": MODELS, "batch_sizes": BATCH_SIZES, "quick": quick})
     changed = 0.0
     for model in MODELS[: 1 if quick else None]:
         for precision in DTYPES:
             family = _family(model, precision)
-            changed += _measure(report, f"{model}, {precision}", family, COMPANY[: 1 if quick else None])
+            changed += _measure(report, f"{model}, {precision}", family, BATCH_SIZES[: 1 if quick else None])
     report.aim("renders that were changed by what their neighbours were", changed, "<=", 0)
     report.write()
 
 
-def _measure(report: Report, what: str, family: Family, company: tuple[int, ...]) -> int:
+def _measure(report: Report, what: str, family: Family, batch_sizes: tuple[int, ...]) -> int:
     """All batch sizes for one model in one precision; how often the contents of neighbours changed a bit."""
     latents, pixels = _render(family, 1, PROMPTS[0], 1.0)
     changed = 0
-    for size in company:
+    for size in batch_sizes:
         found, seen = _render(family, size, PROMPTS[0], 1.0)
         again, _ = _render(family, size, PROMPTS[1], 3.0)
         changed += not torch.equal(found, again)

@@ -11,10 +11,10 @@ import time
 
 from rich.console import Console
 
-from scheduler.simulate import tables
 from scheduler.simulate.event_queue import Options
 from scheduler.simulate.fleet import Faults, Speed, one_pool
 from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, PRIORITY
+from scheduler.simulate.results import tables
 from scheduler.simulate.run import run
 from scheduler.simulate.traces import generate
 from scheduler.simulate.traces.trace import Arrival, Trace

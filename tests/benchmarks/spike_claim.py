@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, text
 from farm.database import make_engine, write
 from tests.databases import running_postgres
 
-SEATS, KEYS, ROUNDS = 8, 4, 5
+SLOTS, KEYS, ROUNDS = 8, 4, 5
 PAYLOAD = '{"prompt": "' + "a red circle on a blue background, " * 10 + '"}'
 
 SCHEMA = """
@@ -63,7 +63,7 @@ class Bench:
     """One database, and what a claimer of each way remembers between two claims."""
 
     engine: Engine
-    watermark: bool = True
+    scan_cursor: bool = True
 
     def __post_init__(self) -> None:
         self.postgres = self.engine.dialect.name == "postgresql"
@@ -83,7 +83,7 @@ class Bench:
         with self.claiming() as connection:
             flows = connection.execute(text(CONTENDERS)).all()
             flow = min(flows, key=lambda flow: (flow.virtual_time, flow.id))
-            place, after = self.places.get(flow.id, (-1, -1)) if self.watermark else (-1, -1)
+            place, after = self.places.get(flow.id, (-1, -1)) if self.scan_cursor else (-1, -1)
             rows = connection.execute(
                 text(
                     "WITH head AS (SELECT id, place, batch_key, batch_limit FROM by_flow"
@@ -93,7 +93,7 @@ class Bench:
                     " AND batch_key = (SELECT batch_key FROM head)"
                     " AND batch_limit IS NULL AND (SELECT batch_limit FROM head) IS NULL"
                     " AND (place, id) > ((SELECT place FROM head), (SELECT id FROM head))"
-                    f" ORDER BY batch_limit, place, id LIMIT {SEATS - 1} {self.lock})"
+                    f" ORDER BY batch_limit, place, id LIMIT {SLOTS - 1} {self.lock})"
                     f" UPDATE by_flow SET {LEASED}"
                     " WHERE id IN (SELECT id FROM head UNION ALL SELECT id FROM rest)"
                     " RETURNING id, place, estimate, payload"
@@ -116,7 +116,7 @@ class Bench:
 
     def claim_by_tag(self) -> list[int]:
         """The measured statement of one tag per row: head and backfill of its key in one UPDATE."""
-        tag, after = self.tag if self.watermark else (-1.0, -1)
+        tag, after = self.tag if self.scan_cursor else (-1.0, -1)
         with self.claiming() as connection:
             rows = connection.execute(
                 text(
@@ -125,7 +125,7 @@ class Bench:
                     " rest AS (SELECT id FROM by_tag WHERE status = 'pending'"
                     " AND batch_key = (SELECT batch_key FROM head)"
                     " AND (tag, id) >= ((SELECT tag FROM head), (SELECT id FROM head))"
-                    f" ORDER BY tag, id LIMIT {SEATS} {self.lock})"
+                    f" ORDER BY tag, id LIMIT {SLOTS} {self.lock})"
                     f" UPDATE by_tag SET {LEASED} WHERE id IN (SELECT id FROM rest)"
                     " RETURNING id, tag, estimate, payload"
                 ),
@@ -235,7 +235,7 @@ def main() -> None:
         server.execute("CREATE DATABASE spike")
         for url in (f"sqlite:///{Path(folder) / 'spike.sqlite3'}", server.url("spike")):
             bench = Bench(make_engine(url))
-            print(f"{bench.engine.dialect.name}, {chosen.rows} pending, {SEATS} a claim, {KEYS} batch keys")
+            print(f"{bench.engine.dialect.name}, {chosen.rows} pending, {SLOTS} a claim, {KEYS} batch keys")
             for flows in (1, 8, 500):
                 compare_claims(bench, chosen.rows, flows, chosen.claims)
             for flows in (1, 8):

@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from farm.database import write
 from farm.lifecycle import Outcome
-from farm.metrics.declared import Kind
 from farm.metrics.farm_wide import FARM_METRICS
+from farm.metrics.process_metrics import Kind
 from farm.tables import Worker
 from scheduler.maintenance.supervisor import Supervisor
 from tests.dashboard.conftest import House

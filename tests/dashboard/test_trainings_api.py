@@ -255,7 +255,7 @@ def test_pausing_takes_a_training_from_its_worker_and_resuming_lets_it_go_on(sto
 
 
 def test_the_options_of_the_command_are_told(tmp_path: Path) -> None:
-    from farm.console.training_folder import read_training_folder
+    from farm.console.submission.training_folder import read_training_folder
 
     (tmp_path / "b.png").write_bytes(png())
     (tmp_path / "b.txt").write_text("two\nlines\n")

@@ -195,7 +195,7 @@ def test_the_page_has_the_button_says_why_it_waits_and_then_what_came_of_it_in_b
 
 
 def test_nothing_waits_for_a_video_library_before_two_files_are_looked_at() -> None:
-    program = "import sys, farm.verification.stored; print(*sys.modules)"
+    program = "import sys, farm.verification.compare_stored; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
     assert {"av", "numpy"}.isdisjoint(loaded.stdout.split())
 

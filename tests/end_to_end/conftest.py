@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.local import own_servers
+from farm.local import embedded_servers
 from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
 from tests.servers import thrown_away
 
@@ -15,8 +15,8 @@ from tests.servers import thrown_away
 @pytest.fixture(scope="package", autouse=True)
 def _nobody_waits_for_the_storage_of_a_farm_that_is_over() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        in_order = own_servers.seaweed
-        patch.setattr(own_servers, "seaweed", lambda *options: thrown_away(in_order(*options)))
+        in_order = embedded_servers.seaweed
+        patch.setattr(embedded_servers, "seaweed", lambda *options: thrown_away(in_order(*options)))
         yield
 
 

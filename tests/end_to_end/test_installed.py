@@ -30,7 +30,7 @@ SERVERS = """
 from pathlib import Path
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys
-from farm.local.own_servers import own_servers
+from farm.local.embedded_servers import embedded_servers
 from farm.local.ports import Ports
 from farm.local.processes import Processes
 from farm.settings import load_settings
@@ -38,7 +38,7 @@ from farm.settings import load_settings
 settings = load_settings()
 folder = DataFolder(settings.data_dir)
 processes = Processes(folder.logs, print)
-found = own_servers(settings, folder, ensure_keys(folder.path / "k"), Ports(folder.path / "p"), postgres=True)
+found = embedded_servers(settings, folder, ensure_keys(folder.path / "k"), Ports(folder.path / "p"), postgres=True)
 try:
     for server, _ in found:
         processes.start(server.program)

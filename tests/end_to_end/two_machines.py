@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from farm.local import own_programs
+from farm.local import farm_processes
 from farm.local.ports import Ports
 from farm.local.program import Program
 from farm.local.stack import LocalStack
@@ -70,11 +70,11 @@ class TwoMachines:
         engines = folder / "engines.sock"
         environment = {**environment, "FARM_ENGINE_FORK_SERVER": str(engines)}
         programs = [
-            own_programs.engine_fork_server(environment, engines),
-            own_programs.scheduler(environment),
-            own_programs.scorer(environment),
-            *(own_programs.worker(environment, POOL, name, stack.engine, stack.pid) for name in workers),
-            own_programs.dashboard(environment, machine.url),
+            farm_processes.engine_fork_server(environment, engines),
+            farm_processes.scheduler(environment),
+            farm_processes.scorer(environment),
+            *(farm_processes.worker(environment, POOL, name, stack.engine, stack.pid) for name in workers),
+            farm_processes.dashboard(environment, machine.url),
         ]
         before = tuple(machine.network.command) if machine.network else ()
         return [
@@ -84,7 +84,7 @@ class TwoMachines:
                 command=(*before, *one.command),
                 folder=folder,
                 forked=False,
-                ready_seconds=own_programs.WORKER_SECONDS,  # twelve interpreters start at once
+                ready_seconds=farm_processes.WORKER_SECONDS,  # twelve interpreters start at once
             )
             for one in programs
         ]

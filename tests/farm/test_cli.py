@@ -14,10 +14,10 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from farm.cli import LazyVerb, VerbNotInstalled, build_app
+from farm.cli import CommandNotInstalled, LazyCommand, build_app
+from farm.command_table import Command
 from farm.commands.operator.config import MASK, register
 from farm.errors import NotFound
-from farm.verbs import Verb
 
 
 def farm(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -38,24 +38,24 @@ def test_it_says_its_version() -> None:
     assert (done.returncode, done.stdout) == (0, f"farm {version('latent-farm')}\n")
 
 
-def test_help_lists_the_verbs_of_every_package() -> None:
+def test_help_lists_the_commands_of_every_package() -> None:
     done = farm("--help")
     assert done.returncode == 0
-    for verb in ("config", "db", "up", "submit", "worker", "scheduler", "dashboard"):
-        assert f" {verb} " in done.stdout
+    for command in ("config", "db", "up", "submit", "worker", "scheduler", "dashboard"):
+        assert f" {command} " in done.stdout
 
 
-def test_every_verb_is_listed_with_its_own_words_and_in_the_module_that_adds_it() -> None:
+def test_every_command_is_listed_with_its_own_words_and_in_the_module_that_adds_it() -> None:
     listed: Any = typer.main.get_command(build_app())
-    for name, verb in listed.commands.items():
-        whole = verb.load()
-        assert verb.help == whole.help.partition("\n\n")[0].replace("\n", " "), name
+    for name, command in listed.commands.items():
+        whole = command.load()
+        assert command.help == whole.help.partition("\n\n")[0].replace("\n", " "), name
 
 
-def test_a_verb_that_is_not_installed_here_says_what_it_lacks_and_what_brings_it() -> None:
-    verb = LazyVerb("worker", Verb("farm.no_such_module", "Serve one pool."))
-    with pytest.raises(VerbNotInstalled, match=r"`farm worker` needs what is not installed.*pip install"):
-        verb.load()
+def test_a_command_that_is_not_installed_here_says_what_it_lacks_and_what_brings_it() -> None:
+    command = LazyCommand("worker", Command("farm.no_such_module", "Serve one pool."))
+    with pytest.raises(CommandNotInstalled, match=r"`farm worker` needs what is not installed.*pip install"):
+        command.load()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_verb_that_is_not_installed_here_says_what_it_lacks_and_what_brings_it
         (["worker", "--pool", "sana-demo-local"], "imageio_ffmpeg", "latent-farm[all]"),
     ],
 )
-def test_a_verb_whose_packages_are_not_installed_ends_in_words(
+def test_a_command_whose_packages_are_not_installed_ends_in_words(
     arguments: list[str], missing: str, brings: str, tmp_path: Path
 ) -> None:
     program = (
@@ -92,7 +92,7 @@ def test_a_verb_whose_packages_are_not_installed_ends_in_words(
         (["scheduler", "--help"], {"torch", "flask"}),
     ],
 )
-def test_a_verb_imports_only_what_it_needs(arguments: list[str], unwanted: set[str]) -> None:
+def test_a_command_imports_only_what_it_needs(arguments: list[str], unwanted: set[str]) -> None:
     program = (
         f"import sys; sys.argv = ['farm', *{arguments!r}]\n"
         "from farm.cli import main\n"
@@ -116,7 +116,7 @@ def test_help_takes_no_more_memory_than_that_of_celery() -> None:
     assert peaks["farm"] <= 1.3 * peaks["celery"]
 
 
-def test_what_is_typed_is_completed_without_importing_all_verbs() -> None:
+def test_what_is_typed_is_completed_without_importing_all_commands() -> None:
     variables = {"_FARM_COMPLETE": "complete_bash", "COMP_WORDS": "farm pause po", "COMP_CWORD": "2"}
     done = subprocess.run(
         [Path(sys.executable).with_name("farm")],
@@ -142,7 +142,7 @@ def test_a_fault_is_a_clean_message_on_stderr_and_exit_code_2() -> None:
     ]
 
 
-def test_a_verb_that_does_not_exist_is_no_traceback() -> None:
+def test_a_command_that_does_not_exist_is_no_traceback() -> None:
     done = farm("rendr")
     assert done.returncode == 2
     assert "No such command" in done.stderr

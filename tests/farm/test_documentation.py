@@ -13,7 +13,7 @@ from typing import Any
 import typer
 import yaml
 
-from farm.cli import LazyVerb, build_app
+from farm.cli import LazyCommand, build_app
 from farm.settings import Settings
 from farm.settings_sources import PREFIX
 from scheduler.maintenance.supervisor import new_duties
@@ -70,19 +70,19 @@ def named(cells: Iterable[str]) -> list[str]:
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-def verbs(command: Any, path: str = "farm") -> Iterator[str]:
-    """`farm jobs`, `farm users list`, …: every verb that the command line has, found by walking through it."""
-    command = command.load() if isinstance(command, LazyVerb) else command
+def commands(command: Any, path: str = "farm") -> Iterator[str]:
+    """`farm jobs`, `farm users list`, …: every command that the command line has, found by walking through it."""
+    command = command.load() if isinstance(command, LazyCommand) else command
     groups = getattr(command, "commands", {})
     if not groups or (path != "farm" and command.invoke_without_command):
         yield path
     for name, below in groups.items():
-        yield from verbs(below, f"{path} {name}")
+        yield from commands(below, f"{path} {name}")
 
 
-def test_every_verb_of_the_command_has_its_line() -> None:
+def test_every_command_has_its_line() -> None:
     listed = named(rows((DOCS / "commands.md").read_text()))
-    assert sorted(listed) == sorted(verbs(typer.main.get_command(build_app())))
+    assert sorted(listed) == sorted(commands(typer.main.get_command(build_app())))
 
 
 def test_every_duty_of_the_supervisor_has_its_line_with_its_interval() -> None:
@@ -140,5 +140,5 @@ def test_no_page_denies_what_the_changelog_says_is_there() -> None:
 
 def test_what_is_not_there_yet_names_nothing_that_the_code_has() -> None:
     settings = [PREFIX + name.upper() for name in Settings.model_fields]
-    there = {*FAMILIES, *PROJECT["optional-dependencies"], *verbs(typer.main.get_command(build_app())), *settings}
+    there = {*FAMILIES, *PROJECT["optional-dependencies"], *commands(typer.main.get_command(build_app())), *settings}
     assert not there & set(named([section(README, NOT_THERE)]))

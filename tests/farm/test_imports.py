@@ -23,7 +23,7 @@ EXTRAS = {
     "farm/demo/inspection.py": ["worker"],  # looks at clips, where they were rendered
     "farm/commands/outputs/show.py": ["terminal"],
     "farm/commands/top.py": ["terminal"],
-    "farm/console/top_screen.py": ["terminal"],
+    "farm/console/top/top_screen.py": ["terminal"],
     "farm/local/": ["embedded"],
     "farm/error_reports.py": ["sentry"],
     "farm/provenance/": ["credentials"],
@@ -32,7 +32,7 @@ EXTRAS = {
     "farm/mcp/": ["mcp"],
     "farm/gradio_ui/": ["gradio"],
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
-    "scheduler/simulate/plots.py": ["simulate"],
+    "scheduler/simulate/results/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
     "workers/pipelines/gguf_file.py": ["worker", "gguf"],
     "workers/model_files/gguf_header.py": ["worker", "gguf"],

@@ -13,9 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from farm.connections import Connections
-from farm.metrics.declared import OF_SCHEDULERS, PROCESS_METRICS, Kind
 from farm.metrics.farm_wide import FARM_METRICS
 from farm.metrics.port import open_port
+from farm.metrics.process_metrics import OF_SCHEDULERS, PROCESS_METRICS, Kind
 from farm.metrics.recorder import NOBODY_READS
 from farm.serve_metrics import readable
 from farm.settings import Settings

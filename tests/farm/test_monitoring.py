@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from deploy.grafana.dashboard import as_json
-from farm.metrics.declared import PROCESS_METRICS, Kind
 from farm.metrics.farm_wide import FARM_METRICS
+from farm.metrics.process_metrics import PROCESS_METRICS, Kind
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus"

@@ -1,4 +1,4 @@
-"""Progress and bells: quick, and missed by nobody when Redis is away."""
+"""Progress and notices of changes: quick, and missed by nobody when Redis is away."""
 
 import threading
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_progress_that_nobody_clears_goes_away_by_itself(board: ProgressBoard, v
 def test_who_listens_hears_steps_and_changed_jobs_in_order(board: ProgressBoard) -> None:
     changed = JobChanged(job_id="job-1", project_id="project-1", version=3)
     with Listener(board) as listener:
-        # Whoever subscribes a moment late has missed the first bells: ring until one is heard.
+        # Whoever subscribes a moment late has missed the first notices: send them until one is heard.
         eventually(lambda: board.announce(changed) or listener.heard)
         listener.heard.clear()
 

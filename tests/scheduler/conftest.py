@@ -113,10 +113,10 @@ def write_catalog(opened: Connections, migrated_sqlite: Path) -> None:
 
 
 @pytest.fixture
-def belled(
+def ringing(
     settings: Settings, catalog: Catalog, clock: TestClock, migrated_sqlite: Path, valkey_url: str
 ) -> Iterator[Connections]:
-    """The same, with a real Valkey: its bells can be heard."""
+    """The same, with a real Valkey: its rings can be heard."""
     with_valkey = settings.model_copy(update={"redis_url": SecretStr(valkey_url)})
     with connect(with_valkey, catalog, clock) as opened:
         write_catalog(opened, migrated_sqlite)

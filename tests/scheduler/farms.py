@@ -13,7 +13,7 @@ from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind
 from farm.tables import Event, Flow, Job, Lane, Pool, Project, Render
 from scheduler.claims.claim_batch import Claim, ClaimedRender, Claimer, claim
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fair_share.fold_charges import fold
 from scheduler.leases.settle import Output, Settlement
@@ -90,12 +90,12 @@ class SmallFarm:
         return job_id, ids
 
     def claim(
-        self, capacity: int = 8, worker_id: str | None = None, watermark: Watermark | None = None
+        self, capacity: int = 8, worker_id: str | None = None, scan_cursor: ScanCursor | None = None
     ) -> Claim | None:
         """A claim by a worker (a new one unless it is given) with a lease of 30 s."""
         return claim(
             self.engine,
-            Claimer(POOL, worker_id or new_id(), 30.0, watermark=watermark or Watermark()),
+            Claimer(POOL, worker_id or new_id(), 30.0, scan_cursor=scan_cursor or ScanCursor()),
             capacity=capacity,
             now=self.now,
         )

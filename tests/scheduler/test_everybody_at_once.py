@@ -8,7 +8,7 @@ from contextlib import suppress
 from farm.connections import Connections
 from farm.errors import Conflict
 from farm.ids import new_id
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.control.cancel import cancel_render
 from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.control.retry import retry_render
@@ -33,9 +33,9 @@ def test_everybody_at_once_leaves_the_counters_right(connections: Connections, c
             renders += ids
 
     def work(chance: random.Random) -> None:
-        watermark, worker_id = Watermark(life=0.05), new_id()
+        scan_cursor, worker_id = ScanCursor(life=0.05), new_id()
         for _ in range(ROUNDS):
-            claim = farm.claim(chance.randint(1, 6), worker_id, watermark)
+            claim = farm.claim(chance.randint(1, 6), worker_id, scan_cursor)
             if claim is None:
                 continue
             held = [Held(render.id, render.attempt) for render in claim.renders]

@@ -23,7 +23,7 @@ from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Base, Dependency, Flow, Job, Render
 from scheduler.claims.claim_batch import ClaimedRender
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.control.cancel import cancel_job, cancel_render
 from scheduler.control.change_priority_class import change_class
 from scheduler.control.pause_job import pause_job, resume_job
@@ -68,7 +68,7 @@ class FarmLife(RuleBasedStateMachine):
         self.jobs: list[str] = []
         self.renders: list[str] = []
         self.grips: list[Grip] = []
-        self.watermark = Watermark(life=30.0)
+        self.scan_cursor = ScanCursor(life=30.0)
         self.before = Snapshot(connections.engine)
 
     # Few jobs, so that much happens to each.
@@ -115,10 +115,10 @@ class FarmLife(RuleBasedStateMachine):
         self.jobs.append(job_id)
         self.renders.extend(ids)
 
-    @rule(capacity=st.integers(1, 5), with_watermark=st.booleans())
-    def claim(self, capacity: int, with_watermark: bool) -> None:
+    @rule(capacity=st.integers(1, 5), with_scan_cursor=st.booleans())
+    def claim(self, capacity: int, with_scan_cursor: bool) -> None:
         worker_id = new_id()
-        claim = self.farm.claim(capacity, worker_id, self.watermark if with_watermark else None)
+        claim = self.farm.claim(capacity, worker_id, self.scan_cursor if with_scan_cursor else None)
         if claim is None:
             return
         assert 1 <= len(claim.renders) <= capacity

@@ -21,13 +21,13 @@ from tests.workers.carried import KINDS, UNFIT, digest, loaded, ordered
 from tests.workers.denoising.test_lora import make
 from tests.workers.orders import batch, run, saved_paths, with_checkpoint
 from tests.workers.trouble import failures
-from tests.workers.verify.test_rerender import manifest_of
+from tests.workers.verification.test_rerender import manifest_of
 from workers.denoising.step_caches import MOST_KEPT, StepCaches
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.pipelines.load import Loaded
 from workers.protocol import FromEngine, Rendered, RenderOrder
-from workers.verify.verify import Verdict, verify
+from workers.verification.verify_manifest import Verdict, verify
 
 ADMITTED = [*KINDS, UNFIT]
 HARM = ["a pass breaks off", "a pass is out of memory", "a LoRA is out of memory", "layers do not obey"]

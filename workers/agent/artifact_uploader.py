@@ -19,7 +19,7 @@ from farm.errors import StorageDown
 from farm.file_errors import is_disk_full
 from farm.ids import new_id
 from farm.lifecycle import Outcome
-from farm.metrics.declared import STAGE_SECONDS
+from farm.metrics.process_metrics import STAGE_SECONDS
 from farm.params.request.base import ADAPTER_SUFFIX
 from farm.plugins import MARKED, NOT_ALLOWED, PluginMissing
 from farm.provenance.certificate import CannotSign

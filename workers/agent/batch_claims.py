@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
-from farm.metrics.declared import BATCH_FILL, JOINED, WAIT_SECONDS
+from farm.metrics.process_metrics import BATCH_FILL, JOINED, WAIT_SECONDS
 from farm.tables import Job
 from scheduler.batching.preemption_policy import is_lower, no_lower_than
 from scheduler.claims import claim_batch as claims
@@ -120,7 +120,7 @@ class BatchClaims:
         batch.counter = counter
         batch.ask_at = time.monotonic() + self._connections.settings.idle_poll_seconds
         batch.more, batch.nothing_ahead = True, False
-        self._claimer.watermark.forget()  # what came may lie before what was seen
+        self._claimer.scan_cursor.forget()  # what came may lie before what was seen
         return True
 
     def join(self, batch: Batch, *, slots: int, running: int, only: frozenset[str] | None) -> list[ClaimedRender]:

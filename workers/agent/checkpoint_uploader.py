@@ -1,4 +1,4 @@
-"""RetryingStorage how far long renders are: every so often, and before the worker leaves."""
+"""Uploads how far long renders are: every so often, and before the worker leaves."""
 
 import queue
 import threading

@@ -8,7 +8,7 @@ import structlog
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase
-from farm.metrics.declared import EMBEDDINGS, ENGINE_MEMORY, PASS_RENDERS, PASS_SECONDS
+from farm.metrics.process_metrics import EMBEDDINGS, ENGINE_MEMORY, PASS_RENDERS, PASS_SECONDS
 from farm.progress import Preview, StepProgress
 from scheduler.batching.batch_curves import Shape
 from workers.agent.artifact_uploader import ArtifactUploader

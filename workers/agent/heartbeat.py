@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from farm.connections import Connections
 from farm.lifecycle import Outcome, WorkerStatus
-from farm.metrics.declared import HELD, REVOKED
+from farm.metrics.process_metrics import HELD, REVOKED
 from scheduler.fleet.worker_registry import Health, Orders, WorkerReport, beat
 from scheduler.leases import extend
 from workers.agent.engine_supervisor import EngineSupervisor

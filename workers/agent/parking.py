@@ -119,7 +119,7 @@ class Parking:
         )
 
     def _park(self, render_ids: list[str]) -> None:
-        """Set these aside: they take part in no pass from the next step on."""
+        """Park these: they take part in no pass from the next step on."""
         if render_ids:
             log.info("parked", renders=len(render_ids))
             self._held_renders.park(render_ids)

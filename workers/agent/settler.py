@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
-from farm.metrics.declared import ATTEMPTS, VOID_SETTLEMENTS
+from farm.metrics.process_metrics import ATTEMPTS, VOID_SETTLEMENTS
 from scheduler.leases.settle import Settlement, settle
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.telemetry.log_tail import LogTail

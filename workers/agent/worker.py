@@ -17,7 +17,7 @@ from farm.connections import Connections
 from farm.ids import new_id
 from farm.lifecycle import Outcome, Phase
 from farm.logs import also_tell, identify
-from farm.metrics.declared import ENGINE_DEATHS
+from farm.metrics.process_metrics import ENGINE_DEATHS
 from farm.redaction import Redaction, known_secrets
 from farm.ring_consumer import serve_rings
 from scheduler.fleet import worker_registry

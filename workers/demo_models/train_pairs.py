@@ -22,12 +22,12 @@ from transformers import Gemma2Model, PreTrainedTokenizerFast
 
 from farm.demo.pairs import random_picture
 from farm.demo.random_source import dice
+from workers.demo_models.auxiliary_head import Sketcher
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_transformer
-from workers.demo_models.lessons import first_token_twice, tokens
-from workers.demo_models.pair_lessons import Reader, asked_of, layouts, prepare
-from workers.demo_models.sketch import Sketcher
+from workers.demo_models.pair_training_samples import Reader, asked_of, layouts, prepare
 from workers.demo_models.train_sana import SKETCH_AFTER, draw_sigmas
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import first_token_twice, tokens
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +85,10 @@ def train_pairs(reading: Plan, plan: Plan, teacher: SanaPipeline, folder: Path, 
     training.go_on()
     torch.manual_seed(seed + training.step)  # a run that goes on sees other noise than before
     rng = dice(f"pairs {seed} {training.step}")
-    lessons = prepare(folder / "pairs-latents.pt", PICTURES, seed, teacher.vae)
+    samples = prepare(folder / "pairs-latents.pt", PICTURES, seed, teacher.vae)
 
     def loss_at(progress: float) -> Tensor:
-        latents, captions, truth, layout = lessons.batch(BATCH, rng)
+        latents, captions, truth, layout = samples.batch(BATCH, rng)
         ids, mask = _tokens(tokenizer, captions, rng)
         sigmas = draw_sigmas(len(latents), SANA_SHIFT, progress, WORDS_FIRST)
         noise = torch.randn_like(latents)

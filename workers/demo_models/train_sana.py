@@ -20,10 +20,10 @@ from transformers import PreTrainedTokenizerFast
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_picture
 from workers.demo_models.autoencoders import pixels
+from workers.demo_models.auxiliary_head import Sketcher
 from workers.demo_models.components import SANA_SHIFT, gemma, sana_scheduler, sana_transformer
-from workers.demo_models.lessons import Lessons, first_token_twice, prepare, tokens
-from workers.demo_models.sketch import Sketcher
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import TrainingSamples, first_token_twice, prepare, tokens
 
 BATCH = 24
 WORDS_FIRST = 0.12
@@ -44,10 +44,10 @@ def draw_sigmas(count: int, shift: float, progress: float, words_first: float) -
     return torch.where(torch.rand(count) < 0.2, 0.95 + 0.05 * torch.rand(count), shifted)
 
 
-def picture_lessons(vae: AutoencoderDC, folder: Path, seed: int) -> dict[str, Lessons]:
+def picture_samples(vae: AutoencoderDC, folder: Path, seed: int) -> dict[str, TrainingSamples]:
     """Latents of drawn pictures in each of the three formats."""
 
-    def lessons(name: str) -> Lessons:
+    def samples(name: str) -> TrainingSamples:
         width, height, count = SHAPES_OF_PICTURES[name]
 
         def encode(scenes: list[Scene], rng: random.Random) -> Tensor:
@@ -57,7 +57,7 @@ def picture_lessons(vae: AutoencoderDC, folder: Path, seed: int) -> dict[str, Le
 
         return prepare(folder / f"pictures-{name}.pt", count, seed, encode, (width, height))
 
-    return {name: lessons(name) for name in SHAPES_OF_PICTURES}
+    return {name: samples(name) for name in SHAPES_OF_PICTURES}
 
 
 def train_sana(
@@ -70,13 +70,13 @@ def train_sana(
     parts = nn.ModuleDict({"text_encoder": gemma(len(tokenizer)), "transformer": transformer, "sketcher": sketcher})
     training = Training("sana", parts, plan, folder)
     training.go_on()
-    lessons = picture_lessons(vae, folder, seed)
+    samples = picture_samples(vae, folder, seed)
     hidden: list[Tensor] = []
     transformer.transformer_blocks[SKETCH_AFTER - 1].register_forward_hook(lambda _, __, output: hidden.append(output))
 
     def loss_at(progress: float) -> Tensor:
         format_of_batch = rng.choice(("wide", "tall")) if rng.random() < 1 / 16 else "square"
-        latents, captions, truth = lessons[format_of_batch].batch(BATCH, rng, 0.25 if progress < OPEN_LAST else 0.6)
+        latents, captions, truth = samples[format_of_batch].batch(BATCH, rng, 0.25 if progress < OPEN_LAST else 0.6)
         ids, mask = tokens(tokenizer, captions)
         if rng.random() < 0.5:
             ids, mask = first_token_twice(ids, mask)

@@ -20,8 +20,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from farm.demo.random_source import dice
 from farm.demo.scenes import random_scene
 from workers.demo_models.components import sana_transformer, sprint_scheduler
-from workers.demo_models.lessons import first_token_twice, tokens, words
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import first_token_twice, tokens, words
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def train_sprint(plan: Plan, teacher: SanaPipeline, folder: Path, seed: int) -> 
 
     def loss_at(progress: float) -> Tensor:
         chosen = torch.tensor([rng.randrange(WALKS) for _ in range(BATCH)])
-        # Half of the lessons start from pure noise: with one step, that jump is the whole picture.
+        # Half of the samples start from pure noise: with one step, that jump is the whole picture.
         points = torch.where(torch.rand(BATCH) < 0.5, 0, torch.randint(0, STEPS, (BATCH,)))
         sigmas = walks.sigmas[points]
         noisy, ends = walks.latents[chosen, points], walks.latents[chosen, -1]

@@ -24,12 +24,12 @@ from transformers import PreTrainedTokenizerFast
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_clip
 from workers.demo_models.autoencoders import clips
+from workers.demo_models.auxiliary_head import Sketcher
 from workers.demo_models.components import WAN_SHIFT, WIDTH, umt5, wan_scheduler, wan_transformer
-from workers.demo_models.lessons import Lessons, prepare, tokens
-from workers.demo_models.reading import learn_to_read
-from workers.demo_models.sketch import Sketcher
 from workers.demo_models.train_sana import draw_sigmas
+from workers.demo_models.train_text_encoder import learn_to_read
 from workers.demo_models.training import Plan, Training
+from workers.demo_models.training_samples import TrainingSamples, prepare, tokens
 
 BATCH = 24
 SCENES = 4000
@@ -106,7 +106,7 @@ class Reader(nn.Module):
         return torch.stack(losses).sum()
 
 
-def clip_lessons(vae: AutoencoderKLWan, folder: Path, seed: int) -> Lessons:
+def clip_samples(vae: AutoencoderKLWan, folder: Path, seed: int) -> TrainingSamples:
     """Latents of drawn clips, (scenes, 16, 3, 8, 8), with a mean of 0 and a spread of 1 in each channel."""
     mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1)
     spread = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
@@ -149,14 +149,14 @@ def train_wan(
     )
     training = Training("wan", parts, plan, folder)
     training.go_on()
-    lessons = clip_lessons(vae, folder, seed)
+    samples = clip_samples(vae, folder, seed)
     to_words = _listen(transformer)
     layers: list[Tensor] = []
     for block in transformer.blocks:
         block.register_forward_hook(lambda _, __, output: layers.append(output))
 
     def loss_at(progress: float) -> Tensor:
-        latents, captions, truth = lessons.batch(BATCH, rng)
+        latents, captions, truth = samples.batch(BATCH, rng)
         ids, mask = tokens(tokenizer, captions)
         sigmas = draw_sigmas(len(latents), WAN_SHIFT, progress, WORDS_FIRST if start is None else 0.0)
         noise = torch.randn_like(latents)

@@ -55,7 +55,7 @@ def swap_out(track: Track) -> SwappedOut | None:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        log.warning("no host memory to set a render aside", render=track.order.render_id)
+        log.warning("no host memory to swap a render out", render=track.order.render_id)
         return None
     return SwappedOut(track, frozenset(moved))
 

@@ -39,7 +39,7 @@ from workers.protocol import (
 )
 
 if TYPE_CHECKING:
-    from workers.engine.measuring import Measuring
+    from workers.engine.engine_metrics import Measuring
     from workers.engine.prompt_embeddings import EmbeddingCache
     from workers.engine.step_loop import Engine
     from workers.pipelines.load import Loaded
@@ -132,7 +132,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
         # Imported here: torch alone takes seconds, in which the parent should hear something.
         from workers.denoising.checkpoint_file import weights_of
         from workers.denoising.fault_isolation import DeviceLost, StateInDoubt
-        from workers.engine.measuring import Measuring
+        from workers.engine.engine_metrics import Measuring
         from workers.engine.previews import Previews
         from workers.engine.step_loop import Engine
         from workers.engine.warm_up import warm_up

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def models() -> typer.Typer:
-    """The group of verbs."""
+    """The group of commands."""
     group = typer.Typer(no_args_is_help=True, help="The models of the catalog and their files on this machine.")
     group.callback()(_needs)
     group.command("list")(list_models)
@@ -94,7 +94,7 @@ def pull(names: Names = None, as_json: JsonOption = False) -> None:
 
 def verify(names: Names = None, as_json: JsonOption = False) -> None:
     """Read every file of models that are here and compare it with what its source, the lock and the first load say."""
-    from workers.model_files.verify import verify as read_whole
+    from workers.model_files.verify_files import verify as read_whole
 
     settings, entries = _chosen(names)
     found: dict[str, Checked | None] = {}

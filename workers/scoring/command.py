@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("scorer")(scorer)
 
 

@@ -21,7 +21,7 @@ MOST_CHARS = 200
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("fid")(fid)
 
 

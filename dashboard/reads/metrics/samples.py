@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from farm.metrics.declared import Metric
+from farm.metrics.process_metrics import Metric
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from farm.sentences import sentence
 from scheduler.gallery.boards import change_board, create_board
 from scheduler.gallery.deletion import delete_renders, restore_renders
 from scheduler.gallery.marks import BEST_RATING, LONGEST_TAG, MarkChange, mark_renders, normal_tag
-from scheduler.gallery.owned import MOST_RENDERS
+from scheduler.gallery.owned_renders import MOST_RENDERS
 
 _LONGEST_NAME = 100
 

@@ -12,11 +12,11 @@ import typer
 from farm.client.connection.address import is_loopback
 from farm.console.output import JsonOption, answer
 from farm.console.session import farm_at_hand, say
-from farm.errors import VerbNotInstalled
+from farm.errors import CommandNotInstalled
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("demo-ui")(demo_ui)
 
 
@@ -35,7 +35,7 @@ def demo_ui(
     Exit codes: 0, 2 wrong usage or refused by the farm, 3 the farm does not answer.
     """
     if find_spec("gradio") is None:
-        raise VerbNotInstalled("`farm demo-ui` needs: pip install 'latent-farm[gradio]'")
+        raise CommandNotInstalled("`farm demo-ui` needs: pip install 'latent-farm[gradio]'")
     from farm.gradio_ui.server import served
 
     stop = threading.Event()

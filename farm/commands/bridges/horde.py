@@ -33,7 +33,7 @@ _HAND_BACK_SECONDS = 10.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command(name="horde")(horde)
 
 

@@ -16,7 +16,7 @@ class McpMissing(FarmError):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command(name="mcp")(serve)
 
 

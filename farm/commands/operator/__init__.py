@@ -1,1 +1,1 @@
-"""The verbs of whoever runs the farm: they speak to its database, its settings and its servers, not to its API."""
+"""The commands of whoever runs the farm: they speak to its database, its settings and its servers, not to its API."""

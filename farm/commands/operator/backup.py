@@ -16,7 +16,7 @@ from farm.console.own_database import database
 from farm.database import make_engine
 from farm.errors import Conflict
 from farm.farm_clock import FarmClock
-from farm.local.own_servers import storage_of_folder
+from farm.local.embedded_servers import storage_of_folder
 from farm.settings import Settings, load_settings
 from farm.storage import Storage
 

@@ -27,7 +27,7 @@ _PARTS = {"torch": "worker", "imageio_ffmpeg": "worker", "flask": "dashboard", "
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(demo)
 
 

@@ -15,7 +15,7 @@ from farm.settings import load_settings
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(doctor)
 
 

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """The bucket of all files."""  # with a callback a lone verb keeps its name
+    """The bucket of all files."""  # with a callback a lone command keeps its name
 
 
 def init(as_json: JsonOption = False) -> None:

@@ -1,4 +1,4 @@
-"""The verb `farm up`: a whole farm on this machine."""
+"""The command `farm up`: a whole farm on this machine."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from farm.settings import load_settings
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("up")(up)
 
 

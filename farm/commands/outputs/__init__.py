@@ -1,1 +1,1 @@
-"""The verbs that show, fetch and share what was rendered."""
+"""The commands that show, fetch and share what was rendered."""

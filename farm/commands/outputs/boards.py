@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help=WORDS)
     group.command("list")(list_)
-    for verb in (add, rename, put, take, remove):
-        group.command()(verb)
+    for command in (add, rename, put, take, remove):
+        group.command()(command)
     app.add_typer(group, name="boards")
 
 

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(download)
 
 

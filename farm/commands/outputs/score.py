@@ -22,7 +22,7 @@ STILL_SECONDS = 20.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(score)
 
 

@@ -21,7 +21,7 @@ _THUMBNAIL_EDGE = 320
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(sheet)
 
 

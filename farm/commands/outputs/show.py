@@ -15,7 +15,7 @@ from rich.console import Console
 from farm.client import FarmClient, FarmProblem, Render
 from farm.console.arguments import AnyId
 from farm.console.session import clean, farm_at_hand, out, say
-from farm.errors import FarmError, NotFound, VerbNotInstalled
+from farm.errors import CommandNotInstalled, FarmError, NotFound
 
 _NOT_FOUND = 404  # HTTP: no job has this id; a render may
 
@@ -30,7 +30,7 @@ class Graphics(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command()(show)
 
 
@@ -47,7 +47,7 @@ def show(
     Exit codes: 0, 1 a render has no picture, 2 wrong usage or refused by the farm, 3 the farm does not answer.
     """
     if find_spec("textual_image") is None:
-        raise VerbNotInstalled("Pictures in a terminal need: pip install 'latent-farm[terminal]'")
+        raise CommandNotInstalled("Pictures in a terminal need: pip install 'latent-farm[terminal]'")
     if graphics is Graphics.AUTO and not out().is_terminal:
         raise typer.BadParameter(
             "this is no terminal: name one of kitty, sixel, blocks, or use `farm download`", param_hint="--graphics"

@@ -2,21 +2,21 @@
 
 from typing import Any
 
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.checks.sampling import check_crowding
-from farm.params.request_checks import RequestChecks
 from farm.params.sizes import rendered_shape
 
 #: Smallest and largest controlnet_conditioning_scale; above, the added blocks drown the model's own.
 CONTROL_SCALES = (0.0, 2.0)
 
 
-def sana_parameters(checks: RequestChecks) -> dict[str, Any]:
+def sana_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt and seed. Sizes: multiples of 32, or any size where the model has bins."""
     checks.only_of_pictures()
     return picture_parameters(checks)
 
 
-def controlled_parameters(checks: RequestChecks) -> dict[str, Any]:
+def controlled_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """The same for Sana with a ControlNet, but for the control picture itself, which admission looks up."""
     checks.only_of_pictures("controlnet_conditioning_scale")
     checks.needs_picture("control_image", "follows a control picture")
@@ -24,7 +24,7 @@ def controlled_parameters(checks: RequestChecks) -> dict[str, Any]:
     return picture_parameters(checks) | {"controlnet_conditioning_scale": scale}
 
 
-def picture_parameters(checks: RequestChecks) -> dict[str, Any]:
+def picture_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """What all pictures by Sana have."""
     entry = checks.entry
     checks.refuse_given("num_frames", f"{entry.name} makes pictures, not clips")
@@ -42,7 +42,7 @@ def picture_parameters(checks: RequestChecks) -> dict[str, Any]:
     }
 
 
-def course_parameters(checks: RequestChecks, width: int, height: int) -> dict[str, Any]:
+def course_parameters(checks: FamilyChecks, width: int, height: int) -> dict[str, Any]:
     """Steps, sampler and shift for a rendered size; Sana's pipelines look up their first step by its timestep."""
     before = len(checks.faults)
     steps = checks.whole("num_inference_steps", *checks.entry.limits.steps)

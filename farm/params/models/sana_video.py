@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.models.sana import course_parameters
 from farm.params.models.wan import frames_asked, refuse_a_picture_alone
-from farm.params.request_checks import RequestChecks
 
 
-def sana_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+def sana_video_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt, seed and the picture to begin with, which admission looks up.
 
     Sizes: multiples of 32. Frames: 4k + 1; with a picture at least 5, for the first one is given.

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from farm.params.request_checks import RequestChecks
+from farm.params.checks.family_checks import FamilyChecks
 
 #: Smallest and largest strength; from 0.05 on at least one of one to four steps is left.
 STRENGTHS = (0.05, 1.0)
 
 
-def sprint_parameters(checks: RequestChecks) -> dict[str, Any]:
+def sprint_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt and seed. One to four steps; sizes as for Sana.
 
     The picture to start from is looked up by admission.

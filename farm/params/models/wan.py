@@ -5,14 +5,14 @@ from typing import Any
 from farm.catalog.schema import ModelEntry
 from farm.catalog.supported_features import ABILITIES
 from farm.params.checks.collector import Checked, refused
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.checks.numbers import check_whole
-from farm.params.request_checks import RequestChecks
 
 #: The video VAE packs the first frame alone and then so many at a time.
 FRAMES_PER_LATENT = ABILITIES["wan"].frames_per_latent or 1
 
 
-def wan_parameters(checks: RequestChecks) -> dict[str, Any]:
+def wan_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt and seed. Sizes: multiples of 16. Frames: 4k + 1; one is a still.
 
     The pipeline itself would round other frame counts (12 up to 13, 10 down to 9) with only a warning.
@@ -21,12 +21,12 @@ def wan_parameters(checks: RequestChecks) -> dict[str, Any]:
     return clip_parameters(checks)
 
 
-def experts_parameters(checks: RequestChecks) -> dict[str, Any]:
+def experts_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """The same for models of two experts, each with a guidance scale of its own."""
     return with_second_guidance(checks, wan_parameters(checks))
 
 
-def with_second_guidance(checks: RequestChecks, checked: dict[str, Any]) -> dict[str, Any]:
+def with_second_guidance(checks: FamilyChecks, checked: dict[str, Any]) -> dict[str, Any]:
     """Add the second expert's guidance scale: as asked; as the first's, where only that was given; or the model's.
 
     Whether there is guidance at all the first scale decides, as in the pipelines: at 1 the second has no effect.
@@ -40,14 +40,14 @@ def with_second_guidance(checks: RequestChecks, checked: dict[str, Any]) -> dict
     return checked | {"guidance_scale_2": scale}
 
 
-def image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+def image_to_video_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """The same for models that begin with a picture, but for the picture itself, which admission looks up."""
     checks.only_of_pictures()
     checks.needs_picture("image", "makes clips that begin with a picture")
     return clip_parameters(checks)
 
 
-def first_last_parameters(checks: RequestChecks) -> dict[str, Any]:
+def first_last_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """The same for models that make a clip between two pictures."""
     checks.only_of_pictures()
     for name in ("image", "last_image"):
@@ -57,7 +57,7 @@ def first_last_parameters(checks: RequestChecks) -> dict[str, Any]:
     return found
 
 
-def experts_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+def experts_image_to_video_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """The same for models of two experts that begin with a picture, and may end with another."""
     found = image_to_video_parameters(checks)
     if checks.request.last_image is not None:
@@ -65,20 +65,20 @@ def experts_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
     return with_second_guidance(checks, found)
 
 
-def text_image_to_video_parameters(checks: RequestChecks) -> dict[str, Any]:
+def text_image_to_video_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """The same for a model that may begin with a picture. Sizes: multiples of 32."""
     found = wan_parameters(checks)
     refuse_a_picture_alone(checks, found["num_frames"])
     return found
 
 
-def refuse_a_picture_alone(checks: RequestChecks, frames: int) -> None:
+def refuse_a_picture_alone(checks: FamilyChecks, frames: int) -> None:
     """A fault for a clip of the given first frame and no more."""
     if checks.request.image is not None and frames == 1:
         checks.refuse("num_frames", "a clip that begins with a picture has more frames than that one; seen 1, take 5")
 
 
-def clip_parameters(checks: RequestChecks) -> dict[str, Any]:
+def clip_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """What every clip by Wan has, whatever it begins with or follows."""
     entry = checks.entry
     checks.refuse_given("complex_human_instruction", f"{entry.name} has no instruction before the prompt")
@@ -97,7 +97,7 @@ def clip_parameters(checks: RequestChecks) -> dict[str, Any]:
     }
 
 
-def frames_asked(checks: RequestChecks) -> int:
+def frames_asked(checks: FamilyChecks) -> int:
     """The frames of a clip, of which the video VAE can make just so many."""
     return checks.take(check_frames(checks.asked("num_frames"), checks.entry))
 

@@ -3,9 +3,9 @@
 from typing import Any, get_args
 
 from farm.params.checks.clips import check_clip, check_length
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.models.wan import FRAMES_PER_LATENT, clip_parameters
 from farm.params.request.base import AnimateMode, ClipRef, InputRef
-from farm.params.request_checks import RequestChecks
 from farm.params.segments import frames_made, segments_of
 from farm.sentences import sentence
 
@@ -19,7 +19,7 @@ _MOVING = ("pose_video", "face_video")
 _OF_REPLACE = ("background_video", "mask_video")
 
 
-def animate_parameters(checks: RequestChecks) -> dict[str, Any]:
+def animate_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt and seed: those of Wan, the character, what moves it, and how segments join."""
     own = ("mode", "segment_frame_length", "prev_segment_conditioning_frames")
     checks.only_of_pictures(*own)
@@ -31,7 +31,7 @@ def animate_parameters(checks: RequestChecks) -> dict[str, Any]:
     return found
 
 
-def _segments(checks: RequestChecks) -> dict[str, int]:
+def _segments(checks: FamilyChecks) -> dict[str, int]:
     length = checks.whole("segment_frame_length", *SEGMENT_FRAMES)
     if length % FRAMES_PER_LATENT != 1:
         below = length // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
@@ -45,7 +45,7 @@ def _segments(checks: RequestChecks) -> dict[str, int]:
     return {"segment_frame_length": length, "prev_segment_conditioning_frames": shared}
 
 
-def _clip(checks: RequestChecks, name: str, mode: str, found: dict[str, Any]) -> ClipRef | InputRef | None:
+def _clip(checks: FamilyChecks, name: str, mode: str, found: dict[str, Any]) -> ClipRef | InputRef | None:
     """The clip of that name, which must be long enough; of the background and its mask also a picture."""
     asked = checks.asked(name)
     if mode == "animate" and name in _OF_REPLACE:
@@ -63,7 +63,7 @@ def _clip(checks: RequestChecks, name: str, mode: str, found: dict[str, Any]) ->
     return clip
 
 
-def _check_segments(checks: RequestChecks, found: dict[str, Any]) -> None:
+def _check_segments(checks: FamilyChecks, found: dict[str, Any]) -> None:
     """The rules of frames and segments together, where the pipeline divides by zero or joins no frames."""
     frames, length, shared = (
         found[name] for name in ("num_frames", "segment_frame_length", "prev_segment_conditioning_frames")

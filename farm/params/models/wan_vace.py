@@ -3,15 +3,15 @@
 from typing import Any
 
 from farm.params.checks.clips import check_clip, check_length, check_pictures
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.models.wan import FRAMES_PER_LATENT, clip_parameters
 from farm.params.request.base import ClipRef
-from farm.params.request_checks import RequestChecks
 
 #: Smallest and largest conditioning_scale; above, what the control adds drowns the model's own.
 CONDITIONING_SCALES = (0.0, 2.0)
 
 
-def vace_parameters(checks: RequestChecks) -> dict[str, Any]:
+def vace_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt and seed: those of Wan, and what is followed, all of which may be left out."""
     checks.only_of_pictures("conditioning_scale")
     found = clip_parameters(checks)
@@ -23,7 +23,7 @@ def vace_parameters(checks: RequestChecks) -> dict[str, Any]:
     return found
 
 
-def _check_together(checks: RequestChecks, found: dict[str, Any]) -> None:
+def _check_together(checks: FamilyChecks, found: dict[str, Any]) -> None:
     """The rules of a clip and its mask, where both could be found."""
     video, mask = found["video"], found["mask"]
     if checks.asked("video") is None:

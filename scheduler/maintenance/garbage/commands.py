@@ -6,14 +6,14 @@ import typer
 
 from farm.connections import Connections
 from farm.console.output import JsonOption, out, print_json
-from farm.local.own_servers import storage_of_folder
+from farm.local.embedded_servers import storage_of_folder
 from farm.schema.revisions import check_revision
 from farm.settings import load_settings
 from scheduler.maintenance.garbage.collect_garbage import collect_garbage
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb."""
+    """Add the command."""
     app.command("gc")(gc)
 
 

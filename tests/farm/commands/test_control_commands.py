@@ -1,4 +1,4 @@
-"""The verbs of control: what they ask of the farm, and what they say."""
+"""The commands of control: what they ask of the farm, and what they say."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every verb that answers something has `--json`: one line of JSON on stdout, and errors as problem documents."""
+"""Every command that answers something has `--json`: one line of JSON on stdout, and errors as problem documents."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,22 +9,22 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from farm.cli import LazyVerb, build_app
+from farm.cli import LazyCommand, build_app
 from farm.client import DownloadIncomplete, FarmUnreachable, NoAddress, WaitTimeout
 from farm.console.error_output import exit_code_of
 from tests.farm.scripted_farm import KEY, Said, a_job, scripted_farm
 
-#: Verbs that run until they are told to stop, and answer nothing.
+#: Commands that run until they are told to stop, and answer nothing.
 PROCESSES = {"farm scheduler", "farm dashboard", "farm worker", "farm scorer", "farm mcp", "farm horde", "farm top"}
-#: Verbs whose answer is a picture for people; the same as data is `farm job --json`.
+#: Commands whose answer is a picture for people; the same as data is `farm job --json`.
 FOR_EYES = {"farm show"}
 JOB = "0198aaaa-0000-7000-8000-00000000000a"
 RENDER = "0198aaaa-0000-7000-8000-00000000000b"
 
 
 def leaves(command: Any, path: str = "farm") -> Iterator[tuple[str, Any]]:
-    """Each verb with its path; a group that does something by itself is a verb, too."""
-    command = command.load() if isinstance(command, LazyVerb) else command
+    """Each command with its path; a group that does something by itself is a command, too."""
+    command = command.load() if isinstance(command, LazyCommand) else command
     groups = getattr(command, "commands", {})
     if not groups or (path != "farm" and command.invoke_without_command):
         yield path, command
@@ -32,7 +32,7 @@ def leaves(command: Any, path: str = "farm") -> Iterator[tuple[str, Any]]:
         yield from leaves(below, f"{path} {name}")
 
 
-def test_every_verb_that_answers_has_the_option() -> None:
+def test_every_command_that_answers_has_the_option() -> None:
     without = {
         path
         for path, command in leaves(typer.main.get_command(build_app()))
@@ -47,8 +47,8 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Result]]:
     with scripted_farm() as farm:
         job = Said(a_job(JOB))
         farm.on(f"GET /api/v1/jobs/{JOB}", job)
-        for verb in ("cancel", "pause", "resume", "class", "order", "model"):
-            farm.on(f"POST /api/v1/jobs/{JOB}/{verb}", job)
+        for command in ("cancel", "pause", "resume", "class", "order", "model"):
+            farm.on(f"POST /api/v1/jobs/{JOB}/{command}", job)
         farm.on(f"GET /api/v1/jobs/{JOB}/renders", Said({"items": [], "next_cursor": None}))
         farm.on("POST /api/v1/cancellations", Said({"jobs": 1, "renders": 2, "dry_run": True}))
         farm.on("POST /api/v1/pools/p/pause", Said({"kind": "pool", "name": "p", "paused": True}))

@@ -1,4 +1,4 @@
-"""Ids are typed by a beginning, an end, `last`, or a render's place: in every verb that takes a job or a render."""
+"""Ids are typed by a beginning, an end, `last`, or a render's place: in every command that takes a job or a render."""
 
 from collections.abc import Callable, Iterator
 
@@ -66,7 +66,7 @@ def test_a_render_is_named_by_its_place_or_a_part_of_its_id(
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_every_verb_of_jobs(
+def test_every_command_of_jobs(
     farm: ScriptedFarm, run: Callable[..., Result], arguments: list[str], request_: str
 ) -> None:
     run(*(part.format("last") for part in arguments))
@@ -82,7 +82,7 @@ def test_every_verb_of_jobs(
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_every_verb_of_renders(
+def test_every_command_of_renders(
     farm: ScriptedFarm, run: Callable[..., Result], arguments: list[str], request_: str
 ) -> None:
     run(*(part.format("last/1") for part in arguments))

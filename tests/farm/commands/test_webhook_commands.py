@@ -18,7 +18,7 @@ def answer(farm: Farm, *arguments: str) -> Any:
     return json.loads(told.stdout)
 
 
-def test_a_webhook_from_the_first_to_the_last_verb(farm: Farm, dashboard: DashboardFarm) -> None:
+def test_a_webhook_from_the_first_to_the_last_command(farm: Farm, dashboard: DashboardFarm) -> None:
     # When it is made, its secret alone is on stdout, and nowhere else ever again
     made = farm("webhooks", "add", URL, "--event", "job.failed", "--event", "job.done")
     secret = made.stdout.strip()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from farm.cli import build_app
 from farm.client import FarmClient
-from farm.console.top_screen import TopScreen
+from farm.console.top.top_screen import TopScreen
 from tests.farm.dashboards import POOL, DashboardFarm
 
 

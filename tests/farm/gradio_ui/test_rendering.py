@@ -7,8 +7,8 @@ import pytest
 
 from dashboard.api import get_live
 from farm.client import AsyncFarmClient, FarmClient
-from farm.gradio_ui.asked import Asked
-from farm.gradio_ui.offers import offer_of, read_offers
+from farm.gradio_ui.job_fields import Asked
+from farm.gradio_ui.model_choices import offer_of, read_offers
 from farm.gradio_ui.rendering import Rendering, reasons, render
 from farm.gradio_ui.session import MOST_SHOWN, Session
 from farm.lifecycle import Outcome

@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 from farm.client.replies import Model, Pool, Render, ScaleChange, Scaling
 from farm.client.requests.request_body import request_body
 from farm.errors import InvalidRequest
+from farm.horde.backoff import LONGEST_AWAY, LONGEST_IDLE, away_pause, idle_pause
 from farm.horde.offers import most_pixels, read_offers, served
 from farm.horde.outcomes import reports
-from farm.horde.pauses import LONGEST_AWAY, LONGEST_IDLE, away_pause, idle_pause
 from farm.horde.protocol import Popped, State
 from farm.horde.rendering import render_seconds
 from farm.horde.translation import SAMPLERS, CannotRender, translate

@@ -10,8 +10,8 @@ from farm.catalog import Catalog
 from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
 from farm.params import Resolved, batch_key, check_and_resolve, parse_parameters
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.params.request.base import InputRef
-from farm.params.revalidation import Recheck
 from tests.farm.catalog.test_adapter_entries import SHA256, SKETCH
 from tests.farm.catalog.test_catalog import load
 
@@ -145,7 +145,7 @@ def test_a_render_that_moves_is_held_against_what_the_other_model_takes(catalog:
     (render,) = resolved(catalog, [{"name": "0198-mine"}]).renders
     entry = catalog.model("sana-demo")
     for file, fits in ((fitting(catalog, 20, 20, "sana-demo"), True), (fitting(catalog, 20, 20, "wan-demo"), False)):
-        again = Recheck(entry, {file.id: file}.get).check(render.document())
+        again = ModelChangeChecks(entry, {file.id: file}.get).check(render.document())
         assert isinstance(again, list) != fits
 
 
@@ -169,9 +169,9 @@ def test_a_model_whose_pool_can_load_no_adapter_takes_none_and_names_the_pool(
 
 def test_a_render_that_moves_to_another_model_keeps_its_adapters_or_is_refused(catalog: Catalog) -> None:
     (render,) = resolved(catalog, [{"name": "sketch"}, {"name": "0198-mine"}]).renders
-    again = Recheck(catalog.model("sana-demo")).check(render.document())
+    again = ModelChangeChecks(catalog.model("sana-demo")).check(render.document())
     assert not isinstance(again, list)
     assert again.loras == render.loras
-    other = Recheck(catalog.model("sana-600m-512px")).check(render.document())
+    other = ModelChangeChecks(catalog.model("sana-600m-512px")).check(render.document())
     assert isinstance(other, list)
     assert any("sketch" in fault.message for fault in other)

@@ -11,7 +11,7 @@ from farm.catalog import Catalog
 from farm.catalog.architectures import architecture_of
 from farm.errors import InvalidRequest
 from farm.params import Resolved, check_and_resolve
-from farm.params.revalidation import Recheck
+from farm.params.model_change_checks import ModelChangeChecks
 from tests.farm.catalog.test_catalog import load
 
 COMMIT = "5" * 40
@@ -89,9 +89,9 @@ def test_a_file_that_changes_is_read_again_also_for_a_render_that_is_made_again(
 ) -> None:
     write_lora(place[0], catalog, count=3)
     (render,) = resolved(catalog).renders
-    assert not isinstance(Recheck(catalog.model("sana-demo"), {}.get).check(render.document()), list)
+    assert not isinstance(ModelChangeChecks(catalog.model("sana-demo"), {}.get).check(render.document()), list)
     write_lora(place[0], catalog, count=0, foreign=2)
-    assert isinstance(Recheck(catalog.model("sana-demo"), {}.get).check(render.document()), list)
+    assert isinstance(ModelChangeChecks(catalog.model("sana-demo"), {}.get).check(render.document()), list)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no safetensors file"])

@@ -8,9 +8,9 @@ import pytest
 from farm.catalog import load_catalog
 from farm.errors import InvalidRequest
 from farm.params import RenderParameters, Resolved, check_and_resolve, families
+from farm.params.checks.family_checks import FamilyChecks
 from farm.params.families import Family
 from farm.params.request.base import InputRef
-from farm.params.request_checks import RequestChecks
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})
@@ -28,7 +28,7 @@ class PluginParameters(RenderParameters):
     image: InputRef
 
 
-def check(checks: RequestChecks) -> dict[str, Any]:
+def check(checks: FamilyChecks) -> dict[str, Any]:
     """Every method that a family may call."""
     checks.refuse_given("fps", "this family makes no clips")
     checks.only_of_pictures("strength")

@@ -7,7 +7,7 @@ import pytest
 from farm.catalog import load_catalog
 from farm.errors import InvalidRequest
 from farm.params import RenderParameters, check_and_resolve
-from farm.params.revalidation import Recheck
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.settings import load_settings
 
 CATALOG = load_catalog(load_settings(variables={}), {})
@@ -64,6 +64,6 @@ def test_a_quality_that_has_no_effect_is_told() -> None:
 
 def test_a_render_keeps_its_format_when_its_job_goes_to_another_model() -> None:
     [render], _ = asked("sana-demo", output_format="webp", output_quality=55, keep_latents=True)
-    moved = Recheck(CATALOG.model("sana-demo")).check(render.model_dump())
+    moved = ModelChangeChecks(CATALOG.model("sana-demo")).check(render.model_dump())
     assert isinstance(moved, RenderParameters)
     assert (moved.output_format, moved.output_quality, moved.keep_latents) == ("webp", 55, True)

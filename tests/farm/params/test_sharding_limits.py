@@ -8,7 +8,7 @@ import pytest
 from farm.catalog import Catalog, load_catalog
 from farm.errors import CatalogError, InvalidRequest
 from farm.params import JobRequest, resolve
-from farm.params.revalidation import Recheck
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.params.sharding_limits import division_fault
 from farm.params.sizes import Shape
 from farm.settings import load_settings
@@ -56,7 +56,7 @@ def test_a_job_is_not_given_to_another_model_whose_workers_cannot_split_it(tmp_p
     request = JobRequest.model_validate({"model": MODEL, "prompt": "a", "width": 848, "height": 464})
     plain = load_catalog(load_settings(variables={}), {}).model(MODEL)
     [render] = resolve(request, plain, max_renders=1, draw_seed=lambda: 1).renders
-    assert isinstance(Recheck(entries.model(MODEL)).check(render.model_dump()), list)
+    assert isinstance(ModelChangeChecks(entries.model(MODEL)).check(render.model_dump()), list)
 
 
 def test_pools_that_split_into_different_numbers_are_all_obeyed(tmp_path: Path) -> None:

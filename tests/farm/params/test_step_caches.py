@@ -10,7 +10,7 @@ from farm.errors import InvalidRequest
 from farm.manifest import summary_line
 from farm.params import RenderParameters, Resolved, batch_key, check_and_resolve, parse_parameters
 from farm.params.forms import parameters_schema
-from farm.params.revalidation import Recheck
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.settings import Settings
 from tests.farm.catalog.test_catalog import load
 
@@ -92,10 +92,12 @@ def test_a_render_that_moves_to_another_model_takes_that_ones_cache_or_is_refuse
     catalog: Catalog, tmp_path: Path
 ) -> None:
     fast = render(catalog, speed="fast").document()
-    moved = Recheck(catalog.model("sana-600m-512px")).check({**fast, "width": 512, "height": 512})
+    moved = ModelChangeChecks(catalog.model("sana-600m-512px")).check({**fast, "width": 512, "height": 512})
     assert isinstance(moved, RenderParameters)
     assert moved.step_cache == catalog.model("sana-600m-512px").step_cache
-    refused = Recheck(load(tmp_path, "models: {sana-demo: {step_cache: null}}").model("sana-demo")).check(fast)
+    refused = ModelChangeChecks(load(tmp_path, "models: {sana-demo: {step_cache: null}}").model("sana-demo")).check(
+        fast
+    )
     assert isinstance(refused, list)
     assert any("no step cache" in fault.message for fault in refused)
 

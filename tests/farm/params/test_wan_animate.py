@@ -7,9 +7,9 @@ import pytest
 from farm.catalog import load_catalog
 from farm.errors import InvalidRequest
 from farm.params import JobRequest, Resolved, batch_key, parse_parameters, resolve, shape_of
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.params.pictures import asked_again, stored_pictures
 from farm.params.request.base import ClipRef, InputRef
-from farm.params.revalidation import Recheck
 from farm.params.segments import frames_made, segments_of
 from farm.params.sizes import Shape
 from farm.provenance.source_type import source_type_of
@@ -140,6 +140,6 @@ def test_other_models_take_none_of_it() -> None:
 
 def test_a_job_can_be_checked_again_with_all_that_was_given() -> None:
     [render] = resolved(**REPLACE, num_frames=153).renders
-    again = Recheck(CATALOG.model(MODEL)).check(render.document())
+    again = ModelChangeChecks(CATALOG.model(MODEL)).check(render.document())
     assert not isinstance(again, list), again
     assert again.document() == render.document()

@@ -8,9 +8,9 @@ from farm.catalog import load_catalog
 from farm.errors import InvalidRequest
 from farm.params import JobRequest, Resolved, parse_parameters, resolve
 from farm.params.checks.clip_frames import frames_taken, frames_there
+from farm.params.model_change_checks import ModelChangeChecks
 from farm.params.pictures import asked_again, stored_pictures
 from farm.params.request.base import ClipRef, InputRef
-from farm.params.revalidation import Recheck
 from farm.provenance.source_type import EDITED, GENERATED, source_type_of
 from farm.settings import load_settings
 
@@ -134,7 +134,7 @@ def test_a_still_of_which_a_part_is_made_anew_is_taken() -> None:
 
 def test_a_job_can_go_to_another_model_of_the_family_with_all_that_was_given() -> None:
     [render] = resolved(video="clip", mask="picture", reference_images=["picture-1"]).renders
-    moved = Recheck(CATALOG.model("wan21-vace-14b")).check(render.document())
+    moved = ModelChangeChecks(CATALOG.model("wan21-vace-14b")).check(render.document())
     assert not isinstance(moved, list), moved
     assert asked_again(moved.document()) == asked_again(render.document())
 

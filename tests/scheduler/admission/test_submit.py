@@ -237,32 +237,32 @@ submit(connections, project_id=os.environ["PROJECT"], user_id=None, idempotency_
 
 
 class TestBells:
-    def test_pools_are_rung_after_the_commit_and_never_before(self, belled: Connections, project: str) -> None:
+    def test_pools_are_rung_after_the_commit_and_never_before(self, ringing: Connections, project: str) -> None:
         at_commit = []
         event.listen(
-            belled.engine, "commit", lambda _: at_commit.append(belled.broker.waiting_rings("sana-demo-local"))
+            ringing.engine, "commit", lambda _: at_commit.append(ringing.broker.waiting_rings("sana-demo-local"))
         )
 
-        ask(belled, project)
+        ask(ringing, project)
 
         assert at_commit
         assert set(at_commit) == {0}
-        assert belled.broker.waiting_rings("sana-demo-local") == 1
+        assert ringing.broker.waiting_rings("sana-demo-local") == 1
 
-    def test_busy_workers_of_the_lane_are_told(self, belled: Connections, project: str) -> None:
-        before = belled.progress.lane_counter(LANE)
+    def test_busy_workers_of_the_lane_are_told(self, ringing: Connections, project: str) -> None:
+        before = ringing.progress.lane_counter(LANE)
 
-        ask(belled, project)
-        belled.progress.flush()
+        ask(ringing, project)
+        ringing.progress.flush()
 
-        assert belled.progress.lane_counter(LANE) != before
-        assert belled.progress.lane_counter("wan-demo@fp32") == 0
+        assert ringing.progress.lane_counter(LANE) != before
+        assert ringing.progress.lane_counter("wan-demo@fp32") == 0
 
-    def test_a_refused_request_rings_nobody(self, belled: Connections, project: str) -> None:
+    def test_a_refused_request_rings_nobody(self, ringing: Connections, project: str) -> None:
         with pytest.raises(InvalidRequest):
-            ask(belled, project, prompt="")
+            ask(ringing, project, prompt="")
 
-        assert belled.broker.waiting_rings("sana-demo-local") == 0
+        assert ringing.broker.waiting_rings("sana-demo-local") == 0
 
     def test_a_broker_that_is_away_does_not_fail_a_submission(
         self, settings: Settings, clock: TestClock, project: str, connections: Connections

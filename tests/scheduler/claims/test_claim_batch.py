@@ -11,7 +11,7 @@ from farm.ids import new_id
 from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Attempt, Flow, Job, Lane, LaneClass, Pool, Render
 from scheduler.claims.claim_batch import Claimer, claim
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.fair_share.flows import wake_flow
 from scheduler.leases.settle import settle
 from tests.scheduler.farms import LANE, POOL, SmallFarm, done, failed
@@ -102,7 +102,7 @@ def test_a_newcomer_is_served_next_behind_a_long_backlog(farm: SmallFarm) -> Non
 def test_a_project_gains_nothing_by_having_been_idle(farm: SmallFarm) -> None:
     farm.submit(8, project="bob", batch_key="b" * 64)
     farm.claim()
-    assert farm.claim() is None  # bob's flow rests
+    assert farm.claim() is None  # bob's flow is idle
     farm.submit(400, project="ada", batch_key="a" * 64)
     for _ in range(20):
         farm.claim()
@@ -191,7 +191,7 @@ def test_many_empty_flows_do_not_hide_the_one_that_has_work(farm: SmallFarm) -> 
     assert claim.renders[0].id == ids[0]
 
 
-def test_a_flow_found_empty_rests_until_it_is_woken(farm: SmallFarm) -> None:
+def test_a_flow_found_empty_is_idle_until_it_is_woken(farm: SmallFarm) -> None:
     farm.submit(1)
     farm.claim()
     assert farm.row(Flow, id=farm.flow()).backlogged
@@ -201,26 +201,26 @@ def test_a_flow_found_empty_rests_until_it_is_woken(farm: SmallFarm) -> None:
     assert farm.claim() is not None
 
 
-def test_a_watermark_hides_nothing_for_longer_than_its_life(farm: SmallFarm) -> None:
-    watermark = Watermark(life=1.0)
+def test_a_scan_cursor_hides_nothing_for_longer_than_its_life(farm: SmallFarm) -> None:
+    scan_cursor = ScanCursor(life=1.0)
     farm.submit(20)
-    first = farm.claim(capacity=2, watermark=watermark)
-    second = farm.claim(capacity=2, watermark=watermark)
+    first = farm.claim(capacity=2, scan_cursor=scan_cursor)
+    second = farm.claim(capacity=2, scan_cursor=scan_cursor)
     assert first
     assert second
     settle(farm.engine, [failed(first.renders[0])], farm.now)
     farm.now += 1.0
-    claims = [farm.claim(capacity=2, watermark=watermark) for _ in range(10)]
+    claims = [farm.claim(capacity=2, scan_cursor=scan_cursor) for _ in range(10)]
     assert first.renders[0].id in {render.id for claim in claims if claim for render in claim.renders}
 
 
-def test_a_watermark_never_makes_a_claim_empty_while_something_is_pending(farm: SmallFarm) -> None:
-    watermark = Watermark(life=1e9)
+def test_a_scan_cursor_never_makes_a_claim_empty_while_something_is_pending(farm: SmallFarm) -> None:
+    scan_cursor = ScanCursor(life=1e9)
     _, ids = farm.submit(4)
-    claim = farm.claim(capacity=4, watermark=watermark)
+    claim = farm.claim(capacity=4, scan_cursor=scan_cursor)
     assert claim
     settle(farm.engine, [failed(render) for render in claim.renders], farm.now)
-    again = farm.claim(capacity=4, watermark=watermark)
+    again = farm.claim(capacity=4, scan_cursor=scan_cursor)
     assert again
     assert again.renders[0].id == ids[0]
 
@@ -233,9 +233,9 @@ def test_claimers_at_once_take_every_render_exactly_once(farm: SmallFarm) -> Non
     faults: list[BaseException] = []
 
     def drain() -> None:
-        watermark, worker = Watermark(), new_id()
+        scan_cursor, worker = ScanCursor(), new_id()
         try:
-            while (claim := farm.claim(worker_id=worker, watermark=watermark)) is not None:
+            while (claim := farm.claim(worker_id=worker, scan_cursor=scan_cursor)) is not None:
                 assert len({render.batch_key for render in claim.renders}) == 1
                 taken.extend(render.id for render in claim.renders)
                 settled = settle(farm.engine, [done(render) for render in claim.renders], farm.now)

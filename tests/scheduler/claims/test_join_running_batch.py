@@ -11,7 +11,7 @@ from farm.tables import Attempt, Flow, Project
 from scheduler.batching.sealed_batches import SEALED
 from scheduler.claims.claim_batch import Claim, Claimer, Head, claim, join, waiting
 from scheduler.claims.join_running_batch import QUANTUM, who_joins
-from scheduler.claims.watermark import Watermark
+from scheduler.claims.scan_cursor import ScanCursor
 from scheduler.fair_share.fair_queueing import ClassTime, FlowTime, turns
 from scheduler.leases.settle import settle
 from tests.scheduler.claims.test_claim_batch import farm
@@ -20,10 +20,10 @@ from tests.scheduler.farms import KEY, LANE, POOL, SmallFarm, done
 __all__ = ["farm"]
 
 
-def claim_by(farm: SmallFarm, capacity: Any, watermark: Watermark | None = None) -> Claim | None:
+def claim_by(farm: SmallFarm, capacity: Any, scan_cursor: ScanCursor | None = None) -> Claim | None:
     return claim(
         farm.engine,
-        Claimer(POOL, new_id(), 30.0, watermark=watermark or Watermark()),
+        Claimer(POOL, new_id(), 30.0, scan_cursor=scan_cursor or ScanCursor()),
         capacity=capacity,
         now=farm.now,
     )
@@ -98,20 +98,20 @@ def test_all_that_waits_may_be_taken_at_once_when_nobody_else_competes(farm: Sma
 def test_a_head_of_another_shape_than_the_last_gets_its_own_capacity(farm: SmallFarm) -> None:
     for width, key in ((512, "a"), (1024, "b"), (512, "a"), (1024, "b")):
         farm.submit(4, width=width, batch_key=key * 64, rank=0)
-    watermark, sizes = Watermark(), list[tuple[int, int]]()
-    while claimed := claim_by(farm, lambda head: 3 if head.width == 512 else 2, watermark):
+    scan_cursor, sizes = ScanCursor(), list[tuple[int, int]]()
+    while claimed := claim_by(farm, lambda head: 3 if head.width == 512 else 2, scan_cursor):
         assert {render.width for render in claimed.renders} == {claimed.head.width}
         sizes.append((claimed.head.width, len(claimed.renders)))
     assert all(size <= (3 if width == 512 else 2) for width, size in sizes)
     assert sum(size for _, size in sizes) == 16
 
 
-def test_with_a_watermark_and_a_capacity_by_shape_every_render_is_taken_once(farm: SmallFarm) -> None:
+def test_with_a_scan_cursor_and_a_capacity_by_shape_every_render_is_taken_once(farm: SmallFarm) -> None:
     for project in ("ada", "bob"):
         for key in "ab":
             farm.submit(15, project=project, batch_key=key * 64)
-    watermark, taken = Watermark(life=1e9), list[str]()
-    while claimed := claim_by(farm, lambda head: 4, watermark):
+    scan_cursor, taken = ScanCursor(life=1e9), list[str]()
+    while claimed := claim_by(farm, lambda head: 4, scan_cursor):
         taken += [render.id for render in claimed.renders]
     assert len(taken) == len(set(taken)) == 60
 
@@ -127,7 +127,7 @@ def test_a_project_starts_no_more_than_it_may_and_others_fill_the_batch(farm: Sm
             sizes[render.project_id] += 1
     assert sizes == {farm.projects["ada"]: 2, farm.projects["bob"]: 9}
     assert claim_by(farm, 4) is None
-    assert farm.row(Flow, id=farm.flow("ada")).backlogged, "it waits for its own renders to end, not for a bell"
+    assert farm.row(Flow, id=farm.flow("ada")).backlogged, "it waits for its own renders to end, not for a ring"
 
 
 def test_renders_of_the_same_key_join_a_running_batch_and_are_charged_to_their_own(farm: SmallFarm) -> None:

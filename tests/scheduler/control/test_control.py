@@ -17,30 +17,30 @@ from tests.scheduler.jobs import (
 
 class TestTold:
     def test_workers_and_watchers_hear_of_a_cancel_after_its_commit(
-        self, belled: Connections, project: str, monkeypatch: pytest.MonkeyPatch
+        self, ringing: Connections, project: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        job = submit_job(belled, project, 1)
+        job = submit_job(ringing, project, 1)
         heard: list[tuple[JobChanged, str]] = []
-        announce = belled.progress.announce
+        announce = ringing.progress.announce
 
         def listen(*changes: JobChanged) -> None:
-            heard.extend((change, job_row(belled, job)["status"]) for change in changes)
+            heard.extend((change, job_row(ringing, job)["status"]) for change in changes)
             announce(*changes)
 
-        monkeypatch.setattr(belled.progress, "announce", listen)
-        belled.progress.flush()
-        before = belled.progress.lane_counter(LANE)
+        monkeypatch.setattr(ringing.progress, "announce", listen)
+        ringing.progress.flush()
+        before = ringing.progress.lane_counter(LANE)
 
-        cancel_job(belled, job, project)
-        belled.progress.flush()
+        cancel_job(ringing, job, project)
+        ringing.progress.flush()
 
-        assert belled.progress.lane_counter(LANE) != before
+        assert ringing.progress.lane_counter(LANE) != before
         assert heard == [(JobChanged(job_id=job, project_id=project, version=2), "cancelled")]
 
-    def test_a_resumed_pool_is_rung(self, belled: Connections, project: str) -> None:
+    def test_a_resumed_pool_is_rung(self, ringing: Connections, project: str) -> None:
         for _ in range(3):
-            sign_on(belled)
+            sign_on(ringing)
 
-        resume_pool(belled, POOL)
+        resume_pool(ringing, POOL)
 
-        assert belled.broker.waiting_rings(POOL) == 3
+        assert ringing.broker.waiting_rings(POOL) == 3

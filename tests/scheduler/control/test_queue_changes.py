@@ -36,7 +36,7 @@ def class_of(connections: Connections, flow_id: str) -> str:
 
 
 def next_jobs(connections: Connections, count: int) -> list[str]:
-    """Whose renders a worker with one seat gets, one after the other."""
+    """Whose renders a worker with one slot gets, one after the other."""
     return [claim_some(connections, 1)[0].job_id for _ in range(count)]
 
 

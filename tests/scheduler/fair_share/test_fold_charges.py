@@ -116,7 +116,7 @@ def test_a_flow_that_wakes_is_not_lifted_above_what_it_was_charged_already(farm:
     farm.submit(16, project="ada")
     farm.claim()
     farm.claim()
-    assert farm.claim() is None  # it rests, ahead of where its class was served last
+    assert farm.claim() is None  # it is idle, ahead of where its class was served last
     farm.submit(1, project="ada")
     assert times(farm)[farm.flow("ada")][0] == pytest.approx(16.0)
 

@@ -89,7 +89,7 @@ def test_a_lease_that_has_not_run_out_is_left_alone(farm: SmallFarm) -> None:
 def test_what_was_reaped_can_be_claimed_by_another(farm: SmallFarm) -> None:
     farm.submit(2)
     take(farm, new_id())
-    assert farm.claim() is None  # the flow rests
+    assert farm.claim() is None  # the flow is idle
     reap(farm.engine, now=1031.0)
     claim = farm.claim()
     assert claim

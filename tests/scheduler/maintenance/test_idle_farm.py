@@ -2,7 +2,7 @@
 
 from farm.connections import Connections
 from scheduler.maintenance.duty import Duty
-from scheduler.maintenance.supervisor import REST_AFTER_SECONDS, RESTING_SECONDS, Supervisor
+from scheduler.maintenance.supervisor import IDLE_AFTER_SECONDS, IDLE_INTERVAL_SECONDS, Supervisor
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import submit_job
 from tests.scheduler.maintenance.test_supervisor import Counted, statements_on
@@ -14,7 +14,7 @@ class TestRest:
     def test_a_farm_at_rest_costs_three_statements_a_round(self, connections: Connections, clock: TestClock) -> None:
         supervisor = Supervisor(connections)
         supervisor.one_round()
-        rest(supervisor, clock)
+        become_idle(supervisor, clock)
 
         with statements_on("", connections) as asked:
             supervisor.one_round()
@@ -25,10 +25,10 @@ class TestRest:
     def test_what_comes_at_rest_is_looked_after_in_the_next_round(
         self, connections: Connections, clock: TestClock, project: str
     ) -> None:
-        duty = Duty("counted", (counted := Counted()).one_pass, resting=60.0)
+        duty = Duty("counted", (counted := Counted()).one_pass, idle_interval=60.0)
         supervisor = Supervisor(connections, [duty])
         supervisor.one_round()
-        rest(supervisor, clock)
+        become_idle(supervisor, clock)
         before = counted.passes
         supervisor.one_round()
         assert counted.passes == before
@@ -40,10 +40,10 @@ class TestRest:
         assert counted.passes == before + 2
 
     def test_a_duty_is_done_now_and_then_even_at_rest(self, connections: Connections, clock: TestClock) -> None:
-        duty = Duty("counted", (counted := Counted()).one_pass, resting=60.0)
+        duty = Duty("counted", (counted := Counted()).one_pass, idle_interval=60.0)
         supervisor = Supervisor(connections, [duty])
         supervisor.one_round()
-        rest(supervisor, clock)
+        become_idle(supervisor, clock)
         before = counted.passes
 
         clock.forward(60)
@@ -52,9 +52,9 @@ class TestRest:
         assert counted.passes == before + 1
 
 
-def rest(supervisor: Supervisor, clock: TestClock) -> None:
-    """Until it is at rest and has done then what it does at rest."""
-    clock.forward(REST_AFTER_SECONDS + 1)
+def become_idle(supervisor: Supervisor, clock: TestClock) -> None:
+    """Until it is idle and has done what it does then."""
+    clock.forward(IDLE_AFTER_SECONDS + 1)
     supervisor.one_round()
-    clock.forward(RESTING_SECONDS)
+    clock.forward(IDLE_INTERVAL_SECONDS)
     supervisor.one_round()

@@ -21,73 +21,73 @@ from tests.scheduler.jobs import (
 
 class TestRinging:
     def test_rings_that_were_lost_with_redis_are_rung_again(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
         for _ in range(3):
-            sign_on(belled)
-        submit_job(belled, project, 5)
-        belled.broker.flush()
+            sign_on(ringing)
+        submit_job(ringing, project, 5)
+        ringing.broker.flush()
         wipe(valkey_url)
-        assert belled.broker.waiting_rings(POOL) == 0
+        assert ringing.broker.waiting_rings(POOL) == 0
 
-        assert replace_lost_rings.one_pass(belled, clock()) == 3
+        assert replace_lost_rings.one_pass(ringing, clock()) == 3
 
-        assert belled.broker.waiting_rings(POOL) == 3
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        assert ringing.broker.waiting_rings(POOL) == 3
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
     def test_nobody_is_rung_for_nothing(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
-        sign_on(belled)
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        sign_on(ringing)
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
-        submit_job(belled, project, 1)
-        assert claim_some(belled)
-        assert not claim_some(belled)
+        submit_job(ringing, project, 1)
+        assert claim_some(ringing)
+        assert not claim_some(ringing)
         wipe(valkey_url)
 
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
     @pytest.mark.parametrize("status", [WorkerStatus.RENDERING, WorkerStatus.GONE, WorkerStatus.DRAINING])
     def test_only_idle_workers_are_rung(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str, status: WorkerStatus
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str, status: WorkerStatus
     ) -> None:
-        sign_on(belled, status=status)
-        submit_job(belled, project, 1)
+        sign_on(ringing, status=status)
+        submit_job(ringing, project, 1)
         wipe(valkey_url)
 
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
     def test_a_silent_worker_is_not_rung(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
-        sign_on(belled)
-        submit_job(belled, project, 1)
+        sign_on(ringing)
+        submit_job(ringing, project, 1)
         wipe(valkey_url)
 
         clock.forward(61)
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
     def test_a_paused_pool_is_not_rung(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
-        sign_on(belled)
-        submit_job(belled, project, 1)
-        with write(belled.engine) as connection:
+        sign_on(ringing)
+        submit_job(ringing, project, 1)
+        with write(ringing.engine) as connection:
             connection.execute(update(Pool).where(Pool.name == POOL).values(paused_at=START))
         wipe(valkey_url)
 
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
     def test_a_paused_job_rings_nobody_for_long(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
-        sign_on(belled)
-        pause_job(belled, submit_job(belled, project, 1), project)
-        assert claim_some(belled) == []  # the idle worker's look lets the empty flow rest
+        sign_on(ringing)
+        pause_job(ringing, submit_job(ringing, project, 1), project)
+        assert claim_some(ringing) == []  # the idle worker's look takes the empty flow out
         wipe(valkey_url)
 
-        assert replace_lost_rings.one_pass(belled, clock()) == 0
+        assert replace_lost_rings.one_pass(ringing, clock()) == 0
 
 
 def wipe(valkey_url: str) -> None:

@@ -279,21 +279,21 @@ class TestReaping:
         assert_invariants_hold(connections, job)
 
     def test_pools_are_rung_and_busy_workers_told(
-        self, belled: Connections, clock: TestClock, project: str, valkey_url: str
+        self, ringing: Connections, clock: TestClock, project: str, valkey_url: str
     ) -> None:
-        submit_job(belled, project, 1)
-        belled.broker.flush()
-        claim_some(belled, 1)
+        submit_job(ringing, project, 1)
+        ringing.broker.flush()
+        claim_some(ringing, 1)
         wipe(valkey_url)
         clock.forward(LEASE_SECONDS + 1)
-        belled.progress.flush()
-        before = belled.progress.lane_counter(LANE)
+        ringing.progress.flush()
+        before = ringing.progress.lane_counter(LANE)
 
-        reap_lost(belled, clock)
-        belled.progress.flush()
+        reap_lost(ringing, clock)
+        ringing.progress.flush()
 
-        assert belled.progress.lane_counter(LANE) != before
-        assert belled.broker.waiting_rings(POOL) == 1
+        assert ringing.progress.lane_counter(LANE) != before
+        assert ringing.broker.waiting_rings(POOL) == 1
 
     def test_a_cancelled_render_stays_cancelled(self, connections: Connections, clock: TestClock, project: str) -> None:
         job = submit_job(connections, project, 1)
@@ -322,14 +322,14 @@ class TestRetiring:
         assert found == {silent: "gone", beating: "rendering"}
 
     def test_the_queue_of_a_pool_holds_no_more_rings_than_workers_live(
-        self, belled: Connections, clock: TestClock, project: str
+        self, ringing: Connections, clock: TestClock, project: str
     ) -> None:
         for _ in range(3):
-            sign_on(belled)
+            sign_on(ringing)
         clock.forward(61)
-        sign_on(belled)
-        retire_silent(belled, clock)
+        sign_on(ringing)
+        retire_silent(ringing, clock)
 
-        submit_job(belled, project, 100)
+        submit_job(ringing, project, 100)
 
-        assert belled.broker.waiting_rings(POOL) == 1
+        assert ringing.broker.waiting_rings(POOL) == 1

@@ -5,7 +5,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from farm.connections import Connections
-from farm.metrics.declared import OF_SCHEDULERS
+from farm.metrics.process_metrics import OF_SCHEDULERS
 from farm.serve_metrics import readable
 from farm.settings import Settings
 from scheduler.maintenance.duty import Duty

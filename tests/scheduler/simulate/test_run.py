@@ -14,7 +14,7 @@ from scheduler.simulate.fleet import Faults, Fleet, one_pool
 from scheduler.simulate.ledger import JobLedger, Ledger, LostOrDoubled
 from scheduler.simulate.planning import plan
 from scheduler.simulate.policies import FIFO, FIFO_BATCHES, OURS, PRIORITY, QUEUE_LENGTH, Policy
-from scheduler.simulate.results import Result
+from scheduler.simulate.results.result import Result
 from scheduler.simulate.run import run
 from scheduler.simulate.scenario import clairvoyant
 from scheduler.simulate.traces import generate

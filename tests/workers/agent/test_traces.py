@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from farm.connections import Connections
 from farm.lifecycle import Outcome, Phase
 from farm.settings import Settings
-from farm.traces.opening import open_tracer
+from farm.traces.open_tracer import open_tracer
 from farm.traces.tracer import NOBODY_COLLECTS, SUBMIT, Span
 from tests.scheduler.conftest import TestClock, catalog, clock
 from tests.scheduler.jobs import POOL, claim_some, sign_on, submit_job

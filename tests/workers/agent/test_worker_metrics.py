@@ -13,10 +13,10 @@ from farm.clock import system_clock
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.lifecycle import Outcome
-from farm.metrics.declared import OF_EVERY_PROCESS, OF_WORKERS
+from farm.metrics.call_timings import watch_storage
 from farm.metrics.exposition import expose
+from farm.metrics.process_metrics import OF_EVERY_PROCESS, OF_WORKERS
 from farm.metrics.prometheus import PrometheusRecorder
-from farm.metrics.watching import watch_storage
 from farm.storage import Storage
 from scheduler.control.cancel import cancel_job
 from scheduler.fleet.worker_registry import sign_on

@@ -17,11 +17,11 @@ from farm.demo.vocabulary import CENTRES, COLOURS, SHAPES  # noqa: E402
 from workers.demo_models import train_pairs as training  # noqa: E402
 from workers.demo_models.autoencoders import pixels  # noqa: E402
 from workers.demo_models.evaluate import WEIGHTS, load, measure_pairs  # noqa: E402
-from workers.demo_models.lessons import tokens  # noqa: E402
 from workers.demo_models.pair_autoencoder import pair_autoencoder  # noqa: E402
-from workers.demo_models.pair_lessons import NOTHING, UNSAID, layouts, sketches  # noqa: E402
+from workers.demo_models.pair_training_samples import NOTHING, UNSAID, layouts, sketches  # noqa: E402
 from workers.demo_models.stages import Workshop, pairs  # noqa: E402
 from workers.demo_models.stages import pair_autoencoder as learn_large  # noqa: E402
+from workers.demo_models.training_samples import tokens  # noqa: E402
 
 KNOWN = Pair(Thing("circle", "red"), Thing("square", "blue", "large"), "left", "white")
 

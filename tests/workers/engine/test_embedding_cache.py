@@ -21,7 +21,7 @@ MUCH = 10**8
 
 
 class Dictionary:
-    """A shelf that workers in one process share."""
+    """A shared cache of workers in one process."""
 
     def __init__(self) -> None:
         self.data: dict[str, bytes] = {}
@@ -51,7 +51,7 @@ def equal(one: Embeddings, other: Embeddings) -> bool:
 
 @pytest.mark.parametrize("family", ["sana", "sprint", "wan"])
 def test_kept_embeddings_are_the_fresh_ones_bit_for_bit(tiny_folder: Folders, family: str) -> None:
-    # Given a model that keeps embeddings, in memory and on a shelf,
+    # Given a model that keeps embeddings, in memory and in a shared cache,
     model, shared_cache = loaded(family, tiny_folder(family)), Dictionary()
     cache = EmbeddingCache(model.facts, most_bytes=MUCH, shared_cache=shared_cache)
     asked = prepared(model.family, prompt="a red fox")

@@ -87,7 +87,7 @@ def test_what_a_plugin_does_wrong_is_told_as_its_own(monkeypatch: pytest.MonkeyP
         post_process(flat(), {"post_processors": ["frame"]})
 
 
-class Shelf:
+class MemoryStorage:
     """Object storage in a dictionary."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ def connections(tmp_path: Path, migrated_sqlite: Path, catalog: Catalog, clock: 
     shutil.copy(migrated_sqlite, tmp_path / "farm.sqlite3")
     with connect(Settings(data_dir=tmp_path), catalog, clock) as opened:
         sync_catalog(opened.engine, opened.catalog, clock())
-        opened.storage = Shelf()  # type: ignore[assignment]
+        opened.storage = MemoryStorage()  # type: ignore[assignment]
         yield opened
 
 

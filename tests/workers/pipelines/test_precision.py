@@ -17,9 +17,9 @@ from farm.errors import CatalogError
 from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
+from workers.memory_planning.weights import weigh
 from workers.pipelines.load import LoadingFailed, load
 from workers.pipelines.precision import PrecisionFailed, check_hardware, loading_arguments
-from workers.plans.weights import weigh
 
 Folders = Callable[[str], Path]
 CASTABLE = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.Conv3d)

@@ -28,11 +28,11 @@ from tests.workers.single_files import (
     write_safetensors,
 )
 from workers.families.base import Family
+from workers.memory_planning.requirements import needs_of
 from workers.model_files.cached import look
 from workers.model_files.download import fetch
 from workers.model_files.lock import lock_of
 from workers.pipelines.load import LoadingFailed, load
-from workers.plans.requirements import needs_of
 
 Folders = Callable[[str], Path]
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"

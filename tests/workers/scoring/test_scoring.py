@@ -30,7 +30,7 @@ from scheduler.gallery.scores import (
 from scheduler.maintenance import pick_best_of
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import LEASE_SECONDS, render_rows, statuses, submit_job
-from tests.workers.outputs.test_plugins import Shelf, ada, files_of, finish, flat, spool
+from tests.workers.outputs.test_plugins import MemoryStorage, ada, files_of, finish, flat, spool
 from tests.workers.tiny_clip import save_tiny_clip
 from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import Pixels, encode_output
@@ -40,7 +40,7 @@ from workers.scoring.stored_output import Unreadable, read_pixels
 __all__ = ["ada", "catalog", "clock", "spool"]  # fixtures
 
 
-class ReadableShelf(Shelf):
+class ReadableStorage(MemoryStorage):
     """A storage that may be away."""
 
     away = False
@@ -58,7 +58,7 @@ def connections(tmp_path: Path, migrated_sqlite: Path, catalog: Catalog, clock: 
     shutil.copy(migrated_sqlite, tmp_path / "farm.sqlite3")
     with connect(Settings(data_dir=tmp_path), catalog, clock) as opened:
         sync_catalog(opened.engine, opened.catalog, clock())
-        opened.storage = ReadableShelf()  # type: ignore[assignment]
+        opened.storage = ReadableStorage()  # type: ignore[assignment]
         yield opened
 
 
@@ -101,13 +101,13 @@ def test_while_the_storage_is_away_scores_wait_and_what_is_gone_has_none(
     job = submit_job(connections, ada, 1)
     finish(connections, spool, {0: circle()})
     ask(connections, ada, job, "sharpness")
-    shelf: Any = connections.storage
-    shelf.away = True
+    storage: Any = connections.storage
+    storage.away = True
     with pytest.raises(StorageDown):
         Scoring(connections).one_pass()
     assert [(row.status, row.tries, row.lease_until) for row in scores(connections)] == [("pending", 0, None)]
-    shelf.away = False
-    shelf.files.clear()
+    storage.away = False
+    storage.files.clear()
     assert Scoring(connections).one_pass() == 1
     assert [row.reason for row in scores(connections)] == ["its output is not kept any more"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from farm.metrics.declared import GPU_BUSY, GPU_MEMORY, GPU_POWER, GPU_TEMPERATURE, OF_GPUS
+from farm.metrics.process_metrics import GPU_BUSY, GPU_MEMORY, GPU_POWER, GPU_TEMPERATURE, OF_GPUS
 from farm.metrics.recorder import Recorder
 
 if TYPE_CHECKING:

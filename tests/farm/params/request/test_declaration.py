@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 from farm.catalog import load_catalog
-from farm.console.request_options import read_typed, takes_request
+from farm.console.submission.request_options import read_typed, takes_request
 from farm.params import JobRequest, parameters_schema
 from farm.params.families import FAMILIES, Family
 from farm.params.request.base import SanaParameters

@@ -1,0 +1,1 @@
+"""`farm top`: what it reads of a farm, and the screen that shows it."""
