@@ -12,6 +12,8 @@ from dashboard.reads.gallery.marks import marks_of
 from dashboard.reads.gallery.prompt_search import prompt_conditions
 from dashboard.reads.renders import AddressOf, renders_with_ids
 from farm.tables import BoardRender, Job, Render, RenderMark, RenderTag, Score, User
+from farm.verification.second_renders import SecondRenders
+from scheduler.gallery.second_renders import listed_renders
 
 #: Finished renders that one page with a filter looks at: of a million no request goes through more.
 LOOKED_AT = 20_000
@@ -38,12 +40,14 @@ class GalleryFilter:
     finished_after: float | None = None
     finished_before: float | None = None
     deleted: bool = False  # those that are about to be removed, instead of all others
+    verifications: SecondRenders = SecondRenders.WITHOUT
 
     def conditions(self, dialect: Dialect, project_id: str) -> list[ColumnElement[bool] | TextClause]:
         """What a statement asks for; Job, User and RenderMark are joined."""
         asked = Render.parameters
         going = and_(RenderMark.delete_at.is_not(None), RenderMark.removed_at.is_(None))
         found: list[ColumnElement[bool] | TextClause] = [going if self.deleted else RenderMark.delete_at.is_(None)]
+        found += listed_renders(self._second_renders())
         if self.text:
             found += prompt_conditions(dialect, project_id, self.text)
         if self.models:
@@ -75,6 +79,11 @@ class GalleryFilter:
         if self.finished_before is not None:
             found.append(Render.finished_at < self.finished_before)
         return found
+
+    def _second_renders(self) -> SecondRenders:
+        """Whoever names a job means its renders, and what was deleted is to be restored whatever it is."""
+        left_out = self.verifications is SecondRenders.WITHOUT
+        return SecondRenders.WITH if left_out and (self.job or self.deleted) else self.verifications
 
     def _scored(self, scorer: str) -> ColumnElement[bool]:
         least = [] if self.least_score is None else [Score.value >= self.least_score]

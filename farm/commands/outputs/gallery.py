@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from farm.client.replies import GalleryRender, Marks
-from farm.console.arguments import TIMES, RenderIds, utc
-from farm.console.completion import complete_job, complete_model
+from farm.console.arguments import LeastScore, RenderIds, ScoredBy, read_filters, takes_filters
+from farm.console.completion import complete_job
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_list
 
@@ -29,28 +28,18 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="gallery")
 
 
+@takes_filters
 def list_(
-    text: Annotated[str | None, typer.Option(help="Words of the prompt, each from its beginning.")] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only of this model; of several any.", autocompletion=complete_model)
-    ] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Only of this width.")] = None,
-    height: Annotated[int | None, typer.Option(min=1, help="Only of this height.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Only with this sampler.")] = None,
-    lora: Annotated[str | None, typer.Option(help="Only with this LoRA, by name.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; of several all.")] = None,
-    rating: Annotated[int | None, typer.Option(min=1, max=5, help="Only rated so, or better.")] = None,
-    favourite: Annotated[bool, typer.Option("--favourite", help="Only favourites.")] = False,
-    board: Annotated[str | None, typer.Option(help="Only on this board, by its name or id.")] = None,
-    user: Annotated[str | None, typer.Option(help="Only what this person submitted, by name.")] = None,
+    *,
     job: Annotated[str | None, typer.Option(help="Only of this job.", autocompletion=complete_job)] = None,
-    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="Only done then or later (UTC).")] = None,
-    before: Annotated[datetime | None, typer.Option(formats=TIMES, help="Only done before this time (UTC).")] = None,
+    scorer: ScoredBy = None,
+    least_score: LeastScore = None,
     deleted: Annotated[
         bool, typer.Option("--deleted", help="What can still be restored, instead of all else.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
     as_json: JsonOption = False,
+    **typed: Any,
 ) -> None:
     """List what is done, of all jobs, the newest first. All that the options say must hold.
 
@@ -59,20 +48,10 @@ def list_(
     with farm_at_hand() as farm:
         found = list(
             farm.gallery(
-                text=text,
-                model=model,
-                width=width,
-                height=height,
-                sampler=sampler,
-                lora=lora,
-                tag=tag,
-                rating=rating,
-                favourite=favourite,
-                board=board and farm.find_board_id(board),
-                user=user,
+                **read_filters(farm, typed),
                 job=job and farm.find_job_id(job),
-                finished_after=utc(since),
-                finished_before=utc(before),
+                scorer=scorer,
+                least_score=least_score,
                 deleted=deleted,
                 limit=limit,
             )
