@@ -51,6 +51,7 @@ from dashboard.api import (
     get_renders,
     get_scorers,
     get_scores,
+    get_set_distances,
     get_share_links,
     get_tags,
     get_training,
@@ -101,6 +102,7 @@ from dashboard.api import (
     post_render_verification,
     post_renders_marks,
     post_scores,
+    post_set_distances,
     post_share_links,
     post_stream_uploads,
     post_trainings,
@@ -238,6 +240,8 @@ _ENDPOINTS = (
     get_scorers,
     get_scores,
     post_scores,
+    get_set_distances,
+    post_set_distances,
 )
 
 

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.cursors import NewestFirst, older_than, read_older_than
-from dashboard.reads.gallery.listing import list_gallery, neighbours_in_gallery, renders_of_gallery
+from dashboard.reads.gallery.listing import LOOKED_AT, list_gallery, neighbours_in_gallery, renders_of_gallery
 from dashboard.reads.gallery.marks import marks_of, shown_boards, used_tags
 from dashboard.reads.gallery.scores import scores_of
 from dashboard.reads.ids import known_form
@@ -16,7 +16,7 @@ from dashboard.web.artifacts import FOREVER, address
 from dashboard.web.gallery.filters import read_filters
 from dashboard.web.gallery.marks import change_marks
 from farm.database import read
-from farm.scorers import scorer_names
+from farm.scorers import facts_of, scorer_names
 
 blueprint = Blueprint("gallery", __name__)
 
@@ -47,7 +47,9 @@ def index() -> ResponseReturnValue:
         boards=boards,
         tags=tags,
         models=sorted(farm().catalog.models),
-        scorers=scorer_names(),
+        scorers=[(name, facts_of(name)) for name in scorer_names()],
+        weights=farm().settings.scorer_weights,
+        bound=LOOKED_AT,
     ), 422 if typed.faults else 200
 
 
