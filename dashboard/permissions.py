@@ -60,6 +60,7 @@ _SUBMIT = (
     *("api.post_job_pause", "api.post_job_resume", "api.delete_job", "api.post_job_restore"),
     *("api.post_cancellations", "api.post_dead_letters_retry", "api.post_render_cancel", "api.post_render_retry"),
     *("api.post_job_set_distances", "api.post_set_distances", "api.post_render_verification", "picture.verify"),
+    *("api.post_render_input", "picture.start"),
     *("api.post_project_pause", "api.post_project_resume", "api.post_keys", "api.delete_key"),
     *("api.post_webhooks", "api.patch_webhook", "api.delete_webhook", "api.post_webhook_test"),
     "api.post_webhook_delivery_replay",

@@ -97,6 +97,7 @@ from dashboard.api import (
     post_project_resume,
     post_projects,
     post_render_cancel,
+    post_render_input,
     post_render_restore,
     post_render_retry,
     post_render_verification,
@@ -242,6 +243,7 @@ _ENDPOINTS = (
     post_scores,
     get_set_distances,
     post_set_distances,
+    post_render_input,
 )
 
 

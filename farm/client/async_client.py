@@ -154,6 +154,7 @@ class AsyncFarmClient:
     picture_of = _awaited(FarmClient.picture_of)
     preview = _awaited(FarmClient.preview)
     add_input = _awaited(FarmClient.add_input)
+    add_output = _awaited(FarmClient.add_output)
     train = _awaited(FarmClient.train)
     training = _awaited(FarmClient.training)
     scorers = _awaited(FarmClient.scorers)
