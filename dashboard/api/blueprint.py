@@ -49,6 +49,7 @@ from dashboard.api import (
     get_render_verification,
     get_render_why,
     get_renders,
+    get_renders_archive,
     get_scorers,
     get_scores,
     get_set_distances,
@@ -244,6 +245,7 @@ _ENDPOINTS = (
     get_set_distances,
     post_set_distances,
     post_render_input,
+    get_renders_archive,
 )
 
 

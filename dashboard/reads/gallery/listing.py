@@ -154,19 +154,27 @@ def renders_of_gallery(
     return _shown(connection, project_id, rows, address_of)
 
 
-def selection(connection: Connection, project_id: str, chosen: GalleryFilter) -> Any:
+def newest_ids(
+    connection: Connection, project_id: str, chosen: GalleryFilter, *, before: str | None = None
+) -> list[str]:
+    """The renders that a filter chooses, newest first, older than `before`; of those that `selection` looks at."""
+    found = selection(connection, project_id, chosen, before=before)
+    return [row.id for row in connection.execute(found.order_by(Render.id.desc()))]
+
+
+def selection(connection: Connection, project_id: str, chosen: GalleryFilter, *, before: str | None = None) -> Any:
     """The finished renders that a filter chooses, as a statement: ids, frames, jobs and places in them, in no order.
 
-    Of a job its first LOOKED_AT renders are looked at, else the newest LOOKED_AT of the project.
+    Of a job its first LOOKED_AT renders are looked at, else the newest LOOKED_AT of the project, older than `before`.
     """
     statement = (
-        _finished(project_id, None)
+        _finished(project_id, before)
         .where(*chosen.conditions(connection.dialect, project_id))
         .add_columns(Render.frames, Render.job_id, Render.index)
     )
     if chosen.job is not None:
         return statement.where(Render.index < LOOKED_AT)
-    floor = _floor(connection, project_id, None)
+    floor = _floor(connection, project_id, before)
     return statement if floor is None else statement.where(Render.id >= floor)
 
 

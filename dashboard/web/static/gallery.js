@@ -170,6 +170,7 @@ if (grid) {
     count();
   });
   form.addEventListener('submit', (event) => {
+    if (event.submitter?.hasAttribute('formaction')) return; // a file comes, and the page stays
     event.preventDefault();
     const field = event.target.ownerDocument.activeElement;
     // Enter in a field means the button beside it, not the first of the form.
