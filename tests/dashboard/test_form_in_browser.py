@@ -156,9 +156,9 @@ def test_another_model_keeps_the_words_and_the_seeds(live_house: House, browser:
     page = visit.page
     page.goto(f"{address}/submit?model=sana-demo")
     page.get_by_label("Prompts").fill('a red circle\n蓝色圆形 & 50% "more"')
-    page.get_by_label("Seeds").fill("7, 8")
+    page.locator("#seeds").fill("7, 8")
     page.locator("#models a:not([aria-current])").first.click()
     page.wait_for_url(lambda url: "model=sana-demo" not in url)
     expect(page.get_by_label("Prompts")).to_have_value('a red circle\n蓝色圆形 & 50% "more"')
-    expect(page.get_by_label("Seeds")).to_have_value("7, 8")
+    expect(page.locator("#seeds")).to_have_value("7, 8")
     assert visit.said == []
