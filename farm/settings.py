@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     retain_events_days: Positive = 90.0
     retain_audit_days: Positive = 365.0
     retain_draft_days: Positive = 30.0
+    retain_verification_days: Positive = 30.0
     orphan_hours: Positive = 24.0
     intake_hours: Positive = 24.0
 

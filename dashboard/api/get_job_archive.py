@@ -7,10 +7,16 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ConfigDict, Field
 
 from dashboard.api.common import JOBS, JobPath, Line
-from dashboard.archive.job_archive import MOST_FILES
-from dashboard.archive.response import ZIP, archive_response
+from dashboard.archive.archive import MOST_FILES
+from dashboard.archive.response import ZIP, job_response
 from dashboard.schemas.base import RequestPart
 from farm.client.files.file_names import DEFAULT_PATTERN, FIELDS
+
+#: How the OpenAPI document describes the answer.
+ARCHIVE: dict[str, Any] = {
+    "description": "A ZIP file (ZIP64 where it has to be), without compression: pictures and clips have their own",
+    "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+}
 
 
 class ArchiveQuery(RequestPart):
@@ -27,12 +33,8 @@ class ArchiveQuery(RequestPart):
 
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
-    archive: dict[str, Any] = {
-        "description": "A ZIP file (ZIP64 where it has to be), without compression: pictures and clips have their own",
-        "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
-    }
 
-    @blueprint.get("/jobs/<job_id>/archive", tags=[JOBS], responses={200: archive})
+    @blueprint.get("/jobs/<job_id>/archive", tags=[JOBS], responses={200: ARCHIVE})
     def get_job_archive(path: JobPath, query: ArchiveQuery) -> Response:
         """Download the outputs of all renders that are done, in the order of their index.
 
@@ -40,4 +42,4 @@ def register(blueprint: APIBlueprint) -> None:
         and NOT-COMPLETE.txt inside says so; also where the archive had to end before its time, and with which `after`
         to go on. 409 for a deleted job, and while nothing is done.
         """
-        return archive_response(path.job_id, query.name, after=query.after, limit=query.limit)
+        return job_response(path.job_id, query.name, after=query.after, limit=query.limit)

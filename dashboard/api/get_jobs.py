@@ -16,6 +16,7 @@ from dashboard.reads.known_names import KnownNames
 from dashboard.schemas import JobPage
 from farm.database import read
 from farm.lifecycle import JobStatus
+from farm.verification.second_renders import SecondRenders
 from scheduler.gallery.marks import normal_tag
 
 
@@ -36,6 +37,11 @@ class JobsQuery(PageQuery):
     finished_after: Instant | None = Field(None, description="Ended then or later")
     finished_before: Instant | None = Field(None, description="Ended before")
     deleted: bool = Field(False, description="Those that were deleted and are not removed yet, instead of all others")
+    verifications: SecondRenders = Field(
+        SecondRenders.WITHOUT,
+        description="Jobs of verifications of whose renders nobody has marked one: left out, shown too, or all jobs of "
+        "verifications and no others; of deleted jobs they are shown",
+    )
 
     def chosen(self) -> JobFilter:
         """The same for the database."""
@@ -52,6 +58,7 @@ class JobsQuery(PageQuery):
             finished_after=seconds(self.finished_after),
             finished_before=seconds(self.finished_before),
             deleted=self.deleted,
+            verifications=self.verifications,
         )
 
 

@@ -32,6 +32,7 @@ from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
 from farm.progress import Preview, StepProgress
+from farm.verification.second_renders import SecondRenders
 
 #: Proxies drop a connection that is silent for a minute, our client one of 30 s; writing also finds who is gone.
 KEEPALIVE_SECONDS = 10.0
@@ -42,7 +43,7 @@ STREAM_SECONDS = 600.0
 UNTOLD_SECONDS = 30.0
 _SNAPSHOT_JOBS = 20
 _SNAPSHOT_ENDED = 100
-_OPEN = JobFilter(statuses=(JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED))
+_OPEN = JobFilter(statuses=(JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED), verifications=SecondRenders.WITH)
 
 
 class LiveQuery(RequestPart):

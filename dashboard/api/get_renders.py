@@ -15,6 +15,7 @@ from dashboard.schemas import GalleryRenders
 from dashboard.schemas.base import RequestPart
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
+from farm.verification.second_renders import SecondRenders
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
 #: Far above what any model renders, and what every database has for a number.
@@ -42,6 +43,11 @@ class GalleryFields(RequestPart):
     finished_after: Instant | None = Field(None, description="Ended then or later; ISO 8601 with zone")
     finished_before: Instant | None = Field(None, description="Ended before")
     deleted: bool = Field(False, description="Those that were deleted and are not removed yet, instead of all others")
+    verifications: SecondRenders = Field(
+        SecondRenders.WITHOUT,
+        description="Second renders, of verifications, that nobody has rated, tagged or put on a board: left out, "
+        "shown too, or all second renders and nothing else; of a `job` and of what was deleted they are shown",
+    )
 
     def chosen(self) -> GalleryFilter:
         """The same for the database. Raises InvalidRequest for a score of nobody."""
@@ -65,6 +71,7 @@ class GalleryFields(RequestPart):
             finished_after=seconds(self.finished_after),
             finished_before=seconds(self.finished_before),
             deleted=self.deleted,
+            verifications=self.verifications,
         )
 
 

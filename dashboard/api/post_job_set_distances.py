@@ -27,7 +27,7 @@ class NewSetDistance(BaseModel):
     fid: float
     kid: float
     kid_std: float = Field(ge=0, description="Over its subsets")
-    pictures: Count = Field(description="Of the job, that were compared")
+    pictures: Count = Field(description="That were compared")
     reference_pictures: Count
     features: Count = Field(description="Numbers that were seen in each picture")
     features_sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Of what looked at the pictures")

@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, literal_column, select
 
 from farm.lifecycle import JobStatus
 from farm.tables import Flow, Job, Render, RenderTag, User
+from farm.verification.second_renders import SecondRenders
+from scheduler.gallery.second_renders import listed_jobs
 
 #: A literal: bound, it would hide ix_renders_drafted from a cached plan.
 _DRAFTED: ColumnElement[str] = literal_column("'drafted'")
@@ -31,10 +33,13 @@ class JobFilter:
     tags: tuple[str, ...] = ()  # with renders that have them: each tag on at least one
     drafted: bool = False  # with drafts that wait for a choice
     deleted: bool = False  # those that are about to be removed, instead of all others
+    verifications: SecondRenders = SecondRenders.WITHOUT  # which deleted ones do not heed: they are to be restored
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a statement asks for; Flow and User are joined."""
         found: list[ColumnElement[bool]] = [Job.delete_at.is_not(None) if self.deleted else Job.delete_at.is_(None)]
+        left_out = self.verifications is SecondRenders.WITHOUT
+        found += listed_jobs(SecondRenders.WITH if left_out and self.deleted else self.verifications)
         if self.statuses:
             found.append(Job.status.in_([status.value for status in self.statuses]))
         if self.models:

@@ -1,10 +1,15 @@
-"""'Download all' of a job's page."""
+"""'Download all' of a job's page, and the downloads of the gallery: of what its filters show, and of what is chosen."""
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from dashboard.archive.response import archive_response
+from dashboard.archive.response import GALLERY_PATTERN, chosen_response, gallery_response, job_response
+from dashboard.reads.ids import known_form
+from dashboard.web.gallery.filters import read_filters
 from farm.client.files.file_names import DEFAULT_PATTERN
+from farm.errors import Fault, InvalidRequest
+from farm.sentences import sentence
+from scheduler.gallery.owned import MOST_RENDERS
 
 blueprint = Blueprint("download", __name__)
 
@@ -12,4 +17,23 @@ blueprint = Blueprint("download", __name__)
 @blueprint.get("/jobs/<job_id>/archive")
 def archive(job_id: str) -> ResponseReturnValue:
     """The archive that the API gives; what is wrong with the pattern comes as a page."""
-    return archive_response(job_id, request.args.get("name", "").strip() or DEFAULT_PATTERN)
+    return job_response(job_id, request.args.get("name", "").strip() or DEFAULT_PATTERN)
+
+
+@blueprint.get("/gallery/archive")
+def gallery() -> ResponseReturnValue:
+    """What the filters of the address show. Raises InvalidRequest for filters that mean nothing, Conflict."""
+    typed = read_filters(request.args)
+    if typed.faults:
+        raise InvalidRequest([Fault("/query", fault) for fault in typed.faults])
+    return gallery_response(typed.chosen, GALLERY_PATTERN)
+
+
+@blueprint.post("/gallery/archive")
+def chosen() -> ResponseReturnValue:
+    """What is chosen in the gallery. Raises InvalidRequest, NotFound, Conflict."""
+    ids = [known_form("render", one) for one in request.form.getlist("render")]
+    if len(ids) > MOST_RENDERS:
+        told = sentence("at most %(most)s at once; %(count)s are chosen", most=MOST_RENDERS, count=len(ids))
+        raise InvalidRequest([Fault("/render", told)])
+    return chosen_response(ids, GALLERY_PATTERN)

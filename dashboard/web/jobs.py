@@ -11,6 +11,7 @@ from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import draft_counts, first_thumbnails, list_jobs
 from farm.database import read
 from farm.lifecycle import JobStatus
+from farm.verification.second_renders import SecondRenders
 from scheduler.gallery.marks import LONGEST_TAG, normal_tag
 
 blueprint = Blueprint("jobs", __name__)
@@ -26,6 +27,7 @@ FILTERS: dict[str, tuple[JobStatus, ...]] = {
     "done": (JobStatus.DONE,),
     "failed": (JobStatus.FAILED, JobStatus.PARTIAL),
     "cancelled": (JobStatus.CANCELLED, JobStatus.EXPIRED),
+    "verifications": (),
 }
 
 
@@ -42,7 +44,12 @@ def index() -> ResponseReturnValue:
     show = show if show in FILTERS else "all"
     cursor, tag = request.args.get("cursor"), request.args.get("tag", "").strip()[:LONGEST_TAG]
     tag = normal_tag(tag) if tag.isprintable() else ""
-    chosen = JobFilter(statuses=FILTERS[show], drafted=show == "drafts", tags=(tag,) if tag else ())
+    chosen = JobFilter(
+        statuses=FILTERS[show],
+        drafted=show == "drafts",
+        verifications=SecondRenders.ONLY if show == "verifications" else SecondRenders.WITHOUT,
+        tags=(tag,) if tag else (),
+    )
     with read(farm().engine) as connection:
         found, more = list_jobs(
             connection,

@@ -37,6 +37,7 @@ from dashboard.web.farm import dead_letters, failures, workers
 from dashboard.web.farm import page as farm_page
 from dashboard.web.farm.view import worker_state
 from dashboard.web.form import from_file, presets
+from dashboard.web.form.starting_points import model_that_starts
 from dashboard.web.gallery import page as gallery
 from dashboard.web.gallery import scores
 from dashboard.web.job import compare
@@ -95,6 +96,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(time_now=lambda: f"{farm().clock():.3f}")  # raises nothing, on no page
     app.jinja_env.globals.update(best_of=words.best_of, status_words=words.status_words, varied=words.varied)
     app.jinja_env.globals.update(worker_state=worker_state, sees=lambda scope: auth.sees(Scope(scope)))
+    app.jinja_env.globals.update(model_that_starts=model_that_starts)
     app.jinja_env.globals.update(axes_words=words.axes_words, filter_name=words.filter_name)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"signed_in": auth.is_signed_in(), "only_looks": auth.only_looks()})

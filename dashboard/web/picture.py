@@ -1,8 +1,9 @@
-"""The page of one picture or clip, and the button that has it rendered again to compare."""
+"""The page of one picture or clip, and the buttons that have it rendered again to compare, or start from it."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from dashboard.api.post_render_input import add_output
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.reads.forecasts import render_why
@@ -14,8 +15,10 @@ from dashboard.verification.comparison import compare_with_first, verification
 from dashboard.verification.newest import SecondRender, find_newest
 from dashboard.verification.words import VerificationWords
 from dashboard.web.artifacts import address
+from dashboard.web.form.starting_points import model_that_starts, starting_fields
 from farm.database import read
-from farm.errors import Busy, StorageDown
+from farm.errors import Busy, Conflict, StorageDown
+from farm.sentences import sentence
 from farm.verification.compare_stored import Compared
 from scheduler.admission.submit_verification import submit_verification
 
@@ -59,6 +62,23 @@ def verify(render_id: str) -> ResponseReturnValue:
     render_id = known_form("render", render_id)
     submit_verification(farm(), render_id, project_id=who.project_id, user_id=who.user_id, idempotency_key=None)
     return redirect(url_for("picture.page", render_id=render_id, _anchor="verification"), 303)
+
+
+@blueprint.post("/renders/<render_id>/start")
+def start(render_id: str) -> ResponseReturnValue:
+    """Take the output as an upload, and open the form of a model that starts from it. Raises as the API does."""
+    with read(farm().engine) as connection:
+        project_id = principal().project_id
+        render = find_render(connection, project_id, render_id, progress_of=lambda _: {}, address_of=address)
+        job = find_job(connection, project_id, render.job_id)
+    output = next((file for file in render.artifacts if file.kind == "output"), None)
+    entry = output and model_that_starts(output.content_type, job.model)
+    if output is None or entry is None:
+        raise Conflict(sentence("No model of this farm starts from this render."))
+    row, _ = add_output(render.id)
+    return redirect(
+        url_for("submit.show", **starting_fields(entry, output.content_type, row.id, render.parameters)), 303
+    )
 
 
 def _verified(render_id: str, second: SecondRender) -> VerificationWords:

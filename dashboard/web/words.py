@@ -16,6 +16,7 @@ from farm.sentences import Sentence, sentence
 #: usual classes, roles and scopes, and values of a choice.
 WORDS = (
     *(sentence("all"), sentence("active"), sentence("drafts"), sentence("done"), sentence("failed")),
+    sentence("verifications"),
     sentence("running"),
     *(sentence("waiting"), sentence("cancelled"), sentence("expired"), sentence("paused"), sentence("held")),
     *(sentence("drafted"), sentence("pending"), sentence("admitting"), sentence("open"), sentence("partial")),
@@ -51,6 +52,7 @@ _FILTERS = {
     "since": sentence("Finished since"),
     "until": sentence("Finished until"),
     "deleted": sentence("Deleted today"),
+    "verifications": sentence("Second renders"),
 }
 
 

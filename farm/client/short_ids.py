@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 from farm.client.connection.transport import Transport, api_path
@@ -13,7 +14,7 @@ from farm.client.replies import Job, Render
 from farm.errors import Fault, NotFound
 from farm.ids import is_id
 
-#: The newest job of the project.
+#: The newest job of the project that is no verification.
 LAST = "last"
 #: What may be a part of an id. Ids of one minute begin alike, so that an end tells them apart sooner.
 _PART = re.compile(r"[0-9a-f-]{4,35}", re.IGNORECASE)
@@ -36,7 +37,8 @@ class ShortIds:
         job, slash, place = typed.rpartition("/")
         if slash and _PLACE.fullmatch(place):
             raise NotFound(f"{typed!r} is a render, by its place in its job, and a job is meant; say {job!r}.")
-        return find_whole_id(typed, "job", lambda: map(_words, self._newest_jobs(NEWEST_JOBS, deleted)))
+        newest = partial(self._newest_jobs, NEWEST_JOBS, deleted, verifications=True)
+        return find_whole_id(typed, "job", lambda: map(_words, newest()))
 
     def find_render_id(self, typed: str) -> str:
         """The id of the render; 'JOB/3' is a render by its place in a job, 'last' the only one of the newest job.
@@ -62,8 +64,9 @@ class ShortIds:
                 raise
             return self.find_render_id(typed)
 
-    def _newest_jobs(self, limit: int, deleted: bool = False) -> Iterator[Job]:
-        return pages(self._transport, Job, api_path("jobs"), {"deleted": True if deleted else None}, limit)
+    def _newest_jobs(self, limit: int, deleted: bool = False, *, verifications: bool = False) -> Iterator[Job]:
+        chosen = {"deleted": True if deleted else None, "verifications": "with" if verifications else None}
+        return pages(self._transport, Job, api_path("jobs"), chosen, limit)
 
     def _newest_job(self, deleted: bool = False) -> Job:
         newest = next(self._newest_jobs(1, deleted), None)
@@ -75,8 +78,8 @@ class ShortIds:
         return pages(self._transport, Render, api_path("jobs", job_id, "renders"), limit=limit)
 
     def _newest_renders(self) -> Iterator[Render]:
-        every = (render for job in self._newest_jobs(_JOBS_OF_RENDERS) for render in self._renders(job.id))
-        return islice(every, NEWEST_RENDERS)
+        jobs = self._newest_jobs(_JOBS_OF_RENDERS, verifications=True)
+        return islice((render for job in jobs for render in self._renders(job.id)), NEWEST_RENDERS)
 
     def _render_at(self, job_id: str, place: int) -> str:
         for render in self._renders(job_id, limit=place + 1):

@@ -9,6 +9,7 @@ import typer
 
 from farm.client import Input
 from farm.console.adapters import adapter_line
+from farm.console.arguments import RenderIds
 from farm.console.session import ExitCode, JsonOption, exit_code_of, farm_at_hand, out, print_error, print_json, say
 from farm.console.tables import ago, print_list
 from farm.errors import FarmError
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Pictures and clips for renders to start from, and adapters (LoRA).")
     group.command()(add)
+    group.command("from")(from_)
     group.command("list")(list_)
     group.command()(rm)
     app.add_typer(group, name="inputs")
@@ -59,6 +61,20 @@ def add(
         print_json(uploaded)
     if worst:
         raise typer.Exit(worst)
+
+
+def from_(render_ids: RenderIds, as_json: JsonOption = False) -> None:
+    """Take the pictures or clips of finished renders as uploads, and print their ids, a line each: for `--image`, ….
+
+    Exit codes: 0, 2 the farm refused one, 3 the farm does not answer.
+    """
+    with farm_at_hand() as farm:
+        added = [farm.add_output(farm.find_render_id(render_id)) for render_id in render_ids]
+    if as_json:
+        print_json(added)
+        return
+    for one in added:
+        out().print(one.id)
 
 
 def list_(as_json: JsonOption = False) -> None:

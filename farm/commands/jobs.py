@@ -12,6 +12,7 @@ from farm.console.completion import complete_model
 from farm.console.session import farm_at_hand, print_json
 from farm.console.tables import print_jobs
 from farm.lifecycle import JobStatus
+from farm.verification.second_renders import SecondRenders
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +46,9 @@ def jobs(
     deleted: Annotated[
         bool, typer.Option("--deleted", help="Those that were deleted and can be restored, instead of all others.")
     ] = False,
+    verifications: Annotated[
+        SecondRenders | None, typer.Option(help="With jobs of verifications too, or only those.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as a JSON list.")] = False,
 ) -> None:
@@ -67,6 +71,7 @@ def jobs(
                 finished_after=utc(ended_since),
                 finished_before=utc(ended_before),
                 deleted=deleted,
+                verifications=verifications,
                 limit=limit,
             )
         )

@@ -13,7 +13,7 @@ from farm.tables.gallery import Board, BoardRender, RenderMark, RenderTag
 from farm.tables.measurements import BatchCurve, MemoryLimit, Observation, Regression, Usage
 from farm.tables.models import ModelFolder
 from farm.tables.presets import Preset
-from farm.tables.scores import Score, SetDistance
+from farm.tables.scores import GallerySetDistance, Score, SetDistance
 from farm.tables.share_links import ShareLink
 from farm.tables.users import IdempotencyKey, Key, Project, Session, User
 from farm.tables.webhooks import Webhook, WebhookDelivery
@@ -42,6 +42,7 @@ __all__ = [
     "Dependency",
     "Event",
     "Flow",
+    "GallerySetDistance",
     "IdempotencyKey",
     "Input",
     "Intake",

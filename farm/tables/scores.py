@@ -35,22 +35,36 @@ class Score(Base):
     scored_at: Mapped[Seconds | None]
 
 
-class SetDistance(Base):
-    """How far the pictures of a job are from a reference set, as `farm fid --keep` computed it on somebody's machine.
+class _Distance:
+    """How far pictures are from a reference set, as `farm fid --keep` computed it on somebody's machine.
 
-    One row for a job, a reference and the features that were looked at; the newest counts.
+    One row for the pictures, a reference and the features that were looked at; the newest counts.
     """
 
-    __tablename__ = "set_distances"
-    __table_args__ = (Index("ix_set_distances_job_id", "job_id", "reference", "features_sha256", unique=True),)
     id: Mapped[Id] = mapped_column(primary_key=True)
-    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     reference: Mapped[Name]  # what people call it: a folder, another job
     features_sha256: Mapped[str] = mapped_column(String(64))
     fid: Mapped[Double]  # smaller is nearer
     kid: Mapped[Double]
     kid_std: Mapped[Double]  # over its subsets
-    pictures: Mapped[int]  # of the job that were compared
+    pictures: Mapped[int]  # that were compared
     reference_pictures: Mapped[int]
     features: Mapped[int]  # numbers of a picture
     computed_at: Mapped[Seconds]
+
+
+class SetDistance(_Distance, Base):
+    """Of the pictures of a job."""
+
+    __tablename__ = "set_distances"
+    __table_args__ = (Index("ix_set_distances_job_id", "job_id", "reference", "features_sha256", unique=True),)
+    job_id: Mapped[Id] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+
+
+class GallerySetDistance(_Distance, Base):
+    """Of the pictures that a filter of the gallery found then."""
+
+    __tablename__ = "gallery_set_distances"
+    __table_args__ = (Index("ix_gallery_set_distances_project_id", "project_id", "computed_at"),)
+    project_id: Mapped[Id] = mapped_column(ForeignKey("projects.id"))
+    chosen: Mapped[str] = mapped_column(Text)  # the filter, the same text however it was given

@@ -61,13 +61,13 @@ def remove_preset(engine: Engine, project_id: str, user_id: str | None, preset_i
 def recent_prompts(connection: Connection, project_id: str, user_id: str | None, limit: int) -> list[str]:
     """What a person asked for lately, the newest first, each text once; of a job with many prompts the first.
 
-    Walks the newest _JOBS_LOOKED_AT jobs of the project downwards (by id).
+    Walks the newest _JOBS_LOOKED_AT jobs of the project downwards (by id); verifications ask for nothing new.
     """
     of_list = Job.request[("prompt", 0)].as_string()
     of_one = case((of_list.is_(None), Job.request["prompt"].as_string()))
     newest = (
         select(Job.user_id, func.coalesce(of_list, of_one).label("prompt"))
-        .where(Job.project_id == project_id, Job.delete_at.is_(None))
+        .where(Job.project_id == project_id, Job.delete_at.is_(None), Job.verifies_id.is_(None))
         .order_by(Job.id.desc())
         .limit(_JOBS_LOOKED_AT)
     )

@@ -33,6 +33,7 @@ from farm.tables import (
     Worker,
 )
 from scheduler.gallery.deletion import remove_deleted
+from scheduler.gallery.second_renders import has_marked
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +48,7 @@ def one_pass(connections: Connections, now: float) -> int:
     """Remove some of what is too old; returns how many chunks. Several passes remove the rest."""
     done = 0
     while done < CHUNKS_A_PASS:
-        with read(connections.engine) as connection:
-            oldest = _oldest_job(now, connections.settings.retain_days)
-            job_id = connection.scalar(_DELETED, {"now": now}) or connection.scalar(oldest)
+        job_id = _next_job(connections, now)
         if job_id is None:
             break
         try:
@@ -81,12 +80,33 @@ def _remove_deleted_renders(connections: Connections, now: float) -> bool:
         return False
 
 
+def _next_job(connections: Connections, now: float) -> str | None:
+    """A job whose time has come: it was deleted, only verified, or is old."""
+    settings = connections.settings
+    verified_before = now - settings.retain_verification_days * DAY
+    with read(connections.engine) as connection:
+        job_id: str | None = (
+            connection.scalar(_DELETED, {"now": now})
+            or connection.scalar(_VERIFIED, {"before": verified_before})
+            or connection.scalar(_oldest_job(now, settings.retain_days))
+        )
+    return job_id
+
+
 _WAITED_FOR = exists().where(Dependency.after_id == Job.id, Dependency.resolved_at.is_(None))
 #: A job that somebody deleted and whose time has come, and that no other waits for. Reads ix_jobs_delete_at.
 _DELETED = (
     select(Job.id)
     .where(Job.delete_at.is_not(None), Job.delete_at <= bindparam("now"), Job.finished_at.is_not(None), ~_WAITED_FOR)
     .order_by(Job.delete_at)
+    .limit(1)
+)
+
+#: A job that only verified, of whose second renders nobody has marked one. Reads ix_jobs_verifies_id.
+_VERIFIED = (
+    select(Job.id)
+    .where(Job.verifies_id.is_not(None), Job.finished_at < bindparam("before"), ~has_marked(), ~_WAITED_FOR)
+    .order_by(Job.finished_at)
     .limit(1)
 )
 

@@ -28,8 +28,8 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 NOT_LOOKED_AT = frozenset(
     {"docs.reference", "docs.openapi", "docs.asset", "static", "health.alive", "health.ready", "metrics.scrape",
      "artifacts.fetch", "shared.file", "gallery.thumbnail", "inputs.fetch", "inputs.thumbnail", "download.archive",
-     "jobs.home", "admin_projects.home", "sign_in_oidc.begin", "sign_in_oidc.back", "sign_in.ask", "sign_in.show_link",
-     "language.choose", "from_file.show"}
+     "download.gallery", "jobs.home", "admin_projects.home", "sign_in_oidc.begin", "sign_in_oidc.back", "sign_in.ask",
+     "sign_in.show_link", "language.choose", "from_file.show"}
 )  # fmt: skip
 
 

@@ -2,17 +2,21 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import delete
 
-from dashboard.archive import job_archive as archives
+from dashboard.archive import archive as archives
 from dashboard.archive.zip_stream import ZipStream
+from farm.database import write
 from farm.errors import StorageDown
+from farm.tables import Artifact
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
-from tests.dashboard.visiting import PAGE, sign_in
+from tests.dashboard.visiting import PAGE, sign_in, token_of
 
 REPORT = archives.REPORT
 
@@ -110,3 +114,52 @@ def test_an_archive_of_many_files_has_the_records_of_zip64(monkeypatch: pytest.M
     whole = b"".join([*sent, *stream.end()])
     assert b"PK\x06\x06" in whole
     assert zipfile.ZipFile(io.BytesIO(whole)).read("3.txt") == b"abc"
+
+
+def test_what_the_gallery_shows_or_has_chosen_is_one_file_under_prompts_and_seeds(
+    live_house: House, job_id: str
+) -> None:
+    house = live_house
+    house.submit(prompt="a blue square", seed=7)
+    Drawer(house.connections, "sana-demo-local").draw_everything()
+    renders = {one["parameters"]["seed"]: one["id"] for one in house.get("/api/v1/renders").json["items"]}
+
+    def archive(path: str, status: int = 200) -> list[str]:
+        answer = house.get(path)
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        return zipfile.ZipFile(io.BytesIO(answer.data)).namelist() if status == 200 else []
+
+    # Newest first, of all jobs, as the filters find; those of other projects not
+    path = "/api/v1/renders/archive"
+    assert archive(f"{path}?name={{seed}}") == [f"{seed}.png" for seed in (7, 6, 5, 4, 2, 1)]
+    assert archive(f"{path}?text=blue") == [f"a_blue_square-7-{renders[7][-8:]}.png"]
+    part = archive(f"{path}?name={{seed}}&before={renders[5]}&limit=2")
+    assert part == ["4.png", "2.png", REPORT]
+    archive(f"{path}?text=nothing", 409)
+    archive(f"{path}?model=sana-dem", 422)
+    assert house.get(path, house.theirs).status_code == 409
+
+    # The page's link gives the same, its button what is chosen
+    visitor = sign_in(house)
+    page = visitor.get("/gallery?text=blue", headers=PAGE).get_data(as_text=True)
+    assert 'href="/gallery/archive?text=blue"' in page
+    found = visitor.get("/gallery/archive?text=blue", headers=PAGE)
+    assert re.fullmatch(r"attachment; filename\*=UTF-8''gallery-[\d-]{10}\.zip", found.headers["Content-Disposition"])
+    assert visitor.get("/gallery/archive?rating=9", headers=PAGE).status_code == 422
+    form = {"csrf_token": token_of(visitor, "/gallery"), "render": [renders[6], renders[1], renders[6]]}
+    chosen = visitor.post("/gallery/archive", data=form, headers=PAGE)
+    names = zipfile.ZipFile(io.BytesIO(chosen.data)).namelist()
+    assert [name.split("-")[1] for name in names] == ["6", "1"]
+    theirs = sign_in(house, house.theirs)
+    form["csrf_token"] = token_of(theirs, "/gallery")
+    assert theirs.post("/gallery/archive", data=form, headers=PAGE).status_code == 404
+
+
+def test_renders_that_keep_no_output_are_passed_over(live_house: House, job_id: str) -> None:
+    house = live_house
+    ids = [one["id"] for one in house.get("/api/v1/renders").json["items"]]
+    with write(house.connections.engine) as connection:
+        lost = Artifact.render_id.in_(ids[:2])
+        connection.execute(delete(Artifact).where(lost, Artifact.kind == "output"))
+    answer = house.get("/api/v1/renders/archive?name={seed}")
+    assert zipfile.ZipFile(io.BytesIO(answer.data)).namelist() == ["4.png", "2.png", "1.png"]

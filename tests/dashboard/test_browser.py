@@ -77,6 +77,7 @@ def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: B
     # Then the job's page comes, and shows steps and pictures as they arrive, without being loaded again
     page.wait_for_url("**/jobs/*-*")
     expect(page.locator(".render")).to_have_count(2, timeout=PATIENCE)
+    assert page.title().startswith("0/2 · a red circle")
     page.evaluate("window.same = true")
     taken = drawer.take()
     bar = page.locator(f"[data-render='{taken[0].id}'] progress")
@@ -101,6 +102,7 @@ def test_sign_in_submit_and_watch_a_picture_arrive(live_house: House, browser: B
     drawer.finish(taken)
     expect(page.locator(".render img")).to_have_count(2, timeout=PATIENCE)
     expect(page.locator("#state")).to_have_text("done", timeout=PATIENCE)
+    eventually(lambda: page.title().startswith("a red circle"))
     eventually(
         lambda: page.evaluate("[...document.querySelectorAll('.render img')].every(one => one.naturalWidth > 0)")
     )

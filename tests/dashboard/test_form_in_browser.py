@@ -149,3 +149,16 @@ def test_of_wan_animate_each_clip_has_a_list_of_its_own_and_is_seen_when_it_is_c
     page.get_by_label("Poses (a clip)").select_option("")
     expect(shown).to_be_hidden()
     assert visit.said == []
+
+
+def test_another_model_keeps_the_words_and_the_seeds(live_house: House, browser: Browser, address: str) -> None:
+    visit = Visit(browser, live_house, address, 1280)
+    page = visit.page
+    page.goto(f"{address}/submit?model=sana-demo")
+    page.get_by_label("Prompts").fill('a red circle\n蓝色圆形 & 50% "more"')
+    page.locator("#seeds").fill("7, 8")
+    page.locator("#models a:not([aria-current])").first.click()
+    page.wait_for_url(lambda url: "model=sana-demo" not in url)
+    expect(page.get_by_label("Prompts")).to_have_value('a red circle\n蓝色圆形 & 50% "more"')
+    expect(page.locator("#seeds")).to_have_value("7, 8")
+    assert visit.said == []

@@ -1,6 +1,7 @@
 """Scores over the API and on their page: asked for, listed in the order of their figures, drawn."""
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -159,6 +160,22 @@ def test_the_page_asks_for_scores_and_says_what_came_of_them(house: House) -> No
     for wrong in ("order=odd", "page=0", "page=x", "score=3", "scorer=sharpness&score=x", "job=x"):
         assert visitor.get(f"/scores?{wrong}", headers=PAGE).status_code in (404, 422), wrong
     assert visitor.get(f"{path}&page=99", headers=PAGE).status_code == 200
+
+
+def test_the_gallery_has_what_its_filter_shows_scored_by_a_button(house: House) -> None:
+    done_job(house, 2, prompt="a red circle")
+    done_job(house, 3, prompt="a blue square")
+    visitor = sign_in(house)
+    page = visitor.get("/gallery?text=blue", headers=PAGE).get_data(as_text=True)
+    assert "among the newest 20,000 renders" in page
+    [action] = re.findall(r'action="(/scores[^"]*)"', page)
+    form = {"csrf_token": token_of(visitor, "/gallery"), "scorer": "sharpness"}
+    sent = visitor.post(unescape(action), data=form, headers=PAGE)
+    assert sent.status_code == 303
+    assert "3 scores are still to come" in visitor.get(sent.location, headers=PAGE).get_data(as_text=True)
+    # Where nothing is shown there is nothing to score.
+    for query in ("?text=green", "?deleted=1", "?rating=9"):
+        assert 'action="/scores' not in visitor.get(f"/gallery{query}", headers=PAGE).get_data(as_text=True), query
 
 
 @needs_chromium

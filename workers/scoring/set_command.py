@@ -1,13 +1,17 @@
-"""`farm fid`: how far the outputs of a job are from other pictures."""
+"""`farm fid`: how far the pictures of a job, or those that a filter of the gallery finds, are from others."""
 
 import tempfile
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from farm.client import FarmClient
+from farm.client.replies import Render
+from farm.console.arguments import LeastScore, ScoredBy, read_filters, takes_filters
 from farm.console.completion import complete_job
 from farm.console.session import JsonOption, farm_at_hand, out, print_json, say
 from farm.errors import Fault, InvalidRequest
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 #: Of the name of a reference set, as the farm keeps it.
 MOST_CHARS = 200
+#: Of the gallery, unless somebody says otherwise: as many as the farm itself looks at for scores.
+MOST_PICTURES = 20_000
 
 
 def register(app: typer.Typer) -> None:
@@ -25,8 +31,15 @@ def register(app: typer.Typer) -> None:
     app.command("fid")(fid)
 
 
+@takes_filters
 def fid(
-    job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or last.", autocompletion=complete_job)],
+    job_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[JOB]", help="The job's id, or last; none: of the gallery.", autocompletion=complete_job
+        ),
+    ] = None,
+    *,
     reference: Annotated[
         str, typer.Option("--reference", metavar="DIR|JOB", help="A folder of pictures, or another job.")
     ],
@@ -37,11 +50,20 @@ def fid(
         ),
     ],
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the figures on the farm: they stand on the job's page of scores.")
+        bool, typer.Option("--keep", help="Keep the figures on the farm: they stand on the page of scores.")
     ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The whole gallery.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=2, help="Of the gallery, at most so many pictures, the newest.")
+    ] = MOST_PICTURES,
     as_json: JsonOption = False,
+    scorer: ScoredBy = None,
+    least_score: LeastScore = None,
+    **typed: Any,
 ) -> None:
-    """Print FID and KID of a job's pictures against others, computed on this machine; smaller is nearer.
+    """Print FID and KID of a job's pictures, or of the gallery's, against others; smaller is nearer.
+
+    They are computed on this machine. Of the gallery are those pictures for which all that the options say holds.
 
     Exit codes: 0, 2 refused, as for lack of pictures or of the extra `scoring`, 3 the farm does not answer.
     """
@@ -52,8 +74,13 @@ def fid(
     from workers.scoring.weights import NoWeights, sha256_of_files
 
     with tempfile.TemporaryDirectory(prefix="latent-farm-") as folder, farm_at_hand() as farm:
-        job = farm.find_job_id(job_id)  # once: 'last' may be another one behind the work
-        seen = _pictures_of(farm, job, Path(folder) / "job")
+        filters = read_filters(farm, {**typed, "scorer": scorer, "least_score": least_score})
+        _check_choice(job_id, among_all=bool(filters) or everything)
+        if job_id is not None:
+            job_id = farm.find_job_id(job_id)  # once: 'last' may be another one behind the work
+            seen = _pictures_of(farm, job_id, Path(folder) / "pictures")
+        else:
+            seen = _pictures_of_gallery(farm, filters, limit, Path(folder) / "pictures")
         other = Path(reference)
         if not other.is_dir() and (other.exists() or len(other.parts) > 1):
             raise InvalidRequest([Fault("/reference", f"there is no folder {reference}; name one, or a job")])
@@ -71,18 +98,19 @@ def fid(
             raise InvalidRequest([Fault("/reference", str(error))]) from None
         digest = sha256_of_files(features)
         _say(found, digest, as_json=as_json)  # first: they are not to be lost with a farm that does not answer
-        if keep:
-            farm.keep_set_distance(
-                job,
-                reference=named,
-                fid=found.fid,
-                kid=found.kid,
-                kid_std=found.kid_std,
-                pictures=found.pictures,
-                reference_pictures=found.reference,
-                features=found.features,
-                features_sha256=digest,
-            )
+        kept = {**vars(found), "reference": named, "reference_pictures": found.reference, "features_sha256": digest}
+        if keep and job_id is not None:
+            farm.keep_set_distance(job_id, **kept)
+        elif keep:
+            farm.keep_gallery_set_distance(kept, **filters)
+
+
+def _check_choice(job_id: str | None, *, among_all: bool) -> None:
+    """Raise BadParameter unless a job is named, or something of the gallery."""
+    if job_id is None and not among_all:
+        raise typer.BadParameter("name a job, or choose of the gallery: --tag, --board, --text and more, or --all")
+    if job_id is not None and among_all:
+        raise typer.BadParameter("name a job, or choose of the gallery, not both")
 
 
 def _say(found: "SetDistance", digest: str, *, as_json: bool) -> None:
@@ -105,6 +133,29 @@ def _pictures_of(farm: FarmClient, job_id: str, folder: Path) -> list[Path]:
     if any(file.suffix not in _SUFFIXES for file in files):
         raise InvalidRequest([Fault("/job", f"the job {job_id} has made clips; FID and KID compare pictures")])
     return files
+
+
+def _pictures_of_gallery(farm: FarmClient, filters: Mapping[str, Any], most: int, folder: Path) -> list[Path]:
+    """The newest pictures that the filters find, in this folder; of clips it says that they are left out."""
+    left_out = 0
+
+    def pictures() -> Iterator[Render]:
+        nonlocal left_out
+        for render in farm.gallery(**filters):
+            if _is_picture(render):
+                yield render
+            else:
+                left_out += 1
+
+    files = farm.download_renders(islice(pictures(), most), folder)
+    if left_out:
+        say(f"{left_out:,} of them are clips, or keep no output, and are left out", "yellow")
+    return files
+
+
+def _is_picture(render: Render) -> bool:
+    outputs = (one for one in render.artifacts or () if one.kind == "output")
+    return any(one.content_type.startswith("image/") for one in outputs)
 
 
 def _in_folder(folder: Path) -> list[Path]:

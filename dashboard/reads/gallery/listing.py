@@ -12,6 +12,8 @@ from dashboard.reads.gallery.marks import marks_of
 from dashboard.reads.gallery.prompt_search import prompt_conditions
 from dashboard.reads.renders import AddressOf, renders_with_ids
 from farm.tables import BoardRender, Job, Render, RenderMark, RenderTag, Score, User
+from farm.verification.second_renders import SecondRenders
+from scheduler.gallery.second_renders import listed_renders
 
 #: Finished renders that one page with a filter looks at: of a million no request goes through more.
 LOOKED_AT = 20_000
@@ -38,12 +40,14 @@ class GalleryFilter:
     finished_after: float | None = None
     finished_before: float | None = None
     deleted: bool = False  # those that are about to be removed, instead of all others
+    verifications: SecondRenders = SecondRenders.WITHOUT
 
     def conditions(self, dialect: Dialect, project_id: str) -> list[ColumnElement[bool] | TextClause]:
         """What a statement asks for; Job, User and RenderMark are joined."""
         asked = Render.parameters
         going = and_(RenderMark.delete_at.is_not(None), RenderMark.removed_at.is_(None))
         found: list[ColumnElement[bool] | TextClause] = [going if self.deleted else RenderMark.delete_at.is_(None)]
+        found += listed_renders(self._second_renders())
         if self.text:
             found += prompt_conditions(dialect, project_id, self.text)
         if self.models:
@@ -75,6 +79,11 @@ class GalleryFilter:
         if self.finished_before is not None:
             found.append(Render.finished_at < self.finished_before)
         return found
+
+    def _second_renders(self) -> SecondRenders:
+        """Whoever names a job means its renders, and what was deleted is to be restored whatever it is."""
+        left_out = self.verifications is SecondRenders.WITHOUT
+        return SecondRenders.WITH if left_out and (self.job or self.deleted) else self.verifications
 
     def _scored(self, scorer: str) -> ColumnElement[bool]:
         least = [] if self.least_score is None else [Score.value >= self.least_score]
@@ -145,19 +154,27 @@ def renders_of_gallery(
     return _shown(connection, project_id, rows, address_of)
 
 
-def selection(connection: Connection, project_id: str, chosen: GalleryFilter) -> Any:
+def newest_ids(
+    connection: Connection, project_id: str, chosen: GalleryFilter, *, before: str | None = None
+) -> list[str]:
+    """The renders that a filter chooses, newest first, older than `before`; of those that `selection` looks at."""
+    found = selection(connection, project_id, chosen, before=before)
+    return [row.id for row in connection.execute(found.order_by(Render.id.desc()))]
+
+
+def selection(connection: Connection, project_id: str, chosen: GalleryFilter, *, before: str | None = None) -> Any:
     """The finished renders that a filter chooses, as a statement: ids, frames, jobs and places in them, in no order.
 
-    Of a job its first LOOKED_AT renders are looked at, else the newest LOOKED_AT of the project.
+    Of a job its first LOOKED_AT renders are looked at, else the newest LOOKED_AT of the project, older than `before`.
     """
     statement = (
-        _finished(project_id, None)
+        _finished(project_id, before)
         .where(*chosen.conditions(connection.dialect, project_id))
         .add_columns(Render.frames, Render.job_id, Render.index)
     )
     if chosen.job is not None:
         return statement.where(Render.index < LOOKED_AT)
-    floor = _floor(connection, project_id, None)
+    floor = _floor(connection, project_id, before)
     return statement if floor is None else statement.where(Render.id >= floor)
 
 

@@ -10,6 +10,8 @@ from dashboard.reads.ids import known_form, missing
 from farm.lifecycle import RenderStatus
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Job, Render
+from farm.verification.second_renders import SecondRenders
+from scheduler.gallery.second_renders import listed_renders
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,11 @@ def list_clips(
 ) -> list[Clip]:
     """At most `limit` clips of the project by these models, job by job, behind the clip `after`. One statement.
 
-    Those of deleted jobs are left out. Walks the jobs (index project_id, id), and of each its renders (unique index
-    job_id, index).
+    Those of deleted jobs and second renders are left out. Walks the jobs (index project_id, id), and of each its
+    renders (unique index job_id, index).
     """
     statement = _clips(project_id).where(Job.project_id == project_id, Job.model.in_(models), Job.delete_at.is_(None))
+    statement = statement.where(*listed_renders(SecondRenders.WITHOUT))
     if after is not None:
         further = Job.id > after.job_id if oldest_first else Job.id < after.job_id
         same_job = and_(Job.id == after.job_id, Render.index > after.index)

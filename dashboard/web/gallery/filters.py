@@ -11,11 +11,12 @@ from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.ids import known_form
 from farm.errors import FarmError
 from farm.sentences import Sentence, sentence
+from farm.verification.second_renders import SecondRenders
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
 #: In the order of the form; the others are behind 'More filters'.
 NAMES = ("text", "favourite", "rating", "board", "tag", "model", "size", "sampler", "lora", "user", "scorer", "score",
-         "since", "until", "deleted")  # fmt: skip
+         "since", "until", "deleted", "verifications")  # fmt: skip
 _FIRST = frozenset({"text", "favourite", "rating", "board", "tag"})
 _LONGEST = 300
 _LARGEST = 100_000  # pixels
@@ -68,6 +69,7 @@ def read_filters(args: MultiDict[str, str]) -> TypedFilters:
         finished_after=_day(typed, "since"),
         finished_before=_day(typed, "until", days=1),
         deleted="deleted" in typed.values,
+        verifications=_verifications(typed),
     )
     return typed
 
@@ -104,6 +106,14 @@ def _least_score(typed: TypedFilters) -> float | None:
         return score
     typed.faults.append(sentence("Score must be a number; seen %(seen)s.", seen=text[:40]))
     return None
+
+
+def _verifications(typed: TypedFilters) -> SecondRenders:
+    text = typed.values.get("verifications", SecondRenders.WITHOUT)
+    if text in [wanted.value for wanted in SecondRenders]:
+        return SecondRenders(text)
+    typed.faults.append(sentence("Second renders can be with, or only; seen %(seen)s.", seen=text[:40]))
+    return SecondRenders.WITHOUT
 
 
 def _board(typed: TypedFilters) -> str | None:

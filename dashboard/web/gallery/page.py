@@ -2,21 +2,23 @@
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from dashboard.auth import principal
 from dashboard.context import farm, now
 from dashboard.cursors import NewestFirst, older_than, read_older_than
-from dashboard.reads.gallery.listing import list_gallery, neighbours_in_gallery, renders_of_gallery
+from dashboard.reads.gallery.listing import LOOKED_AT, list_gallery, neighbours_in_gallery, renders_of_gallery
 from dashboard.reads.gallery.marks import marks_of, shown_boards, used_tags
 from dashboard.reads.gallery.scores import scores_of
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
-from dashboard.reads.renders import Neighbours, find_artifact, find_render
+from dashboard.reads.renders import Neighbours, find_artifact, find_render, owned_render
 from dashboard.web.artifacts import FOREVER, address
 from dashboard.web.gallery.filters import read_filters
 from dashboard.web.gallery.marks import change_marks
 from farm.database import read
-from farm.scorers import scorer_names
+from farm.errors import FarmError
+from farm.scorers import facts_of, scorer_names
 
 blueprint = Blueprint("gallery", __name__)
 
@@ -38,8 +40,10 @@ def index() -> ResponseReturnValue:
             address_of=address,
         )
         boards, tags = shown_boards(connection, project_id), used_tags(connection, project_id)
+        gone = _just_deleted(connection, project_id)
     return render_template(
         "gallery.html",
+        gone=gone,
         renders=page.items,
         older=older_than(NewestFirst.GALLERY, page.behind) if page.behind else None,
         first_page=cursor is None,
@@ -47,7 +51,9 @@ def index() -> ResponseReturnValue:
         boards=boards,
         tags=tags,
         models=sorted(farm().catalog.models),
-        scorers=scorer_names(),
+        scorers=[(name, facts_of(name)) for name in scorer_names()],
+        weights=farm().settings.scorer_weights,
+        bound=LOOKED_AT,
     ), 422 if typed.faults else 200
 
 
@@ -86,15 +92,24 @@ def mark() -> ResponseReturnValue:
     if ids:
         change_marks(farm(), who.project_id, ids, request.form, now())
     if request.headers.get("X-Part") != "cards":
-        if request.form.get("page") == "picture" and request.form.get("do") != "delete" and ids:
-            return redirect(
-                url_for("gallery.picture", render_id=ids[0]) + (f"?{typed.query}" if typed.query else ""), 303
-            )
-        return redirect(url_for("gallery.index") + (f"?{typed.query}" if typed.query else ""), 303)
+        if request.form.get("page") != "picture" or not ids:
+            return redirect(url_for("gallery.index", **typed.values), 303)
+        if request.form.get("do") == "delete":
+            return redirect(url_for("gallery.index", **typed.values, gone=ids[0]), 303)
+        return redirect(url_for("gallery.picture", render_id=ids[0], **typed.values), 303)
     with read(farm().engine) as connection:
         renders = renders_of_gallery(connection, who.project_id, ids, address_of=address)
         boards = shown_boards(connection, who.project_id)
     return render_template("gallery_cards.html", renders=renders, typed=typed, boards=boards)
+
+
+def _just_deleted(connection: Connection, project_id: str) -> str | None:
+    """What a picture's page has just deleted (`gone` in the address), while it can be restored."""
+    try:
+        render_id = owned_render(connection, project_id, request.args.get("gone", ""))
+    except FarmError:
+        return None
+    return render_id if marks_of(connection, [render_id])[render_id].delete_at else None
 
 
 @blueprint.get("/gallery/thumbnails/<artifact_id>/<digest>")

@@ -13,7 +13,7 @@ from dashboard.api.post_scores import ask as ask_for
 from dashboard.auth import principal
 from dashboard.charts.svg import histogram, short
 from dashboard.context import farm
-from dashboard.reads.gallery.listing import GalleryFilter
+from dashboard.reads.gallery.listing import LOOKED_AT, GalleryFilter
 from dashboard.reads.gallery.scores import (
     ScoreQuery,
     count_scores,
@@ -22,11 +22,12 @@ from dashboard.reads.gallery.scores import (
     score_values,
     used_scorers,
 )
-from dashboard.reads.gallery.set_distances import set_distances_of
+from dashboard.reads.gallery.set_distances import set_distances_of, set_distances_of_gallery
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import renders_with_ids
 from dashboard.web.artifacts import address
+from dashboard.web.gallery.fid_command import fid_command
 from dashboard.web.gallery.filters import TypedFilters, read_filters
 from farm.contact_sheet import figures
 from farm.database import read
@@ -69,7 +70,10 @@ def page() -> ResponseReturnValue:
         scores, _ = list_scores(connection, project_id, query, limit=PAGE, skip=(number - 1) * PAGE)
         values = score_values(connection, project_id, chosen, query.scorer)
         reasons = failed_reasons(connection, project_id, chosen, query.scorer)
-        distances = [] if job is None else set_distances_of(connection, job.id)
+        if job is not None:
+            distances = set_distances_of(connection, job.id)
+        else:
+            distances = set_distances_of_gallery(connection, project_id, chosen)
         renders = renders_with_ids(connection, project_id, [one.render_id for one in scores], address_of=address)
     figure_of = {one.render_id: one.value for one in scores}
     return render_template(
@@ -84,6 +88,8 @@ def page() -> ResponseReturnValue:
         facts=facts_of(query.scorer),
         order=order,
         distances=distances,
+        set_command=fid_command(chosen),
+        bound=LOOKED_AT,
         cards=[(render, figure_of[render.id]) for render in renders],
         counts={status.value: counts[status] for status in ScoreStatus},
         reasons=reasons,

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
-from dashboard.archive.job_archive import MOST_FILES
+from dashboard.archive.archive import MOST_FILES
 from dashboard.auth import principal, safe_next
 from dashboard.context import farm, now
 from dashboard.cursors import after_render

@@ -150,9 +150,15 @@ function pictureKey(event) {
   event.preventDefault();
 }
 
+// What a picture's page has deleted is undone by a form, what the gallery has by the button of its message.
+const undo = () => [document.getElementById('undo'), document.getElementById('gone')].find((button) => button?.onclick || button?.form);
+
 document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest('input:not([type=checkbox]), textarea, select, video')) return;
+  const held = event.ctrlKey || event.metaKey;
+  const asksToUndo = held ? event.key === 'z' && !event.shiftKey : event.key === 'u' && !event.altKey;
+  if (asksToUndo && undo()) { event.preventDefault(); undo().click(); return; }
+  if (held || event.altKey) return;
   if (grid) gridKey(event); else pictureKey(event);
 });
 
@@ -170,6 +176,7 @@ if (grid) {
     count();
   });
   form.addEventListener('submit', (event) => {
+    if (event.submitter?.hasAttribute('formaction')) return; // a file comes, and the page stays
     event.preventDefault();
     const field = event.target.ownerDocument.activeElement;
     // Enter in a field means the button beside it, not the first of the form.

@@ -57,6 +57,7 @@ async function reread() {
 
 function merge(fresh) {
   main.dataset.since = fresh.querySelector('main')?.dataset.since ?? '';
+  if (fresh.title) document.title = fresh.title; // how far a job is, also for whoever works in another tab
   for (const list of document.querySelectorAll('[data-list]')) {
     const other = fresh.getElementById(list.id);
     if (other) mergeList(list, other, fresh);

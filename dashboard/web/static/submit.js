@@ -106,6 +106,20 @@ for (const link of document.querySelectorAll('a[data-prompt]')) {
     total();
   });
 }
+// Another model keeps what was typed of the fields that all have, and the picture to start from.
+const CARRIED = ['prompt', 'negative_prompt', 'seeds', 'seed_count', 'image'];
+const LONGEST = 4000; // characters of an address, of each
+for (const link of document.querySelectorAll('#models a')) {
+  link.addEventListener('click', () => {
+    const address = new URL(link.href);
+    for (const name of CARRIED) {
+      const typed = form.elements[name]?.value.trim() ?? '';
+      if (typed && encodeURIComponent(typed).length < LONGEST) address.searchParams.set(name, typed);
+      else address.searchParams.delete(name);
+    }
+    link.href = address;
+  });
+}
 // Enter in the name of a preset keeps it, and sends no job.
 form.preset_name.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter') return;

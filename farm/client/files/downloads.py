@@ -54,6 +54,18 @@ class Downloads:
         """Fetch the files of one render, as :meth:`download` does those of a job."""
         return self._fetch([self._render(render_id)], folder, kinds, parallel)
 
+    def download_renders(
+        self,
+        renders: Iterable[Render],
+        folder: str | Path,
+        kinds: Sequence[str] = ("output",),
+        on_file: Callable[[Path], None] | None = None,
+        parallel: int = 4,
+        names: str = DEFAULT_PATTERN,
+    ) -> list[Path]:
+        """The same of any renders, such as those of :meth:`gallery`; of one name the second gets a number."""
+        return self._fetch(renders, folder, kinds, parallel, names, on_file)
+
     def _fetch(
         self,
         renders: Iterable[Render],

@@ -28,6 +28,11 @@ class Inputs:
         told = self._transport.post_bytes(api_path("inputs"), data, params={"name": called[:300]}, headers=headers)
         return read_reply(Input, told)
 
+    def add_output(self, render_id: str) -> Input:
+        """Take the picture or clip of a finished render as an upload, for other renders to start from."""
+        told = self._transport.post(api_path("renders", render_id, "input"), repeatable=True)
+        return read_reply(Input, told)
+
     def inputs(self) -> Iterator[Input]:
         """The uploaded files, newest first."""
         return pages(self._transport, Input, api_path("inputs"))

@@ -1,4 +1,4 @@
-"""What the farm answers about FID and KID of a job."""
+"""What the farm answers about FID and KID."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from farm.client.replies.base import Reply
 
 
 class SetDistance(Reply):
-    """How far the pictures of a job are from a reference set, as it was kept; smaller is nearer."""
+    """How far pictures are from a reference set, as it was kept; smaller is nearer."""
 
     reference: str
     fid: float

@@ -38,13 +38,15 @@ class Gallery:
         finished_after: datetime | None = None,
         finished_before: datetime | None = None,
         deleted: bool = False,
+        verifications: str | None = None,
         limit: int | None = None,
     ) -> Iterator[GalleryRender]:
         """The finished renders of all jobs for which all that is given holds, newest first, at most `limit` of them.
 
         `text`: words of the prompt, each from its beginning. `tag`: all of these. `rating`: so, or better. `board` and
         `job`: by id. `scorer`: what it has scored, with `least_score` so or better. Times have a zone. `deleted`: those
-        that were deleted and are not removed yet, instead of all others.
+        that were deleted and are not removed yet, instead of all others. `verifications`: 'with' the second renders
+        that nobody has marked, which are left out else, or 'only' second renders.
         """
         chosen = {
             "text": text,
@@ -64,6 +66,7 @@ class Gallery:
             "finished_after": finished_after and finished_after.isoformat(),
             "finished_before": finished_before and finished_before.isoformat(),
             "deleted": True if deleted else None,
+            "verifications": verifications,
         }
         return pages(self._transport, GalleryRender, api_path("renders"), chosen, limit)
 

@@ -34,13 +34,15 @@ class Jobs:
         finished_after: datetime | None = None,
         finished_before: datetime | None = None,
         deleted: bool = False,
+        verifications: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
         """The project's jobs for which all that is given holds, newest first, at most `limit` of them.
 
         `text` is looked for in the title, which is by default the first prompt. Times have a zone.
         `tag`: with renders that have it, of several all. `drafted`: with drafts that wait for a choice.
-        `deleted`: those that were deleted and are not removed yet, instead of all others.
+        `deleted`: those that were deleted and are not removed yet, instead of all others. `verifications`: 'with' those
+        of verifications, which are left out else, or 'only' those.
         """
         chosen = {
             "status": status,
@@ -55,6 +57,7 @@ class Jobs:
             "finished_after": finished_after and finished_after.isoformat(),
             "finished_before": finished_before and finished_before.isoformat(),
             "deleted": True if deleted else None,
+            "verifications": verifications,
         }
         return pages(self._transport, Job, api_path("jobs"), chosen, limit)
 

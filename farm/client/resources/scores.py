@@ -55,9 +55,20 @@ class Scores:
         told = self._transport.post(path, found, repeatable=True)
         return [read_reply(SetDistance, item) for item in items_of(told)]
 
+    def keep_gallery_set_distance(self, found: Mapping[str, Any], /, **chosen: Any) -> list[SetDistance]:
+        """The same of what a filter of :meth:`FarmClient.gallery` finds now; all that is kept of that filter."""
+        query = urlencode(_query(chosen), doseq=True)
+        path = api_path("set-distances") + (f"?{query}" if query else "")
+        told = self._transport.post(path, dict(found), repeatable=True)
+        return [read_reply(SetDistance, item) for item in items_of(told)]
+
     def set_distances(self, job_id: str) -> list[SetDistance]:
         """FID and KID that are kept of a job, the newest first."""
         return whole_list(self._transport, SetDistance, api_path("jobs", job_id, "set-distances"))
+
+    def gallery_set_distances(self, **chosen: Any) -> list[SetDistance]:
+        """FID and KID that are kept of what this filter of the gallery found, the newest first."""
+        return whole_list(self._transport, SetDistance, api_path("set-distances"), _query(chosen))
 
 
 def _query(chosen: Mapping[str, Any]) -> dict[str, Any]:

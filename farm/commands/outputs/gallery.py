@@ -1,27 +1,30 @@
-"""`farm gallery`: what all jobs have made: find it, mark it, delete it."""
+"""`farm gallery`: what all jobs have made: find it, download it, mark it, delete it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from farm.client.replies import GalleryRender, Marks
-from farm.console.arguments import TIMES, RenderIds, utc
-from farm.console.completion import complete_job, complete_model
+from farm.console.arguments import FileNamesOption, LeastScore, RenderIds, ScoredBy, read_filters, takes_filters
+from farm.console.completion import complete_job
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_list
 
 #: Of the group, as `farm --help` lists it.
-WORDS = "What all jobs have made: find it, rate and tag it, delete it."
+WORDS = "What all jobs have made: find it, rate and tag it, download it, delete it."
+#: What files of several jobs are called, unless somebody says otherwise.
+PATTERN = "{prompt}-{seed}-{id}"
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help=WORDS)
     group.command("list")(list_)
+    group.command()(download)
     group.command()(mark)
     group.command()(tags)
     group.command()(delete)
@@ -29,28 +32,18 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="gallery")
 
 
+@takes_filters
 def list_(
-    text: Annotated[str | None, typer.Option(help="Words of the prompt, each from its beginning.")] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only of this model; of several any.", autocompletion=complete_model)
-    ] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Only of this width.")] = None,
-    height: Annotated[int | None, typer.Option(min=1, help="Only of this height.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Only with this sampler.")] = None,
-    lora: Annotated[str | None, typer.Option(help="Only with this LoRA, by name.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; of several all.")] = None,
-    rating: Annotated[int | None, typer.Option(min=1, max=5, help="Only rated so, or better.")] = None,
-    favourite: Annotated[bool, typer.Option("--favourite", help="Only favourites.")] = False,
-    board: Annotated[str | None, typer.Option(help="Only on this board, by its name or id.")] = None,
-    user: Annotated[str | None, typer.Option(help="Only what this person submitted, by name.")] = None,
+    *,
     job: Annotated[str | None, typer.Option(help="Only of this job.", autocompletion=complete_job)] = None,
-    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="Only done then or later (UTC).")] = None,
-    before: Annotated[datetime | None, typer.Option(formats=TIMES, help="Only done before this time (UTC).")] = None,
+    scorer: ScoredBy = None,
+    least_score: LeastScore = None,
     deleted: Annotated[
         bool, typer.Option("--deleted", help="What can still be restored, instead of all else.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 20,
     as_json: JsonOption = False,
+    **typed: Any,
 ) -> None:
     """List what is done, of all jobs, the newest first. All that the options say must hold.
 
@@ -59,20 +52,10 @@ def list_(
     with farm_at_hand() as farm:
         found = list(
             farm.gallery(
-                text=text,
-                model=model,
-                width=width,
-                height=height,
-                sampler=sampler,
-                lora=lora,
-                tag=tag,
-                rating=rating,
-                favourite=favourite,
-                board=board and farm.find_board_id(board),
-                user=user,
+                **read_filters(farm, typed),
                 job=job and farm.find_job_id(job),
-                finished_after=utc(since),
-                finished_before=utc(before),
+                scorer=scorer,
+                least_score=least_score,
                 deleted=deleted,
                 limit=limit,
             )
@@ -85,6 +68,40 @@ def list_(
             ([one.id, one.model, _stars(one), ", ".join(one.marks.tags), *_words(one)] for one in found),
             nothing="Nothing of the gallery is so.",
         )
+
+
+@takes_filters
+def download(
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder; it is made.")] = Path("gallery"),
+    name: FileNamesOption = PATTERN,
+    scorer: ScoredBy = None,
+    least_score: LeastScore = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="So many files at once.")] = 4,
+    as_json: JsonOption = False,
+    **typed: Any,
+) -> None:
+    """Fetch what the options choose, as `list` does, and print the paths. Files that are there and right are kept.
+
+    Exit codes: 0 all there, 1 some files are missing (run it again), 2 wrong usage or the farm refused, 3 the farm
+    does not answer.
+    """
+    paths: list[Path] = []
+
+    def show(path: Path) -> None:
+        paths.append(path)
+        if not as_json:
+            print(path, flush=True)
+
+    with farm_at_hand() as farm:
+        filters = read_filters(farm, {**typed, "scorer": scorer, "least_score": least_score})
+        try:
+            found = farm.gallery(**filters, limit=limit)
+            farm.download_renders(found, to, on_file=show, parallel=parallel, names=name)
+        finally:
+            if as_json:
+                print_json({"files": paths})
 
 
 def mark(

@@ -11,6 +11,7 @@ import typer
 
 from farm.client import FarmClient
 from farm.client.replies import Render, Score, Scorer
+from farm.console.arguments import read_filters, takes_filters
 from farm.console.completion import complete_job
 from farm.console.session import ExitCode, JsonOption, farm_at_hand, print_json, say
 from farm.console.tables import print_list
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(score)
 
 
+@takes_filters
 def score(
     job_id: Annotated[
         str | None,
@@ -37,17 +39,16 @@ def score(
     scorers: Annotated[
         str | None, typer.Option("--with", metavar="NAMES", help="Scorers with commas; the first says the order.")
     ] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Of the gallery, only what has all these tags.")] = None,
-    board: Annotated[str | None, typer.Option(help="Of the gallery, only what is on this board, by its id.")] = None,
-    model: Annotated[str | None, typer.Option(help="Of the gallery, only of this model.")] = None,
-    text: Annotated[str | None, typer.Option(help="Of the gallery, only with these words in the prompt.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="The whole gallery.")] = False,
     best: Annotated[int | None, typer.Option(min=1, help="List only so many, the best.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Score anew what has a figure.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all is scored.")] = True,
     as_json: JsonOption = False,
+    **typed: Any,
 ) -> None:
     """Have finished outputs scored, then list them, the best first. Without --with: list the scorers.
+
+    Of a job, or of the newest 20,000 of the gallery; where several filters are given, all must hold.
 
     Exit codes: 0, 1 some outputs have no figure, 2 wrong usage or refused by the farm, 3 the farm does not answer,
     130 Ctrl-C (the scoring goes on).
@@ -57,11 +58,11 @@ def score(
         if not names:
             _print_scorers(farm.scorers(), as_json)
             return
-        chosen: dict[str, Any] = {"tag": tag or None, "board": board, "model": model, "text": text}
+        chosen = read_filters(farm, typed)
         if job_id is not None:
             chosen["job"] = farm.find_job_id(job_id)
-        elif not everything and not any(chosen.values()):
-            raise typer.BadParameter("name a job, or choose of the gallery: --tag, --board, --model, --text, or --all")
+        elif not everything and not chosen:
+            raise typer.BadParameter("name a job, or choose of the gallery: --tag, --board, --text and more, or --all")
         asked = farm.ask_scores(names, again=again, **chosen)
         say(f"{asked.scores:,} scores of {asked.renders:,} renders to come")
         if wait:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Annotated, Any, TypeVar
@@ -12,6 +10,7 @@ import typer
 from pydantic import BaseModel
 
 from farm.client import FarmClient
+from farm.console.arguments import add_options
 from farm.console.submission.sweep_options import read_choices, read_dialect, read_rows
 from farm.console.submission.upload_progress import adapter_of, input_of
 from farm.params.request.base import CLIPS, PICTURE_LISTS, PICTURES
@@ -30,20 +29,8 @@ def takes_request(request: type[BaseModel] = JobRequest) -> Callable[[Callable[.
     """
 
     def decorate(verb: Callable[..., R]) -> Callable[..., R]:
-        @functools.wraps(verb)
-        def with_options(*args: Any, **kwargs: Any) -> R:
-            return verb(*args, **kwargs)
-
-        own = inspect.signature(verb, eval_str=True).parameters.values()
-        parameters = [
-            *(each for each in own if each.kind == each.POSITIONAL_OR_KEYWORD),
-            *(_parameter(field, field.option) for field in declared_fields(request).values() if field.option),
-            *(each.replace(kind=each.POSITIONAL_OR_KEYWORD) for each in own if each.kind == each.KEYWORD_ONLY),
-        ]
-        # What typer reads: it calls by name.
-        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
-        return with_options
+        declared = declared_fields(request).values()
+        return add_options(verb, before=[_parameter(field, field.option) for field in declared if field.option])
 
     return decorate
 

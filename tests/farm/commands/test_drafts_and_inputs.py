@@ -96,3 +96,16 @@ def test_of_several_files_to_submit_with_a_refusal_says_which_it_is_about(farm: 
     refused = farm("submit", "wan22-animate-14b", "a man dances", *named, "--dry-run")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "broken.mp4: Invalid request" in " ".join(refused.stderr.split())
+
+
+def test_a_finished_render_is_what_another_starts_from(farm: Farm, dashboard: DashboardFarm) -> None:
+    with FarmClient(dashboard.url, dashboard.key) as client:
+        client.submit("sana-demo", "a red circle", seed=7)
+        dashboard.work()
+        taken = farm("inputs", "from", "last/0")
+        assert taken.exit_code == 0, taken.stderr
+        [upload] = client.inputs()
+        assert (taken.stdout.strip(), upload.name) == (upload.id, "a red circle, 7.png")
+        assert farm("submit", "sprint-demo", "a blue circle", "--image", upload.id).exit_code == 0
+        unknown = farm("inputs", "from", "last/7", "--json")
+        assert (unknown.exit_code, json.loads(unknown.stderr)["exit_code"]) == (2, 2)

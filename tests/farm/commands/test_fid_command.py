@@ -53,6 +53,37 @@ def test_figures_are_kept_of_the_job_that_was_the_last_when_it_was_asked(
     assert kept.fid == json.loads(told.stdout)["fid"]
 
 
+def test_figures_are_of_what_a_filter_of_the_gallery_finds_and_kept_of_it(
+    farm: Farm, dashboard: DashboardFarm, asked: list[str]
+) -> None:
+    with FarmClient(dashboard.url, dashboard.key) as client:
+        client.submit("sana-demo", "a red circle", seeds=[1, 2, 3, 4])
+        dashboard.work()
+        client.mark([render.id for render in client.gallery(limit=3)], add_tags=["finals"])
+        board = client.add_board("Covers")
+        client.change_board(board.id, add=[render.id for render in client.gallery(tag="finals")])
+        filters = ["--tag", "Finals", "--board", "Covers", "--text", "circ"]
+        told = farm("fid", *asked[2:], *filters, "--json")
+        assert told.exit_code == 0, told.output
+        [kept] = client.gallery_set_distances(board=board.id, text="circ", tag="finals")
+        assert (kept.reference, kept.pictures, kept.fid) == ("photographs", 3, json.loads(told.stdout)["fid"])
+        assert client.gallery_set_distances() == []
+        # The newest of them, and all that there are
+        assert json.loads(farm("fid", *asked[2:-1], "--all", "--limit", "2", "--json").stdout)["pictures"] == 2
+        assert json.loads(farm("fid", *asked[2:-1], "--all", "--json").stdout)["pictures"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [([], "name a job, or choose"), (["last", "--tag", "x"], "not both"), (["--tag", "x"], "2 pictures at the least")],
+)
+def test_a_choice_that_is_none_is_refused_in_words(
+    farm: Farm, dashboard: DashboardFarm, asked: list[str], options: list[str], words: str
+) -> None:
+    told = farm("fid", *options, *asked[2:-1])
+    assert (told.exit_code, words in told.stderr) == (2, True), told.output
+
+
 def test_figures_are_printed_where_they_cannot_be_kept(
     farm: Farm, dashboard: DashboardFarm, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

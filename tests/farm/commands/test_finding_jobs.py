@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from farm.client import FarmClient
 from farm.lifecycle import Outcome
 from tests.farm.commands.shell import Farm, environment, farm, worker
 from tests.farm.commands.test_control_commands import submitted
@@ -55,6 +56,29 @@ def test_a_job_is_deleted_found_among_the_deleted_and_restored(farm: Farm) -> No
     assert farm("restore", job[-8:]).exit_code == 0
     assert (ids(farm), ids(farm, "--deleted")) == ([job], [])
     assert "no deleted job" in farm("restore", "last").stderr
+
+
+def test_second_renders_are_left_out_of_lists_and_last_and_found_by_a_filter_and_by_parts_of_ids(
+    farm: Farm, dashboard: DashboardFarm
+) -> None:
+    job = submitted(farm)
+    dashboard.work()
+    with FarmClient(dashboard.url, dashboard.key) as client:
+        [render, *_] = client.renders(job)
+        verification = client.verify(render.id)
+    dashboard.work()
+    again = verification.job_id
+    assert (ids(farm), ids(farm, "--verifications", "only")) == ([job], [again])
+    assert ids(farm, "--verifications", "with") == [again, job]
+    assert json.loads(farm("job", "last", "--json").stdout)["job"]["id"] == job
+    assert json.loads(farm("job", again[-8:], "--json").stdout)["job"]["id"] == again
+
+    def gallery(*filters: str) -> list[str]:
+        return [one["job_id"] for one in json.loads(farm("gallery", "list", *filters, "--json").stdout)]
+
+    assert set(gallery()) == {job}
+    assert gallery("--verifications", "only") == gallery("--job", again) == [again]
+    assert farm("jobs", "--verifications", "some").exit_code == 2
 
 
 @pytest.mark.parametrize(("wrong", "said"), [("../{index}", "inside the folder"), ("{colour}", "is not known")])

@@ -1,6 +1,7 @@
 """`farm gallery` and `farm boards`: what is done is found, marked, put on boards, deleted and brought back."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,21 @@ def test_boards_are_named_by_their_names(farm: Farm, done: str) -> None:
     assert (typo.exit_code, "did you mean 'Covers'" in typo.stderr) == (2, True)
     assert farm("boards", "remove", "Covers").exit_code == 0
     assert len(_listed(farm, "--job", done)) == 3, "its renders stay"
+
+
+def test_what_filters_find_is_downloaded_under_prompts_and_seeds(
+    farm: Farm, dashboard: DashboardFarm, tmp_path: Path
+) -> None:
+    farm("submit", "sana-demo", "a red circle", "--seed", "1", "--seed", "2", "--seed", "3")
+    dashboard.work()
+    farm("gallery", "mark", "last/0", "last/2", "--tag", "finals")
+    told = farm("gallery", "download", "--tag", "finals", "--to", str(tmp_path / "finals"), "--name", "{prompt}/{seed}")
+    assert told.exit_code == 0, told.stderr
+    folder = tmp_path / "finals" / "a_red_circle"
+    assert told.stdout.split() == [str(folder / "3.png"), str(folder / "1.png")]
+    again = farm("gallery", "download", "--to", str(tmp_path / "all"), "--limit", "2", "--json")
+    names = [Path(name).name for name in json.loads(again.stdout)["files"]]
+    assert [name[:15] for name in names] == ["a_red_circle-3-", "a_red_circle-2-"]
 
 
 def test_what_is_deleted_is_brought_back(farm: Farm, done: str) -> None:

@@ -2,7 +2,9 @@
 
 import json
 
+from tests.dashboard.finished import finish_everything
 from tests.farm.commands.shell import Farm, environment, farm
+from tests.farm.dashboards import DashboardFarm
 
 __all__ = ["environment", "farm"]  # fixtures
 
@@ -20,6 +22,22 @@ def test_what_it_cannot_do_is_said_in_words(farm: Farm) -> None:
     assert (vague.exit_code, "name a job" in vague.stderr) == (2, True)
     unknown = farm("score", "--all", "--with", "sharpnes")
     assert (unknown.exit_code, "did you mean 'sharpness'" in unknown.stderr) == (2, True)
+
+
+def test_what_filters_find_is_scored(farm: Farm, dashboard: DashboardFarm) -> None:
+    farm("submit", "sana-demo", "a red circle", "--seeds", "3")
+    finish_everything(dashboard.connections)
+    farm("gallery", "mark", "last/0", "last/1", "--rating", "4", "--favourite")
+    farm("boards", "add", "Covers")
+    farm("boards", "put", "Covers", "last/1")
+    for filters, count in (
+        (["--rating", "4", "--since", "2026-01-01"], 2),
+        (["--favourite", "--board", "Covers"], 1),
+        (["--model", "sana-demo", "--text", "circ"], 3),
+        (["--before", "2026-01-01"], 0),
+    ):
+        told = farm("score", *filters, "--with", "sharpness", "--no-wait", "--json")
+        assert (told.exit_code, f"of {count} renders to come" in told.stderr) == (0, True), told.stderr
 
 
 def test_a_job_without_finished_renders_has_no_scores(farm: Farm) -> None:

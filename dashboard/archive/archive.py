@@ -1,4 +1,4 @@
-"""The outputs of a job as a ZIP file: fetched some at a time, held against their sha256, then sent."""
+"""Outputs as a ZIP file: fetched some at a time, held against their sha256, then sent."""
 
 import hashlib
 import tempfile
@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from typing import IO
+from typing import IO, Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.archive.zip_stream import ZipStream
-from dashboard.reads.render_files.outputs import StoredOutput, list_outputs
+from dashboard.reads.render_files.outputs import StoredOutput
 from farm.client.files.file_names import FileNames, NamePattern
 from farm.connections import Connections
-from farm.database import read
 from farm.errors import DatabaseBusy, FarmError, NotFound
 from farm.storage import STREAM_BYTES, Storage
 
@@ -29,10 +28,27 @@ REPORT = "NOT-COMPLETE.txt"
 _AT_ONCE, _IN_MEMORY = 4, 4 * 1024 * 1024
 
 
-def job_archive(
-    connections: Connections, job_id: str, pattern: NamePattern, *, after: int, limit: int
+class OutputSource(Protocol):
+    """Outputs in an order. A place is what a request names to have those behind it."""
+
+    @property
+    def query(self) -> str:
+        """What a request calls the place."""
+        ...
+
+    def behind(self, place: str, limit: int) -> list[StoredOutput]:
+        """The next ones."""
+        ...
+
+    def place_of(self, output: StoredOutput) -> str:
+        """Where one is."""
+        ...
+
+
+def archive_of(
+    connections: Connections, source: OutputSource, pattern: NamePattern, *, start: str, limit: int
 ) -> Iterator[bytes]:
-    """The archive of at most `limit` outputs behind index `after`, piece by piece.
+    """The archive of at most `limit` outputs behind the place `start`, piece by piece.
 
     What fails before anything is sent raises: InvalidRequest for a pattern that a value does not fit, StorageDown,
     SQLAlchemyError. What fails later ends the archive, which says so inside, as it does of each file that is broken or
@@ -40,9 +56,9 @@ def job_archive(
     """
     archive, names = ZipStream(connections.clock()), FileNames(None, pattern)
     faults: list[str] = []
-    seen, place, begun = 0, after, False
+    seen, place, begun = 0, start, False
     try:
-        while some := _next(connections, job_id, place, min(_AT_ONCE, limit - seen)):
+        while some := source.behind(place, min(_AT_ONCE, limit - seen)) if seen < limit else []:
             with ExitStack() as opened:
                 files = [opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY)) for _ in some]
                 for output, file, fault in zip(some, files, _fetch(connections.storage, some, files), strict=True):
@@ -52,26 +68,21 @@ def job_archive(
                         continue
                     begun = True
                     yield from archive.add(name, output.artifact.size, iter(partial(file.read, STREAM_BYTES), b""))
-            seen, place = seen + len(some), some[-1].render.index
-        if seen == limit and _next(connections, job_id, place, 1):
-            faults.append(f"This archive holds {limit:,} outputs. There are more: ask for them with after={place}.")
+            seen, place = seen + len(some), source.place_of(some[-1])
+        if seen == limit and source.behind(place, 1):
+            faults.append(
+                f"This archive holds {limit:,} outputs. There are more: ask for them with {source.query}={place}."
+            )
     except (FarmError, SQLAlchemyError) as error:
         if not begun:
             raise
         told = error if isinstance(error, FarmError) else DatabaseBusy()
-        log.warning("archive broken off", job_id=job_id, reason=str(told))
-        faults.append(f"It broke off here: {told} Ask for the rest with after={place}.")
+        log.warning("archive broken off", reason=str(told))
+        faults.append(f"It broke off here: {told} Ask for the rest with {source.query}={place}.")
     if faults:
         said = "What this archive does not hold, and why:\n\n" + "\n".join(faults) + "\n"
         yield from archive.add(REPORT, len(said.encode()), [said.encode()])
     yield from archive.end()
-
-
-def _next(connections: Connections, job_id: str, after: int, limit: int) -> list[StoredOutput]:
-    if not limit:
-        return []
-    with read(connections.engine) as connection:
-        return list_outputs(connection, job_id, after=after, limit=limit)
 
 
 def _fetch(storage: Storage, outputs: Sequence[StoredOutput], files: Sequence[IO[bytes]]) -> Iterator[str]:
