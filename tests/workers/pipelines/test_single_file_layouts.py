@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import diffusers
 import gguf
 import pytest
 import torch
-from diffusers import WanAnimateTransformer3DModel
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -84,42 +84,79 @@ def test_each_weight_of_each_published_model_has_its_name_and_no_other_is_left(p
     }
 
 
+#: What makes rows of a tiny model's matrices divide into blocks of 32 numbers.
+WIDE = {
+    "attention_head_dim": 16,
+    "cross_attention_head_dim": 16,
+    "cross_attention_dim": 32,
+    "ffn_dim": 64,
+    "added_kv_proj_dim": 32,
+    "motion_style_dim": 32,
+    "motion_encoder_dim": 32,
+    "face_encoder_hidden_dim": 32,
+}
+
+
 @pytest.fixture(scope="module")
-def wide_animate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Tensor]]:
-    """A tiny Wan Animate whose matrices are wide enough for blocks of 32 numbers, also those that read the face."""
-    pipeline = tiny_pipelines.build("wan-animate")
-    wide = {"attention_head_dim": 32, "ffn_dim": 64, "added_kv_proj_dim": 64, "motion_style_dim": 32}
-    wide |= {"motion_encoder_dim": 32, "face_encoder_hidden_dim": 32}
-    torch.manual_seed(0)
-    transformer = WanAnimateTransformer3DModel.from_config(dict(pipeline.transformer.config) | wide)
-    torch.nn.init.normal_(transformer.face_encoder.padding_tokens)
-    pipeline.register_modules(transformer=transformer.eval())
-    folder = tmp_path_factory.mktemp("wide-animate")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """From a family's name to a folder with its tiny model, as wide as that."""
+    root = tmp_path_factory.mktemp("wide")
+    return cache(lambda family: save_wide(family, root / family))
+
+
+def save_wide(family: str, folder: Path) -> Path:
+    pipeline = tiny_pipelines.build(family)
+    for name in (*parts_of(family), "controlnet"):
+        part = getattr(pipeline, name, None)
+        if part is not None:
+            config = dict(part.config)
+            torch.manual_seed(0)
+            made = type(part).from_config(config | {key: WIDE[key] for key in WIDE if config.get(key) is not None})
+            for weights in made.parameters():
+                if not weights.any():  # those that begin at zero
+                    torch.nn.init.normal_(weights, std=0.1)
+            pipeline.register_modules(**{name: made.eval()})
     pipeline.save_pretrained(folder, safe_serialization=True)
-    tensors = load_file(folder / "transformer" / NAME)
-    (folder / "transformer" / NAME).unlink()
-    return folder, tensors
+    return folder
 
 
-@pytest.mark.parametrize("kind", [Q.Q8_0, Q.Q4_0], ids=lambda kind: kind.name)
-def test_animate_from_gguf_reads_the_face_by_the_numbers_that_the_file_holds(
-    kind: gguf.GGMLQuantizationType, wide_animate: tuple[Path, dict[str, Tensor]], tmp_path: Path
+GGUF_QUICK = ("wan-animate", "wan-flf2v")
+GGUF_FAMILIES = [
+    pytest.param(name, kind, marks=[] if name in GGUF_QUICK and kind == Q.Q8_0 else pytest.mark.long)
+    for name in tiny_pipelines.SAMPLERS
+    for kind in (Q.Q8_0, Q.Q4_0)
+    if name != "sana-video"
+]
+
+
+@pytest.mark.parametrize(("family", "kind"), GGUF_FAMILIES)
+def test_from_gguf_a_family_renders_by_the_numbers_that_the_file_holds(
+    family: str, kind: gguf.GGMLQuantizationType, wide: Folders, tmp_path: Path
 ) -> None:
-    # Given a file in which also matrices are quantized that are no linear layers of the library,
-    folder, tensors = wide_animate
-    held = write_gguf(folder / "transformer.gguf", own_names(tensors), kind)
-    family = loaded("wan-animate", folder, "gguf", "float32")
-    transformer = family.pipeline.transformer
-    assert transformer.blocks[0].attn1.to_q.weight.dtype == torch.uint8
-    assert transformer.face_adapter[0].to_k.weight.dtype == torch.uint8
-    assert transformer.motion_encoder.motion_network[0].weight.dtype == torch.float32
-    assert not torch.equal(held["motion_encoder.enc.fc.0.weight"], tensors["motion_encoder.motion_network.0.weight"])
-    # when the same numbers are loaded as they are,
-    write_safetensors(folder / "transformer.safetensors", held)
-    whole = loaded("wan-animate", folder, dtype="float32")
-    # then both render the same, but for what diffusers rounds: it computes the numbers of a block in float16.
-    one, two = (latents_of(each, tmp_path, order(each))["r1"] for each in (family, whole))
+    # Given a file in which all matrices are quantized, and another with the same numbers as they are,
+    def write(path: Path, found: dict[str, Tensor]) -> None:
+        write_safetensors(path, write_gguf(path.with_suffix(".gguf"), own_names(found), kind))
+
+    folder = beside(wide(family), family, tmp_path / "model", write)
+    # when both are loaded,
+    mine, whole = (loaded(family, folder, ending, "float32") for ending in ("gguf", "safetensors"))
+    # then the one stays quantized where linear layers compute with it, and there alone,
+    quantized = {name for name, weight in mine.pipeline.transformer.named_parameters() if weight.dtype == torch.uint8}
+    assert any(".attn1." in name for name in quantized)
+    assert not any(name.startswith("motion_encoder.") for name in quantized)
+    assert any(name.startswith("face_adapter.0.to_v") for name in quantized) == (family == "wan-animate")
+    # and both render the same, but for what diffusers rounds: it computes the numbers of a block in float16.
+    one, two = (latents_of(each, tmp_path, order(each))["r1"] for each in (mine, whole))
     assert (one - two).abs().max() <= 2**-7 * two.abs().max()
+
+
+def test_of_a_family_whose_gguf_the_library_does_not_read_that_is_said(wide: Folders, tmp_path: Path) -> None:
+    def write(path: Path, found: dict[str, Tensor]) -> None:
+        write_gguf(path.with_suffix(".gguf"), own_names(found), Q.Q8_0)
+
+    folder = beside(wide("sana-video"), "sana-video", tmp_path / "model", write)
+    with pytest.raises(LoadingFailed, match="reads no GGUF of a SanaVideoTransformer3DModel; take safetensors"):
+        loaded("sana-video", folder, "gguf")
 
 
 @pytest.fixture(scope="module")

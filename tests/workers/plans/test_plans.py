@@ -92,6 +92,15 @@ def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
         assert found == pytest.approx(billions, rel=0.01), (model, name)
 
 
+@pytest.mark.long  # the largest models
+@pytest.mark.parametrize("model", [name for name in load_catalog(Settings(), {}).models if "demo" not in name])
+def test_every_shipped_model_is_known_to_the_plan_part_by_part(catalog: Catalog, model: str) -> None:
+    entry = catalog.model(model)
+    parts = {name: weigh(part.module).size for name, part in build_parts(entry).items()}
+    assert parts.keys() >= entry.architecture.keys()
+    assert sum(parts.values()) < entry.memory_gb * GB, "what the catalog says has room for the weights"
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("family", sorted(tiny_pipelines.STEPS))
 def test_a_planned_model_weighs_what_the_loaded_one_does(tiny_folder: Folders, family: str, dtype: str) -> None:
