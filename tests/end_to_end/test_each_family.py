@@ -20,6 +20,7 @@ pytestmark = pytest.mark.long
 ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "sana-controlnet": (("control_image",), {"controlnet_conditioning_scale": 0.7}),
     "sana-video": (("image",), {}),
+    "sana-video-720p": (("image",), {}),
     "wan-i2v": (("image",), {}),
     "wan-flf2v": (("image", "last_image"), {}),
     "wan22-i2v": (("image", "last_image"), {"guidance_scale": 4.0, "guidance_scale_2": 3.0, "num_inference_steps": 4}),

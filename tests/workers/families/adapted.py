@@ -22,7 +22,7 @@ def adapter_equals_pipeline(name: str, spool: Path, layers: str, **changes: Any)
     with safe_open(ink.path, "pt") as file:
         assert any(layers in layer for layer in file.keys())  # noqa: SIM118  (it is no mapping)
     oracle = tiny_pipelines.build(name)
-    for component in find_family(name).experts.values():
+    for component in find_family(tiny_pipelines.family_of(name)).experts.values():
         second = {"load_into_transformer_2": True} if component == "transformer_2" else {}
         oracle.load_lora_weights(spool, weight_name="ink.safetensors", adapter_name="ink", **second)
         getattr(oracle, component).set_adapters(["ink"], [0.6])

@@ -126,6 +126,7 @@ def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_wha
         ("wan22-ti2v", "weights", 2, "bfloat16"),
         ("sana-controlnet", "weights", 2, "float32"),
         ("sana-video", "weights", 2, "float32"),
+        ("sana-video-720p", "weights", 2, "float32"),
     ],
 )
 def test_ranks_render_what_one_does_and_without_a_split_sequence_the_same_bits(
