@@ -200,7 +200,7 @@ def test_what_animate_follows_is_uploaded_bit_by_bit_at_the_rate_that_is_rendere
     pose, face, mask = noise(5, 1), noise(5, 2), noise(5, 3)[..., 0]
     given = {"pose_video": pose, "face_video": face, "mask_video": mask, "background_video": noise(1, 4)}
     model = {"model": "wan22-animate-14b", "prompt": "x", "image": noise(1, 5), "num_frames": 5, "mode": "replace"}
-    with pytest.raises(FarmProblem, match="no pool") as refused:  # all else is as the farm wants it
+    with pytest.raises(FarmProblem, match="No pool") as refused:  # all else is as the farm wants it
         comfyui.run("LatentFarmWanAnimate", **model, **given)
     assert {fault.field for fault in refused.value.errors} == {"/model"}
     stored = uploads(dashboard, tmp_path)
