@@ -18,8 +18,6 @@ from farm.params.request.base import PICTURES
 from farm.params.request.submission import shown
 
 F = TypeVar("F", bound=Fields)
-#: A clip has this many frames and one more: video VAEs pack the first alone and then so many at a time.
-_FRAMES_PER_LATENT = 4
 _LISTS = ("loras", "post_processors")
 
 
@@ -117,7 +115,8 @@ def _frames(seconds: float, asked_fps: Any, entry: ModelEntry) -> int:
     fps = asked_fps if possible else entry.defaults.get("fps")
     if fps is None:
         raise InvalidRequest([Fault("/seconds", f"{entry.name} has no frames a second of its own; say num_frames")])
-    frames: int = round(seconds * fps / _FRAMES_PER_LATENT) * _FRAMES_PER_LATENT + 1
+    multiple = entry.frame_multiple
+    frames: int = round(seconds * fps / multiple) * multiple + 1
     low, high = entry.limits.frames
     if not max(low, 2) <= frames <= high:
         longest = (high - 1) / fps

@@ -3,7 +3,7 @@
 ComfyUI loads a folder of nodes by this file and reads the two tables below from it.
 """
 
-from .clip_nodes import SanaVideoNode, WanNode
+from .clip_nodes import SanaVideoNode, WanAnimateNode, WanNode, WanVaceNode
 from .connection import ConnectionNode
 from .picture_nodes import SanaNode, SprintNode
 from .setting_nodes import LoraNode, SamplerNode, SeedsNode
@@ -14,6 +14,8 @@ NODE_CLASS_MAPPINGS = {
     "LatentFarmSana": SanaNode,
     "LatentFarmSprint": SprintNode,
     "LatentFarmWan": WanNode,
+    "LatentFarmWanAnimate": WanAnimateNode,
+    "LatentFarmWanVace": WanVaceNode,
     "LatentFarmSanaVideo": SanaVideoNode,
     "LatentFarmSampler": SamplerNode,
     "LatentFarmLora": LoraNode,
@@ -25,6 +27,8 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "LatentFarmSana": "Sana (farm)",
     "LatentFarmSprint": "SANA-Sprint (farm)",
     "LatentFarmWan": "Wan (farm)",
+    "LatentFarmWanAnimate": "Wan Animate (farm)",
+    "LatentFarmWanVace": "Wan VACE (farm)",
     "LatentFarmSanaVideo": "SANA-Video (farm)",
     "LatentFarmSampler": "Sampler (farm)",
     "LatentFarmLora": "LoRA (farm)",

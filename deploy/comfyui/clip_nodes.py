@@ -50,6 +50,31 @@ class WanNode(ClipNode):
     PICTURES: ClassVar = ("image", "last_image")
 
 
+class WanVaceNode(ClipNode):
+    """Wan VACE, with a clip that it follows or changes, and pictures of what is to be seen."""
+
+    DESCRIPTION = "Clips by Wan VACE on a farm: they follow a clip, change a part of one, or show what is in pictures."
+    FAMILIES: ClassVar = ("wan-vace",)
+    FIELDS: ClassVar = (*WanNode.FIELDS, "conditioning_scale")
+    CLIPS: ClassVar = ("video",)
+    MASKS: ClassVar = ("mask",)
+    PICTURE_LISTS: ClassVar = ("reference_images",)
+
+
+class WanAnimateNode(ClipNode):
+    """Wan Animate: a character, and the clips that move and place it."""
+
+    DESCRIPTION = (
+        "Clips by Wan Animate on a farm: the character of a picture, moved as clips of poses and a face say, or put "
+        "into a clip in the place of somebody. Long clips need no chain of nodes: the farm renders their segments."
+    )
+    FAMILIES: ClassVar = ("wan-animate",)
+    FIELDS: ClassVar = ("mode", *WanNode.FIELDS, "segment_frame_length", "prev_segment_conditioning_frames")
+    PICTURES: ClassVar = ("image",)
+    CLIPS: ClassVar = ("pose_video", "face_video", "background_video")
+    MASKS: ClassVar = ("mask_video",)
+
+
 class SanaVideoNode(ClipNode):
     """SANA-Video."""
 

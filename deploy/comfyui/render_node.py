@@ -6,15 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
 from farm.client import FarmClient, Render
 
 from .connection import FARM, Farm
-from .models import largest, models_of
+from .models import choices, largest, models_of
 from .rendering import render
 from .setting_nodes import LORAS, SAMPLER, SEEDS
-from .tensors import picture_png
+from .uploads import rate_of, uploaded_clip, uploaded_picture, uploaded_pictures
 
 MAX_SEED = 2**64 - 1
 #: Pictures or clips of one run; ComfyUI holds all of them in memory.
@@ -29,7 +27,12 @@ _NUMBERS = {
     "guidance_scale": ("FLOAT", 0.1, "how closely to follow the prompt, from 1; 0: the model's own"),
     "strength": ("FLOAT", 0.01, "how far the picture is noised first; 0: the model's own"),
     "controlnet_conditioning_scale": ("FLOAT", 0.05, "how closely the control picture is followed; 0: the model's own"),
+    "conditioning_scale": ("FLOAT", 0.05, "how closely clip, mask and pictures are followed; 0: the model's own"),
+    "segment_frame_length": ("INT", 1, "frames rendered at once, 4k + 1; 0: the model's own"),
+    "prev_segment_conditioning_frames": ("INT", 1, "frames that segments share, 1 or 5; 0: the model's own"),
 }
+#: Fields whose widget is a list of what the models take.
+_CHOICES = frozenset({"mode"})
 
 
 class RenderNode:
@@ -44,8 +47,12 @@ class RenderNode:
     FAMILIES: ClassVar[tuple[str, ...]]
     #: Fields of the request that are widgets, in their order; those of `_NUMBERS` mean with 0 what the model says.
     FIELDS: ClassVar[tuple[str, ...]]
-    #: Fields of the request that are an uploaded picture: optional inputs of type IMAGE.
+    #: Fields of the request that are an uploaded picture, several of them, or a clip: optional inputs of type IMAGE.
     PICTURES: ClassVar[tuple[str, ...]] = ()
+    PICTURE_LISTS: ClassVar[tuple[str, ...]] = ()
+    CLIPS: ClassVar[tuple[str, ...]] = ()
+    #: Those that are a grey clip: optional inputs of type MASK.
+    MASKS: ClassVar[tuple[str, ...]] = ()
     #: How the farm is to store what is fetched: nothing is lost on the way.
     STORED: ClassVar[dict[str, Any]]
 
@@ -69,7 +76,8 @@ class RenderNode:
                 "sampler": (SAMPLER,),
                 "loras": (LORAS,),
                 "seeds": (SEEDS, {"tooltip": "in place of seed and count"}),
-                **dict.fromkeys(cls.PICTURES, ("IMAGE",)),
+                **dict.fromkeys((*cls.PICTURES, *cls.CLIPS, *cls.PICTURE_LISTS), ("IMAGE",)),
+                **dict.fromkeys(cls.MASKS, ("MASK",)),
             },
         }
 
@@ -79,10 +87,12 @@ class RenderNode:
         return True if model is None or model.strip() else "no model is chosen"
 
     @classmethod
-    def _widget(cls, field: str) -> tuple[str, dict[str, Any]]:
+    def _widget(cls, field: str) -> tuple[str | list[str], dict[str, Any]]:
         if field == "negative_prompt":
             tooltip = "what to keep out; empty: the model's own"
             return "STRING", {"default": "", "multiline": True, "dynamicPrompts": True, "tooltip": tooltip}
+        if field in _CHOICES:
+            return choices(models_of(cls.FAMILIES), field), {}
         kind, step, tooltip = _NUMBERS[field]
         number = int if kind == "INT" else float
         most = number(largest(cls.FAMILIES, field))
@@ -108,17 +118,27 @@ class RenderNode:
         if loras:
             fields["loras"] = list(loras)
         with farm.open() as client, tempfile.TemporaryDirectory(prefix="latent-farm-") as folder:
-            for field in self.PICTURES:
-                if inputs.get(field) is not None:
-                    fields[field] = _uploaded(client, inputs[field], field)
+            fields |= self._uploaded(client, model, fields, inputs)
             found = render(client, model, prompt, fields, Path(folder))
             return self.outputs(found)
+
+    def _uploaded(
+        self, client: FarmClient, model: str, fields: dict[str, Any], inputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The fields that name what is plugged in; with clips also at how many frames a second they are taken."""
+        given = {field: found for field, found in inputs.items() if found is not None and field not in self.FIELDS}
+        made: dict[str, Any] = {}
+        if not given.keys().isdisjoint((*self.CLIPS, *self.MASKS)):
+            made["fps"] = rate = rate_of(client, model, fields)
+        for field, found in given.items():
+            if field in self.PICTURES:
+                made[field] = uploaded_picture(client, found, field)
+            elif field in self.PICTURE_LISTS:
+                made[field] = uploaded_pictures(client, found, field)
+            else:
+                made[field] = uploaded_clip(client, found, field, rate)
+        return made
 
     def outputs(self, found: list[tuple[Render, Path]]) -> tuple[Any, ...]:
         """The values of the node's sockets, of renders and their files."""
         raise NotImplementedError
-
-
-def _uploaded(client: FarmClient, images: torch.Tensor, field: str) -> str:
-    """The id of the picture on the farm, which stores the same picture once."""
-    return client.add_input(picture_png(images, field), name=f"comfyui-{field}.png").id

@@ -6,22 +6,11 @@ import re
 from typing import Any, ClassVar
 
 from farm.catalog.adapters import WEIGHTS
+from farm.catalog.supported_features import ABILITIES
 
 from .models import choices, largest, models_of
 
-FAMILIES = (
-    "sana",
-    "sana-controlnet",
-    "sana-video",
-    "sprint",
-    "wan",
-    "wan-i2v",
-    "wan-flf2v",
-    "wan-vace",
-    "wan22",
-    "wan22-i2v",
-    "wan22-ti2v",
-)
+FAMILIES = tuple(ABILITIES)
 SAMPLER, LORAS, SEEDS = "LATENT_FARM_SAMPLER", "LATENT_FARM_LORAS", "LATENT_FARM_SEEDS"
 #: In lists: what the model does by itself.
 AS_THE_MODEL = "as the model has it"

@@ -191,6 +191,9 @@ def _beyond_the_family(entry: ModelEntry, merged: Merged) -> list[Fault]:
         if ability.most_steps is not None and entry.limits.steps[1] > ability.most_steps:
             text = f"{entry.family} takes at most {ability.most_steps} steps; seen {entry.limits.steps[1]}"
             said.append(("limits.steps", text))
+        if ability.frames_per_latent is not None and entry.frame_multiple % ability.frames_per_latent:
+            text = f"must be a multiple of {ability.frames_per_latent} for {entry.family}; seen {entry.frame_multiple}"
+            said.append(("frame_multiple", text))
         if ability.frames_per_latent is None and entry.limits.frames != (1, 1):
             said.append(("limits.frames", f"{entry.family} makes pictures, not clips; leave it out"))
     cache, works = entry.step_cache, ability.step_caches if ability else ()

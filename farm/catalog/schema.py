@@ -85,6 +85,9 @@ class ModelEntry(Entry):
         None, description="the table of sizes the model renders; none: the size asked for"
     )
     size_multiple: int = Field(gt=0)
+    frame_multiple: int = Field(
+        4, gt=0, description="clips have so many times k frames and one more, as its video autoencoder makes them"
+    )
     sizes: list[tuple[Pixels, Pixels]] = Field(min_length=1, description="offered sizes, the default first")
     limits: Limits
     # Checked key by key, and a plain mapping to those who read it.

@@ -35,7 +35,7 @@ class Ability:
     bins: frozenset[int]  # tables of sizes that the pipeline has
     samplers: frozenset[str]
     most_steps: int | None = None
-    frames_per_latent: int | None = None  # clips have 4k + 1 frames; none: pictures only
+    frames_per_latent: int | None = None  # clips have 4k + 1 frames (or 8k + 1, as the entry says); none: pictures only
     token_pixels: int | None = None  # edge of a token; none: diffusers has no plan to split its sequence
     step_caches: tuple[str, ...] = ()  # that give something right; others of diffusers do nothing here, or raise
     timestep_per_token: bool = False  # of Wan2.2 5B, whose given first frame has no noise

@@ -8,7 +8,7 @@ from farm.params.request.base import HIGH_NOISE, LOW_NOISE, Expert
 
 #: How weights are stored, which says nothing of the model.
 _STORED_AS = re.compile(
-    r"(?<![a-z0-9])(fp32|fp16|bf16|fp8|int8|nvfp4|mxfp8|e4m3fn|e5m2|scaled|fast|mixed|kj|comfyui|diffusers"
+    r"(?<![a-z0-9])(fp32|fp16|bf16|fp8|int8|nvfp4|mxfp8|e4m3(fn)?|e5m2|scaled|fast|mixed|kj|comfyui|diffusers"
     r"|q\d( [0-9k]( [sml])?)?|nf4|gguf)(?![a-z0-9])"
 )
 _MODELS: Mapping[str, str] = {
@@ -26,6 +26,9 @@ _MODELS: Mapping[str, str] = {
     "wan22t2va14b": "wan22-t2v-a14b",
     "wan22i2v14b": "wan22-i2v-a14b",
     "wan22i2va14b": "wan22-i2v-a14b",
+    "wan21t2v14blightx2v4step": "wan21-t2v-14b-4step",
+    "wan21i2v480plightx2v4step": "wan21-i2v-14b-480p-4step",
+    "wan22i2va14blightx2v4step": "wan22-i2v-a14b-4step",
     "wan22animate14b": "wan22-animate-14b",
     "wan22ti2v5b": "wan22-ti2v-5b",
     "sanasprint600m1024px": "sprint-600m-1024px",
@@ -49,7 +52,12 @@ _MODELS: Mapping[str, str] = {
 _EXPERTS: Mapping[str, Expert] = {"highnoise": HIGH_NOISE, "lownoise": LOW_NOISE}
 _EXPERT = re.compile(r"(?<![a-z0-9])(high|low) ?noise(?![a-z0-9])")
 #: Where models of two experts change from one to the other: the share of noise, as their pipelines are published.
-BOUNDARIES: Mapping[str, float] = {"wan22-t2v-a14b": 0.875, "wan22-i2v-a14b": 0.9}
+BOUNDARIES: Mapping[str, float] = {
+    "wan22-t2v-a14b": 0.875,
+    "wan22-i2v-a14b": 0.9,
+    "wan22-t2v-a14b-4step": 0.875,
+    "wan22-i2v-a14b-4step": 0.9,
+}
 #: The models that follow a control picture: by the model that the weights of a ControlNet were made for.
 _CONTROLLED: Mapping[str, str] = {"sana-1600m-1024px": "sana-1600m-1024px-controlnet-hed"}
 

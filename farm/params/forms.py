@@ -188,7 +188,7 @@ def _steering(entry: ModelEntry) -> Shapes:
 
 def _clip(entry: ModelEntry) -> Shapes:
     (fewest, most), (slowest, fastest) = entry.limits.frames, entry.limits.fps
-    legal = [count for count in range(fewest, most + 1) if count % FRAMES_PER_LATENT == 1]
+    legal = [count for count in range(fewest, most + 1) if (count - 1) % entry.frame_multiple == 0]
     return {
         "num_frames": {"enum": [*legal, None], "default": entry.defaults.get("num_frames", fewest)},
         "fps": {"minimum": slowest, "maximum": fastest, "default": entry.defaults.get("fps", slowest)},

@@ -46,5 +46,6 @@ def frames_in(data: bytes) -> Frames:
 
 def by_diffusers(family: str, parameters: dict[str, Any]) -> Frames:
     """The same clip by the pipeline's own call, with the files of the tests that the parameters name."""
-    made = find_family(family)(tiny_pipelines.build(family), tiny_pipelines.entry(family), CPU)
+    kind = find_family(tiny_pipelines.family_of(family))
+    made = kind(tiny_pipelines.build(family), tiny_pipelines.entry(family), CPU)
     return (np.asarray(call_pipeline(made, parameters, "np")[0]) * 255).round().astype(np.uint8)

@@ -35,6 +35,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "sana-controlnet": ("sana-controlnet", {}),
     "sana-video": ("sana-video", {}),
     "sana-video from a picture": ("sana-video", {"image": picture_ref()}),
+    "sana-video 720p": ("sana-video-720p", {}),
+    "sana-video 720p from a picture": ("sana-video-720p", {"image": picture_ref()}),
     "sprint": ("sprint", {}),
     "sprint from a picture": ("sprint", {"image": picture_ref(), "strength": 0.6}),  # leaves out one step of four
     "wan": ("wan", {}),
@@ -92,7 +94,8 @@ def parameters(family: str, **changes: Any) -> dict[str, Any]:
 
 def order(family: Family, render_id: str = "r1", attempt: int = 1, **changes: Any) -> RenderOrder:
     """An order for that family's model, in the shape that the farm would store."""
-    values = parameters(family.entry.family, **changes)
+    clip = {"num_frames": family.entry.defaults["num_frames"]} if family.entry.family in tiny_pipelines.CLIPS else {}
+    values = parameters(family.entry.family, **clip | changes)
     shape = shape_of(parse_parameters(values), family.entry)
     inputs = {name: input_file(ref) for name, ref in stored_pictures(values).items()}
     return RenderOrder(render_id, attempt, "job", values, shape.width, shape.height, shape.frames, inputs=inputs)
@@ -101,7 +104,7 @@ def order(family: Family, render_id: str = "r1", attempt: int = 1, **changes: An
 def tiny_family(name: str, **changes: Any) -> Family:
     """The family around a fresh tiny pipeline in float32; `changes` are to its catalog entry."""
     pipeline = tiny_pipelines.build(name, sample_size=changes.pop("sample_size", 2))
-    return find_family(name)(pipeline, tiny_pipelines.entry(name, **changes), CPU)
+    return find_family(tiny_pipelines.family_of(name))(pipeline, tiny_pipelines.entry(name, **changes), CPU)
 
 
 def loaded_family(name: str, folder: Path, dtype: str) -> Family:

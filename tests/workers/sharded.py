@@ -35,7 +35,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries and we log is no answer
     torch.set_num_threads(1)
     for name in tiny_pipelines.STEPS:
-        find_family(name)
+        find_family(tiny_pipelines.family_of(name))
     for line in sys.stdin:
         question = json.loads(line)
         wires = [socket.socketpair() for _ in range(question[3] - 1)]

@@ -1,4 +1,4 @@
-"""Transformers as other tools keep theirs: one file under the authors' own names, plain, fp8-scaled or GGUF."""
+"""Transformers as other tools keep theirs in one file: plain, of eight bits with scales, or GGUF."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,47 +10,6 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-#: diffusers' part of a name → Wan's own.
-_NAMES = {
-    "condition_embedder.time_embedder.linear_1": "time_embedding.0",
-    "condition_embedder.time_embedder.linear_2": "time_embedding.2",
-    "condition_embedder.text_embedder.linear_1": "text_embedding.0",
-    "condition_embedder.text_embedder.linear_2": "text_embedding.2",
-    "condition_embedder.time_proj": "time_projection.1",
-    "attn1": "self_attn",
-    "attn2": "cross_attn",
-    ".to_q.": ".q.",
-    ".to_k.": ".k.",
-    ".to_v.": ".v.",
-    ".to_out.0.": ".o.",
-    "ffn.net.0.proj": "ffn.0",
-    "ffn.net.2": "ffn.2",
-    ".norm2.": ".norm3.",
-    "proj_out": "head.head",
-}
-
-_SANA_NAMES = {
-    "transformer_blocks": "blocks",
-    "patch_embed.proj": "x_embedder.proj",
-    "time_embed.emb.timestep_embedder.linear_1": "t_embedder.mlp.0",
-    "time_embed.emb.timestep_embedder.linear_2": "t_embedder.mlp.2",
-    "time_embed.linear": "t_block.1",
-    "caption_projection.linear_1": "y_embedder.y_proj.fc1",
-    "caption_projection.linear_2": "y_embedder.y_proj.fc2",
-    "caption_norm": "attention_y_norm",
-    "attn1.to_q": "attn.qkv",
-    "attn1.to_out.0": "attn.proj",
-    "attn2.to_q": "cross_attn.q_linear",
-    "attn2.to_k": "cross_attn.kv_linear",
-    "attn2.to_out.0": "cross_attn.proj",
-    "ff.conv_inverted": "mlp.inverted_conv.conv",
-    "ff.conv_depth": "mlp.depth_conv.conv",
-    "ff.conv_point": "mlp.point_conv.conv",
-    "proj_out": "final_layer.linear",
-}
-#: What Sana keeps as one matrix, by the first of its parts.
-_JOINED = {"attn1.to_q": ("attn1.to_q", "attn1.to_k", "attn1.to_v"), "attn2.to_k": ("attn2.to_k", "attn2.to_v")}
-
 #: Where a block of each type has its scales in float16 (ggml-common.h): the first byte, and how many there are.
 _SCALES = {
     "Q2_K": (80, 2),
@@ -61,34 +20,6 @@ _SCALES = {
     "IQ4_NL": (0, 1),
     "IQ4_XS": (0, 1),
 }
-
-
-def under_sana_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A diffusers transformer of Sana as its authors' own files have it, with what diffusers leaves out of them."""
-    named = {"pos_embed": torch.zeros(1), "y_embedder.y_embedding": torch.zeros(1)}
-    inner = {part for parts in _JOINED.values() for part in parts[1:]}
-    for name, tensor in tensors.items():
-        if any(part in name for part in inner):
-            continue
-        for first, parts in _JOINED.items():
-            if first in name:
-                tensor = torch.cat([tensors[name.replace(first, part)] for part in parts])
-        own = "final_layer.scale_shift_table" if name == "scale_shift_table" else name
-        for ours, theirs in _SANA_NAMES.items():
-            own = own.replace(ours, theirs)
-        named[own] = tensor.contiguous()
-    return named
-
-
-def under_own_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A diffusers transformer of Wan under the names of Wan's own files."""
-    named = {}
-    for name, tensor in tensors.items():
-        own = "head.modulation" if name == "scale_shift_table" else name.replace("scale_shift_table", "modulation")
-        for ours, theirs in _NAMES.items():
-            own = own.replace(ours, theirs)
-        named[own] = tensor.contiguous()
-    return named
 
 
 def fp8_scaled(tensors: Mapping[str, Tensor], scale_name: str = ".scale_weight") -> dict[str, Tensor]:
@@ -103,28 +34,54 @@ def fp8_scaled(tensors: Mapping[str, Tensor], scale_name: str = ".scale_weight")
     return made
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
+def per_row(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """LightX2V's way: matrices of the blocks in eight bits, with a scale for each row."""
+    made, most = {}, 127 if dtype == torch.int8 else 448
+    for name, tensor in tensors.items():
+        made[name] = tensor
+        if _is_matrix(name, tensor):
+            scale = tensor.abs().amax(1, keepdim=True) / most
+            made[name] = (tensor / scale).round() if dtype == torch.int8 else tensor / scale
+            made[name] = made[name].to(dtype)
+            made[f"{name}_scale"] = scale
+    return made
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Tensor], prefix: str = "", metadata: dict[str, str] | None = None
+) -> None:
     """A file with that before each name."""
-    save_file({prefix + name: tensor for name, tensor in tensors.items()}, path)
+    save_file({prefix + name: tensor for name, tensor in tensors.items()}, path, metadata)
 
 
-def write_gguf(path: Path, tensors: Mapping[str, Tensor], kind: gguf.GGMLQuantizationType) -> None:
-    """ComfyUI's way: matrices quantized where their rows divide into blocks, five dimensions flat beside a shape."""
+def write_gguf(path: Path, tensors: Mapping[str, Tensor], kind: gguf.GGMLQuantizationType) -> dict[str, Tensor]:
+    """ComfyUI's way: matrices quantized where their rows divide into blocks, five dimensions flat beside a shape. Gives
+    the numbers that it holds, by the package's own reading.
+    """
     writer = gguf.GGUFWriter(path, "wan")
-    block = gguf.GGML_QUANT_SIZES[kind][0]
+    block, held = gguf.GGML_QUANT_SIZES[kind][0], dict(tensors)
     for name, tensor in tensors.items():
         array = tensor.float().numpy()
         if array.ndim > 4:
             writer.add_array(f"comfy.gguf.orig_shape.{name}", [int(side) for side in array.shape])
             array = array.reshape(array.shape[0], -1)
         elif _is_matrix(name, tensor) and array.shape[1] % block == 0:
-            writer.add_tensor(name, gguf.quants.quantize(array, kind), raw_dtype=kind)
+            data = gguf.quants.quantize(array, kind)
+            held[name] = torch.from_numpy(gguf.quants.dequantize(data, kind).copy())
+            writer.add_tensor(name, data, raw_dtype=kind)
             continue
-        writer.add_tensor(name, array.astype(np.float32))
+        # As llama.cpp's tools leave it, which quantize what ComfyUI's have written: sides of one in front are gone.
+        sides = array.shape if "modulation" in name else array.shape[_ones_before(array.shape) :]
+        writer.add_tensor(name, array.astype(np.float32).reshape(sides))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    return held
+
+
+def _ones_before(shape: tuple[int, ...]) -> int:
+    return next((place for place, side in enumerate(shape) if side > 1), len(shape) - 1)
 
 
 def random_blocks(
@@ -171,4 +128,5 @@ def write_mixed_gguf(
 
 
 def _is_matrix(name: str, tensor: Tensor) -> bool:
-    return name.startswith("blocks.") and name.endswith(".weight") and tensor.ndim == 2
+    parts = ("blocks.", "vace_blocks.", "face_", "motion_encoder.")
+    return name.startswith(parts) and name.endswith(".weight") and tensor.ndim == 2

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderDC,
+    AutoencoderKLLTX2Video,
     SanaControlNetModel,
     SanaControlNetPipeline,
     SanaPipeline,
@@ -34,17 +35,27 @@ TOKENS = 24  # max_sequence_length of the tiny models
 MORE_TOKENS = {"wan-animate": 512}
 FLOW = ("dpm++-2m", "dpm++-2m-sde", "dpm++-singlestep", "unipc", "euler", "heun", "ddim")
 WAN = ("wan", "wan-animate", "wan-i2v", "wan-flf2v", "wan-vace", "wan22", "wan22-i2v", "wan22-ti2v")
-#: Of each family, its own default first.
+#: Models that differ from the others of their family in a part: their name here → the family.
+VARIANTS = {"sana-video-720p": "sana-video"}
+#: Frames that a latent frame stands for, where these are not four.
+FRAME_MULTIPLES = {"sana-video-720p": 8}
+#: Of each family (and variant), its own default first.
 SAMPLERS = {
     "sana": FLOW,
     "sana-controlnet": FLOW,
     "sana-video": FLOW,
+    "sana-video-720p": FLOW,
     "sprint": ("scm",),
     **dict.fromkeys(WAN, ("unipc", *(name for name in FLOW if name != "unipc"))),
 }
-STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sprint": 2}
+STEPS = {"sana": 4, "sana-controlnet": 3, "sana-video": 3, "sana-video-720p": 3, "sprint": 2}
 STEPS |= {name: 4 if ABILITIES[name].two_experts else 3 for name in WAN}
-CLIPS = ("sana-video", *WAN)
+CLIPS = ("sana-video", "sana-video-720p", *WAN)
+
+
+def family_of(name: str) -> str:
+    """The family of a tiny model."""
+    return VARIANTS.get(name, name)
 
 
 def build(family: str, *, sample_size: int = 2) -> Any:
@@ -54,6 +65,7 @@ def build(family: str, *, sample_size: int = 2) -> Any:
         "sana": _sana,
         "sana-controlnet": _sana_controlnet,
         "sana-video": _sana_video,
+        "sana-video-720p": _sana_video_720p,
         "sprint": _sprint,
         "wan": tiny_wan.wan,
         "wan-animate": tiny_wan.wan_animate,
@@ -78,16 +90,18 @@ def save(family: str, folder: Path, **sizes: int) -> Path:
 def entry(family: str, folder: Path | str = "/nowhere", **changes: Any) -> ModelEntry:
     """The catalog entry of a tiny model."""
     size = (32, 32)
-    clip = {"num_frames": 5, "fps": 8} if family in CLIPS else {}
+    multiple = FRAME_MULTIPLES.get(family, 4)
+    clip = {"num_frames": 1 + multiple, "fps": 8} if family in CLIPS else {}
     clip |= {"segment_frame_length": 5, "prev_segment_conditioning_frames": 1} if family == "wan-animate" else {}
     values: dict[str, Any] = {
         "name": f"tiny-{family}",
         "title": "Tiny",
-        "family": family,
+        "family": family_of(family),
         "source": {"path": str(folder)},
         "precision": "fp32",
         "dtype": {"default": "float32"},
-        "size_multiple": ABILITIES[family].multiple,
+        "size_multiple": ABILITIES[family_of(family)].multiple,
+        "frame_multiple": multiple,
         "sizes": [size],
         "limits": {
             "width": (16, 1024),
@@ -221,6 +235,35 @@ def _sana_controlnet(sample_size: int) -> SanaControlNetPipeline:
         controlnet=controlnet.eval(),
         scheduler=build_sampler("dpm++-2m", flow_shift=3.0),
     )
+
+
+def _sana_video_720p(_sample_size: int) -> SanaVideoPipeline:
+    """With LTX2's autoencoder: a latent cell is 8 frames of 8 x 8 pixels (32 x 32 in the published one)."""
+    vae = AutoencoderKLLTX2Video(
+        latent_channels=8,
+        block_out_channels=(8, 8, 8),
+        down_block_types=("LTX2VideoDownBlock3D",) * 3,
+        decoder_block_out_channels=(16, 16, 16),
+        layers_per_block=(1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1),
+        spatio_temporal_scaling=(True,) * 3,
+        decoder_spatio_temporal_scaling=(True,) * 3,
+        decoder_inject_noise=(False,) * 4,
+        downsample_type=("spatiotemporal",) * 3,
+        upsample_type=("spatiotemporal",) * 3,
+        upsample_residual=(True,) * 3,
+        upsample_factor=(2, 2, 2),
+        patch_size=1,
+        decoder_causal=False,
+        spatial_compression_ratio=8,
+        temporal_compression_ratio=8,
+    )
+    vae.latents_mean.copy_(torch.linspace(-0.3, 0.4, 8))
+    vae.latents_std.copy_(torch.linspace(0.8, 1.7, 8))
+    pipeline = _sana_video(_sample_size)
+    config = dict(pipeline.transformer.config) | {"in_channels": 8, "out_channels": 8, "patch_size": (1, 1, 1)}
+    transformer = SanaVideoTransformer3DModel.from_config(config).eval()
+    return SanaVideoPipeline(**{**pipeline.components, "vae": vae.eval(), "transformer": transformer})
 
 
 def _sana_video(_sample_size: int) -> SanaVideoPipeline:

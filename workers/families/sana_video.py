@@ -7,8 +7,9 @@ import torch
 from diffusers import SanaImageToVideoPipeline, SanaVideoPipeline
 from torch import Tensor
 
+from farm.catalog.schema import ModelEntry
 from workers.denoising.track import Embeddings, Pixels, Track
-from workers.families.base import Prepared, Refused
+from workers.families.base import Prepared, Refused, Unsuitable
 from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
 from workers.families.sana import SanaFamily
@@ -18,9 +19,21 @@ _SIZE_MULTIPLE = 32  # the pipeline's own check
 
 
 class SanaVideoFamily(SanaFamily):
-    """SANA-Video 2B. The same weights make clips from text alone and from a first picture."""
+    """SANA-Video 2B. The same weights make clips from text alone and from a first picture.
+
+    That of 480p has Wan's video autoencoder, that of 720p LTX2's: 8 frames and 32 pixels a latent.
+    """
 
     pipeline_class: ClassVar[type[Any]] = SanaVideoPipeline
+
+    def __init__(self, pipeline: Any, entry: ModelEntry, device: torch.device) -> None:
+        super().__init__(pipeline, entry, device)
+        temporal, told = pipeline.vae_scale_factor_temporal, entry.frame_multiple
+        if temporal != told:
+            raise Unsuitable(
+                f"its video autoencoder makes clips of {temporal}k + 1 frames, and the entry says {told}k + 1; "
+                f"correct 'frame_multiple' or 'source' in the catalog"
+            )
 
     def check_shape(self, prepared: Prepared) -> None:
         order, asked = prepared.order, prepared.parameters

@@ -55,6 +55,9 @@ def _latents(parts: dict[str, Part], shape: Shape) -> tuple[tuple[int, ...], int
         factor = 2 ** (len(config.encoder_block_out_channels) - 1)
         channels, sides = config.latent_channels, (shape.height // factor, shape.width // factor)
         latents: tuple[int, ...] = (channels, *sides)
+    elif type(parts["vae"].module).__name__ == "AutoencoderKLLTX2Video":
+        space, time = config.spatial_compression_ratio, config.temporal_compression_ratio
+        latents = (config.latent_channels, (shape.frames - 1) // time + 1, shape.height // space, shape.width // space)
     else:
         space, time = config.scale_factor_spatial, config.scale_factor_temporal
         sides = (shape.height // space, shape.width // space)

@@ -104,7 +104,6 @@ def _fault(entry: ModelEntry, shape: Shape) -> Fault | None:
     if not low <= shape.frames <= high:
         return Fault("--size", f"frames must be {low} … {high}, and are {shape.frames}")
     ability = ABILITIES.get(entry.family)  # a plugin's family has none
-    each = ability.frames_per_latent if ability else None
-    if each and shape.frames % each != 1:
-        return Fault("--size", f"frames must be {each}k + 1, and are {shape.frames}")
+    if ability and ability.frames_per_latent and (shape.frames - 1) % entry.frame_multiple:
+        return Fault("--size", f"frames must be {entry.frame_multiple}k + 1, and are {shape.frames}")
     return None

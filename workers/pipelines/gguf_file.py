@@ -1,10 +1,12 @@
 """GGUF files: weights in blocks that share scales, Q4 to Q8."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.models.model_loading_utils import load_gguf_checkpoint
-from torch import Tensor
+from torch import Tensor, nn
 
 #: GGUF has four dimensions at most. ComfyUI's tools store a weight of five (a patch embedding of clips) with fewer, and
 #: its shape under this key and the weight's name.
@@ -24,6 +26,31 @@ def read_gguf(place: Path) -> dict[str, Tensor]:
         if name != key and name in tensors:
             tensors[name] = tensors[name].reshape([int(side) for side in field.contents()])
     return tensors
+
+
+def suit_gguf(tensors: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
+    """The tensors as the model's parts take them: quantized only where a linear layer computes with them, and with the
+    sides of one in front of a shape that ggml forgets.
+
+    Tools quantize all matrices, those of other layers among them (the encoder of faces of Wan Animate), where the
+    library would compute with the bytes.
+    """
+    from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
+
+    linear = {f"{name}.weight" for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    suited = {}
+    for name, wanted in model.state_dict().items():
+        tensor = tensors[name]
+        if hasattr(tensor, "quant_type"):
+            tensor = tensor if name in linear else dequantize_gguf_tensor(tensor)
+        elif _squeezed(tensor) == _squeezed(wanted):
+            tensor = tensor.reshape(wanted.shape)
+        suited[name] = tensor
+    return suited
+
+
+def _squeezed(tensor: Tensor) -> list[int]:
+    return [side for side in tensor.shape if side > 1]
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from farm.params.models.wan import frames_asked, refuse_a_picture_alone
 def sana_video_parameters(checks: FamilyChecks) -> dict[str, Any]:
     """All parameters but prompt, seed and the picture to begin with, which admission looks up.
 
-    Sizes: multiples of 32. Frames: 4k + 1; with a picture at least 5, for the first one is given.
+    Sizes: multiples of 32. Frames: 4k + 1, of the 720p model 8k + 1; with a picture more than one, which is given.
     """
     entry = checks.entry
     checks.only_of_pictures()

@@ -75,7 +75,10 @@ def text_image_to_video_parameters(checks: FamilyChecks) -> dict[str, Any]:
 def refuse_a_picture_alone(checks: FamilyChecks, frames: int) -> None:
     """A fault for a clip of the given first frame and no more."""
     if checks.request.image is not None and frames == 1:
-        checks.refuse("num_frames", "a clip that begins with a picture has more frames than that one; seen 1, take 5")
+        least = 1 + checks.entry.frame_multiple
+        checks.refuse(
+            "num_frames", f"a clip that begins with a picture has more frames than that one; seen 1, take {least}"
+        )
 
 
 def clip_parameters(checks: FamilyChecks) -> dict[str, Any]:
@@ -103,12 +106,12 @@ def frames_asked(checks: FamilyChecks) -> int:
 
 
 def check_frames(given: int | None, entry: ModelEntry) -> Checked[int]:
-    """The frames as asked, or as the model has them: 4k + 1 within its limits."""
-    low, high = entry.limits.frames
+    """The frames as asked, or as the model has them: 4k + 1 (or what its entry says) within its limits."""
+    (low, high), multiple = entry.limits.frames, entry.frame_multiple
     frames, said = check_whole("num_frames", given, entry, low, high)
-    if said or frames % FRAMES_PER_LATENT == 1:
+    if said or (frames - 1) % multiple == 0:
         return frames, said
-    below = (frames - 1) // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
-    legal = [count for count in (below, below + FRAMES_PER_LATENT) if low <= count <= high]
+    below = (frames - 1) // multiple * multiple + 1
+    legal = [count for count in (below, below + multiple) if low <= count <= high]
     take = " or ".join(map(str, legal))
-    return refused(frames, "num_frames", f"must be 4k + 1 for {entry.name}; seen {frames}, take {take}")
+    return refused(frames, "num_frames", f"must be {multiple}k + 1 for {entry.name}; seen {frames}, take {take}")

@@ -50,6 +50,7 @@ SHIPPED = {
     "wan22-animate-14b": "Wan-AI/Wan2.2-Animate-14B-Diffusers",
     "wan22-ti2v-5b": "Wan-AI/Wan2.2-TI2V-5B-Diffusers",
     "sana-video-2b-480p": "Efficient-Large-Model/SANA-Video_2B_480p_diffusers",
+    "sana-video-2b-720p": "Efficient-Large-Model/SANA-Video_2B_720p_diffusers",
 }
 
 
@@ -249,6 +250,7 @@ pools:
         ("models: {sprint-demo: {samplers: [scm, euler]}}", "'euler' does not work with sprint; allowed: scm"),
         ("models: {wan-demo: {samplers: [unipc, scm]}}", "'scm' does not work with wan; allowed: "),
         ("models: {sana-demo: {size_multiple: 16}}", "size_multiple: must be a multiple of 32 for sana; seen 16"),
+        ("models: {wan-demo: {frame_multiple: 6}}", "frame_multiple: must be a multiple of 4 for wan; seen 6"),
         ("models: {sprint-demo: {bins: 512}}", "bins: sprint has no table 512; allowed: 1024"),
         ("models: {sprint-demo: {limits: {steps: [1, 8]}}}", "limits.steps: sprint takes at most 4 steps; seen 8"),
         ("models: {sana-demo: {limits: {frames: [1, 9]}}}", "limits.frames: sana makes pictures, not clips"),

@@ -246,6 +246,9 @@ def test_nothing_but_arithmetic_is_computed(expression: str) -> None:
         ("Wan2_1-I2V-ATI-14B_fp8_e4m3fn.safetensors", None),
         ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", "wan22-t2v-a14b"),
         ("Wan2.2-I2V-A14B-LowNoise-Q4_K_M.gguf", "wan22-i2v-a14b"),
+        ("wan2.1_t2v_14b_scaled_fp8_e4m3_lightx2v_4step_comfyui.safetensors", "wan21-t2v-14b-4step"),
+        ("wan2.2_i2v_A14b_low_noise_int8_lightx2v_4step.safetensors", "wan22-i2v-a14b-4step"),
+        ("Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors", "wan22-animate-14b"),
         ("Efficient-Large-Model/Sana_Sprint_1.6B_1024px", "sprint-1600m-1024px"),
     ],
 )

@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ import torch
 from PIL import Image
 
 from farm.client import FarmClient, FarmProblem, Job, NotRendered
+from farm.clips import frames_of
 from farm.clock import system_clock
 from farm.lifecycle import Outcome
+from farm.params.request.base import CLIP_SUFFIX
 from farm.progress import Preview
-from farm.storage_keys import ArtifactKind, artifact_key
+from farm.storage_keys import ArtifactKind, artifact_key, input_key
 from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.settle import Output, Settlement, settle
 from tests.farm.comfyui_nodes.stand_in import ComfyUI, InterruptProcessingException, comfyui_running
@@ -171,3 +174,40 @@ def test_a_picture_is_started_from_and_what_the_farm_refuses_is_said_in_words(
         comfyui.run("LatentFarmSprint", prompt="x", image=half, strength=0.7, seeds=seeds)
     [job] = jobs(dashboard)
     assert (job.request["seeds"], job.request["strength"]) == ([9007199254740993, 2], 0.7)
+
+
+def uploads(dashboard: DashboardFarm, folder: Path) -> dict[str, np.ndarray]:
+    """The clips that were uploaded, by their name: pixels as they are stored, [frames, height, width, 3]."""
+    found = {}
+    with FarmClient(dashboard.url, dashboard.key) as farm:
+        for each in farm.inputs():
+            if each.frames is not None:
+                key = input_key(dashboard.project_id, each.id, CLIP_SUFFIX)
+                (folder / each.id).write_bytes(dashboard.connections.storage.get(key))
+                found[each.name] = np.stack(list(frames_of(folder / each.id)))
+    return found
+
+
+def noise(frames: int, seed: int) -> torch.Tensor:
+    """An IMAGE of that many frames, in levels of eight bits."""
+    dice = np.random.default_rng(seed)
+    return torch.from_numpy(dice.integers(0, 256, (frames, 34, 50, 3)).astype(np.float32) / 255)
+
+
+def test_what_animate_follows_is_uploaded_bit_by_bit_at_the_rate_that_is_rendered(
+    dashboard: DashboardFarm, comfyui: ComfyUI, tmp_path: Path
+) -> None:
+    pose, face, mask = noise(5, 1), noise(5, 2), noise(5, 3)[..., 0]
+    given = {"pose_video": pose, "face_video": face, "mask_video": mask, "background_video": noise(1, 4)}
+    model = {"model": "wan22-animate-14b", "prompt": "x", "image": noise(1, 5), "num_frames": 5, "mode": "replace"}
+    with pytest.raises(FarmProblem, match="No pool") as refused:  # all else is as the farm wants it
+        comfyui.run("LatentFarmWanAnimate", **model, **given)
+    assert {fault.field for fault in refused.value.errors} == {"/model"}
+    stored = uploads(dashboard, tmp_path)
+    for field in ("pose_video", "face_video"):
+        assert (given[field].numpy() * 255).round().astype(np.uint8).tolist() == stored[f"comfyui-{field}.mp4"].tolist()
+    assert (mask.numpy() * 255).round().astype(np.uint8).tolist() == stored["comfyui-mask_video.mp4"][..., 1].tolist()
+    with FarmClient(dashboard.url, dashboard.key) as farm:
+        kinds = {each.name: (each.frames, each.frame_rate) for each in farm.inputs()}
+    assert kinds["comfyui-pose_video.mp4"] == (5, 30.0), "the model's own rate"
+    assert kinds["comfyui-background_video.png"][0] is None, "one frame is a picture"

@@ -61,6 +61,11 @@ SAID = [
         "/num_inference_steps",
         "take at most 53 steps, a smaller shift, or the sampler euler",
     ),
+    (
+        body("sana-video-2b-720p", num_frames=77),
+        "/num_frames",
+        "must be 8k + 1 for sana-video-2b-720p; seen 77, take 73 or",
+    ),
     # samplers
     (body(sampler="eular"), "/sampler", "'eular' is unknown; did you mean 'euler'? Known: euler, "),
     (body(sampler="euler_a"), "/sampler", "'euler_a' is made for another noise schedule"),
@@ -190,6 +195,11 @@ def test_ten_thousand_faults_are_answered_with_a_hundred_and_a_count() -> None:
         (body("sprint-demo", image="a", strength=0.0), "/strength", "must be between 0.05 and 1 for sprint-demo"),
         (body("sprint-demo", image="a", num_inference_steps=0), "/num_inference_steps", "must be between 1 and 4"),
         (body("sana-video-2b-480p", image="a", num_frames=1), "/num_frames", "more frames than that one; seen 1"),
+        (
+            body("sana-video-2b-720p", image="a", num_frames=1),
+            "/num_frames",
+            "more frames than that one; seen 1, take 9",
+        ),
         (body("wan22-ti2v-5b", image="a", num_frames=1), "/num_frames", "more frames than that one; seen 1"),
         (
             body("sana-1600m-1024px-controlnet-hed", control_image="a", controlnet_conditioning_scale=2.5),

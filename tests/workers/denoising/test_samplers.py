@@ -11,6 +11,7 @@ from farm.catalog import load_catalog
 from farm.catalog.supported_features import SAMPLERS, known_samplers
 from farm.errors import CatalogError
 from farm.params import JobRequest, parameters_schema, resolve
+from farm.params.request.base import InputRef
 from farm.settings import Settings
 from workers.denoising.samplers import SAMPLER_NAMES, UnknownSampler, build_sampler, is_stochastic, takes_generator
 
@@ -117,6 +118,23 @@ def test_scm_reaches_the_data_in_one_step_and_stays_there() -> None:
             prediction = (cosine * sample - data) / sine
             sample, denoised = sampler.step(prediction, angle.expand(1), sample, generator=generator, return_dict=False)
         assert torch.allclose(denoised, data, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["wan21-t2v-14b", "wan21-i2v-14b-480p", "wan22-t2v-a14b", "wan22-i2v-a14b"])
+def test_a_distilled_model_has_by_itself_the_noise_levels_that_it_was_trained_for(model: str) -> None:
+    entry = load_catalog(Settings(), {}).model(f"{model}-4step")
+    picture = {"image": "picture"} if "i2v" in model else {}
+    request = JobRequest.model_validate({"model": entry.name, "prompt": "a fox", **picture})
+    ref = InputRef(id="picture", key="inputs/picture.png", sha256="0" * 64)
+    [asked] = resolve(request, entry, max_renders=1, draw_seed=lambda: 1, find_input=lambda _: ref).renders
+    assert (asked.num_inference_steps, asked.guidance_scale) == (4, 1.0)
+    sampler = build_sampler(asked.sampler, flow_shift=entry.shift_for(asked.width, asked.height) or 1.0)
+    sampler.set_timesteps(asked.num_inference_steps)
+    # 1000, 750, 500 and 250 of 1000, shifted by 5 (LightX2V, configs/distill).
+    levels = [5 * level / (1 + 4 * level) for level in (1.0, 0.75, 0.5, 0.25)]
+    assert sampler.sigmas[:4].tolist() == pytest.approx(levels, abs=2e-3)
+    # Of two experts each has two steps.
+    assert [int(time) >= 900 for time in sampler.timesteps] == [True, True, False, False]
 
 
 def test_a_sampler_is_fresh_each_time() -> None:

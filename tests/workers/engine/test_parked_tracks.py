@@ -59,6 +59,12 @@ DIVIDED = [
     ("sprint from a picture", "scm", "bfloat16"),
     ("wan", "heun", "bfloat16"),
     ("wan-i2v", "dpm++-2m-sde", "bfloat16"),
+    ("wan-flf2v", "heun", "bfloat16"),
+    ("wan-vace of a clip", "dpm++-2m-sde", "bfloat16"),
+    ("wan-animate in segments", "heun", "bfloat16"),
+    ("wan22", "heun", "bfloat16"),
+    ("wan22-i2v", "dpm++-2m-sde", "bfloat16"),
+    ("wan22-ti2v from a picture", "heun", "bfloat16"),
 ]
 
 

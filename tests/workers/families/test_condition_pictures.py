@@ -16,6 +16,7 @@ from tests.workers.matrix import matrix
 from tests.workers.orders import call_pipeline, loaded_family, order, render, tiny_family, watch_latents
 from tests.workers.pictures import picture_file, picture_ref
 from workers.families.base import Refused, Unsuitable
+from workers.families.sana_video import SanaVideoFamily
 from workers.families.wan_i2v import WanFirstLastFamily, WanImageToVideoFamily
 from workers.protocol import Rendered, RenderFailed, RenderOrder
 
@@ -166,6 +167,46 @@ class TestSanaVideo(Promises):
             family.prepare(order(family, num_frames=6))
         with pytest.raises(Refused, match="more frames than that one"):
             family.prepare(order(family, num_frames=1, image=picture_ref()))
+
+
+class TestSanaVideo720p(Promises):
+    """With another video autoencoder: 8 frames a latent."""
+
+    name = "sana-video-720p"
+    mixed: ClassVar = [
+        {"sampler": "dpm++-2m", "num_inference_steps": 4},
+        {"sampler": "euler", "guidance_scale": 1.0},
+        {"sampler": "heun", "guidance_scale": 2.7, "num_inference_steps": 2},
+        {"sampler": "unipc", "complex_human_instruction": True},
+    ]
+
+    @matrix(sampler=tiny_pipelines.SAMPLERS["sana-video-720p"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_alone_it_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("sana-video-720p", tiny_folder("sana-video-720p"), dtype)
+        self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance)
+
+    @matrix(sampler=["dpm++-2m", "dpm++-2m-sde", "unipc", "heun"], guidance=GUIDANCE, dtype=DTYPES)
+    def test_a_clip_that_begins_with_a_picture_is_the_pipeline_to_the_bit(
+        self, tiny_folder: Folders, tmp_path: Path, sampler: str, guidance: float, dtype: str
+    ) -> None:
+        family = loaded_family("sana-video-720p", tiny_folder("sana-video-720p"), dtype)
+        self.equals_pipeline(family, tmp_path, sampler=sampler, guidance_scale=guidance, image=picture_ref())
+
+    def test_a_larger_longer_clip_is_the_pipeline_to_the_bit(self, tmp_path: Path) -> None:
+        self.equals_pipeline(tiny_family(self.name), tmp_path, width=96, height=64, num_frames=17)
+
+    def test_frames_that_the_pipeline_would_drop_are_refused(self) -> None:
+        family = tiny_family(self.name)
+        with pytest.raises(Refused, match="8 k"):
+            family.prepare(order(family, num_frames=5))
+
+    def test_a_model_of_the_other_autoencoder_is_refused_at_the_start(self) -> None:
+        for model, told in (("sana-video", "4k + 1 frames, and the entry says 8k"), (self.name, "8k + 1 frames, and")):
+            other = "sana-video" if model == self.name else self.name
+            with pytest.raises(Unsuitable, match=told.replace("+", r"\+")):
+                SanaVideoFamily(tiny_pipelines.build(model), tiny_pipelines.entry(other), torch.device("cpu"))
 
 
 PICTURES: dict[str, dict[str, Any]] = {

@@ -19,14 +19,8 @@ from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.families.test_families import latents_of
 from tests.workers.orders import CPU, order
-from tests.workers.single_files import (
-    fp8_scaled,
-    under_own_names,
-    under_sana_names,
-    write_gguf,
-    write_mixed_gguf,
-    write_safetensors,
-)
+from tests.workers.own_names import under_own_names
+from tests.workers.single_files import fp8_scaled, write_gguf, write_mixed_gguf, write_safetensors
 from workers.families.base import Family
 from workers.memory_planning.requirements import needs_of
 from workers.model_files.cached import look
@@ -96,17 +90,6 @@ def test_one_file_is_the_model_of_the_folder_to_the_bit(
     # The manifest has the hash of the file, and of nothing in the transformer's folder.
     assert "wan.safetensors" in loaded.facts.weight_sha256
     assert not any(path.startswith("transformer/") for path in loaded.facts.weight_sha256)
-
-
-def test_sanas_own_files_are_the_model_of_the_folder_too(tiny_folder: Folders, tmp_path: Path) -> None:
-    place = Path(shutil.copytree(tiny_folder("sana"), tmp_path / "model"))
-    tensors = load_file(place / WEIGHTS)
-    (place / WEIGHTS).unlink()
-    write_safetensors(place / "sana.safetensors", under_sana_names(tensors))
-    source = {"path": str(place), "single_file": {"transformer": "sana.safetensors"}}
-    family = load(tiny_pipelines.entry("sana", place, source=source), None, CPU).family
-    for name, weight in family.pipeline.transformer.named_parameters():
-        assert torch.equal(weight, tensors[name])
 
 
 @pytest.mark.parametrize("scale_name", [".scale_weight", ".weight_scale"])

@@ -112,15 +112,21 @@ def test_four_ranks_with_a_part_of_the_weights_and_of_the_tokens_each_render_wha
         ("sprint", "weights", 2, "bfloat16"),
         ("wan-i2v", "sequence", 2, "float32"),
         ("wan-i2v", "weights", 2, "bfloat16"),
+        ("wan-flf2v", "sequence", 2, "float32"),
+        ("wan-flf2v", "weights", 2, "float32"),
         ("wan-vace", "weights", 2, "float32"),
+        ("wan-animate", "weights", 2, "float32"),
+        ("wan-animate", "weights", 2, "bfloat16"),
         ("wan22", "sequence", 2, "float32"),
         ("wan22", "weights+sequence", 2, "float32"),
         ("wan22", "weights", 2, "bfloat16"),
+        ("wan22-i2v", "sequence", 2, "float32"),
         ("wan22-i2v", "weights", 2, "float32"),
         ("wan22-ti2v", "sequence", 2, "float32"),
         ("wan22-ti2v", "weights", 2, "bfloat16"),
         ("sana-controlnet", "weights", 2, "float32"),
         ("sana-video", "weights", 2, "float32"),
+        ("sana-video-720p", "weights", 2, "float32"),
     ],
 )
 def test_ranks_render_what_one_does_and_without_a_split_sequence_the_same_bits(
@@ -132,7 +138,13 @@ def test_ranks_render_what_one_does_and_without_a_split_sequence_the_same_bits(
     assert (found["kept"] < found["parameters"]) == ("weights" in by)
 
 
-@pytest.mark.parametrize("family", ["sana", "sprint", "wan", "wan-vace", "wan22"])
+QUICK = ("sana", "sprint", "wan", "wan-animate", "wan-vace", "wan22")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in tiny_pipelines.SAMPLERS],
+)
 def test_layers_on_several_devices_render_the_same_bits(family: str, tmp_path: Path) -> None:
     whole, parted = tiny_family(family), tiny_family(family)
     for name in parted.experts.values():
