@@ -121,6 +121,10 @@ class Family(ABC):
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         """Draw the first latents from the render's own seed and set its own sampler."""
 
+    def conditions(self, prepared: Prepared) -> dict[str, Tensor]:
+        """What the model is given of a render beside its noise and its words, as a track has it; nothing as a rule."""
+        return {}
+
     def restore(self, prepared: Prepared, embeddings: Embeddings, saved: Saved) -> Track:
         """A track that goes on where the saved one was, to the bit. Raises BadCheckpoint."""
         track = self.start(prepared, embeddings)

@@ -19,6 +19,7 @@ from workers.denoising.track import Embeddings, Track
 from workers.families.base import Family, Prepared, Refused
 from workers.training.draws import chosen, generator
 from workers.training.objective import Example, Noised, flow_matching_loss
+from workers.training.optimizers import lacking
 from workers.training.training_set import make_training_set, on_device
 from workers.training.training_state import LoraTraining, lora_config
 from workers.training.turns import Turn
@@ -32,6 +33,8 @@ def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -
     training = training_of(prepared.parameters)
     if training is None or training.expert not in family.experts:
         raise Refused(f"{family.entry.name} is of family '{family.entry.family}', of which no LoRA is trained so")
+    if lack := lacking(training):
+        raise Refused(lack)
     sample = _sample(family, prepared, training, embeddings)
     weights = _first_weights(family, prepared, training)
     sigmas, timesteps = sample.sampler.sigmas.tolist(), sample.timesteps
@@ -46,7 +49,7 @@ def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -
         generator=family.new_generator(prepared),
         timesteps=torch.arange(training.passes, device=family.device),
         latents=sample.latents,
-        conditions={"sampling_timesteps": timesteps},
+        conditions=sample.conditions | {"sampling_timesteps": timesteps},
     )
 
 
@@ -110,7 +113,9 @@ def _gradients(family: Family, track: Track, state: LoraTraining, taken: int) ->
 
 def _velocities(family: Family, track: Track, rows: Sequence[Noised]) -> list[Tensor]:
     """What the transformer says of each row; those of equal shapes share a pass, as pictures and clips cannot."""
-    shown = [_at(track, row.latents, row.text, row.timestep, row.sigma) for row in rows]
+    shown = [_at(track, row.latents, row.example.text, row.timestep, row.sigma) for row in rows]
+    for one, row in zip(shown, rows, strict=True):
+        one.conditions = dict(row.example.conditions)
     found: dict[int, Tensor] = {}
     for shape in dict.fromkeys(row.latents.shape for row in rows):
         places = [place for place, row in enumerate(rows) if row.latents.shape == shape]
@@ -150,7 +155,11 @@ def _batch(family: Family, state: LoraTraining, taken: int) -> list[Example]:
     dropped = torch.rand(size, generator=generator(seed, "captions", taken)) < training.caption_dropout
     words = [count if gone else row for row, gone in zip(rows, dropped.tolist(), strict=True)]
     examples = [
-        Example(known.latents[row].to(family.device), on_device(known.texts[word], family.device))
+        Example(
+            known.latents[row].to(family.device),
+            on_device(known.texts[word], family.device),
+            {name: tensor.to(family.device) for name, tensor in known.conditions[row].items()},
+        )
         for row, word in zip(rows, words, strict=True)
     ]
     if known.of_class is None:
