@@ -1,7 +1,7 @@
 """Two renders that share passes, and one alone, on one device and on several: how far the latents are apart.
 
 `python -m tests.workers.sharded` reads questions, `[FAMILY, FOLDER, BY, DEVICES, DTYPE]` as JSON in a line each, and
-prints an answer to each. It has imported torch once, and forks all ranks of each question: processes of their own, as
+prints an answer to each; with what a training is to be changed by behind them it trains a LoRA instead. It has imported torch once, and forks all ranks of each question: processes of their own, as
 in a farm, where importing takes ten times as long as these renders do.
 """
 
@@ -22,6 +22,7 @@ import torch
 from farm.catalog import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, batch, order, run, watch_latents
+from tests.workers.training.on_ranks import compare_trainings
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.families.family_registry import find_family
@@ -86,8 +87,10 @@ def _be_rank_0(wires: Sequence[tuple[socket.socket, socket.socket]], pids: Seque
     group._start = start
 
 
-def compare(family: str, folder: str, by: str, devices: int, dtype: str) -> dict[str, Any]:
-    """How far the latents are apart, and how many parameters there are and rank 0 keeps."""
+def compare(
+    family: str, folder: str, by: str, devices: int, dtype: str, training: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """How far the latents are apart, and how many parameters there are and rank 0 keeps; or the same of a training."""
     dtypes = {"default": dtype} | ({"vae": "float32"} if family in tiny_pipelines.CLIPS else {})
     entry = tiny_pipelines.entry(family, folder, dtype=dtypes)
     pool = PoolEntry.model_validate(
@@ -95,6 +98,8 @@ def compare(family: str, folder: str, by: str, devices: int, dtype: str) -> dict
     )
     whole = load(entry, None, CPU).family
     parted = load(entry, pool, CPU).family
+    if training is not None:
+        return compare_trainings(whole, parted, training)
     expected, found = _latents(whole), _latents(parted)
     return {
         "differences": {name: float((expected[name] - found[name]).abs().max()) for name in expected},
