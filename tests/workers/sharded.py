@@ -1,8 +1,9 @@
 """Two renders that share passes, and one alone, on one device and on several: how far the latents are apart.
 
 `python -m tests.workers.sharded` reads questions, `[FAMILY, FOLDER, BY, DEVICES, DTYPE]` as JSON in a line each, and
-prints an answer to each; with what a training is to be changed by behind them it trains a LoRA instead. It has imported torch once, and forks all ranks of each question: processes of their own, as
-in a farm, where importing takes ten times as long as these renders do.
+prints an answer to each; with the changes to a small training behind them it trains a LoRA instead. It has imported
+torch once, and forks all ranks of each question: processes of their own, as in a farm, where importing takes ten times
+as long as these renders do.
 """
 
 import json
