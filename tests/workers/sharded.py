@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import psutil
 import torch
+from torch.distributed.fsdp import FSDPModule
 
 from farm.catalog import PoolEntry
 from tests.workers import tiny_pipelines
@@ -106,6 +107,7 @@ def compare(
         "differences": {name: float((expected[name] - found[name]).abs().max()) for name in expected},
         "parameters": _parameters(whole.pipeline.transformer),
         "kept": _parameters(parted.pipeline.transformer),
+        "noted": _noted(parted.pipeline.transformer),
     }
 
 
@@ -119,6 +121,13 @@ def _latents(family: Family) -> dict[str, torch.Tensor]:
         engine.admit(batch([order(family, "c", seed=3)], "alone"))
         run(engine)
     return seen
+
+
+def _noted(transformer: torch.nn.Module) -> int:
+    """How many blocks FSDP has noted down for a backward pass."""
+    if not isinstance(transformer, FSDPModule):
+        return 0
+    return len(transformer._get_fsdp_state()._comm_ctx.post_forward_order)
 
 
 def _parameters(transformer: Any) -> int:

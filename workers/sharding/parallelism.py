@@ -58,6 +58,7 @@ def split(transformer: Any, sharding: Sharding, device: torch.device) -> None:
                 parameter.data = parameter.data.to(device)
             # The root too, which FSDP would keep gathered after its first pass: as a rule no backward pass is to come.
             fully_shard(part, mesh=mesh, ignored_params=odd, reshard_after_forward=True)
+        transformer.register_forward_hook(_forget_pass)
     else:
         transformer.to(device)
 
@@ -86,6 +87,14 @@ def _an_accelerator(device: torch.device) -> Iterator[None]:
         yield
     finally:
         setattr(torch.accelerator, "device_count", counted)  # noqa: B010
+
+
+def _forget_pass(transformer: Any, _args: Any, _output: Any) -> None:
+    """FSDP (torch 2.13) notes down each block that it lets go, for a backward pass to begin with the last: where none
+    is to come, for ever.
+    """
+    if not torch.is_grad_enabled() and hasattr(transformer, "reset_iter_state"):
+        transformer.reset_iter_state()
 
 
 def _odd_parameters(part: torch.nn.Module) -> set[torch.nn.Parameter]:
