@@ -115,8 +115,8 @@ def _whole(entry: ModelEntry, pools: Mapping[str, PoolEntry], adapters: Mapping[
     sharded = entry.sharded or bool(split)
     unable = [pool for pool in pools.values() if pool.model == entry.name and pool.without_adapters]
     without = entry.without_adapters or next((f"pool '{pool.name}' {pool.without_adapters}" for pool in unable), "")
-    if sharded and not without:
-        without = "it lies on several devices, whose parts take no adapters"
+    if entry.sharded and not without:
+        without = "it lies on several devices, and only by weights they take adapters"
     changes = {"sequence_parts": parts, "sharded": sharded, "without_adapters": without, "adapters": mine}
     return entry.model_copy(update=changes)
 

@@ -140,8 +140,8 @@ class PoolEntry(Entry):
     @property
     def without_adapters(self) -> str | None:
         """Why its workers can load no adapter (LoRA); None: they can."""
-        if self.sharding is not None:
-            return "lays the model on several devices, whose parts take no adapters"
+        if self.sharding is not None and self.sharding.by != "weights":
+            return f"lays the model on several devices by {self.sharding.by}, and only by weights they take adapters"
         if self.quantization.get("transformer") == "fp8-cast":
             return "holds the transformer as fp8-cast, in which an adapter cannot be computed"
         return None

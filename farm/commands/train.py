@@ -15,6 +15,7 @@ from farm.console.job_progress import exit_code_after, watch
 from farm.console.session import ExitCode, farm_at_hand, print_json, say
 from farm.console.submission.request_options import takes_request
 from farm.console.submission.training_folder import read_training_folder
+from farm.console.submission.upload_progress import input_of
 from farm.errors import FarmError
 from farm.params.training.request import TrainingRequest, name_fault
 
@@ -31,7 +32,7 @@ def train(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A model of family sana, wan, wan22 or wan22-ti2v.", autocompletion=complete_model
+            metavar="MODEL", help="A model whose family is trained, such as sana or wan.", autocompletion=complete_model
         ),
     ],
     folder: Annotated[
@@ -60,6 +61,8 @@ def train(
     captions = read_training_folder(folder)
     fields = {field: value for field, value in typed.items() if value is not None and value is not False}
     with farm_at_hand() as farm:
+        if first := fields.get("validation_image"):
+            fields["validation_image"] = input_of(farm, first)
         pictures, clips = _uploaded(farm, captions)
         job = farm.train(model, called, pictures, clips=clips, **fields)
         for notice in job.notices:

@@ -1,8 +1,9 @@
 """Two renders that share passes, and one alone, on one device and on several: how far the latents are apart.
 
 `python -m tests.workers.sharded` reads questions, `[FAMILY, FOLDER, BY, DEVICES, DTYPE]` as JSON in a line each, and
-prints an answer to each. It has imported torch once, and forks all ranks of each question: processes of their own, as
-in a farm, where importing takes ten times as long as these renders do.
+prints an answer to each; with the changes to a small training behind them it trains a LoRA instead. It has imported
+torch once, and forks all ranks of each question: processes of their own, as in a farm, where importing takes ten times
+as long as these renders do.
 """
 
 import json
@@ -18,10 +19,12 @@ from typing import Any, TextIO
 
 import psutil
 import torch
+from torch.distributed.fsdp import FSDPModule
 
 from farm.catalog import PoolEntry
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, batch, order, run, watch_latents
+from tests.workers.training.on_ranks import compare_trainings
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.families.family_registry import find_family
@@ -86,8 +89,10 @@ def _be_rank_0(wires: Sequence[tuple[socket.socket, socket.socket]], pids: Seque
     group._start = start
 
 
-def compare(family: str, folder: str, by: str, devices: int, dtype: str) -> dict[str, Any]:
-    """How far the latents are apart, and how many parameters there are and rank 0 keeps."""
+def compare(
+    family: str, folder: str, by: str, devices: int, dtype: str, training: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """How far the latents are apart, and how many parameters there are and rank 0 keeps; or the same of a training."""
     dtypes = {"default": dtype} | ({"vae": "float32"} if family in tiny_pipelines.CLIPS else {})
     entry = tiny_pipelines.entry(family, folder, dtype=dtypes)
     pool = PoolEntry.model_validate(
@@ -95,11 +100,14 @@ def compare(family: str, folder: str, by: str, devices: int, dtype: str) -> dict
     )
     whole = load(entry, None, CPU).family
     parted = load(entry, pool, CPU).family
+    if training is not None:
+        return compare_trainings(whole, parted, training)
     expected, found = _latents(whole), _latents(parted)
     return {
         "differences": {name: float((expected[name] - found[name]).abs().max()) for name in expected},
         "parameters": _parameters(whole.pipeline.transformer),
         "kept": _parameters(parted.pipeline.transformer),
+        "noted": _noted(parted.pipeline.transformer),
     }
 
 
@@ -113,6 +121,13 @@ def _latents(family: Family) -> dict[str, torch.Tensor]:
         engine.admit(batch([order(family, "c", seed=3)], "alone"))
         run(engine)
     return seen
+
+
+def _noted(transformer: torch.nn.Module) -> int:
+    """How many blocks FSDP has noted down for a backward pass."""
+    if not isinstance(transformer, FSDPModule):
+        return 0
+    return len(transformer._get_fsdp_state()._comm_ctx.post_forward_order)
 
 
 def _parameters(transformer: Any) -> int:

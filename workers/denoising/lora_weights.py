@@ -36,7 +36,8 @@ def load_weights(pipeline: Any, path: str, slot: str, *, partly: bool, component
     Raises DoesNotFit before anything is changed, and whatever peft and safetensors raise.
     """
     transformer = getattr(pipeline, component)
-    layers = layers_of({**transformer.config, "_class_name": type(transformer).__name__})
+    # FSDP puts its name before the class of what it has split.
+    layers = layers_of({**transformer.config, "_class_name": type(transformer).__name__.removeprefix("FSDP")})
     with catch_warnings():
         filterwarnings("ignore", message="Already found a `peft_config`")  # several are what is wanted
         filterwarnings("ignore", message="`lora_bias=True` was passed but the targeted layer")  # it is never merged

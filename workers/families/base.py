@@ -7,12 +7,14 @@ gives, bit for bit, what the pipeline's own `__call__` gives.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
+from peft import LoraConfig
 from torch import Tensor
 
 from farm.catalog.pool import PoolEntry
@@ -61,6 +63,17 @@ class KeptEmbeddings(Protocol):
         """Kept ones, or encoded now, on the family's device."""
 
 
+class Ranks(Protocol):
+    """Other processes that hold the transformers too: a step of training is theirs as well."""
+
+    def learning(
+        self, transformer: str, slot: str, config: LoraConfig, weights: Mapping[str, Tensor], checkpoints: bool
+    ) -> AbstractContextManager[Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]]:
+        """Inside the block the calls of a transformer are of a step; what it gives turns a loss and the parameters of
+        the LoRA into gradients.
+        """
+
+
 class Family(ABC):
     """One kind of model. A new one is a new file, an entry point and an entry in the catalog."""
 
@@ -73,6 +86,7 @@ class Family(ABC):
         self.pipeline = pipeline
         self.entry = entry
         self.device = device
+        self.ranks: Ranks | None = None  # where the transformers lie on several devices, each of a process
         self.kept: KeptEmbeddings | None = None  # embeddings of prompts that were encoded before
         #: Its pool's: how far prompts are padded of which a mask hides the end.
         self.prompt_padding: Literal["max_length", "longest"] = "max_length"
@@ -122,6 +136,10 @@ class Family(ABC):
     @abstractmethod
     def start(self, prepared: Prepared, embeddings: Embeddings) -> Track:
         """Draw the first latents from the render's own seed and set its own sampler."""
+
+    def conditions(self, prepared: Prepared) -> dict[str, Tensor]:
+        """What the model is given of a render beside its noise and its words, as a track has it; nothing as a rule."""
+        return {}
 
     def restore(self, prepared: Prepared, embeddings: Embeddings, saved: Saved) -> Track:
         """A track that goes on where the saved one was, to the bit. Raises BadCheckpoint."""

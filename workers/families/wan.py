@@ -128,6 +128,9 @@ class WanFamily(Family):
         )
         return latents, {}
 
+    def conditions(self, prepared: Prepared) -> dict[str, Tensor]:
+        return self.first_latents(prepared, self.new_generator(prepared))[1]
+
     def predict(self, tracks: Sequence[Track]) -> list[Tensor]:
         guided = [track for track in tracks if track.guided]
         conditional = self._forward("cond", tracks, rows_of(track.embeddings.text for track in tracks))

@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from farm.catalog.pool import PoolEntry, Sharding
 from farm.catalog.schema import ModelEntry
-from workers.families.base import Family, Unsuitable
+from workers.families.base import Family, Ranks, Unsuitable
 from workers.families.family_registry import UnknownFamily, find_family
 from workers.model_files.check_files import Checked, check
 from workers.model_files.download import Fetched, FetchFailed, fetch
@@ -75,8 +75,9 @@ def load(
         checked = _check_hashes(fetched, entry)
         if first_loads is not None:
             first_loads.check(entry, fetched, checked)
-        pipeline = _load_pipeline(family, folder, entry, pool, device)
+        pipeline, ranks = _load_pipeline(family, folder, entry, pool, device)
         loaded = family(pipeline, entry, device)
+        loaded.ranks = ranks
         if pool is not None:
             loaded.prompt_padding = pool.prompt_padding
             for adapters in loaded.adapters.values():
@@ -135,7 +136,8 @@ def _check_hashes(fetched: Fetched, entry: ModelEntry) -> Checked:
 
 def _load_pipeline(
     family: type[Family], folder: Path, entry: ModelEntry, pool: PoolEntry | None, device: torch.device
-) -> Any:
+) -> tuple[Any, Ranks | None]:
+    """The pipeline on its device; and the ranks beside this process, where its transformers lie on several."""
     sharding = pool.sharding if pool else None
     pipeline_class, transformers = family.pipeline_class, tuple(family.experts.values())
     dtypes = {component: getattr(torch, name) for component, name in entry.dtype.items()}
@@ -166,11 +168,11 @@ def _load_pipeline(
     pipeline.set_progress_bar_config(disable=True)
     if entry.vae_tiling is not None:
         pipeline.vae.enable_tiling(**entry.vae_tiling)
-    if sharding is not None and pool is not None:
-        from workers.pipelines.shard import place
+    if sharding is None or pool is None:
+        return pipeline, None
+    from workers.pipelines.shard import place
 
-        place(pipeline, folder, entry, pool, sharding, device, transformers)
-    return pipeline
+    return pipeline, place(pipeline, folder, entry, pool, sharding, device, transformers)
 
 
 def _single_files(folder: Path, entry: ModelEntry) -> dict[str, Any]:

@@ -24,10 +24,10 @@ def place(
     sharding: Sharding,
     device: torch.device,
     transformers: Sequence[str] = ("transformer",),
-) -> None:
+) -> RankGroup | None:
     """Split the pipeline's `transformers`, which are on the CPU, each as the pool says, beginning at `device`.
 
-    Raises ShardingFailed, CompilingFailed.
+    Gives the group of ranks where there is one. Raises ShardingFailed, CompilingFailed.
     """
     devices = _devices(sharding, device)
     parts = {name: getattr(pipeline, name) for name in transformers}
@@ -37,16 +37,19 @@ def place(
             spread(transformer, devices)
         else:
             check_splits(transformer, sharding, device)
-    if sharding.by != "layers":
-        weights = Weights(
-            {name: type(transformer) for name, transformer in parts.items()},
-            str(folder),
-            entry.source.variant,
-            {name: getattr(torch, entry.dtype.get(name, entry.dtype["default"])) for name in parts},
-            None if entry.source.pickle else True,
-            pool.attention,
-        )
-        RankGroup(weights, sharding, devices).lead(parts)
+    if sharding.by == "layers":
+        return None
+    weights = Weights(
+        {name: type(transformer) for name, transformer in parts.items()},
+        str(folder),
+        entry.source.variant,
+        {name: getattr(torch, entry.dtype.get(name, entry.dtype["default"])) for name in parts},
+        None if entry.source.pickle else True,
+        pool.attention,
+    )
+    group = RankGroup(weights, sharding, devices)
+    group.lead(parts)
+    return group
 
 
 def _devices(sharding: Sharding, first: torch.device) -> list[torch.device]:

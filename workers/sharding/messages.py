@@ -1,10 +1,11 @@
 """What rank 0 and the other ranks of a group say to each other, pickled over a socket pair."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from peft import LoraConfig
 
 from farm.catalog.pool import Sharding
 
@@ -66,3 +67,29 @@ class Call:
     transformer: str  # which part of the pipeline
     args: Any
     kwargs: Any
+
+
+@dataclass(frozen=True)
+class Learn:
+    """A step of training begins: until LetGo each rank takes a part of the rows of each call, with this LoRA on.
+
+    `weights`: of the LoRA, by their names in a file; their tensors follow.
+    """
+
+    transformer: str
+    slot: str
+    config: LoraConfig
+    weights: Mapping[str, Slot]
+    gradient_checkpointing: bool
+
+
+@dataclass(frozen=True)
+class GoBack:
+    """All calls of the step have been made: what the loss changes by with the output of each follows."""
+
+    gradients: Sequence[Slot]
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """The step has ended."""

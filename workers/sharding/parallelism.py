@@ -46,16 +46,19 @@ def blocks_of(transformer: torch.nn.Module) -> list[torch.nn.Module]:
 def split(transformer: Any, sharding: Sharding, device: torch.device) -> None:
     """Keep this rank's part, on its device. The process group of the ranks must exist. Raises ShardingFailed."""
     check_splits(transformer, sharding, device)
+    transformer.requires_grad_(False)  # before FSDP looks: only a LoRA ever learns
     if sharding.sequence_parts > 1:
         _split_sequence(transformer, sharding, device)
     if sharding.splits_weights:
-        mesh = init_device_mesh(device.type, (sharding.devices,), mesh_dim_names=("weights",))
+        # By this name alone peft 0.21 tells parts of weights from tensor parallelism, where a LoRA is in parts too.
+        mesh = init_device_mesh(device.type, (sharding.devices,), mesh_dim_names=("fsdp",))
         for part in (*blocks_of(transformer), transformer):
             odd = _odd_parameters(part)
             for parameter in odd:
                 parameter.data = parameter.data.to(device)
-            # The root too, which FSDP would keep gathered after its first pass: there is no backward pass to come.
+            # The root too, which FSDP would keep gathered after its first pass: as a rule no backward pass is to come.
             fully_shard(part, mesh=mesh, ignored_params=odd, reshard_after_forward=True)
+        transformer.register_forward_hook(_forget_pass)
     else:
         transformer.to(device)
 
@@ -84,6 +87,14 @@ def _an_accelerator(device: torch.device) -> Iterator[None]:
         yield
     finally:
         setattr(torch.accelerator, "device_count", counted)  # noqa: B010
+
+
+def _forget_pass(transformer: Any, _args: Any, _output: Any) -> None:
+    """FSDP (torch 2.13) notes down each block that it lets go, for a backward pass to begin with the last: where none
+    is to come, for ever.
+    """
+    if not torch.is_grad_enabled() and hasattr(transformer, "reset_iter_state"):
+        transformer.reset_iter_state()
 
 
 def _odd_parameters(part: torch.nn.Module) -> set[torch.nn.Parameter]:

@@ -8,8 +8,9 @@ import argparse
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -20,9 +21,11 @@ from diffusers.utils import logging as diffusers_logging
 from farm.catalog.pool import Sharding
 from farm.logs import configure_logging
 from farm.settings import load_settings
+from workers.denoising.lora import Adapters
 from workers.parent_death import belong_to_parent
 from workers.sharding.broadcast import put_together, receive_tensors
-from workers.sharding.messages import Call, Enlist, Failed, Loaded, Meet, Weights
+from workers.sharding.learning import Learning, checkpointing
+from workers.sharding.messages import Call, Enlist, Failed, GoBack, Learn, LetGo, Loaded, Meet, Weights
 from workers.sharding.parallelism import split
 
 log = structlog.get_logger(__name__)
@@ -67,12 +70,42 @@ def _serve(wire: Connection, words: "queue.Queue[Any]") -> None:
     for transformer in transformers.values():
         split(transformer, enlist.sharding, device)
     log.info("a rank has joined", rank=enlist.rank, device=str(device))
+    adapters = _adapters(transformers, device)
     with torch.no_grad():
         while True:
-            call: Call = words.get()
-            tensors = receive_tensors([call.args, call.kwargs], device)
-            args, kwargs = put_together([call.args, call.kwargs], tensors)
-            transformers[call.transformer](*args, **kwargs)
+            word: Call | Learn = words.get()
+            if isinstance(word, Learn):
+                learning = Learning(enlist.rank, enlist.sharding.devices)
+                _learn(word, words, learning, transformers[word.transformer], adapters[word.transformer], device)
+                continue
+            args, kwargs = _arguments(word, device)
+            transformers[word.transformer](*args, **kwargs)
+
+
+def _learn(
+    learn: Learn, words: "queue.Queue[Any]", learning: Learning, transformer: Any, adapters: Adapters, device: Any
+) -> None:
+    """Take part in a step of training until rank 0 has ended it."""
+    weights = dict(zip(learn.weights, receive_tensors(list(learn.weights.values()), device), strict=True))
+    lent = adapters.lend(learn.slot, learn.config, weights)
+    with torch.enable_grad(), lent as parameters, checkpointing(transformer, asked=learn.gradient_checkpointing):
+        while not isinstance(word := words.get(), LetGo):
+            if isinstance(word, GoBack):
+                learning.back(list(receive_tensors(list(word.gradients), device)), parameters)
+                continue
+            args, kwargs = learning.own(_arguments(word, device))
+            learning.computed(transformer(*args, **kwargs)[0])
+
+
+def _arguments(call: Call, device: torch.device) -> Any:
+    """The arguments of a call, by place and by name, with all rows."""
+    return put_together([call.args, call.kwargs], receive_tensors([call.args, call.kwargs], device))
+
+
+def _adapters(transformers: Mapping[str, Any], device: torch.device) -> dict[str, Adapters]:
+    """For each transformer the LoRA that is trained in it; others have effect at rank 0 alone, whose output counts."""
+    parts = SimpleNamespace(**transformers, components=transformers)
+    return {name: Adapters(parts, most=0, component=name, device=device) for name in transformers}
 
 
 def _read(name: str, weights: Weights) -> Any:

@@ -3,8 +3,8 @@
 x = (1 - s) x0 + s e, and the transformer is to say e - x0 (`examples/dreambooth/train_dreambooth_lora_sana.py`).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from diffusers.training_utils import compute_density_for_timestep_sampling, compute_loss_weighting_for_sd3
@@ -20,10 +20,13 @@ _LOGIT_MEAN, _LOGIT_STD, _MODE_SCALE = 0.0, 1.0, 1.29
 
 @dataclass(frozen=True)
 class Example:
-    """One row of a step: latents (1, channels, …) in float32, and the words for them; on the device."""
+    """One row of a step: latents (1, channels, …) in float32, the words for them, and what else the model is given of
+    it (`Family.conditions`); on the device.
+    """
 
     latents: Tensor
     text: Embeddings
+    conditions: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Noised:
     """An example with noise: what the transformer sees, and at which level."""
 
     latents: Tensor
-    text: Embeddings
+    example: Example
     timestep: Tensor  # a scalar, on the device
     sigma: float
 
@@ -57,7 +60,7 @@ def flow_matching_loss(
     timesteps, sigmas = draw_levels(training, known, len(examples), chance)
     noises = [torch.randn(each.latents.shape, generator=chance).to(each.latents.device) for each in examples]
     rows = [
-        Noised((1.0 - level) * each.latents + level * noise, each.text, timestep.to(noise.device), float(level))
+        Noised((1.0 - level) * each.latents + level * noise, each, timestep.to(noise.device), float(level))
         for each, noise, timestep, level in zip(examples, noises, timesteps, sigmas, strict=True)
     ]
     weights = compute_loss_weighting_for_sd3(training.weighting_scheme, sigmas)

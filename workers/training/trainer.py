@@ -3,7 +3,7 @@
 The transformer is asked by the family itself, as for a render: what is learnt is what renders with the LoRA will see.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
@@ -17,11 +17,16 @@ from farm.params.training.trained_families import training_of
 from workers.denoising.checkpoint_file import Saved
 from workers.denoising.track import Embeddings, Track
 from workers.families.base import Family, Prepared, Refused
+from workers.sharding.learning import checkpointing
 from workers.training.draws import chosen, generator
 from workers.training.objective import Example, Noised, flow_matching_loss
+from workers.training.optimizers import lacking
 from workers.training.training_set import make_training_set, on_device
 from workers.training.training_state import LoraTraining, lora_config
 from workers.training.turns import Turn
+
+#: From a loss and the parameters of a LoRA to what it changes by with each of these.
+Backward = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
 
 
 def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -> Track:
@@ -32,6 +37,8 @@ def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -
     training = training_of(prepared.parameters)
     if training is None or training.expert not in family.experts:
         raise Refused(f"{family.entry.name} is of family '{family.entry.family}', of which no LoRA is trained so")
+    if lack := lacking(training):
+        raise Refused(lack)
     sample = _sample(family, prepared, training, embeddings)
     weights = _first_weights(family, prepared, training)
     sigmas, timesteps = sample.sampler.sigmas.tolist(), sample.timesteps
@@ -46,7 +53,7 @@ def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -
         generator=family.new_generator(prepared),
         timesteps=torch.arange(training.passes, device=family.device),
         latents=sample.latents,
-        conditions={"sampling_timesteps": timesteps},
+        conditions=sample.conditions | {"sampling_timesteps": timesteps},
     )
 
 
@@ -94,44 +101,47 @@ def sample_tracks(track: Track) -> list[Track]:
 
 
 def _gradients(family: Family, track: Track, state: LoraTraining, taken: int) -> Tensor:
-    with torch.enable_grad(), _lent(family, track, state) as parameters:
+    with torch.enable_grad(), _lent(family, track, state) as parameters, _step(family, track, state) as backward:
 
         def velocities(rows: Sequence[Noised]) -> list[Tensor]:
             return _velocities(family, track, rows)
 
         chance = generator(int(state.seed), "step", taken)
         loss = flow_matching_loss(velocities, state.plan, state.known, _batch(family, state, taken), chance)
-        found = torch.autograd.grad(loss, parameters)
+        found = backward(loss, parameters)
     value = loss.detach()
     if not torch.isfinite(value):
         raise ValueError(f"the loss of training step {taken + 1} is no number; try a smaller learning_rate")
     return torch.cat([*(gradient.flatten() for gradient in found), value.view(1)])
 
 
+@contextmanager
+def _step(family: Family, track: Track, state: LoraTraining) -> Iterator[Backward]:
+    """What makes gradients of the step's loss; by all ranks, where the transformer lies on several devices."""
+    plan = state.plan
+    component = family.experts[plan.expert]
+    with checkpointing(getattr(family.pipeline, component), asked=plan.gradient_checkpointing):
+        if family.ranks is None:
+            yield torch.autograd.grad
+            return
+        weights = dict(zip(state.names, state.weights, strict=True))
+        slot, checkpoints = _slot(track), plan.gradient_checkpointing
+        with family.ranks.learning(component, slot, lora_config(plan), weights, checkpoints) as backward:
+            yield backward
+
+
 def _velocities(family: Family, track: Track, rows: Sequence[Noised]) -> list[Tensor]:
     """What the transformer says of each row; those of equal shapes share a pass, as pictures and clips cannot."""
-    shown = [_at(track, row.latents, row.text, row.timestep, row.sigma) for row in rows]
+    shown = [_at(track, row.latents, row.example.text, row.timestep, row.sigma) for row in rows]
+    for one, row in zip(shown, rows, strict=True):
+        one.conditions = dict(row.example.conditions)
     found: dict[int, Tensor] = {}
     for shape in dict.fromkeys(row.latents.shape for row in rows):
         places = [place for place, row in enumerate(rows) if row.latents.shape == shape]
         alike = [shown[place] for place in places]
-        transformer = family.transformer_of(alike[0])
-        family.step_caches.use(alike, transformer)
-        with _checkpointing(transformer, asked=track.sampler.plan.gradient_checkpointing):
-            found |= dict(zip(places, family.predict(alike), strict=True))
+        family.step_caches.use(alike, family.transformer_of(alike[0]))
+        found |= dict(zip(places, family.predict(alike), strict=True))
     return [found[place] for place in range(len(rows))]
-
-
-@contextmanager
-def _checkpointing(transformer: Any, *, asked: bool) -> Iterator[None]:
-    if not asked:
-        yield
-        return
-    transformer.enable_gradient_checkpointing()
-    try:
-        yield
-    finally:
-        transformer.disable_gradient_checkpointing()
 
 
 def _at(track: Track, latents: Tensor, text: Embeddings, timestep: Tensor, sigma: float) -> Track:
@@ -150,7 +160,11 @@ def _batch(family: Family, state: LoraTraining, taken: int) -> list[Example]:
     dropped = torch.rand(size, generator=generator(seed, "captions", taken)) < training.caption_dropout
     words = [count if gone else row for row, gone in zip(rows, dropped.tolist(), strict=True)]
     examples = [
-        Example(known.latents[row].to(family.device), on_device(known.texts[word], family.device))
+        Example(
+            known.latents[row].to(family.device),
+            on_device(known.texts[word], family.device),
+            {name: tensor.to(family.device) for name, tensor in known.conditions[row].items()},
+        )
         for row, word in zip(rows, words, strict=True)
     ]
     if known.of_class is None:
@@ -162,9 +176,12 @@ def _batch(family: Family, state: LoraTraining, taken: int) -> list[Example]:
 
 def _lent(family: Family, track: Track, state: LoraTraining) -> AbstractContextManager[Any]:
     """The transformer that learns, with the LoRA as it is now."""
-    slot = f"t{track.order.render_id.replace('-', '')}"
     weights = dict(zip(state.names, state.weights, strict=True))
-    return family.adapters[state.plan.expert].lend(slot, lora_config(state.plan), weights)
+    return family.adapters[state.plan.expert].lend(_slot(track), lora_config(state.plan), weights)
+
+
+def _slot(track: Track) -> str:
+    return f"t{track.order.render_id.replace('-', '')}"
 
 
 def _first_weights(family: Family, prepared: Prepared, training: Training) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from farm.params.checks.clip_frames import frames_taken
 from farm.params.request.base import ClipRef, InputRef
 from farm.params.training.stored import Training
+from farm.params.training.trained_families import TRAINED
 from workers.denoising.samplers import build_sampler
 from workers.denoising.track import Embeddings, Track
 from workers.families.base import Family, Prepared, Refused
@@ -28,12 +30,14 @@ class TrainingSet:
     """All of it in host memory: a step takes a few examples to the device.
 
     latents: of each example, float32, (1, channels, height, width) of pictures of models of pictures and else
-    (1, channels, frames, height, width). texts: of each example, and the one of no words behind them.
+    (1, channels, frames, height, width). conditions: of each, of models whose clips begin with a picture those of a
+    render that begins with its first frame. texts: of each example, and the one of no words behind them.
     timesteps, sigmas: the levels of noise that may be drawn, the noisiest first; schedule: the configuration of the
     sampler that has them.
     """
 
     latents: list[Tensor]
+    conditions: list[dict[str, Tensor]]
     texts: list[Embeddings]
     timesteps: Tensor
     sigmas: Tensor
@@ -48,8 +52,15 @@ def make_training_set(family: Family, prepared: Prepared, training: Training, sa
     """
     captions = [*(caption for _, caption in training.examples), _NO_WORDS]
     timesteps, sigmas = _levels(family, training, sample)
+    begins = TRAINED[family.entry.family].first_frames
+    latents, conditions = [], []
+    for known, _ in training.examples:
+        frames = _frames(prepared, known)
+        latents.append(_latents(family, prepared, frames))
+        conditions.append(_conditions(family, prepared, frames[0]) if begins else {})
     return TrainingSet(
-        latents=[_latents(family, prepared, known) for known, _ in training.examples],
+        latents=latents,
+        conditions=conditions,
         texts=[_on_host(text) for text in _words(family, prepared, captions)],
         timesteps=timesteps,
         sigmas=sigmas,
@@ -97,23 +108,39 @@ def _levels(family: Family, training: Training, sample: Track) -> tuple[Tensor, 
     return schedule.timesteps[own], schedule.sigmas[own]
 
 
-def _latents(family: Family, prepared: Prepared, known: InputRef) -> Tensor:
-    """A picture or clip as the transformer sees it, scaled to cover the size that is trained at, the rest cut off on
-    both sides. Of a clip the frames from its first on, at the rate of the samples; a picture is a clip of one.
+def _frames(prepared: Prepared, known: InputRef) -> list[Image.Image]:
+    """A picture or clip scaled to cover the size that is trained at, the rest cut off on both sides. Of a clip the
+    frames from its first on, at the rate of the samples; a picture is a clip of one.
     """
-    pipeline, order = family.pipeline, prepared.order
+    order = prepared.order
     path = order.inputs.get(training_example(known.sha256))
     if path is None:
         raise Refused("a picture or clip to learn from could not be had; the worker's log says why")
     pictures = _clip(prepared, Path(path), known) if isinstance(known, ClipRef) else [_picture(path)]
-    cut = [ImageOps.fit(picture, (order.width, order.height), Image.Resampling.LANCZOS) for picture in pictures]
+    return [ImageOps.fit(picture, (order.width, order.height), Image.Resampling.LANCZOS) for picture in pictures]
+
+
+def _latents(family: Family, prepared: Prepared, frames: Sequence[Image.Image]) -> Tensor:
+    """Frames as the transformer sees them."""
+    pipeline, order = family.pipeline, prepared.order
     size: dict[str, Any] = {"height": order.height, "width": order.width}
     if hasattr(pipeline, "video_processor"):
-        return encoded(pipeline, pipeline.video_processor.preprocess_video(cut, **size).to(family.device)).cpu()
-    seen = pipeline.image_processor.preprocess(cut[0], **size)
+        pixels = pipeline.video_processor.preprocess_video(list(frames), **size)
+        return encoded(pipeline, pixels.to(family.device)).cpu()
+    seen = pipeline.image_processor.preprocess(frames[0], **size)
     found = pipeline.vae.encode(seen.to(device=family.device, dtype=pipeline.vae.dtype)).latent
     latents: Tensor = found.float() * pipeline.vae.config.scaling_factor
     return latents.cpu()
+
+
+def _conditions(family: Family, prepared: Prepared, first: Image.Image) -> dict[str, Tensor]:
+    """What the model is given of a render that begins with this frame."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "first.png"
+        first.save(path)
+        order = replace(prepared.order, inputs={**prepared.order.inputs, "image": str(path)})
+        found = family.conditions(replace(prepared, order=order))
+    return {name: tensor.cpu() for name, tensor in found.items()}
 
 
 def _picture(path: str) -> Image.Image:

@@ -11,16 +11,16 @@ import torch
 from peft import LoraConfig
 from torch import Tensor
 from torch.nn.utils import get_total_norm
-from torch.optim.adamw import adamw
 
 from farm.params.training.stored import Training
 from workers.training.draws import generator
+from workers.training.optimizers import STEPS, Average, Learnt, first_averages
 from workers.training.training_set import TrainingSet
 from workers.training.turns import Pass, Turn, pass_at
 
 
 class LoraTraining:
-    """Weights, what AdamW remembers, losses and samples; all but `plan` and `known` is what a checkpoint holds.
+    """Weights, what the optimiser remembers, losses and samples; all but `plan` and `known` is what a checkpoint holds.
 
     Parameters:
         weights: by the names that the transformer's parameters have without the adapter's own name.
@@ -41,8 +41,8 @@ class LoraTraining:
         self.seed = str(seed)
         self.names = list(weights)
         self.weights = list(weights.values())
-        self.averages = [torch.zeros_like(weight) for weight in self.weights]
-        self.squares = [torch.zeros_like(weight) for weight in self.weights]
+        self.averages = first_averages(plan, self.weights)
+        self.squares = first_averages(plan, self.weights)
         self.losses: list[float] = []
         self.pictures: list[Tensor] = []  # latents of the samples so far
         self.class_pictures: list[Tensor] = []
@@ -60,7 +60,7 @@ class LoraTraining:
     def to(self, device: torch.device) -> None:
         """Move everything there, as after a checkpoint was read."""
         for name in ("weights", "averages", "squares", "pictures", "class_pictures"):
-            setattr(self, name, [tensor.to(device) for tensor in getattr(self, name)])
+            setattr(self, name, [_moved(tensor, device) for tensor in getattr(self, name)])
 
     def before(self, now: Pass, latents: Tensor) -> Tensor:
         """The latents that a drawing goes on from: at its first step the noise of its seed.
@@ -86,32 +86,22 @@ class LoraTraining:
         return (drawn,)
 
     def _learn(self, prediction: Tensor, taken: int) -> None:
-        """One step of AdamW; the prediction is all gradients in a row, and the loss behind them."""
+        """One step of the optimiser; the prediction is all gradients in a row, and the loss behind them."""
         plan = self.plan
         parts = torch.split(prediction[:-1], [weight.numel() for weight in self.weights])
         gradients = [part.view_as(weight) for part, weight in zip(parts, self.weights, strict=True)]
         norm = get_total_norm(gradients)
         scale = torch.clamp(plan.max_grad_norm / (norm + 1e-6), max=1.0)
         warm = min(1.0, (taken + 1) / plan.lr_warmup_steps) if plan.lr_warmup_steps else 1.0
-        self.weights, self.averages, self.squares = (
-            [tensor.clone() for tensor in kept] for kept in (self.weights, self.averages, self.squares)
-        )
-        adamw(
-            self.weights,
-            [gradient * scale for gradient in gradients],
-            self.averages,
-            self.squares,
-            [],
-            [torch.tensor(float(taken)) for _ in self.weights],
-            amsgrad=False,
-            beta1=plan.adam_beta1,
-            beta2=plan.adam_beta2,
-            lr=plan.learning_rate * warm,
-            weight_decay=plan.adam_weight_decay,
-            eps=plan.adam_epsilon,
-            maximize=False,
-        )
+        before = Learnt(self.weights, self.averages, self.squares)
+        scaled = [gradient * scale for gradient in gradients]
+        after = STEPS[plan.optimizer](plan, plan.learning_rate * warm, taken, before, scaled)
+        self.weights, self.averages, self.squares = after.weights, after.averages, after.squares
         self.losses = [*self.losses, float(prediction[-1])]
+
+
+def _moved(value: Average, device: torch.device) -> Average:
+    return value.to(device) if isinstance(value, Tensor) else [part.to(device) for part in value]
 
 
 def lora_config(plan: Training) -> LoraConfig:

@@ -35,10 +35,13 @@ class Trainings(Inputs):
         """Train a LoRA of a model from pictures and clips (a file or the id of an upload → its caption): uploads them,
         and submits a job.
 
-        All other keywords are fields of `farm.params.training.request.TrainingRequest`. When the job is done,
+        All other keywords are fields of `farm.params.training.request.TrainingRequest`; `validation_image` may be a
+        file, too. When the job is done,
         :meth:`training` has the LoRA's id. Raises OSError when a file cannot be read, InvalidRequest for a number that
         JSON cannot say.
         """
+        if first := fields.get("validation_image"):
+            fields["validation_image"] = self._id_of(first)
         body = by_alias(fields) | {"model": model, "name": name}
         for field, file, captioned in (("pictures", "image", pictures), ("clips", "video", clips)):
             pairs = captioned.items() if isinstance(captioned, Mapping) else captioned

@@ -7,19 +7,20 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from farm.catalog.loading import Catalog
-from farm.catalog.schema import ModelEntry
 from farm.errors import Fault, InvalidRequest, in_words
 from farm.params.checks.clip_frames import frames_taken
 from farm.params.checks.clips import check_length
+from farm.params.checks.pictures import check_picture
 from farm.params.models.wan import FRAMES_PER_LATENT
 from farm.params.pictures import FindInput
 from farm.params.renders import Renders
-from farm.params.request.base import ADAPTER_SUFFIX, HIGH_NOISE, LOW_NOISE, ClipRef, RenderParameters
+from farm.params.request.base import ADAPTER_SUFFIX, ClipRef, RenderParameters
 from farm.params.request.job_request import JobRequest
 from farm.params.request.submission import pointer, shown
 from farm.params.request.text import text_fault
 from farm.params.request_validation import check_and_resolve
 from farm.params.resolve import Resolved
+from farm.params.training.model_faults import idle_ranks, model_faults
 from farm.params.training.request import MOST_SAMPLES, TrainingRequest, name_fault
 from farm.params.training.stored import Training
 from farm.params.training.trained_families import TRAINED, TrainedFamily
@@ -57,7 +58,9 @@ def check_training(
         found = error.errors(include_url=False, include_context=False)[:100]
         raise InvalidRequest([_fault(each) for each in found]) from error
     entry = catalog.model(asked.model)
-    faults = [*_own_faults(asked), *_text_faults(asked), *_model_faults(asked, entry, catalog)]
+    faults = [*_own_faults(asked), *_text_faults(asked), *model_faults(asked, entry, catalog)]
+    _, said = check_picture("validation_image", asked.validation_image, find_input)
+    faults += [each for each in said if isinstance(each, Fault)]
     examples = _examples(asked, find_input, faults)
     if faults:
         raise InvalidRequest(faults)
@@ -71,13 +74,18 @@ def check_training(
         "deterministic": True,
     }
     samples |= {name: value for name in _OF_SAMPLES if (value := getattr(asked, name)) is not None}
-    request, resolved = check_and_resolve(samples, catalog, max_renders=1, draw_seed=draw_seed, classes=classes)
+    if asked.validation_image is not None:
+        samples["image"] = asked.validation_image
+    request, resolved = check_and_resolve(
+        samples, catalog, max_renders=1, draw_seed=draw_seed, classes=classes, find_input=find_input
+    )
     [sample] = resolved.renders
     family = TRAINED[entry.family]
     training = _training(asked, examples, family)
     notices = _clip_notices(training, sample)
     values = {**sample.model_dump(), "num_inference_steps": training.passes, "training": training}
     render = family.parameters.model_validate(values)
+    notices += idle_ranks(asked, catalog)
     return request, Resolved(Renders([(render, render.prompt, render.seed)]), [*resolved.notices, *notices])
 
 
@@ -123,47 +131,6 @@ def _text_faults(asked: TrainingRequest) -> list[Fault]:
     if asked.validation_prompt is not None:
         texts["/validation_prompt"] = asked.validation_prompt
     return [Fault(where, fault) for where, text in texts.items() if (fault := text_fault(text, _CAPTION_CHARS))]
-
-
-def _model_faults(asked: TrainingRequest, entry: ModelEntry, catalog: Catalog) -> list[Fault]:
-    """Why no LoRA of this model can be trained by its pools."""
-    family = TRAINED.get(entry.family)
-    if family is None:
-        able = ", ".join(sorted(name for name, model in catalog.models.items() if model.family in TRAINED))
-        text = sentence(
-            "is of family %(family)s, and trained are models of the families %(families)s: %(able)s",
-            family=entry.family,
-            families=", ".join(TRAINED),
-            able=able,
-        )
-        return [Fault("/model", text)]
-    if asked.clips and not family.clips:
-        return [Fault("/clips", sentence("%(model)s makes pictures, and learns from pictures alone", model=entry.name))]
-    if family.experts and asked.expert is None:
-        text = sentence(
-            "%(model)s has two experts, and a LoRA is trained for one: %(first)s (layout and movement) or %(second)s "
-            "(details)",
-            model=entry.name,
-            first=HIGH_NOISE,
-            second=LOW_NOISE,
-        )
-        return [Fault("/expert", text)]
-    if asked.expert is not None and not family.experts:
-        return [Fault("/expert", sentence("%(model)s has no two experts; leave it out", model=entry.name))]
-    if entry.without_adapters:
-        return [Fault("/model", sentence("takes no adapters: %(reason)s", reason=entry.without_adapters))]
-    for pool in catalog.pools_of(entry.name):
-        held = "quantization" if pool.quantization else "offload" if pool.offload != "none" else None
-        held = held or ("compile" if pool.compile else None)
-        if held:
-            text = sentence(
-                "its pool %(pool)s has '%(held)s', with which nothing is trained; make a model of it (extends) whose "
-                "pools have none",
-                pool=pool.name,
-                held=held,
-            )
-            return [Fault("/model", text)]
-    return []
 
 
 def _examples(asked: TrainingRequest, find_input: FindInput, faults: list[Fault]) -> _Examples:

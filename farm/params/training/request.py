@@ -12,7 +12,7 @@ from farm.params.request.base import Expert
 from farm.params.request.option import Option
 from farm.params.request.seeds import Seed
 from farm.params.request.submission import shown
-from farm.params.training.stored import Weighting
+from farm.params.training.stored import Optimizer, Weighting
 from farm.sentences import sentence
 
 MOST_PICTURES = 500
@@ -49,7 +49,9 @@ class TrainingRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 
     model: str = Field(
-        min_length=1, description="a name of GET /api/v1/models, of family sana, wan, wan22 or wan22-ti2v"
+        min_length=1,
+        description="a name of GET /api/v1/models, of family sana, sana-video, wan, wan-i2v, wan22, wan22-i2v or "
+        "wan22-ti2v",
     )
     name: str = Field(pattern=_NAME, description="of the LoRA")
     pictures: list[CaptionedPicture] = Field([], max_length=MOST_PICTURES)
@@ -71,6 +73,9 @@ class TrainingRequest(BaseModel):
     )
     layers: Annotated[Literal["attention", "all"], Option()] = Field(
         "all", description="attention: its four projections; all: the outer convolutions of the feed-forward too"
+    )
+    optimizer: Annotated[Optimizer, Option()] = Field(
+        "adamw", description="adamw-8bit: what it remembers takes a quarter of the memory; its workers need torchao"
     )
     learning_rate: Annotated[float, Option()] = Field(1e-4, gt=0, le=1)
     lr_warmup_steps: Annotated[int, Option()] = Field(
@@ -98,6 +103,9 @@ class TrainingRequest(BaseModel):
     prior_loss_weight: Annotated[float, Option()] = Field(1.0, ge=0, le=100)
     validation_prompt: Annotated[str | None, Option()] = Field(
         None, min_length=1, max_length=2_000, description="of the samples; none: the first caption"
+    )
+    validation_image: Annotated[str | None, Option(metavar="FILE or ID")] = Field(
+        None, description="of models whose clips begin with a picture: the uploaded one that the samples begin with"
     )
     validation_steps: Annotated[int, Option()] = Field(
         100, ge=1, le=MOST_STEPS, description="a sample after so many steps"

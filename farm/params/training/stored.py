@@ -12,6 +12,8 @@ from farm.params.request.base import ClipRef, Expert, InputRef
 
 #: How timesteps are drawn, by `diffusers.training_utils.compute_density_for_timestep_sampling`, and losses weighted.
 Weighting = Literal["none", "logit_normal", "sigma_sqrt", "mode", "cosmap"]
+#: What turns gradients into steps: AdamW, with its memory in float32 or in 8 bits (by torchao).
+Optimizer = Literal["adamw", "adamw-8bit"]
 
 
 class TrainingPicture(BaseModel):
@@ -44,6 +46,7 @@ class Training(BaseModel):
     rank: int
     lora_alpha: float
     target_modules: tuple[str, ...] = Field(strict=False)
+    optimizer: Optimizer = "adamw"
     learning_rate: float
     lr_warmup_steps: int
     max_train_steps: int

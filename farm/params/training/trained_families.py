@@ -11,7 +11,10 @@ from typing import Any
 from farm.params.request.base import (
     RenderParameters,
     SanaParameters,
+    SanaVideoParameters,
+    WanExpertsImageToVideoParameters,
     WanExpertsParameters,
+    WanImageToVideoParameters,
     WanParameters,
     WanTextImageToVideoParameters,
 )
@@ -35,12 +38,24 @@ class SanaTrainingParameters(_Trained, SanaParameters):
     """A LoRA for Sana or SANA-1.5."""
 
 
+class SanaVideoTrainingParameters(_Trained, SanaVideoParameters):
+    """A LoRA for SANA-Video, trained without first pictures."""
+
+
 class WanTrainingParameters(_Trained, WanParameters):
     """A LoRA for Wan 2.1 text to video."""
 
 
 class WanExpertsTrainingParameters(_Trained, WanExpertsParameters):
     """A LoRA for one of the two experts of Wan 2.2 A14B."""
+
+
+class WanImageToVideoTrainingParameters(_Trained, WanImageToVideoParameters):
+    """A LoRA for Wan 2.1 image to video; `image` is what the samples begin with."""
+
+
+class WanExpertsImageToVideoTrainingParameters(_Trained, WanExpertsImageToVideoParameters):
+    """A LoRA for one of the two experts of Wan 2.2 A14B image to video."""
 
 
 class WanTextImageToVideoTrainingParameters(_Trained, WanTextImageToVideoParameters):
@@ -55,6 +70,7 @@ class TrainedFamily:
     feed_forward: tuple[str, ...]
     clips: bool = False  # whether it learns from clips, too
     experts: bool = False  # whether it has two, of which one learns
+    first_frames: bool = False  # whether it learns how clips go on from their first frames, and so from clips alone
 
     def target_modules(self, *, everywhere: bool) -> tuple[str, ...]:
         """Layers that get a LoRA: those of the attentions, or `everywhere` that there may be one."""
@@ -62,13 +78,18 @@ class TrainedFamily:
 
 
 #: Of Sana's feed-forward parts the outer two, which are convolutions of one pixel: the one between them has three by
-#: three and a single channel each.
+#: three and a single channel each. That of SANA-Video over time has three frames.
 _SANA = ("conv_inverted", "conv_point")
 _WAN = ("ffn.net.0.proj", "ffn.net.2")
 TRAINED: Mapping[str, TrainedFamily] = {
     "sana": TrainedFamily(SanaTrainingParameters, _SANA),
+    "sana-video": TrainedFamily(SanaVideoTrainingParameters, _SANA, clips=True),
     "wan": TrainedFamily(WanTrainingParameters, _WAN, clips=True),
+    "wan-i2v": TrainedFamily(WanImageToVideoTrainingParameters, _WAN, clips=True, first_frames=True),
     "wan22": TrainedFamily(WanExpertsTrainingParameters, _WAN, clips=True, experts=True),
+    "wan22-i2v": TrainedFamily(
+        WanExpertsImageToVideoTrainingParameters, _WAN, clips=True, experts=True, first_frames=True
+    ),
     "wan22-ti2v": TrainedFamily(WanTextImageToVideoTrainingParameters, _WAN, clips=True),
 }
 

@@ -66,11 +66,17 @@ def test_pools_that_split_into_different_numbers_are_all_obeyed(tmp_path: Path) 
     assert entries.model(MODEL).sequence_parts == 12
 
 
-def test_adapters_are_refused_where_a_model_lies_on_several_devices(tmp_path: Path) -> None:
-    entries = catalog(tmp_path, "{by: weights, devices: 2}")
+@pytest.mark.parametrize("by", ["layers", "sequence", "weights+sequence"])
+def test_adapters_are_refused_where_a_model_lies_on_several_devices_otherwise_than_by_its_weights(
+    tmp_path: Path, by: str
+) -> None:
+    entries = catalog(tmp_path, f"{{by: {by}, devices: 2}}")
     [(field, message)] = faults_of(entries, loras=[{"name": "some-style"}])
     assert field == "/loras"
-    assert "whose parts take no adapters" in message
+    assert f"by {by}, and only by weights they take adapters" in message
+    by_weights = catalog(tmp_path, "{by: weights, devices: 2}").model(MODEL)
+    assert by_weights.sharded
+    assert not by_weights.without_adapters
 
 
 def test_weights_and_layers_leave_every_shape_alone(tmp_path: Path) -> None:

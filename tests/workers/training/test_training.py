@@ -1,5 +1,6 @@
 """A LoRA is trained as a render is made: it may be interrupted anywhere, and what it leaves is a LoRA of diffusers."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ from tests.workers.orders import (
     with_checkpoint,
 )
 from tests.workers.pictures import clip_pixels
+from tests.workers.tiny_wan import BOUNDARY
 from tests.workers.training.trainings import clips, training_order
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.protocol import FromEngine, Rendered, RenderFailed, RenderOrder, Stepped
+from workers.training import optimizers
 from workers.training.draws import generator
 from workers.training.result import _scaled
 
@@ -43,6 +46,11 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
             "weighting_scheme": "logit_normal",
         },
     ),
+    "in 8 bits": ("sana", {"optimizer": "adamw-8bit", "rank": 256}),
+    "SANA-Video, from clips and pictures": (
+        "sana-video",
+        {"clips": clips(), "target_modules": TRAINED["sana-video"].target_modules(everywhere=True)},
+    ),
     "Wan, from clips and pictures": (
         "wan",
         {"clips": clips(), "target_modules": TRAINED["wan"].target_modules(everywhere=True), "train_batch_size": 3},
@@ -51,6 +59,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "the noisy expert of Wan 2.2": ("wan22", {"clips": clips(), "pictures": (), "expert": "high-noise"}),
     "the other expert of Wan 2.2": ("wan22", {"clips": clips(), "pictures": (), "expert": "low-noise"}),
     "Wan 2.2 5B": ("wan22-ti2v", {"clips": clips(), "pictures": ()}),
+    "Wan from first frames": ("wan-i2v", {"clips": clips(), "pictures": ()}),
+    "an expert from first frames": ("wan22-i2v", {"clips": clips(), "pictures": (), "expert": "low-noise"}),
 }
 #: The same that diffusers renders with.
 RENDERED = (
@@ -59,6 +69,9 @@ RENDERED = (
     "the noisy expert of Wan 2.2",
     "the other expert of Wan 2.2",
     "Wan 2.2 5B",
+    "SANA-Video, from clips and pictures",
+    "Wan from first frames",
+    "an expert from first frames",
 )
 
 
@@ -168,31 +181,67 @@ def test_training_goes_through_all_examples_and_makes_the_loss_smaller(name: str
     assert [step.step for m in said if isinstance(m, Stepped) for step in m.steps][-1] == 64
 
 
-def test_the_loss_is_that_of_the_transformer_asked_by_hand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["wan", "wan-i2v", "wan22-i2v", "sana-video"])
+def test_the_loss_is_that_of_the_transformer_asked_by_hand(name: str, tmp_path: Path) -> None:
     # Given the first step of a training from one clip, whose LoRA changes nothing yet,
-    family = tiny_family("wan")
-    asked = training_order(family, clips=clips()[:1], pictures=(), train_batch_size=1, max_train_steps=1)
+    family, expert = tiny_family(name), {"expert": "high-noise"} if name == "wan22-i2v" else {}
+    changes = {"clips": clips()[:1], "pictures": (), "train_batch_size": 1, "max_train_steps": 1} | expert
+    asked = training_order(family, **changes)
     loss = ended(render(family, tmp_path, [asked])).losses[0]
     # when the clip's latents are noised and the transformer is asked as diffusers' scripts do it,
-    pipeline, seed = tiny_family("wan").pipeline, asked.parameters["seed"]
+    pipeline, seed = tiny_family(name).pipeline, asked.parameters["seed"]
     frames = [Image.fromarray(pixels) for pixels in clip_pixels(1)[0:10:2]]  # 16 frames a second, at 8
     cut = [ImageOps.fit(frame, (32, 32), Image.Resampling.LANCZOS) for frame in frames]
     chance = generator(seed, "step", 0)
+    schedule = FlowMatchEulerDiscreteScheduler(shift=asked.parameters["flow_shift"])
+    noisiest = [place for place in range(1000) if not expert or schedule.timesteps[place] >= 1000 * BOUNDARY]
     with torch.no_grad():
-        found = pipeline.vae.encode(pipeline.video_processor.preprocess_video(cut, height=32, width=32)).latent_dist
-        mean, deviation = (torch.tensor(getattr(pipeline.vae.config, name)) for name in ("latents_mean", "latents_std"))
-        clean = (found.mode() - mean.view(1, -1, 1, 1, 1)) / deviation.view(1, -1, 1, 1, 1)
-        place = int(torch.rand(1, generator=chance) * 1000)
+        pixels = pipeline.video_processor.preprocess_video(cut, height=32, width=32)
+        clean = latents_of(pipeline, pixels)
+        place = noisiest[int(torch.rand(1, generator=chance) * len(noisiest))]
         noise = torch.randn(clean.shape, generator=chance)
-        schedule = FlowMatchEulerDiscreteScheduler(shift=asked.parameters["flow_shift"])
         sigma, timestep = schedule.sigmas[place], schedule.timesteps[place].view(1)
-        words, _ = pipeline.encode_prompt(
-            "a red fox runs", do_classifier_free_guidance=False, max_sequence_length=tiny_pipelines.TOKENS
-        )
-        noisy = (1 - sigma) * clean + sigma * noise
-        said = pipeline.transformer(noisy, timestep, words, return_dict=False)[0]
+        asks = {"do_classifier_free_guidance": False, "max_sequence_length": tiny_pipelines.TOKENS}
+        words, mask, *_ = (*pipeline.encode_prompt("a red fox runs", **asks), None)
+        seen, beside = (1 - sigma) * clean + sigma * noise, {}
+        if name == "sana-video":
+            beside["encoder_attention_mask"] = mask
+        if name.endswith("i2v"):
+            # Four channels say that the first of the two latent frames is given; then that frame, and grey behind it.
+            given = torch.zeros(1, 4, *clean.shape[2:])
+            given[:, :, 0] = 1
+            first = latents_of(pipeline, torch.cat([pixels[:, :, :1], torch.zeros_like(pixels[:, :, 1:])], dim=2))
+            seen = torch.cat([seen, given, first], dim=1)
+        if name == "wan-i2v":
+            beside["encoder_hidden_states_image"] = pipeline.encode_image(cut[0], "cpu")
+        said = pipeline.transformer(seen, timestep=timestep, encoder_hidden_states=words, return_dict=False, **beside)[
+            0
+        ]
     # then it is that loss.
     assert loss == pytest.approx(float(((said - (noise - clean)) ** 2).mean()), rel=1e-5)
+
+
+def latents_of(pipeline: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """A clip as Wan's VAE makes latents of it, by the statistics that it brings."""
+    mean, deviation = (torch.tensor(getattr(pipeline.vae.config, name)) for name in ("latents_mean", "latents_std"))
+    found = pipeline.vae.encode(pixels).latent_dist.mode()
+    return (found - mean.view(1, -1, 1, 1, 1)) / deviation.view(1, -1, 1, 1, 1)
+
+
+def test_each_clip_is_learnt_from_its_own_first_frame(tmp_path: Path) -> None:
+    # Given two clips that begin with other frames,
+    family = tiny_family("wan-i2v")
+    seen: list[torch.Tensor] = []
+    family.pipeline.transformer.register_forward_pre_hook(
+        lambda _module, _args, told: seen.append(told["hidden_states"].detach()), with_kwargs=True
+    )
+    # when both are in a step,
+    ended(render(family, tmp_path, [training_order(family, clips=clips(), pictures=(), max_train_steps=1)]))
+    # then the model is shown another first frame with each, and in the samples the picture that was given for them.
+    [step] = [each for each in seen if len(each) == 2]
+    sample = seen[0]
+    shown = [step[0, -16:], step[1, -16:], sample[0, -16:]]
+    assert not any(torch.allclose(one, other) for one, other in itertools.combinations(shown, 2))
 
 
 def test_a_sheet_of_large_clips_is_one_that_players_take() -> None:
@@ -208,6 +257,17 @@ def test_what_cannot_be_trained_is_refused_in_words(lacking: bool, tmp_path: Pat
         asked.inputs.clear()
     failed = next(m for m in render(family, tmp_path, [asked]) if isinstance(m, RenderFailed))
     assert "picture" in failed.reason if lacking else "family" in failed.reason
+
+
+def test_8_bits_without_the_package_for_them_are_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimizers, "find_spec", lambda name: None)
+    family = tiny_family("sana")
+    said = render(family, tmp_path, [training_order(family, optimizer="adamw-8bit")])
+    failed = next(m for m in said if isinstance(m, RenderFailed))
+    assert "pip install 'latent-farm[quantization]'" in failed.reason
+    assert "or take the optimizer adamw" in failed.reason
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_a_reason(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def training_order(family: Family, render_id: str = "t1", **changes: Any) -> Ren
     return replace(
         made,
         parameters=made.parameters | {"training": plan.model_dump(mode="json")},
-        inputs={training_example(sha256): path for sha256, path in files.items()},
+        inputs=made.inputs | {training_example(sha256): path for sha256, path in files.items()},
     )
 
 
