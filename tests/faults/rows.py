@@ -295,6 +295,20 @@ FAULTS: Sequence[Fault] = (
         "test_a_submission_for_which_the_database_has_no_room_is_refused_whole_and_sent_again_is_one_job",
     ),
     Fault(
+        "the database's disk is full (PostgreSQL) for a submission, a claim, a settle",
+        "503; pages and the API read on",
+        "nothing of what is refused stays; the submission is sent again, the claim asked again, the settle repeated",
+        "faults/test_full_database_disk.py::"
+        "test_what_a_full_disk_of_the_database_refuses_leaves_nothing_of_it_and_is_done_once_when_there_is_room",
+    ),
+    Fault(
+        "the database's disk is full in the middle of a batch, until PostgreSQL cannot write its log and falls",
+        "503",
+        "free some space, and start it if nobody does: `farm up` does by itself; all go on from there",
+        "end_to_end/test_full_database_disk.py::"
+        "test_a_farm_whose_database_has_no_room_says_so_and_goes_on_when_there_is",
+    ),
+    Fault(
         "a worker's disk is full",
         "the workers page says so, and what to do",
         "its renders go back, unblamed; it claims nothing for half a minute, then tries again",
