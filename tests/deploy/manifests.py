@@ -70,6 +70,10 @@ def check_promises(documents: list[Document], app: Flask, folder: Path) -> None:
         if "worker" in pod.container["args"]:
             _check_worker(pod, catalog)
     for document in documents:
+        if (template := document.get("spec", {}).get("template")) and document["kind"] != "ScaledObject":
+            # `kubectl scale -l app.kubernetes.io/component=…` finds what the pods' own label finds.
+            component = "app.kubernetes.io/component"
+            assert document["metadata"]["labels"][component] == template["metadata"]["labels"][component]
         for trigger in document["spec"].get("triggers", []) if document["kind"] == "ScaledObject" else []:
             assert route(app, urlsplit(trigger["metadata"]["url"]).path)
             assert urlsplit(trigger["metadata"]["url"]).hostname in settings["FARM_ALLOWED_HOSTS"].split(",")
@@ -103,6 +107,9 @@ def _check_pod(pod: Pod, settings: dict[str, str]) -> None:
     assert rights["allowPrivilegeEscalation"] is False, pod.owner
     mounted = {mount["name"] for mount in pod.container["volumeMounts"]}
     assert {volume["name"] for volume in pod.spec["volumes"]} <= mounted, pod.owner
+    # A farm without certificates of its own has none of these Secrets; the key that signs is for workers alone.
+    optional = {one["name"] for one in pod.spec["volumes"] if one.get("secret", {}).get("optional")}
+    assert optional == ({"files", "signing"} if "worker" in pod.container["args"] else {"files"}), pod.owner
 
 
 def check_verb(arguments: list[str]) -> None:

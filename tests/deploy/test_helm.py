@@ -13,10 +13,11 @@ from farm.connections import Connections
 from farm.settings import Settings, load_settings
 from farm.settings_sources import PREFIX
 from tests.clean_environments import ROOT
-from tests.deploy.manifests import Document, check_promises, pods, read
+from tests.deploy.manifests import Document, check_promises, data_of, pods, read
 from tests.deploy.test_kubernetes import OVERLAYS, check_schemas
 
 CHART = ROOT / "deploy/helm/latent-farm"
+SECRET_FILES = ("files", "signing")
 #: In the environment of the tools, which has Helm's library and none of ours.
 RENDER = """
 import json, sys
@@ -77,7 +78,9 @@ def running(documents: list[Document]) -> dict[str, Any]:
             "rights": (pod.spec["securityContext"], pod.container["securityContext"]),
             "resources": pod.container["resources"],
             "node": (pod.spec.get("nodeSelector"), pod.spec.get("tolerations")),
+            "image": pod.container["image"],
             "command": pod.container["args"],
+            "files": sorted(one["mountPath"] for one in pod.container["volumeMounts"] if one["name"] in SECRET_FILES),
             "probes": {key: value for key, value in pod.container.items() if key.endswith("Probe")},
             "lifecycle": pod.container.get("lifecycle"),
             "variables": sorted(
@@ -88,6 +91,37 @@ def running(documents: list[Document]) -> dict[str, Any]:
         }
         for pod in pods(documents)
     }
+
+
+@pytest.mark.long
+def test_what_processes_tell_prometheus_is_open_to_its_namespace_and_closed_without(
+    tools: Path, tmp_path: Path
+) -> None:
+    values = example("minimal")
+
+    def policies(more: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+        documents = [one for text in rendered(tools, values | more)["files"].values() for one in read(text)]
+        check_schemas(tools, documents, tmp_path)
+        found = [one["spec"] for one in documents if one["metadata"]["name"] == "latent-farm-metrics"]
+        return found, data_of(documents, "ConfigMap", "latent-farm-settings")
+
+    closed, settings = policies({})
+    assert closed == []
+    assert not {name for name in settings if "METRICS" in name}
+    [opened], settings = policies({"metrics": {"port": 9420, "namespace": "monitoring"}})
+    assert opened == metrics_policy()
+    assert (settings["FARM_METRICS_HOST"], settings["FARM_METRICS_PORT"]) == ("0.0.0.0", "9420")
+
+
+def metrics_policy() -> Any:
+    """What kustomize's component says, and a release's name beside it."""
+    [policy] = read((ROOT / "deploy/kubernetes/metrics/network.yaml").read_text())
+    spec = policy["spec"]
+    spec["podSelector"]["matchLabels"] = {
+        "app.kubernetes.io/name": "latent-farm",
+        "app.kubernetes.io/instance": "latent-farm",
+    }
+    return spec
 
 
 @pytest.mark.long
