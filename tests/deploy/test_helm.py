@@ -134,6 +134,7 @@ def test_wrong_values_are_refused_in_words(tools: Path) -> None:
         ({"workers": {"other": worker}}, "there is no pools.other"),
         ({"workers": {"sana": worker | {"keda": {"secretName": "key"}}}}, "needs scaling: {driver: metrics"),
         ({"workers": {"sana": worker | {"modelStorage": "10Gi"}}}, "kind"),
+        ({"variables": {"FARM_SECRET_KEY": "tiger"}}, "FARM_SECRET_KEY"),
         ({"settings": {"FARM_DATABASE_URL": "postgresql://farm:tiger@db/farm"}}, "FARM_DATABASE_URL"),
     ):
         error = rendered(tools, values | wrong).get("error", "")

@@ -58,4 +58,7 @@ FARM_METRICS_PORT: {{ .Values.metrics.port | quote }}
 {{- range $name, $value := omit .Values.settings "FARM_ALLOWED_HOSTS" }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
+{{- range $name, $value := .Values.variables }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
 {{- end }}
