@@ -61,6 +61,8 @@ def test_prometheus_takes_the_configuration_that_a_page_gives(page: str, tmp_pat
     blocks = re.findall(r"^```yaml\n((?:scrape_configs|rule_files):.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert blocks
     for block in blocks:
+        # Debian's build is without Kubernetes.
+        block = re.sub(r"kubernetes_sd_configs: .*", "static_configs: []", block)
         (tmp_path / "prometheus.yml").write_text(block)
         promtool("check", "config", "--syntax-only", "prometheus.yml", folder=tmp_path)
 
