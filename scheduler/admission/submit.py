@@ -110,7 +110,7 @@ def submit(
         find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
-    check_can_sign(connections.settings, now)
+    check_can_sign(connections, project_id, now)
     lane_state = _look(connections, project_id, entry, now)
     notices = [
         *resolved.notices,
