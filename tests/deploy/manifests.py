@@ -62,7 +62,11 @@ def check_promises(documents: list[Document], app: Flask, folder: Path) -> None:
     load_settings(variables={name: value for name, value in settings.items() if name != "FARM_CONFIG"})
     catalog = _catalog(data_of(documents, "ConfigMap", "latent-farm-catalog")["pools.yaml"], folder)
     _check_scaling(documents, catalog)
+    for policy in (one["spec"] for one in documents if one["kind"] == "NetworkPolicy"):
+        # What else is in the namespace, a database perhaps, is not closed.
+        assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == "latent-farm", policy
     for pod in pods(documents):
+        assert pod.labels["app.kubernetes.io/name"] == "latent-farm", pod.owner
         _check_pod(pod, settings)
         check_verb(pod.container["args"])
         for probe in _probes(pod.container):

@@ -117,10 +117,7 @@ def metrics_policy() -> Any:
     """What kustomize's component says, and a release's name beside it."""
     [policy] = read((ROOT / "deploy/kubernetes/metrics/network.yaml").read_text())
     spec = policy["spec"]
-    spec["podSelector"]["matchLabels"] = {
-        "app.kubernetes.io/name": "latent-farm",
-        "app.kubernetes.io/instance": "latent-farm",
-    }
+    spec["podSelector"]["matchLabels"]["app.kubernetes.io/instance"] = "latent-farm"
     return spec
 
 
