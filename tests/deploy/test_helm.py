@@ -113,6 +113,18 @@ def test_what_processes_tell_prometheus_is_open_to_its_namespace_and_closed_with
     assert (settings["FARM_METRICS_HOST"], settings["FARM_METRICS_PORT"]) == ("0.0.0.0", "9420")
 
 
+@pytest.mark.long
+def test_a_pool_may_have_a_runtime_class_and_a_claim_with_its_models(tools: Path, tmp_path: Path) -> None:
+    values = example("minimal")
+    values["workers"]["sana"] |= {"runtimeClassName": "nvidia", "modelClaim": "models"}
+    documents = [one for text in rendered(tools, values)["files"].values() for one in read(text)]
+    check_schemas(tools, documents, tmp_path)
+    [worker] = [pod.spec for pod in pods(documents) if "worker" in pod.container["args"]]
+    assert worker["runtimeClassName"] == "nvidia"
+    [models] = [volume for volume in worker["volumes"] if volume["name"] == "models"]
+    assert models["persistentVolumeClaim"] == {"claimName": "models"}
+
+
 def metrics_policy() -> Any:
     """What kustomize's component says, and a release's name beside it."""
     [policy] = read((ROOT / "deploy/kubernetes/metrics/network.yaml").read_text())
