@@ -16,6 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from farm.connections import Connections
 from farm.database import read
+from farm.doctor import database as doctor_database
+from farm.doctor.findings import Level
 from farm.lifecycle import Outcome
 from farm.params import JobRequest
 from farm.schema.upgrade import upgrade
@@ -110,6 +112,8 @@ def test_what_a_full_disk_of_the_database_refuses_leaves_nothing_of_it_and_is_do
             with pytest.raises(OperationalError, match="No space left on device"):
                 submit_many()
             assert counted(connections) == before
+            [told] = [found.what for found in doctor_database.check(connections.settings) if found.level is Level.FAIL]
+            assert "No space left on device" in told
             # What was left of pages is filled,
             until_refused(lambda: accepted.append(submit_job(connections, project, 1)))
             until_refused(lambda: taken.append(claim_some(connections)))
