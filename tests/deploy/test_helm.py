@@ -1,6 +1,7 @@
 """The Helm chart, rendered and linted by Helm's own library, and held to Kubernetes' schemas and to the farm."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from farm.connections import Connections
 from farm.settings import Settings, load_settings
 from farm.settings_sources import PREFIX
 from tests.clean_environments import ROOT
-from tests.deploy.manifests import Document, check_promises, data_of, pods, read
+from tests.deploy.manifests import Document, check_promises, check_verb, data_of, pods, read
 from tests.deploy.test_kubernetes import OVERLAYS, check_schemas
 
 CHART = ROOT / "deploy/helm/latent-farm"
+#: What a person is told after an install.
+NOTES = "NOTES.txt"
 SECRET_FILES = ("files", "signing")
 #: In the environment of the tools, which has Helm's library and none of ours.
 RENDER = """
@@ -42,6 +45,11 @@ def rendered(tools: Path, values: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(answer.stdout))
 
 
+def documents_of(chart: dict[str, Any]) -> list[Document]:
+    """All manifests of a chart that was rendered."""
+    return [one for path, text in chart["files"].items() if not path.endswith(NOTES) for one in read(text)]
+
+
 def example(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((CHART / "examples" / f"{name}.yaml").read_text()))
 
@@ -53,7 +61,7 @@ def test_the_chart_is_valid_and_says_what_the_overlay_of_its_name_says(name: str
     values = example(name)
     chart = rendered(tools, values)
     assert chart["lint"]["errors"] == []
-    documents = [one for text in chart["files"].values() for one in read(text)]
+    documents = documents_of(chart)
     for one in documents:  # as `helm install --namespace` does
         one["metadata"].setdefault("namespace", "latent-farm")
     check_schemas(tools, documents, tmp_path)
@@ -100,7 +108,7 @@ def test_what_processes_tell_prometheus_is_open_to_its_namespace_and_closed_with
     values = example("minimal")
 
     def policies(more: dict[str, Any]) -> tuple[Any, dict[str, str]]:
-        documents = [one for text in rendered(tools, values | more)["files"].values() for one in read(text)]
+        documents = documents_of(rendered(tools, values | more))
         check_schemas(tools, documents, tmp_path)
         found = [one["spec"] for one in documents if one["metadata"]["name"] == "latent-farm-metrics"]
         return found, data_of(documents, "ConfigMap", "latent-farm-settings")
@@ -114,10 +122,25 @@ def test_what_processes_tell_prometheus_is_open_to_its_namespace_and_closed_with
 
 
 @pytest.mark.long
+def test_who_installs_the_chart_is_told_the_steps_of_the_page(tools: Path) -> None:
+    files = rendered(tools, example("minimal"))["files"]
+    [notes] = [text for path, text in files.items() if path.endswith(NOTES)]
+    page = (ROOT / "docs/kubernetes.md").read_text()
+    [steps] = re.findall(r"^## The first operator\n\n```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    told = [line.partition("  #")[0].strip() for line in notes.splitlines()]
+    assert [
+        line for line in (step.partition("  #")[0].strip() for step in steps.splitlines()) if line not in told
+    ] == []
+    for line in told:
+        if line.startswith("farm "):
+            check_verb(line.split()[1:])
+
+
+@pytest.mark.long
 def test_a_pool_may_have_a_runtime_class_and_a_claim_with_its_models(tools: Path, tmp_path: Path) -> None:
     values = example("minimal")
     values["workers"]["sana"] |= {"runtimeClassName": "nvidia", "modelClaim": "models"}
-    documents = [one for text in rendered(tools, values)["files"].values() for one in read(text)]
+    documents = documents_of(rendered(tools, values))
     check_schemas(tools, documents, tmp_path)
     [worker] = [pod.spec for pod in pods(documents) if "worker" in pod.container["args"]]
     assert worker["runtimeClassName"] == "nvidia"
