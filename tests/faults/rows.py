@@ -84,6 +84,12 @@ FAULTS: Sequence[Fault] = (
         "faults/test_storage_faults.py::test_a_slow_storage_gets_everything_once",
     ),
     Fault(
+        "the storage's disk is full",
+        "the pages and `farm why` say that the worker can store nothing, in the storage's words",
+        "outputs wait on the worker's disk and go up when there is room; nothing is rendered again",
+        "faults/test_storage_faults.py::test_outputs_wait_while_the_storages_disk_is_full_and_go_up_when_there_is_room",
+    ),
+    Fault(
         "the storage stores a file, and its answer is lost",
         "nothing",
         "the same bytes are stored again under the same key",
