@@ -194,7 +194,7 @@ FAULTS: Sequence[Fault] = (
         "farm/test_frozen_redis.py::test_once_lost_nobody_waits_for_it_until_it_is_found_again",
     ),
     Fault(
-        "Redis refuses: full memory, or commands that are ended with an error",
+        "Redis refuses: full memory, a disk that it cannot write to, or commands that are ended with an error",
         "the log names the refusal",
         "workers poll SQL, and hear rings again when it takes them",
         "farm/test_broker_refusals.py::"
