@@ -29,6 +29,7 @@ class Pod:
     owner: str
     labels: dict[str, str]
     spec: Document
+    annotations: Document
 
     @property
     def container(self) -> Document:
@@ -44,7 +45,12 @@ def read(text: str) -> list[Document]:
 def pods(documents: list[Document]) -> list[Pod]:
     """Every pod template."""
     return [
-        Pod(f"{one['kind']}/{one['metadata']['name']}", template["metadata"]["labels"], template["spec"])
+        Pod(
+            f"{one['kind']}/{one['metadata']['name']}",
+            template["metadata"]["labels"],
+            template["spec"],
+            template["metadata"].get("annotations", {}),
+        )
         for one in documents
         if (template := one.get("spec", {}).get("template"))
     ]

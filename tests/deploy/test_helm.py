@@ -148,6 +148,17 @@ def test_a_pool_may_have_a_runtime_class_and_a_claim_with_its_models(tools: Path
     assert models["persistentVolumeClaim"] == {"claimName": "models"}
 
 
+@pytest.mark.long
+def test_models_of_ones_own_reach_the_catalog(tools: Path, tmp_path: Path) -> None:
+    own = {"ours": {"family": "sana"}}
+    before, documents = (documents_of(rendered(tools, example("minimal") | more)) for more in ({}, {"models": own}))
+    # and every process is started anew for them
+    for one, other in zip(pods(before), pods(documents), strict=True):
+        assert "Job" in one.owner or one.annotations != other.annotations, one.owner
+    written = yaml.safe_load(data_of(documents, "ConfigMap", "latent-farm-catalog")["pools.yaml"])
+    assert written == {"pools": example("minimal")["pools"], "models": own}
+
+
 def metrics_policy() -> Any:
     """What kustomize's component says, and a release's name beside it."""
     [policy] = read((ROOT / "deploy/kubernetes/metrics/network.yaml").read_text())
