@@ -52,8 +52,15 @@ def pods(documents: list[Document]) -> list[Pod]:
             template["metadata"].get("annotations", {}),
         )
         for one in documents
-        if (template := one.get("spec", {}).get("template"))
+        if (template := template_of(one))
     ]
+
+
+def template_of(document: Document) -> Document | None:
+    """What its pods are made of; nothing where it makes none."""
+    spec = document.get("spec", {})
+    template: Document | None = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+    return template
 
 
 def data_of(documents: list[Document], kind: str, name: str) -> dict[str, str]:
@@ -74,13 +81,13 @@ def check_promises(documents: list[Document], app: Flask, folder: Path) -> None:
     for pod in pods(documents):
         assert pod.labels["app.kubernetes.io/name"] == "latent-farm", pod.owner
         _check_pod(pod, settings)
-        check_verb(pod.container["args"])
+        check_verb(verb_of(pod.container))
         for probe in _probes(pod.container):
             assert route(app, probe["path"]), (pod.owner, probe)
         if "worker" in pod.container["args"]:
             _check_worker(pod, catalog)
     for document in documents:
-        if (template := document.get("spec", {}).get("template")) and document["kind"] != "ScaledObject":
+        if template := template_of(document):
             # `kubectl scale -l app.kubernetes.io/component=…` finds what the pods' own label finds.
             component = "app.kubernetes.io/component"
             assert document["metadata"]["labels"][component] == template["metadata"]["labels"][component]
@@ -120,6 +127,13 @@ def _check_pod(pod: Pod, settings: dict[str, str]) -> None:
     # A farm without certificates of its own has none of these Secrets; the key that signs is for workers alone.
     optional = {one["name"] for one in pod.spec["volumes"] if one.get("secret", {}).get("optional")}
     assert optional == ({"files", "signing"} if "worker" in pod.container["args"] else {"files"}), pod.owner
+
+
+def verb_of(container: Document) -> list[str]:
+    """The words after `farm`, in the arguments or in the first line of a script."""
+    if "command" not in container:
+        return list(container["args"])
+    return str(container["args"][0]).partition("\n")[0].removeprefix("farm ").split()
 
 
 def check_verb(arguments: list[str]) -> None:

@@ -15,7 +15,7 @@ from farm.settings import Settings, load_settings
 from farm.settings_sources import PREFIX
 from tests.clean_environments import ROOT
 from tests.deploy.manifests import Document, check_promises, check_verb, data_of, pods, read
-from tests.deploy.test_kubernetes import OVERLAYS, check_schemas
+from tests.deploy.test_kubernetes import OVERLAYS, backup_of, check_schemas
 
 CHART = ROOT / "deploy/helm/latent-farm"
 #: What a person is told after an install.
@@ -157,6 +157,22 @@ def test_models_of_ones_own_reach_the_catalog(tools: Path, tmp_path: Path) -> No
         assert "Job" in one.owner or one.annotations != other.annotations, one.owner
     written = yaml.safe_load(data_of(documents, "ConfigMap", "latent-farm-catalog")["pools.yaml"])
     assert written == {"pools": example("minimal")["pools"], "models": own}
+
+
+@pytest.mark.long
+def test_backups_by_a_schedule_are_those_of_kustomize(tools: Path, tmp_path: Path) -> None:
+    more = {"backup": {"schedule": "30 3 * * *", "keepDays": 14, "storage": "20Gi"}}
+    documents = documents_of(rendered(tools, example("minimal") | more))
+    check_schemas(tools, documents, tmp_path)
+    manifests = read((ROOT / "deploy/kubernetes/backup/cronjob.yaml").read_text())
+    ours, theirs = backup_of(documents).container, backup_of(manifests).container
+    assert {key: ours[key] for key in ("command", "args", "resources", "securityContext", "volumeMounts")} == {
+        key: theirs[key] for key in ("command", "args", "resources", "securityContext", "volumeMounts")
+    }
+    [schedule] = {one["spec"]["schedule"] for one in (*documents, *manifests) if one["kind"] == "CronJob"}
+    assert schedule == "30 3 * * *"
+    [claim] = [one for one in documents if one["kind"] == "PersistentVolumeClaim"]
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
 def metrics_policy() -> Any:

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from dashboard.app import create_app
 from farm.connections import Connections
 from farm.settings import load_settings
 from tests.clean_environments import ROOT
-from tests.deploy.manifests import Document, check_promises, data_of, pods, read
+from tests.deploy.manifests import Document, Pod, check_promises, data_of, pods, read
 
 #: Kinds of KEDA, whose schemas Kubernetes does not have.
 KEDA = ("ScaledObject", "TriggerAuthentication")
@@ -81,6 +83,48 @@ def test_the_component_of_metrics_opens_the_port_that_it_sets(tools: Path, tmp_p
     assert [str(port["port"]) for port in rule["ports"]] == [settings["FARM_METRICS_PORT"]]
     [chosen] = policy["spec"]["podSelector"]["matchExpressions"]
     assert set(chosen["values"]) < {pod.labels["app.kubernetes.io/component"] for pod in pods(documents)}
+
+
+def backup_of(documents: list[Document]) -> Pod:
+    """What runs each night."""
+    [pod] = [pod for pod in pods(documents) if pod.owner.startswith("CronJob/")]
+    [claim] = [one for one in documents if one["kind"] == "PersistentVolumeClaim"]
+    [volume] = [volume for volume in pod.spec["volumes"] if volume["name"] == "backups"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    return pod
+
+
+def run_at_night(pod: Pod, folder: Path, *, works: bool) -> set[str]:
+    """Run the script of a backup beside one from yesterday and one of a month ago; what is there afterwards."""
+    backups = folder / "backups"
+    shutil.rmtree(backups, ignore_errors=True)
+    backups.mkdir()
+    for name, days in (("farm-yesterday.zip", 1), ("farm-old.zip", 30)):
+        (backups / name).touch()
+        os.utime(backups / name, (time.time() - days * 86_400,) * 2)
+    (folder / "farm").write_text(f"#!/bin/sh\ntest $1-$2 = backup-create && {'touch' if works else 'false'} $3\n")
+    (folder / "farm").chmod(0o755)
+    [script] = pod.container["args"]
+    told = [*pod.container["command"], script.replace("/backups", str(backups))]
+    done = subprocess.run(told, env={"PATH": f"{folder}:{os.environ['PATH']}"}, check=False)
+    assert (done.returncode == 0) == works
+    return {re.sub(r"\d{8}T\d{6}Z", "now", path.name) for path in backups.iterdir()}
+
+
+@pytest.mark.long
+def test_the_component_of_backups_keeps_those_of_two_weeks_and_none_is_removed_where_none_is_made(
+    tools: Path, tmp_path: Path
+) -> None:
+    parts = {"resources": OVERLAYS / "minimal", "components": ROOT / "deploy/kubernetes/backup"}
+    overlay = {name: [os.path.relpath(path, tmp_path)] for name, path in parts.items()}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": "latent-farm", **overlay}))
+    documents = kustomized(tools, tmp_path)
+    check_schemas(tools, documents, tmp_path)
+    with Connections.open(load_settings(variables={"FARM_DATA_DIR": str(tmp_path)})) as connections:
+        check_promises(documents, create_app(connections), tmp_path)
+    pod = backup_of(documents)
+    assert run_at_night(pod, tmp_path, works=True) == {"farm-now.zip", "farm-yesterday.zip"}
+    assert run_at_night(pod, tmp_path, works=False) == {"farm-yesterday.zip", "farm-old.zip"}
 
 
 @pytest.mark.long
