@@ -68,12 +68,19 @@ def kustomized(tools: Path, folder: Path) -> list[Document]:
     return read(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def with_component(name: str, folder: Path) -> Path:
+    """An overlay of somebody's own, with this component in it."""
+    parts = {"resources": OVERLAYS / "minimal", "components": ROOT / "deploy/kubernetes" / name}
+    overlay: Document = {key: [os.path.relpath(path, folder)] for key, path in parts.items()}
+    overlay["namespace"] = "latent-farm"
+    overlay["images"] = [{"name": "latent-farm-control", "newName": "registry.example.org/control", "newTag": "1"}]
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    return folder
+
+
 @pytest.mark.long
 def test_the_component_of_metrics_opens_the_port_that_it_sets(tools: Path, tmp_path: Path) -> None:
-    parts = {"resources": OVERLAYS / "minimal", "components": ROOT / "deploy/kubernetes/metrics"}
-    overlay = {name: [os.path.relpath(path, tmp_path)] for name, path in parts.items()}
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": "latent-farm", **overlay}))
-    documents = kustomized(tools, tmp_path)
+    documents = kustomized(tools, with_component("metrics", tmp_path))
     check_schemas(tools, documents, tmp_path)
     settings = data_of(documents, "ConfigMap", "latent-farm-settings")
     assert load_settings(variables=settings).metrics_host == "0.0.0.0"
@@ -115,14 +122,12 @@ def run_at_night(pod: Pod, folder: Path, *, works: bool) -> set[str]:
 def test_the_component_of_backups_keeps_those_of_two_weeks_and_none_is_removed_where_none_is_made(
     tools: Path, tmp_path: Path
 ) -> None:
-    parts = {"resources": OVERLAYS / "minimal", "components": ROOT / "deploy/kubernetes/backup"}
-    overlay = {name: [os.path.relpath(path, tmp_path)] for name, path in parts.items()}
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": "latent-farm", **overlay}))
-    documents = kustomized(tools, tmp_path)
+    documents = kustomized(tools, with_component("backup", tmp_path))
     check_schemas(tools, documents, tmp_path)
     with Connections.open(load_settings(variables={"FARM_DATA_DIR": str(tmp_path)})) as connections:
         check_promises(documents, create_app(connections), tmp_path)
     pod = backup_of(documents)
+    assert pod.container["image"] == "registry.example.org/control:1", "as the overlay names it"
     assert run_at_night(pod, tmp_path, works=True) == {"farm-now.zip", "farm-yesterday.zip"}
     assert run_at_night(pod, tmp_path, works=False) == {"farm-yesterday.zip", "farm-old.zip"}
 
