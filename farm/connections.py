@@ -13,6 +13,7 @@ from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.metrics.recorder import NOBODY_READS, Recorder
 from farm.progress import ProgressBoard
+from farm.provenance.rules import read_rules
 from farm.settings import Settings, load_settings
 from farm.storage import Storage
 from farm.traces.open_tracer import open_tracer
@@ -48,6 +49,7 @@ class Connections:
         Raises SettingsError or CatalogError when those are wrong.
         """
         settings = settings or load_settings()
+        read_rules(settings)
         engine = make_engine(settings)
         clock = clock or FarmClock(engine)
         return cls(

@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     provenance: Literal["none", "source-type", "credentials"] = "none"
     credentials_certificate_file: Path | None = None
     credentials_key_file: Path | None = None
+    provenance_rules: Path | None = None  # a YAML file for single projects
 
     # Where webhooks may go besides the public internet, and whose certificates count there.
     webhook_networks: Words = []
@@ -186,7 +187,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("database_ca_file", "redis_ca_file", "s3_ca_file", "webhook_ca_file"),
-        *("credentials_certificate_file", "credentials_key_file"),
+        *("credentials_certificate_file", "credentials_key_file", "provenance_rules"),
     )
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
@@ -195,7 +196,7 @@ class Settings(BaseSettings):
             return None
         path = file.expanduser().absolute()
         if not (path.is_file() and os.access(path, os.R_OK)):
-            raise ValueError("must be a file that can be read, in PEM form")
+            raise ValueError("must be a file that can be read")
         return path
 
     @field_validator("sentry_dsn")

@@ -31,7 +31,7 @@ from farm.schema.upgrade import upgrade
 from farm.tables import Base
 
 #: PostgreSQL refuses to run as root; then it runs as this user, who exists everywhere.
-_UNPRIVILEGED = "nobody"
+UNPRIVILEGED = "nobody"
 _MIGRATED = "migrated"
 
 
@@ -91,7 +91,7 @@ def running_postgres(*options: str) -> Iterator[PostgresServer]:
     """
     home = Path(tempfile.mkdtemp(prefix="farm-postgres-"))
     try:
-        user = _UNPRIVILEGED if os.geteuid() == 0 else None
+        user = UNPRIVILEGED if os.geteuid() == 0 else None
         run_as: dict[str, Any] = {"cwd": "/"}
         data = home / "data"
         if user:

@@ -14,6 +14,7 @@ from dashboard.reads.renders import list_renders
 from dashboard.schemas import Job, Quote, Render, Submitted
 from dashboard.schemas.base import RequestPart
 from farm.database import read
+from farm.errors import InvalidRequest
 from farm.params import JobRequest
 from scheduler.admission import quote, submit
 from scheduler.admission.validation_offload import check
@@ -62,26 +63,34 @@ def register(blueprint: APIBlueprint) -> None:
         header `Prefer: wait=20` a small job answers when it has ended, with its renders.
         """
         who = principal()
-        asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=submit.draw_seed)
+        sent = submit.Sent(
+            project_id=who.project_id,
+            idempotency_key=header.idempotency_key,
+            body_sha256=body_sha256(),
+        )
+        try:
+            asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=submit.draw_seed)
+        except InvalidRequest:
+            if (made := submit.accepted_before(farm(), sent)) is None:
+                raise
+            return _answer(made, header)
         if asked.dry_run:
             found = quote.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
             return reply(quoted(found))
-        made = submit.submit(
-            farm(),
-            project_id=who.project_id,
-            user_id=who.user_id,
-            request=asked,
-            idempotency_key=header.idempotency_key,
-            body_sha256=body_sha256(),
-            resolved=resolved,
-        )
-        seconds = wait_seconds(header.prefer) if len(resolved.renders) <= MOST_RENDERS else None
-        waited = None if seconds is None else wait_for_end(farm(), who.project_id, made.job_id, seconds)
-        job = waited if waited and waited.finished_at else _read(who.project_id, made.job_id)
-        renders = _ended_renders(job) if waited else None
-        answer = Submitted(job=job, notices=list(made.notices), renders=renders)
-        headers = {"Location": job.links.self} | ({"Preference-Applied": f"wait={seconds}"} if waited else {})
-        return reply(answer, 200 if made.replayed else 201, **headers)
+        made = submit.submit(farm(), **sent, user_id=who.user_id, request=asked, resolved=resolved)
+        return _answer(made, header)
+
+
+def _answer(made: submit.Submitted, header: SubmissionHeader) -> Response:
+    """The job as it is, or as it is at its end where that is waited for."""
+    project_id = principal().project_id
+    seconds = wait_seconds(header.prefer) if len(made.seeds) <= MOST_RENDERS else None
+    waited = None if seconds is None else wait_for_end(farm(), project_id, made.job_id, seconds)
+    job = waited if waited and waited.finished_at else _read(project_id, made.job_id)
+    renders = _ended_renders(job) if waited else None
+    answer = Submitted(job=job, notices=list(made.notices), renders=renders)
+    headers = {"Location": job.links.self} | ({"Preference-Applied": f"wait={seconds}"} if waited else {})
+    return reply(answer, 200 if made.replayed else 201, **headers)
 
 
 def _read(project_id: str, job_id: str) -> Job:

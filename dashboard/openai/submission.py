@@ -24,17 +24,20 @@ def submit_job(document: Mapping[str, Any], *, remixed_from_id: str | None = Non
     Raises what `scheduler.admission.submit.submit` raises.
     """
     who = principal()
-    asked, resolved = check(farm(), who.project_id, dict(document), draw_seed=submit.draw_seed)
-    return submit.submit(
-        farm(),
+    sent = submit.Sent(
         project_id=who.project_id,
-        user_id=who.user_id,
-        request=asked,
         idempotency_key=request.headers.get("Idempotency-Key"),
         # Of the job, not of the bytes: a form's boundary differs each time it is sent.
         body_sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
-        resolved=resolved,
-        remixed_from_id=remixed_from_id,
+    )
+    try:
+        asked, resolved = check(farm(), who.project_id, dict(document), draw_seed=submit.draw_seed)
+    except InvalidRequest:
+        if (made := submit.accepted_before(farm(), sent)) is None:
+            raise
+        return made
+    return submit.submit(
+        farm(), **sent, user_id=who.user_id, request=asked, resolved=resolved, remixed_from_id=remixed_from_id
     )
 
 

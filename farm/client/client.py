@@ -122,12 +122,8 @@ class FarmClient(
         However often the network breaks off, there is one job: the call sends the same Idempotency-Key each
         time. Give your own to be as safe over several calls.
         """
-        told = self._transport.post(
-            api_path("jobs"),
-            request_body(model, prompt, fields),
-            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
-            repeatable=True,
-        )
+        key = idempotency_key or str(uuid.uuid4())
+        told = self._transport.submit(api_path("jobs"), request_body(model, prompt, fields), key)
         job = told.get("job") if isinstance(told, dict) else None
         notices = told.get("notices") if isinstance(told, dict) else None
         return read_reply(Job, {**job, "notices": notices or []} if isinstance(job, dict) else told)

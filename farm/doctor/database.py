@@ -4,9 +4,10 @@ import time
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from farm.clock import system_clock
-from farm.database import make_engine, read
+from farm.database import make_engine, read, trouble
 from farm.doctor.addresses import is_here, place_of
 from farm.doctor.clocks import clock_finding
 from farm.doctor.findings import Finding, Level
@@ -35,6 +36,8 @@ def check(settings: Settings) -> Iterator[Finding]:
                 PART, Level.FAIL, f"{place} cannot be used: {words}", "Correct FARM_DATABASE_URL or start the server."
             )
             return
+        if engine.dialect.name == "postgresql":
+            yield from _room(engine)
         yield _revision(engine)
     finally:
         engine.dispose()
@@ -47,6 +50,20 @@ def _server(connection: Connection, place: str, began: float) -> Finding:
     kind = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}[name]
     took = (time.monotonic() - began) * 1e3
     return Finding(PART, Level.OK, f"{kind} {version} at {place} answered in {took:.0f} ms.")
+
+
+def _room(engine: Engine) -> Iterator[Finding]:
+    """Whether two more megabytes have room on the server's disk; they are taken back at once."""
+    trial = "CREATE TEMPORARY TABLE farm_doctor AS SELECT repeat('x', 1000) FROM generate_series(1, 2000)"
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(trial))
+            connection.rollback()
+    except OperationalError as error:
+        words = f"The database can be read, and takes nothing more: {trouble(error)}"
+        yield Finding(PART, Level.FAIL, words, "Free some space on its disk; the farm goes on by itself.")
+    except DBAPIError:
+        return  # a replica, or a user who may make no temporary table: that is no fault
 
 
 def _postgres(connection: Connection, settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from farm.settings import Settings
 
 EXTRA = "pip install 'latent-farm[credentials]'"
 _CERTIFICATE, _KEY = "FARM_CREDENTIALS_CERTIFICATE_FILE", "FARM_CREDENTIALS_KEY_FILE"
+_WHERE = f"{_CERTIFICATE}, or FARM_PROVENANCE_RULES"
 #: By the bits of an elliptic curve: https://spec.c2pa.org, digital signature algorithms.
 _CURVES = {256: "es256", 384: "es384", 521: "es512"}
 
@@ -36,10 +37,10 @@ class SigningCertificate:
     def check_time(self, now: float) -> None:
         """Raise CannotSign where it is not good yet, or any more."""
         if now >= self.ends_at:
-            raise CannotSign(f"the certificate that signs outputs ended on {self.ends}: renew {_CERTIFICATE}")
+            raise CannotSign(f"the certificate that signs outputs ended on {self.ends}: renew it ({_WHERE})")
         if now < self.begins_at:
             day = datetime.fromtimestamp(self.begins_at, UTC).date().isoformat()
-            raise CannotSign(f"the certificate that signs outputs begins on {day}: see {_CERTIFICATE}")
+            raise CannotSign(f"the certificate that signs outputs begins on {day}: see {_WHERE}")
 
 
 def certificate_of(settings: Settings) -> SigningCertificate | None:

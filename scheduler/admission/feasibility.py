@@ -6,13 +6,19 @@ Nor is anything rendered that could not be stored: outputs of a farm that signs 
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
+
 from farm.catalog import Catalog, ModelEntry
+from farm.connections import Connections
+from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from farm.params import JobRequest
 from farm.provenance.certificate import CannotSign, certificate_of
+from farm.provenance.rules import rule_of, under
 from farm.scorers import is_deferred
 from farm.sentences import sentence
 from farm.settings import Settings
+from farm.tables import Project
 from scheduler.fleet.wake_workers import RingTarget
 
 
@@ -33,8 +39,13 @@ def check_can_run(catalog: Catalog, entry: ModelEntry) -> None:
         raise InvalidRequest([Fault("/model", told)])
 
 
-def check_can_sign(settings: Settings, now: float) -> None:
-    """Raise InvalidRequest where this farm signs its outputs and could not; `now` in seconds since 1970."""
+def check_can_sign(connections: Connections, project_id: str, now: float) -> None:
+    """Raise InvalidRequest where this farm signs the project's outputs and could not; `now` in seconds since 1970."""
+    settings = connections.settings
+    if settings.provenance_rules is not None:
+        with read(connections.engine) as connection:
+            name = connection.scalar(select(Project.name).where(Project.id == project_id))
+        settings = under(rule_of(settings, name), settings)
     try:
         certificate = certificate_of(settings)
         if certificate is not None:

@@ -72,7 +72,7 @@ def quote(connections: Connections, *, project_id: str, request: JobRequest, res
         find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
-    check_can_sign(connections.settings, connections.clock())
+    check_can_sign(connections, project_id, connections.clock())
     settings, now = connections.settings, connections.clock()
     with read(connections.engine) as connection:
         known = _weight_and_flow(connection, project_id, entry.lane, request.class_name)

@@ -7,6 +7,7 @@ crash after it costs only the rings, which the supervisor and idle workers make 
 import secrets
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 import structlog
 from sqlalchemy import bindparam, select
@@ -14,7 +15,7 @@ from sqlalchemy import bindparam, select
 from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import NotFound
+from farm.errors import IdempotencyMismatch, InvalidRequest, NotFound
 from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
 from farm.quota_errors import BudgetSpent, QuotaExceeded
@@ -49,6 +50,14 @@ class Submitted:
     notices: list[str]
     seeds: list[int]  # of the renders, by index
     replayed: bool = False
+
+
+class Sent(TypedDict):
+    """Who sent a request, and by what it is known when it comes again; the hash is hexadecimal."""
+
+    project_id: str
+    idempotency_key: str | None
+    body_sha256: str
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def submit(
         find_input=finder(connections, project_id),
     )
     check_can_run(connections.catalog, entry)
-    check_can_sign(connections.settings, now)
+    check_can_sign(connections, project_id, now)
     lane_state = _look(connections, project_id, entry, now)
     notices = [
         *resolved.notices,
@@ -140,6 +149,19 @@ def submit(
     connections.traces.add(Span("submit", job["id"], SUBMIT, now, connections.clock(), attributes=facts))
     log.info("submitted", job_id=job["id"], lane=entry.lane, renders=len(renders))
     return Submitted(job["id"], notices, resolved.renders.seeds)
+
+
+def accepted_before(connections: Connections, sent: Sent) -> Submitted | None:
+    """The job that this very request made before, if it did.
+
+    For a request that is refused now. Sent again because its answer was lost, it is not wrong for what has changed
+    since: a deadline that has passed, an upload or a model that is gone.
+    """
+    try:
+        key = check_key(sent["project_id"], sent["idempotency_key"], sent["body_sha256"])
+        return None if key is None else _replay(connections, key)
+    except (InvalidRequest, IdempotencyMismatch):
+        return None  # it has faults of its own
 
 
 def draw_seed() -> int:

@@ -1,8 +1,9 @@
 """Admission of a training: the same as of any job, which has one render."""
 
 from farm.connections import Connections
+from farm.errors import InvalidRequest
 from farm.params.training.check_training import check_training
-from scheduler.admission.submit import Submitted, draw_seed, submit
+from scheduler.admission.submit import Sent, Submitted, accepted_before, draw_seed, submit
 from scheduler.uploads import finder
 
 
@@ -19,19 +20,17 @@ def submit_training(
 
     Raises what `scheduler.admission.submit.submit` raises; InvalidRequest has every fault of the training.
     """
-    request, resolved = check_training(
-        document,
-        connections.catalog,
-        draw_seed=draw_seed,
-        classes=connections.settings.class_shares,
-        find_input=finder(connections, project_id),
-    )
-    return submit(
-        connections,
-        project_id=project_id,
-        user_id=user_id,
-        request=request,
-        idempotency_key=idempotency_key,
-        body_sha256=body_sha256,
-        resolved=resolved,
-    )
+    sent = Sent(project_id=project_id, idempotency_key=idempotency_key, body_sha256=body_sha256)
+    try:
+        request, resolved = check_training(
+            document,
+            connections.catalog,
+            draw_seed=draw_seed,
+            classes=connections.settings.class_shares,
+            find_input=finder(connections, project_id),
+        )
+    except InvalidRequest:
+        if (made := accepted_before(connections, sent)) is None:
+            raise
+        return made
+    return submit(connections, **sent, user_id=user_id, request=request, resolved=resolved)

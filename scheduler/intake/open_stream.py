@@ -157,7 +157,7 @@ def _check(connections: Connections, project_id: str, defaults: Mapping[str, Any
     for_all = {name: value for name, value in defaults.items() if name not in _OF_PROMPTS}
     request, _ = check(connections, project_id, for_all | _STANDS_IN, draw_seed=lambda: 0)
     check_can_run(connections.catalog, connections.catalog.model(request.model))
-    check_can_sign(connections.settings, connections.clock())
+    check_can_sign(connections, project_id, connections.clock())
     return request
 
 

@@ -1,7 +1,6 @@
 """Disks that fill up under a dashboard: the one of its uploads, and the one of its database."""
 
 import io
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,23 +15,10 @@ from PIL import Image
 from sqlalchemy import Engine, event
 
 from tests.dashboard.conftest import House
+from tests.small_disks import small_disk
 
 #: Larger than what a form keeps in memory, and than the disk.
 SIDE = 600
-
-
-@contextmanager
-def small_disk(folder: Path, limit: str) -> Iterator[Path]:
-    """A file system of its own that takes no more than the option `limit` of tmpfs says."""
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", limit, "tmpfs", folder], capture_output=True)
-    if made.returncode != 0:
-        pytest.skip("no file system may be mounted here")
-    try:
-        yield folder
-    finally:
-        # Werkzeug leaves the file of a form open that it could not write.
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture

@@ -37,6 +37,24 @@ def test_the_same_idempotency_key_gives_the_same_job_again(house: House) -> None
     assert len(house.get("/api/v1/jobs").json["items"]) == 1
 
 
+def test_what_was_accepted_and_is_sent_again_is_answered_with_its_job_whatever_has_changed_since(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a job of a model, which then is taken out of the catalog
+    request, once = {"model": "sprint-demo", "prompt": "a red circle"}, {"Idempotency-Key": "once"}
+    first = house.post("/api/v1/jobs", json=request, headers=once)
+    monkeypatch.delitem(house.connections.catalog.models, "sprint-demo")
+    assert house.post("/api/v1/jobs", json=request).status_code == 422
+
+    # When the client, who never got an answer, sends it again
+    again = house.post("/api/v1/jobs", json=request, headers=once)
+
+    # Then it hears of its job; what is not the same request is refused for what is wrong with it
+    assert (again.status_code, again.json["job"]["id"]) == (200, first.json["job"]["id"])
+    other = house.post("/api/v1/jobs", json=request | {"seed_count": 2}, headers=once)
+    assert (other.status_code, other.json["type"]) == (422, "/problems/unknown-model")
+
+
 def test_cursors_walk_through_all_jobs_newest_first_without_gaps_or_doubles(house: House) -> None:
     made = [house.submit(title=f"job {number}")["id"] for number in range(7)]
     seen, cursor = [], None

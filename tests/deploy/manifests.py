@@ -29,6 +29,7 @@ class Pod:
     owner: str
     labels: dict[str, str]
     spec: Document
+    annotations: Document
 
     @property
     def container(self) -> Document:
@@ -44,10 +45,22 @@ def read(text: str) -> list[Document]:
 def pods(documents: list[Document]) -> list[Pod]:
     """Every pod template."""
     return [
-        Pod(f"{one['kind']}/{one['metadata']['name']}", template["metadata"]["labels"], template["spec"])
+        Pod(
+            f"{one['kind']}/{one['metadata']['name']}",
+            template["metadata"]["labels"],
+            template["spec"],
+            template["metadata"].get("annotations", {}),
+        )
         for one in documents
-        if (template := one.get("spec", {}).get("template"))
+        if (template := template_of(one))
     ]
+
+
+def template_of(document: Document) -> Document | None:
+    """What its pods are made of; nothing where it makes none."""
+    spec = document.get("spec", {})
+    template: Document | None = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+    return template
 
 
 def data_of(documents: list[Document], kind: str, name: str) -> dict[str, str]:
@@ -62,14 +75,22 @@ def check_promises(documents: list[Document], app: Flask, folder: Path) -> None:
     load_settings(variables={name: value for name, value in settings.items() if name != "FARM_CONFIG"})
     catalog = _catalog(data_of(documents, "ConfigMap", "latent-farm-catalog")["pools.yaml"], folder)
     _check_scaling(documents, catalog)
+    for policy in (one["spec"] for one in documents if one["kind"] == "NetworkPolicy"):
+        # What else is in the namespace, a database perhaps, is not closed.
+        assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == "latent-farm", policy
     for pod in pods(documents):
+        assert pod.labels["app.kubernetes.io/name"] == "latent-farm", pod.owner
         _check_pod(pod, settings)
-        check_command(pod.container["args"])
+        check_command(command_of(pod.container))
         for probe in _probes(pod.container):
             assert route(app, probe["path"]), (pod.owner, probe)
         if "worker" in pod.container["args"]:
             _check_worker(pod, catalog)
     for document in documents:
+        if template := template_of(document):
+            # `kubectl scale -l app.kubernetes.io/component=…` finds what the pods' own label finds.
+            component = "app.kubernetes.io/component"
+            assert document["metadata"]["labels"][component] == template["metadata"]["labels"][component]
         for trigger in document["spec"].get("triggers", []) if document["kind"] == "ScaledObject" else []:
             assert route(app, urlsplit(trigger["metadata"]["url"]).path)
             assert urlsplit(trigger["metadata"]["url"]).hostname in settings["FARM_ALLOWED_HOSTS"].split(",")
@@ -103,6 +124,16 @@ def _check_pod(pod: Pod, settings: dict[str, str]) -> None:
     assert rights["allowPrivilegeEscalation"] is False, pod.owner
     mounted = {mount["name"] for mount in pod.container["volumeMounts"]}
     assert {volume["name"] for volume in pod.spec["volumes"]} <= mounted, pod.owner
+    # A farm without certificates of its own has none of these Secrets; the key that signs is for workers alone.
+    optional = {one["name"] for one in pod.spec["volumes"] if one.get("secret", {}).get("optional")}
+    assert optional == ({"files", "signing"} if "worker" in pod.container["args"] else {"files"}), pod.owner
+
+
+def command_of(container: Document) -> list[str]:
+    """The words after `farm`, in the arguments or in the first line of a script."""
+    if "command" not in container:
+        return list(container["args"])
+    return str(container["args"][0]).partition("\n")[0].removeprefix("farm ").split()
 
 
 def check_command(arguments: list[str]) -> None:

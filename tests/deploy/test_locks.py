@@ -17,9 +17,23 @@ from tests.clean_environments import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {
     ALL: ("all", "dev", "docs"),
-    "control": ("dashboard", "kubernetes"),
-    "worker-cpu": ("worker",),
-    "worker-cuda": ("worker", "quantization", "gguf"),
+    "control": ("dashboard", "kubernetes", "oidc", "traces", "sentry", "credentials"),
+    "worker-cpu": ("worker", "traces", "sentry", "credentials"),
+    "worker-cuda": ("worker", "quantization", "gguf", "nvml", "traces", "sentry", "credentials"),
+}
+#: What no process in an image needs, and why.
+NOT_IN_IMAGES = {
+    "all": "a set of the others",
+    "dev": "for tests",
+    "docs": "for the site",
+    "embedded": "the servers of `farm up`",
+    "gradio": "asks for an older Pillow; run beside the farm",
+    "mcp": "run beside a language model",
+    "nf4": "not tested here; docs/containers.md says how to add it",
+    "openjd": "for who submits",
+    "scoring": "`farm fid`, for who asks",
+    "simulate": "for who plans",
+    "terminal": "for who looks",
 }
 
 
@@ -31,6 +45,14 @@ def asked(extras: tuple[str, ...]) -> list[Requirement]:
     found = [Requirement(line) for line in lines]
     own = {extra for one in found if one.name == PROJECT["name"] for extra in one.extras}
     return [one for one in found if one.name != PROJECT["name"]] + (asked(tuple(own)) if own else [])
+
+
+def test_every_extra_is_in_an_image_or_is_not_needed_there() -> None:
+    in_images = {extra for name in IMAGES for extra in EXTRAS[name]}
+    assert in_images.isdisjoint(NOT_IN_IMAGES)
+    assert in_images | set(NOT_IN_IMAGES) == set(PROJECT["optional-dependencies"])
+    script = (ROOT / "deploy/lock").read_text()
+    assert in_images <= set(re.findall(r"--extra (\w+)", script))
 
 
 @pytest.mark.parametrize("name", [ALL, "build", "deploy-tools", "gradio", *IMAGES])

@@ -38,6 +38,29 @@ def test_every_unit_runs_a_command_and_leaves_a_worker_the_time_to_drain() -> No
             assert "KillMode=mixed" in text
 
 
+def test_the_page_on_nodes_makes_all_that_the_units_and_jobs_ask_for() -> None:
+    page = (ROOT / "docs/containers.md").read_text()
+    [commands] = re.findall(r"^## systemd\n.*?^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    told = dict.fromkeys(("farm.env", "pools.yaml", "gpu-0.env"), "")
+    for name in told:
+        [told[name]] = [line for line in commands.splitlines() if re.search(rf"(/| ){re.escape(name)}( |$)", line)][:1]
+    assert all("/etc/latent-farm/" in line for line in told.values()), told
+    for unit in UNITS:
+        text = unit.read_text()
+        for file in re.findall(r"^EnvironmentFile=(.*)$", text, re.MULTILINE):
+            assert Path(file.replace("%i", "0")).name in told, unit
+        assert {"User=latent-farm", "WorkingDirectory=/var/lib/latent-farm"} <= set(text.splitlines())
+        assert unit.name.partition(".")[0] in commands, unit
+    assert "--home-dir /var/lib/latent-farm " in commands
+    assert "venv /opt/latent-farm\n" in commands
+    # Where units run there is no pools.yaml.
+    assert "FARM_CATALOG='/etc/latent-farm/pools.yaml'\" >> /etc/latent-farm/farm.env" in commands
+    pools = re.findall(r"^  ([a-z0-9-]+): \{model:", (ROOT / "docs/production.md").read_text(), re.MULTILINE)
+    asked = re.findall(r"POOL=([a-z0-9-]+)", page + JOB.read_text())
+    assert len(asked) == 3
+    assert set(asked) <= set(pools)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_has_nothing_to_say_against_the_units(tmp_path: Path) -> None:
     for unit in UNITS:

@@ -19,7 +19,7 @@ import random
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ from farm.local.program import StartFailed
 from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.storage_keys import ARTIFACTS
-from farm.tables import Artifact, Attempt, Job, Render
+from farm.tables import Artifact, Attempt, IdempotencyKey, Job, Render
 from scheduler.maintenance.garbage.collect_garbage import collect_garbage
 from tests.end_to_end.farms import quick_settings
 from tests.end_to_end.two_machines import Machine, two_machines
@@ -74,6 +74,12 @@ class Tenant:
     key: str
     accepted: dict[str, int] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
+    told: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # each try, by Idempotency-Key
+
+    def hears(self, name: str, answer: str) -> None:
+        """What became of a try: a status, or the error of who hears nothing."""
+        self.tries[answer] += 1
+        self.told[name].append(answer)
 
 
 @dataclass
@@ -183,15 +189,17 @@ class Chaos:
                     trust_env=False,
                 )
             except httpx.TransportError as error:
-                tenant.tries[type(error).__name__] += 1
+                tenant.hears(name, type(error).__name__)
             else:
-                tenant.tries[str(answer.status_code)] += 1
+                tenant.hears(name, str(answer.status_code))
                 if answer.is_success:
                     job = answer.json()["job"]
                     tenant.accepted[job["id"]] = len(body["seeds"])  # type: ignore[arg-type]
                     return str(job["id"])
                 if answer.status_code < 500 and answer.status_code not in (408, 429):
-                    self.faults.append(f"refused with {answer.status_code}: {answer.text[:300]}")
+                    self.faults.append(
+                        f"{name} was refused with {answer.status_code} after {tenant.told[name]}: {answer.text[:300]}"
+                    )
                     return None
             time.sleep(dice.uniform(0.05, 0.5))
         self.faults.append(f"{name} was not accepted within {PATIENCE_SECONDS:.0f} s: {dict(tenant.tries)}")
@@ -249,11 +257,18 @@ class Chaos:
         if lost := tenant.accepted.keys() - there.keys():
             self.faults.append(f"accepted, and not there: {sorted(lost)}")
         if more := there.keys() - tenant.accepted.keys():
-            self.faults.append(f"made without being accepted, or twice: {sorted(more)}")
+            asked = {job_id: tenant.told[name] for job_id, name in self._keys_of(tenant) if job_id in more}
+            self.faults.append(f"made without being accepted, or twice: {sorted(more)}; their clients heard {asked}")
         if wrong := {id: there[id] for id, renders in tenant.accepted.items() if there.get(id, renders) != renders}:
             self.faults.append(f"other numbers of renders than asked for: {wrong}")
         if bad := [(job.id, job.status) for job in jobs if job.status != "done"]:
             self.faults.append(f"not done: {bad}")
+
+    def _keys_of(self, tenant: Tenant) -> Sequence[tuple[str, str]]:
+        """Each job that was made for a tenant, with the Idempotency-Key that made it."""
+        keys = select(IdempotencyKey.job_id, IdempotencyKey.key).where(IdempotencyKey.project_id == tenant.project_id)
+        with read(self.connections.engine) as connection:
+            return [(row.job_id, row.key) for row in connection.execute(keys)]
 
     def summary(self) -> str:
         """What was done, in a few words."""

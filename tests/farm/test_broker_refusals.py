@@ -1,5 +1,6 @@
 """A Redis that answers with an error, as in a failover, ends no worker: it says so and hears rings again after it."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -102,6 +103,20 @@ def full(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
     return end_connections, lambda: own.execute("CONFIG", "SET", "maxmemory", 0)
 
 
+def unwritable(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
+    """One that shall write down what it has, and cannot: its folder is gone, which is as good as a full disk."""
+    shutil.rmtree(own.socket.parent / "data")
+    own.execute("CONFIG", "SET", "save", "1 1")
+    own.execute("BGSAVE")
+    eventually(lambda: own.execute("INFO", "persistence")["rdb_last_bgsave_status"] == "err")
+
+    def end_connections() -> None:
+        own.execute("CLIENT", "KILL", "TYPE", "normal")
+
+    end_connections()
+    return end_connections, lambda: own.execute("CONFIG", "SET", "save", "")
+
+
 def locked(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
     def end_connections() -> None:
         own.execute_as("another-password", "CLIENT", "KILL", "TYPE", "normal")
@@ -112,7 +127,10 @@ def locked(own: OwnValkey) -> tuple[Callable[[], object], Callable[[], object]]:
     return end_connections, restore
 
 
-@pytest.mark.parametrize(("trouble", "words"), [(demoted, "READONLY: "), (full, "OOM: "), (locked, "WRONGPASS: ")])
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [(demoted, "READONLY: "), (full, "OOM: "), (unwritable, "MISCONF: "), (locked, "WRONGPASS: ")],
+)
 def test_a_worker_outlives_a_redis_that_refuses_and_hears_rings_when_it_does_not_any_more(
     own: OwnValkey, broker: Broker, worker: Worker, trouble: Trouble, words: str
 ) -> None:

@@ -54,6 +54,19 @@ def test_prometheus_understands_the_alerts_and_all_that_the_dashboard_asks(tmp_p
     promtool("check", "rules", str(RULES / "alerts.yml"), "questions.yml", folder=tmp_path)
 
 
+@needs_promtool
+@pytest.mark.parametrize("page", ["monitoring.md", "kubernetes.md"])
+def test_prometheus_takes_the_configuration_that_a_page_gives(page: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n((?:scrape_configs|rule_files):.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        # Debian's build is without Kubernetes.
+        block = re.sub(r"kubernetes_sd_configs: .*", "static_configs: []", block)
+        (tmp_path / "prometheus.yml").write_text(block)
+        promtool("check", "config", "--syntax-only", "prometheus.yml", folder=tmp_path)
+
+
 def test_each_alert_is_tested_and_has_its_section_with_what_to_do() -> None:
     tests = yaml.safe_load((RULES / "alerts_test.yml").read_text())["tests"]
     fired = [rule["alertname"] for test in tests for rule in test["alert_rule_test"] if rule["exp_alerts"]]

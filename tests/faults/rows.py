@@ -84,6 +84,12 @@ FAULTS: Sequence[Fault] = (
         "faults/test_storage_faults.py::test_a_slow_storage_gets_everything_once",
     ),
     Fault(
+        "the storage's disk is full",
+        "the pages and `farm why` say that the worker can store nothing, in the storage's words",
+        "outputs wait on the worker's disk and go up when there is room; nothing is rendered again",
+        "faults/test_storage_faults.py::test_outputs_wait_while_the_storages_disk_is_full_and_go_up_when_there_is_room",
+    ),
+    Fault(
         "the storage stores a file, and its answer is lost",
         "nothing",
         "the same bytes are stored again under the same key",
@@ -188,7 +194,7 @@ FAULTS: Sequence[Fault] = (
         "farm/test_frozen_redis.py::test_once_lost_nobody_waits_for_it_until_it_is_found_again",
     ),
     Fault(
-        "Redis refuses: full memory, or commands that are ended with an error",
+        "Redis refuses: full memory, a disk that it cannot write to, or commands that are ended with an error",
         "the log names the refusal",
         "workers poll SQL, and hear rings again when it takes them",
         "farm/test_broker_refusals.py::"
@@ -293,6 +299,20 @@ FAULTS: Sequence[Fault] = (
         "nothing of it stays; sent again with the same `Idempotency-Key` it is one job",
         "dashboard/test_full_disks.py::"
         "test_a_submission_for_which_the_database_has_no_room_is_refused_whole_and_sent_again_is_one_job",
+    ),
+    Fault(
+        "the database's disk is full (PostgreSQL) for a submission, a claim, a settle",
+        "503; pages and the API read on",
+        "nothing of what is refused stays; the submission is sent again, the claim asked again, the settle repeated",
+        "faults/test_full_database_disk.py::"
+        "test_what_a_full_disk_of_the_database_refuses_leaves_nothing_of_it_and_is_done_once_when_there_is_room",
+    ),
+    Fault(
+        "the database's disk is full in the middle of a batch, until PostgreSQL cannot write its log and falls",
+        "503",
+        "free some space, and start it if nobody does: `farm up` does by itself; all go on from there",
+        "end_to_end/test_full_database_disk.py::"
+        "test_a_farm_whose_database_has_no_room_says_so_and_goes_on_when_there_is",
     ),
     Fault(
         "a worker's disk is full",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from farm.clock import steady_clock
@@ -17,9 +18,11 @@ from farm.storage import Storage
 from farm.storage_keys import ARTIFACTS
 from farm.tables import Artifact
 from tests.faults.tcp_proxy import Mood, TcpProxy, tcp_proxy
+from tests.own_storage import KEY_ID, SECRET, rclone_s3
 from tests.scheduler.invariants import Snapshot, breaches
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, sign_on, statuses, submit_job
 from tests.servers import S3, bucket_of_its_own
+from tests.small_disks import filled, small_disk
 from tests.waiting import eventually
 from tests.workers.outputs.test_plugins import FACTS
 from workers.agent.artifact_uploader import ArtifactUploader
@@ -170,6 +173,29 @@ def test_a_slow_storage_gets_everything_once(connections: Connections, project: 
         eventually(lambda: set(statuses(connections, job)) == {"done"})
         eventually(lambda: not worker.on_disk)
         worker.assert_all_done_once(job)
+
+
+def test_outputs_wait_while_the_storages_disk_is_full_and_go_up_when_there_is_room(
+    connections: Connections, project: str, tmp_path: Path
+) -> None:
+    job = submit_job(connections, project, 2)
+    with (
+        small_disk(tmp_path / "disk", "size=16m") as disk,
+        rclone_s3(disk / "s3", "127.0.0.1", tmp_path / "s3.log") as address,
+        storing_worker(connections, rclone(address), tmp_path, 1800) as worker,
+    ):
+        with filled(disk):
+            worker.render()
+            eventually(lambda: worker.storing.trouble)
+            assert (worker.on_disk, set(statuses(connections, job))) == (2, {"running"})
+        eventually(lambda: set(statuses(connections, job)) == {"done"})
+        assert worker.storing.trouble is None
+        eventually(lambda: not worker.on_disk)
+        worker.assert_all_done_once(job)
+
+
+def rclone(address: str) -> S3:
+    return S3(address, SecretStr(KEY_ID), SecretStr(SECRET), s3_checksums="when_required")
 
 
 def test_an_answer_of_the_storage_that_is_lost_stores_nothing_twice(

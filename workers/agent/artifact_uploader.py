@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from farm.adapters.file_header import read_adapter
 from farm.connections import Connections
@@ -39,7 +40,7 @@ from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
 from workers.outputs.encode import EncodedFile, Pixels, Unusable, check_pixels
 from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, Shown
-from workers.outputs.provenance import Provenance
+from workers.outputs.project_provenance import ProjectProvenance
 from workers.protocol import Drafted, EngineFacts, Rendered
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
     ((CannotSign,), _Ending(Outcome.FAILED, "The output was not stored, as it cannot be signed: {}.", hopeless=True)),
     ((PluginMissing, PluginFailed), _Ending(Outcome.FAILED, "The output could not be finished: {}.")),
     ((StorageDown,), _Ending(Outcome.RETURNED, "The output could not be stored: {}")),
+    ((DBAPIError,), _Ending(Outcome.RETURNED, "The database was away while the output was finished.")),
 )
 _UNFORESEEN = _Ending(Outcome.FAILED, "The output could not be encoded: {}")
 
@@ -101,7 +103,7 @@ class ArtifactUploader:
     ) -> None:
         settings = connections.settings
         self._plugins = OutputPlugins(settings.safety_checker, marks=settings.safety_action == "mark")
-        self._provenance = Provenance.of(settings, connections.clock())
+        self._provenance = ProjectProvenance.open(settings, connections.engine, connections.clock())
         self._on_done = on_done
         self._lora_hashes = lora_hashes
         self._connections = connections
@@ -222,18 +224,19 @@ class ArtifactUploader:
         self, render: ClaimedRender, made: Rendered | Drafted, facts: EngineFacts, pixels: Pixels, shown: Shown
     ) -> list[File]:
         finished_at, hashes = self._connections.clock(), self._lora_hashes(render.parameters)
+        provenance = self._provenance.of(render.project_id)
         if isinstance(made, Drafted):
             return make_draft_files(
                 *(render, made, facts, shown),
                 finished_at=finished_at,
                 lora_hashes=hashes,
-                provenance=self._provenance,
+                provenance=provenance,
             )
         return make_files(
             *(render, made, facts, pixels, shown),
             finished_at=finished_at,
             lora_hashes=hashes,
-            provenance=self._provenance,
+            provenance=provenance,
             beside=self._beside,
         )
 

@@ -88,7 +88,7 @@ def make_draft_files(
     `finished_at` in seconds since 1970. Raises OSError when the checkpoint cannot be read, CannotSign as
     :func:`make_files`.
     """
-    parameters, model = render.parameters, model_facts(facts)
+    parameters, model, provenance = render.parameters, model_facts(facts), provenance.of_drafts
     metadata = embedded_metadata_of(parameters, model, lora_hashes, provenance.source_type(parameters))
     line = f"{metadata.text}, Draft: step {drafted.step} of {drafted.steps}"
     told = replace(metadata, text=line, document=metadata.document | {"draft_of_step": drafted.step})

@@ -73,6 +73,31 @@ class Transport:
         """The JSON answer to a change; one not `repeatable` is sent again only if it never went out."""
         return self._send(lambda: self._http.post(self.url + path, json=body, headers=headers), repeatable=repeatable)
 
+    def submit(self, path: str, body: Any, key: str) -> Any:
+        """The JSON answer to a submission, which is one job however often it is sent under this Idempotency-Key.
+
+        Raises FarmUnreachable, which says that the job may be there where a try went out and its answer never came.
+        """
+        went_out = False
+
+        def send() -> httpx.Response:
+            nonlocal went_out
+            try:
+                return self._http.post(self.url + path, json=body, headers={"Idempotency-Key": key})
+            except httpx.TransportError as error:
+                went_out = went_out or not isinstance(error, _NEVER_SENT)
+                raise
+
+        try:
+            return self._send(send, repeatable=True)
+        except FarmUnreachable as lost:
+            if not went_out:
+                raise
+            raise FarmUnreachable(
+                f"{lost} It was sent, so the job may be there all the same: look with `farm jobs` before you send it "
+                f"anew, or send it with the same idempotency_key ({key!r}), which is one job however often."
+            ) from lost.__cause__
+
     def control(self, path: str, body: Any = None) -> Any:
         """The JSON answer to a change of many renders, which may take its time and may be asked for again."""
         limits = httpx.Timeout(self._timeout, read=max(self._timeout, CONTROL_SECONDS))

@@ -48,7 +48,7 @@ class Trainings(Inputs):
             if examples := [{file: self._id_of(example), "caption": caption} for example, caption in pairs]:
                 body[field] = examples
         key = idempotency_key or str(uuid.uuid4())
-        told = self._transport.post(api_path("trainings"), body, headers={"Idempotency-Key": key}, repeatable=True)
+        told = self._transport.submit(api_path("trainings"), body, key)
         job = told.get("job") if isinstance(told, dict) else None
         notices = told.get("notices") if isinstance(told, dict) else None
         return read_reply(Job, {**job, "notices": notices or []} if isinstance(job, dict) else told)

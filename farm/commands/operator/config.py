@@ -14,6 +14,7 @@ from farm.catalog import Catalog, load_catalog
 from farm.console.output import JsonOption, out, print_json
 from farm.did_you_mean import did_you_mean
 from farm.errors import NotFound
+from farm.provenance.rules import read_rules
 from farm.settings import Settings, load_settings
 
 MASK = "********"
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
 def check(config: Config = None, as_json: JsonOption = False) -> None:
     """Read all settings and the catalog; list every fault, or say what is there."""
     settings = load_settings(config)
+    read_rules(settings)
     catalog = load_catalog(settings)
     served = {pool.model for pool in catalog.pools.values()}
     if as_json:

@@ -149,6 +149,22 @@ class TestTryingAgain:
             client.retry("r1")
         assert len(farm.heard) == 1
 
+    def test_who_gives_up_a_submission_that_went_out_is_told_that_the_job_may_be_there(
+        self, farm: ScriptedFarm, client: FarmClient
+    ) -> None:
+        farm.on(JOBS, HANG_UP)
+
+        with pytest.raises(FarmUnreachable, match=r"the job may be there .* idempotency_key \('mine'\)"):
+            client.submit("sana-demo", "a red circle", idempotency_key="mine")
+        assert len(farm.requests(JOBS)) == 5
+
+    def test_of_a_submission_that_never_went_out_nothing_of_it_is_said(self) -> None:
+        with scripted_farm() as gone:
+            url = gone.url
+        with FarmClient(url, KEY) as client, pytest.raises(FarmUnreachable) as unreachable:
+            client.submit("sana-demo", "a red circle")
+        assert "may be there" not in str(unreachable.value)
+
     def test_a_farm_that_is_not_there_is_named(self) -> None:
         with scripted_farm() as gone:
             url = gone.url

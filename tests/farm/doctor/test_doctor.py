@@ -239,7 +239,7 @@ class TestProvenance:
     ) -> None:
         files = make_signing(ends=100.5)
         well = told(doctor("provenance", **files.settings()), Level.OK)
-        assert "A picture was signed by CN=Render farm,O=Studio" in well
+        assert "Outputs are signed: a picture was, by CN=Render farm,O=Studio" in well
         assert "good for 100 days" in well
         files.key.chmod(0o644)
         assert f"chmod 600 {files.key}" in told(doctor("provenance", **files.settings()), Level.WARN)
@@ -254,6 +254,24 @@ class TestProvenance:
         found = doctor("provenance", **make_signing().settings() | {"credentials_key_file": None})
         assert failures(found) == []
         assert "no key is set here, which only workers need" in told(found, Level.OK)
+
+    def test_each_project_with_a_rule_is_looked_at_and_one_that_is_not_there_is_told(
+        self, doctor: Doctor, make_signing: MakeSigning, tmp_path: Path
+    ) -> None:
+        film = make_signing("film", ends=5.5)
+        rules = tmp_path / "rules.yaml"
+        rules.write_text(
+            f"film: {{provenance: credentials, certificate_file: {film.certificate}, key_file: {film.key}}}\n"
+            "tests: {provenance: none}\n'*': {drafts: false}\n"
+        )
+        found = doctor("provenance", provenance="source-type", provenance_rules=rules)
+        well, warned = told(found, Level.OK), told(found, Level.WARN)
+        assert "Outputs of film are signed: a picture was, by CN=Render farm,O=Studio" in well
+        assert "Outputs of tests say nothing" in well
+        assert "Outputs of all other projects hold IPTC's digital source type (FARM_PROVENANCE_RULES)." in well
+        assert "Outputs of all other projects: drafts say nothing" in well
+        assert "Outputs of film: the certificate that signs them is good for 5 days." in warned
+        assert "projects that are not there: film, tests." in warned
 
 
 def test_clocks_that_agree_differ_and_are_refused() -> None:

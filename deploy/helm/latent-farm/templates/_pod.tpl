@@ -29,6 +29,7 @@ volumeMounts:
   - {name: catalog, mountPath: /etc/latent-farm, readOnly: true}
   - {name: data, mountPath: /var/lib/latent-farm}
   - {name: tmp, mountPath: /tmp}
+  - {name: files, mountPath: /etc/latent-farm-files, readOnly: true}
 {{- if .Values.secret.asFile }}
   - {name: secrets, mountPath: /etc/latent-farm-secrets, readOnly: true}
 {{- end }}
@@ -38,6 +39,7 @@ volumeMounts:
 - {name: catalog, configMap: {name: {{ .Release.Name }}-catalog}}
 - {name: data, emptyDir: {}}
 - {name: tmp, emptyDir: {}}
+- {name: files, secret: {secretName: {{ .Values.secret.files }}, optional: true, defaultMode: 288}} # 0440
 {{- if .Values.secret.asFile }}
 - {name: secrets, secret: {secretName: {{ .Values.secret.name }}, defaultMode: 288}} # 0440
 {{- end }}
@@ -49,7 +51,14 @@ FARM_ALLOWED_HOSTS: {{ .Values.settings.FARM_ALLOWED_HOSTS | default $hosts | qu
 {{- if .Values.secret.asFile }}
 FARM_CONFIG: /etc/latent-farm-secrets/farm.yaml
 {{- end }}
+{{- if .Values.metrics.port }}
+FARM_METRICS_HOST: "0.0.0.0"
+FARM_METRICS_PORT: {{ .Values.metrics.port | quote }}
+{{- end }}
 {{- range $name, $value := omit .Values.settings "FARM_ALLOWED_HOSTS" }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- range $name, $value := .Values.variables }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
 {{- end }}
