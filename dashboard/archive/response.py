@@ -19,7 +19,7 @@ from dashboard.reads.jobs import find_job
 from farm.client.files.file_names import NamePattern, safe_name
 from farm.database import read
 from farm.errors import Conflict
-from scheduler.gallery.owned import check_owned
+from scheduler.gallery.owned_renders import check_owned
 
 ZIP = "application/zip"
 #: What files of several jobs are called, unless somebody says otherwise.

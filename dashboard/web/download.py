@@ -9,7 +9,7 @@ from dashboard.web.gallery.filters import read_filters
 from farm.client.files.file_names import DEFAULT_PATTERN
 from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
-from scheduler.gallery.owned import MOST_RENDERS
+from scheduler.gallery.owned_renders import MOST_RENDERS
 
 blueprint = Blueprint("download", __name__)
 

@@ -14,7 +14,7 @@ from farm.connections import Connections
 from farm.settings import Settings, load_settings
 from farm.settings_sources import PREFIX
 from tests.clean_environments import ROOT
-from tests.deploy.manifests import Document, check_promises, check_verb, data_of, pods, read
+from tests.deploy.manifests import Document, check_command, check_promises, data_of, pods, read
 from tests.deploy.test_kubernetes import OVERLAYS, backup_of, check_schemas
 
 CHART = ROOT / "deploy/helm/latent-farm"
@@ -133,7 +133,7 @@ def test_who_installs_the_chart_is_told_the_steps_of_the_page(tools: Path) -> No
     ] == []
     for line in told:
         if line.startswith("farm "):
-            check_verb(line.split()[1:])
+            check_command(line.split()[1:])
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from farm.catalog import load_catalog
 from farm.manifest import Manifest
 from farm.settings import Settings
 from tests.workers.orders import CPU, call_pipeline, order, pixels_of, render, tiny_family, watch_latents
-from tests.workers.verify.test_rerender import manifest_of, render_together
+from tests.workers.verification.test_rerender import manifest_of, render_together
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.families.text_length import padded, rounded_length
@@ -114,7 +114,7 @@ def test_a_manifest_of_a_pass_with_a_longer_neighbour_renders_the_same_pixels_ag
 
 def render_again_of(manifest: Manifest) -> bool:
     """As `farm verify` does it: with the model as the catalog has it, and no pool."""
-    from workers.verify.rerender import render_again
+    from workers.verification.rerender import render_again
 
     loaded = load(load_catalog(Settings()).model("sana-demo"), None, CPU)
     return render_again(Manifest.model_validate_json(manifest.model_dump_json()), loaded).same_pixels
