@@ -27,6 +27,10 @@ LOG_BYTES = 10_000_000
 TAIL_LINES = 15
 
 
+#: A process that was forked from here, forked elsewhere, or started.
+RunningProcess = Preforked | ForkedProcess | subprocess.Popen[bytes]
+
+
 class Child:
     """A running program. The kernel ties its life to that of the thread that starts it, or of the fork server."""
 
@@ -36,13 +40,13 @@ class Child:
         logs: Path,
         keep_open: int | None = None,
         fork_server: ForkServer | None = None,
-        started: Preforked | None = None,
+        started: RunningProcess | None = None,
     ) -> None:
         """Start it; what it says goes to `logs/<name>.log`. It inherits the descriptor `keep_open`.
 
         `started`: it runs already, and writes there.
         """
-        self.process: Preforked | ForkedProcess | subprocess.Popen[bytes]
+        self.process: RunningProcess
         self.program = program
         self.log = logs / f"{program.name}.log"
         self.started = time.monotonic()

@@ -15,8 +15,7 @@ from pathlib import Path
 import structlog
 
 from farm.forking.client import ForkServer
-from farm.local.child import Child
-from farm.local.prefork import Preforked
+from farm.local.child import Child, RunningProcess
 from farm.local.program import Program, StartFailed
 
 log = structlog.get_logger(__name__)
@@ -60,7 +59,7 @@ class Processes:
         self._thread = threading.Thread(target=self._keep, name="farm-processes", daemon=True)
         self._thread.start()
 
-    def start(self, program: Program, *, keep_at_once: bool = False, started: Preforked | None = None) -> None:
+    def start(self, program: Program, *, keep_at_once: bool = False, started: RunningProcess | None = None) -> None:
         """Start it and keep it running; return without waiting until it is ready. Raises StartFailed.
 
         It is started again after a fall once `wait_ready` has seen it ready, with `keep_at_once` from now on.

@@ -27,6 +27,7 @@ from farm.farm_clock import FarmClock
 from farm.forking.client import ForkServer
 from farm.forking.server import listen
 from farm.local import farm_processes, fork_server
+from farm.local.child import Child, RunningProcess
 from farm.local.embedded_servers import dashboard_port, embedded_servers
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
@@ -117,11 +118,13 @@ class LocalStack:
             StartFailed: a process did not start; the message has the end of its log.
         """
         self._folder = DataFolder(self.settings.data_dir)
+        # First of all, as it imports for longer than all else takes. It would end with a thread that is not ours.
+        engines = self._launch_engine_fork_server() if self._own_process else None
         preforked = self._prefork()  # before there is a thread, and outside of what stops the farm at an error
         self._processes = Processes(self._folder.logs, self._notify, keep_open=self._folder.lock)
         self._take_signals()
         try:
-            self._start(preforked)
+            self._start(preforked, engines)
         except BaseException:
             self.stop()
             raise
@@ -170,7 +173,10 @@ class LocalStack:
         for number, former in self._former_signals.items():
             signal.signal(number, former)
 
-    def _start(self, preforked: Preforked | None) -> None:
+    def _start(self, preforked: Preforked | None, engines: RunningProcess | None) -> None:
+        engine_program = self._engine_fork_server()
+        if engine_program is not None:
+            self._processes.start(engine_program, started=engines)
         if self._programs is farm_programs and farm_processes.can_fork():
             self._start_fork_server(preforked)
         keys = ensure_keys(self._folder.path / "keys.json")
@@ -181,8 +187,9 @@ class LocalStack:
             self._processes.start(server.program)
             servers.append(server.program.name)
             found |= fields
-        if self._programs is farm_programs and self.settings.engine_fork_server is None:
-            found |= self._start_engine_fork_server()
+        if engine_program is not None:
+            self._processes.wait_ready([engine_program.name])
+            found["engine_fork_server"] = self._engine_fork_server_socket  # by which the workers find it
         self._wait_ready(servers)  # all of them start side by side
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
@@ -206,6 +213,10 @@ class LocalStack:
         return prefork(name, self._folder.logs / f"{name}.log", lambda: fork_server.serve(listen(path)))
 
     @property
+    def _engine_fork_server_socket(self) -> Path:
+        return self._folder.runtime / "engine.sock"
+
+    @property
     def _fork_server_socket(self) -> Path:
         return self._folder.runtime / "farm.sock"
 
@@ -216,16 +227,17 @@ class LocalStack:
         self._processes.wait_ready([program.name])
         self._processes.fork_server = ForkServer(self._fork_server_socket)
 
-    def _start_engine_fork_server(self) -> dict[str, Any]:
-        """Before the servers answer, since it imports for seconds; the setting by which the workers find it."""
-        if not farm_processes.needs_engine_fork_server(self.pools):
-            return {}
-        path = self._folder.runtime / "engine.sock"
+    def _engine_fork_server(self) -> Program | None:
+        """None where no engine is forked here, or a fork server of somebody's own is named."""
+        wanted = self._programs is farm_programs and self.settings.engine_fork_server is None
+        if not wanted or not farm_processes.needs_engine_fork_server(self.pools):
+            return None
         environment = {**os.environ, "TMPDIR": str(self._folder.scratch)}
-        program = farm_processes.engine_fork_server(environment, path)
-        self._processes.start(program)
-        self._processes.wait_ready([program.name])
-        return {"engine_fork_server": path}
+        return farm_processes.engine_fork_server(environment, self._engine_fork_server_socket)
+
+    def _launch_engine_fork_server(self) -> RunningProcess | None:
+        program = self._engine_fork_server()
+        return None if program is None else Child(program, self._folder.logs, self._folder.lock).process
 
     def _prepare(self) -> None:
         """The bucket, the schema, the first account and its key."""

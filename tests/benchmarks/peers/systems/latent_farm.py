@@ -54,6 +54,8 @@ class LatentFarm(System):
     def ready(self) -> bool:
         if not self._clients:
             try:
+                # A request before anybody listens would take more of the processor than what is waited for.
+                socket.create_connection(("127.0.0.1", self._port), 1).close()
                 httpx.get(f"http://127.0.0.1:{self._port}/readyz", timeout=2, trust_env=False).raise_for_status()
                 key = json.loads((self._data / "client.json").read_text())["key"]
             except (OSError, httpx.HTTPError):
