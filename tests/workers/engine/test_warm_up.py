@@ -35,6 +35,30 @@ def test_both_experts_have_worked_before_the_first_render() -> None:
     assert set(called) == {"transformer", "transformer_2"}
 
 
+def test_compiled_blocks_know_every_shape_after_it(tmp_path: Path) -> None:
+    # Given a model whose blocks are compiled, with a compiler that only counts what it is asked for,
+    model, compiled = tiny_family("sana"), []
+    model.prompt_padding = "longest"
+
+    def compiler(graph: Any, _: Any) -> Any:
+        compiled.append(graph)
+        return graph.forward
+
+    model.pipeline.transformer._repeated_blocks = ["SanaTransformerBlock"]
+    model.pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=compiler)
+    # when it is warmed up for passes of eight renders,
+    assert warm_up(model, compiled_for=8) is not None
+    known = len(compiled)
+    assert known > 1
+    # then nothing is compiled for renders of any number, size, length of prompt and guidance.
+    each: list[dict[str, Any]] = [{}, {"width": 64}, {"height": 96}, {"prompt": 40 * "fox "}, {}, {}, {}, {}]
+    for count, changes in enumerate(each, start=1):
+        asked = {"max_sequence_length": 64, **changes}
+        render(model, tmp_path, [order(model, f"r{number}", **asked) for number in range(count)])
+    render(model, tmp_path, [order(model, guidance_scale=1.0)])
+    assert len(compiled) == known
+
+
 def test_renders_after_it_are_those_without_it(tiny_folder: Folders, tmp_path: Path) -> None:
     models = [load(tiny_pipelines.entry("sana", tiny_folder("sana")), None, CPU).family for _ in range(2)]
     warm_up(models[1])
