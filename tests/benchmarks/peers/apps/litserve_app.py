@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 import litserve
+import litserve.server
 
 from tests.benchmarks.peers.apps.pipeline import alike
 from tests.benchmarks.peers.apps.storing import Storing, pipeline
@@ -41,6 +42,8 @@ class Rendering(litserve.LitAPI):
 
 
 if __name__ == "__main__":
+    # It asks for 'mcp', which the farm has installed, and then needs 'fastmcp' (0.2.19).
+    litserve.server._MCP_AVAILABLE = False
     api = Rendering(max_batch_size=8, batch_timeout=0.02)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, timeout=False)
     port = int(sys.argv[1])
