@@ -6,7 +6,7 @@ Each takes in what was remembered and gives it back anew: nothing that was given
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -131,5 +131,5 @@ def _opened(average: Average, *, signed: bool) -> Tensor:
     return opened
 
 
-def _closed(average: Tensor) -> Average:
+def _closed(average: Any) -> Average:
     return [average.codes, average.scale] if hasattr(average, "codes") else average

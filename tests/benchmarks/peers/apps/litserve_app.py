@@ -5,6 +5,7 @@ from typing import Any
 
 import litserve
 import litserve.server
+from fastapi import Request
 
 from tests.benchmarks.peers.apps.pipeline import alike
 from tests.benchmarks.peers.apps.storing import Storing, pipeline
@@ -17,7 +18,7 @@ class Rendering(litserve.LitAPI):
         """In the process that renders."""
         self.storing, self.pipeline = Storing(), pipeline()
 
-    def decode_request(self, request: Any) -> Any:
+    def decode_request(self, request: Request) -> Any:
         """A picture as it came."""
         return request
 
