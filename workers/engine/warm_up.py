@@ -43,9 +43,9 @@ def _other_shapes(family: Family, most: int) -> list[list[dict[str, Any]]]:
     """What compiled blocks have to see: another number of rows, width, height and length of prompts; and a single row.
 
     torch.compile makes a block for one shape, when it sees another one for every shape that differs in the same
-    numbers, and one more for a single row (automatic dynamic shapes). Each takes as long as the first. On a CPU there is
-    another one from 16 rows on (torch 2.13, findings/compiled-convolutions-begin-again-at-sixteen.sh): it is shown few
-    rows, and as many as there will be.
+    numbers, and one more for a single row (automatic dynamic shapes). Each takes as long as the first. On a CPU it
+    makes another one from 16 rows on (torch 2.13, findings/compiled-convolutions-begin-again-at-sixteen.sh): it is
+    shown few rows, and as many as there will be.
     """
     order = _order(family, {}, 0)
     if order is None:
