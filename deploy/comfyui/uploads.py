@@ -34,4 +34,5 @@ def rate_of(client: FarmClient, model: str, fields: dict[str, Any]) -> int:
     if fields.get("fps"):
         return int(fields["fps"])
     shapes = (known.parameters.get("properties", {}) for known in client.models() if known.name == model)
-    return int(next(shapes, {}).get("fps", {}).get("default") or 16)  # of a model that is not there the farm says so
+    shape: dict[str, Any] = next(shapes, {})
+    return int(shape.get("fps", {}).get("default") or 16)  # of a model that is not there the farm says so

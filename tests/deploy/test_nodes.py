@@ -75,22 +75,29 @@ def test_systemd_has_nothing_to_say_against_the_units(tmp_path: Path) -> None:
 
 def test_a_job_of_slurm_hands_the_signal_on_and_ends_as_its_worker_does(tmp_path: Path) -> None:
     text = JOB.read_text()
-    warning, drain = re.findall(r"--signal=B:TERM@(\d+)", text), re.findall(r"FARM_DRAIN_SECONDS=(\d+)", text)
+    warning, drain = re.findall(r"--signal=B:USR1@(\d+)", text), re.findall(r"FARM_DRAIN_SECONDS=(\d+)", text)
     assert int(warning[0]) > int(drain[0])
     assert "#SBATCH --requeue" in text
     assert _stopped(JOB, tmp_path) == (["worker --pool sana 300 redis://here/0", "drained"], 7)
     assert not (tmp_path / "latent-farm-12").exists()
 
 
+def test_a_job_whose_time_is_over_drains_and_goes_back_into_the_queue(tmp_path: Path) -> None:
+    for job, first in ((JOB, "worker --pool sana 300 redis://here/0"), (SCORER_JOB, "scorer  redis://here/0")):
+        (tmp_path / "scontrol").write_text('#!/bin/bash\necho "$@"; ls "$FARM_DATA_DIR" 2>/dev/null\n')
+        (tmp_path / "scontrol").chmod(0o755)
+        assert _stopped(job, tmp_path, signal.SIGUSR1)[0] == [first, "drained", "requeue 12"]
+
+
 def test_a_scorer_as_a_job_of_slurm_hears_the_signal_too(tmp_path: Path) -> None:
     text = SCORER_JOB.read_text()
     assert "#SBATCH --requeue" in text
     assert "--gpus" not in text
-    check_command(re.findall(r"^exec farm (\S+)", text, re.MULTILINE))
+    check_command(re.findall(r"^farm (\S+) &", text, re.MULTILINE))
     assert _stopped(SCORER_JOB, tmp_path) == (["scorer  redis://here/0", "drained"], 7)
 
 
-def _stopped(job: Path, folder: Path) -> tuple[list[str], int]:
+def _stopped(job: Path, folder: Path, by: signal.Signals = signal.SIGTERM) -> tuple[list[str], int]:
     """What a job prints that is told to end once it has started, and its exit status."""
     (folder / "farm").write_text(WORKER)
     (folder / "farm").chmod(0o755)
@@ -108,6 +115,6 @@ def _stopped(job: Path, folder: Path) -> tuple[list[str], int]:
         text=True,
     )
     eventually((folder / "latent-farm-12/started").exists)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(by)
     said, _ = process.communicate(timeout=60)
     return said.splitlines(), process.returncode

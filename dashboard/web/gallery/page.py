@@ -1,5 +1,7 @@
 """The gallery: finished renders of all jobs of the project, found by filters that stand in the address."""
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
@@ -92,11 +94,12 @@ def mark() -> ResponseReturnValue:
     if ids:
         change_marks(farm(), who.project_id, ids, request.form, now())
     if request.headers.get("X-Part") != "cards":
+        filters: dict[str, Any] = typed.values
         if request.form.get("page") != "picture" or not ids:
-            return redirect(url_for("gallery.index", **typed.values), 303)
+            return redirect(url_for("gallery.index", **filters), 303)
         if request.form.get("do") == "delete":
-            return redirect(url_for("gallery.index", **typed.values, gone=ids[0]), 303)
-        return redirect(url_for("gallery.picture", render_id=ids[0], **typed.values), 303)
+            return redirect(url_for("gallery.index", **filters, gone=ids[0]), 303)
+        return redirect(url_for("gallery.picture", render_id=ids[0], **filters), 303)
     with read(farm().engine) as connection:
         renders = renders_of_gallery(connection, who.project_id, ids, address_of=address)
         boards = shown_boards(connection, who.project_id)
