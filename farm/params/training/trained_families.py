@@ -81,11 +81,13 @@ class TrainedFamily:
 #: three and a single channel each. That of SANA-Video over time has three frames.
 _SANA = ("conv_inverted", "conv_point")
 _WAN = ("ffn.net.0.proj", "ffn.net.2")
+#: Of Wan 2.1 image to video the projections of the picture too: where they lack, diffusers adds zeros, and warns.
+_WAN_PICTURE = (*_WAN, "add_k_proj", "add_v_proj")
 TRAINED: Mapping[str, TrainedFamily] = {
     "sana": TrainedFamily(SanaTrainingParameters, _SANA),
     "sana-video": TrainedFamily(SanaVideoTrainingParameters, _SANA, clips=True),
     "wan": TrainedFamily(WanTrainingParameters, _WAN, clips=True),
-    "wan-i2v": TrainedFamily(WanImageToVideoTrainingParameters, _WAN, clips=True, first_frames=True),
+    "wan-i2v": TrainedFamily(WanImageToVideoTrainingParameters, _WAN_PICTURE, clips=True, first_frames=True),
     "wan22": TrainedFamily(WanExpertsTrainingParameters, _WAN, clips=True, experts=True),
     "wan22-i2v": TrainedFamily(
         WanExpertsImageToVideoTrainingParameters, _WAN, clips=True, experts=True, first_frames=True

@@ -59,7 +59,10 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "the noisy expert of Wan 2.2": ("wan22", {"clips": clips(), "pictures": (), "expert": "high-noise"}),
     "the other expert of Wan 2.2": ("wan22", {"clips": clips(), "pictures": (), "expert": "low-noise"}),
     "Wan 2.2 5B": ("wan22-ti2v", {"clips": clips(), "pictures": ()}),
-    "Wan from first frames": ("wan-i2v", {"clips": clips(), "pictures": ()}),
+    "Wan from first frames": (
+        "wan-i2v",
+        {"clips": clips(), "pictures": (), "target_modules": TRAINED["wan-i2v"].target_modules(everywhere=True)},
+    ),
     "an expert from first frames": ("wan22-i2v", {"clips": clips(), "pictures": (), "expert": "low-noise"}),
 }
 #: The same that diffusers renders with.
