@@ -112,6 +112,7 @@ ADDRESSES = [
     ("GET", "/api/v1/renders/{render}/preview"),
     ("GET", "/api/v1/renders/{render}/verification"),
     ("POST", "/api/v1/renders/{render}/verification"),
+    ("POST", "/api/v1/renders/{render}/input"),
     ("POST", "/renders/{render}/verify"),
     ("GET", "/api/v1/jobs/{job}/set-distances"),
     ("POST", "/api/v1/jobs/{job}/set-distances"),
