@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -19,7 +20,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import Fault, SettingsError
 from farm.redis_address import redis_address
@@ -27,24 +27,24 @@ from farm.settings_sources import PREFIX, describe, take_file, take_variables, w
 from farm.yaml_files import FaultyYaml, read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
-Words = Annotated[list[str], NoDecode]
 #: Names to numbers, in an order that matters; in a variable: 'urgent=16,normal=4,bulk=1'.
-Shares = Annotated[dict[str, Positive], NoDecode]
+Shares = dict[str, Positive]
 Named = TypeVar("Named")
 #: Groups of a sign-in service to what they stand for; in a variable: 'render-team=artist,*=viewer'.
-Groups = Annotated[dict[str, Named], NoDecode]
+Groups = dict[str, Named]
 
 
 def _default_database(values: dict[str, Any]) -> SecretStr:
     return SecretStr(f"sqlite:///{values['data_dir']}/farm.sqlite3")
 
 
-class Settings(BaseSettings):
-    """All settings. Times are seconds, sizes bytes, unless the name says otherwise."""
+class Settings(BaseModel):
+    """All settings. Times are seconds, sizes bytes, unless the name says otherwise.
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
-    )
+    `load_settings` reads them; one that is made in code has what it is given, and defaults.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     # Where things are.
     data_dir: Path = Field(Path("farm-data"), validate_default=True)
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     link_seconds: int = Field(3600, ge=1, le=604_800)  # S3 signs links for seven days at most
 
     # What is rendered.
-    catalog: Annotated[list[Path], NoDecode] = []
+    catalog: list[Path] = []
     environment: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
 
     # Who may look.
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(8420, ge=0, le=65_535)
     dashboard_processes: int | None = Field(None, ge=1, le=64)
-    allowed_hosts: Words = ["127.0.0.1", "localhost", "[::1]"]
+    allowed_hosts: list[str] = ["127.0.0.1", "localhost", "[::1]"]
     public_url: str | None = None
     trusted_proxies: int = Field(0, ge=0, le=10)
     requests_per_minute: int | None = Field(None, ge=1)  # of the API, for each project; none: no limit
@@ -138,12 +138,12 @@ class Settings(BaseSettings):
     provenance_rules: Path | None = None  # a YAML file for single projects
 
     # Where webhooks may go besides the public internet, and whose certificates count there.
-    webhook_networks: Words = []
+    webhook_networks: list[str] = []
     webhook_ca_file: Path | None = None
 
     # Who may read metrics, and the port at which schedulers and workers show theirs; none: at no port.
     metrics_token: SecretStr | None = Field(None, min_length=16)
-    metrics_networks: Words = []
+    metrics_networks: list[str] = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=1, le=65_535)
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry, and the share of jobs that it hears of
@@ -340,10 +340,7 @@ def load_settings(config: Path | None = None, variables: Mapping[str, str] | Non
 
 def _build(values: dict[str, Any], origins: dict[str, str]) -> tuple[Settings | None, dict[str, list[Fault]]]:
     """The settings, or the faults by field ('' for those of several fields)."""
-    settings = Settings.__new__(Settings)
     try:
-        # Not BaseSettings.__init__, which would gather the values a second time.
-        BaseModel.__init__(settings, **values)
+        return Settings(**values), {}
     except ValidationError as error:
         return None, describe(error, values, origins, Settings.SECRETS)
-    return settings, {}

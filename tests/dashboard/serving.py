@@ -1,17 +1,25 @@
 """The real server process over a house, for tests that need a network or a browser."""
 
+import atexit
 import os
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
 
+from farm.forking.client import ForkedProcess, ForkServer
+from farm.forking.requests import ForkRequest
 from tests.dashboard.conftest import House
 from tests.waiting import eventually
+
+Process = ForkedProcess | subprocess.Popen[bytes]
 
 
 def _free_port() -> int:
@@ -22,22 +30,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def served(
-    house: House, log: Path, module: Sequence[str] = ("dashboard",)
-) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def served(house: House, log: Path, *, by_command: bool = False) -> Iterator[tuple[str, Process]]:
     """The server over the house's database: its address and its process.
 
-    `module` is what Python runs: what `farm dashboard` becomes, or the command itself, which imports more before.
+    It is forked with all that it imports, or begins as `farm dashboard` `by_command`, which takes seconds.
     """
     port = _free_port()
     variables = {**os.environ, **house.connections.settings.to_variables()}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module, "--port", str(port)],
-            env=variables,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    process = (_begun if by_command else _forked)(port, variables, log)
     url = f"http://127.0.0.1:{port}"
     try:
         with httpx.Client(verify=False) as client:  # reading all authorities' certificates would take most of the time
@@ -47,6 +47,34 @@ def served(
     finally:
         process.kill()
         process.wait()
+
+
+def _begun(port: int, variables: Mapping[str, str], log: Path) -> Process:
+    command = [sys.executable, "-m", "farm", "dashboard", "--port", str(port)]
+    with log.open("wb") as output:
+        return subprocess.Popen(command, env=variables, stdout=output, stderr=subprocess.STDOUT)
+
+
+def _forked(port: int, variables: Mapping[str, str], log: Path) -> Process:
+    request = ForkRequest(["--port", str(port)], dict(variables), os.getcwd(), "farm: dashboard")
+    with log.open("wb") as output:
+        return _fork_server().fork(request, [output.fileno()] * 3)
+
+
+@cache
+def _fork_server() -> ForkServer:
+    """Of this test process, with which it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="farm-"))  # a socket's path is short
+    path = folder / "socket"
+    process = subprocess.Popen([sys.executable, "-m", "tests.dashboard.fork_server", "--socket", str(path)])
+    atexit.register(_end, process, folder)
+    return ForkServer(path, again_seconds=240)
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    process.kill()
+    process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answers(client: httpx.Client, url: str) -> bool:

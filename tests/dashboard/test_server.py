@@ -20,7 +20,7 @@ def log(tmp_path: Path) -> Path:
 
 def test_the_server_submits_streams_and_stops_with_open_streams(house: House, log: Path) -> None:
     with (
-        served(house, log, ("farm", "dashboard")) as (url, process),
+        served(house, log, by_command=True) as (url, process),
         httpx.Client(base_url=url, headers=house.ours.headers, timeout=60) as client,
         client.stream("GET", "/api/v1/live") as heard,
     ):
