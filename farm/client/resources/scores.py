@@ -66,7 +66,7 @@ class Scores:
         """FID and KID that are kept of a job, the newest first."""
         return whole_list(self._transport, SetDistance, api_path("jobs", job_id, "set-distances"))
 
-    def gallery_set_distances(self, **chosen: Any) -> list[SetDistance]:
+    def gallery_set_distances(self, /, **chosen: Any) -> list[SetDistance]:
         """FID and KID that are kept of what this filter of the gallery found, the newest first."""
         return whole_list(self._transport, SetDistance, api_path("set-distances"), _query(chosen))
 
