@@ -52,9 +52,10 @@ def lacking(plan: Training) -> str | None:
 
 
 def _in_float32(plan: Training, rate: float, taken: int, before: Learnt, gradients: Sequence[Tensor]) -> Learnt:
-    weights, averages, squares = (
-        [tensor.clone() for tensor in kept if isinstance(tensor, Tensor)]
-        for kept in (before.weights, before.averages, before.squares)
+    weights = [weight.clone() for weight in before.weights]
+    averages, squares = (
+        [average.clone() for average in kept if isinstance(average, Tensor)]
+        for kept in (before.averages, before.squares)
     )
     adamw(
         weights,
