@@ -243,7 +243,7 @@ def _sana_video_720p(_sample_size: int) -> SanaVideoPipeline:
         latent_channels=8,
         block_out_channels=(8, 8, 8),
         down_block_types=("LTX2VideoDownBlock3D",) * 3,
-        decoder_block_out_channels=(16, 16, 16),
+        decoder_block_out_channels=(8, 16, 32),
         layers_per_block=(1, 1, 1, 1),
         decoder_layers_per_block=(1, 1, 1, 1),
         spatio_temporal_scaling=(True,) * 3,
