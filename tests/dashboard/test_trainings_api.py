@@ -127,6 +127,17 @@ def test_the_same_key_gives_the_same_training(stored: House) -> None:
     assert first.json["job"]["id"] == second.json["job"]["id"]
 
 
+def test_a_training_that_was_accepted_is_found_by_its_key_though_its_pictures_are_gone(stored: House) -> None:
+    asked = pictures(stored)
+    body, once = {"model": "sana-demo", "name": "squares", "pictures": asked}, {"Idempotency-Key": "once"}
+    job = stored.post("/api/v1/trainings", json=body, headers=once).json["job"]["id"]
+    stored.post(f"/api/v1/jobs/{job}/cancel")
+    stored.client.delete(f"/api/v1/inputs/{asked[1]['image']}", headers=stored.ours.headers)
+    assert stored.post("/api/v1/trainings", json=body).status_code == 422
+    again = stored.post("/api/v1/trainings", json=body, headers=once)
+    assert (again.status_code, again.json["job"]["id"]) == (200, job)
+
+
 def test_its_pictures_stay_while_it_needs_them(stored: House) -> None:
     asked = pictures(stored)
     job = train(stored, pictures=asked).json["job"]["id"]
