@@ -4,8 +4,8 @@
 #   `imread("clip.mp4", plugin="pyav")` reads all frames into one array. It makes that array for as many frames as the container
 #   counts, without filling it. A clip that was cut by `ffmpeg -ss … -c copy` between two key frames counts the frames before the cut too,
 #   and its edit list hides them. So the array has as many frames more than the clip, five below, and behind the last frame is what was in
-#   that memory before: black, or frames of another clip, of another customer on a server. They are encoded, scored and
-#   learnt from as frames of this clip; `improps` has the same wrong number.
+#   that memory before: black, or the end of the clip that was read before it, as below. They are encoded, scored and learnt from as frames
+#   of this clip; `improps` has the same wrong number.
 #   `imiter` gives what is shown, and so does `imread` with any filter. No error, no warning.
 #
 # Expected before it was tried: the frames that are shown. Take `numpy.stack(list(imiter(…)))`. Clips of our own making, each frame
@@ -62,7 +62,7 @@ with av.open("cut.mp4") as clip:
 
 behind = []
 for _ in range(6):
-    imageio.imread("other.mp4", plugin="pyav")  # another customer's clip, whose memory is free again
+    imageio.imread("other.mp4", plugin="pyav")  # the clip before it in the same process
     read = numbers(imageio.imread("cut.mp4", plugin="pyav"))
     behind.append(read[len(shown) :])
 through_a_filter = imageio.imread("cut.mp4", plugin="pyav", filter_sequence=[("null", "")])
