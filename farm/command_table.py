@@ -83,7 +83,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "gallery": Command(
         "farm.commands.outputs.gallery",
-        "What all jobs have made: find it, rate and tag it, delete it.",
+        "What all jobs have made: find it, rate and tag it, download it, delete it.",
     ),
     "boards": Command(
         "farm.commands.outputs.boards",

@@ -164,7 +164,7 @@ class AsyncFarmClient:
     keep_set_distance = _awaited(FarmClient.keep_set_distance)
     set_distances = _awaited(FarmClient.set_distances)
     keep_gallery_set_distance = _awaited(FarmClient.keep_gallery_set_distance)
-    gallery_set_distances = _awaited(FarmClient.gallery_set_distances)  # type: ignore[arg-type]  # any keywords
+    gallery_set_distances = _awaited(FarmClient.gallery_set_distances)
     inputs = _each(FarmClient.inputs)
     remove_input = _awaited(FarmClient.remove_input)
     why = _awaited(FarmClient.why)

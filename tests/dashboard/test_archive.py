@@ -132,7 +132,7 @@ def test_what_the_gallery_shows_or_has_chosen_is_one_file_under_prompts_and_seed
     # Newest first, of all jobs, as the filters find; those of other projects not
     path = "/api/v1/renders/archive"
     assert archive(f"{path}?name={{seed}}") == [f"{seed}.png" for seed in (7, 6, 5, 4, 2, 1)]
-    assert archive(f"{path}?text=blue") == [f"a_blue_square-7-{renders[7][-8:]}.png"]
+    assert archive(f"{path}?text=square") == [f"a_blue_square-7-{renders[7][-8:]}.png"]
     part = archive(f"{path}?name={{seed}}&before={renders[5]}&limit=2")
     assert part == ["4.png", "2.png", REPORT]
     archive(f"{path}?text=nothing", 409)

@@ -114,6 +114,7 @@ ADDRESSES = [
     ("POST", "/api/v1/renders/{render}/verification"),
     ("POST", "/api/v1/renders/{render}/input"),
     ("POST", "/renders/{render}/verify"),
+    ("POST", "/renders/{render}/start"),
     ("GET", "/api/v1/jobs/{job}/set-distances"),
     ("POST", "/api/v1/jobs/{job}/set-distances"),
     ("GET", "/renders/{render}/preview"),

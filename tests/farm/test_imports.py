@@ -34,6 +34,7 @@ EXTRAS = {
     "scheduler/autoscale/kubernetes.py": ["kubernetes"],
     "scheduler/simulate/results/plots.py": ["simulate"],
     "workers/pipelines/precision.py": ["worker", "quantization"],
+    "workers/training/optimizers.py": ["worker", "quantization"],
     "workers/pipelines/gguf_file.py": ["worker", "gguf"],
     "workers/model_files/gguf_header.py": ["worker", "gguf"],
     "workers/agent/telemetry/gpu_metrics.py": ["worker", "nvml"],

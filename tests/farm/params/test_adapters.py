@@ -153,7 +153,10 @@ def test_a_render_that_moves_is_held_against_what_the_other_model_takes(catalog:
     ("pool", "said"),
     [
         ("{model: sana-demo, quantization: {transformer: fp8-cast}}", "'mine' holds the transformer as fp8-cast"),
-        ("{model: sana-demo, sharding: {by: weights, devices: 2}}", "'mine' lays the model on several devices"),
+        (
+            "{model: sana-demo, sharding: {by: layers, devices: 2}}",
+            "'mine' lays the model on several devices by layers",
+        ),
     ],
 )
 def test_a_model_whose_pool_can_load_no_adapter_takes_none_and_names_the_pool(
