@@ -1,5 +1,7 @@
 """The page of one picture or clip, and the buttons that have it rendered again to compare, or start from it."""
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
@@ -72,13 +74,12 @@ def start(render_id: str) -> ResponseReturnValue:
         render = find_render(connection, project_id, render_id, progress_of=lambda _: {}, address_of=address)
         job = find_job(connection, project_id, render.job_id)
     output = next((file for file in render.artifacts if file.kind == "output"), None)
-    entry = output and model_that_starts(output.content_type, job.model)
+    entry = None if output is None else model_that_starts(output.content_type, job.model)
     if output is None or entry is None:
         raise Conflict(sentence("No model of this farm starts from this render."))
     row, _ = add_output(render.id)
-    return redirect(
-        url_for("submit.show", **starting_fields(entry, output.content_type, row.id, render.parameters)), 303
-    )
+    filled = starting_fields(entry, output.content_type, row.id, render.parameters)
+    return redirect(f"{url_for('submit.show')}?{urlencode(filled)}", 303)
 
 
 def _verified(render_id: str, second: SecondRender) -> VerificationWords:

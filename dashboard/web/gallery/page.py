@@ -1,5 +1,8 @@
 """The gallery: finished renders of all jobs of the project, found by filters that stand in the address."""
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
@@ -93,14 +96,18 @@ def mark() -> ResponseReturnValue:
         change_marks(farm(), who.project_id, ids, request.form, now())
     if request.headers.get("X-Part") != "cards":
         if request.form.get("page") != "picture" or not ids:
-            return redirect(url_for("gallery.index", **typed.values), 303)
+            return redirect(_with(url_for("gallery.index"), typed.values), 303)
         if request.form.get("do") == "delete":
-            return redirect(url_for("gallery.index", **typed.values, gone=ids[0]), 303)
-        return redirect(url_for("gallery.picture", render_id=ids[0], **typed.values), 303)
+            return redirect(_with(url_for("gallery.index"), {**typed.values, "gone": ids[0]}), 303)
+        return redirect(_with(url_for("gallery.picture", render_id=ids[0]), typed.values), 303)
     with read(farm().engine) as connection:
         renders = renders_of_gallery(connection, who.project_id, ids, address_of=address)
         boards = shown_boards(connection, who.project_id)
     return render_template("gallery_cards.html", renders=renders, typed=typed, boards=boards)
+
+
+def _with(address: str, query: Mapping[str, str]) -> str:
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 def _just_deleted(connection: Connection, project_id: str) -> str | None:
