@@ -1,6 +1,6 @@
 """The page of one picture or clip, and the buttons that have it rendered again to compare, or start from it."""
 
-from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -78,8 +78,8 @@ def start(render_id: str) -> ResponseReturnValue:
     if output is None or entry is None:
         raise Conflict(sentence("No model of this farm starts from this render."))
     row, _ = add_output(render.id)
-    fields: dict[str, Any] = starting_fields(entry, output.content_type, row.id, render.parameters)
-    return redirect(url_for("submit.show", **fields), 303)
+    filled = starting_fields(entry, output.content_type, row.id, render.parameters)
+    return redirect(f"{url_for('submit.show')}?{urlencode(filled)}", 303)
 
 
 def _verified(render_id: str, second: SecondRender) -> VerificationWords:

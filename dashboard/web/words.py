@@ -140,7 +140,8 @@ def size_in_bytes(size: int) -> str:
         return f"{size} B"
     if size < 1_000_000:
         return f"{size / 1000:.0f} kB"
-    return f"{number(round(size / 1_000_000, 1))} MB"
+    megabytes = round(size / 1_000_000, 1)
+    return f"{number(int(megabytes) if megabytes.is_integer() else megabytes)} MB"
 
 
 def amount(money: float) -> str:

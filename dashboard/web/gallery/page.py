@@ -1,6 +1,7 @@
 """The gallery: finished renders of all jobs of the project, found by filters that stand in the address."""
 
-from typing import Any
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -94,16 +95,19 @@ def mark() -> ResponseReturnValue:
     if ids:
         change_marks(farm(), who.project_id, ids, request.form, now())
     if request.headers.get("X-Part") != "cards":
-        filters: dict[str, Any] = typed.values
         if request.form.get("page") != "picture" or not ids:
-            return redirect(url_for("gallery.index", **filters), 303)
+            return redirect(_with(url_for("gallery.index"), typed.values), 303)
         if request.form.get("do") == "delete":
-            return redirect(url_for("gallery.index", **filters, gone=ids[0]), 303)
-        return redirect(url_for("gallery.picture", render_id=ids[0], **filters), 303)
+            return redirect(_with(url_for("gallery.index"), {**typed.values, "gone": ids[0]}), 303)
+        return redirect(_with(url_for("gallery.picture", render_id=ids[0]), typed.values), 303)
     with read(farm().engine) as connection:
         renders = renders_of_gallery(connection, who.project_id, ids, address_of=address)
         boards = shown_boards(connection, who.project_id)
     return render_template("gallery_cards.html", renders=renders, typed=typed, boards=boards)
+
+
+def _with(address: str, query: Mapping[str, str]) -> str:
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 def _just_deleted(connection: Connection, project_id: str) -> str | None:
