@@ -57,7 +57,7 @@ def test_two_ranks_learn_what_one_device_does(compare: Compare, tiny_folder: Fol
     ("family", "devices", "changes"),
     [
         ("sana", 2, {"gradient_checkpointing": True}),
-        ("sana", 2, {"with_prior_preservation": True, "optimizer": "adamw-8bit", "rank": 256}),
+        ("sana", 2, {"with_prior_preservation": True}),
         ("sana", 4, {"train_batch_size": 4, "target_modules": ["conv_inverted", "conv_point", "to_q"]}),
         ("sana-video", 2, {"clips": True}),
         ("wan", 2, {"clips": True, "pictures": [], "train_batch_size": 1, "gradient_checkpointing": True}),
@@ -73,10 +73,18 @@ def test_ranks_learn_what_one_device_does(
 
 
 @pytest.mark.long
-def test_ranks_learn_about_the_same_in_bfloat16(compare: Compare, tiny_folder: Folders) -> None:
-    asked = {"clips": True, "train_batch_size": 4, "gradient_checkpointing": True}
-    found = compare("wan", tiny_folder("wan"), "weights", 2, "bfloat16", asked)
-    close(found, losses=1e-2, weights=1.0)
+@pytest.mark.parametrize(
+    ("family", "dtype", "changes"),
+    [
+        ("sana", "float32", {"with_prior_preservation": True, "optimizer": "adamw-8bit", "rank": 256}),
+        ("wan", "bfloat16", {"clips": True, "train_batch_size": 4, "gradient_checkpointing": True}),
+    ],
+)
+def test_ranks_learn_about_the_same_in_coarser_numbers(
+    compare: Compare, tiny_folder: Folders, family: str, dtype: str, changes: dict[str, Any]
+) -> None:
+    # What falls on the other side of a step of these is a step apart; gone on with it is still the same to the bit.
+    close(compare(family, tiny_folder(family), "weights", 2, dtype, changes), losses=1e-2, weights=1.0)
 
 
 @pytest.mark.long
