@@ -57,14 +57,14 @@ def data_of(documents: list[Document], kind: str, name: str) -> dict[str, str]:
 
 
 def check_promises(documents: list[Document], app: Flask, folder: Path) -> None:
-    """Settings, commands, routes and pools are real; pods cannot write, rise or hear of Services by variables."""
+    """Settings, verbs, routes and pools are real; pods cannot write, rise or hear of Services by variables."""
     settings = data_of(documents, "ConfigMap", "latent-farm-settings")
     load_settings(variables={name: value for name, value in settings.items() if name != "FARM_CONFIG"})
     catalog = _catalog(data_of(documents, "ConfigMap", "latent-farm-catalog")["pools.yaml"], folder)
     _check_scaling(documents, catalog)
     for pod in pods(documents):
         _check_pod(pod, settings)
-        check_command(pod.container["args"])
+        check_verb(pod.container["args"])
         for probe in _probes(pod.container):
             assert route(app, probe["path"]), (pod.owner, probe)
         if "worker" in pod.container["args"]:
@@ -105,8 +105,8 @@ def _check_pod(pod: Pod, settings: dict[str, str]) -> None:
     assert {volume["name"] for volume in pod.spec["volumes"]} <= mounted, pod.owner
 
 
-def check_command(arguments: list[str]) -> None:
-    """The words before the options are a command of the farm."""
+def check_verb(arguments: list[str]) -> None:
+    """The words before the options are a verb of the farm."""
     command: Any = typer.main.get_command(build_app())
     for word in arguments:
         if word.startswith("-"):

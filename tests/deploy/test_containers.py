@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose file, judged by hadolint and by compose, held to the farm's settings and commands."""
+"""The Dockerfile and the compose file, judged by hadolint and by compose, and held to the farm's settings and verbs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import yaml
 from farm.catalog import load_catalog
 from farm.settings import load_settings
 from tests.clean_environments import ROOT
-from tests.deploy.manifests import check_command
+from tests.deploy.manifests import check_verb
 
 DOCKER = ROOT / "deploy/docker"
 CONSTRAINTS = (ROOT / "constraints.txt").read_text().splitlines()
@@ -50,7 +50,7 @@ def test_the_images_hold_what_is_locked_and_run_as_nobody_of_importance() -> Non
 
 
 @pytest.mark.long
-def test_compose_reads_the_file_and_every_service_of_ours_is_a_command_with_real_settings(
+def test_compose_reads_the_file_and_every_service_of_ours_is_a_verb_with_real_settings(
     tools: Path, tmp_path: Path
 ) -> None:
     for name in ("compose.yaml", "pools.yaml"):
@@ -74,7 +74,7 @@ def test_compose_reads_the_file_and_every_service_of_ours_is_a_command_with_real
     served, reserved = set(), []
     for name, one in ours.items():
         load_settings(variables=one["environment"])
-        check_command(one["command"])
+        check_verb(one["command"])
         assert one["read_only"] is True, name
         assert one["cap_drop"] == ["ALL"], name
         if one["command"][0] != "worker":

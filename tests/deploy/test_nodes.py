@@ -1,4 +1,4 @@
-"""Units of systemd and the jobs of Slurm: they name real commands, and a stop is a drain."""
+"""Units of systemd and the jobs of Slurm: they name real verbs, and a stop is a drain."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.clean_environments import ROOT
-from tests.deploy.manifests import check_command
+from tests.deploy.manifests import check_verb
 from tests.waiting import eventually
 
 UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
@@ -26,12 +26,12 @@ while :; do sleep 0.1; done
 """
 
 
-def test_every_unit_runs_a_command_and_leaves_a_worker_the_time_to_drain() -> None:
+def test_every_unit_runs_a_verb_and_leaves_a_worker_the_time_to_drain() -> None:
     assert len(UNITS) == 4
     for unit in UNITS:
         text = unit.read_text()
         [command] = re.findall(r"^ExecStart=/opt/latent-farm/bin/farm (.*)$", text, re.MULTILINE)
-        check_command(command.split())
+        check_verb(command.split())
         [limit] = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
         for drain in re.findall(r"FARM_DRAIN_SECONDS=(\d+)", text):
             assert int(drain) < int(limit)
@@ -63,7 +63,7 @@ def test_a_scorer_as_a_job_of_slurm_hears_the_signal_too(tmp_path: Path) -> None
     text = SCORER_JOB.read_text()
     assert "#SBATCH --requeue" in text
     assert "--gpus" not in text
-    check_command(re.findall(r"^exec farm (\S+)", text, re.MULTILINE))
+    check_verb(re.findall(r"^exec farm (\S+)", text, re.MULTILINE))
     assert _stopped(SCORER_JOB, tmp_path) == (["scorer  redis://here/0", "drained"], 7)
 
 
