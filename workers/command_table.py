@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "fid": Command(
         "workers.scoring.set_command",
-        "Print FID and KID of a job's pictures against others, computed on this machine; smaller is nearer.",
+        "Print FID and KID of a job's pictures, or of the gallery's, against others; smaller is nearer.",
     ),
     "scorer": Command(
         "workers.scoring.command",

@@ -143,7 +143,23 @@ def _data(house: House) -> list[str]:
     names = {house.ours.user_name, "ours", "theirs", *catalog.models, *catalog.pools}
     for model in catalog.models.values():
         names |= {model.title, model.description or "", *model.samplers, f"{model.title}s"}
-    names |= {"png", "webp", "jpeg", "avif", "mp4", "webm", "gif", "farm sana-demo", "min", "kB", "MB", "Wh", "EUR"}
+    names |= {
+        "png",
+        "webp",
+        "jpeg",
+        "avif",
+        "mp4",
+        "webm",
+        "gif",
+        "farm sana-demo",
+        "adamw-8bit",
+        "adamw",
+        "min",
+        "kB",
+        "MB",
+        "Wh",
+        "EUR",
+    }
     names |= {model.lane for model in catalog.models.values()}
     names |= {house.theirs.user_name, "tests", current_actor().name or ""}
     names |= {"text/html", "image/png", "ABCD", "nothing", "https://example.com/", "webhook.test", *Action}
