@@ -34,7 +34,7 @@ _MARKED = re.compile("⟦[^⟦⟧]*⟧")
 #: In English on purpose: the reference of the API, which is another program's, and what is no page.
 NO_PAGES = frozenset({"docs.reference", "docs.asset", "docs.openapi", "metrics.scrape", "static", "health.alive",
                       "health.ready", "artifacts.fetch", "inputs.fetch", "inputs.thumbnail", "gallery.thumbnail",
-                      "download.archive", "sign_in_oidc.begin", "sign_in_oidc.back", "jobs.home",
+                      "download.archive", "download.gallery", "sign_in_oidc.begin", "sign_in_oidc.back", "jobs.home",
                       "admin_projects.home"})  # fmt: skip
 
 
