@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -33,7 +33,8 @@ def clip_mp4(frames: torch.Tensor, fps: float) -> bytes:
     file, pixels = io.BytesIO(), _pixels(frames)
     with av.open(file, "w", format="mp4") as container:
         options = {"qp": "0", "preset": "veryfast"}
-        stream = container.add_stream("libx264rgb", rate=Fraction(fps).limit_denominator(1001), options=options)
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = cast("av.VideoStream", container.add_stream("libx264rgb", rate=rate, options=options))
         stream.height, stream.width = pixels.shape[1:3]
         stream.pix_fmt = "rgb24"
         for frame in pixels:

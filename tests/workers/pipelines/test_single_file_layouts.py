@@ -262,7 +262,7 @@ def test_a_name_that_is_not_known_or_lacks_is_said(
     family: str, change: dict[str, Tensor | None], said: str, tiny_folder: Folders, tmp_path: Path
 ) -> None:
     def write(path: Path, found: dict[str, Tensor]) -> None:
-        named = {**own_names(found), **change}
+        named: dict[str, Tensor | None] = {**own_names(found), **change}
         write_safetensors(path, {name: tensor for name, tensor in named.items() if tensor is not None})
 
     folder = beside(tiny_folder(family), family, tmp_path / "model", write)
