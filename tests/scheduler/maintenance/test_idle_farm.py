@@ -8,10 +8,10 @@ from tests.scheduler.jobs import submit_job
 from tests.scheduler.maintenance.test_supervisor import Counted, statements_on
 
 
-class TestRest:
+class TestIdle:
     """A farm at which nothing is under way is asked little, and does not sleep through what comes."""
 
-    def test_a_farm_at_rest_costs_three_statements_a_round(self, connections: Connections, clock: TestClock) -> None:
+    def test_an_idle_farm_costs_three_statements_a_round(self, connections: Connections, clock: TestClock) -> None:
         supervisor = Supervisor(connections)
         supervisor.one_round()
         become_idle(supervisor, clock)
