@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ def clip_mp4(frames: torch.Tensor, fps: float) -> bytes:
     with av.open(file, "w", format="mp4") as container:
         options = {"qp": "0", "preset": "veryfast"}
         rate = Fraction(fps).limit_denominator(1001)
-        stream = cast("av.VideoStream", container.add_stream("libx264rgb", rate=rate, options=options))
+        stream = container.add_stream("libx264rgb", rate=rate, options=options)
         stream.height, stream.width = pixels.shape[1:3]
         stream.pix_fmt = "rgb24"
         for frame in pixels:
