@@ -47,7 +47,7 @@ _READ = (
     *("api.get_board", "api.get_boards", "api.get_render_marks", "api.get_renders", "api.get_tags"),
     *("api.get_training", "trainings.page", "api.get_scorers", "api.get_scores", "scores.page"),
     *("gallery.index", "gallery.picture", "gallery.thumbnail"),
-    *("download.archive", "download.chosen", "download.gallery", "api.get_renders_archive"),
+    *("download.archive", "download.chosen", "download.gallery", "api.get_archive"),
     *("compare.page", "picture.page", "sheet.page", "workers.index"),
     *("admin_keys.index", "admin_projects.home", "admin_projects.index", "admin_projects.page", "admin_usage.index"),
     *("admin_webhooks.index", "admin_webhooks.page", "admin_share_links.index", "api.get_share_links"),

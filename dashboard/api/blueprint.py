@@ -15,6 +15,7 @@ from dashboard.api import (
     delete_share_link,
     delete_user,
     delete_webhook,
+    get_archive,
     get_audit,
     get_board,
     get_boards,
@@ -49,7 +50,6 @@ from dashboard.api import (
     get_render_verification,
     get_render_why,
     get_renders,
-    get_renders_archive,
     get_scorers,
     get_scores,
     get_set_distances,
@@ -245,7 +245,7 @@ _ENDPOINTS = (
     get_set_distances,
     post_set_distances,
     post_render_input,
-    get_renders_archive,
+    get_archive,
 )
 
 

@@ -130,7 +130,7 @@ def test_what_the_gallery_shows_or_has_chosen_is_one_file_under_prompts_and_seed
         return zipfile.ZipFile(io.BytesIO(answer.data)).namelist() if status == 200 else []
 
     # Newest first, of all jobs, as the filters find; those of other projects not
-    path = "/api/v1/renders/archive"
+    path = "/api/v1/archive"
     assert archive(f"{path}?name={{seed}}") == [f"{seed}.png" for seed in (7, 6, 5, 4, 2, 1)]
     assert archive(f"{path}?text=square") == [f"a_blue_square-7-{renders[7][-8:]}.png"]
     part = archive(f"{path}?name={{seed}}&before={renders[5]}&limit=2")
@@ -161,5 +161,5 @@ def test_renders_that_keep_no_output_are_passed_over(live_house: House, job_id: 
     with write(house.connections.engine) as connection:
         lost = Artifact.render_id.in_(ids[:2])
         connection.execute(delete(Artifact).where(lost, Artifact.kind == "output"))
-    answer = house.get("/api/v1/renders/archive?name={seed}")
+    answer = house.get("/api/v1/archive?name={seed}")
     assert zipfile.ZipFile(io.BytesIO(answer.data)).namelist() == ["4.png", "2.png", "1.png"]

@@ -115,7 +115,7 @@ ADDRESSES = [
     ("POST", "/api/v1/renders/{render}/input"),
     ("POST", "/renders/{render}/verify"),
     ("POST", "/renders/{render}/start"),
-    ("GET", "/api/v1/renders/archive?board={board}"),
+    ("GET", "/api/v1/archive?board={board}"),
     ("GET", "/api/v1/jobs/{job}/set-distances"),
     ("POST", "/api/v1/jobs/{job}/set-distances"),
     ("GET", "/api/v1/set-distances?board={board}"),

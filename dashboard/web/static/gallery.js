@@ -176,11 +176,12 @@ if (grid) {
     count();
   });
   form.addEventListener('submit', (event) => {
-    if (event.submitter?.hasAttribute('formaction')) return; // a file comes, and the page stays
-    event.preventDefault();
     const field = event.target.ownerDocument.activeElement;
     // Enter in a field means the button beside it, not the first of the form.
-    const button = field?.name === 'tag' ? 'tag' : field?.name === 'new_board' ? 'board' : event.submitter?.value;
+    const entered = { tag: 'tag', new_board: 'board' }[field?.name];
+    if (!entered && event.submitter?.hasAttribute('formaction')) return; // a file comes, and the page stays
+    event.preventDefault();
+    const button = entered ?? event.submitter?.value;
     const more = { tag: form.elements.tag?.value ?? '', board: form.elements.board?.value ?? '', new_board: form.elements.new_board?.value ?? '' };
     act(button === 'favourite' ? favouriteOrNot(chosen()) : button, chosen(), more).then(() => { for (const name of ['tag', 'new_board']) if (form.elements[name]) form.elements[name].value = ''; });
   });

@@ -1,4 +1,4 @@
-"""GET /api/v1/renders/archive: what a filter of the gallery finds, as one ZIP file."""
+"""GET /api/v1/archive: what a filter of the gallery finds, as one ZIP file."""
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -33,8 +33,8 @@ class GalleryArchiveQuery(GalleryFields):
 def register(blueprint: APIBlueprint) -> None:
     """Add this endpoint."""
 
-    @blueprint.get("/renders/archive", tags=[RENDERS], responses={200: ARCHIVE})
-    def get_renders_archive(query: GalleryArchiveQuery) -> Response:
+    @blueprint.get("/archive", tags=[RENDERS], responses={200: ARCHIVE})
+    def get_archive(query: GalleryArchiveQuery) -> Response:
         """Download the outputs of all finished renders that the query chooses, as in GET /renders, newest first.
 
         Of a job its first 20,000 renders are looked at, else the newest 20,000. It is sent as it is made, each file
