@@ -42,9 +42,11 @@ def close(found: dict[str, Any], losses: float = LOSSES, weights: float = WEIGHT
     assert len(one) == 4
     assert other == pytest.approx(one, rel=losses)
     assert found["apart"] <= weights * found["learnt"], found
-    # Interrupted and gone on with it is the same to the bit, and its last sample is what a render with it is.
+    # Interrupted and gone on with it is the same to the bit, and its last sample is what a render with it is: to a
+    # level of 255, or as nearly as on one device, where renders have a bfloat16 copy of what is learnt in float32.
     assert found["resumed"] == [True, True]
-    assert found["rendered"] <= 1
+    alone, on_ranks = found["rendered"]
+    assert on_ranks <= max(1, 2 * alone)
 
 
 def test_two_ranks_learn_what_one_device_does(compare: Compare, tiny_folder: Folders) -> None:

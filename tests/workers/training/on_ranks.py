@@ -35,7 +35,10 @@ def compare_trainings(whole: Family, parted: Family, changes: dict[str, Any]) ->
             "learnt": max(float(weights[name].abs().max()) for name in weights if "lora_B" in name),
             "losses": [expected.losses, found.losses],
             "resumed": [_bytes(found) == _bytes(resumed), found.losses == resumed.losses],
-            "rendered": _rendered(parted, Path(again), found, changes),
+            "rendered": [
+                _rendered(whole, Path(one), expected, changes),
+                _rendered(parted, Path(again), found, changes),
+            ],
         }
 
 
