@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 from sqlalchemy import Engine, select
 
 from farm.catalog import PoolEntry
@@ -84,10 +86,23 @@ def engine_fork_server(environment: Mapping[str, str], path: Path) -> Program:
     return replace(program, command=command, tier=Tier.FORK_SERVER, leftovers=(path,))
 
 
-def dashboard(environment: Mapping[str, str], url: str) -> Program:
-    """`farm dashboard`; ready when it answers and finds the database."""
+def dashboard(environment: Mapping[str, str], url: str, pid_of: Callable[[str], int] | None = None) -> Program:
+    """`farm dashboard`; ready when it listens itself, answers and finds the database.
+
+    Another farm that was started in the same moment may have taken the port, and would answer as well as ours.
+    `pid_of`: its pid by its name; none where it has an address that no other farm could have taken.
+    """
+    port = urlsplit(url).port
+
+    def listens() -> bool:
+        if pid_of is None:
+            return True
+        opened = psutil.Process(pid_of("dashboard")).net_connections("tcp")
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in opened)
 
     def answers() -> bool:
+        if not listens():
+            return False
         # trust_env: no proxy of the environment is for this machine.
         with httpx.Client(trust_env=False, timeout=5, verify=authorities(False)) as client:
             return client.get(f"{url}/readyz?parts=database").is_success

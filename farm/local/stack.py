@@ -54,7 +54,7 @@ def farm_programs(stack: "LocalStack") -> list[Program]:
         farm_processes.scheduler(stack.environment),
         farm_processes.scorer(stack.environment),
         *farm_processes.workers(stack.environment, stack.pools, stack.engine, stack.pid),
-        farm_processes.dashboard(stack.environment, stack.url),
+        farm_processes.dashboard(stack.environment, stack.url, stack.pid),
     ]
 
 
