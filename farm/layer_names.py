@@ -22,7 +22,7 @@ TEXT_ENCODER = re.compile(r"^(?:base_model\.model\.)?(?:text_encoder|cond_stage_
 
 _BLOCK = re.compile(r"^(?P<blocks>\w*blocks)\.(?P<number>\d+)\.(?P<rest>.+)$")
 #: Inside a block: the authors' name of a layer → diffusers' name or names. Several: one under the other in its rows.
-_SANA_BLOCK: Mapping[str, tuple[str, ...]] = {
+SANA_BLOCK: Mapping[str, tuple[str, ...]] = {
     "attn.qkv": ("attn1.to_q", "attn1.to_k", "attn1.to_v"),
     "attn.proj": ("attn1.to_out.0",),
     "cross_attn.q_linear": ("attn2.to_q",),
@@ -33,7 +33,7 @@ _SANA_BLOCK: Mapping[str, tuple[str, ...]] = {
     "mlp.point_conv.conv": ("ff.conv_point",),
     "mlp.t_conv": ("ff.conv_temp",),
 }
-_SANA: Mapping[str, tuple[str, ...]] = {
+SANA: Mapping[str, tuple[str, ...]] = {
     # The first that the model has: pictures and clips, with guidance embedded or without.
     "x_embedder.proj": ("patch_embed.proj", "patch_embedding"),
     "t_embedder.mlp.0": ("time_embed.timestep_embedder.linear_1", "time_embed.emb.timestep_embedder.linear_1"),
@@ -98,7 +98,7 @@ class LayerNames:
 def _of_the_authors(known: Mapping[str, object]) -> Iterable[tuple[str, tuple[str, ...]]]:
     """The authors' names of those layers that the transformer has."""
     blocks = {(found["blocks"], found["number"]) for name in known if (found := _BLOCK.match(name))}
-    for theirs, ours in (*_SANA.items(), *_WAN.items()):
+    for theirs, ours in (*SANA.items(), *_WAN.items()):
         if here := [name for name in ours if name in known]:
             yield theirs, (here[0],)
     for number in (found["number"] for name in known if (found := _FACE.match(name))):
@@ -106,7 +106,7 @@ def _of_the_authors(known: Mapping[str, object]) -> Iterable[tuple[str, tuple[st
             names = tuple(f"face_adapter.{number}.{name}" for name in ours)
             yield f"face_adapter.fuser_blocks.{number}.{theirs}", names
     for kind, number in blocks:
-        table = _SANA_BLOCK if kind == "transformer_blocks" else _WAN_BLOCK
+        table = SANA_BLOCK if kind == "transformer_blocks" else _WAN_BLOCK
         theirs_of_kind = "vace_blocks" if kind == "vace_blocks" else "blocks"  # a model of VACE has both
         for theirs, ours in table.items():
             here = [f"{kind}.{number}.{name}" for name in ours]

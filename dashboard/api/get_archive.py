@@ -8,12 +8,12 @@ from dashboard.api.common import RENDERS, Line
 from dashboard.api.get_job_archive import ARCHIVE
 from dashboard.api.get_renders import GalleryFields
 from dashboard.archive.archive import MOST_FILES
-from dashboard.archive.response import GALLERY_PATTERN, gallery_response
+from dashboard.archive.response import gallery_response
 from dashboard.auth import principal
 from dashboard.context import farm
 from dashboard.reads.ids import known_form
 from dashboard.reads.known_names import check_gallery_names
-from farm.client.files.file_names import FIELDS
+from farm.client.files.file_names import FIELDS, GALLERY_PATTERN
 from farm.database import read
 
 

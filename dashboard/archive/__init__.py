@@ -1,1 +1,1 @@
-"""All outputs of a job in one ZIP file, made while it is sent."""
+"""Outputs of a job, or of the gallery, in one ZIP file, made while it is sent."""

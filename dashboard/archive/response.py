@@ -22,8 +22,6 @@ from farm.errors import Conflict
 from scheduler.gallery.owned_renders import check_owned
 
 ZIP = "application/zip"
-#: What files of several jobs are called, unless somebody says otherwise.
-GALLERY_PATTERN = "{prompt}-{seed}-{id}"
 
 
 def job_response(job_id: str, pattern: str, *, after: int = -1, limit: int = MOST_FILES) -> Response:

@@ -3,10 +3,10 @@
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from dashboard.archive.response import GALLERY_PATTERN, chosen_response, gallery_response, job_response
+from dashboard.archive.response import chosen_response, gallery_response, job_response
 from dashboard.reads.ids import known_form
 from dashboard.web.gallery.filters import read_filters
-from farm.client.files.file_names import DEFAULT_PATTERN
+from farm.client.files.file_names import DEFAULT_PATTERN, GALLERY_PATTERN
 from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
 from scheduler.gallery.owned_renders import MOST_RENDERS

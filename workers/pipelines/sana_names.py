@@ -10,45 +10,29 @@ from typing import Any
 
 from torch import Tensor
 
-#: In a block: theirs → ours; several are the parts of one matrix, in their order.
+from farm.layer_names import SANA, SANA_BLOCK
+
+#: Beside the layers that adapters change: norms, and tables of shifts.
 _BLOCK = {
-    "": ("",),  # the table of shifts
-    "attn.qkv": ("attn1.to_q", "attn1.to_k", "attn1.to_v"),
+    **SANA_BLOCK,
+    "": ("",),
     "attn.q_norm": ("attn1.norm_q",),
     "attn.k_norm": ("attn1.norm_k",),
-    "attn.proj": ("attn1.to_out.0",),
-    "cross_attn.q_linear": ("attn2.to_q",),
-    "cross_attn.kv_linear": ("attn2.to_k", "attn2.to_v"),
     "cross_attn.q_norm": ("attn2.norm_q",),
     "cross_attn.k_norm": ("attn2.norm_k",),
-    "cross_attn.proj": ("attn2.to_out.0",),
-    "mlp.inverted_conv.conv": ("ff.conv_inverted",),
-    "mlp.depth_conv.conv": ("ff.conv_depth",),
-    "mlp.point_conv.conv": ("ff.conv_point",),
-    "mlp.t_conv": ("ff.conv_temp",),  # over the frames of a clip
 }
-_OUTSIDE = {
-    "y_embedder.y_proj.fc1": ("caption_projection.linear_1",),
-    "y_embedder.y_proj.fc2": ("caption_projection.linear_2",),
-    "attention_y_norm": ("caption_norm",),
-    "t_block.1": ("time_embed.linear",),
-    "cfg_embedder.mlp.0": ("time_embed.guidance_embedder.linear_1",),
-    "cfg_embedder.mlp.2": ("time_embed.guidance_embedder.linear_2",),
-    "final_layer": ("",),
-    "final_layer.linear": ("proj_out",),
-}
+_OUTSIDE = {**SANA, "attention_y_norm": ("caption_norm",), "final_layer": ("",)}
 #: What training alone needs, and a table of places that the library computes.
 _UNUSED = frozenset({"pos_embed", "y_embedder.y_embedding", "logvar_linear.weight", "logvar_linear.bias"})
 
 
-def rename_sana(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+def rename_sana(tensors: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
     """Tensors by diffusers' names; names that are not known stay as they are."""
-    clips = config["_class_name"] == "SanaVideoTransformer3DModel"
-    time = "time_embed.timestep_embedder" if config.get("guidance_embeds") else "time_embed.emb.timestep_embedder"
-    outside = _OUTSIDE | {
-        "x_embedder.proj": ("patch_embedding" if clips else "patch_embed.proj",),
-        "t_embedder.mlp.0": (f"{time}.linear_1",),
-        "t_embedder.mlp.2": (f"{time}.linear_2",),
+    known = model.state_dict().keys()
+    # Of several names the one that the model has: they are of pictures and clips, with and without embedded guidance.
+    outside = {
+        theirs: (next((name for name in ours if f"{name}.weight" in known), ours[0]),)
+        for theirs, ours in _OUTSIDE.items()
     }
     named = {}
     for name, tensor in tensors.items():

@@ -58,7 +58,7 @@ def _without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _renamed(tensors: dict[str, Tensor], model: Any, config: Mapping[str, Any], place: Path) -> dict[str, Tensor]:
     kind = type(model).__name__
     if kind.startswith(_SANA):
-        return rename_sana(tensors, config)
+        return rename_sana(tensors, model)
     known = SINGLE_FILE_LOADABLE_CLASSES.get(kind)
     if known is None:
         raise BadWeights(f"{place}: nothing here can convert a {kind} from another tool's names")

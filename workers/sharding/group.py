@@ -12,13 +12,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import structlog
 import torch
@@ -29,15 +29,13 @@ from farm.catalog.pool import Sharding
 from workers.protocol import GROUP_LOST
 from workers.sharding.broadcast import send_tensors, take_apart
 from workers.sharding.errors import ShardingFailed
-from workers.sharding.learning import Learning
+from workers.sharding.learning import Backward, Learning
 from workers.sharding.messages import Call, Enlist, Failed, GoBack, Learn, LetGo, Loaded, Meet, Slot, Weights
 from workers.sharding.parallelism import split
 from workers.sharding.rank import meet_others
 
 log = structlog.get_logger(__name__)
 
-#: From a loss and the parameters of a LoRA to what it changes by with each of these.
-Backward: TypeAlias = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
 #: One that dies takes others with it: so long for them to say so too, and for the thread that hears it to speak first.
 _OTHERS_SECONDS, _LAST_WORDS_SECONDS = 0.2, 2.0
 

@@ -6,15 +6,18 @@ predictions, says what the loss changes by with each of them, and gets the sum o
 training, and how it goes on, is that of one device.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from workers.sharding.broadcast import put_together, take_apart
+
+#: From a loss and the parameters of a LoRA to what it changes by with each of these.
+Backward: TypeAlias = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
 
 
 class Learning:

@@ -75,7 +75,6 @@ def save_lora(track: Track, path: Path) -> None:
     about = {f"transformer.{name}": told[name] for name in _SAID if name in told}
     about["transformer.target_modules"] = sorted(told["target_modules"])
     weights = {
-        f"transformer.{name}": weight.detach().contiguous().cpu()
-        for name, weight in zip(state.names, state.weights, strict=True)
+        f"transformer.{name}": weight.detach().contiguous().cpu() for name, weight in state.named_weights.items()
     }
     save_file(weights, path, metadata={LORA_ADAPTER_METADATA_KEY: json.dumps(about, sort_keys=True, default=str)})

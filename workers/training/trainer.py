@@ -3,7 +3,7 @@
 The transformer is asked by the family itself, as for a render: what is learnt is what renders with the LoRA will see.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
@@ -17,16 +17,13 @@ from farm.params.training.trained_families import training_of
 from workers.denoising.checkpoint_file import Saved
 from workers.denoising.track import Embeddings, Track
 from workers.families.base import Family, Prepared, Refused
-from workers.sharding.learning import checkpointing
+from workers.sharding.learning import Backward, checkpointing
 from workers.training.draws import chosen, generator
 from workers.training.objective import Example, Noised, flow_matching_loss
 from workers.training.optimizers import lacking
 from workers.training.training_set import make_training_set, on_device
 from workers.training.training_state import LoraTraining, lora_config
 from workers.training.turns import Turn
-
-#: From a loss and the parameters of a LoRA to what it changes by with each of these.
-Backward = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
 
 
 def start_training(family: Family, prepared: Prepared, embeddings: Embeddings) -> Track:
@@ -124,9 +121,8 @@ def _step(family: Family, track: Track, state: LoraTraining) -> Iterator[Backwar
         if family.ranks is None:
             yield torch.autograd.grad
             return
-        weights = dict(zip(state.names, state.weights, strict=True))
-        slot, checkpoints = _slot(track), plan.gradient_checkpointing
-        with family.ranks.learning(component, slot, lora_config(plan), weights, checkpoints) as backward:
+        lora = (_slot(track), lora_config(plan), state.named_weights)
+        with family.ranks.learning(component, *lora, plan.gradient_checkpointing) as backward:
             yield backward
 
 
@@ -176,8 +172,7 @@ def _batch(family: Family, state: LoraTraining, taken: int) -> list[Example]:
 
 def _lent(family: Family, track: Track, state: LoraTraining) -> AbstractContextManager[Any]:
     """The transformer that learns, with the LoRA as it is now."""
-    weights = dict(zip(state.names, state.weights, strict=True))
-    return family.adapters[state.plan.expert].lend(_slot(track), lora_config(state.plan), weights)
+    return family.adapters[state.plan.expert].lend(_slot(track), lora_config(state.plan), state.named_weights)
 
 
 def _slot(track: Track) -> str:

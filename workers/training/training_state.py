@@ -53,6 +53,11 @@ class LoraTraining:
         """Of the noise schedule, as samplers have it: some families look there which expert has a pass."""
         return self.known.schedule
 
+    @property
+    def named_weights(self) -> dict[str, Tensor]:
+        """The weights as they are now, by their names."""
+        return dict(zip(self.names, self.weights, strict=True))
+
     def pass_of(self, timestep: Tensor) -> Pass:
         """The pass of a 'timestep', which of a training is the place of the pass."""
         return pass_at(self.plan, int(timestep))

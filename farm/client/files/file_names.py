@@ -17,6 +17,8 @@ from farm.errors import Fault, InvalidRequest
 
 #: What files are called unless somebody says otherwise: the render's place in its job, and the end of its id.
 DEFAULT_PATTERN = "{index:05d}-{id}"
+#: The same of several jobs, whose places say nothing.
+GALLERY_PATTERN = "{prompt}-{seed}-{id}"
 _SUFFIXES = {
     "image/png": "png",
     "image/jpeg": "jpg",

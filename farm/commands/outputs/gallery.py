@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from farm.client.files.file_names import GALLERY_PATTERN
 from farm.client.replies import GalleryRender, Marks
 from farm.console.arguments import FileNamesOption, LeastScore, RenderIds, ScoredBy, read_filters, takes_filters
 from farm.console.completion import complete_job
@@ -16,8 +17,6 @@ from farm.console.tables import print_list
 
 #: Of the group, as `farm --help` lists it.
 WORDS = "What all jobs have made: find it, rate and tag it, download it, delete it."
-#: What files of several jobs are called, unless somebody says otherwise.
-PATTERN = "{prompt}-{seed}-{id}"
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +73,7 @@ def list_(
 def download(
     *,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder; it is made.")] = Path("gallery"),
-    name: FileNamesOption = PATTERN,
+    name: FileNamesOption = GALLERY_PATTERN,
     scorer: ScoredBy = None,
     least_score: LeastScore = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest first.")] = None,

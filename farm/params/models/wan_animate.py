@@ -57,7 +57,7 @@ def _clip(checks: FamilyChecks, name: str, mode: str, found: dict[str, Any]) -> 
         return None
     clip = checks.take(check_clip(name, asked, checks.uploaded))
     if isinstance(clip, ClipRef):
-        checks.take(check_length(name, clip, found["num_frames"], found["fps"], FRAMES_PER_LATENT))
+        checks.take(check_length(name, clip, found["num_frames"], found["fps"], checks.entry.frame_multiple))
     elif clip is not None and name in _MOVING:
         checks.refuse(name, "is a picture, and nothing moves in it; give a clip")
     return clip

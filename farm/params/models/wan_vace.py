@@ -4,7 +4,7 @@ from typing import Any
 
 from farm.params.checks.clips import check_clip, check_length, check_pictures
 from farm.params.checks.family_checks import FamilyChecks
-from farm.params.models.wan import FRAMES_PER_LATENT, clip_parameters
+from farm.params.models.wan import clip_parameters
 from farm.params.request.base import ClipRef
 
 #: Smallest and largest conditioning_scale; above, what the control adds drowns the model's own.
@@ -34,7 +34,7 @@ def _check_together(checks: FamilyChecks, found: dict[str, Any]) -> None:
         return
     for name, clip in (("video", video), ("mask", mask)):
         if isinstance(clip, ClipRef):
-            length = check_length(name, clip, found["num_frames"], found["fps"], FRAMES_PER_LATENT)
+            length = check_length(name, clip, found["num_frames"], found["fps"], checks.entry.frame_multiple)
             checks.take(length)
     if video is None or isinstance(video, ClipRef):
         return

@@ -11,7 +11,6 @@ from farm.errors import Fault, InvalidRequest, in_words
 from farm.params.checks.clip_frames import frames_taken
 from farm.params.checks.clips import check_length
 from farm.params.checks.pictures import check_picture
-from farm.params.models.wan import FRAMES_PER_LATENT
 from farm.params.pictures import FindInput
 from farm.params.renders import Renders
 from farm.params.request.base import ADAPTER_SUFFIX, ClipRef, RenderParameters
@@ -82,7 +81,7 @@ def check_training(
     [sample] = resolved.renders
     family = TRAINED[entry.family]
     training = _training(asked, examples, family)
-    notices = _clip_notices(training, sample)
+    notices = _clip_notices(training, sample, entry.frame_multiple)
     values = {**sample.model_dump(), "num_inference_steps": training.passes, "training": training}
     render = family.parameters.model_validate(values)
     notices += idle_ranks(asked, catalog)
@@ -171,12 +170,14 @@ def _training(asked: TrainingRequest, examples: _Examples, family: TrainedFamily
     )
 
 
-def _clip_notices(training: Training, sample: RenderParameters) -> list[str]:
-    """What is not learnt of the clips. Raises InvalidRequest where one ends too soon."""
+def _clip_notices(training: Training, sample: RenderParameters, multiple: int) -> list[str]:
+    """What is not learnt of the clips, of which the model makes `multiple` x k + 1 frames. Raises InvalidRequest where
+    one ends too soon.
+    """
     faults, longer = [], 0
     for place, clip in enumerate(training.clips):
         fps: int = getattr(sample, "fps")  # noqa: B009  (of models of clips)
-        _, said = check_length("video", clip.video, sample.frames, fps, FRAMES_PER_LATENT)
+        _, said = check_length("video", clip.video, sample.frames, fps, multiple)
         faults += [Fault(pointer("clips", place, "video"), each.message) for each in said if isinstance(each, Fault)]
         longer += clip.video.frames > frames_taken(sample.frames, fps, clip.video.frame_rate)[-1] + 1
     if faults:

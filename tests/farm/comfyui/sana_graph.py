@@ -1,12 +1,10 @@
 """A graph of Sana in the API format, and its translation with changed inputs."""
 
-import json
-from typing import Any
+from functools import partial
 
-from farm.comfyui.translate import Translated, translate
-from farm.comfyui.workflow.workflow_file import read_workflow
+from tests.farm.comfyui.changed_graph import Graph, read_changed
 
-SANA: dict[str, dict[str, Any]] = {
+SANA: Graph = {
     "1": {"class_type": "SanaCheckpointLoader", "inputs": {"ckpt_name": "Sana_1600M_1024px_BF16.pth"}},
     "2": {"class_type": "GemmaLoader", "inputs": {"model_name": "gemma-2-2b-it", "device": "cpu"}},
     "3": {"class_type": "SanaTextEncode", "inputs": {"text": r"an owl \(big\)", "GEMMA": ["2", 0]}},
@@ -33,13 +31,5 @@ SANA: dict[str, dict[str, Any]] = {
     "9": {"class_type": "ExtraVAELoader", "inputs": {"vae_name": "dcae.safetensors"}},
 }
 
-
-def read(changes: dict[str, dict[str, Any]] | None = None, settled: set[str] | None = None) -> Translated:
-    """The graph with changed inputs, or whole nodes where a class is given."""
-    graph = json.loads(json.dumps(SANA))
-    for id_, change in (changes or {}).items():
-        if "class_type" in change:
-            graph[id_] = change
-        else:
-            graph[id_]["inputs"] |= change
-    return translate(read_workflow(json.dumps(graph)), settled or set())
+#: The graph with changed inputs, or whole nodes where a class is given.
+read = partial(read_changed, SANA)

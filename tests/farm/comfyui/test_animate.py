@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from farm.comfyui.workflow.graph import CannotRender
-from tests.farm.comfyui.wan_graph import read_changed, wan_graph
+from tests.farm.comfyui.changed_graph import read_changed
+from tests.farm.comfyui.wan_graph import wan_graph
 
 LATENTS = {
     "class_type": "WanAnimateToVideo",

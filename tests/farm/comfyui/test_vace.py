@@ -9,7 +9,8 @@ import pytest
 from farm.comfyui.translate import translate
 from farm.comfyui.workflow.graph import CannotRender
 from farm.comfyui.workflow.workflow_file import read_workflow
-from tests.farm.comfyui.wan_graph import read_changed, wan_graph
+from tests.farm.comfyui.changed_graph import read_changed
+from tests.farm.comfyui.wan_graph import wan_graph
 
 LATENTS = {
     "class_type": "WanVaceToVideo",

@@ -1,13 +1,9 @@
-"""A graph of Wan in the API format around the node that makes its latents, and its translation with changed inputs."""
+"""A graph of Wan in the API format around the node that makes its latents."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from farm.comfyui.translate import Translated, translate
-from farm.comfyui.workflow.workflow_file import read_workflow
-
-Graph = dict[str, dict[str, Any]]
+from tests.farm.comfyui.changed_graph import Graph
 
 
 def wan_graph(weights: str, latents: Mapping[str, Any], second_clip: str) -> Graph:
@@ -45,11 +41,3 @@ def wan_graph(weights: str, latents: Mapping[str, Any], second_clip: str) -> Gra
         "14": {"class_type": "ImageToMask", "inputs": {"image": ["13", 0], "channel": "red"}},
         "15": {"class_type": "LoadImage", "inputs": {"image": "fox.png"}},
     }
-
-
-def read_changed(graph: Graph, changes: Graph | None = None, settled: set[str] | None = None) -> Translated:
-    """The graph with changed inputs of some nodes."""
-    changed = json.loads(json.dumps(graph))
-    for id_, change in (changes or {}).items():
-        changed[id_]["inputs"] |= change
-    return translate(read_workflow(json.dumps(changed)), settled or set())

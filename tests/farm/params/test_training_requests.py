@@ -16,6 +16,7 @@ from tests.farm.params.test_sharding_limits import MODEL, catalog
 
 PICTURE = InputRef(id="p", key="inputs/p.png", sha256="0" * 64)
 CLIP = ClipRef(id="c", key="inputs/c.mkv", sha256="1" * 64, frames=200, frame_rate=16.0)
+SHORT = ClipRef(id="s", key="inputs/s.mkv", sha256="2" * 64, frames=14, frame_rate=16.0)
 CLIPS = [{"video": "c", "caption": "a fox runs"}]
 FIRST = {"model": "wan21-i2v-14b-480p", "clips": CLIPS, "validation_image": "p"}
 
@@ -23,7 +24,7 @@ FIRST = {"model": "wan21-i2v-14b-480p", "clips": CLIPS, "validation_image": "p"}
 def check(entries: Catalog, **asked: Any) -> Resolved:
     document = {"model": MODEL, "name": "fox"} | asked
     _, resolved = check_training(
-        document, entries, draw_seed=lambda: 1, classes=["bulk"], find_input={"p": PICTURE, "c": CLIP}.get
+        document, entries, draw_seed=lambda: 1, classes=["bulk"], find_input={"p": PICTURE, "c": CLIP, "s": SHORT}.get
     )
     return resolved
 
@@ -73,6 +74,16 @@ def test_what_a_model_that_begins_with_a_picture_cannot_learn_from_is_refused(
     plain: Catalog, changes: dict[str, Any], place: str
 ) -> None:
     assert places(plain, **FIRST | changes) == [place]
+
+
+@pytest.mark.parametrize(("model", "most"), [("sana-video-2b-480p", 13), ("sana-video-2b-720p", 9)])
+def test_of_a_clip_that_is_too_short_as_many_frames_are_offered_as_the_model_makes(
+    plain: Catalog, model: str, most: int
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check(plain, model=model, clips=[{"video": "s", "caption": "a fox runs"}])
+    [fault] = refused.value.faults
+    assert f"take num_frames {most} or less" in str(fault.message)
 
 
 def test_a_model_is_trained_on_several_devices_by_its_weights(tmp_path: Path) -> None:
