@@ -13,6 +13,7 @@ from farm.params.request.option import Option
 from farm.params.request.seeds import Seed
 from farm.params.request.submission import shown
 from farm.params.training.stored import Optimizer, Weighting
+from farm.params.training.trained_families import TRAINED
 from farm.sentences import sentence
 
 MOST_PICTURES = 500
@@ -50,8 +51,7 @@ class TrainingRequest(BaseModel):
 
     model: str = Field(
         min_length=1,
-        description="a name of GET /api/v1/models, of family sana, sana-video, wan, wan-i2v, wan22, wan22-i2v or "
-        "wan22-ti2v",
+        description=f"a name of GET /api/v1/models, of one of the families {', '.join(TRAINED)}",
     )
     name: str = Field(pattern=_NAME, description="of the LoRA")
     pictures: list[CaptionedPicture] = Field([], max_length=MOST_PICTURES)
