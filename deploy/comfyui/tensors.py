@@ -19,6 +19,7 @@ from farm.errors import Fault, InvalidRequest
 
 def picture_png(images: torch.Tensor, field: str) -> bytes:
     """The one picture of a batch, as a PNG. Raises InvalidRequest for several: which one is not ours to say."""
+    _check_image(images, field)
     if images.shape[0] != 1:
         raise InvalidRequest([Fault(f"/{field}", f"takes one picture, not a batch of {images.shape[0]}: choose one")])
     file = io.BytesIO()
@@ -26,10 +27,11 @@ def picture_png(images: torch.Tensor, field: str) -> bytes:
     return file.getvalue()
 
 
-def clip_mp4(frames: torch.Tensor, fps: float) -> bytes:
-    """A batch of pictures as an MP4 of so many frames a second, without loss: H.264 in RGB."""
+def clip_mp4(frames: torch.Tensor, fps: float, field: str) -> bytes:
+    """A batch of pictures as an MP4 of so many frames a second, without loss: H.264 in RGB. Raises InvalidRequest."""
     import av  # ComfyUI brings it; who renders no clips needs none
 
+    _check_image(frames, field)
     file, pixels = io.BytesIO(), _pixels(frames)
     with av.open(file, "w", format="mp4") as container:
         options = {"qp": "0", "preset": "veryfast"}
@@ -48,9 +50,19 @@ def mask_image(mask: torch.Tensor) -> torch.Tensor:
     return mask.reshape(-1, *mask.shape[-2:], 1).expand(-1, -1, -1, 3)
 
 
+def _check_image(images: torch.Tensor, field: str) -> None:
+    """Raise InvalidRequest for what is no IMAGE with pixels, as some nodes of other packages give it."""
+    if images.dim() != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape:
+        seen = " x ".join(map(str, images.shape))
+        message = f"must be pictures: [batch, height, width, channels] with 1, 3 or 4 channels; seen {seen}"
+        raise InvalidRequest([Fault(f"/{field}", message)])
+
+
 def _pixels(images: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    grey = images.shape[-1] == 1
+    colours = images.expand(*images.shape[:-1], 3) if grey else images[..., :3]  # without the alpha of the fourth
     found: np.ndarray[Any, np.dtype[np.uint8]] = (
-        images[..., :3].clamp(0, 1).mul(255).round().to("cpu", torch.uint8).contiguous().numpy()
+        colours.detach().clamp(0, 1).mul(255).round().to("cpu", torch.uint8).contiguous().numpy()
     )
     return found
 

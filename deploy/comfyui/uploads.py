@@ -26,7 +26,7 @@ def uploaded_clip(client: FarmClient, frames: torch.Tensor, field: str, fps: flo
     frames = mask_image(frames) if frames.dim() == 3 else frames
     if frames.shape[0] == 1:
         return uploaded_picture(client, frames, field)
-    return client.add_input(clip_mp4(frames, fps), name=f"comfyui-{field}.mp4").id
+    return client.add_input(clip_mp4(frames, fps, field), name=f"comfyui-{field}.mp4").id
 
 
 def rate_of(client: FarmClient, model: str, fields: dict[str, Any]) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, SettingsError, in_words
 from farm.settings import Settings
 from farm.yaml_files import FaultyYaml, YamlFile, read_yaml
@@ -97,5 +98,11 @@ def _faults(file: YamlFile, name: str, error: ValidationError) -> list[Fault]:
     found = []
     for one in error.errors(include_url=False):
         key = ".".join([name, *(str(part) for part in one["loc"])])
-        found.append(Fault(f"{file.place(key)}: {key}", in_words(one["msg"])))
+        if one["type"] == "extra_forbidden":
+            message = f"unknown key; {did_you_mean(str(one['loc'][-1]), Rule.model_fields)}"
+        elif one["type"] == "path_type":
+            message = f"must be the path of a file; seen {one['input']!r}"
+        else:
+            message = in_words(one["msg"])
+        found.append(Fault(f"{file.place(key)}: {key}", message))
     return found

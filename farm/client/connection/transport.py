@@ -16,6 +16,7 @@ from farm.client.connection.certificates import authorities
 from farm.client.errors import FarmProblem, FarmUnreachable
 from farm.client.replies import Reply
 from farm.clock import steady_clock, system_clock
+from farm.errors import Fault, InvalidRequest
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
 T = TypeVar("T")
@@ -193,7 +194,12 @@ class Transport:
 
 
 def api_path(*parts: str) -> str:
-    """A path of the API, each part quoted: what a person typed as an id stays one part."""
+    """A path of the API, each part quoted: what a person typed as an id stays one part.
+
+    Raises InvalidRequest for an empty part, as of a shell's variable that is not set: it would be another address.
+    """
+    if not all(parts):
+        raise InvalidRequest([Fault("/id", "must not be empty; give an id or a name")])
     return "/api/v1/" + "/".join(quote(part, safe="").replace(".", "%2E") for part in parts)
 
 

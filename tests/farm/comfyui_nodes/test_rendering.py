@@ -14,6 +14,7 @@ from PIL import Image
 from farm.client import FarmClient, FarmProblem, Job, NotRendered
 from farm.clips import frames_of
 from farm.clock import system_clock
+from farm.errors import InvalidRequest
 from farm.lifecycle import Outcome
 from farm.params.request.base import CLIP_SUFFIX
 from farm.progress import Preview
@@ -174,6 +175,26 @@ def test_a_picture_is_started_from_and_what_the_farm_refuses_is_said_in_words(
         comfyui.run("LatentFarmSprint", prompt="x", image=half, strength=0.7, seeds=seeds)
     [job] = jobs(dashboard)
     assert (job.request["seeds"], job.request["strength"]) == ([9007199254740993, 2], 0.7)
+
+
+def test_a_grey_picture_is_taken_and_what_is_no_picture_is_refused_in_words(
+    dashboard: DashboardFarm, comfyui: ComfyUI
+) -> None:
+    for odd in ((1, 8, 8, 2), (1, 0, 8, 3), (0, 8, 8, 3), (8, 8)):
+        seen = " x ".join(map(str, odd))
+        with pytest.raises(InvalidRequest, match=f"/image: must be pictures: .* 1, 3 or 4 channels; seen {seen}"):
+            comfyui.run("LatentFarmSprint", prompt="x", image=torch.zeros(odd))
+    with pytest.raises(InvalidRequest, match="/pose_video: must be pictures"):
+        comfyui.run("LatentFarmWanAnimate", prompt="x", pose_video=torch.zeros(5, 32, 32, 2))
+
+    def work() -> None:
+        [render] = eventually(lambda: dashboard.take(pool="sprint-demo-local"))
+        started = dashboard.connections.storage.get(render.parameters["image"]["key"])
+        assert Image.open(io.BytesIO(started)).getpixel((5, 5)) == (128, 128, 128)
+        comfyui.interrupted = True
+
+    with a_worker(work), pytest.raises(InterruptProcessingException):
+        comfyui.run("LatentFarmSprint", prompt="x", image=torch.full((1, 128, 128, 1), 0.5))
 
 
 def uploads(dashboard: DashboardFarm, folder: Path) -> dict[str, np.ndarray]:

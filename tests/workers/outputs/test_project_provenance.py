@@ -132,7 +132,8 @@ def test_a_worker_that_could_not_sign_for_a_project_does_not_start_and_names_it(
         ("{certificate_file: /a.pem}", "needs 'provenance: credentials' beside it"),
         ("{provenance: credentials, key_file: /a.key}", "key_file needs its certificate_file"),
         ("{provenance: credentials, certificate_file: a.pem}", "whole path; seen 'a.pem'"),
-        ("{signed: true}", "film.signed: "),
+        ("{provenence: none}", "film.provenence: unknown key; did you mean 'provenance'"),
+        ("{provenance: credentials, certificate_file: 12}", "film.certificate_file: must be the path .* seen 12"),
         ("none", "film: "),
     ],
 )
