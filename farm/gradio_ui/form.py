@@ -21,7 +21,7 @@ class Form:
 
     def __init__(self, offers: dict[str, Offer]) -> None:
         models = list(offers.values())
-        self.model = gr.Dropdown(model_choices(offers), value=models[0].name, label="Model")
+        self.model = gr.Dropdown(model_choices(offers), value=models[0].name, label="Model", interactive=False)
         self.prompt = gr.Textbox(label="Prompt", lines=3)
         self.negative_prompt = gr.Textbox(label="Negative prompt", lines=2)
         with gr.Row():

@@ -69,7 +69,8 @@ class _Page:
         form, told = self.form, {self.problem, *self.form.of_the_model}
         at_once: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
         page.load(self.loaded, None, {form.model, *told}, api_visibility="private", **at_once)
-        form.model.input(self.chosen, form.model, told, api_name="model", **at_once)
+        # Of two models chosen in haste the second counts; by default Gradio drops an event while one like it runs.
+        form.model.input(self.chosen, form.model, told, api_name="model", trigger_mode="always_last", **at_once)
         form.dice.click(lambda: str(secrets.randbelow(_SEEDS)), None, form.seed, api_visibility="private", **at_once)
         self.render.click(
             self.rendered,
@@ -82,13 +83,13 @@ class _Page:
         self.cancel.click(self.cancelled, self.session, self.problem, api_name="cancel", **at_once)
 
     def loaded(self) -> Changes:
-        """The farm's models as they are now."""
+        """The farm's models as they are now. Only then one can be chosen: a choice made before would be taken back."""
         try:
             offers = read_offers(self._farm)
         except FarmError as error:
-            return {self.problem: _said(error)}
+            return {self.form.model: gr.Dropdown(interactive=True), self.problem: _said(error)}
         first = next(iter(offers.values()))
-        model = gr.Dropdown(model_choices(offers), value=first.name)
+        model = gr.Dropdown(model_choices(offers), value=first.name, interactive=True)
         return {self.form.model: model, **self.form.narrowed(first), self.problem: _said()}
 
     def chosen(self, name: str) -> Changes:

@@ -1,11 +1,12 @@
 """The page of `farm demo-ui` in a real browser: it asks nobody but its own server."""
 
 import os
+import re
 import shutil
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Route, expect, sync_playwright
 
 from tests.farm.gradio_ui.pages import Page
 from tests.waiting import eventually
@@ -17,6 +18,30 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs chromium: apt-get install chromium"),
 ]
 LONG = 120_000  # milliseconds; a bound for what never comes
+
+
+def test_a_model_is_chosen_only_once_the_page_has_loaded_so_that_no_choice_is_taken_back(page: Page) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        tab = browser.new_page()
+        tab.set_default_timeout(LONG)
+        # Given a page whose first question to the farm is slow
+        held: list[Route] = []
+        tab.route("**/queue/join*", lambda route: held.append(route), times=1)  # Playwright cannot mark list.append
+        tab.goto(page.url)
+        model = tab.get_by_label("Model")
+        expect(model).to_be_disabled(timeout=LONG)
+        # When it is answered
+        while not held:
+            tab.wait_for_timeout(50)
+        expect(model).to_be_disabled()
+        held[0].continue_()
+        # Then a model can be chosen, and stays
+        model.click()
+        tab.get_by_role("option", name="sprint-demo").click()
+        expect(tab.get_by_role("spinbutton", name="Steps")).to_have_value("1", timeout=LONG)
+        expect(model).to_have_value(re.compile("sprint-demo"))
+        browser.close()
 
 
 def test_the_form_follows_the_model_and_a_picture_arrives(page: Page) -> None:
