@@ -19,7 +19,7 @@ class RenderOrder:
     shape as the model renders it, which for a binned model is the bin and not the size asked for.
 
     `checkpoint` is a local file of `Checkpointed` to go on from. `inputs` maps names of parameters (`image`) to local
-    files.
+    files. `class_rank` is the place of its class: 0 is the most urgent.
     """
 
     render_id: str
@@ -31,6 +31,7 @@ class RenderOrder:
     frames: int
     checkpoint: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
+    class_rank: int = 0
 
 
 @dataclass(frozen=True)

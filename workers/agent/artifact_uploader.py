@@ -1,12 +1,14 @@
 """After the last step, or at a draft: encode, hash, upload, settle; in a thread, so that the engine steps on."""
 
+import itertools
+import math
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from farm.scorers import is_deferred
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind, artifact_key, input_key
 from farm.uploads import ADAPTER_TYPE
+from scheduler.batching.preemption_policy import rank
 from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases.settle import Output, Settlement
 from scheduler.uploads import adapter_row
@@ -71,6 +74,15 @@ _ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
 _UNFORESEEN = _Ending(Outcome.FAILED, "The output could not be encoded: {}")
 
 
+@dataclass(frozen=True, order=True)
+class _Waiting:
+    """One that the engine is through with; the most urgent class first, then as they came. None: nothing follows."""
+
+    class_rank: float
+    place: int
+    ready: tuple[Rendered | Drafted, EngineFacts] | None = field(compare=False)
+
+
 @dataclass(frozen=True)
 class _Begun:
     """One whose files are made, and on their way into the storage."""
@@ -111,7 +123,8 @@ class ArtifactUploader:
         self._settler = settler
         self._storing = storing
         self._disk_space = disk_space
-        self._rendered: queue.Queue[tuple[Rendered | Drafted, EngineFacts] | None] = queue.Queue()
+        self._rendered: queue.PriorityQueue[_Waiting] = queue.PriorityQueue()
+        self._places = itertools.count()
         self._thread = threading.Thread(target=self._work, name="finishing", daemon=True)
         self._beside = ThreadPoolExecutor(_SIDE_BY_SIDE, "storing")
 
@@ -119,29 +132,44 @@ class ArtifactUploader:
         self._thread.start()
 
     def put(self, rendered: Rendered | Drafted, facts: EngineFacts) -> None:
-        self._rendered.put((rendered, facts))
+        leased = self._held_renders.get(rendered.render_id)
+        place = rank(leased.render.class_name, self._connections.settings.class_shares) if leased else 0
+        self._rendered.put(_Waiting(place, next(self._places), (rendered, facts)))
 
     def stop(self) -> None:
         """Finish what is queued, then end."""
-        self._rendered.put(None)
+        self._rendered.put(_Waiting(math.inf, next(self._places), None))
         self._thread.join()
         self._beside.shutdown()
 
     def _work(self) -> None:
         while True:
             try:
-                waiting = [self._rendered.get(timeout=_LOOK_SECONDS)]
+                first = self._rendered.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
                 self._storing.look()
                 continue
-            while not self._rendered.empty():
-                waiting.append(self._rendered.get())
-            settled = self._settler.settle(list(self._finish([item for item in waiting if item])))
-            self._on_done(len(settled))
-            if None in waiting:
+            if first.ready is None:
                 return
+            settled = self._settler.settle(list(self._finish(self._ready_together(first))))
+            self._on_done(len(settled))
 
-    def _finish(self, rendered: Sequence[tuple[Rendered | Drafted, EngineFacts]]) -> Iterator[Settlement]:
+    def _ready_together(self, first: _Waiting) -> Iterator[tuple[Rendered | Drafted, EngineFacts]]:
+        """As many as are ready now, the most urgent first, also one that comes while others are stored; but nothing
+        behind one that is more urgent, which would be settled later for it.
+        """
+        if first.ready is not None:
+            yield first.ready
+        class_rank = first.class_rank
+        for _ in range(self._rendered.qsize()):
+            following = self._rendered.get()
+            if following.ready is None or following.class_rank > class_rank:
+                self._rendered.put(following)
+                return
+            class_rank = following.class_rank
+            yield following.ready
+
+    def _finish(self, rendered: Iterable[tuple[Rendered | Drafted, EngineFacts]]) -> Iterator[Settlement]:
         """How each ended, but for those that were revoked. The files of _IN_MEMORY of them are in memory at most."""
         begun: deque[_Begun | Settlement] = deque()
         for made, facts in rendered:

@@ -16,6 +16,7 @@ from farm.errors import NotFound, StorageDown
 from farm.file_errors import is_disk_full
 from farm.lifecycle import Outcome
 from farm.storage import StoredFile
+from scheduler.batching.preemption_policy import rank
 from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.leases import checkpoint_rows
 from workers.agent.engine_supervisor import EngineSupervisor
@@ -74,6 +75,7 @@ class Ordering:
             checkpoint=str(path) if path else None,
             inputs=self._pictures.files_for(render.parameters, render.id)
             | self._adapters.files_for(render.parameters, render.id),
+            class_rank=rank(render.class_name, self._connections.settings.class_shares),
         )
 
     def _saved(self, render_ids: Sequence[str]) -> dict[str, StoredFile]:

@@ -4,8 +4,10 @@ Where the device has streams, decoding runs in a thread with a stream of its own
 both need the same cores, and decoding takes turns with passes.
 """
 
+import math
+import time
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from functools import partial
@@ -16,11 +18,15 @@ from workers.denoising.fault_isolation import Outcome, isolate_faults
 from workers.denoising.out_of_memory import is_out_of_memory
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
+from workers.protocol import RenderOrder
 from workers.training.result import decode
 
-#: Pixels (width x height x frames) decoded in one go, about a step's time on the hardware that fits the
-#: model.
+#: Pixels (width x height x frames) decoded in one go, about a step's time on the hardware that fits the model; on a
+#: processor, which decodes two one after the other as fast as together, two pictures of the demo's.
 DECODE_PIXELS = 4 * 1024 * 1024
+DECODE_PIXELS_CPU = 32 * 1024
+#: What waits to be decoded lets passes of more urgent ones go before it for so long, in seconds.
+GIVE_WAY_SECONDS = 10.0
 
 Decoded = Outcome[Pixels | None]
 
@@ -36,6 +42,8 @@ class Decoding:
         self.beside = beside
         self._family = family
         self._queue: deque[Track] = deque()
+        self._pixels = DECODE_PIXELS_CPU if family.device.type == "cpu" else DECODE_PIXELS
+        self._served = 0.0  # monotonic: when the queue began to wait, or was last served
         self._in_flight: list[Track] = []  # being decoded in the thread
         self._dropped: set[int] = set()  # of these nobody wants to hear any more; by id()
         self._future: Future[list[Decoded]] | None = None
@@ -61,7 +69,17 @@ class Decoding:
         """Whether the thread decodes, or has decoded what `ended` has not told yet."""
         return self._future is not None
 
+    def goes_before(self, waiting: Iterable[RenderOrder]) -> bool:
+        """Whether something here is more urgent than all of these, which have not begun."""
+        return self._first_rank() < _first_rank(waiting)
+
+    def gives_way_to(self, stepping: Iterable[RenderOrder]) -> bool:
+        """Whether one of these is more urgent than all that waits here, and that has not waited for long."""
+        return _first_rank(stepping) < self._first_rank() and time.monotonic() - self._served < GIVE_WAY_SECONDS
+
     def put(self, track: Track) -> None:
+        if not self._queue:
+            self._served = time.monotonic()
         self._queue.append(track)
 
     def drop(self, render_id: str) -> None:
@@ -104,11 +122,17 @@ class Decoding:
                 self._stream.wait_event(ready)
             return isolate_faults(partial(decode, self._family), tracks, self._family.device)
 
+    def _first_rank(self) -> float:
+        return _first_rank(track.order for track in self._queue)
+
     def _next(self) -> list[Track]:
-        """The oldest and those of equal latents, as many as DECODE_PIXELS allow; a deterministic one alone."""
-        first = self._queue[0]
+        """The oldest of the most urgent class and those of equal latents, as many as fit into one
+        go; a deterministic one alone.
+        """
+        self._served = time.monotonic()
+        first = min(self._queue, key=lambda track: track.order.class_rank)
         order = first.order
-        most = max(1, DECODE_PIXELS // (order.width * order.height * order.frames))
+        most = max(1, self._pixels // (order.width * order.height * order.frames))
         kind = _kind(first)
         alike = [track for track in self._queue if _kind(track) == kind][:most]
         chosen = {id(track) for track in alike}
@@ -116,6 +140,13 @@ class Decoding:
         return alike
 
 
+def _first_rank(orders: Iterable[RenderOrder]) -> float:
+    """The place of the most urgent class of these; endless of none."""
+    return min((order.class_rank for order in orders), default=math.inf)
+
+
 def _kind(track: Track) -> Hashable:
-    """What tracks of one go have in common. The frames too: latents may hold more than those of the clip."""
-    return track.latents.shape, track.order.frames, track.isolation_key
+    """What tracks of one go have in common. The frames too: latents may hold more than those of the clip. The class,
+    so that who is urgent does not wait for the others' pixels.
+    """
+    return track.latents.shape, track.order.frames, track.order.class_rank, track.isolation_key

@@ -146,17 +146,20 @@ class Engine:
         """Do one thing: begin one render, decode a few finished ones, or make one pass for one pass key.
 
         Decoding runs beside passes where the device can, and else takes turns with them, so that neither holds the
-        other up for longer than one of its own. Yields messages as they become true; the caller consumes them all.
+        other up for longer than one of its own; it waits while what steps is more urgent. Yields messages as they
+        become true; the caller consumes them all.
+
         Raises DeviceLost, and StateInDoubt after everything inside was given back.
         """
         inside = len(self._tracks) + len(self._decoding.tracks)
-        if began := self._may_begin(inside):
+        began = self._may_begin(inside)
+        if began:
             yield from self._begin(self._waiting.popleft(), inside)
         elif self._decoding.beside or self._decoding.in_flight:
             self._decoding.begin()
             if self._tracks:
                 yield from self._pass()
-        elif self._decoding.queued and (self._decode_next or not self._tracks):
+        elif self._decodes_next():
             self._decode_next = False
             yield from self._decoded(self._decoding.now())
         elif self._tracks:
@@ -165,16 +168,26 @@ class Engine:
         yield from self._decoded(self._decoding.ended(seconds=0 if self._tracks or began else _WAIT_SECONDS))
         yield from self._batches.pop_ended()
 
+    def _decodes_next(self) -> bool:
+        """Whether it is the turn of what waits for its pixels."""
+        if not self._decoding.queued or self._decoding.gives_way_to(track.order for track in self._tracks.values()):
+            return False
+        return self._decode_next or not self._tracks
+
     def _may_begin(self, inside: int) -> bool:
-        """Whether there is one to begin, memory for it, and the VAE is free if a picture has to be encoded."""
+        """Whether there is one to begin, memory for it, nothing more urgent to decode here, and the VAE is free if a
+        picture has to be encoded.
+        """
         if not self._waiting or (self._most_inside is not None and inside >= self._most_inside):
+            return False
+        if not self._decoding.beside and self._decoding.goes_before(map(_order_of, self._waiting)):
             return False
         first = self._waiting[0]
         return not (isinstance(first, RenderOrder) and first.inputs and self._decoding.in_flight)
 
     def _begin(self, first: RenderOrder | SwappedOut, inside: int) -> Iterator[FromEngine]:
         """Make one render's track, or bring it back; without memory for it, wait until others have left."""
-        order = first if isinstance(first, RenderOrder) else first.order
+        order = _order_of(first)
         try:
             if isinstance(first, SwappedOut):
                 track = first.swap_in(self._family.device)
@@ -291,10 +304,7 @@ class Engine:
         log.error("the model is in doubt, so nothing more is rendered with it", reason=str(error))
         yield from [given_back(track.order, error, in_passes=True) for track in self._tracks.values()]
         rest = [track.order for track in self._decoding.tracks]
-        rest += [
-            swapped_out.order if isinstance(swapped_out, SwappedOut) else swapped_out
-            for swapped_out in (*self._waiting, *self._parked.values())
-        ]
+        rest += map(_order_of, (*self._waiting, *self._parked.values()))
         yield from [given_back(order, error, in_passes=False) for order in rest]
 
     def _leave(self, render_id: str) -> None:
@@ -302,6 +312,10 @@ class Engine:
         self._previews.forget(render_id)
         self._loss_reports.forget(render_id)
         self._batches.leave(render_id)
+
+
+def _order_of(waiting: RenderOrder | SwappedOut) -> RenderOrder:
+    return waiting if isinstance(waiting, RenderOrder) else waiting.order
 
 
 def _progress(track: Track) -> RenderStep:

@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from farm.connections import Connections
 from farm.errors import StorageDown
 from farm.storage import StoredFile
+from scheduler.leases.settle import Settlement
 from tests.scheduler.conftest import catalog, clock
 from tests.scheduler.jobs import POOL, claim_some, render_rows, sign_on, statuses, submit_job
 from tests.workers.outputs.test_plugins import FACTS, ada, connections, files_of, finish, flat, spool
@@ -129,3 +131,26 @@ def test_files_are_stored_side_by_side_and_a_render_is_done_only_when_all_of_the
         finish(connections, spool, {0: flat()})
     assert statuses(connections, job) == [status]
     assert storage.kept == {"output.png", "thumbnail.webp", "manifest.json"} - {refuses}
+
+
+def test_what_is_urgent_is_stored_and_settled_before_others_that_were_ready_sooner(
+    connections: Connections, ada: str, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given three of bulk, and behind them an urgent one
+    bulk = submit_job(connections, ada, 3, seeds=[1, 2, 3], **{"class": "bulk"})
+    urgent = submit_job(connections, ada, 1, **{"class": "urgent"})
+    settled: list[list[str]] = []
+    settle = Settler.settle
+
+    def noted(settler: Settler, settlements: Sequence[Settlement]) -> set[str]:
+        settled.append([item.render_id for item in settlements])
+        return settle(settler, settlements)
+
+    monkeypatch.setattr(Settler, "settle", noted)
+    # When their pixels are there
+    finish(connections, spool, dict.fromkeys(range(3), flat()))
+    # Then it is done before any of them is begun
+    assert statuses(connections, bulk) + statuses(connections, urgent) == ["done"] * 4
+    [first] = [row["id"] for row in render_rows(connections, urgent)]
+    assert settled[0] == [first]
+    assert len(settled[1]) == 3

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from workers.denoising.fault_isolation import DeviceLost
 from workers.denoising.track import Track
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.protocol import BatchEnded, RenderBatch, Rendered, Stepped
+from workers.protocol import BatchEnded, RenderBatch, Rendered, RenderOrder, Stepped
 
 
 @pytest.fixture
@@ -165,6 +166,38 @@ def test_a_finished_render_is_delivered_while_others_go_on(family: Family, tmp_p
     assert said[delivered].render_id == "short"
     later = [step.step for message in said[delivered:] if isinstance(message, Stepped) for step in message.steps]
     assert later[0] < 8
+
+
+def bulk_and_an_urgent_one(family: Family) -> list[RenderOrder]:
+    """Two that are finished early, and an urgent one that needs longer."""
+    bulk = [replace(order(family, name, num_inference_steps=2), class_rank=1) for name in ("bulk 1", "bulk 2")]
+    return [*bulk, order(family, "urgent", num_inference_steps=8)]
+
+
+def test_an_urgent_render_does_not_wait_for_the_pixels_of_others(family: Family, tmp_path: Path) -> None:
+    said = render(family, tmp_path, bulk_and_an_urgent_one(family))
+    delivered = [message for message in said if isinstance(message, Rendered)]
+    assert [message.render_id for message in delivered] == ["urgent", "bulk 1", "bulk 2"]
+    assert [message.decode_batch_size for message in delivered] == [1, 2, 2]
+
+
+def test_an_urgent_render_is_decoded_before_others_begin(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, "urgent", num_inference_steps=1)], "b1"))
+    run(engine, steps=2)
+    engine.admit(batch([replace(order(family, "bulk"), class_rank=1)], "b2"))
+    said = run(engine)
+    assert isinstance(said[0], Rendered)
+    assert [message.render_id for message in said if isinstance(message, Rendered)] == ["urgent", "bulk"]
+
+
+def test_finished_renders_do_not_give_way_for_ever(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engine.decode.GIVE_WAY_SECONDS", 0.0)
+    said = render(family, tmp_path, bulk_and_an_urgent_one(family))
+    delivered = [message.render_id for message in said if isinstance(message, Rendered)]
+    assert delivered == ["bulk 1", "bulk 2", "urgent"]
 
 
 def test_shapes_that_cannot_share_a_pass_take_turns(family: Family, tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ def connections(tmp_path: Path, migrated_sqlite: Path, catalog: Catalog, clock: 
 
 
 def finish(connections: Connections, spool: Path, pictures: dict[int, Pixels], **settings: Any) -> None:
-    """A worker claims what is pending and gets these pixels from its engine, by the index of the render."""
+    """A worker claims what is pending and gets these pixels from its engine, by the index of the render; urgent ones
+    come last.
+    """
     connections.settings = connections.settings.model_copy(update=settings)
     worker_id = sign_on(connections)
     claimed = claim_some(connections, worker_id=worker_id)
@@ -130,7 +132,7 @@ def finish(connections: Connections, spool: Path, pictures: dict[int, Pixels], *
         DiskSpace(connections.steady),
         on_done=lambda count: None,
     )
-    for render in claimed:
+    for render in sorted(claimed, key=lambda render: render.class_name == "urgent"):
         path, latents = spool / f"{render.id}.npy", spool / f"{render.id}.safetensors"
         np.save(path, pictures[render.index])
         latents.write_bytes(b"latents")
