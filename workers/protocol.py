@@ -44,9 +44,10 @@ class RenderBatch:
 
 @dataclass(frozen=True)
 class DropRender:
-    """Forget this render (cancelled or revoked); nothing more is said about it, its neighbours go on."""
+    """Forget this attempt (cancelled or revoked), not a newer one; nothing more is said about it, its neighbours go on."""
 
     render_id: str
+    attempt: int
 
 
 @dataclass(frozen=True)

@@ -103,11 +103,6 @@ class ClaimedAhead:
         self._batch = self._claims.claim(in_engine=False)
         batch.nothing_ahead = self._batch is None
 
-    def give_back_if_overtaken(self) -> None:
-        """Give it back if something more urgent waits now: the next claim is that."""
-        if self._batch is not None and self._claims.before(self._batch.claim.head.class_name):
-            self.give_back("Something more urgent came before it had begun.")
-
     def give_back(self, reason: str) -> None:
         """It goes back, if there is one; it was not begun, so nobody is to blame."""
         if batch := self.take():

@@ -127,7 +127,7 @@ class Feeder:
         while self._is_in_engine(batch) and not self._leaves():
             rendered += self._tend(batch)
             moves = self._held_renders.wait_moved(moves, _STEP_SECONDS)
-        return rendered
+        return rendered + (self._let_pass(batch) if self._parking.is_due else 0)
 
     def _tend(self, batch: Batch) -> int:
         """Between two steps: let others pass or join, claim the next batch when this one ends soon; how many came."""
@@ -135,14 +135,20 @@ class Feeder:
             self._ahead.give_back("The worker claims nothing more.")
             return 0
         self._parking.resume_overdue()
-        if not self._claims.has_news(batch):
+        if not self._claims.has_news(batch) and not self._parking.is_due:
             return self._fill(batch, self._parking.may_join_unseen(batch))
         return self._let_pass(batch) or self._fill(batch, self._parking.may_join(batch))
 
     def _let_pass(self, batch: Batch) -> int:
-        """Something changed in the lane: render what is more urgent, before this goes on; how many that were."""
-        self._ahead.give_back_if_overtaken()
-        return sum(self._render(urgent) for urgent in self._parking.let_pass(batch, self._takes_work))
+        """Something changed in the lane: render what is more urgent, before this goes on; how many that were.
+
+        Only then what was claimed ahead goes back: with its charges it might be its turn again.
+        """
+        rendered = 0
+        for urgent in self._parking.let_pass(batch, self._takes_work):
+            self._ahead.give_back("Something more urgent came before it had begun.")
+            rendered += self._render(urgent)
+        return rendered
 
     def _fill(self, batch: Batch, classes: frozenset[str] | None) -> int:
         """Let others of these classes (None: of all) join, or claim the next batch when this one ends soon and nobody
@@ -158,9 +164,12 @@ class Feeder:
         return joined
 
     def _is_in_engine(self, batch: Batch) -> bool:
-        """Whether there is something to tend; for a batch that others let pass, until its last step is done."""
+        """Whether there is something to tend; where another batch is claimed, or was let pass for this one, until its
+        last step is done: the next one steps while pixels are made.
+        """
         if batch.only is None:
-            return bool(self._held_renders.in_engine())
+            waits = self._ahead.is_there and self._parking.all_finishing()
+            return bool(self._held_renders.in_engine()) and not waits
         return any(
             held.batch_id == batch.claim.batch_id and held.passes_left > 0 for held in self._held_renders.in_engine()
         )

@@ -92,17 +92,19 @@ class Heartbeat:
         connections = self._connections
         # By the database's clock as it is now: this machine may have slept, and its own clock may be anything.
         now = connections.measured_time()
-        revoked = extend.extend(
+        leases = self._held_renders.leases()
+        not_ours = extend.extend(
             connections.engine,
             worker_id=self._worker_id,
-            held=self._held_renders.leases(),
+            held=leases,
             now=now,
             lease_seconds=connections.settings.lease_seconds,
         )
-        for render_id in revoked:
-            log.info("revoked", render=render_id)
-            self._link.send(DropRender(render_id))
-        self._held_renders.let_go(revoked)
+        # What was settled or given back meanwhile was not revoked, and may be held again, for another attempt.
+        revoked = self._held_renders.let_go_of_attempts([held for held in leases if held.render_id in not_ours])
+        for held in revoked:
+            log.info("revoked", render=held.render_id, attempt=held.attempt)
+            self._link.send(DropRender(held.render_id, held.attempt))
         connections.metrics.count(REVOKED, len(revoked))
         connections.metrics.put(HELD, len(self._held_renders))
         for phase, held in self._held_renders.moved_since_last_asked().items():

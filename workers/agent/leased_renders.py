@@ -172,6 +172,15 @@ class LeasedRenders:
                 self._held.pop(render_id, None)
             self._notify()
 
+    def let_go_of_attempts(self, attempts: Iterable[Held]) -> list[Held]:
+        """Let go of those that are held for just this attempt; these. A newer one stays."""
+        with self._changed:
+            still = [one for one in attempts if self._is_held(one)]
+            for one in still:
+                del self._held[one.render_id]
+            self._notify()
+        return still
+
     def leases(self) -> list[Held]:
         with self._changed:
             return [Held(leased.render.id, leased.render.attempt) for leased in self._held.values()]
@@ -205,6 +214,10 @@ class LeasedRenders:
 
     def _those(self, render_ids: Iterable[str]) -> list[LeasedRender]:
         return [leased for render_id in render_ids if (leased := self._held.get(render_id))]
+
+    def _is_held(self, one: Held) -> bool:
+        leased = self._held.get(one.render_id)
+        return leased is not None and leased.render.attempt == one.attempt
 
     def _notify(self) -> None:
         self._moves += 1

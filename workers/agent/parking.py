@@ -50,9 +50,10 @@ class Parking:
         """
         parked: list[str] = []
         self._left_to_join = None
-        while goes_on() and (urgent := self._more_urgent(parked)):
+        while goes_on() and (urgent := self._more_urgent(batch, parked)):
             to_park = self._whom(batch, urgent)
-            if not to_park and not any(held.render.id in parked for held in self.parked):
+            gives_way = to_park or self.all_finishing() or any(held.render.id in parked for held in self.parked)
+            if not gives_way:
                 self._left_to_join = urgent.class_name
                 break
             first = self._claims.claim(no_lower_than(urgent.class_name, self._shares))
@@ -62,6 +63,15 @@ class Parking:
             parked += to_park
             yield first
         self._resume(parked)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether somebody was left to join or wait, and what renders has nothing but its pixels before it now."""
+        return self._left_to_join is not None and self.all_finishing()
+
+    def all_finishing(self) -> bool:
+        """Whether nothing in the engine takes part in a pass again: its decoding lets others go before it."""
+        return all(held.passes_left <= 0 for held in self._held_renders.in_engine())
 
     def may_join_unseen(self, batch: Batch) -> frozenset[str] | None:
         """The classes of which renders may join before anybody has asked whether others are to be parked for them:
@@ -88,9 +98,11 @@ class Parking:
         names = frozenset(name for name in self._shares if self._rank(name) >= self._rank(class_name))
         return names if batch.only is None else names & batch.only
 
-    def _more_urgent(self, given_way: Collection[str]) -> Waiting | None:
-        """What waits that is more urgent than the least urgent of what renders."""
+    def _more_urgent(self, batch: Batch, given_way: Collection[str]) -> Waiting | None:
+        """What waits that is more urgent than the least urgent of what renders, or than `batch` at its end."""
         least = self._least_urgent(given_way)
+        if least is None and self._limits.max_parked and self.all_finishing():
+            least = batch.claim.head.class_name
         return None if least is None else self._claims.before(least)
 
     def _least_urgent(self, given_way: Collection[str]) -> str | None:

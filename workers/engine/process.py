@@ -196,7 +196,7 @@ def serve(line: Line, engine: "Engine", measuring: "Measuring | None" = None) ->
             if isinstance(message, RenderBatch):
                 engine.admit(message)
             elif isinstance(message, DropRender):
-                engine.drop(message.render_id)
+                engine.drop(message.render_id, message.attempt)
             elif isinstance(message, ParkRenders):
                 line.send(engine.park(message.render_ids))
             elif isinstance(message, ResumeRenders):

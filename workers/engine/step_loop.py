@@ -94,8 +94,14 @@ class Engine:
             self._waiting.append(order)
         self._batches.admit(batch)
 
-    def drop(self, render_id: str) -> None:
-        """Forget a render wherever it is; nothing more is said about it. Unknown ids are ignored."""
+    def drop(self, render_id: str, attempt: int | None = None) -> None:
+        """Forget a render wherever it is; nothing more is said about it. Unknown ids are ignored, and so is an `attempt`
+        in whose place a newer one has come.
+        """
+        if attempt is not None and any(
+            order.render_id == render_id and order.attempt > attempt for order in self._orders()
+        ):
+            return
         self._tracks.pop(render_id, None)
         self._parked.pop(render_id, None)
         self._waiting = deque(waiting for waiting in self._waiting if waiting.render_id != render_id)
@@ -303,9 +309,13 @@ class Engine:
         """This process ends: everything inside goes."""
         log.error("the model is in doubt, so nothing more is rendered with it", reason=str(error))
         yield from [given_back(track.order, error, in_passes=True) for track in self._tracks.values()]
-        rest = [track.order for track in self._decoding.tracks]
-        rest += map(_order_of, (*self._waiting, *self._parked.values()))
+        rest = [order for order in self._orders() if order.render_id not in self._tracks]
         yield from [given_back(order, error, in_passes=False) for order in rest]
+
+    def _orders(self) -> Iterator[RenderOrder]:
+        """Of all that is inside."""
+        yield from (track.order for track in (*self._tracks.values(), *self._decoding.tracks))
+        yield from map(_order_of, (*self._waiting, *self._parked.values()))
 
     def _leave(self, render_id: str) -> None:
         self._family.step_caches.forget(render_id)

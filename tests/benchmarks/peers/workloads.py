@@ -64,7 +64,8 @@ class Course:
         bulk, urgent = equal(bulk_count), equal(urgent_count)
         before, call = self.bare.equal_rate(), self.bare.call_seconds()
         span = 0.75 * bulk_count / (before * self.figures["equal"])
-        arrivals = sorted(random.Random(9).uniform(0.1, 1.0) * span for _ in urgent)
+        dice = random.Random(9)
+        arrivals = sorted(dice.uniform(0.1, 1.0) * span for _ in urgent)
         began = self.system.submit(bulk, at_once=_PATIENT_CLIENT)
         asked: dict[str, float] = {}
         for picture, arrival in zip(urgent, arrivals, strict=True):

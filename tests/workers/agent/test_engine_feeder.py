@@ -141,11 +141,12 @@ def test_what_was_claimed_ahead_goes_back_unblamed_when_something_more_urgent_co
         eventually(lambda: worker.count("pending") == 0)
         # Given a batch claimed ahead, when an urgent picture of another shape comes,
         urgent = submit_job(connections, bob, 1, width=128, height=64, **{"class": "urgent"})
-        # then the batch goes back, and the picture is rendered next.
-        eventually(lambda: worker.count("pending") == most)
+        eventually(lambda: worker.feeder._parking._left_to_join == "urgent")
+        # then the picture is rendered next, and the batch goes back.
         worker.engine.end()
         eventually(lambda: len(worker.engine.sent) == 2)
         assert worker.engine.ids(1) == renders_of(connections, urgent)
+        eventually(lambda: worker.count("pending") == most)
     with read(connections.engine) as connection:
         back = connection.execute(select(Attempt.outcome).where(Attempt.outcome.is_not(None))).scalars().all()
         blamed = connection.execute(select(Render.failures).where(Render.failures > 0)).all()

@@ -179,6 +179,24 @@ def test_with_parking_switched_off_an_urgent_picture_waits_for_the_end_of_the_ba
     assert told(worker, ParkRenders) == []
 
 
+def test_an_urgent_picture_does_not_wait_for_the_pixels_of_a_batch_whose_last_step_is_done(
+    worker: ScriptedWorker, connections: Connections, ada: str, bob: str
+) -> None:
+    bulk = submit_job(connections, ada, connections.catalog.pool(POOL).max_batch, **{"class": "bulk"})
+    with worker.working():
+        eventually(lambda: worker.engine.sent)
+        worker.engine.step(19, 20)
+        urgent = submit_job(connections, bob, 1, width=128, height=64, **{"class": "urgent"})
+        eventually(lambda: worker.count("pending") == 0 or worker.feeder._parking._left_to_join == "urgent")
+        assert len(worker.engine.sent) == 1, "with one pass before it a batch is not parked"
+        worker.engine.step(20, 20)
+        eventually(lambda: len(worker.engine.sent) == 2)
+        assert worker.engine.ids(1) == renders_of(connections, urgent)
+        in_engine = {held.render.id for held in worker.held_renders.in_engine()}
+        assert in_engine == {*renders_of(connections, bulk), *renders_of(connections, urgent)}
+        assert told(worker, ParkRenders) == []
+
+
 @pytest.mark.parametrize("changes", [{"parked_seconds": 0.2}])
 def test_who_was_parked_for_long_enough_goes_on_beside_the_urgent_ones(
     worker: ScriptedWorker, connections: Connections, stepping: list[str], bob: str

@@ -133,7 +133,7 @@ def test_it_loads_renders_a_batch_drops_one_and_ends_with_its_socket(engine: Eng
     engine.wire.send(RenderBatch("b1", renders))
     while not any(step.render_id == "dropped" and step.step > 0 for step in engine.hear(Stepped).steps):
         pass
-    engine.wire.send(DropRender("dropped"))
+    engine.wire.send(DropRender("dropped", 1))
     engine.hear(BatchEnded)
 
     # then the other is rendered, and nothing is said about the dropped one;

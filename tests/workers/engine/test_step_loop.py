@@ -227,6 +227,18 @@ def test_a_newer_attempt_takes_the_place_of_the_old_one(family: Family, tmp_path
     assert [message.batch_id for message in said if isinstance(message, BatchEnded)] == ["b1", "b2"]
 
 
+def test_a_word_about_an_attempt_does_not_drop_the_newer_one(family: Family, tmp_path: Path) -> None:
+    engine = Engine(family, tmp_path)
+    engine.admit(batch([order(family, attempt=2)]))
+    said = run(engine, steps=2)
+    engine.drop("r1", 1)
+    said += run(engine)
+    assert [message.attempt for message in said if isinstance(message, Rendered)] == [2]
+    engine.admit(batch([order(family, attempt=2)]))
+    engine.drop("r1", 2)
+    assert not any(isinstance(message, Rendered) for message in run(engine))
+
+
 def test_gpu_seconds_are_shared_out_and_not_counted_twice(family: Family, tmp_path: Path) -> None:
     said = render(family, tmp_path, [order(family, f"r{number}") for number in range(4)])
     parts = [message.gpu_seconds for message in said if isinstance(message, Rendered)]

@@ -259,7 +259,7 @@ def test_a_render_joins_another_is_dropped_and_the_ranks_go_on_together(
     # when another joins it, and the first is dropped in its middle,
     group.wire.send(RenderBatch("b2", [clip("joined", seed=12)]))
     joined = group.hear(Rendered)
-    group.wire.send(DropRender("long"))
+    group.wire.send(DropRender("long", 1))
     group.hear(BatchEnded)
     # then the second shared its passes, and a third, alone again, is as on one device;
     assert (joined.render_id, joined.trace[0].batch_size) == ("joined", 2)
@@ -288,7 +288,7 @@ def test_a_render_on_two_ranks_is_parked_and_saved_and_goes_on_as_on_one_device(
     group.wire.send(ResumeRenders(["long"]))
     group.wire.send(SaveCheckpoints(["long"]))
     saved = group.hear(Checkpointed)
-    group.wire.send(DropRender("long"))
+    group.wire.send(DropRender("long", 1))
     group.wire.send(RenderBatch("b7", [replace(long, attempt=2, checkpoint=saved.path)]))
     rendered = group.hear(Rendered)
     # then it took the steps that were left, and is what one device makes of it.
