@@ -44,7 +44,9 @@ class RenderBatch:
 
 @dataclass(frozen=True)
 class DropRender:
-    """Forget this attempt (cancelled or revoked), not a newer one; nothing more is said about it, its neighbours go on."""
+    """Forget this attempt (cancelled or revoked), but not a newer one; nothing more is said about it, its neighbours
+    go on.
+    """
 
     render_id: str
     attempt: int

@@ -102,9 +102,9 @@ class Heartbeat:
         )
         # What was settled or given back meanwhile was not revoked, and may be held again, for another attempt.
         revoked = self._held_renders.let_go_of_attempts([held for held in leases if held.render_id in not_ours])
-        for held in revoked:
-            log.info("revoked", render=held.render_id, attempt=held.attempt)
-            self._link.send(DropRender(held.render_id, held.attempt))
+        for lost in revoked:
+            log.info("revoked", render=lost.render_id, attempt=lost.attempt)
+            self._link.send(DropRender(lost.render_id, lost.attempt))
         connections.metrics.count(REVOKED, len(revoked))
         connections.metrics.put(HELD, len(self._held_renders))
         for phase, held in self._held_renders.moved_since_last_asked().items():

@@ -95,7 +95,7 @@ class Engine:
         self._batches.admit(batch)
 
     def drop(self, render_id: str, attempt: int | None = None) -> None:
-        """Forget a render wherever it is; nothing more is said about it. Unknown ids are ignored, and so is an `attempt`
+        """Forget a render wherever it is; nothing more is said about it. Unknown ids are ignored, and so is an attempt
         in whose place a newer one has come.
         """
         if attempt is not None and any(
