@@ -126,7 +126,13 @@ def role_of(process: psutil.Process) -> str:
     """By its command line and its name, which is all that `ps` would show."""
     words, name = process.cmdline(), process.name()
     line = " ".join(words)
-    for start, role in (("engine-", "engine"), ("worker-", "worker parent"), ("scheduler", "scheduler")):
+    for start, role in (
+        ("engine-", "engine"),
+        ("worker-", "worker parent"),
+        ("[celeryd", "worker parent"),  # so Celery names it
+        ("scheduler", "scheduler"),
+        ("scorer", "scorer"),
+    ):
         if name.startswith(start):
             return role
     if name in {"fork-server", "farm-fork-serve"}:  # so much of a name is kept
