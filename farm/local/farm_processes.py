@@ -68,12 +68,14 @@ def fork_server(environment: Mapping[str, str], path: Path) -> Program:
 
 
 def needs_engine_fork_server(pools: Iterable[PoolEntry]) -> bool:
-    """Whether several engines will run on this machine, and the system can share what they import."""
+    """Whether engines will run on this machine, and the system can share what they import. Of one, too: the fork server
+    imports while all else starts, and what it holds its engine need not hold.
+    """
     engines = sum(
         max(pool.workers, pool.scaling.maximum if pool.scaling and pool.scaling.driver == "local" else 0)
         for pool in pools
     )
-    return engines > 1 and can_fork()
+    return engines > 0 and can_fork()
 
 
 def engine_fork_server(environment: Mapping[str, str], path: Path) -> Program:

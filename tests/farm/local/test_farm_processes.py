@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from farm.catalog import PoolEntry
 from farm.local import farm_processes
 
 
@@ -36,3 +37,9 @@ def test_the_dashboard_of_another_farm_at_the_same_port_is_not_taken_for_ours(an
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as ours:
         assert not farm_processes.dashboard({}, answering, lambda _: ours.pid).ready()
     assert farm_processes.dashboard({}, answering, lambda _: os.getpid()).ready()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_torch_is_imported_while_all_else_starts_also_for_a_single_worker(workers: int) -> None:
+    pools = [PoolEntry(name="a", model="sana-demo", workers=workers), PoolEntry(name="b", model="wan-demo", workers=0)]
+    assert farm_processes.needs_engine_fork_server(pools) == (workers > 0 and farm_processes.can_fork())
