@@ -18,7 +18,6 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from farm.command_table import COMMANDS, Command
-from farm.errors import CommandNotInstalled
 
 ENTRY_POINTS = "latent_farm.commands"
 
@@ -39,8 +38,9 @@ class LazyCommand(TyperCommand):
         try:
             importlib.import_module(self._module).register(app)
         except ImportError as error:
-            text = f"`farm {self.name}` needs what is not installed here: {error}."
-            raise CommandNotInstalled(f"{text} `pip install 'latent-farm[all]'` brings it.") from error
+            from farm.console.missing_packages import not_installed
+
+            raise not_installed(error, self.name) from error
         return get_group(with_errors_reported(app)).commands[self.name]
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from farm.redis_options import check_options
 from farm.redis_sentinel import SCHEMES, is_sentinel, parse
-from farm.settings_sources import with_place, with_scheme
+from farm.settings_values import with_place, with_scheme
 
 
 def redis_address(url: SecretStr) -> SecretStr:

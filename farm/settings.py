@@ -4,34 +4,39 @@ Every field is described in docs/settings.md. Commands call `load_settings`: it 
 """
 
 import os
-import re
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from farm.errors import Fault, SettingsError
 from farm.redis_address import redis_address
-from farm.settings_sources import PREFIX, describe, take_file, take_variables, with_place, with_scheme
+from farm.settings_sources import PREFIX, describe, take_file, take_variables
+from farm.settings_values import (
+    ByName,
+    DatabaseAddress,
+    Folder,
+    LogLevel,
+    Networks,
+    Paths,
+    Positive,
+    ReadableFile,
+    SentryAddress,
+    Shares,
+    WebAddress,
+    Words,
+)
 from farm.yaml_files import FaultyYaml, read_yaml
-
-Positive = Annotated[float, Field(gt=0)]
-#: Names to numbers, in an order that matters; in a variable: 'urgent=16,normal=4,bulk=1'.
-Shares = dict[str, Positive]
-Named = TypeVar("Named")
-#: Groups of a sign-in service to what they stand for; in a variable: 'render-team=artist,*=viewer'.
-Groups = dict[str, Named]
 
 
 def _default_database(values: dict[str, Any]) -> SecretStr:
@@ -47,23 +52,23 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     # Where things are.
-    data_dir: Path = Field(Path("farm-data"), validate_default=True)
-    database_url: SecretStr = Field(default_factory=_default_database)
-    database_ca_file: Path | None = None
-    redis_url: SecretStr | None = None
-    redis_ca_file: Path | None = None
-    s3_endpoint_url: str | None = None
-    s3_public_endpoint_url: str | None = None
+    data_dir: Folder = Path("farm-data")
+    database_url: DatabaseAddress = Field(default_factory=_default_database)
+    database_ca_file: ReadableFile | None = None
+    redis_url: Annotated[SecretStr, AfterValidator(lambda url: url and redis_address(url))] | None = None
+    redis_ca_file: ReadableFile | None = None
+    s3_endpoint_url: WebAddress | None = None
+    s3_public_endpoint_url: WebAddress | None = None
     s3_bucket: str = Field("latent-farm", min_length=3, max_length=63)
     s3_region: str = "us-east-1"
     s3_access_key_id: SecretStr | None = None
     s3_secret_access_key: SecretStr | None = None
-    s3_ca_file: Path | None = None
+    s3_ca_file: ReadableFile | None = None
     s3_checksums: Literal["when_supported", "when_required"] = "when_supported"
     link_seconds: int = Field(3600, ge=1, le=604_800)  # S3 signs links for seven days at most
 
     # What is rendered.
-    catalog: list[Path] = []
+    catalog: Paths = []
     environment: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
 
     # Who may look.
@@ -71,21 +76,21 @@ class Settings(BaseModel):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = Field(8420, ge=0, le=65_535)
     dashboard_processes: int | None = Field(None, ge=1, le=64)
-    allowed_hosts: list[str] = ["127.0.0.1", "localhost", "[::1]"]
-    public_url: str | None = None
+    allowed_hosts: Words = ["127.0.0.1", "localhost", "[::1]"]
+    public_url: WebAddress | None = None
     trusted_proxies: int = Field(0, ge=0, le=10)
     requests_per_minute: int | None = Field(None, ge=1)  # of the API, for each project; none: no limit
     sign_in_tries_per_name: int = Field(10, ge=1)
     sign_in_tries_per_address: int = Field(100, ge=1)
     local_sign_in: bool = True  # with a password
-    oidc_issuer: str | None = None
+    oidc_issuer: WebAddress | None = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
     oidc_label: str = Field("single sign-on", min_length=1, max_length=60)
     oidc_scopes: str = "openid profile email"
     oidc_groups_claim: str = Field("groups", min_length=1)
-    oidc_roles: Groups[Literal["viewer", "artist", "operator", "admin"]] = {}
-    oidc_projects: Groups[str] = {}
+    oidc_roles: ByName[Literal["viewer", "artist", "operator", "admin"]] = {}
+    oidc_projects: ByName[str] = {}
 
     # How workers and the scheduler keep time.
     lease_seconds: Positive = 30.0
@@ -129,27 +134,27 @@ class Settings(BaseModel):
     safety_action: Literal["withhold", "mark"] = "withhold"  # what becomes of an output that it objects to
 
     # Where scorers find their weights: a folder, or OWNER/NAME@COMMIT of the Hub.
-    scorer_weights: Groups[str] = {}
+    scorer_weights: ByName[str] = {}
 
     # What outputs say of where they come from, and what signs it; the key is for workers alone.
     provenance: Literal["none", "source-type", "credentials"] = "none"
-    credentials_certificate_file: Path | None = None
-    credentials_key_file: Path | None = None
-    provenance_rules: Path | None = None  # a YAML file for single projects
+    credentials_certificate_file: ReadableFile | None = None
+    credentials_key_file: ReadableFile | None = None
+    provenance_rules: ReadableFile | None = None  # a YAML file for single projects
 
     # Where webhooks may go besides the public internet, and whose certificates count there.
-    webhook_networks: list[str] = []
-    webhook_ca_file: Path | None = None
+    webhook_networks: Networks = []
+    webhook_ca_file: ReadableFile | None = None
 
     # Who may read metrics, and the port at which schedulers and workers show theirs; none: at no port.
     metrics_token: SecretStr | None = Field(None, min_length=16)
-    metrics_networks: list[str] = []
+    metrics_networks: Networks = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=1, le=65_535)
-    traces_endpoint: str | None = None  # of a collector of OpenTelemetry, and the share of jobs that it hears of
+    traces_endpoint: WebAddress | None = None  # of a collector of OpenTelemetry, and the share of jobs that it hears of
     traces_share: float = Field(1.0, gt=0, le=1)
 
-    sentry_dsn: SecretStr | None = None  # who is told of errors
+    sentry_dsn: SentryAddress | None = None  # who is told of errors
 
     # Where the model runs.
     torch_threads: int | None = Field(None, ge=1)
@@ -157,7 +162,7 @@ class Settings(BaseModel):
     engine_fork_server: Path | None = None
 
     # What is written to the log, and what is accepted at validation.
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = "INFO"
     log_format: Literal["console", "json"] = "console"
     log_requests: bool = False
     max_body_bytes: int = Field(1_000_000, ge=1_000)
@@ -178,92 +183,6 @@ class Settings(BaseModel):
             *("metrics_token", "oidc_client_secret", "sentry_dsn"),
         }
     )
-
-    @field_validator("data_dir")
-    @classmethod
-    def _absolute(cls, folder: Path) -> Path:
-        # Children of `farm up` may run in another working directory.
-        return folder.expanduser().absolute()
-
-    @field_validator(
-        *("database_ca_file", "redis_ca_file", "s3_ca_file", "webhook_ca_file"),
-        *("credentials_certificate_file", "credentials_key_file", "provenance_rules"),
-    )
-    @classmethod
-    def _readable(cls, file: Path | None) -> Path | None:
-        # Only whether it can be read: what is in it is looked at by who uses it, and by the doctor.
-        if file is None:
-            return None
-        path = file.expanduser().absolute()
-        if not (path.is_file() and os.access(path, os.R_OK)):
-            raise ValueError("must be a file that can be read")
-        return path
-
-    @field_validator("sentry_dsn")
-    @classmethod
-    def _sentry(cls, address: SecretStr | None) -> SecretStr | None:
-        if address and not re.fullmatch(r"https?://[^@/\s]+@[^@/\s]+(/\S*)?/[0-9]+", address.get_secret_value()):
-            raise ValueError("must be an address such as https://KEY@sentry.example.org/1")
-        return address
-
-    @field_validator("catalog", "allowed_hosts", "webhook_networks", "metrics_networks", mode="before")
-    @classmethod
-    def _comma_separated(cls, value: Any) -> Any:
-        """A variable holds a list as words with commas between them."""
-        if isinstance(value, str):
-            return [word.strip() for word in value.split(",") if word.strip()]
-        return value
-
-    @field_validator("webhook_networks", "metrics_networks")
-    @classmethod
-    def _networks(cls, words: list[str]) -> list[str]:
-        for word in words:
-            try:
-                ip_network(word)
-            except ValueError as error:
-                raise ValueError(f"must be networks such as 10.1.0.0/16 or fd00:1::/32: {error}") from None
-        return words
-
-    @field_validator("class_shares", "oidc_roles", "oidc_projects", "scorer_weights", mode="before")
-    @classmethod
-    def _named_numbers(cls, value: Any) -> Any:
-        """A variable holds them as 'name=number' with commas between them."""
-        if isinstance(value, str):
-            pairs = [word.rpartition("=") for word in value.split(",") if word.strip()]
-            return {name.strip(): number.strip() for name, _, number in pairs}
-        return value
-
-    @field_validator("class_shares")
-    @classmethod
-    def _known_classes(cls, shares: dict[str, float]) -> dict[str, float]:
-        if wrong := [name for name in shares if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name)]:
-            raise ValueError(f"names of classes have 1 to 20 letters, digits and hyphens; seen {wrong[0]!r}")
-        if "normal" not in shares:
-            raise ValueError("needs a class 'normal': that of requests that name none")
-        return shares
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("database_url")
-    @classmethod
-    def _known_database(cls, url: SecretStr) -> SecretStr:
-        return with_scheme(url, ("sqlite", "postgresql", "postgresql+psycopg"))
-
-    @field_validator("redis_url")
-    @classmethod
-    def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
-        return url and redis_address(url)
-
-    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "public_url", "traces_endpoint", "oidc_issuer")
-    @classmethod
-    def _web_address(cls, url: str | None) -> str | None:
-        if url is not None:
-            with_place(with_scheme(SecretStr(url), ("http", "https")))
-            return url.rstrip("/")
-        return None
 
     @model_validator(mode="after")
     def _belong_together(self) -> "Settings":

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, in_words
@@ -72,28 +71,3 @@ def describe(
         origin = origins.get(field)
         faults.setdefault(field, []).append(Fault(f"{origin}: {key}" if origin else key, message))
     return faults
-
-
-def with_place(url: SecretStr) -> SecretStr:
-    """The address as it is. Raises ValueError, without the address, when what stands for its host and port is neither.
-
-    What a library says of such an address has a part of it, which may be of the password.
-    """
-    try:
-        urlsplit(url.get_secret_value()).port  # noqa: B018  (reads it)
-    except ValueError:
-        raise ValueError(
-            "has something else than HOST or HOST:PORT (of IPv6: [ADDRESS]:PORT) before its path; "
-            "in a password / is written %2F, ? %3F, # %23, [ %5B and @ %40"
-        ) from None
-    return url
-
-
-def with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
-    """The address as it is. Raises ValueError, without the address, when it begins with none of these schemes."""
-    scheme, found, rest = url.get_secret_value().partition(":")
-    if scheme not in schemes or not found or not rest.startswith("//"):
-        # The scheme is no secret; the rest of the URL may hold a password.
-        seen = repr(scheme) if found and rest.startswith("//") else "no '://' at all"
-        raise ValueError(f"must begin with one of {', '.join(f'{name}://' for name in schemes)}; seen {seen}")
-    return url

@@ -1,5 +1,7 @@
 """POST /api/v1/jobs: submit a job."""
 
+from functools import partial
+
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field, RootModel
@@ -14,7 +16,6 @@ from dashboard.reads.renders import list_renders
 from dashboard.schemas import Job, Quote, Render, Submitted
 from dashboard.schemas.base import RequestPart
 from farm.database import read
-from farm.errors import InvalidRequest
 from farm.params import JobRequest
 from scheduler.admission import quote, submit
 from scheduler.admission.validation_offload import check
@@ -68,15 +69,14 @@ def register(blueprint: APIBlueprint) -> None:
             idempotency_key=header.idempotency_key,
             body_sha256=body_sha256(),
         )
-        try:
-            asked, resolved = check(farm(), who.project_id, read_json(), draw_seed=submit.draw_seed)
-        except InvalidRequest:
-            if (made := submit.accepted_before(farm(), sent)) is None:
-                raise
-            return _answer(made, header)
+        looked_at = partial(check, farm(), who.project_id, read_json(), draw_seed=submit.draw_seed)
+        found = submit.checked(farm(), sent, looked_at)
+        if isinstance(found, submit.Submitted):
+            return _answer(found, header)
+        asked, resolved = found
         if asked.dry_run:
-            found = quote.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
-            return reply(quoted(found))
+            price = quote.quote(farm(), project_id=who.project_id, request=asked, resolved=resolved)
+            return reply(quoted(price))
         made = submit.submit(farm(), **sent, user_id=who.user_id, request=asked, resolved=resolved)
         return _answer(made, header)
 

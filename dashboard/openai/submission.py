@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import request
@@ -30,12 +31,11 @@ def submit_job(document: Mapping[str, Any], *, remixed_from_id: str | None = Non
         # Of the job, not of the bytes: a form's boundary differs each time it is sent.
         body_sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
     )
-    try:
-        asked, resolved = check(farm(), who.project_id, dict(document), draw_seed=submit.draw_seed)
-    except InvalidRequest:
-        if (made := submit.accepted_before(farm(), sent)) is None:
-            raise
-        return made
+    looked_at = partial(check, farm(), who.project_id, dict(document), draw_seed=submit.draw_seed)
+    found = submit.checked(farm(), sent, looked_at)
+    if isinstance(found, submit.Submitted):
+        return found
+    asked, resolved = found
     return submit.submit(
         farm(), **sent, user_id=who.user_id, request=asked, resolved=resolved, remixed_from_id=remixed_from_id
     )

@@ -6,10 +6,12 @@ The folder build/sbom gets a list of parts for each image, and for everything th
 import argparse
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from deploy.audit.accepted_holes import Judged, judge_holes, read_accepted
 from deploy.audit.licences import Licensed, judge, read_table, unused
 from deploy.audit.locked import ALL, IMAGES, LOCKS, Locked, read_lock
 from deploy.audit.sbom import bill_of_materials
@@ -39,8 +41,11 @@ def main() -> int:
     print(f"Licences of {len(packages)} packages: {'all are allowed' if not faults else f'{len(faults)} faults'}.")
     print("".join(f"  {fault}\n" for fault in faults), end="")
     holes = ask(packages, asked.service)
-    _print_holes(holes, len(packages))
-    return FAULTY if faults or holes.found else UNKNOWN if holes.unknown else 0
+    judged = judge_holes(holes.found, read_accepted(), datetime.now(UTC).date())
+    _print_holes(holes, judged, len(packages))
+    if faults or judged.open or (judged.unused and not holes.unknown):
+        return FAULTY
+    return UNKNOWN if holes.unknown else 0
 
 
 def _torch_of_any_build(cuda: list[Locked]) -> Locked:
@@ -59,18 +64,22 @@ def _write_sboms(
     print(f"Lists of parts (CycloneDX): {folder}/*.cdx.json.")
 
 
-def _print_holes(holes: Holes, asked: int) -> None:
-    for hole in holes.found:
+def _print_holes(holes: Holes, judged: Judged, asked: int) -> None:
+    for hole in judged.open:
         print(f"  {hole}")
+    for hole, entry in judged.borne:
+        print(f"  borne until {entry.until}: {hole}\n    {entry.why}")
     if holes.unknown:
         print(f"NOT KNOWN whether the {asked} packages have holes. This is no clean result.")
         print("".join(f"  {one}\n" for one in holes.unknown[:SHOWN]), end="")
         if len(holes.unknown) > SHOWN:
             print(f"  and {len(holes.unknown) - SHOWN} more")
-    if holes.found:
-        print(f"{len(holes.found)} known holes in {asked} packages.")
+    else:
+        print("".join(f"  holes.toml bears {one.name} of {one.package} for nothing\n" for one in judged.unused), end="")
+    if judged.open:
+        print(f"{len(judged.open)} known holes in {asked} packages.")
     elif not holes.unknown:
-        print(f"No known hole in {asked} packages.")
+        print(f"No known hole in {asked} packages{', but those that are borne' if judged.borne else ''}.")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,26 @@ from pathlib import Path
 from deploy.audit.locked import Locked
 
 
+@dataclass(frozen=True)
+class Hole:
+    """One that is known, by all its names (of PyPI, OSV, CVE), and the versions that have it no more."""
+
+    package: str
+    version: str
+    names: tuple[str, ...]
+    mended: tuple[str, ...]
+
+    def __str__(self) -> str:
+        mended = ", ".join(self.mended) or "no version yet"
+        return f"{self.package} {self.version}: {', '.join(self.names)}; mended in {mended}"
+
+
 @dataclass
 class Holes:
-    """What the service said, each in a sentence."""
+    """What the service said."""
 
-    found: list[str] = field(default_factory=list)
-    #: Packages of which nothing is known, or why the service could not be asked at all.
+    found: list[Hole] = field(default_factory=list)
+    #: In words, packages of which nothing is known, or why the service could not be asked at all.
     unknown: list[str] = field(default_factory=list)
 
 
@@ -54,8 +68,7 @@ def told(answer: str, wanted: Iterable[tuple[str, str]]) -> Holes:
             continue
         looked_at.add(name)
         for hole in package["vulns"]:
-            names = ", ".join([hole["id"], *hole.get("aliases", [])])
-            mended = ", ".join(hole.get("fix_versions", [])) or "no version yet"
-            holes.found.append(f"{name} {package['version']}: {names}; mended in {mended}")
+            names, mended = (hole["id"], *hole.get("aliases", [])), tuple(hole.get("fix_versions", []))
+            holes.found.append(Hole(name, package["version"], names, mended))
     holes.unknown += [f"{name}: not in the answer" for name, _ in sorted(wanted) if name not in looked_at]
     return holes

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from farm.client import FarmClient, Render
+from farm.params import MAX_SEED
 
 from .connection import FARM, Farm
 from .models import choices, largest, models_of
@@ -14,7 +15,6 @@ from .rendering import render
 from .setting_nodes import LORAS, SAMPLER, SEEDS
 from .uploads import rate_of, uploaded_clip, uploaded_picture, uploaded_pictures
 
-MAX_SEED = 2**64 - 1
 #: Pictures or clips of one run; ComfyUI holds all of them in memory.
 MOST_OUTPUTS = 64
 #: By fields of the farm's request: the kind of the widget, its step, and what it says.

@@ -1,4 +1,4 @@
-"""Pages that are written from the code: commands, the HTTP API, errors and metrics."""
+"""Pages that are written from the code: commands, the HTTP API, settings, errors and metrics."""
 
 import os
 import tempfile
@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from click import Context
 
+from deploy.docs.settings_reference import settings_rows
 from farm.cli import LazyCommand, build_app
 from farm.metrics import process_metrics
 from farm.metrics.process_metrics import Metric
@@ -19,6 +20,7 @@ def pages() -> dict[str, str]:
     return {
         "reference/commands.md": _commands(),
         "reference/api.md": _api(),
+        "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/metrics.md": _metrics(),
     }
@@ -75,6 +77,12 @@ def _openapi() -> dict[str, Any]:
         with Connections.open(load_settings(variables=variables)) as connections:
             document: dict[str, Any] = create_app(connections).api_doc
     return document
+
+
+def _settings() -> str:
+    head = "# Every setting\n\n[Settings](../settings.md) says what each is for, and how it is given.\n"
+    rows = [(name, default.replace("|", "\\|"), may.replace("|", "\\|")) for name, default, may in settings_rows()]
+    return head + "\n" + _table(("variable", "default", "what it may be"), rows)
 
 
 def _errors() -> str:

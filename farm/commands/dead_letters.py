@@ -8,8 +8,9 @@ import typer
 
 from farm.client import DeadLetter
 from farm.console.completion import complete_job, complete_model, complete_render
+from farm.console.durations import ago
 from farm.console.session import farm_at_hand, out, print_json, say
-from farm.console.tables import ago, print_list
+from farm.console.tables import print_list
 
 
 def register(app: typer.Typer) -> None:

@@ -10,8 +10,9 @@ import typer
 from farm.client import Input
 from farm.console.adapters import adapter_line
 from farm.console.arguments import RenderIds
+from farm.console.durations import ago
 from farm.console.session import ExitCode, JsonOption, exit_code_of, farm_at_hand, out, print_error, print_json, say
-from farm.console.tables import ago, print_list
+from farm.console.tables import print_list
 from farm.errors import FarmError
 
 

@@ -10,8 +10,9 @@ import typer
 
 from farm.client import Job, JobProgress, Render
 from farm.console.arguments import EndedBefore, EndedSince, JobId, utc
+from farm.console.durations import in_words
 from farm.console.job_progress import counts, exit_code_after, watch
-from farm.console.quote_text import cost_in_words, in_words
+from farm.console.quote_text import cost_in_words
 from farm.console.session import ExitCode, clean, farm_at_hand, out, print_json, say
 from farm.console.tables import print_renders
 from farm.lifecycle import RenderStatus

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from farm.console.durations import ago
 from farm.console.session import JsonOption, clean, farm_at_hand, out, print_json, say
-from farm.console.tables import ago, print_list
+from farm.console.tables import print_list
 
 PresetId = Annotated[str, typer.Argument(metavar="PRESET", help="The preset's name, its id, or a part of the id.")]
 

@@ -9,8 +9,9 @@ import typer
 
 from farm.client import Webhook, WebhookDelivery
 from farm.console.completion import complete_webhook
+from farm.console.durations import ago
 from farm.console.session import JsonOption, clean, farm_at_hand, out, print_json, say
-from farm.console.tables import ago, print_list
+from farm.console.tables import print_list
 
 
 class State(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from farm.console.arguments import AnyId
-from farm.console.quote_text import in_words
+from farm.console.durations import in_words
 from farm.console.session import JsonOption, clean, farm_at_hand, print_json
 
 

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
 
+from farm.console.missing_packages import not_installed
 from farm.console.output import say
-from farm.errors import CommandNotInstalled, FarmError, UnusableDatabase, UnusableFile, WrongUsage
+from farm.errors import FarmError, UnusableDatabase, UnusableFile, WrongUsage
 from farm.file_errors import file_error
 from farm.problems import problem
 
 #: The farm's own packages, which are always installed together.
 _OWN = frozenset({"farm", "scheduler", "workers", "dashboard", "migrations"})
-_BRINGS_ALL = "`pip install 'latent-farm[all]'` brings it."
 
 _as_json: ContextVar[bool] = ContextVar("errors_as_json", default=False)
 
@@ -67,7 +67,7 @@ def farm_error(error: Exception) -> FarmError | None:
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return WrongUsage(f"A text holds half of a character: {error.object[error.start]!a}; type it in UTF-8.")
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in _OWN:
-        return CommandNotInstalled(f"What this needs is not installed here: {error}. {_BRINGS_ALL}")
+        return not_installed(error)
     if "sqlalchemy" not in sys.modules:  # not needed by most commands, and slow to import
         return None
     from sqlalchemy.exc import OperationalError

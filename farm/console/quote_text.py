@@ -1,9 +1,8 @@
 """What a dry run says, in words for people."""
 
-from farm.client import Cost, Quote, Range
+from farm.client import Cost, Quote
+from farm.console.durations import in_words, length
 from farm.console.session import print_json, say
-
-_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 def show_quote(quote: Quote, *, as_json: bool) -> None:
@@ -24,17 +23,6 @@ def show_quote(quote: Quote, *, as_json: bool) -> None:
         print(f"done in {in_words(quote.done_in)}")
 
 
-def in_words(length: Range) -> str:
-    """A length of time with its range: '4.0 min (3.1 min to 6.2 min)'."""
-    likely, low, high = (_words(seconds) for seconds in (length.likely, length.low, length.high))
-    return likely if low == high else f"{likely} ({low} to {high})"
-
-
-def _words(seconds: float) -> str:
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1])
-    return f"{seconds / size:.{0 if unit == 's' and seconds >= 10 else 1}f} {unit}"
-
-
 def _price(quote: Quote) -> str:
     parts = [f"{quote.money:,.4g} {quote.currency}"] if quote.money else []
     parts += [f"{quote.watt_hours:,.3g} Wh"] if quote.watt_hours else []
@@ -43,7 +31,7 @@ def _price(quote: Quote) -> str:
 
 def cost_in_words(cost: Cost) -> str:
     """'12.4 s of GPU time, 0.0034 EUR, 1.2 Wh'; what is nothing is left out."""
-    parts = [f"{_words(cost.gpu_seconds)} of GPU time"]
+    parts = [f"{length(cost.gpu_seconds)} of GPU time"]
     parts += [f"{cost.money:,.4g} {cost.currency}"] if cost.money else []
     parts += [f"{cost.watt_hours:,.3g} Wh"] if cost.watt_hours else []
     return ", ".join(parts)

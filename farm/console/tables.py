@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.clock_words import clock_words
+from farm.console.durations import ago
 from farm.console.output import clean, out
 
 if TYPE_CHECKING:
@@ -150,17 +150,6 @@ def step_words(render: Render) -> str:
 
 def _storage(worker: Worker) -> str:
     return f"the object storage {worker.storage_trouble}" if worker.storage_trouble else ""
-
-
-def ago(then: datetime | None, now: float) -> str:
-    """How long ago, in the largest fitting unit: '12 s', '3 min', '5 h', '2 d'."""
-    if then is None:
-        return ""
-    seconds = max(0.0, now - (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp())
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _prompt(render: Render) -> str:

@@ -5,6 +5,7 @@ crash after it costs only the rings, which the supervisor and idle workers make 
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 #: Drawn seeds stay short enough to be read out and typed again.
 DRAWN_SEEDS = 2**32
+#: A request that may be accepted, and its renders.
+Checked = tuple[JobRequest, Resolved]
 
 
 _WEIGHT = select(Project.weight).where(Project.id == bindparam("of_project"))
@@ -151,12 +154,23 @@ def submit(
     return Submitted(job["id"], notices, resolved.renders.seeds)
 
 
-def accepted_before(connections: Connections, sent: Sent) -> Submitted | None:
-    """The job that this very request made before, if it did.
+def checked(connections: Connections, sent: Sent, check: Callable[[], Checked]) -> Checked | Submitted:
+    """What a check makes of a request that was sent; where it refuses it, the job that this very request made before.
 
-    For a request that is refused now. Sent again because its answer was lost, it is not wrong for what has changed
-    since: a deadline that has passed, an upload or a model that is gone.
+    Sent again because its answer was lost, a request is not wrong for what has changed since: a deadline that has
+    passed, an upload or a model that is gone.
+
+    Raises InvalidRequest, as `check` does: it made no job.
     """
+    try:
+        return check()
+    except InvalidRequest:
+        if (made := _accepted_before(connections, sent)) is None:
+            raise
+        return made
+
+
+def _accepted_before(connections: Connections, sent: Sent) -> Submitted | None:
     try:
         key = check_key(sent["project_id"], sent["idempotency_key"], sent["body_sha256"])
         return None if key is None else _replay(connections, key)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from farm.settings import Settings
 from tests.clean_environments import ROOT
 
 CONFIG = ROOT / "deploy/docs/mkdocs.yml"
@@ -45,5 +46,7 @@ def test_the_site_is_built_without_a_lost_link_and_loads_nothing_from_elsewhere(
     commands = (tmp_path / "reference/commands.html").read_text()
     assert "farm backup restore" in commands
     assert "/api/v1/jobs" in (tmp_path / "reference/api.html").read_text()
+    settings = (tmp_path / "reference/settings.html").read_text()
+    assert all(f"FARM_{name.upper()}" in settings for name in Settings.model_fields)
     assert "wrong-revision" in (tmp_path / "reference/errors.html").read_text()
     assert "farm_process_info" in (tmp_path / "reference/metrics.html").read_text()

@@ -102,6 +102,26 @@ def running(documents: list[Document]) -> dict[str, Any]:
 
 
 @pytest.mark.long
+def test_pods_are_started_anew_for_what_concerns_them_and_for_nothing_else(tools: Path) -> None:
+    values = example("minimal")
+
+    def marks(more: dict[str, Any]) -> dict[str, Any]:
+        found = pods(documents_of(rendered(tools, values | more)))
+        return {pod.labels["app.kubernetes.io/component"]: pod.annotations.get("checksum/settings") for pod in found}
+
+    before = marks({})
+    assert [component for component, mark in before.items() if mark is None] == ["migrations"]
+    assert marks({"imagePullSecrets": [{"name": "registry"}]}) == before
+    settings = values["settings"] | {"FARM_LOG_LEVEL": "DEBUG"}
+    for more, concerned in (
+        ({"settings": settings}, {"dashboard", "scheduler", "scorer", "worker"}),
+        ({"pools": values["pools"] | {"other": {"model": "sana-demo"}}}, {"dashboard", "scheduler", "scorer"}),
+    ):
+        after = marks(more)
+        assert {component for component in before if after[component] != before[component]} == concerned
+
+
+@pytest.mark.long
 def test_what_processes_tell_prometheus_is_open_to_its_namespace_and_closed_without(
     tools: Path, tmp_path: Path
 ) -> None:

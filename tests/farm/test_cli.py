@@ -14,10 +14,10 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from farm.cli import CommandNotInstalled, LazyCommand, build_app
+from farm.cli import LazyCommand, build_app
 from farm.command_table import Command
 from farm.commands.operator.config import MASK, register
-from farm.errors import NotFound
+from farm.errors import CommandNotInstalled, NotFound
 
 
 def farm(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -62,7 +62,8 @@ def test_a_command_that_is_not_installed_here_says_what_it_lacks_and_what_brings
     ("arguments", "missing", "brings"),
     [
         (["dashboard"], "gevent", "latent-farm[dashboard]"),
-        (["worker", "--pool", "sana-demo-local"], "imageio_ffmpeg", "latent-farm[all]"),
+        (["worker", "--pool", "sana-demo-local"], "imageio_ffmpeg", "latent-farm[worker]"),
+        (["plan", "sana-1600m-1024px", "--gpus", "24GB"], "torch", "latent-farm[worker]"),
     ],
 )
 def test_a_command_whose_packages_are_not_installed_ends_in_words(

@@ -125,6 +125,13 @@ def test_the_forges_and_the_pages_call_make_targets_that_exist() -> None:
     assert called <= targets
 
 
+def test_the_forges_long_tests_have_the_history_that_the_upgrade_is_tried_from() -> None:
+    github = yaml.safe_load((ROOT / ".github/workflows/long.yml").read_text())["jobs"]["test-long"]["steps"]
+    gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())["test-long"]
+    assert [step.get("with") for step in github if "checkout" in step.get("uses", "")] == [{"fetch-depth": 0}]
+    assert gitlab["variables"] == {"GIT_DEPTH": 0}
+
+
 def test_no_page_denies_what_the_changelog_says_is_there() -> None:
     changelog = " ".join((ROOT / "CHANGELOG.md").read_text().lower().split())
     assert [phrase for phrase in SAID_TO_BE_THERE if phrase not in changelog] == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from farm.client import FarmClient
+from farm.client import DownloadIncomplete, FarmClient
 from farm.client.replies import Render
 from farm.console.arguments import LeastScore, ScoredBy, read_filters, takes_filters
 from farm.console.completion import complete_job
@@ -65,7 +65,8 @@ def fid(
 
     They are computed on this machine. Of the gallery are those pictures for which all that the options say holds.
 
-    Exit codes: 0, 2 refused, as for lack of pictures or of the extra `scoring`, 3 the farm does not answer.
+    Exit codes: 0, 1 files of a job could not be had, or none of the gallery's, 2 refused, as for lack of pictures or of
+    the extra `scoring`, 3 the farm does not answer.
     """
     if find_spec("torch") is None or find_spec("torchmetrics") is None:
         told = "needs what is not installed here: pip install 'latent-farm[worker,scoring]'"
@@ -136,7 +137,10 @@ def _pictures_of(farm: FarmClient, job_id: str, folder: Path) -> list[Path]:
 
 
 def _pictures_of_gallery(farm: FarmClient, filters: Mapping[str, Any], most: int, folder: Path) -> list[Path]:
-    """The newest pictures that the filters find, in this folder; of clips it says that they are left out."""
+    """The newest pictures that the filters find, in this folder; of what is left out it says how many and why.
+
+    A gallery changes while it is read: files that cannot be had are left out. Raises DownloadIncomplete if none can.
+    """
     left_out = 0
 
     def pictures() -> Iterator[Render]:
@@ -147,7 +151,14 @@ def _pictures_of_gallery(farm: FarmClient, filters: Mapping[str, Any], most: int
             else:
                 left_out += 1
 
-    files = farm.download_renders(islice(pictures(), most), folder)
+    files: list[Path] = []
+    try:
+        farm.download_renders(islice(pictures(), most), folder, on_file=files.append)
+    except DownloadIncomplete as incomplete:
+        if not files:
+            raise
+        missing = incomplete.faults
+        say(f"{len(missing):,} of them cannot be had and are left out; the first: {missing[0]}", "yellow")
     if left_out:
         say(f"{left_out:,} of them are clips, or keep no output, and are left out", "yellow")
     return files

@@ -54,6 +54,8 @@ def score(
     130 Ctrl-C (the scoring goes on).
     """
     names = [name.strip() for name in (scorers or "").split(",") if name.strip()]
+    if scorers is not None and not names:
+        raise typer.BadParameter("names no scorer; `farm score` without it lists them", param_hint="--with")
     with farm_at_hand() as farm:
         if not names:
             _print_scorers(farm.scorers(), as_json)

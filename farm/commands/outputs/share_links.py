@@ -10,8 +10,9 @@ import typer
 
 from farm.client import FarmClient
 from farm.console.completion import complete_share_link
+from farm.console.durations import ago
 from farm.console.session import JsonOption, clean, farm_at_hand, print_json, say
-from farm.console.tables import ago, print_list
+from farm.console.tables import print_list
 
 DAY_SECONDS = 86_400.0
 

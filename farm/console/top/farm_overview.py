@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from farm.client import FarmClient, Job, Pool, StepProgress, Worker
-from farm.console.tables import POOL_HEADINGS, WORKER_HEADINGS, ago, pool_row, worker_row
+from farm.console.durations import ago
+from farm.console.tables import POOL_HEADINGS, WORKER_HEADINGS, pool_row, worker_row
 from farm.lifecycle import JobStatus
 
 QUEUE_HEADINGS = ("job", "status", "model", "class", "progress", "running", "waiting", "step", "age", "title")

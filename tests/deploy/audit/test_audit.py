@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
+from deploy.audit.accepted_holes import Accepted, judge_holes, read_accepted
 from deploy.audit.licences import LicenceTable, judge, read_table, unused
 from deploy.audit.locked import ALL, IMAGES, Locked, read_lock
 from deploy.audit.sbom import bill_of_materials
-from deploy.audit.vulnerabilities import told
+from deploy.audit.vulnerabilities import Hole, told
 from tests.clean_environments import ROOT
 
 
@@ -93,8 +95,19 @@ def test_a_package_that_the_service_does_not_know_is_not_counted_as_clean() -> N
         ]
     }
     holes = told(json.dumps(answer), [("well", "1"), ("ill", "2"), ("strange", "4"), ("forgotten", "5")])
-    assert holes.found == ["ill 2: PYSEC-1, CVE-1; mended in 3"]
+    assert [str(hole) for hole in holes.found] == ["ill 2: PYSEC-1, CVE-1; mended in 3"]
     assert holes.unknown == ["strange: not found", "forgotten: not in the answer"]
+
+
+def test_a_hole_is_borne_with_a_reason_until_its_day_and_no_entry_outlives_what_it_is_for() -> None:
+    hole = Hole("ill", "2", ("PYSEC-1", "CVE-1"), ())
+    entry = Accepted("CVE-1", "ill", "for the sake of this test", date(2027, 1, 31))
+    other = Accepted("CVE-1", "well", "for the sake of this test", date(2027, 1, 31))
+    borne = judge_holes([hole], [entry, other], date(2027, 1, 30))
+    assert (borne.open, borne.borne, borne.unused) == ([], [(hole, entry)], [other])
+    over = judge_holes([hole], [entry], date(2027, 1, 31))
+    assert (over.open, over.borne, over.unused) == ([hole], [], [entry])
+    assert all(one.why.endswith(".") for one in read_accepted())
 
 
 def test_without_the_service_it_says_so_and_does_not_end_with_0(tmp_path: Path) -> None:

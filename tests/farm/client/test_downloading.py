@@ -21,22 +21,10 @@ def no_pauses() -> Iterator[None]:
 
 
 @pytest.fixture
-def farm() -> Iterator[ScriptedFarm]:
-    with scripted_farm() as farm:
-        yield farm
-
-
-@pytest.fixture
 def storage() -> Iterator[ScriptedFarm]:
     """Where the links point: another address than the farm's."""
     with scripted_farm() as storage:
         yield storage
-
-
-@pytest.fixture
-def client(farm: ScriptedFarm) -> Iterator[FarmClient]:
-    with FarmClient(farm.url, KEY, timeout=10) as client:
-        yield client
 
 
 def offer(farm: ScriptedFarm, *renders: dict[str, object]) -> None:

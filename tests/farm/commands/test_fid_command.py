@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from sqlalchemy import select
 
 from farm.client import FarmClient
+from farm.database import read
+from farm.tables import Artifact, Render
 from scheduler.gallery import set_distances
 from tests.farm.commands.shell import Farm, environment, farm
 from tests.farm.dashboards import DashboardFarm
@@ -71,6 +74,17 @@ def test_figures_are_of_what_a_filter_of_the_gallery_finds_and_kept_of_it(
         # The newest of them, and all that there are
         assert json.loads(farm("fid", *asked[2:-1], "--all", "--limit", "2", "--json").stdout)["pictures"] == 2
         assert json.loads(farm("fid", *asked[2:-1], "--all", "--json").stdout)["pictures"] == 4
+        # A file that is gone meanwhile holds up nobody
+        with read(dashboard.connections.engine) as connection:
+            outputs = select(Artifact.key).where(Artifact.kind == "output", Render.project_id == dashboard.project_id)
+            keys = connection.scalars(outputs.join(Render, Render.id == Artifact.render_id)).all()
+        dashboard.connections.storage.delete(keys[:1])
+        told = farm("fid", *asked[2:-1], "--all", "--json")
+        assert json.loads(told.stdout)["pictures"] == 3
+        assert "1 of them cannot be had and are left out" in told.stderr
+        dashboard.connections.storage.delete(keys)
+        told = farm("fid", *asked[2:-1], "--all")
+        assert (told.exit_code, "4 of 4 files are missing" in told.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ def test_what_it_cannot_do_is_said_in_words(farm: Farm) -> None:
     assert (vague.exit_code, "name a job" in vague.stderr) == (2, True)
     unknown = farm("score", "--all", "--with", "sharpnes")
     assert (unknown.exit_code, "did you mean 'sharpness'" in unknown.stderr) == (2, True)
+    for names in (",,", "", " "):
+        none = farm("score", "last", "--with", names)
+        assert (none.exit_code, none.stdout, "names no scorer" in none.stderr) == (2, "", True)
 
 
 def test_what_filters_find_is_scored(farm: Farm, dashboard: DashboardFarm) -> None:

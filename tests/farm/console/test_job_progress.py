@@ -7,9 +7,9 @@ from rich.console import Console
 
 from farm.client import Job, JobProgress, StepProgress
 from farm.console import job_progress
+from farm.console.durations import ago
 from farm.console.job_progress import Bars, Lines, counts
 from farm.console.session import clean
-from farm.console.tables import ago
 from tests.farm.scripted_farm import a_job, done_job
 
 

@@ -1,4 +1,7 @@
-"""A stand-in for the Kubernetes API: the few addresses that the driver uses, over real HTTP."""
+"""A stand-in for the Kubernetes API: the few addresses that the driver uses, over real HTTP.
+
+What goes over the line are the types of Kubernetes' published OpenAPI document, from which lightkube's models are made.
+"""
 
 import json
 import threading
@@ -10,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lightkube.models.autoscaling_v1 import Scale, ScaleSpec
+from lightkube.models.core_v1 import Pod
+from lightkube.models.meta_v1 import ObjectMeta, Status
 
 
 @dataclass
@@ -37,20 +43,27 @@ class KubernetesApi:
     def _mark(self, pod: str, body: Any) -> tuple[int, dict[str, Any]]:
         if pod not in self.pods:
             return 404, _status(404)
-        self.pods[pod] |= body["metadata"]["annotations"]
-        return 200, {"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": self.pods[pod]}}
+        self.pods[pod] |= _published(Pod, body)["metadata"]["annotations"]
+        return 200, Pod(metadata=ObjectMeta(annotations=self.pods[pod])).to_dict()
 
     def _scale(self, key: str, method: str, body: Any) -> tuple[int, dict[str, Any]]:
         if key not in self.replicas:
             return 404, _status(404)
         if method == "PATCH":
-            self.replicas[key] = body["spec"]["replicas"]
-        spec = {"replicas": self.replicas[key]} if self.replicas[key] else {}  # as Go leaves out what is zero
-        return 200, {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": key}, "spec": spec}
+            self.replicas[key] = _published(Scale, body)["spec"]["replicas"]
+        spec = ScaleSpec(replicas=self.replicas[key] or None)  # as Go leaves out what is zero
+        return 200, Scale(metadata=ObjectMeta(name=key), spec=spec).to_dict()
+
+
+def _published(kind: type[Pod | Scale], body: dict[str, Any]) -> dict[str, Any]:
+    """The body, all fields of which the published type has: a real API drops others without a word, or refuses them."""
+    known = kind.from_dict(body).to_dict()
+    assert {name: known.get(name) for name in body} == body, "a field that Kubernetes does not have"
+    return body
 
 
 def _status(code: int) -> dict[str, Any]:
-    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "refused", "reason": ""}
+    return Status(status="Failure", code=code, message="refused", reason="").to_dict()
 
 
 @contextmanager

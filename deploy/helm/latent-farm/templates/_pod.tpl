@@ -12,6 +12,12 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
+{{/* Another value starts pods anew: a hash of their settings. Takes a list: the root, and what of the pools concerns them. */}}
+{{- define "latent-farm.checksum" -}}
+{{- $values := (index . 0).Values -}}
+checksum/settings: {{ list $values.settings $values.variables $values.metrics (index . 1) $values.models $values.adapters $values.secret | toJson | sha256sum }}
+{{- end }}
+
 {{- define "latent-farm.container" -}}
 {{- if not .Values.secret.asFile }}
 envFrom:
