@@ -79,7 +79,7 @@ _SUBMIT = (
     *("api.post_webhook_secret", "admin_webhooks.renew"),
     *("presets.save", "presets.remove", "queue.move"),
     *("job_controls.change_class", "job_controls.drop", "job_controls.keep", "job_controls.pause"),
-    *("job_controls.resume", "job_controls.to_front"),
+    *("job_controls.resume", "job_controls.to_front", "job_controls.delete", "job_controls.restore"),
 )
 
 _OPERATE = (

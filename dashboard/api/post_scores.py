@@ -11,12 +11,12 @@ from dashboard.context import farm, now
 from dashboard.http.bodies import read_json
 from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.gallery.scores import renders_to_score
-from dashboard.reads.known_names import check_gallery_names
+from dashboard.reads.known_names import check_gallery_names, unknown
 from dashboard.schemas import AskedScores
 from farm.database import read
-from farm.did_you_mean import did_you_mean
 from farm.errors import Fault, InvalidRequest
 from farm.scorers import scorer_names
+from farm.sentences import sentence
 from scheduler.gallery.scores import ask_for_scores, count_pending
 
 MOST_SCORERS = 20
@@ -55,7 +55,7 @@ def ask(chosen: GalleryFilter, scorers: list[str], *, again: bool = False) -> As
     known = scorer_names()
     wanted = list(dict.fromkeys(scorers))
     if faults := [
-        Fault(f"/scorers/{place}", f"there is no scorer {name[:100]!r}; {did_you_mean(name, known, show=len(known))}")
+        Fault(f"/scorers/{place}", unknown(sentence("scorer"), name, known, show=len(known)))
         for place, name in enumerate(wanted)
         if name not in known
     ]:

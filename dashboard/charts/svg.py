@@ -42,10 +42,12 @@ def lines(series: Mapping[str, Sequence[float | None]], labels: Sequence[str], s
     return _drawn(pygal.Line(**_options(labels), show_dots=False), series, said)
 
 
-def stacked_bars(series: Mapping[str, Sequence[float | None]], labels: Sequence[str], said: str) -> Markup:
-    """Bars whose parts are the series."""
+def stacked_bars(
+    series: Mapping[str, Sequence[float | None]], labels: Sequence[str], said: str, *, width: int = WIDTH
+) -> Markup:
+    """Bars whose parts are the series. `width`: less, where several stand beside each other."""
     pygal = _pygal()
-    return _drawn(pygal.StackedBar(**_options(labels)), series, said)
+    return _drawn(pygal.StackedBar(**_options(labels) | {"width": width}), series, said)
 
 
 def histogram(counts: Sequence[int], labels: Sequence[str], said: str) -> Markup:
@@ -131,8 +133,9 @@ def _thinned(labels: Sequence[str]) -> list[str]:
 
     pygal 3.1 chooses the labels that it shows by their words, and shows all that read like one of them.
     """
-    step = max(1, -(-len(labels) // _LABELS))
-    kept = [label if place % step == 0 else "" for place, label in enumerate(labels)]
+    named = [place for place, label in enumerate(labels) if label]
+    shown = set(named[:: max(1, -(-len(named) // _LABELS))])
+    kept = [label if place in shown else "" for place, label in enumerate(labels)]
     return [label if label not in kept[:place] else "" for place, label in enumerate(kept)]
 
 

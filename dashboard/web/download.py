@@ -4,9 +4,12 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.archive.response import chosen_response, gallery_response, job_response
+from dashboard.auth import principal
+from dashboard.context import farm
 from dashboard.reads.ids import known_form
-from dashboard.web.gallery.filters import read_filters
+from dashboard.web.gallery.filters import leave_out_unknown, read_filters
 from farm.client.files.file_names import DEFAULT_PATTERN, GALLERY_PATTERN
+from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
 from scheduler.gallery.owned_renders import MOST_RENDERS
@@ -24,6 +27,8 @@ def archive(job_id: str) -> ResponseReturnValue:
 def gallery() -> ResponseReturnValue:
     """What the filters of the address show. Raises InvalidRequest for filters that mean nothing, Conflict."""
     typed = read_filters(request.args)
+    with read(farm().engine) as connection:
+        leave_out_unknown(typed, farm(), connection, principal().project_id)
     if typed.faults:
         raise InvalidRequest([Fault("/query", fault) for fault in typed.faults])
     return gallery_response(typed.chosen, GALLERY_PATTERN)

@@ -28,6 +28,7 @@ FILTERS: dict[str, tuple[JobStatus, ...]] = {
     "failed": (JobStatus.FAILED, JobStatus.PARTIAL),
     "cancelled": (JobStatus.CANCELLED, JobStatus.EXPIRED),
     "verifications": (),
+    "deleted": (),
 }
 
 
@@ -47,6 +48,7 @@ def index() -> ResponseReturnValue:
     chosen = JobFilter(
         statuses=FILTERS[show],
         drafted=show == "drafts",
+        deleted=show == "deleted",
         verifications=SecondRenders.ONLY if show == "verifications" else SecondRenders.WITHOUT,
         tags=(tag,) if tag else (),
     )

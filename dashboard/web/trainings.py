@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, get_args
 
@@ -15,7 +16,6 @@ from dashboard.auth import principal
 from dashboard.charts.svg import lines
 from dashboard.context import farm
 from dashboard.reads.trainings import find_training
-from dashboard.translations.said import gettext
 from dashboard.translations.stored import recognised
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
@@ -23,6 +23,7 @@ from farm.params.request.base import HIGH_NOISE, LOW_NOISE
 from farm.params.training.request import TrainingRequest
 from farm.params.training.stored import Optimizer
 from farm.params.training.trained_families import TRAINED
+from farm.sentences import sentence
 from scheduler.admission.submit_training import submit_training
 from scheduler.uploads import list_inputs
 
@@ -36,17 +37,19 @@ _TEXTS = ("validation_prompt", "validation_image", "expert", "optimizer")
 #: Before the id of an upload in the name of its caption, and what the request calls that id.
 _CAPTIONS = {"pictures": ("picture-", "image"), "clips": ("clip-", "video")}
 _PLACE = re.compile(r"/(pictures|clips)/(\d+)/")
+#: Fields of the form, each with a place for what is wrong with it.
+_DRAWN = frozenset({"name", "model", *_WHOLE, *_REAL, *_TEXTS})
 
 
 @blueprint.get("/trainings/new")
 def ask() -> ResponseReturnValue:
     """The form, with the newest pictures and clips of the project."""
-    return _form({}, [])
+    return _form({}, {})
 
 
 @blueprint.post("/trainings")
 def begin() -> ResponseReturnValue:
-    """Submit what was typed; what is wrong with it stands above the form."""
+    """Submit what was typed; what is wrong with it stands beside its fields."""
     typed = request.form.to_dict()
     document: dict[str, Any] = {"model": typed.get("model", ""), "name": typed.get("name", ""), **_examples(typed)}
     document |= {name: _number(typed[name], int) for name in _WHOLE if typed.get(name)}
@@ -65,7 +68,7 @@ def begin() -> ResponseReturnValue:
             body_sha256=digest,
         )
     except InvalidRequest as refused:
-        return _form(typed, refused.faults), refused.status
+        return _form(typed, _placed(refused.faults, document)), refused.status
     return redirect(url_for("trainings.page", job_id=made.job_id), 303)
 
 
@@ -92,14 +95,14 @@ def _caption_field(upload: Any) -> str:
     return f"{prefix}{upload.id}"
 
 
-def _form(typed: dict[str, str], faults: Any) -> str:
+def _form(typed: dict[str, str], faults: Mapping[str, list[str]]) -> str:
     with read(farm().engine) as connection:
         pictures = list_inputs(
             connection, principal().project_id, after=None, limit=OFFERED, only_pictures=True, with_clips=True
         )
     models = [entry for entry in farm().catalog.models.values() if _trains(entry)]
+    beside = _DRAWN | {_caption_field(picture) for picture in pictures}
     defaults = {name: TrainingRequest.model_fields[name].default for name in (*_WHOLE, *_REAL)}
-    told = [f"{_where(fault)}{recognised(fault.message)}" for fault in faults]
     return render_template(
         "training_form.html",
         pictures=pictures,
@@ -111,7 +114,8 @@ def _form(typed: dict[str, str], faults: Any) -> str:
         experts={model.name for model in models if TRAINED[model.family].experts} and (HIGH_NOISE, LOW_NOISE),
         typed=typed,
         defaults=defaults,
-        faults=told,
+        faults=faults,
+        above=[said for field, told in faults.items() if field not in beside for said in told],
         form_id=typed.get("form_id") or str(uuid.uuid4()),
     )
 
@@ -120,13 +124,18 @@ def _trains(entry: Any) -> bool:
     return entry.family in TRAINED and not entry.without_adapters and bool(farm().catalog.pools_of(entry.name))
 
 
-def _where(fault: Fault) -> str:
-    if found := _PLACE.match(fault.field):
-        number = int(found[2]) + 1
-        if found[1] == "clips":
-            return gettext("Clip %(number)s: ", number=number)
-        return gettext("Picture %(number)s: ", number=number)
-    return f"{fault.field.removeprefix('/')}: " if fault.field else ""
+def _placed(faults: Iterable[Fault], document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is wrong, by field of the form; '' is above it, for what has no field there."""
+    placed: dict[str, list[str]] = {}
+    for fault in faults:
+        field, said = fault.field.removeprefix("/"), recognised(fault.message)
+        if found := _PLACE.match(fault.field):
+            prefix, name = _CAPTIONS[found[1]]
+            field = f"{prefix}{document[found[1]][int(found[2])][name]}"
+        elif field not in _DRAWN:
+            field, said = "", sentence("%(field)s: %(fault)s", field=field, fault=said) if field else said
+        placed.setdefault(field, []).append(said)
+    return placed
 
 
 def _number(text: str, kind: type) -> Any:

@@ -16,8 +16,7 @@ from farm.sentences import Sentence, sentence
 #: usual classes, roles and scopes, and values of a choice.
 WORDS = (
     *(sentence("all"), sentence("active"), sentence("drafts"), sentence("done"), sentence("failed")),
-    sentence("verifications"),
-    sentence("running"),
+    *(sentence("verifications"), sentence("deleted"), sentence("running")),
     *(sentence("waiting"), sentence("cancelled"), sentence("expired"), sentence("paused"), sentence("held")),
     *(sentence("drafted"), sentence("pending"), sentence("admitting"), sentence("open"), sentence("partial")),
     *(sentence("lost"), sentence("returned"), sentence("idle"), sentence("starting"), sentence("draining")),

@@ -21,14 +21,14 @@ MOST_OUTPUTS = 64
 _NUMBERS = {
     "width": ("INT", 16, "pixels; 0: the model's own"),
     "height": ("INT", 16, "pixels; 0: the model's own"),
-    "num_frames": ("INT", 1, "4k + 1; 0: the model's own"),
+    "num_frames": ("INT", 1, "1 more than a multiple of 4; 0: the model's own"),
     "fps": ("INT", 1, "frames a second; 0: the model's own"),
     "num_inference_steps": ("INT", 1, "denoising steps; 0: the model's own"),
     "guidance_scale": ("FLOAT", 0.1, "how closely to follow the prompt, from 1; 0: the model's own"),
     "strength": ("FLOAT", 0.01, "how far the picture is noised first; 0: the model's own"),
     "controlnet_conditioning_scale": ("FLOAT", 0.05, "how closely the control picture is followed; 0: the model's own"),
     "conditioning_scale": ("FLOAT", 0.05, "how closely clip, mask and pictures are followed; 0: the model's own"),
-    "segment_frame_length": ("INT", 1, "frames rendered at once, 4k + 1; 0: the model's own"),
+    "segment_frame_length": ("INT", 1, "frames rendered at once, 1 more than a multiple of 4; 0: the model's own"),
     "prev_segment_conditioning_frames": ("INT", 1, "frames that segments share, 1 or 5; 0: the model's own"),
 }
 #: Fields whose widget is a list of what the models take.

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from farm.sentences import sentence
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -62,7 +64,7 @@ def reachable_addresses(host: str, port: int, networks: Sequence[Network], *, se
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise AddressRefused("the name of its host is not known") from None
+        raise AddressRefused(sentence("the name of its host is not known")) from None
     allowed = [text for text in _texts(found) if may_reach(ip_address(text), networks, secure=secure)]
     if not allowed:
         raise AddressRefused(refusal(secure=secure))
@@ -72,8 +74,8 @@ def reachable_addresses(host: str, port: int, networks: Sequence[Network], *, se
 def refusal(*, secure: bool) -> str:
     """Why an address is refused, and what to do."""
     if secure:
-        return "its host has no public address; an operator may name its network in FARM_WEBHOOK_NETWORKS"
-    return "http:// is for networks that an operator has named in FARM_WEBHOOK_NETWORKS; use https://"
+        return sentence("its host has no public address; an operator may name its network in FARM_WEBHOOK_NETWORKS")
+    return sentence("http:// is for networks that an operator has named in FARM_WEBHOOK_NETWORKS; use https://")
 
 
 def _texts(found: Sequence[tuple[object, ...]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import httpcore
 from standardwebhooks.webhooks import Webhook as Signer
 
 from farm.clock import Clock
+from farm.sentences import sentence
 from farm.tls_trust import distrusted
 from scheduler.webhooks.addresses import AddressRefused, Network, reachable_addresses
 
@@ -22,10 +23,10 @@ ATTEMPT_SECONDS = 15.0
 CA_SETTING = "FARM_WEBHOOK_CA_FILE"
 #: What else is wrong with a connection, in words; the libraries' own would name addresses inside the network.
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (httpcore.TimeoutException, f"did not answer within {ATTEMPT_SECONDS:g} s"),
-    (httpcore.ConnectError, "could not be connected to"),
-    (httpcore.ProtocolError, "does not speak HTTP"),
-    (httpcore.NetworkError, "broke the connection off"),
+    (httpcore.TimeoutException, sentence("did not answer within %(seconds)s s", seconds=f"{ATTEMPT_SECONDS:g}")),
+    (httpcore.ConnectError, sentence("could not be connected to")),
+    (httpcore.ProtocolError, sentence("does not speak HTTP")),
+    (httpcore.NetworkError, sentence("broke the connection off")),
 )
 
 
@@ -96,8 +97,11 @@ def _answer(status: int) -> Answer:
     if 200 <= status < 300:
         return Answer(status)
     if 300 <= status < 400:
-        return Answer(status, f"answered {status}; redirects are not followed: name the last address of the way")
-    return Answer(status, f"answered {status}")
+        told = sentence(
+            "answered %(number)s; redirects are not followed: name the last address of the way", number=status
+        )
+        return Answer(status, told)
+    return Answer(status, sentence("answered %(number)s", number=status))
 
 
 class _Backend(httpcore.NetworkBackend):

@@ -166,6 +166,47 @@ def test_on_a_phone_every_page_fits_and_faults_appear_beside_their_fields(
 
 
 @pytest.mark.long
+def test_no_job_comes_under_a_pointer_that_is_on_its_way(live_house: House, browser: Browser, address: str) -> None:
+    # Given a list of jobs over which somebody moves the mouse
+    live_house.submit(prompt="one")
+    page = Visit(browser, live_house, address, 1280).page
+    page.goto(f"{address}/jobs")
+    rows = page.locator("#jobs > li")
+    rows.first.hover()
+    box = rows.first.bounding_box()
+    assert box
+
+    # When another one is submitted, then the list stays as it is until the mouse rests
+    live_house.submit(prompt="two")
+    for step in range(20):
+        page.mouse.move(box["x"] + 40 + step, box["y"] + 20)
+        page.wait_for_timeout(100)
+        assert rows.count() == 1
+    expect(rows).to_have_count(2)
+
+
+@pytest.mark.long
+def test_a_page_that_is_refused_its_stream_says_so_and_is_live_again_by_itself(
+    live_house: House, browser: Browser, address: str
+) -> None:
+    # Given a page of a job, before which a proxy answers that there is no farm
+    house, drawer = live_house, Drawer(live_house.connections, "sana-demo-local")
+    job = house.submit()
+    page = Visit(browser, house, address, 1280).page
+    page.route("**/api/v1/live?*", lambda route: route.fulfill(status=502))
+    page.goto(f"{address}/jobs/{job['id']}")
+    page.evaluate("window.same = true")
+    expect(page.locator("#away")).to_contain_text("The farm is not heard at the moment.")
+
+    # When it is there again, then the page says nothing any more, and shows what happens
+    page.unroute("**/api/v1/live?*")
+    expect(page.locator("#away")).to_have_count(0)
+    drawer.finish(drawer.take())
+    expect(page.locator(".render img")).to_have_count(1)
+    assert page.evaluate("window.same") is True
+
+
+@pytest.mark.long
 def test_drafts_are_kept_and_dropped_with_buttons(live_house: House, browser: Browser, address: str) -> None:
     # Given four drafts of two prompts on a job's page
     house = live_house

@@ -60,6 +60,11 @@ def test_labels_are_so_few_that_they_can_be_read_also_where_many_read_alike(labe
     assert len(shown) == len(set(shown))
 
 
+def test_what_has_no_label_takes_none_away_from_the_others() -> None:
+    chart = histogram([1] * 16, ["1", "2", "", "4", *[""] * 3, "8", *[""] * 7, "16"], "")
+    assert re.findall(r"<text[^>]*>(1|2|4|8|16)</text>", chart)[-5:] == ["1", "2", "4", "8", "16"]
+
+
 def test_drawing_leaves_nothing_behind_among_pythons_finders_of_modules() -> None:
     timeline([], "")
     assert [finder for finder in sys.meta_path if not hasattr(finder, "find_spec")] == []

@@ -1,10 +1,13 @@
 """Batch curves in the API and on the page of workers."""
 
+import re
+
 import pytest
 from sqlalchemy import insert
 
 from dashboard.schemas import BatchCurve, CurvePoint
 from dashboard.web.farm.batch_curve_drawing import draw, rounded
+from farm.cpu_work import right_here
 from farm.database import write
 from farm.tables import BatchCurve as Row
 from tests.dashboard.conftest import House
@@ -42,31 +45,37 @@ def test_the_page_of_workers_draws_them_and_says_them_in_words(house: House) -> 
     page = house.get("/workers").get_data(as_text=True)
     assert "What batches bring" in page
     assert "Batches of 4 are taken." in page
-    assert "<polyline" in page
+    assert 'class="chart"' in page
 
 
-def test_a_curve_is_drawn_from_zero_and_each_doubling_is_as_wide_as_the_last() -> None:
-    points = [
-        CurvePoint(batch_size=size, pass_seconds=1.0, renders_per_second=size / 10, samples=9) for size in (1, 2, 3, 4)
+def curve(*sizes: int, taken: int) -> BatchCurve:
+    points = [CurvePoint(batch_size=size, pass_seconds=1.0, renders_per_second=size / 10, samples=9) for size in sizes]
+    return BatchCurve(
+        lane=LANE, device="cpu", width=64, height=64, frames=1, steps=1, batch_size=taken, points=points,
+        updated_at="now",
+    )  # fmt: skip
+
+
+def test_each_size_has_a_bar_and_the_one_that_is_taken_a_colour_of_its_own() -> None:
+    [chart] = draw([curve(3, 1, 2, 4, taken=4)], right_here)
+    taken, others = chart.picture.split('class="series ')[1:3]
+    assert taken.startswith("colour-0")
+    assert others.startswith("colour-1")
+    heights = [[float(one) for one in re.findall(r'<rect[^>]* height="([\d.]+)"', part)] for part in (taken, others)]
+    assert [[high for high in series if high > 0] for series in heights] == [
+        [pytest.approx(max(heights[0]))],
+        [pytest.approx(max(heights[0]) * size / 4, rel=0.01) for size in (1, 2, 3)],
     ]
-    curve = BatchCurve(
-        lane=LANE, device="cpu", width=64, height=64, frames=1, steps=1, batch_size=4, points=points, updated_at="now"
-    )
-    chart = draw(curve)
-    assert [dot.labelled for dot in chart.dots] == [True, True, False, True]
-    assert chart.dots[1].x - chart.dots[0].x == chart.dots[3].x - chart.dots[1].x
-    assert (chart.dots[0].y, chart.dots[3].y) == (87.5, 26.0)
-    assert chart.summary == (
-        "Renders per second by batch size: 0.100 at 1, 0.200 at 2, 0.300 at 3, 0.400 at 4. Batches of 4 are taken."
+    assert re.findall(r">(\d)</text>", chart.picture)[-3:] == ["1", "2", "4"], "powers of two have labels"
+    assert 'aria-label="Renders per second by batch size: 0.100 at 1, 0.200 at 2, 0.300 at 3, 0.400 at 4.' in (
+        chart.picture
     )
 
 
-def test_one_point_is_a_curve_too() -> None:
-    point = CurvePoint(batch_size=1, pass_seconds=1.0, renders_per_second=1.0, samples=1)
-    curve = BatchCurve(
-        lane=LANE, device="cpu", width=64, height=64, frames=1, steps=1, batch_size=2, points=[point], updated_at="now"
-    )
-    assert draw(curve).dots[0].labelled
+def test_one_point_is_a_curve_too_and_a_size_that_was_never_measured_is_tried_next() -> None:
+    [chart] = draw([curve(1, taken=2)], right_here)
+    assert chart.picture.count("<rect") >= 1
+    assert not chart.measured
 
 
 @pytest.mark.parametrize(

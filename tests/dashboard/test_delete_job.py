@@ -11,6 +11,7 @@ from farm.tables import Artifact, Render
 from scheduler.maintenance import apply_retention
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
+from tests.dashboard.visiting import PAGE, sign_in, token_of
 
 
 def _delete(house: House, job_id: str, **query: Any) -> Any:
@@ -52,6 +53,26 @@ def _check_delete_and_restore(house: House) -> None:
 
 def test_a_deleted_job_leaves_the_lists_and_can_be_restored_until_it_goes(house: House) -> None:
     _check_delete_and_restore(house)
+
+
+def test_a_job_is_deleted_on_its_page_which_says_so_and_undoes_it(house: House) -> None:
+    visitor, page = sign_in(house), f"/jobs/{(open_job := house.submit()['id'])}"
+    assert f'action="{page}/delete"' not in visitor.get(page, headers=PAGE).text, "it goes on"
+    house.post(f"/api/v1/jobs/{open_job}/cancel")
+    token = {"csrf_token": token_of(visitor, page)}
+
+    def press(button: str) -> str:
+        assert f'action="{page}/{button}"' in visitor.get(page, headers=PAGE).text
+        answer = visitor.post(f"{page}/{button}", data=token, headers=PAGE)
+        assert (answer.status_code, answer.location) == (303, page)
+        return str(visitor.get(page, headers=PAGE).text)
+
+    assert "This job is deleted: on " in press("delete")
+    assert page not in visitor.get("/jobs", headers=PAGE).text
+    assert page in visitor.get("/jobs?show=deleted", headers=PAGE).text
+    assert "This job is deleted" not in press("restore")
+    assert page in visitor.get("/jobs", headers=PAGE).text
+    assert "Nothing waits to be removed" in visitor.get("/jobs?show=deleted", headers=PAGE).text
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

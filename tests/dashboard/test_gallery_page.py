@@ -15,6 +15,7 @@ from tests.dashboard.conftest import House
 from tests.dashboard.finished import PIXEL, finish_everything
 from tests.dashboard.test_browser import Visit, address, browser
 from tests.dashboard.test_browser import pytestmark as needs_chromium
+from tests.dashboard.translations.test_choice import CHINESE
 from tests.dashboard.visiting import PAGE, sign_in, token_of
 from tests.waiting import eventually
 
@@ -63,6 +64,20 @@ def test_the_gallery_works_without_scripts_and_says_what_to_do_when_it_is_empty(
     # What means nothing is said; nothing of it is a fault of the farm.
     wrong = visitor.get("/gallery?size=big&rating=9&board=x&since=yesterday&text=%00")
     assert (wrong.status_code, wrong.get_data(as_text=True).count('role="alert"')) == (422, 4)
+    no_board = "0195f0c2-7d1a-7c3e-9f00-2b6c1d4e5f60"
+    names = f"model=sana-dem&user=nobody&sampler=dpm&scorer=sharp&score=0.5&board={no_board}"
+    for path in ("/gallery", "/scores"):
+        told = visitor.get(f"{path}?{names}", headers=PAGE)
+        assert (told.status_code, told.text.count('role="alert"')) == (422, 5)
+        assert "Scorer: there is no scorer &#39;sharp&#39;; did you mean &#39;sharpness&#39;? Known: " in told.text
+        assert "There is no such board." in told.text
+    assert len(_cards(visitor, f"?{names}")) == 2, "as without them"
+    chinese = visitor.get("/gallery?model=sana-dem", headers=CHINESE).text
+    assert "模型：没有名为 &#39;sana-dem&#39; 的模型；是否要写 &#39;sana-demo" in chinese
+    assert visitor.get("/gallery/archive?user=nobody").status_code == 422
+    assert visitor.get("/scores?by=sharp").status_code == 422
+    unclear = {"csrf_token": token_of(visitor, "/gallery"), "scorer": "sharpness"}
+    assert visitor.post("/scores?size=big", data=unclear).status_code == 422
     bad = {"csrf_token": token_of(visitor, "/gallery"), "render": one}
     for form in (
         {"do": "explode"},

@@ -84,6 +84,8 @@ ADDRESSES = [
     ("POST", "/jobs/{job}/pause"),
     ("POST", "/jobs/{job}/resume"),
     ("POST", "/jobs/{job}/front"),
+    ("POST", "/jobs/{job}/delete"),
+    ("POST", "/jobs/{job}/restore"),
     ("POST", "/jobs/{job}/class"),
     ("GET", "/api/v1/renders/{render}"),
     ("DELETE", "/api/v1/renders/{render}"),

@@ -96,6 +96,10 @@ def test_the_queue_is_ordered_by_mouse_and_by_keys(live_house: House, address: s
     page.mouse.move(first["x"] + 40, first["y"] + 2, steps=5)
     page.mouse.up()
     eventually(lambda: _order(house) == ["b", "a", "c"])
+    # What somebody else puts in order is seen here too, without loading the page anew.
+    house.post(f"/api/v1/jobs/{ids['c']}/order", json={"place": "front"})
+    moved = [f"job-{ids[name]}" for name in "cba"]
+    eventually(lambda: shown.evaluate_all("rows => rows.map((row) => row.id)") == moved)
 
 
 @needs_chromium

@@ -33,7 +33,8 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     # when what is wrong has been said, with what was typed kept,
     refused = visitor.post("/trainings", data=typed, headers=PAGE)
     assert refused.status_code == 422
-    assert "name: " in refused.text
+    assert "what is wrong stands beside its field" in refused.text
+    assert "must begin with a letter or a digit" in refused.text.partition('id="name-faults"')[2].partition("</ul>")[0]
     assert "a blue square" in refused.text
     # then the corrected one is a training of the picture that has a caption, and once is enough.
     begun = [visitor.post("/trainings", data=typed | {"name": "squares"}, headers=PAGE) for _ in range(2)]
@@ -75,7 +76,7 @@ def test_a_training_of_clips_is_begun_from_the_form_and_its_losses_are_drawn_whi
         "model": "wan-demo",
         "name": "bars",
         "max_train_steps": "12",
-        "num_frames": "77",
+        "num_frames": "17",
         "fps": "8",
         f"clip-{moving}": "a bar moves",
         f"picture-{still}": "a red square",
@@ -83,6 +84,7 @@ def test_a_training_of_clips_is_begun_from_the_form_and_its_losses_are_drawn_whi
     # when more frames are asked for than the clip has, it is said of which,
     refused = visitor.post("/trainings", data=typed, headers=PAGE)
     assert refused.status_code == 422
+    assert "17 are asked for" in refused.text.partition(f'id="clip-{moving}-faults"')[2].partition("</ul>")[0]
     # and with fewer it is a training of both,
     begun = visitor.post("/trainings", data=typed | {"num_frames": "9"}, headers=PAGE)
     assert begun.status_code == 303, begun.text

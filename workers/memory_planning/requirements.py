@@ -105,5 +105,6 @@ def _fault(entry: ModelEntry, shape: Shape) -> Fault | None:
         return Fault("--size", f"frames must be {low} … {high}, and are {shape.frames}")
     ability = ABILITIES.get(entry.family)  # a plugin's family has none
     if ability and ability.frames_per_latent and (shape.frames - 1) % entry.frame_multiple:
-        return Fault("--size", f"frames must be {entry.frame_multiple}k + 1, and are {shape.frames}")
+        rule = f"frames must be 1 more than a multiple of {entry.frame_multiple}"
+        return Fault("--size", f"{rule}, and are {shape.frames}")
     return None

@@ -1,56 +1,41 @@
-"""Where the marks of a batch curve lie in its drawing; the template draws them."""
+"""What batches bring, drawn: a bar for each measured size, the size that is taken in a colour of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from functools import partial
 
-from dashboard.schemas import BatchCurve
+from markupsafe import Markup
+
+from dashboard.charts.svg import stacked_bars
+from dashboard.schemas import BatchCurve, CurvePoint
 from dashboard.translations.said import gettext
+from farm.cpu_work import CpuWork
 
-#: The drawing, in its own units; text is drawn in the same units.
-WIDTH, HEIGHT = 260, 132
-LEFT, RIGHT, TOP, BOTTOM = 18, 242, 26, 108
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One measured size."""
-
-    x: float
-    y: float
-    size: int
-    rate: str  # renders a second, rounded
-    labelled: bool  # powers of two, and the size that is taken: others would run into each other
-    chosen: bool
+#: In units of the drawing: on the page several stand beside each other.
+WIDTH = 280
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One curve, drawn."""
+    """One curve, drawn; `points` by size, each with its renders per second as people read them."""
 
     curve: BatchCurve
-    dots: list[Dot]
-    line: str  # points of the polyline
-    summary: str  # in words, for those who do not see it
+    picture: Markup
+    points: list[tuple[CurvePoint, str]]
+    measured: bool  # the size that is taken; else it is tried next
 
 
-def draw(curve: BatchCurve) -> Chart:
-    """Sizes to the right, each doubling as wide as the last; renders per second upwards, from zero."""
-    points = sorted(curve.points, key=lambda point: point.batch_size)
-    widest = max(log2(point.batch_size) for point in points) or 1.0
-    highest = max(point.renders_per_second for point in points) or 1.0
-    dots = [
-        Dot(
-            x=round(LEFT + (RIGHT - LEFT) * log2(point.batch_size) / widest, 1),
-            y=round(BOTTOM - (BOTTOM - TOP) * point.renders_per_second / highest, 1),
-            size=point.batch_size,
-            rate=rounded(point.renders_per_second),
-            labelled=point.batch_size & (point.batch_size - 1) == 0 or point.batch_size == curve.batch_size,
-            chosen=point.batch_size == curve.batch_size,
-        )
-        for point in points
+def draw(curves: Sequence[BatchCurve], work: CpuWork) -> list[Chart]:
+    """The curves of a pool."""
+    ordered = [sorted(curve.points, key=lambda point: point.batch_size) for curve in curves]
+    rates = [[(point, rounded(point.renders_per_second)) for point in points] for points in ordered]
+    # In words here: what draws knows no language of the request.
+    told = [(curve, points, _summary(curve, points)) for curve, points in zip(curves, rates, strict=True)]
+    pictures = work(partial(_bars, told))
+    return [
+        Chart(curve, picture, points, any(point.batch_size == curve.batch_size for point, _ in points))
+        for (curve, points, _), picture in zip(told, pictures, strict=True)
     ]
-    return Chart(curve, dots, " ".join(f"{dot.x},{dot.y}" for dot in dots), _summary(curve, dots))
 
 
 def rounded(rate: float) -> str:
@@ -62,8 +47,20 @@ def _magnitude(rate: float) -> int:
     return int(f"{rate:e}".partition("e")[2]) if rate > 0 else 0
 
 
-def _summary(curve: BatchCurve, dots: Sequence[Dot]) -> str:
-    rates = ", ".join(gettext("%(rate)s at %(size)s", rate=dot.rate, size=dot.size) for dot in dots)
+def _bars(told: Sequence[tuple[BatchCurve, Sequence[tuple[CurvePoint, str]], str]]) -> list[Markup]:
+    return [_drawn(curve, [point for point, _ in points], words) for curve, points, words in told]
+
+
+def _drawn(curve: BatchCurve, points: Sequence[CurvePoint], words: str) -> Markup:
+    taken = [point.renders_per_second if point.batch_size == curve.batch_size else None for point in points]
+    others = [None if point.batch_size == curve.batch_size else point.renders_per_second for point in points]
+    # Powers of two have their figures below: those of all sizes would run into each other.
+    labels = [str(size) if size & (size - 1) == 0 else "" for size in (point.batch_size for point in points)]
+    return stacked_bars({"taken": taken, "measured": others}, labels, words, width=WIDTH)
+
+
+def _summary(curve: BatchCurve, points: Sequence[tuple[CurvePoint, str]]) -> str:
+    rates = ", ".join(gettext("%(rate)s at %(size)s", rate=rate, size=point.batch_size) for point, rate in points)
     return gettext(
         "Renders per second by batch size: %(rates)s. Batches of %(size)s are taken.",
         rates=rates, size=curve.batch_size,

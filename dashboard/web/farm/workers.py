@@ -29,7 +29,7 @@ def index() -> ResponseReturnValue:
         "workers.html",
         pools=pools,
         by_pool=by_pool,
-        curves={name: [draw(curve) for curve in found] for name, found in curves.items()},
+        curves={name: draw(found, farm().cpu_work) for name, found in curves.items() if found},
         currency=farm().settings.currency,
         operator=may(Scope.OPERATE),
     )

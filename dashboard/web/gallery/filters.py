@@ -1,23 +1,36 @@
 """The filters of the gallery as they stand in its address: what they mean, and what is wrong with them."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
 from dashboard.reads.gallery.listing import GalleryFilter
 from dashboard.reads.ids import known_form
-from farm.errors import FarmError
+from dashboard.reads.known_names import gallery_name_faults
+from dashboard.web.words import filter_name
+from farm.connections import Connections
+from farm.errors import FarmError, NotFound
 from farm.sentences import Sentence, sentence
 from farm.verification.second_renders import SecondRenders
+from scheduler.gallery.boards import find_board
 from scheduler.gallery.marks import BEST_RATING, normal_tag
 
 #: In the order of the form; the others are behind 'More filters'.
 NAMES = ("text", "favourite", "rating", "board", "tag", "model", "size", "sampler", "lora", "user", "scorer", "score",
          "since", "until", "deleted", "verifications")  # fmt: skip
 _FIRST = frozenset({"text", "favourite", "rating", "board", "tag"})
+#: What a filter without its name is, of those that name something.
+_LEFT_OUT: dict[str, dict[str, Any]] = {
+    "model": {"models": ()},
+    "user": {"user": None},
+    "sampler": {"sampler": None},
+    "scorer": {"scorer": None, "least_score": None},
+}
 _LONGEST = 300
 _LARGEST = 100_000  # pixels
 
@@ -74,6 +87,20 @@ def read_filters(args: MultiDict[str, str]) -> TypedFilters:
     return typed
 
 
+def leave_out_unknown(typed: TypedFilters, connections: Connections, connection: Connection, project_id: str) -> None:
+    """Tell what names nothing, which the API refuses, and leave it out, as what means nothing."""
+    for fault in gallery_name_faults(connections, connection, project_id, typed.chosen):
+        name = fault.field.rpartition("/")[2]
+        typed.faults.append(sentence("%(field)s: %(fault)s", field=filter_name(name), fault=fault.message))
+        typed.chosen = replace(typed.chosen, **_LEFT_OUT[name])
+    if typed.chosen.board is not None:
+        try:
+            find_board(connection, project_id, typed.chosen.board)
+        except NotFound:
+            typed.faults.append(_no_board())
+            typed.chosen = replace(typed.chosen, board=None)
+
+
 def _size(typed: TypedFilters) -> tuple[int | None, int | None]:
     if (text := typed.values.get("size")) is None:
         return None, None
@@ -122,8 +149,12 @@ def _board(typed: TypedFilters) -> str | None:
     try:
         return known_form("board", text)
     except FarmError:
-        typed.faults.append(sentence("There is no such board."))
+        typed.faults.append(_no_board())
         return None
+
+
+def _no_board() -> Sentence:
+    return sentence("There is no such board.")
 
 
 def _day(typed: TypedFilters, name: str, days: int = 0) -> float | None:

@@ -17,7 +17,7 @@ from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import Neighbours, find_artifact, find_render, owned_render
 from dashboard.web.artifacts import FOREVER, address
-from dashboard.web.gallery.filters import read_filters
+from dashboard.web.gallery.filters import leave_out_unknown, read_filters
 from dashboard.web.gallery.marks import change_marks
 from farm.database import read
 from farm.errors import FarmError
@@ -34,6 +34,7 @@ def index() -> ResponseReturnValue:
     typed = read_filters(request.args)
     project_id, cursor = principal().project_id, request.args.get("cursor")
     with read(farm().engine) as connection:
+        leave_out_unknown(typed, farm(), connection, project_id)
         page = list_gallery(
             connection,
             project_id,
@@ -67,6 +68,7 @@ def picture(render_id: str) -> ResponseReturnValue:
     with read(farm().engine) as connection:
         render = find_render(connection, project_id, render_id, progress_of=lambda _: {}, address_of=address)
         job = find_job(connection, project_id, render.job_id)
+        leave_out_unknown(typed, farm(), connection, project_id)
         newer, older = neighbours_in_gallery(connection, project_id, render.id, typed.chosen)
         marks = marks_of(connection, [render.id])[render.id]
         scores = scores_of(connection, render.id)

@@ -1,6 +1,7 @@
 """The page of scores: how the figures of a job or of the gallery are spread, and its outputs in their order."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean, median
 from urllib.parse import urlencode
@@ -25,10 +26,11 @@ from dashboard.reads.gallery.scores import (
 from dashboard.reads.gallery.set_distances import set_distances_of, set_distances_of_gallery
 from dashboard.reads.ids import known_form
 from dashboard.reads.jobs import find_job
+from dashboard.reads.known_names import unknown
 from dashboard.reads.renders import renders_with_ids
 from dashboard.web.artifacts import address
 from dashboard.web.gallery.fid_command import fid_command
-from dashboard.web.gallery.filters import TypedFilters, read_filters
+from dashboard.web.gallery.filters import TypedFilters, leave_out_unknown, read_filters
 from farm.contact_sheet import figures
 from farm.database import read
 from farm.errors import Fault, InvalidRequest
@@ -58,13 +60,14 @@ class Spread:
 @blueprint.get("/scores")
 def page() -> ResponseReturnValue:
     """The figures of one scorer over a job (`job`) or over the gallery as its filters choose. Raises NotFound."""
-    typed, chosen = _chosen()
-    order, number = _order(), _number()
+    typed, order, number = read_filters(request.args), _order(), _number()
     project_id = principal().project_id
     with read(farm().engine) as connection:
+        leave_out_unknown(typed, farm(), connection, project_id)
+        chosen = _of_job(typed)
         job = None if chosen.job is None else find_job(connection, project_id, chosen.job)
         used = used_scorers(connection, project_id, chosen)
-        scorer = request.args.get("by") or next(iter(used), None)
+        scorer = _scorer(used)
         query = ScoreQuery(chosen, scorer or "", best_first=order == "best")
         counts = count_scores(connection, project_id, chosen, query.scorer)
         scores, _ = list_scores(connection, project_id, query, limit=PAGE, skip=(number - 1) * PAGE)
@@ -102,7 +105,10 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/scores")
 def ask() -> ResponseReturnValue:
     """Have the chosen renders scored, and show the figures of the first scorer. Raises InvalidRequest and NotFound."""
-    typed, chosen = _chosen()
+    typed = read_filters(request.args)
+    if typed.faults:  # without what means nothing it would be more than was asked for
+        raise InvalidRequest([Fault("/query", fault) for fault in typed.faults])
+    chosen = _of_job(typed)
     wanted = request.form.getlist("scorer")
     if not wanted:
         raise InvalidRequest([Fault("/scorers", sentence("choose at least one scorer"))])
@@ -136,19 +142,23 @@ def _told_apart(bounds: list[float]) -> list[str]:
     return labels
 
 
-def _chosen() -> tuple[TypedFilters, GalleryFilter]:
-    """The renders that the address chooses. Raises NotFound for a job's id that is none."""
-    typed = read_filters(request.args)
+def _of_job(typed: TypedFilters) -> GalleryFilter:
+    """The renders that the filters choose, of the address's `job` alone. Raises NotFound for an id that is none."""
     job = request.args.get("job")
-    chosen = typed.chosen
-    if job:
-        chosen = GalleryFilter(**{**vars(chosen), "job": known_form("job", job)})
-    return typed, chosen
+    return replace(typed.chosen, job=known_form("job", job)) if job else typed.chosen
 
 
 def _address(typed: TypedFilters, chosen: GalleryFilter) -> dict[str, str]:
     """What chooses the same renders in another address."""
     return typed.values | ({} if chosen.job is None else {"job": chosen.job})
+
+
+def _scorer(used: Collection[str]) -> str | None:
+    """Whose figures are asked for, or those of the first that has some. Raises InvalidRequest for one of no name."""
+    asked = request.args.get("by")
+    if asked and asked not in (known := (*scorer_names(), *used)):
+        raise InvalidRequest([Fault("/query/by", unknown(sentence("scorer"), asked, known, show=len(known)))])
+    return asked or next(iter(used), None)
 
 
 def _order() -> str:

@@ -1,4 +1,4 @@
-"""The buttons of a job's page that change how it waits."""
+"""The buttons of a job's page that change how it waits, and whether it stays."""
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,6 +9,7 @@ from dashboard.reads.ids import known_form
 from scheduler.control import change_priority_class as reclass
 from scheduler.control.cancel import cancel_render
 from scheduler.control.choose_drafts import Siblings, keep_drafts
+from scheduler.control.delete_job import delete_job, restore_job
 from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.control.reorder import Place, reorder_job
 
@@ -59,6 +60,20 @@ def drop(job_id: str) -> ResponseReturnValue:
     """A draft that nobody wants ends."""
     render_id = request.form.get("render", "")[:40]
     cancel_render(farm(), known_form("render", render_id), principal().project_id)
+    return _back_to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/delete")
+def delete(job_id: str) -> ResponseReturnValue:
+    """An ended job leaves the lists, and goes with its files after a day; its page has a button that undoes it."""
+    delete_job(farm(), known_form("job", job_id), principal().project_id)
+    return _back_to(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/restore")
+def restore(job_id: str) -> ResponseReturnValue:
+    """A deleted job stays after all."""
+    restore_job(farm(), known_form("job", job_id), principal().project_id)
     return _back_to(job_id)
 
 

@@ -3,7 +3,7 @@
 // <main data-live="/api/v1/live?job=…">  hears of changed jobs and of steps
 // <main data-reread="5">                 reads itself again every five seconds while it is seen
 // [data-part] with an id                 is replaced when the server's version of it differs
-// [data-list] with an id                 gets new children and loses gone ones; children have ids
+// [data-list] with an id                 gets new children, loses gone ones and has them in order; children have ids
 // <main data-since="…">                  asks for what has changed since then, in seconds since 1970
 // [data-render]                          shows the steps of a render, and its previews in place of its empty frame
 import { gettext, ngettext } from './messages.js';
@@ -60,7 +60,8 @@ function merge(fresh) {
   if (fresh.title) document.title = fresh.title; // how far a job is, also for whoever works in another tab
   for (const list of document.querySelectorAll('[data-list]')) {
     const other = fresh.getElementById(list.id);
-    if (other) mergeList(list, other, fresh);
+    if (!other || idsOf(list) === idsOf(other)) continue;
+    if (isPointedAt(list)) rereadSoon(); else mergeList(list, other, fresh);
   }
   for (const part of document.querySelectorAll('[data-part]')) {
     const other = fresh.getElementById(part.id);
@@ -73,16 +74,26 @@ function merge(fresh) {
   showTimes();
 }
 
+// Nothing moves under a pointer that is on its way: it would press something else. It has to rest first.
+const REST = 1500; // milliseconds
+let pointed = -REST;
+addEventListener('pointermove', () => { pointed = performance.now(); }, { passive: true });
+const isPointedAt = (list) => performance.now() - pointed < REST && list.matches(':hover');
+const idsOf = (list) => [...list.children].map((child) => child.id).join();
+
 function mergeList(list, other, fresh) {
+  const held = document.activeElement;
   for (const child of [...list.children]) if (!fresh.getElementById(child.id)) child.remove();
   let place = list.firstElementChild;
   for (const child of other.children) {
     const here = document.getElementById(child.id);
-    if (here) { place = here.nextElementSibling; continue; }
+    if (here && here === place) { place = place.nextElementSibling; continue; }
+    if (here) { list.insertBefore(here, place); continue; }
     const made = document.importNode(child, true);
     list.insertBefore(made, place);
     for (const part of made.querySelectorAll('[data-part]')) served.set(part.id, told(part));
   }
+  if (held !== document.activeElement && held?.isConnected) held.focus({ preventScroll: true }); // what moves loses it
 }
 
 function replace(part, other) {
@@ -129,6 +140,11 @@ function showPreview(preview) {
   picture.src = `/api/v1/renders/${preview.render_id}/preview?step=${preview.step}`;
 }
 
+// The browser comes back by itself when a connection breaks, but not after an answer that is no stream: that of a proxy
+// while the farm is started anew, or of a farm with too many streams. It is asked again, later each time.
+const [SOON, LATE] = [2000, 60000]; // milliseconds
+let wait = SOON;
+
 function listen(address) {
   const source = new EventSource(address);
   source.addEventListener('snapshot', (event) => {
@@ -138,7 +154,35 @@ function listen(address) {
   source.addEventListener('job', rereadSoon);
   source.addEventListener('step', (event) => showStep(JSON.parse(event.data)));
   source.addEventListener('preview', (event) => showPreview(JSON.parse(event.data)));
-  addEventListener('pagehide', () => source.close());
+  source.addEventListener('open', () => { wait = SOON; showAway(false); });
+  source.addEventListener('error', () => {
+    showAway(true);
+    if (source.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => { listen(address); rereadSoon(); }, wait * (1 + Math.random())); // not all pages at once
+    wait = Math.min(2 * wait, LATE);
+  });
+  addEventListener('pagehide', () => source.close(), { once: true });
+}
+
+// A page without a connection is as old as its last word: after some seconds that is said.
+const PATIENCE = 6000; // milliseconds
+let away = null;
+
+function showAway(now) {
+  if (!now) {
+    clearTimeout(away);
+    away = null;
+    document.getElementById('away')?.remove();
+  } else if (away === null) {
+    away = setTimeout(() => {
+      const notice = document.createElement('p');
+      notice.id = 'away';
+      notice.className = 'away';
+      notice.setAttribute('role', 'status');
+      notice.textContent = gettext('The farm is not heard at the moment. This page goes on by itself when it is.');
+      document.body.append(notice);
+    }, PATIENCE);
+  }
 }
 
 function ago(seconds) {

@@ -114,4 +114,8 @@ def check_frames(given: int | None, entry: ModelEntry) -> Checked[int]:
     below = (frames - 1) // multiple * multiple + 1
     legal = [count for count in (below, below + multiple) if low <= count <= high]
     take = " or ".join(map(str, legal))
-    return refused(frames, "num_frames", f"must be {multiple}k + 1 for {entry.name}; seen {frames}, take {take}")
+    return refused(
+        frames,
+        "num_frames",
+        f"must be 1 more than a multiple of {multiple} for {entry.name}; seen {frames}, take {take}",
+    )

@@ -35,7 +35,7 @@ def _segments(checks: FamilyChecks) -> dict[str, int]:
     length = checks.whole("segment_frame_length", *SEGMENT_FRAMES)
     if length % FRAMES_PER_LATENT != 1:
         below = length // FRAMES_PER_LATENT * FRAMES_PER_LATENT + 1
-        checks.refuse("segment_frame_length", f"must be 4k + 1; seen {length}, take {below}")
+        checks.refuse("segment_frame_length", f"must be 1 more than a multiple of 4; seen {length}, take {below}")
     shared = checks.asked("prev_segment_conditioning_frames")
     if shared is None:
         shared = checks.entry.defaults.get("prev_segment_conditioning_frames", SHARED_FRAMES[0])

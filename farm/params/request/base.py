@@ -165,7 +165,7 @@ class WanParameters(RenderParameters):
 
     family: Literal["wan"] = "wan"
     negative_prompt: str = ""
-    num_frames: int = Field(gt=0, description="4k + 1")
+    num_frames: int = Field(gt=0, description="1 more than a multiple of 4, of some models of 8")
     fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
     flow_shift: float | None = Field(None, gt=0)
 
@@ -234,7 +234,7 @@ class WanAnimateParameters(WanParameters):
     background_video: ClipRef | InputRef | None = Field(None, description="to replace: a clip, or a picture")
     mask_video: ClipRef | InputRef | None = Field(None, description="to replace; white: the character, black: kept")
     mode: AnimateMode = "animate"
-    segment_frame_length: int = Field(gt=0, description="4k + 1")
+    segment_frame_length: int = Field(gt=0, description="1 more than a multiple of 4")
     prev_segment_conditioning_frames: int = Field(gt=0, description="1 or 5; these are frames of both segments")
 
     @property
@@ -253,7 +253,7 @@ class SanaVideoParameters(RenderParameters):
 
     family: Literal["sana-video"] = "sana-video"
     negative_prompt: str = ""
-    num_frames: int = Field(gt=0, description="4k + 1")
+    num_frames: int = Field(gt=0, description="1 more than a multiple of 4, of some models of 8")
     fps: int = Field(gt=0, description="of the stored clip; the model does not see it")
     flow_shift: float | None = Field(None, gt=0)
     complex_human_instruction: bool = Field(True, description="the model's own instruction before the prompt")

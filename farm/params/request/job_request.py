@@ -72,7 +72,7 @@ class JobRequest(BaseModel):
         None, title="Height", description="pixels"
     )
     num_frames: Annotated[int | list[int] | None, Option("--frames", "Frames of a clip.")] = Field(
-        None, title="Frames", description="of a clip: 4k + 1; 1 makes a still"
+        None, title="Frames", description="of a clip: 1 more than a multiple of 4, of some models of 8; 1 makes a still"
     )
     fps: Annotated[int | list[int] | None, Option(help="Frames a second of a clip.")] = Field(
         None, title="Frames per second", description="of a clip, as it is stored"
@@ -116,7 +116,8 @@ class JobRequest(BaseModel):
     segment_frame_length: int | list[int] | None = Field(
         None,
         title="Frames of a segment",
-        description="4k + 1: a longer clip is rendered in segments of so many frames, one after the other",
+        description="1 more than a multiple of 4: a longer clip is rendered in segments of so many frames, "
+        "one after the other",
     )
     prev_segment_conditioning_frames: int | list[int] | None = Field(
         None,

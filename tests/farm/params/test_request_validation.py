@@ -38,7 +38,11 @@ SAID = [
     (body("wan21-t2v-14b", width=1280, height=1280), "/width", "renders at most 921,600; for example 832x480"),
     (body("sana-1600m-1024px", width=2048, height=300), "/width", "longer than 4:1"),
     # frames
-    (body("wan-demo", num_frames=12), "/num_frames", "must be 4k + 1 for wan-demo; seen 12, take 9 or 13"),
+    (
+        body("wan-demo", num_frames=12),
+        "/num_frames",
+        "must be 1 more than a multiple of 4 for wan-demo; seen 12, take 9 or 13",
+    ),
     (body("wan-demo", num_frames=10), "/num_frames", "seen 10, take 9 or 13"),
     (body("wan-demo", num_frames=16), "/num_frames", "seen 16, take 13 or 17"),
     (body("wan-demo", num_frames=0), "/num_frames", "must be between 1 and 17"),
@@ -64,7 +68,7 @@ SAID = [
     (
         body("sana-video-2b-720p", num_frames=77),
         "/num_frames",
-        "must be 8k + 1 for sana-video-2b-720p; seen 77, take 73 or",
+        "must be 1 more than a multiple of 8 for sana-video-2b-720p; seen 77, take 73 or",
     ),
     # samplers
     (body(sampler="eular"), "/sampler", "'eular' is unknown; did you mean 'euler'? Known: euler, "),

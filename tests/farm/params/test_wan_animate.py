@@ -100,7 +100,11 @@ def test_frames_that_are_thrown_away_are_said() -> None:
         ({"image": "pose"}, "/image", "is a clip"),
         ({"mode": "replace", "mask_video": "mask"}, "/background_video", "mode 'replace' needs such a clip"),
         ({"mask_video": "mask"}, "/mask_video", "is of mode 'replace'; leave it out"),
-        ({"segment_frame_length": 30}, "/segment_frame_length", "must be 4k + 1; seen 30, take 29"),
+        (
+            {"segment_frame_length": 30},
+            "/segment_frame_length",
+            "must be 1 more than a multiple of 4; seen 30, take 29",
+        ),
         ({"segment_frame_length": 81}, "/segment_frame_length", "must be between 5 and 77"),
         (
             {"segment_frame_length": 9, "prev_segment_conditioning_frames": 5},
