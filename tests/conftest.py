@@ -33,7 +33,10 @@ THE_RUNNING_FARM = (
     "end_to_end/test_crashes.py",
     "end_to_end/test_drafts.py",
     "end_to_end/test_first_light.py",
+    "end_to_end/test_openai.py",
     "end_to_end/test_outputs.py",
+    "end_to_end/test_scores.py",
+    "end_to_end/test_verification.py",
 )
 
 #: Files that keep a process busy for long, beside those of `end_to_end`. They come before the many small ones, which
