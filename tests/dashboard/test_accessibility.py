@@ -1,13 +1,16 @@
-"""Every page that an artist sees, in both themes and on a phone: no fault that axe knows, and nothing wider than it."""
+"""Every page, in both themes, both languages and on a phone: no fault that axe knows, and nothing wider than it."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from sqlalchemy import update
 
 from dashboard.permissions import NEEDS, PUBLIC
+from dashboard.translations.choice import COOKIE
+from farm.accounts import sign_in_link
 from farm.database import write
 from farm.ids import new_id
 from farm.tables import Render
@@ -28,9 +31,13 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 NOT_LOOKED_AT = frozenset(
     {"docs.reference", "docs.openapi", "docs.asset", "static", "health.alive", "health.ready", "metrics.scrape",
      "artifacts.fetch", "shared.file", "gallery.thumbnail", "inputs.fetch", "inputs.thumbnail", "download.archive",
-     "download.gallery", "jobs.home", "admin_projects.home", "sign_in_oidc.begin", "sign_in_oidc.back", "sign_in.ask",
-     "sign_in.show_link", "language.choose", "from_file.show"}
+     "download.gallery", "jobs.home", "admin_projects.home", "sign_in_oidc.begin", "sign_in_oidc.back",
+     "language.choose", "from_file.show"}
 )  # fmt: skip
+#: Addresses that are answered by a page about what is wrong.
+WRONG = ("/nowhere", "/compare", "/gallery?scorer=nobody", "/jobs?cursor=x", "/scores?order=odd")
+#: Width, theme and language.
+LOOKS = ((1280, "light", "en"), (1280, "dark", "en"), (360, "light", "en"), (360, "dark", "zh-Hans"))
 
 
 def _pages(house: House) -> dict[str, list[str]]:
@@ -90,28 +97,44 @@ def _pages(house: House) -> dict[str, list[str]]:
     }
 
 
-def test_axe_finds_nothing_on_any_page_in_either_theme(
-    live_house: House, address: str, browser: Browser, tmp_path: Path
+def _outside(house: House, address: str) -> dict[str, list[str]]:
+    """The same of those for people who are not signed in."""
+    link = sign_in_link(house.connections.engine, house.ours.user_id, address).removeprefix(address)
+    return {"sign_in.ask": ["/sign-in"], "sign_in.show_link": [link, "/sign-in/used"]}
+
+
+def test_axe_finds_nothing_on_any_page_in_either_theme_and_language(
+    live_house: House, address: str, browser: Browser
 ) -> None:
-    pages = _pages(live_house)
+    pages, outside = _pages(live_house), _outside(live_house, address)
     rules = [rule for rule in live_house.app.url_map.iter_rules() if "GET" in (rule.methods or set())]
     ends = {rule.endpoint for rule in rules if rule.endpoint in {*NEEDS, *PUBLIC}}
-    assert {end for end in ends if not end.startswith(("api.", "openai."))} - NOT_LOOKED_AT == set(pages)
-    page, wrong = Visit(browser, live_house, address, 1280).page, {}
-    for width, scheme in ((1280, "light"), (1280, "dark"), (360, "light")):
+    assert {end for end in ends if not end.startswith(("api.", "openai."))} - NOT_LOOKED_AT == {*pages, *outside}
+    inside = Visit(browser, live_house, address, 1280).page
+    wrong = _wrong(inside, address, [path for paths in (*pages.values(), WRONG) for path in paths])
+    stranger = browser.new_context().new_page()
+    wrong |= _wrong(stranger, address, [path for paths in outside.values() for path in paths])
+    assert wrong == {}
+
+
+def _wrong(page: Page, address: str, paths: Sequence[str]) -> dict[tuple[str, int, str, str], list[tuple[str, str]]]:
+    """What axe finds on these pages, and which are wider than their window, by page and look."""
+    wrong = {}
+    for width, scheme, language in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for path in (path for paths in pages.values() for path in paths):
+        page.context.add_cookies([{"name": COOKIE, "value": language, "url": address}])
+        for path in paths:
             page.goto(f"{address}{path}")
             page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
             found = [(one["id"], one["nodes"][0]["html"][:160]) for one in _violations(page)]
             if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
                 found.append(("too wide", str(wide)))
             if found:
-                wrong[path, width, scheme] = found
-    assert wrong == {}
+                wrong[path, width, scheme, language] = found
+    return wrong
 
 
-def _violations(page: object) -> list[dict[str, list[dict[str, str]]]]:
-    found: list[dict[str, list[dict[str, str]]]] = Axe().run(page, options=RULES).response["violations"]
+def _violations(page: Page) -> list[Any]:
+    found: list[Any] = Axe().run(page, options=RULES).response["violations"]
     return found
