@@ -27,7 +27,7 @@ from farm.demo.rates import Rates as StatedRates
 WEIGHTS = Path(__file__).parent / "weights"
 USUAL: dict[str, dict[str, Any]] = {
     "sana-demo": {"num_inference_steps": 20, "guidance_scale": 4.5},
-    "sana-pair-demo": {"num_inference_steps": 20, "guidance_scale": 4.5},
+    "sana-pair-demo": {"num_inference_steps": 20, "guidance_scale": 2.0},
     "sprint-demo": {"num_inference_steps": 1, "guidance_scale": 4.5},
     "wan-demo": {"num_inference_steps": 20, "guidance_scale": 2.0},
 }
