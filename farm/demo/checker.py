@@ -21,10 +21,10 @@ from farm.demo.vocabulary import CENTRES, CLIP_RADIUS, DIRECTIONS, PALETTE, RADI
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-LEAST_OVERLAP = 0.7
+OVERLAP_OF_A_SHAPE = 0.7
 """Intersection over union that a mask needs with the drawn outline to count as that shape."""
 
-LEAST_OVERLAP = 0.5
+OVERLAP_OF_A_SIZE = 0.5
 """Below this the mask is like nothing that is ever drawn, and its size means nothing either."""
 
 
@@ -140,9 +140,9 @@ def look(image: Image.Image, radii: Sequence[float]) -> Seen:
         for shape in SHAPES
         for radius in radii
     )
-    if overlap < LEAST_OVERLAP:
+    if overlap < OVERLAP_OF_A_SIZE:
         return Seen(background, colour, middle, None, None)
-    return Seen(background, colour, middle, shape if overlap >= LEAST_OVERLAP else None, radius)
+    return Seen(background, colour, middle, shape if overlap >= OVERLAP_OF_A_SHAPE else None, radius)
 
 
 def ground_of(pixels: Pixels) -> tuple[Pixels, str]:

@@ -1,9 +1,9 @@
 """Train the demo models from nothing: `python -m workers.demo_models all`, or one stage at a time.
 
 Stages build on each other: the autoencoder of pictures, sana, sprint (its student); the autoencoder of
-clips, its decoder alone, wan. `wan-longer` goes on from the shipped wan-demo; `pair-autoencoder` and `pairs` from
-the shipped sana-demo, to two shapes at 256 x 256. Each writes checkpoints to
---folder and goes on from them; the last step of a model's stage stores it under --weights.
+clips, its decoder alone, wan. `wan-decoder` and `wan-longer` go on from the shipped wan-demo; `pair-autoencoder` and
+`pairs` from the shipped sana-demo, to two shapes at 256 x 256. Each writes checkpoints to --folder and goes on from
+them; the last step of a model's stage stores it under --weights.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 python -m workers.demo_models.evaluate sana-demo --captions 64 --seed 2026
 python -m workers.demo_models.evaluate sprint-demo --steps 1
 python -m workers.demo_models.evaluate wan-demo --sheet clips.png
+python -m workers.demo_models.evaluate wan-demo --autoencoder
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from farm.demo.pair_captions import held_out_pairs
 from farm.demo.pair_checker import PairCheck, check_pair
 from farm.demo.rates import RATES_FILE
 from farm.demo.rates import Rates as StatedRates
+from workers.demo_models.clip_decoder import measured as decibels_of_clips
 
 WEIGHTS = Path(__file__).parent / "weights"
 USUAL: dict[str, dict[str, Any]] = {
     "sana-demo": {"num_inference_steps": 20, "guidance_scale": 4.5},
-    "sana-pair-demo": {"num_inference_steps": 20, "guidance_scale": 4.5},
+    "sana-pair-demo": {"num_inference_steps": 20, "guidance_scale": 2.0},
     "sprint-demo": {"num_inference_steps": 1, "guidance_scale": 4.5},
     "wan-demo": {"num_inference_steps": 20, "guidance_scale": 2.0},
 }
@@ -152,7 +154,10 @@ def main() -> None:
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--record", action="store_true", help=f"state the rates in {RATES_FILE}, beside the weights")
     parser.add_argument("--sheet", type=Path, help="write everything rendered to this picture file")
+    parser.add_argument("--autoencoder", action="store_true", help="of wan-demo: decibels of drawn clips, no rates")
     arguments = parser.parse_args()
+    if arguments.autoencoder and arguments.model != "wan-demo":
+        parser.error("--autoencoder measures wan-demo's alone")
     torch.set_num_threads(1)
     call = dict(USUAL[arguments.model])
     if arguments.steps is not None:
@@ -160,6 +165,10 @@ def main() -> None:
     if arguments.guidance is not None:
         call["guidance_scale"] = arguments.guidance
     folder = arguments.weights / arguments.model
+    if arguments.autoencoder:
+        found = decibels_of_clips(load(folder).vae, arguments.captions, arguments.seed)  # type: ignore[attr-defined]
+        print(f"{arguments.model}: {found:.2f} dB on {arguments.captions} drawn clips")
+        return
     measured = measure_pairs if arguments.model == PAIRS else measure
     rates, rendered = measured(load(folder), arguments.captions, arguments.seed, **call)
     print(f"{arguments.model} {call}: {rates}")

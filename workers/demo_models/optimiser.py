@@ -15,17 +15,16 @@ _EDGES = ("patch_embed", "proj_out", "conv_in", "conv_out", "embed_tokens", "sha
 def orthogonal(gradients: Tensor, iterations: int = 5) -> Tensor:
     """The orthogonal matrices nearest to a stack (n, rows, columns), roughly, by Newton and Schulz.
 
-    In bf16, as Muon's authors do: twice as fast here, and rough it is anyhow.
+    In float32: Muon's authors take bf16, which processors without AVX-512 imitate at an eighth of the speed.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = gradients.shape[-2] > gradients.shape[-1]
-    x = (gradients.mT if tall else gradients).bfloat16()
+    x = gradients.mT if tall else gradients
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(iterations):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    result: Tensor = (x.mT if tall else x).to(gradients.dtype)
-    return result
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):

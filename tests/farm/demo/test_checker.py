@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from farm.demo.captions import caption, held_out_scenes, leave_out
-from farm.demo.checker import check_clip, check_picture
+from farm.demo.checker import PictureCheck, check_clip, check_picture
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_clip, draw_picture, is_held_out, random_scene
 from farm.demo.vocabulary import COLOURS, MOTIONS, PLACES, SHAPES, SIZES
@@ -54,6 +54,15 @@ def test_noise_and_empty_pictures_show_no_shape() -> None:
         found = check_picture(image, Scene(None, None, None))
         assert not found.shape
         assert not found.size
+
+
+def test_a_form_that_is_none_of_the_shapes_has_a_size_and_is_not_taken_for_the_nearest_shape() -> None:
+    for radius, size in ((18, "small"), (30, "large")):
+        diamond = Image.new("RGB", (128, 128), "blue")
+        corners = [(64, 64 - radius), (64 + radius, 64), (64, 64 + radius), (64 - radius, 64)]
+        ImageDraw.Draw(diamond).polygon(corners, fill="red")
+        found = check_picture(diamond, Scene(None, "red", "blue", "centre", size))
+        assert found == PictureCheck(background=True, colour=True, place=True, size=True, shape=False)
 
 
 def test_what_a_caption_leaves_open_is_not_judged() -> None:

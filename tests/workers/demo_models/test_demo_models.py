@@ -17,6 +17,7 @@ from safetensors import safe_open  # noqa: E402
 from farm.demo.checker import check_picture  # noqa: E402
 from farm.demo.rates import read_rates  # noqa: E402
 from farm.demo.scenes import Scene  # noqa: E402
+from workers.demo_models.clip_decoder import Decoding  # noqa: E402
 from workers.demo_models.evaluate import (  # noqa: E402
     PAIRS,
     USUAL,
@@ -134,6 +135,15 @@ def test_other_formats_render_the_right_colours(name: str, width: int, height: i
     (image,) = pictures(name, ["a large red circle in the centre on a white background"], width=width, height=height)
     assert image.size == (width, height)
     assert check_picture(image, Scene(None, "red", "white")).background
+
+
+def test_the_training_of_the_decoder_sees_what_the_pipeline_decodes() -> None:
+    vae = model("wan-demo").vae  # type: ignore[attr-defined]
+    decoding = Decoding(vae)
+    latents = torch.randn(2, 16, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = vae.decode(latents * decoding.spread + decoding.mean, return_dict=False)[0]
+        assert torch.allclose(decoding(latents).clamp(-1, 1), expected, atol=1e-4)
 
 
 def test_clips_of_other_lengths_render() -> None:

@@ -42,7 +42,7 @@ def outline(shape: str, centre: tuple[float, float], radius: float) -> list[tupl
 
 
 def scenes_of_shape(count: int, name: str) -> list[Scene]:
-    """Large ones: the autoencoder of the demo model is too coarse for small crosses."""
+    """Large ones: of small crosses twelve pictures teach too little."""
     chance = dice(name)
     return [replace(random_scene(chance), shape=SHAPE, size="large") for _ in range(count)]
 
