@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,9 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    folder = tmp_path_factory.mktemp("each-family")
-    yield from tiny_farm(folder, {f"tiny-{family}": tiny_entry(family, folder) for family in ASKED})
+@pytest.fixture
+def farm(family: str, tmp_path: Path) -> Iterator[RunningFarm]:
+    yield from tiny_farm(tmp_path, {f"tiny-{family}": tiny_entry(family, tmp_path)})
 
 
 @pytest.mark.parametrize("family", ASKED)

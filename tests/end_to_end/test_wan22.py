@@ -17,36 +17,15 @@ pytestmark = pytest.mark.long
 EXACT = {"deterministic": True, "output_format": "webp", "output_quality": 100, "seed": 5, "num_inference_steps": 4}
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    folder, families = tmp_path_factory.mktemp("wan22"), ("wan22", "wan22-ti2v")
-    yield from tiny_farm(folder, {f"tiny-{family}": tiny_entry(family, folder) for family in families})
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RunningFarm]:
+    families = ("wan22", "wan22-ti2v")
+    yield from tiny_farm(tmp_path, {f"tiny-{family}": tiny_entry(family, tmp_path) for family in families})
 
 
-def test_renders_of_a_batch_meet_again_behind_the_boundary_and_an_adapter_of_one_expert_is_kept(
+def test_clips_of_two_experts_and_of_a_picture_come_out_as_the_pipelines_make_them(
     farm: RunningFarm, tmp_path: Path
 ) -> None:
-    # (First of the file: what a farm has measured of single renders may say that a batch pays less.)
-    # Given an uploaded adapter for the second expert,
-    uploaded = farm.client.add_input(make(tmp_path, "ink", "wan22").path)
-    assert uploaded.adapter is not None
-    assert "tiny-wan22" in [fit.model for fit in uploaded.adapter.fits]
-    lora = {"name": uploaded.id, "weight": 0.8, "expert": "low-noise"}
-    # when four clips are rendered with it, and one without,
-    with farm.pool_paused("tiny-wan22-local"):
-        job = farm.client.submit("tiny-wan22", "a boat", seed_count=4, num_inference_steps=4, loras=[lora])
-    farm.client.wait(job.id, timeout=300)
-    plain = farm.submit_and_wait("tiny-wan22", "a boat", seed=farm.renders(job.id)[0].parameters["seed"])
-    # then they shared passes with both experts, and the adapter changed the clip.
-    farm.assert_nothing_lost_or_doubled(job.id, renders=4)
-    manifests = [farm.manifest(render.id) for render in farm.renders(job.id)]
-    assert [kept["expert"] for kept in manifests[0]["parameters"]["loras"]] == ["low-noise"]
-    assert {step["batch_size"] for manifest in manifests for step in manifest["steps"]} == {4}
-    outputs = [farm.file(found.id, "output") for found in (farm.renders(job.id)[0], *farm.renders(plain.id))]
-    assert outputs[0] != outputs[1]
-
-
-def test_clips_of_two_experts_and_of_a_picture_come_out_as_the_pipelines_make_them(farm: RunningFarm) -> None:
     # Given a job with a guidance scale for each expert, and one that begins with a picture,
     asked = {"guidance_scale": 4.0, "guidance_scale_2": 3.0}
     text = farm.submit_and_wait("tiny-wan22", "a red fox", **EXACT, **asked)
@@ -64,3 +43,25 @@ def test_clips_of_two_experts_and_of_a_picture_come_out_as_the_pipelines_make_th
     # and the manifest says with what.
     manifest = farm.manifest(farm.renders(text.id)[0].id)
     assert {name: manifest["parameters"][name] for name in asked} == asked
+
+
+def test_renders_of_a_batch_meet_again_behind_the_boundary_and_an_adapter_of_one_expert_is_kept(
+    farm: RunningFarm, tmp_path: Path
+) -> None:
+    # Given an uploaded adapter for the second expert,
+    uploaded = farm.client.add_input(make(tmp_path, "ink", "wan22").path)
+    assert uploaded.adapter is not None
+    assert "tiny-wan22" in [fit.model for fit in uploaded.adapter.fits]
+    lora = {"name": uploaded.id, "weight": 0.8, "expert": "low-noise"}
+    # when four clips are rendered with it, and one without,
+    with farm.pool_paused("tiny-wan22-local"):
+        job = farm.client.submit("tiny-wan22", "a boat", seed_count=4, num_inference_steps=4, loras=[lora])
+    farm.client.wait(job.id, timeout=300)
+    plain = farm.submit_and_wait("tiny-wan22", "a boat", seed=farm.renders(job.id)[0].parameters["seed"])
+    # then they shared passes with both experts, and the adapter changed the clip.
+    farm.assert_nothing_lost_or_doubled(job.id, renders=4)
+    manifests = [farm.manifest(render.id) for render in farm.renders(job.id)]
+    assert [kept["expert"] for kept in manifests[0]["parameters"]["loras"]] == ["low-noise"]
+    assert {step["batch_size"] for manifest in manifests for step in manifest["steps"]} == {4}
+    outputs = [farm.file(found.id, "output") for found in (farm.renders(job.id)[0], *farm.renders(plain.id))]
+    assert outputs[0] != outputs[1]

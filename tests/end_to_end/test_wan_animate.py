@@ -22,10 +22,9 @@ from tests.workers.pictures import clip_pixels, moving_bar, picture_file, write_
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    folder = tmp_path_factory.mktemp("wan-animate")
-    yield from tiny_farm(folder, {"tiny-animate": tiny_entry("wan-animate", folder)})
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RunningFarm]:
+    yield from tiny_farm(tmp_path, {"tiny-animate": tiny_entry("wan-animate", tmp_path)})
 
 
 def theirs(stored: dict[str, Any], names: dict[str, str]) -> Frames:

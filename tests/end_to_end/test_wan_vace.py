@@ -20,12 +20,11 @@ pytestmark = pytest.mark.long
 EXACT = {"deterministic": True, "output_format": "webp", "output_quality": 100, "seed": 5, "fps": 16, "num_frames": 9}
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    folder = tmp_path_factory.mktemp("wan-vace")
-    model = tiny_entry("wan-vace", folder)
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[RunningFarm]:
+    model = tiny_entry("wan-vace", tmp_path)
     model["defaults"]["conditioning_scale"] = 1.0
-    yield from tiny_farm(folder, {"tiny-vace": model})
+    yield from tiny_farm(tmp_path, {"tiny-vace": model})
 
 
 def theirs(stored: dict[str, Any], names: dict[str, str]) -> Frames:
@@ -34,23 +33,6 @@ def theirs(stored: dict[str, Any], names: dict[str, str]) -> Frames:
     for ref in (named["video"], named["mask"], *named["reference_images"]):
         ref["id"] = names[ref["id"]]
     return by_diffusers("wan-vace", named)
-
-
-def test_renders_with_and_without_a_clip_share_passes(farm: RunningFarm, tmp_path: Path) -> None:
-    # (First of the file: what a farm has measured of single renders may say that a batch pays less.)
-    path = tmp_path / "pose.mp4"
-    write_clip(path, moving_bar())
-    clip = farm.client.add_input(path)
-    with farm.pool_paused("tiny-vace-local"):
-        jobs = [
-            farm.client.submit("tiny-vace", "a boat", seed_count=2, **given)
-            for given in ({}, {"video": clip.id, "fps": 16}, {"video": clip.id, "fps": 16, "conditioning_scale": 0.3})
-        ]
-    for job in jobs:
-        farm.client.wait(job.id, timeout=300)
-        farm.assert_nothing_lost_or_doubled(job.id, renders=2)
-    manifests = [farm.manifest(render.id) for job in jobs for render in farm.renders(job.id)]
-    assert max(step["batch_size"] for manifest in manifests for step in manifest["steps"]) == 4
 
 
 def test_a_clip_that_follows_another_comes_out_as_the_pipeline_makes_it_and_can_be_made_again(
@@ -102,3 +84,19 @@ def test_a_clip_that_follows_another_comes_out_as_the_pipeline_makes_it_and_can_
     # And a file that is not among them is asked for by what it is.
     done = CliRunner().invoke(build_app(), arguments[:-2], env=environment, catch_exceptions=False)
     assert "a picture (reference_images/0)" in done.output
+
+
+def test_renders_with_and_without_a_clip_share_passes(farm: RunningFarm, tmp_path: Path) -> None:
+    path = tmp_path / "pose.mp4"
+    write_clip(path, moving_bar())
+    clip = farm.client.add_input(path)
+    with farm.pool_paused("tiny-vace-local"):
+        jobs = [
+            farm.client.submit("tiny-vace", "a boat", seed_count=2, **given)
+            for given in ({}, {"video": clip.id, "fps": 16}, {"video": clip.id, "fps": 16, "conditioning_scale": 0.3})
+        ]
+    for job in jobs:
+        farm.client.wait(job.id, timeout=300)
+        farm.assert_nothing_lost_or_doubled(job.id, renders=2)
+    manifests = [farm.manifest(render.id) for job in jobs for render in farm.renders(job.id)]
+    assert max(step["batch_size"] for manifest in manifests for step in manifest["steps"]) == 4
