@@ -14,6 +14,7 @@ from farm.params import JobRequest, RenderParameters, resolve, shape_of
 from farm.settings import Settings
 from tests.workers import orders as small
 from tests.workers import tiny_pipelines
+from workers.engine.decode import DECODE_PIXELS
 from workers.engine.step_loop import Engine
 from workers.outputs.embedded_metadata import EmbeddedMetadata
 from workers.outputs.encode import encode_output
@@ -59,6 +60,12 @@ def test_a_manifest_renders_the_same_pixels_again_at_the_same_batch_sizes(model:
         assert repeated.differences == []
 
 
+@pytest.fixture
+def decoded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a GPU would: a processor decodes pictures of this size one by one."""
+    monkeypatch.setattr("workers.engine.decode.DECODE_PIXELS_CPU", DECODE_PIXELS)
+
+
 def test_a_changed_manifest_is_told_from_the_true_one(tmp_path: Path) -> None:
     entry = load_catalog(Settings()).model("sprint-demo")
     loaded = load(entry, None, torch.device("cpu"))
@@ -76,6 +83,7 @@ def test_a_changed_manifest_is_told_from_the_true_one(tmp_path: Path) -> None:
     assert any("threads" in difference for difference in render_again(other_machine, loaded).differences)
 
 
+@pytest.mark.usefixtures("decoded_together")
 def test_a_manifest_says_who_cropped_and_each_of_a_mixed_batch_is_made_again_to_the_byte(
     tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from farm.pictures import clean_picture
 from farm.settings import Settings
 from farm.verification.similarity import compare, frames_in
 from farm.verification.verdict import Verdict
-from tests.workers.verification.test_rerender import manifest_of, render_together
+from tests.workers.verification.test_rerender import decoded_together, manifest_of, render_together
 from workers.engine.step_loop import Engine
 from workers.outputs.encode import encode_output
 from workers.pipelines.load import Loaded, load
@@ -25,6 +25,8 @@ from workers.protocol import RenderOrder
 from workers.verification.rerender import encode_again, render_again
 from workers.verification.source_files import given_files
 from workers.verification.verify_manifest import verify
+
+__all__ = ["decoded_together"]
 
 
 def manifests(model: str, spool: Path, **fields: object) -> tuple[list[tuple[Manifest, bytes]], Loaded]:
@@ -56,6 +58,7 @@ def test_a_picture_larger_than_pillow_opens_is_unreadable_and_no_crash(monkeypat
         list(frames_in(stream.getvalue(), "image/png"))
 
 
+@pytest.mark.usefixtures("decoded_together")
 @pytest.mark.parametrize(
     ("model", "fields"),
     [("sprint-demo", {"output_format": "avif"}), ("wan-demo", {"num_frames": 5, "num_inference_steps": 3})],
