@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from PIL import Image, ImageSequence
 
@@ -45,7 +46,11 @@ def frames_in(data: bytes) -> Frames:
 
 
 def by_diffusers(family: str, parameters: dict[str, Any]) -> Frames:
-    """The same clip by the pipeline's own call, with the files of the tests that the parameters name."""
+    """The same clip by the pipeline's own call, with the files of the tests that the parameters name.
+
+    On one thread, as the pools of this machine render: two add up in another order.
+    """
+    torch.set_num_threads(1)
     kind = find_family(tiny_pipelines.family_of(family))
     made = kind(tiny_pipelines.build(family), tiny_pipelines.entry(family), CPU)
     return (np.asarray(call_pipeline(made, parameters, "np")[0]) * 255).round().astype(np.uint8)
