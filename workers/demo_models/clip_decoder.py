@@ -72,7 +72,8 @@ def sharpen(plan: Plan, vae: AutoencoderKLWan, folder: Path, seed: int) -> Autoe
     decoding = Decoding(vae)
     for part in decoding.modules():  # convolutions of few channels take a quarter less time on a CPU so
         if isinstance(part, nn.Conv2d | nn.Conv3d):
-            part.to(memory_format=torch.channels_last if part.weight.ndim == 4 else torch.channels_last_3d)
+            layout = torch.channels_last if part.weight.ndim == 4 else torch.channels_last_3d
+            part.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own overloads leave it out
     training = Training("clip-decoder", decoding, plan, folder)
     training.go_on()
     torch.manual_seed(seed + training.step)
@@ -94,7 +95,7 @@ def sharpen(plan: Plan, vae: AutoencoderKLWan, folder: Path, seed: int) -> Autoe
 
     training.run(loss_at)
     decoding.load_state_dict(training.average.state_dict())
-    decoding.to(memory_format=torch.contiguous_format)
+    decoding.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's own overloads leave it out
     log.info("clip decoder: %.1f dB", measured(vae, 64, seed))
     return vae
 

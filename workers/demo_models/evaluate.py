@@ -166,7 +166,7 @@ def main() -> None:
         call["guidance_scale"] = arguments.guidance
     folder = arguments.weights / arguments.model
     if arguments.autoencoder:
-        found = decibels_of_clips(load(folder).vae, arguments.captions, arguments.seed)  # type: ignore[attr-defined]
+        found = decibels_of_clips(load(folder).vae, arguments.captions, arguments.seed)
         print(f"{arguments.model}: {found:.2f} dB on {arguments.captions} drawn clips")
         return
     measured = measure_pairs if arguments.model == PAIRS else measure

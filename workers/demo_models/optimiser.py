@@ -19,7 +19,7 @@ def orthogonal(gradients: Tensor, iterations: int = 5) -> Tensor:
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = gradients.shape[-2] > gradients.shape[-1]
-    x = gradients.mT if tall else gradients
+    x: Tensor = gradients.mT if tall else gradients
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(iterations):
         square = x @ x.mT
