@@ -14,18 +14,15 @@ from typing import Any
 
 import numpy as np
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from farm.adapters.file_header import read_adapter
 from farm.connections import Connections
-from farm.errors import StorageDown
 from farm.file_errors import is_disk_full
 from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.metrics.process_metrics import STAGE_SECONDS
 from farm.params.request.base import ADAPTER_SUFFIX
-from farm.plugins import MARKED, NOT_ALLOWED, PluginMissing
-from farm.provenance.certificate import CannotSign
+from farm.plugins import MARKED
 from farm.scorers import is_deferred
 from farm.storage import StoredFile
 from farm.storage_keys import ArtifactKind, artifact_key, input_key
@@ -36,13 +33,14 @@ from scheduler.leases.settle import Output, Settlement
 from scheduler.uploads import adapter_row
 from workers.agent.leased_renders import LeasedRender, LeasedRenders
 from workers.agent.measurements import observe
+from workers.agent.output_failures import not_stored
 from workers.agent.retrying_storage import RetryingStorage
 from workers.agent.settler import Settler
-from workers.agent.spool_folder import DISK_FULL, DiskSpace
+from workers.agent.spool_folder import DiskSpace
 from workers.agent.telemetry.render_spans import stored_spans
 from workers.outputs.artifacts import File, make_draft_files, make_files
-from workers.outputs.encode import EncodedFile, Pixels, Unusable, check_pixels
-from workers.outputs.plugins import NotAllowed, OutputPlugins, PluginFailed, Shown
+from workers.outputs.encode import EncodedFile, Pixels, check_pixels
+from workers.outputs.plugins import OutputPlugins, Shown
 from workers.outputs.project_provenance import ProjectProvenance
 from workers.protocol import Drafted, EngineFacts, Rendered
 
@@ -51,27 +49,6 @@ log = structlog.get_logger(__name__)
 _SIDE_BY_SIDE = 4  # files that are stored at once: the output, thumbnail and manifest of one render, and one more
 _IN_MEMORY = 2  # renders whose files are: those of one are stored while those of the next are made
 _LOOK_SECONDS = 5.0  # how often an idle thread sees whether a storage that was away is back
-
-
-@dataclass(frozen=True)
-class _Ending:
-    """How an attempt ends whose output could not be made or stored. `reason`: for people, with the error in it."""
-
-    outcome: Outcome
-    reason: str
-    hopeless: bool = False  # it would fail again
-
-
-#: By what was raised.
-_ENDINGS: Sequence[tuple[tuple[type[Exception], ...], _Ending]] = (
-    ((Unusable,), _Ending(Outcome.FAILED, "There is no output: {}.")),
-    ((NotAllowed,), _Ending(Outcome.FAILED, f"{NOT_ALLOWED}: {{}}.", hopeless=True)),
-    ((CannotSign,), _Ending(Outcome.FAILED, "The output was not stored, as it cannot be signed: {}.", hopeless=True)),
-    ((PluginMissing, PluginFailed), _Ending(Outcome.FAILED, "The output could not be finished: {}.")),
-    ((StorageDown,), _Ending(Outcome.RETURNED, "The output could not be stored: {}")),
-    ((DBAPIError,), _Ending(Outcome.RETURNED, "The database was away while the output was finished.")),
-)
-_UNFORESEEN = _Ending(Outcome.FAILED, "The output could not be encoded: {}")
 
 
 @dataclass(frozen=True, order=True)
@@ -133,8 +110,8 @@ class ArtifactUploader:
 
     def put(self, rendered: Rendered | Drafted, facts: EngineFacts) -> None:
         leased = self._held_renders.get(rendered.render_id)
-        place = rank(leased.render.class_name, self._connections.settings.class_shares) if leased else 0
-        self._rendered.put(_Waiting(place, next(self._places), (rendered, facts)))
+        class_rank = rank(leased.render.class_name, self._connections.settings.class_shares) if leased else 0
+        self._rendered.put(_Waiting(class_rank, next(self._places), (rendered, facts)))
 
     def stop(self) -> None:
         """Finish what is queued, then end."""
@@ -209,7 +186,7 @@ class ArtifactUploader:
     def _failed(self, made: Rendered | Drafted, error: Exception) -> Settlement:
         if is_disk_full(error):
             self._disk_space.ran_out()
-        return _not_stored(made, error)
+        return not_stored(made, error)
 
     def _stored(self, begun: _Begun) -> Settlement:
         connections, leased, made = self._connections, begun.leased, begun.made
@@ -289,23 +266,6 @@ def _still_to_score(made: Rendered | Drafted, render: ClaimedRender) -> str | No
     """The scorer of the render that needs weights, which no parent of a worker loads: `farm scorer` does."""
     scorer: str | None = render.parameters.get("scorer")
     return scorer if isinstance(made, Rendered) and is_deferred(scorer) else None
-
-
-def _not_stored(made: Rendered | Drafted, error: Exception) -> Settlement:
-    """What an attempt comes to whose output could not be made or stored."""
-    ending = next((ending for kinds, ending in _ENDINGS if isinstance(error, kinds)), _UNFORESEEN)
-    if is_disk_full(error):
-        ending = _Ending(Outcome.RETURNED, DISK_FULL)
-    if ending is _UNFORESEEN:
-        log.error("finishing failed", render=made.render_id, exc_info=error)
-    return Settlement(
-        render_id=made.render_id,
-        attempt=made.attempt,
-        outcome=ending.outcome,
-        reason=ending.reason.format(error),
-        gpu_seconds=made.gpu_seconds,
-        hopeless=ending.hopeless,
-    )
 
 
 def _clear(made: Rendered | Drafted) -> None:

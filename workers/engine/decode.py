@@ -126,8 +126,8 @@ class Decoding:
         return _first_rank(track.order for track in self._queue)
 
     def _next(self) -> list[Track]:
-        """The oldest of the most urgent class and those of equal latents, as many as fit into one
-        go; a deterministic one alone.
+        """The oldest of the most urgent class and those of equal latents, as many as one go takes; a deterministic one
+        alone.
         """
         self._served = time.monotonic()
         first = min(self._queue, key=lambda track: track.order.class_rank)
