@@ -23,7 +23,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from farm.catalog import PoolEntry
 from tests.workers import tiny_pipelines
-from tests.workers.orders import CPU, batch, order, run, watch_latents
+from tests.workers.orders import CPU, aligned, batch, order, run, watch_latents
 from tests.workers.training.on_ranks import compare_trainings
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
@@ -98,8 +98,7 @@ def compare(
     pool = PoolEntry.model_validate(
         {"name": "p", "model": entry.name, "sharding": {"by": by, "devices": devices}, "device": "cpu"}
     )
-    whole = load(entry, None, CPU).family
-    parted = load(entry, pool, CPU).family
+    whole, parted = (aligned(load(entry, asked, CPU).family) for asked in (None, pool))
     if training is not None:
         return compare_trainings(whole, parted, training)
     expected, found = _latents(whole), _latents(parted)

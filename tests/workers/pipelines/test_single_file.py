@@ -18,7 +18,7 @@ from farm.errors import CatalogError
 from farm.settings import Settings
 from tests.workers import tiny_pipelines
 from tests.workers.families.test_families import latents_of
-from tests.workers.orders import CPU, order
+from tests.workers.orders import CPU, aligned, order
 from tests.workers.own_names import under_own_names
 from tests.workers.single_files import fp8_scaled, write_gguf, write_mixed_gguf, write_safetensors
 from workers.families.base import Family
@@ -69,15 +69,8 @@ def entry_of(folder: Path, file: str, **changes: Any) -> ModelEntry:
 
 
 def latents(family: Family, spool: Path) -> Tensor:
-    """Of one render, with weights that lie as torch lays them: how those of a mapped file are aligned changes the last
-    bits on some processors.
-    """
-    for module in family.pipeline.components.values():
-        if isinstance(module, torch.nn.Module):
-            for weights in module.parameters():
-                if type(weights) is torch.nn.Parameter:
-                    weights.data = weights.data.clone()
-    return latents_of(family, spool, order(family))["r1"]
+    """Of one render."""
+    return latents_of(aligned(family), spool, order(family))["r1"]
 
 
 @pytest.mark.parametrize(
