@@ -15,9 +15,14 @@ from scheduler.leases import abandoned_transactions
 from scheduler.maintenance.supervisor import LEASE, Supervisor, new_duties
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm
+from tests.waiting import eventually
 
 #: So short that nothing has to be waited for.
 AT_ONCE = 0.0
+_LEFT_OPEN = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%' "
+    "AND backend_xid IS NOT NULL"
+)
 
 
 @pytest.fixture
@@ -38,7 +43,17 @@ def lost(postgresql: Connections) -> Iterator[Connection]:
 
 
 def end(connections: Connections) -> int:
-    return abandoned_transactions.one_pass(connections, connections.clock(), AT_ONCE)
+    """One pass of the duty. The server tells sessions to end and does not wait until they have."""
+    ended = abandoned_transactions.one_pass(connections, connections.clock(), AT_ONCE)
+    if ended:
+        eventually(lambda: not _left_open(connections))
+    return ended
+
+
+def _left_open(connections: Connections) -> int:
+    with snapshot(connections.engine) as connection:
+        left: int = connection.execute(_LEFT_OPEN).scalar_one()
+    return left
 
 
 def test_renders_that_a_lost_worker_had_locked_can_be_claimed(postgresql: Connections, lost: Connection) -> None:
