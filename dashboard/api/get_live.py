@@ -10,6 +10,7 @@ Lines that begin with ':' keep the connection alive; no empty line follows, as s
 event, also one without data. The server ends a stream after ten minutes; EventSource reconnects.
 """
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.api.common import FARM, schema_reference
 from dashboard.auth import principal, still_allowed
 from dashboard.context import farm
-from dashboard.live_updates import Subscription, pump
+from dashboard.live_updates import Subscription, as_told, pump
 from dashboard.reads.ids import known_form
 from dashboard.reads.job_filters import JobFilter
 from dashboard.reads.jobs import find_job, list_ended, list_jobs
@@ -31,7 +32,7 @@ from dashboard.schemas.base import RequestPart
 from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import JobStatus
-from farm.progress import Preview, StepProgress
+from farm.progress import StepProgress
 from farm.verification.second_renders import SecondRenders
 
 #: Proxies drop a connection that is silent for a minute, our client one of 30 s; writing also finds who is gone.
@@ -104,10 +105,11 @@ def _stream(
     yield "retry: 2000\n"  # milliseconds until a browser connects again; a part of the first event
     yield first
     ends = time.monotonic() + STREAM_SECONDS
-    asks = time.monotonic() + KEEPALIVE_SECONDS
+    # Pages that were opened together, as after a restart, ask one by one: together they would hold up all requests.
+    asks = time.monotonic() + random.uniform(0.0, KEEPALIVE_SECONDS)  # noqa: S311 — no secret
     told_to = connections.clock()
     while time.monotonic() < ends:
-        told = subscription.next(KEEPALIVE_SECONDS)
+        told = subscription.next(max(0.0, asks - time.monotonic()))
         if time.monotonic() >= asks:  # a disabled user, an ended session or a revoked key hears no more
             if not allowed():
                 return
@@ -120,11 +122,11 @@ def _stream(
         if told is None:
             yield ": keepalive\n"
         elif isinstance(told.content, Job):
-            yield _event("job", told.content, told_to)
-        elif isinstance(told.content, Preview):
-            yield _event("preview", LivePreview.model_validate(told.content, from_attributes=True))
+            yield _event("job", told.data, told_to)
+        elif isinstance(told.content, LivePreview):
+            yield _event("preview", told.data)
         else:
-            yield _event("step", _step(told.content))
+            yield _event("step", told.data)
 
 
 def _snapshot(connections: Connections, subscription: Subscription, since: float | None) -> str:
@@ -144,16 +146,13 @@ def _snapshot(connections: Connections, subscription: Subscription, since: float
         subscription.saw(job.id, job.version)
         if job.running:
             steps += connections.progress.snapshot(job.id).values()
-    return _event("snapshot", LiveSnapshot(jobs=jobs, progress=[_step(step) for step in steps]), told_to)
+    content = LiveSnapshot(jobs=jobs, progress=[as_told(step) for step in steps])
+    return _event("snapshot", content.model_dump_json(by_alias=True), told_to)
 
 
-def _step(step: StepProgress) -> LiveStep:
-    return LiveStep.model_validate(step, from_attributes=True)
-
-
-def _event(name: str, content: BaseModel, told_to: float | None = None) -> str:
+def _event(name: str, data: str, told_to: float | None = None) -> str:
     number = "" if told_to is None else _id(told_to)
-    return f"event: {name}\n{number}data: {content.model_dump_json(by_alias=True)}\n\n"
+    return f"event: {name}\n{number}data: {data}\n\n"
 
 
 def _id(told_to: float) -> str:

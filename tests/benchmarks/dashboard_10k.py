@@ -46,7 +46,7 @@ from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM
 LONGEST_BLOCK, MOST_FETCHED = 100.0, 0.0  # milliseconds, thumbnails
 COLUMNS, SCREENS, SCROLL = 50, 15, 700  # guidance scales, of the gallery, pixels
 _SIZE, _INSERTED, _AT_ONCE = 128, 1_000, 16
-_TRACED = ["toplevel", "disabled-by-default-lighthouse"]
+_TRACED = ["toplevel", "disabled-by-default-lighthouse", "devtools.timeline"]
 
 
 def main() -> None:
@@ -180,17 +180,18 @@ def _visit(context: BrowserContext, address: str) -> tuple[list[tuple[float, flo
                 if page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 2"):
                     break
         page.wait_for_load_state("networkidle")
-        tasks = _tasks(json.loads(browser.stop_tracing())["traceEvents"])
+        tasks = _tasks(json.loads(browser.stop_tracing())["traceEvents"], address)
     # Without what signs a link, which differs each time.
     return tasks, {urlsplit(url).path for id_, url in fetched.items() if id_ not in from_memory and "thumbnail" in url}
 
 
-def _tasks(events: list[dict[str, Any]]) -> list[tuple[float, float]]:
-    """The tasks of the main threads of pages: CPU and clock, in ms."""
+def _tasks(events: list[dict[str, Any]], address: str) -> list[tuple[float, float]]:
+    """The tasks of the page's main thread: CPU and clock, in ms. Chromium's own windows are pages as well."""
+    ours = {e["pid"] for e in events if e["name"] == "CommitLoad" and e["args"]["data"].get("url") == address}
     mains = {
         (event["pid"], event["tid"])
         for event in events
-        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain" and event["pid"] in ours
     }
     return [
         (event.get("tdur", 0) / 1000, event["dur"] / 1000)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
 from dashboard.permissions import NEEDS, PUBLIC
@@ -27,13 +27,16 @@ pytestmark = [pytest.mark.long, needs_chromium]
 
 #: What axe looks for: the rules of WCAG 2.2 A and AA, and its own good practice.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-#: Pages of a program that is not ours, and addresses that answer no page of their own.
+#: The page of a program that is not ours, which has a test of its own, and addresses that answer no page of their own.
 NOT_LOOKED_AT = frozenset(
     {"docs.reference", "docs.openapi", "docs.asset", "static", "health.alive", "health.ready", "metrics.scrape",
      "artifacts.fetch", "shared.file", "gallery.thumbnail", "inputs.fetch", "inputs.thumbnail", "download.archive",
      "download.gallery", "jobs.home", "admin_projects.home", "sign_in_oidc.begin", "sign_in_oidc.back",
      "language.choose", "from_file.show"}
 )  # fmt: skip
+#: How far down the reference page is looked at: all of it has twenty thousand elements, which takes axe minutes.
+SCREENS = 1
+SERIOUS = ("serious", "critical")
 #: Addresses that are answered by a page about what is wrong.
 WRONG = ("/nowhere", "/compare", "/gallery?scorer=nobody", "/jobs?cursor=x", "/scores?order=odd")
 #: Width, theme and language.
@@ -115,6 +118,23 @@ def test_axe_finds_nothing_on_any_page_in_either_theme_and_language(
     stranger = browser.new_context().new_page()
     wrong |= _wrong(stranger, address, [path for paths in outside.values() for path in paths])
     assert wrong == {}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_axe_finds_nothing_serious_on_the_reference_page(
+    live_house: House, address: str, browser: Browser, width: int, scheme: str
+) -> None:
+    page = Visit(browser, live_house, address, width).page
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{address}/docs")
+    page.wait_for_load_state("networkidle")
+    page.mouse.move(width - 100, 400)
+    for _ in range(SCREENS):  # what is further down is made when it is seen
+        page.mouse.wheel(0, 1_500)
+        page.wait_for_timeout(80)
+    expect(page.locator("ul.endpoints").first).to_have_attribute("tabindex", "0")
+    found = [(one["id"], one["nodes"][0]["html"][:160]) for one in _violations(page) if one["impact"] in SERIOUS]
+    assert found == []
 
 
 def _wrong(page: Page, address: str, paths: Sequence[str]) -> dict[tuple[str, int, str, str], list[tuple[str, str]]]:

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from dashboard import live_updates as events
 from dashboard.live_updates import PUMP, Pump, Subscription, Update
+from dashboard.schemas import LiveStep
 from farm.progress import JobChanged, Preview, StepProgress
 from scheduler.control.cancel import cancel_job
 from tests.dashboard.conftest import House, Tenant
@@ -151,7 +152,7 @@ def test_there_are_no_more_streams_than_the_server_can_bear(house: House, monkey
 
 def test_a_page_that_is_too_slow_starts_again_from_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Subscription("project", frozenset())
-    step = StepProgress(job_id="j", project_id="project", render_id="r", phase="stepping", step=1, steps=2)
+    step = LiveStep(job_id="j", render_id="r", phase="stepping", step=1, steps=2)
     assert not slow.start_again()
     for _ in range(events.QUEUE + 1):
         slow.push(Update("j", step))
