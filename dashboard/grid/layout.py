@@ -10,8 +10,10 @@ from dashboard.grid.axes import PROMPT, SEED, Axis
 from farm.errors import Fault, InvalidRequest
 from farm.sentences import sentence
 
-#: Of one page: a browser lays out so many without a stop that people feel.
+#: Of one page.
 MOST_COLUMNS, MOST_CELLS = 50, 2_500
+#: A browser lays out so many in one go without a stop that people feel.
+CELLS_AT_ONCE = 400
 #: Of one list to choose from.
 MOST_CHOICES = 200
 
@@ -39,6 +41,11 @@ class Layout:
     def all_rows(self) -> int:
         """How many rows the whole grid has."""
         return (self.y.count if self.y else 1) * (self.z.count if self.z else 1)
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows a page shows at first, and how many more each time until it shows all."""
+        return max(1, CELLS_AT_ONCE // len(self.columns))
 
     def row(self, number: int) -> Row:
         """Where the row of this number lies."""

@@ -51,6 +51,7 @@ def test_a_grid_of_2500_cells_fills_live(live_house: House, browser: Browser, ad
     page = visit.page
     page.goto(f"{address}/jobs/{job['id']}")
     expect(page.locator("#grid td a")).to_have_count(2500)
+    expect(page.locator("#grid tr[hidden]")).to_have_count(0)
     for filled in (8, 16, 24):
         drawer.finish(drawer.take(8))
         expect(page.locator("#grid td img")).to_have_count(filled, timeout=PATIENCE)

@@ -2,6 +2,14 @@
 // chooses a picture to be compared.
 const grid = document.getElementById('grid');
 
+// The rows below the first are shown some at a time: laid out all at once they would hold the page up.
+const later = [...grid.querySelectorAll('tr[hidden]')];
+function showSome() {
+  for (const row of later.splice(0, Number(grid.dataset.rowsAtOnce))) row.hidden = false;
+  if (later.length) requestAnimationFrame(() => setTimeout(showSome));
+}
+showSome();
+
 function linkAt(row, column) {
   return grid.rows[row]?.cells[column]?.querySelector('a');
 }
