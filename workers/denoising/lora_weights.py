@@ -153,18 +153,20 @@ def _scale(target: str, own: Mapping[str, Tensor], trained: Mapping[str, Any]) -
         return float(own["alpha"].item()) / rank
     if "lora_alpha" not in trained:
         return 1.0
-    patterns = {_plain(key): alpha for key, alpha in (trained.get("alpha_pattern") or {}).items()}
-    found = next((alpha for name, alpha in patterns.items() if f".{target}".endswith(f".{name}")), None)
-    alpha = float(trained["lora_alpha"] if found is None else found)
+    own_alphas = [alpha for pattern, alpha in (trained.get("alpha_pattern") or {}).items() if _means(pattern, target)]
+    alpha = float(own_alphas[0] if own_alphas else trained["lora_alpha"])
     return alpha / sqrt(rank) if trained.get("use_rslora") else alpha / rank
 
 
-def _plain(pattern: str) -> str:
-    """The layer's name that a pattern of a LoraConfig is; patterns of others are not run: they can take for ever."""
+def _means(pattern: str, target: str) -> bool:
+    """Whether a pattern of a LoraConfig is for this layer: it is the end of its name, or behind ^ all of it.
+
+    Patterns of others are not run: they can take for ever.
+    """
     name = pattern.removeprefix("^").replace("\\.", ".")
     if not re.fullmatch(r"[\w.]+", name):
         raise DoesNotFit(f"its alpha_pattern {pattern[:80]!r} is no layer's name")
-    return name
+    return target == name if pattern.startswith("^") else f".{target}".endswith(f".{name}")
 
 
 def _trained_with(metadata: Mapping[str, str]) -> dict[str, Any]:

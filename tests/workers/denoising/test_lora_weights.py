@@ -110,6 +110,25 @@ def test_the_scale_that_diffusers_keeps_beside_the_tensors_is_applied(tmp_path: 
     hold(pipeline.transformer, [replace(one, alpha=1.5 if one.ours[0] == first else 6.0) for one in changes])
 
 
+def test_a_scale_for_a_whole_name_is_not_for_a_layer_whose_name_ends_so(
+    tmp_path: Path, pipelines: Mapping[str, Any]
+) -> None:
+    pipeline, dice = pipelines["wan-vace"], torch.Generator().manual_seed(5)
+    changes = []
+    for name in ("vace_blocks.0.proj_out", "proj_out"):
+        outputs, inputs = base_of(pipeline.transformer.get_submodule(name)).weight.shape
+        down, up = (torch.randn(*shape, generator=dice) for shape in ((3, inputs), (outputs, 3)))
+        changes.append(Change((name,), name, down, up))
+    told = {"transformer.lora_alpha": 6, "transformer.alpha_pattern": {"^proj_out": 1.5}}
+    metadata = {"lora_adapter_metadata": json.dumps(told)}
+    use(
+        pipeline,
+        write(tmp_path / "lora.safetensors", spelt(changes, ours("transformer."), "lora_A", "lora_B"), metadata),
+    )
+    hold(pipeline.transformer, [replace(one, alpha=1.5 if one.ours == ("proj_out",) else 6.0) for one in changes])
+    pipeline.delete_adapters("mine")
+
+
 def test_a_bias_alone_and_a_whole_weight_are_changed_too(tmp_path: Path, pipeline: Any) -> None:
     [head] = [one for one in changes_of(pipeline.transformer) if one.theirs in ("head.head", "y_embedder.y_proj.fc1")]
     [other] = [one for one in changes_of(pipeline.transformer) if one.theirs in ("time_projection.1", "t_block.1")]
