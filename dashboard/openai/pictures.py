@@ -17,10 +17,9 @@ from dashboard.openai.fields import PictureFields
 from dashboard.openai.waiting import check_rendered, follow, give_up, wait
 from dashboard.openai_errors import NotInTime, NotRendered, document
 from dashboard.reads.render_files.pictures import Picture, pictures_of
-from dashboard.schemas import Job
+from dashboard.schemas import Job, LivePreview
 from farm.database import read
 from farm.errors import DatabaseBusy, FarmError
-from farm.progress import Preview
 from scheduler.admission.submit import Submitted
 
 Event = Literal["image_generation", "image_edit"]
@@ -133,7 +132,7 @@ class _PartialImages:
     event: Event
     shown: int = 0
 
-    def of(self, preview: Preview) -> Iterator[dict[str, Any]]:
+    def of(self, preview: LivePreview) -> Iterator[dict[str, Any]]:
         """The event of this preview, if its turn has come."""
         if self.shown >= self.wanted:
             return

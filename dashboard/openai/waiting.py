@@ -15,11 +15,10 @@ from dashboard.context import farm
 from dashboard.live_updates import pump
 from dashboard.openai_errors import NotInTime, NotRendered
 from dashboard.reads.jobs import find_job
-from dashboard.schemas import Job
+from dashboard.schemas import Job, LivePreview
 from farm.database import read, trouble
 from farm.errors import Conflict, NotFound
 from farm.lifecycle import JOB_ENDED
-from farm.progress import Preview
 from scheduler.control.cancel import cancel_job
 
 log = structlog.get_logger(__name__)
@@ -51,7 +50,7 @@ def wait(project_id: str, job_id: str, *, alone: bool) -> Job:
     return ended
 
 
-def follow(project_id: str, job_id: str) -> Iterator[Job | Preview | None]:
+def follow(project_id: str, job_id: str) -> Iterator[Job | LivePreview | None]:
     """Previews of a job as they come, now and then nothing, and at last the job, once it has ended.
 
     Ends without it after `WAIT_SECONDS`. Raises TooManyStreams.
@@ -71,7 +70,7 @@ def follow(project_id: str, job_id: str) -> Iterator[Job | Preview | None]:
                 yield None
             elif isinstance(told.content, Job):
                 job = told.content
-            elif isinstance(told.content, Preview):
+            elif isinstance(told.content, LivePreview):
                 yield told.content
     yield job
 
