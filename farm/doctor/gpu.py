@@ -21,7 +21,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     """Ask the driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        yield Finding(PART, Level.OK, "No GPU of NVIDIA's here: right for a scheduler or a dashboard.")
+        yield _no_gpu()
         return
     try:
         asked = subprocess.run(
@@ -48,6 +48,18 @@ def check(settings: Settings) -> Iterator[Finding]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if rows and visible is not None:
         yield Finding(PART, Level.OK, f"CUDA_VISIBLE_DEVICES lets processes see {visible or 'none'} of them.")
+
+
+def _no_gpu() -> Finding:
+    """Right for most of a farm, but where torch is built for GPUs: its builds for CUDA bring Triton, others do not."""
+    try:
+        torch, _ = version("torch"), version("triton")
+    except PackageNotFoundError:
+        return Finding(PART, Level.OK, "No GPU of NVIDIA's here: right for a scheduler or a dashboard.")
+    words = f"No GPU of NVIDIA's is seen here, and torch {torch} is a build for GPUs."
+    return Finding(
+        PART, Level.WARN, words, "Start the container with GPUs (docker run --gpus all), or install the driver."
+    )
 
 
 def _gpu(row: list[str]) -> Finding:

@@ -42,6 +42,11 @@ def test_the_images_hold_what_is_locked_and_run_as_nobody_of_importance() -> Non
         [stage] = [stage for stage in stages if stage.partition("\n")[0].endswith(f" AS {target}")]
         assert stage.rstrip().count("USER 10001:10001") == 1
     assert "torch" not in next(stage for stage in stages if "AS build-control" in stage).partition("# torch")[0]
+    assert "venv --without-pip /opt/latent-farm" in text, "pip and its setuptools are in no lock"
+    for line in (line for line in text.replace("\\\n", "").splitlines() if "apt-get install" in line):
+        assert "apt-get clean && rm -rf /var/lib/apt/lists/*" in " ".join(line.split()), (
+            "caches of apt get into the image"
+        )
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     copied = {word for line in text.splitlines() if line.startswith("COPY ") for word in line.split()[1:-1]}
     for name in sorted(word for word in copied if not word.startswith(("--from=", "/"))):

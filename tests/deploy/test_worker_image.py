@@ -10,11 +10,17 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
+from packaging.utils import canonicalize_name
 from sqlalchemy import func, select
 
+from deploy.audit.locked import IMAGES, read_lock
+from farm import __version__
 from farm.database import read
 from farm.lifecycle import WorkerStatus
 from farm.settings import Settings
@@ -41,6 +47,13 @@ pools:
 """
 PICTURE = "a large red circle in the centre on a blue background"
 CLIP = {"prompt": "a red circle moves right on a blue background", "seed": 7}
+#: What Triton does before the first kernel of a GPU runs, but for its link with the driver.
+BUILD_WHAT_STARTS_KERNELS = """
+import pathlib, sys, triton.backends.nvidia.driver as driver
+from triton.runtime.build import _build
+source = pathlib.Path(driver.dirname, "driver.c")
+_build("cuda_utils", str(source), "/tmp", [], driver.include_dirs, [], [])
+"""
 LONG = {"num_inference_steps": 200, "width": 128, "height": 128, "num_frames": 17, "sampler": "unipc"}
 
 Start = Callable[..., AbstractContextManager[Container]]
@@ -103,6 +116,27 @@ def keep(name: str, content: bytes) -> None:
     if folder := os.environ.get("KEEP_PICTURES_IN"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         Path(folder, name).write_bytes(content)
+
+
+def test_the_image_holds_the_packages_of_its_lock_and_no_other(image: Image) -> None:
+    [name] = [one for one in IMAGES if one in str(NAME)]
+    [folder] = image.root.glob("opt/latent-farm/lib/python*/site-packages")
+    version = folder.parent.name.removeprefix("python")
+    there = {"python_version": version, "python_full_version": f"{version}.0"}
+    locked = {one.name: one.version for one in read_lock(name) if not one.marker or Marker(one.marker).evaluate(there)}
+    held = {canonicalize_name(one.name): one.version for one in distributions(path=[str(folder)])}
+    assert held.pop(canonicalize_name("latent-farm")) == __version__
+    if name == "worker-cpu":
+        assert held.pop(canonicalize_name("torch")).endswith("+cpu"), "by its index, not by the lock"
+    assert held == locked
+    assert not (folder / "torch/test").exists(), "programs that test torch"
+
+
+@pytest.mark.skipif("worker-cuda" not in str(NAME), reason="of the image for GPUs")
+def test_the_image_for_gpus_can_build_what_compiled_pools_need(image: Image, network: Network, tmp_path: Path) -> None:
+    python = replace(image, entry_point=("tini", "--", "python3", "-c"))
+    with container(python, [BUILD_WHAT_STARTS_KERNELS], {}, network, tmp_path / "state", tmp_path / "said") as built:
+        assert built.process.wait(120) == 0, (tmp_path / "said").read_text()
 
 
 def test_a_worker_of_the_image_renders_and_its_health_check_says_whether_it_is_at_work(

@@ -41,6 +41,6 @@ def prepare_pipeline(
         transformer = getattr(pipeline, name)
         choose_attention(transformer, pool)
         place_transformer(transformer, pool, device)
-        compile_blocks(transformer, pool)
+        compile_blocks(transformer, pool, device)
     place_text_encoder(pipeline, folder, entry, pool, device)
     place_others(pipeline, device, apart=(*transformers, "text_encoder"))

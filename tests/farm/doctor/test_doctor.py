@@ -196,6 +196,19 @@ class TestWhatIsWrong:
         program.write_text("#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n")
         assert "version mismatch" in told(doctor("gpu"), Level.FAIL)
 
+    def test_a_build_of_torch_for_gpus_that_sees_none_is_noticed(
+        self, doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert "No GPU of NVIDIA's here: right for" in told(doctor("gpu"), Level.OK)
+
+        metadata = tmp_path / "triton-3.7.1.dist-info/METADATA"
+        metadata.parent.mkdir()
+        metadata.write_text("Metadata-Version: 2.1\nName: triton\nVersion: 3.7.1\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        [found] = doctor("gpu")
+        assert (found.level, "--gpus all" in found.remedy) == (Level.WARN, True)
+
     def test_full_disks_and_old_libraries(self, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
         usage = shutil.disk_usage("/")
         monkeypatch.setattr("farm.doctor.disk.shutil.disk_usage", lambda _: usage._replace(free=1000))

@@ -31,6 +31,18 @@ def test_the_repeated_blocks_are_compiled_and_nothing_else(tiny_folder: Folders,
         assert compiled == {"WanTransformerBlock" if family.startswith("wan") else "SanaTransformerBlock"}
 
 
+def test_a_machine_without_a_compiler_says_so_at_the_start_and_not_in_each_render(
+    tiny_folder: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(LoadingFailed, match=r"'tiny' wants 'compile', .* no compiler of C\+\+ \(g\+\+\)\. Install"):
+        loaded("wan", tiny_folder("wan"), compile=True)
+    monkeypatch.setenv("CXX", "/nowhere/c++")
+    with pytest.raises(LoadingFailed, match=r"no compiler of C\+\+ \(/nowhere/c\+\+\)"):
+        loaded("wan", tiny_folder("wan"), compile=True)
+
+
 @pytest.mark.long  # the first pass compiles
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, about torch
 @pytest.mark.parametrize("family", ["sana", "wan"])
