@@ -52,7 +52,7 @@ bench: setup ## Print ratios measured here (NAME=claim-by-flow for one)
 bench-gpu: setup ## The same of real models on a GPU, printed as ratios (ARGS="--models NAME …")
 	@$(BIN)/python -m tests.benchmarks.speed --device cuda $(ARGS)
 
-demo-models: setup ## Train the demo models anew (about two hours on two cores)
+demo-models: setup ## Train the demo models anew (about three hours on two cores)
 	@$(BIN)/python -m workers.demo_models all $(ARGS)
 
 screenshot: setup ## Take the pictures of the README from a running farm
