@@ -36,9 +36,9 @@ QUEUE = 100
 MAX_STREAMS = 800  # below the server's 1000 connections, so that the API always answers
 #: A page without a job of its own hears of the project's newest jobs.
 NEWEST = 100
-#: So many pages are told at once; then others have their turn, for so long: two hundred that write one after the other
-#: would hold every request up for a tenth of a second.
-PAGES_AT_ONCE = 10
+#: So many pages are told at once; then requests have their turn, for so long. Shorter turns of fewer pages would make the
+#: pump late on a farm of many workers: what 800 pages are told takes 15 pauses.
+PAGES_AT_ONCE = 50
 PAUSE_SECONDS = 0.001
 
 
