@@ -36,8 +36,8 @@ QUEUE = 100
 MAX_STREAMS = 800  # below the server's 1000 connections, so that the API always answers
 #: A page without a job of its own hears of the project's newest jobs.
 NEWEST = 100
-#: So many pages are told at once; then requests have their turn, for so long. Shorter turns of fewer pages would make the
-#: pump late on a farm of many workers: what 800 pages are told takes 15 pauses.
+#: So many pages are told at once; then requests have their turn, for so long. With fewer in a turn the pump would be
+#: late on a farm of many workers: what 800 pages are told takes 15 pauses.
 PAGES_AT_ONCE = 50
 PAUSE_SECONDS = 0.001
 
