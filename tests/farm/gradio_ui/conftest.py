@@ -9,10 +9,10 @@ from tests.farm.gradio_ui.pages import READY, Page, running_page
 
 
 @pytest.fixture(scope="session")
-def page(dashboard_server: DashboardFarm) -> Iterator[Page]:
+def page(dashboard_server: DashboardFarm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     if not READY.exists():
         pytest.skip("needs Gradio, in an environment of its own: deploy/setup-gradio makes it")
-    with running_page(dashboard_server) as page:
+    with running_page(dashboard_server, tmp_path_factory.mktemp("downloads")) as page:
         yield page
 
 

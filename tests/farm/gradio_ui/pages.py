@@ -34,9 +34,11 @@ class Page:
     url: str
     farm: DashboardFarm
     outside: Outside
+    downloads: Path
 
     def visitor(self) -> Client:
-        return Client(self.url, verbose=False, analytics_enabled=False)
+        # Gradio's client stores in /tmp/gradio, which may be another user's.
+        return Client(self.url, verbose=False, analytics_enabled=False, download_files=self.downloads)
 
 
 @contextmanager
@@ -65,13 +67,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_page(dashboard: DashboardFarm) -> Iterator[Page]:
+def running_page(dashboard: DashboardFarm, downloads: Path) -> Iterator[Page]:
     """`farm demo-ui` as people start it, until the tests are over."""
     with trap() as outside, dashboard.new_project() as farm:
         variables = {**os.environ, "FARM_URL": farm.url, "FARM_KEY": farm.key, "HTTPS_PROXY": outside.url}
         command = [str(READY.parent / "bin" / "python"), "-m", "farm", "demo-ui", "--json", "--port", str(free_port())]
         with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            yield Page(json.loads(process.stdout.readline())["url"], farm, outside)
+            yield Page(json.loads(process.stdout.readline())["url"], farm, outside, downloads)
             process.send_signal(signal.SIGTERM)
             assert process.wait() == 0
