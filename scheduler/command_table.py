@@ -14,7 +14,7 @@ COMMANDS: Mapping[str, Command] = {
         "Play a trace on a virtual fleet: who waits how long, how fair it is, what it costs. Needs no running farm.",
     ),
     "gc": Command(
-        "scheduler.maintenance.garbage.commands",
+        "scheduler.maintenance.old_files.commands",
         "Remove files that no row and no job at work knows, from the bucket and from this machine.",
     ),
     "project": Command(

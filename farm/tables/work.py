@@ -182,9 +182,9 @@ class Render(Base):
 
     No foreign keys: two of them were 40 % of the time in which PostgreSQL takes in 10,000 renders. That job and flow
     exist is guarded by who writes: admission inserts job and flow, or locks the job's row, in the transaction that
-    inserts the renders; flows are never removed; and `scheduler.maintenance.apply_retention` removes a job, under that
-    lock, only when it has no renders left. `tests/scheduler/invariants.py` looks for orphans after everything that
-    tests do.
+    inserts the renders; flows are never removed; and `scheduler.maintenance.old_files.remove_old_jobs` removes a job,
+    under that lock, only when it has no renders left. `tests/scheduler/invariants.py` looks for orphans after
+    everything that tests do.
     """
 
     __tablename__ = "renders"

@@ -1,6 +1,7 @@
 """Delete: an ended job is marked, leaves the lists, and is removed with its files when its time has come.
 
-The removal itself is retention's (`scheduler.maintenance.apply_retention`): in small transactions, files before rows.
+The removal itself is retention's (`scheduler.maintenance.old_files.remove_old_jobs`): in small transactions, files
+before rows.
 """
 
 from sqlalchemy import select, update

@@ -1,7 +1,7 @@
 """Checkpoints of renders that are not done yet: the newest of each is a row, fenced on the attempt that wrote it.
 
 The file is stored first, the row second, and the file that it replaces is removed last: a crash in between leaves a
-file too many, which `scheduler.maintenance.garbage.remove_orphans` finds, and never a row without a file.
+file too many, which `scheduler.maintenance.old_files.remove_orphans` finds, and never a row without a file.
 """
 
 from collections.abc import Collection, Sequence

@@ -20,7 +20,6 @@ from farm.metrics.process_metrics import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECON
 from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.leases import abandoned_transactions
 from scheduler.maintenance import (
-    apply_retention,
     expire_drafts,
     expire_jobs,
     fold_charges,
@@ -34,11 +33,11 @@ from scheduler.maintenance import (
 )
 from scheduler.maintenance import replace_lost_rings as replace_lost_rings
 from scheduler.maintenance.duty import Duty
-from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans, remove_uploads
-from scheduler.maintenance.garbage.remove_uploads import RemoveUploads
 from scheduler.maintenance.idle_farm import is_idle
 from scheduler.maintenance.leader_lease import Leadership
 from scheduler.maintenance.mark_dead_workers import MarkDeadWorkers
+from scheduler.maintenance.old_files import remove_checkpoints, remove_old_jobs, remove_orphans, remove_uploads
+from scheduler.maintenance.old_files.remove_uploads import RemoveUploads
 from scheduler.maintenance.reap_leases import ReapLeases
 from scheduler.maintenance.repair_state import RepairState
 from scheduler.webhooks.deliver_webhooks import DeliverWebhooks
@@ -79,7 +78,7 @@ def new_duties() -> list[Duty]:
         Duty("record_samples", record_samples.one_pass, record_samples.EVERY_SECONDS),
         Duty("repair_state", RepairState().one_pass, repair_state.EVERY_SECONDS),
         Duty("quarantine_workers", quarantine_workers.one_pass, quarantine_workers.EVERY_SECONDS),
-        Duty("apply_retention", apply_retention.one_pass, apply_retention.EVERY_SECONDS),
+        Duty("remove_old_jobs", remove_old_jobs.one_pass, remove_old_jobs.EVERY_SECONDS),
         Duty("pick_best_of", pick_best_of.one_pass, pick_best_of.EVERY_SECONDS),
         Duty("remove_checkpoints", remove_checkpoints.one_pass, remove_checkpoints.EVERY_SECONDS),
         Duty("expire_drafts", expire_drafts.one_pass, expire_drafts.EVERY_SECONDS),

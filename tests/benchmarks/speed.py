@@ -27,7 +27,7 @@ from tests.benchmarks.report import Report
 from workers.denoising.fault_isolation import synchronize
 from workers.denoising.out_of_memory import free_memory
 from workers.denoising.track import Pixels
-from workers.engine.prompt_embeddings import EmbeddingCache
+from workers.engine.embedding_cache import EmbeddingCache
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
 from workers.pipelines.load import load

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from farm.database import read
 from farm.errors import NotFound
 from farm.tables import Artifact, Render
-from scheduler.maintenance import apply_retention
+from scheduler.maintenance.old_files import remove_old_jobs
 from tests.dashboard.conftest import House
 from tests.dashboard.drawing import Drawer
 from tests.dashboard.visiting import PAGE, sign_in, token_of
@@ -36,7 +36,7 @@ def _check_delete_and_restore(house: House) -> None:
     assert (_listed(house), _listed(house, deleted="true")) == ([], [job_id])
     assert house.get(f"/api/v1/jobs/{job_id}").json["delete_at"] == deleted.json["delete_at"]
     # Before its time nothing is removed, and somebody may think again.
-    apply_retention.one_pass(house.connections, house.connections.clock())
+    remove_old_jobs.one_pass(house.connections, house.connections.clock())
     restored = house.post(f"/api/v1/jobs/{job_id}/restore")
     assert (restored.status_code, restored.json["delete_at"]) == (200, None)
     assert house.post(f"/api/v1/jobs/{job_id}/restore").json["version"] == restored.json["version"]
@@ -46,7 +46,7 @@ def _check_delete_and_restore(house: House) -> None:
     # And when its time has come it goes.
     _delete(house, job_id, keep_seconds=0)
     assert house.post(f"/api/v1/jobs/{job_id}/restore").status_code == 409
-    apply_retention.one_pass(house.connections, house.connections.clock())
+    remove_old_jobs.one_pass(house.connections, house.connections.clock())
     assert house.get(f"/api/v1/jobs/{job_id}").status_code == 404
     assert _delete(house, job_id).status_code == 404
 
@@ -136,7 +136,7 @@ def test_the_files_go_with_the_job(live_house: House) -> None:
         keys = connection.scalars(select(Artifact.key)).all()
     assert len(keys) == 3
     _delete(house, job_id, keep_seconds=0)
-    apply_retention.one_pass(house.connections, house.connections.clock())
+    remove_old_jobs.one_pass(house.connections, house.connections.clock())
     for key in keys:
         with pytest.raises(NotFound):
             house.connections.storage.get(key)

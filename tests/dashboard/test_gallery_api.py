@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from farm.database import read
 from farm.errors import NotFound
 from farm.tables import Artifact, Render, RenderMark, RenderTag
-from scheduler.maintenance import apply_retention
+from scheduler.maintenance.old_files import remove_old_jobs
 from tests.dashboard.conftest import House, Tenant
 from tests.dashboard.finished import finish_everything
 
@@ -177,7 +177,7 @@ def test_a_deleted_render_leaves_the_gallery_and_comes_back_until_its_time_has_c
     delete(one, keep_seconds=0)
     removed: list[str] = []
     house.connections.storage.delete = removed.extend  # type: ignore[method-assign]  # no storage runs here
-    apply_retention.one_pass(house.connections, house.connections.clock())
+    remove_old_jobs.one_pass(house.connections, house.connections.clock())
     assert len(removed) == 2
     assert all(one in key for key in removed)
     assert house.post(f"{RENDERS}/{one}/restore").status_code == 409
@@ -190,7 +190,7 @@ def test_a_deleted_render_leaves_the_gallery_and_comes_back_until_its_time_has_c
     assert gone.status_code == 200, gone.json
     assert _found(house) == []
     for _ in range(2):
-        apply_retention.one_pass(house.connections, house.connections.clock())
+        remove_old_jobs.one_pass(house.connections, house.connections.clock())
     with read(house.connections.engine) as connection:
         for table in (RenderMark, RenderTag, Artifact):
             assert connection.scalar(select(func.count()).select_from(table)) == 0
@@ -207,7 +207,7 @@ def test_the_files_of_a_deleted_render_leave_the_storage(live_house: House) -> N
     with read(house.connections.engine) as connection:
         keys = connection.scalars(select(Artifact.key)).all()
     house.client.delete(f"{RENDERS}/{item['id']}?keep_seconds=0", headers=house.ours.headers)
-    apply_retention.one_pass(house.connections, house.connections.clock())
+    remove_old_jobs.one_pass(house.connections, house.connections.clock())
     for key in keys:
         with pytest.raises(NotFound):
             house.connections.storage.get(key)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from scheduler.maintenance.garbage.remove_uploads import RemoveUploads
+from scheduler.maintenance.old_files.remove_uploads import RemoveUploads
 from tests.dashboard.conftest import House
 from tests.dashboard.visiting import sign_in, token_of
 

@@ -10,7 +10,7 @@ from farm.database import read, write
 from farm.ids import new_id
 from farm.storage_keys import ArtifactKind
 from farm.tables import Artifact, Job, Render
-from scheduler.maintenance import apply_retention
+from scheduler.maintenance.old_files import remove_old_jobs
 from tests.dashboard.conftest import House
 from tests.dashboard.finished import finish_everything
 from tests.dashboard.visiting import PAGE, sign_in
@@ -149,6 +149,6 @@ def pass_days(house: House, days: float) -> None:
         connection.execute(ended)
         second = select(Render.id).join(Job, Job.id == Render.job_id).where(Job.verifies_id.is_not(None))
         connection.execute(Artifact.__table__.delete().where(Artifact.render_id.in_(second)))  # type: ignore[attr-defined]
-    apply_retention.one_pass(house.connections, now)
+    remove_old_jobs.one_pass(house.connections, now)
     with read(engine) as connection:
         assert connection.scalar(select(Job.id).where(Job.verifies_id.is_(None))) is not None

@@ -37,7 +37,7 @@ from farm.local.stack import LocalStack
 from farm.settings import Settings
 from farm.storage_keys import ARTIFACTS
 from farm.tables import Artifact, Attempt, IdempotencyKey, Job, Render
-from scheduler.maintenance.garbage.collect_garbage import collect_garbage
+from scheduler.maintenance.old_files.collect_garbage import collect_garbage
 from tests.end_to_end.farms import quick_settings
 from tests.end_to_end.two_machines import Machine, two_machines
 from tests.scheduler.invariants import Snapshot, breaches

@@ -46,7 +46,7 @@ SERVER_FAULTS: Sequence[Fault] = (
         "the storage is away while old jobs are removed",
         "their rows stay a while longer",
         "the next pass goes on",
-        "scheduler/maintenance/test_apply_retention.py::test_rows_stay_while_the_files_cannot_be_removed",
+        "scheduler/maintenance/test_remove_old_jobs.py::test_rows_stay_while_the_files_cannot_be_removed",
     ),
     Fault(
         "the storage is away while orphans are swept",
@@ -57,8 +57,8 @@ SERVER_FAULTS: Sequence[Fault] = (
     Fault(
         "a crash between the removal of files and of rows",
         "a job with fewer renders, for a moment",
-        "the next pass of `apply_retention` goes on",
-        "scheduler/maintenance/test_apply_retention.py::test_a_crash_between_files_and_rows_or_between_chunks_is_made_good",
+        "the next pass of `remove_old_jobs` goes on",
+        "scheduler/maintenance/test_remove_old_jobs.py::test_a_crash_between_files_and_rows_or_between_chunks_is_made_good",
     ),
     Fault(
         "a worker dies between an upload and its settle",

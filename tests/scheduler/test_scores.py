@@ -19,7 +19,7 @@ from scheduler.gallery.scores import (
     release_scores,
     write_scores,
 )
-from scheduler.maintenance import apply_retention
+from scheduler.maintenance.old_files import remove_old_jobs
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import LEASE_SECONDS, claim_some, render_rows, settle_as, submit_job
 
@@ -161,5 +161,5 @@ def test_a_render_that_is_removed_takes_its_scores_along(
     connections.settings = connections.settings.model_copy(update={"retain_days": 1.0})
     monkeypatch.setattr(connections.storage, "delete", lambda keys: None)
     for _ in range(3):
-        apply_retention.one_pass(connections, connections.clock() + 2 * 86_400)
+        remove_old_jobs.one_pass(connections, connections.clock() + 2 * 86_400)
     assert rows(connections) == []

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import torch
 
+from workers.engine.embedding_cache import EmbeddingCache
 from workers.engine.passes import Passes
-from workers.engine.prompt_embeddings import EmbeddingCache
 from workers.protocol import Measured
 
 #: As often as most Prometheus servers look, or a little more.

@@ -39,8 +39,8 @@ from workers.protocol import (
 )
 
 if TYPE_CHECKING:
+    from workers.engine.embedding_cache import EmbeddingCache
     from workers.engine.engine_metrics import Measuring
-    from workers.engine.prompt_embeddings import EmbeddingCache
     from workers.engine.step_loop import Engine
     from workers.pipelines.load import Loaded
 
@@ -169,7 +169,7 @@ def _run(line: Line, settings: Settings, entry: ModelEntry, pool: PoolEntry, spo
 
 def _keep_embeddings(loaded: "Loaded", settings: Settings) -> "EmbeddingCache | None":
     """Let the family remember the embeddings of prompts, and share them with other workers if it may."""
-    from workers.engine.prompt_embeddings import EmbeddingCache
+    from workers.engine.embedding_cache import EmbeddingCache
 
     if not settings.embedding_cache_mb:
         return None

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -19,7 +20,15 @@ from workers.families.base import Family, Prepared, Refused
 from workers.families.compute_dtype import compute_dtype
 from workers.families.crop import crop
 from workers.families.guidance import guide_tracks, to_uint8
-from workers.families.text_length import longest_text, padded_rows, rounded_length
+from workers.families.prompt_encoding import (
+    EncodedText,
+    encode_prompts,
+    encode_sana_text,
+    longest_text,
+    negative_prompt,
+    padded_rows,
+    rounded_length,
+)
 
 #: Edge in pixels → the table that the pipelines take for a transformer of that size.
 _BIN_TABLES = {
@@ -53,28 +62,17 @@ class SanaFamily(Family):
             raise Refused(f"width and height must be multiples of {_SIZE_MULTIPLE}, and are {width}x{height}")
 
     def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
-        text, mask = self._encode(prepared, prepared.parameters.prompt, self.instruction(prepared))
-        if not prepared.guided:
-            return Embeddings(text, mask)
-        if negative is not None:
-            return Embeddings(text, mask, negative.negative, negative.negative_mask)
-        without = getattr(prepared.parameters, "negative_prompt", None) or ""
-        return Embeddings(text, mask, *self._encode(prepared, without))
+        with_instruction = partial(self._encode, prepared, instruction=self.instruction(prepared))
+        return encode_prompts(prepared, with_instruction, partial(self._encode, prepared), negative)
 
-    def _encode(self, prepared: Prepared, prompt: str, instruction: list[str] | None = None) -> tuple[Tensor, Tensor]:
-        """(1, tokens, width) and the mask (1, tokens) of one text, as long as it needs."""
+    def _encode(self, prepared: Prepared, prompt: str, instruction: list[str] | None = None) -> EncodedText:
+        """One text, as long as it needs."""
         tokens = prepared.parameters.max_sequence_length
         if self.spares_padding(prepared.parameters):
             tokens = self._length(prompt, instruction, tokens)
-        text, mask = self.pipeline.encode_prompt(
-            prompt,
-            **self.text_alone,
-            device=self.device,
-            clean_caption=False,
-            max_sequence_length=tokens,
-            complex_human_instruction=instruction,
-        )[:2]
-        return text, mask
+        return encode_sana_text(
+            self.pipeline, prompt, tokens=tokens, instruction=instruction, device=self.device, **self.text_alone
+        )
 
     def _length(self, prompt: str, instruction: list[str] | None, most: int) -> int:
         """As many tokens as are left of the text without its instruction, of which the pipeline keeps the first."""
@@ -87,7 +85,7 @@ class SanaFamily(Family):
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
-        negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
+        negative = negative_prompt(prepared) if prepared.guided else None
         texts = [
             text if text is None else self.pipeline._text_preprocessing([text])[0] for text in (asked.prompt, negative)
         ]
@@ -99,7 +97,7 @@ class SanaFamily(Family):
         if not prepared.guided:
             return None
         asked = prepared.parameters
-        [text] = self.pipeline._text_preprocessing([getattr(asked, "negative_prompt", None) or ""])
+        [text] = self.pipeline._text_preprocessing([negative_prompt(prepared)])
         return text, self.spares_padding(asked), asked.max_sequence_length
 
     def instruction(self, prepared: Prepared) -> list[str] | None:

@@ -15,8 +15,8 @@ from workers.denoising.track import Embeddings, Track
 from workers.families.base import Prepared, Refused
 from workers.families.compute_dtype import compute_dtype
 from workers.families.condition_pictures import picture_of
+from workers.families.prompt_encoding import longest_text, padded_rows
 from workers.families.sana import SanaFamily
-from workers.families.text_length import longest_text, padded_rows
 
 _MAX_TIMESTEP = 1.57080  # defaults of the pipeline's __call__
 _INTERMEDIATE_TIMESTEP = 1.3  # exists for two steps only: the scheduler refuses it for any other number

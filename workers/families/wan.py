@@ -1,6 +1,7 @@
 """Wan: text to video, with one transformer pass that sees the prompt and one that does not."""
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +15,14 @@ from workers.denoising.track import Embeddings, Pixels, Track
 from workers.families.base import Family, Prepared, Refused, Unsuitable
 from workers.families.compute_dtype import compute_dtype
 from workers.families.guidance import guide_tracks, rows_of
-from workers.families.text_length import padded, rounded_length
+from workers.families.prompt_encoding import (
+    EncodedText,
+    encode_prompts,
+    encode_wan_text,
+    negative_prompt,
+    padded,
+    rounded_length,
+)
 from workers.families.video_latents import decode_clips
 
 
@@ -57,34 +65,27 @@ class WanFamily(Family):
             raise Refused(f"num_frames must be {temporal} k + 1, and is {frames}")
 
     def encode(self, prepared: Prepared, negative: Embeddings | None = None) -> Embeddings:
-        text = self._encode(prepared, prepared.parameters.prompt)
-        if not prepared.guided:
-            return Embeddings(text)
-        if negative is not None:
-            return Embeddings(text, negative=negative.negative)
-        without = getattr(prepared.parameters, "negative_prompt", None) or ""
-        return Embeddings(text, negative=self._encode(prepared, without))
+        encode = partial(self._encode, prepared)
+        return encode_prompts(prepared, encode, encode, negative)
 
-    def _encode(self, prepared: Prepared, prompt: str) -> Tensor:
+    def _encode(self, prepared: Prepared, prompt: str) -> EncodedText:
         """(1, the model's constant of tokens, width): what is behind the text is zeros, which the transformer sees."""
         most = prepared.parameters.max_sequence_length
         tokens = most
         if self.spares_padding(prepared.parameters):
             tokens = rounded_length(len(self.pipeline.tokenizer.encode(prompt_clean(prompt))), most)
-        text, _ = self.pipeline.encode_prompt(
-            prompt=prompt, do_classifier_free_guidance=False, max_sequence_length=tokens, device=self.device
-        )
-        return padded(text.to(compute_dtype(self.pipeline.transformer)), most)
+        text = encode_wan_text(self.pipeline, prompt, tokens=tokens, device=self.device)
+        return padded(text.to(compute_dtype(self.pipeline.transformer)), most), None
 
     def encode_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
-        negative = (getattr(asked, "negative_prompt", None) or "") if prepared.guided else None
+        negative = negative_prompt(prepared) if prepared.guided else None
         texts = [text if text is None else prompt_clean(text) for text in (asked.prompt, negative)]
         return (*texts, prepared.guided, self.spares_padding(asked), asked.max_sequence_length)
 
     def negative_key(self, prepared: Prepared) -> Hashable | None:
         asked = prepared.parameters
-        text = getattr(asked, "negative_prompt", None) or ""
+        text = negative_prompt(prepared)
         padding = self.spares_padding(asked), asked.max_sequence_length
         return (prompt_clean(text), *padding) if prepared.guided else None
 

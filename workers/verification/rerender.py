@@ -16,7 +16,7 @@ from farm.params.sizes import Shape, cropped_by
 from farm.verification.differences import cropper_difference, environment_differences
 from workers.denoising.track import Pixels, Track
 from workers.families.base import Family
-from workers.families.text_length import padded
+from workers.families.prompt_encoding import padded
 from workers.outputs.embedded_metadata import embedded_metadata_of
 from workers.outputs.encode import EncodedFile, encode_output
 from workers.outputs.manifest import model_facts

@@ -23,7 +23,7 @@ from farm.lifecycle import Outcome
 from farm.schema.revisions import check_revision
 from farm.schema.upgrade import migrate
 from farm.tables import Artifact, Base, Charge, Lane
-from scheduler.maintenance.garbage.remove_orphans import CURSOR
+from scheduler.maintenance.old_files.remove_orphans import CURSOR
 from tests.farm.backup.farms_to_back_up import all_rows, farm_on, work_in_flight
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.invariants import Snapshot, breaches

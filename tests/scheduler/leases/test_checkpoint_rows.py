@@ -13,7 +13,7 @@ from farm.tables import Artifact
 from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.control.cancel import cancel_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep, newest
-from scheduler.maintenance.garbage import remove_checkpoints, remove_orphans
+from scheduler.maintenance.old_files import remove_checkpoints, remove_orphans
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, settle_as, submit_job
 from tests.servers import S3

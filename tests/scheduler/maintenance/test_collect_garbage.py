@@ -35,9 +35,8 @@ from scheduler.control.delete_job import delete_job
 from scheduler.leases.checkpoint_rows import Checkpoint, keep
 from scheduler.leases.reap import reap
 from scheduler.leases.settle import Output, Settlement, settle
-from scheduler.maintenance import apply_retention
-from scheduler.maintenance.garbage import remove_checkpoints
-from scheduler.maintenance.garbage.collect_garbage import collect_garbage
+from scheduler.maintenance.old_files import remove_checkpoints, remove_old_jobs
+from scheduler.maintenance.old_files.collect_garbage import collect_garbage
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm
 from tests.servers import S3
@@ -131,7 +130,7 @@ class FilesOfAFarm(RuleBasedStateMachine):
 
     @rule()
     def other_duties(self) -> None:
-        apply_retention.one_pass(self.connections, self.farm.now)
+        remove_old_jobs.one_pass(self.connections, self.farm.now)
         remove_checkpoints.one_pass(self.connections, self.farm.now)
 
     @rule(named=st.booleans())
@@ -263,7 +262,7 @@ def test_the_command_tells_first_and_then_removes(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("tempfile.tempdir", None)  # it is read once
-    monkeypatch.setattr("scheduler.maintenance.garbage.remove_orphans.oldest_needed", lambda _, now: now + 60)
+    monkeypatch.setattr("scheduler.maintenance.old_files.remove_orphans.oldest_needed", lambda _, now: now + 60)
 
     told = CliRunner().invoke(build_app(), ["gc", "--dry-run", "--json"])
 

@@ -12,7 +12,7 @@ from farm.settings import Settings
 from farm.storage import Storage
 from farm.storage_keys import ARTIFACTS, ArtifactKind, artifact_key, attempt_of
 from scheduler.leases.settle import Output, Settlement, settle
-from scheduler.maintenance.garbage import remove_orphans
+from scheduler.maintenance.old_files import remove_orphans
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import claim_some, submit_job
 from tests.servers import S3

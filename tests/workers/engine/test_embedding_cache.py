@@ -12,7 +12,7 @@ import torch
 from tests.workers import tiny_pipelines
 from tests.workers.orders import CPU, order, pixels_of, render
 from workers.denoising.track import Embeddings
-from workers.engine.prompt_embeddings import EmbeddingCache
+from workers.engine.embedding_cache import EmbeddingCache
 from workers.families.base import Family, Prepared
 from workers.pipelines.load import Loaded, load
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.scheduler.conftest import TestClock
 from tests.workers.engine.test_embedding_cache import MUCH, loaded
 from tests.workers.orders import batch, order, run
+from workers.engine.embedding_cache import EmbeddingCache
 from workers.engine.engine_metrics import EVERY_SECONDS, Measuring
-from workers.engine.prompt_embeddings import EmbeddingCache
 from workers.engine.step_loop import Engine
 from workers.protocol import Rendered
 

@@ -14,7 +14,7 @@ from tests.workers.orders import CPU, call_pipeline, order, pixels_of, render, t
 from tests.workers.verification.test_rerender import manifest_of, render_together
 from workers.engine.step_loop import Engine
 from workers.families.base import Family
-from workers.families.text_length import padded, rounded_length
+from workers.families.prompt_encoding import padded, rounded_length
 from workers.pipelines.load import load
 from workers.protocol import FromEngine, Rendered
 

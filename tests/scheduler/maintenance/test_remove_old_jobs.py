@@ -30,7 +30,7 @@ from farm.tables import (
     Worker,
 )
 from scheduler.control.retry import retry_render
-from scheduler.maintenance import apply_retention
+from scheduler.maintenance.old_files import remove_old_jobs
 from scheduler.webhooks.events import JOB_EVENTS
 from scheduler.webhooks.subscriptions import create_webhook
 from tests.scheduler.conftest import TestClock
@@ -86,16 +86,16 @@ def test_an_ended_job_goes_with_its_files_and_all_that_tells_of_it(
     done_job(connections, project)
     clock.forward(6.9 * DAY)
     young = done_job(connections, project, 1)
-    assert apply_retention.one_pass(connections, clock()) == 0
+    assert remove_old_jobs.one_pass(connections, clock()) == 0
 
     clock.forward(0.2 * DAY)
-    assert apply_retention.one_pass(connections, clock()) > 0
+    assert remove_old_jobs.one_pass(connections, clock()) > 0
 
     assert len(bucket.deleted) == 2
     counts = {table: rows(connections, table) for table in (Job, Render, Attempt, Artifact)}
     assert counts == {Job: 1, Render: 1, Attempt: 1, Artifact: 1}
     assert job_row(connections, young)["status"] == "done"
-    assert apply_retention.one_pass(connections, clock()) == 0
+    assert remove_old_jobs.one_pass(connections, clock()) == 0
 
 
 def test_nothing_goes_while_nobody_said_how_long_it_is_kept(
@@ -104,11 +104,11 @@ def test_nothing_goes_while_nobody_said_how_long_it_is_kept(
     done_job(connections, project)
     clock.forward(80 * DAY)
 
-    assert apply_retention.one_pass(connections, clock()) == 0
+    assert remove_old_jobs.one_pass(connections, clock()) == 0
 
     with write(connections.engine) as connection:
         connection.execute(update(Project).values(retention_days=30.0))
-    assert apply_retention.one_pass(connections, clock()) > 0
+    assert remove_old_jobs.one_pass(connections, clock()) > 0
     assert rows(connections, Job) == 0
 
 
@@ -121,11 +121,11 @@ def test_a_job_that_another_one_waits_for_stays(
     with write(connections.engine) as connection:
         connection.execute(insert(Dependency).values(job_id=second, after_id=first, resolved_at=None))
     clock.forward(2 * DAY)
-    assert apply_retention.one_pass(connections, clock()) == 0
+    assert remove_old_jobs.one_pass(connections, clock()) == 0
 
     with write(connections.engine) as connection:
         connection.execute(update(Dependency).values(resolved_at=clock()))
-    apply_retention.one_pass(connections, clock())
+    remove_old_jobs.one_pass(connections, clock())
 
     assert [row["status"] for row in [job_row(connections, second)]] == ["open"]
     assert (rows(connections, Job), rows(connections, Dependency)) == (1, 0)
@@ -134,7 +134,7 @@ def test_a_job_that_another_one_waits_for_stays(
 def test_a_crash_between_files_and_rows_or_between_chunks_is_made_good(
     connections: Connections, clock: TestClock, project: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apply_retention, "CHUNK", 2)
+    monkeypatch.setattr(remove_old_jobs, "CHUNK", 2)
     retain(connections, 1)
     done_job(connections, project, 7)
     clock.forward(2 * DAY)
@@ -143,15 +143,15 @@ def test_a_crash_between_files_and_rows_or_between_chunks_is_made_good(
         raise SystemExit
 
     with monkeypatch.context() as crashing:
-        crashing.setattr(apply_retention, "delete", crash)
+        crashing.setattr(remove_old_jobs, "delete", crash)
         with pytest.raises(SystemExit):
-            apply_retention.one_pass(connections, clock())
+            remove_old_jobs.one_pass(connections, clock())
     assert len(bucket.deleted) == 2
     assert rows(connections, Render) == 7
 
-    monkeypatch.setattr(apply_retention, "CHUNKS_A_PASS", 1)
+    monkeypatch.setattr(remove_old_jobs, "CHUNKS_A_PASS", 1)
     passes = 0
-    while apply_retention.one_pass(connections, clock()):
+    while remove_old_jobs.one_pass(connections, clock()):
         passes += 1
     assert passes >= 5, "one chunk in each"
     assert len(set(bucket.deleted)) == 7
@@ -166,7 +166,7 @@ def test_rows_stay_while_the_files_cannot_be_removed(
     clock.forward(2 * DAY)
     bucket.away = True
 
-    assert apply_retention.one_pass(connections, clock()) == 0
+    assert remove_old_jobs.one_pass(connections, clock()) == 0
 
     assert statuses(connections, job) == ["done", "done"]
 
@@ -179,7 +179,7 @@ def test_a_job_whose_render_is_tried_again_at_this_moment_stays(
     settle_as(connections, claim_some(connections), Outcome.FAILED)
     clock.forward(2 * DAY)
     [render] = render_rows(connections, job)
-    look = apply_retention._oldest_job
+    look = remove_old_jobs._oldest_job
     seen: list[int] = []
 
     def look_and_retry(now: float, days: float | None) -> Any:
@@ -188,15 +188,15 @@ def test_a_job_whose_render_is_tried_again_at_this_moment_stays(
             return look(now, days)
         return select(Job.id).where(Job.id == "01a20936-152b-75ce-80a1-dcf6f4b2b4a5")
 
-    real = apply_retention._remove_some
+    real = remove_old_jobs._remove_some
 
     def retried_first(connections: Connections, job_id: str) -> None:
         retry_render(connections, render["id"])
         real(connections, job_id)
 
-    monkeypatch.setattr(apply_retention, "_oldest_job", look_and_retry)
-    monkeypatch.setattr(apply_retention, "_remove_some", retried_first)
-    apply_retention.one_pass(connections, clock())
+    monkeypatch.setattr(remove_old_jobs, "_oldest_job", look_and_retry)
+    monkeypatch.setattr(remove_old_jobs, "_remove_some", retried_first)
+    remove_old_jobs.one_pass(connections, clock())
 
     assert statuses(connections, job) == ["pending"]
     assert len(claim_some(connections)) == 1
@@ -233,11 +233,11 @@ def test_rows_that_only_tell_of_the_past_go_after_their_time(
     kept = connections.settings.retain_events_days * DAY
     tables = (Event, ScaleDecision, IdempotencyKey, Observation, WebhookDelivery, Key, Worker)
     clock.forward(kept - 1)
-    apply_retention.one_pass(connections, clock())
+    remove_old_jobs.one_pass(connections, clock())
     assert [rows(connections, table) for table in tables] == [2, 1, 1, 1, 1, 2, 2]
 
     clock.forward(2)
-    apply_retention.one_pass(connections, clock())
+    remove_old_jobs.one_pass(connections, clock())
 
     assert [rows(connections, table) for table in tables] == [0, 0, 0, 0, 0, 1, 1]
     assert job_row(connections, job)["status"] == "done", "jobs are kept until somebody says how long"
@@ -248,7 +248,7 @@ def test_the_audit_log_is_kept_for_its_own_time(connections: Connections, clock:
     with write(connections.engine) as connection:
         for days in (0, 100, 364, 366):
             record(connection, Action.USER_CHANGED, f"{days} days ago", clock() - days * DAY)
-    apply_retention.one_pass(connections, clock())
+    remove_old_jobs.one_pass(connections, clock())
     with read(connections.engine) as connection:
         left = {row.target for row in read_audit(connection, AuditFilter(), before=None, limit=10)}
     assert left >= {"0 days ago", "100 days ago", "364 days ago"}

@@ -13,7 +13,7 @@ from farm.connections import Connections
 from farm.spool_folders import abandoned
 from farm.storage import OpenUpload, StoredObject
 from farm.storage_keys import ARTIFACTS, INPUTS
-from scheduler.maintenance.garbage import remove_orphans, remove_uploads
+from scheduler.maintenance.old_files import remove_orphans, remove_uploads
 
 #: Objects in one page of a listing.
 PAGE = 1000

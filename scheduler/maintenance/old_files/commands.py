@@ -9,7 +9,7 @@ from farm.console.output import JsonOption, out, print_json
 from farm.local.embedded_servers import storage_of_folder
 from farm.schema.revisions import check_revision
 from farm.settings import load_settings
-from scheduler.maintenance.garbage.collect_garbage import collect_garbage
+from scheduler.maintenance.old_files.collect_garbage import collect_garbage
 
 
 def register(app: typer.Typer) -> None:

@@ -1,1 +1,0 @@
-"""Files whose time is over, or that no row and no job at work knows: found and removed."""
