@@ -30,6 +30,7 @@ class EngineSupervisor:
         command: how to start the engine; `--fd N` is added, the wire's end in the child.
         hang_seconds: an engine that says nothing for so long is killed; it speaks between steps and while loading.
         on_message: called in the link's thread with every message but Ready.
+        on_ready: called in the link's thread when the engine has loaded its model.
         on_death: called in the link's thread with the reason, after the process is gone and before the next starts.
         log: takes what the engine writes to stderr; without it the engine writes to ours.
         start: how a process is started; given the command, the wire's end in the child, and its stderr.
@@ -42,6 +43,7 @@ class EngineSupervisor:
         hang_seconds: float,
         on_message: Callable[[Any], None],
         on_death: Callable[[str], None],
+        on_ready: Callable[[], None] = lambda: None,
         log: LogTail | None = None,
         start: StartProcess = start_process,
     ) -> None:
@@ -54,6 +56,7 @@ class EngineSupervisor:
         self._hang_seconds = hang_seconds
         self._on_message = on_message
         self._on_death = on_death
+        self._on_ready = on_ready
         self._log = log
         self._start_process = start
         self._stopping = threading.Event()
@@ -141,6 +144,7 @@ class EngineSupervisor:
                     if isinstance(message, Ready):
                         self.facts, self.failed_starts = message.facts, 0
                         self.ready.set()
+                        self._on_ready()
                     else:
                         self._on_message(message)
             except (EOFError, OSError):

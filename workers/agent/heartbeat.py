@@ -30,7 +30,9 @@ _IDLE_LISTEN_SECONDS = 2.0  # and while nothing is held that could be revoked: w
 
 
 class Heartbeat:
-    """Beats every `heartbeat_seconds`, and at once when the lane's counter says that something was revoked."""
+    """Beats every `heartbeat_seconds`, at once when the lane's counter says that something was revoked, and soon when
+    asked to.
+    """
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Heartbeat:
         self._disk_space = disk_space
         self._on_orders = on_orders
         self._stopping = threading.Event()
+        self._asked = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
     def count_done(self, renders: int) -> None:
@@ -69,15 +72,26 @@ class Heartbeat:
     def start(self) -> None:
         self._thread.start()
 
+    def beat_soon(self) -> None:
+        """Say now how the worker is, and not with the next beat: nobody counts on it, or can see it, before that."""
+        self._asked.set()
+
     def stop(self) -> None:
         self._stopping.set()
+        self._asked.set()
         self._thread.join()
 
     def _work(self) -> None:
         counter, due = self._connections.progress.lane_counter(self._lane), 0.0
         listened = time.monotonic()
-        while not self._stopping.wait(_LISTEN_SECONDS):
-            if not len(self._held_renders) and time.monotonic() < min(due, listened + _IDLE_LISTEN_SECONDS):
+        while True:
+            if asked := self._asked.wait(_LISTEN_SECONDS):
+                self._asked.clear()
+                due = 0.0
+            if self._stopping.is_set():
+                return
+            rests = not asked and not len(self._held_renders)
+            if rests and time.monotonic() < min(due, listened + _IDLE_LISTEN_SECONDS):
                 continue
             heard, listened = self._connections.progress.lane_counter(self._lane), time.monotonic()
             if heard == counter and time.monotonic() < due:

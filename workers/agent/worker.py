@@ -72,6 +72,7 @@ class Worker:
             hang_seconds=connections.settings.engine_hang_seconds,
             on_message=self._on_message,
             on_death=self._on_engine_exit,
+            on_ready=self._on_engine_ready,
             log=log_tail,
             start=engine_starter(connections.settings.engine_fork_server),
         )
@@ -120,6 +121,7 @@ class Worker:
             disk_space=self._disk_space,
             facts=lambda: self._link.facts,
         )
+        self._look_now = threading.Event()
         self._leaves_by = 0.0  # monotonic, once it drains
 
     def run(self) -> None:
@@ -158,14 +160,19 @@ class Worker:
             self._close()
 
     def _poll(self) -> None:
-        """Look without being rung: a ring can be lost, and with Redis down there are none.
+        """Look without being rung: a ring can be lost, with Redis down there are none, and those that came before the
+        model was loaded found nobody who could have claimed.
 
         While Redis answers, the supervisor rings again for what was lost, and this is the last resort.
         """
         seconds, looked = self._connections.settings.idle_poll_seconds, float("-inf")
-        while not self._feeder.draining.wait(seconds):
+        while True:
+            at_once = self._look_now.wait(seconds)
+            self._look_now.clear()
+            if self._feeder.draining.is_set():
+                return
             rung = self._connections.progress.reachable
-            if not rung or time.monotonic() - looked >= _POLLS_WHEN_RUNG * seconds:
+            if at_once or not rung or time.monotonic() - looked >= _POLLS_WHEN_RUNG * seconds:
                 self._look()
                 looked = time.monotonic()
 
@@ -178,6 +185,7 @@ class Worker:
             self._leaves_by = time.monotonic() + self._connections.settings.drain_seconds
         self._heartbeat.draining = True
         self._feeder.drain()
+        self._look_now.set()
 
     def _apply_orders(self, orders: Orders) -> None:
         """What the supervisor or an operator decided about this worker (in the heartbeat's thread)."""
@@ -204,6 +212,10 @@ class Worker:
 
     def _on_message(self, message: Any) -> None:
         self._messages.on_message(message)
+
+    def _on_engine_ready(self) -> None:
+        self._heartbeat.beat_soon()
+        self._look_now.set()
 
     def _on_engine_exit(self, reason: str) -> None:
         """The engine died: who was in a pass may be poison and renders in a smaller batch next; the others go back."""

@@ -1,6 +1,7 @@
 """What a worker makes of what its engine says; no process is started."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,15 +9,17 @@ from pathlib import Path
 import pytest
 import stamina
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from farm.accounts import create_project
 from farm.clock import system_clock
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import StorageDown
-from farm.lifecycle import Phase
+from farm.lifecycle import Phase, WorkerStatus
 from farm.settings import Settings
 from farm.storage import Storage
+from farm.tables import Worker as WorkerRow
 from scheduler.fleet.worker_registry import sign_on
 from scheduler.forecasts.queue_position import job_queue_position
 from scheduler.forecasts.wait_reasons import job_reason
@@ -24,6 +27,7 @@ from scheduler.leases import extend
 from tests.scheduler.conftest import TestClock, catalog, clock, connect
 from tests.scheduler.jobs import POOL, attempt_rows, claim_some, render_rows, submit_job
 from tests.servers import S3
+from tests.waiting import eventually
 from tests.workers.agent.test_engine_feeder import connections
 from workers.agent.spool_folder import DISK_FULL, PAUSE_SECONDS
 from workers.agent.worker import Worker
@@ -90,6 +94,40 @@ def test_a_full_disk_blames_nobody_is_told_and_holds_up_the_claims_until_it_is_t
     clock.forward(PAUSE_SECONDS + 1)
     assert worker._heartbeat._report(connections.clock()).last_error is None
     assert not worker._feeder._claims_nothing()
+
+
+def test_a_worker_whose_model_is_loaded_says_so_and_takes_what_waits_at_once(
+    connections: Connections, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a worker that beats and polls rarely, and work that came, with its ring, while the model was loading,
+    never = 3_600.0
+    connections.settings = connections.settings.model_copy(
+        update={"heartbeat_seconds": never, "idle_poll_seconds": never}
+    )
+    sign_on(connections.engine, worker_id=worker.id, pool=POOL, model="m", host="h", pid=1, now=connections.clock())
+    looks = threading.Event()
+    monkeypatch.setattr(worker._feeder, "work_until_empty", looks.set)
+    poll = threading.Thread(target=worker._poll)
+    worker._heartbeat.start()
+    poll.start()
+    eventually(lambda: said_by(connections, worker) == WorkerStatus.STARTING)
+    assert not looks.is_set()
+    # when the engine is ready,
+    worker._link.ready.set()
+    worker._on_engine_ready()
+    # then both happen long before it is time for either.
+    eventually(lambda: said_by(connections, worker) == WorkerStatus.IDLE)
+    assert looks.wait(30)
+    worker._drain()
+    poll.join()
+    worker._heartbeat.stop()
+
+
+def said_by(connections: Connections, worker: Worker) -> str | None:
+    """The status of the worker's last beat; None before its first."""
+    with read(connections.engine) as connection:
+        row = connection.execute(select(WorkerRow.status, WorkerRow.details).where(WorkerRow.id == worker.id)).one()
+    return row.status if row.details else None
 
 
 def test_when_the_engine_dies_only_who_was_in_a_pass_is_blamed(
