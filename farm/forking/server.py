@@ -11,7 +11,6 @@ import os
 import selectors
 import signal
 import socket
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from farm.forking.parent_death import die_with_parent
 from farm.forking.process_name import name_process, prepare_naming
 from farm.forking.requests import Asking, ForkRequest
+from farm.forking.run_module import take_environment
 
 
 @dataclass(frozen=True)
@@ -161,9 +161,7 @@ def become(asked: Asked, server: int) -> None:
             os.dup2(descriptor, standard)
     os.close(stdout)
     os.close(stderr)
-    os.environ.clear()
-    os.environ.update(request.environment)
-    tempfile.tempdir = None  # as it was found at an import
+    take_environment(request.environment)
     os.chdir(request.folder)
     name_process(request.name)
 

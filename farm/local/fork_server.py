@@ -7,13 +7,12 @@ begins at once, and what was imported lies in memory once. It opens no connectio
 import argparse
 import importlib
 import os
-import runpy
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from farm.catalog.loading import remember_shipped
+from farm.forking.run_module import run_module
 from farm.forking.server import Asked, Server, become, listen
 from farm.storage_access import load_descriptions
 
@@ -48,9 +47,7 @@ def _run(asked: Asked, server: int) -> None:
     os.setsid()  # Ctrl-C in the terminal is for the parent, who stops us in order
     become(asked, server)
     os.set_inheritable(asked.descriptors[0], True)
-    module, *arguments = asked.request.options
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    run_module(asked.request.options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The farm's fork server as a fork of `farm up` itself: what both import is imported once and lies in memory once.
+"""Fork servers as forks of `farm up` itself: what both import is imported once and lies in memory once.
 
 Only a process that is the farm's own may do this, and only before it has a second thread. A fork server that falls
 later is started as a program of its own.
@@ -17,6 +17,8 @@ from pathlib import Path
 
 from farm.forking.parent_death import die_with_parent
 from farm.forking.process_name import name_process
+from farm.forking.run_module import run_module, take_environment
+from farm.local.program import Program
 
 
 class Preforked:
@@ -82,6 +84,16 @@ def prefork(name: str, log: Path, serve: Callable[[], None]) -> Preforked:
         traceback.print_exc()
         raise SystemExit(1) from error
     raise SystemExit(0)
+
+
+def prefork_program(program: Program, logs: Path) -> Preforked:
+    """Fork a program whose command is `python -m MODULE …`, with its environment; it is where we are."""
+
+    def serve() -> None:
+        take_environment(program.environment)
+        run_module(program.command[2:])
+
+    return prefork(program.name, logs / f"{program.name}.log", serve)
 
 
 def _settle(name: str, log: Path, parent: int) -> None:

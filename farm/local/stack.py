@@ -27,12 +27,11 @@ from farm.farm_clock import FarmClock
 from farm.forking.client import ForkServer
 from farm.forking.server import listen
 from farm.local import farm_processes, fork_server
-from farm.local.child import Child, RunningProcess
 from farm.local.embedded_servers import dashboard_port, embedded_servers
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
 from farm.local.ports import Ports
-from farm.local.prefork import Preforked, has_one_thread, prefork
+from farm.local.prefork import Preforked, has_one_thread, prefork, prefork_program
 from farm.local.processes import Processes
 from farm.local.program import Program
 from farm.local.scaling import LocalScaling
@@ -118,9 +117,10 @@ class LocalStack:
             StartFailed: a process did not start; the message has the end of its log.
         """
         self._folder = DataFolder(self.settings.data_dir)
-        # First of all, as it imports for longer than all else takes. It would end with a thread that is not ours.
-        engines = self._launch_engine_fork_server() if self._own_process else None
-        preforked = self._prefork()  # before there is a thread, and outside of what stops the farm at an error
+        # Both before there is a thread, and outside of what stops the farm at an error. That of the engines first: it
+        # imports for longer than all else takes.
+        engines = self._prefork_engine_fork_server() if self._may_prefork() else None
+        preforked = self._prefork() if self._may_prefork() else None
         self._processes = Processes(self._folder.logs, self._notify, keep_open=self._folder.lock)
         self._take_signals()
         try:
@@ -173,7 +173,7 @@ class LocalStack:
         for number, former in self._former_signals.items():
             signal.signal(number, former)
 
-    def _start(self, preforked: Preforked | None, engines: RunningProcess | None) -> None:
+    def _start(self, preforked: Preforked | None, engines: Preforked | None) -> None:
         engine_program = self._engine_fork_server()
         if engine_program is not None:
             self._processes.start(engine_program, started=engines)
@@ -203,11 +203,13 @@ class LocalStack:
         self._prepare()
         self._start_farm()
 
-    def _prefork(self) -> Preforked | None:
-        """The farm's fork server as a fork of this process, where that may be."""
+    def _may_prefork(self) -> bool:
+        """Whether fork servers may be forks of this process."""
         wanted = self._own_process and self._programs is farm_programs and farm_processes.can_fork()
-        if not wanted or not has_one_thread():
-            return None
+        return wanted and has_one_thread()
+
+    def _prefork(self) -> Preforked:
+        """The farm's fork server as a fork of this process."""
         fork_server.preload(farm_processes.SHARED)
         name, path = farm_processes.FORK_SERVER, self._fork_server_socket
         return prefork(name, self._folder.logs / f"{name}.log", lambda: fork_server.serve(listen(path)))
@@ -235,9 +237,10 @@ class LocalStack:
         environment = {**os.environ, "TMPDIR": str(self._folder.scratch)}
         return farm_processes.engine_fork_server(environment, self._engine_fork_server_socket)
 
-    def _launch_engine_fork_server(self) -> RunningProcess | None:
+    def _prefork_engine_fork_server(self) -> Preforked | None:
+        """That of the engines as a fork of this process: it has the settings, the catalog and the tables already."""
         program = self._engine_fork_server()
-        return None if program is None else Child(program, self._folder.logs, self._folder.lock).process
+        return None if program is None else prefork_program(program, self._folder.logs)
 
     def _prepare(self) -> None:
         """The bucket, the schema, the first account and its key."""

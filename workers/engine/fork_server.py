@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from farm.catalog.loading import remember_shipped
 from farm.forking.requests import ForkRequest
 from farm.forking.server import Asked, Server, become, listen
 from farm.params.families import FAMILIES
@@ -29,6 +30,7 @@ def preload() -> None:
     for family in FAMILIES:
         find_family(family)
     _import_what_loading_asks_for()
+    remember_shipped()
 
 
 def _import_what_loading_asks_for() -> None:
