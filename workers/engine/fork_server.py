@@ -30,7 +30,7 @@ def preload() -> None:
     for family in FAMILIES:
         find_family(family)
     _import_what_loading_asks_for()
-    remember_shipped()
+    _read_what_loading_asks_for()
 
 
 def _import_what_loading_asks_for() -> None:
@@ -45,6 +45,17 @@ def _import_what_loading_asks_for() -> None:
         if "Onnx" not in name:  # onnxruntime starts a thread, and a server that forks has none but its own
             getattr(diffusers, name, None)
     diffusers.DPMSolverMultistepScheduler().compatibles  # noqa: B018 - the imports are what it is asked for
+
+
+def _read_what_loading_asks_for() -> None:
+    """The catalog, what is installed, and how checkpoints of former versions are read: each engine would, anew."""
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    from workers.model_files.first_loads import read_installed
+
+    remember_shipped()
+    read_installed()
+    get_checkpoint_conversion_mapping("gemma2")  # whichever is asked for, all are made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,10 +4,13 @@ What was loaded first is in SQL, so that the copies of all machines are held to 
 intent says so (`farm models accept`), or locks it in the catalog.
 """
 
+import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import packages_distributions, version
 
 from sqlalchemy import Engine
@@ -107,9 +110,19 @@ def differences(fetched: Fetched, known: KnownFolder, checked: Checked) -> dict[
     return against(fetched, known.files, checked.sha256, f"its first load ({known.host}, {day} UTC)")
 
 
+def read_installed() -> Mapping[str, list[str]]:
+    """What has brought which packages: read from the records of all that is installed, anew when that has changed."""
+    return _installed(tuple((folder, os.stat(folder).st_mtime_ns) for folder in sys.path if os.path.isdir(folder)))
+
+
+@lru_cache(maxsize=1)
+def _installed(folders_and_times: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 def _release(package: str) -> str | None:
     """The version of what a package was installed with; None if nothing says so."""
-    names = packages_distributions().get(package)
+    names = read_installed().get(package)
     return version(names[0]) if names else None
 
 
