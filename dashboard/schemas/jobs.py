@@ -126,7 +126,7 @@ class Why(Answer):
 
     status: str
     kind: str = Field(
-        description="finished, running, admitting, drafted, job_paused, project_paused, flow_paused, after, "
+        description="finished, running, admitting, drafted, ending, job_paused, project_paused, flow_paused, after, "
         "not_before, released, lane_paused, no_model, no_pool, pool_paused, quota, pool_starting, quarantined, "
         "draining, no_worker, storage, next or before"
     )

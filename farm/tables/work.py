@@ -19,6 +19,7 @@ _UNFINISHED = text("finished_at IS NULL")
 _ENDED = text("finished_at IS NOT NULL")
 _DELETED = text("delete_at IS NOT NULL")
 _VERIFIES = text("verifies_id IS NOT NULL")
+_ENDING = text("ending IS NOT NULL")
 _UNRESOLVED = text("resolved_at IS NULL")
 #: Counts up for ever, also on SQLite, where a plain key would be given again after its row was removed.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -106,6 +107,7 @@ class Job(Base):
         Index("ix_jobs_unfinished", "lane", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
         Index("ix_jobs_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
         Index("ix_jobs_delete_at", "delete_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
+        Index("ix_jobs_ending", "id", sqlite_where=_ENDING, postgresql_where=_ENDING),
         Index("ix_jobs_verifies_id", "verifies_id", sqlite_where=_VERIFIES, postgresql_where=_VERIFIES),
         HOT_ROWS,
     )
@@ -136,6 +138,8 @@ class Job(Base):
     watt_hours: Mapped[Double] = mapped_column(default=0.0)
     created_at: Mapped[Seconds]
     finished_at: Mapped[Seconds | None]
+    ending: Mapped[str | None] = mapped_column(String(20))  # the end that the supervisor brings its renders to
+    ending_reason: Mapped[str | None] = mapped_column(Text)
     delete_at: Mapped[Seconds | None]  # somebody deleted it: it is removed then, and leaves the lists now
 
 

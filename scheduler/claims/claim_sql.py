@@ -1,8 +1,10 @@
 """The statements of a claim that touch renders; `scheduler.claims.claim_batch` says when."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     CTE,
@@ -75,11 +77,24 @@ _PLACE = tuple_(Render.rank, Render.id)
 _AT_PLACE = tuple_(bindparam("from_rank", type_=Render.rank.type), bindparam("from_id", type_=Render.id.type)) <= _PLACE
 
 
-def peek(connection: Connection, flow_id: str, place: Place) -> Peeked | None:
-    """The first pending render of the flow from `place` on. Reads ix_renders_head, locks nothing."""
-    rank, from_id = place
-    row = connection.execute(_PEEK, {"flow": flow_id, "from_rank": rank, "from_id": from_id}).one_or_none()
+def peek(connection: Connection, flow_id: str, place: Place, ending: Collection[str] = ()) -> Peeked | None:
+    """The first pending render of the flow from `place` on. Reads ix_renders_head, locks nothing.
+
+    `ending`, here and below: jobs whose renders are passed over.
+    """
+    row = connection.execute(_peek(bool(ending)), _from(flow_id, place, ending)).one_or_none()
     return None if row is None else Peeked(*row)
+
+
+def behind_ending(connection: Connection, flow_id: str, place: Place, ending: Collection[str]) -> Place:
+    """`place`, or where the flow goes on behind whole jobs at its head that are being ended, which may be a million.
+
+    Renders that were submitted to the same flow while such a job came in, between its own, are found when it is gone.
+    """
+    while (head := connection.execute(_HEAD, _from(flow_id, place)).one_or_none()) and head.job_id in ending:
+        last: str | None = connection.scalar(_LAST, {"job": head.job_id})
+        place = head.rank, str(UUID(int=UUID(max(head.id, last or head.id)).int + 1))
+    return place
 
 
 def read_parameters(connection: Connection, render_id: str) -> dict[str, Any]:
@@ -90,23 +105,27 @@ def read_parameters(connection: Connection, render_id: str) -> dict[str, Any]:
 
 def count_waiting(connection: Connection, flow_id: str, place: Place, most: int) -> int:
     """How many pending renders the flow has from `place` on, `most` at the most. Reads ix_renders_head only."""
-    rank, from_id = place
-    counted = connection.scalar(_count(most), {"flow": flow_id, "from_rank": rank, "from_id": from_id})
+    counted = connection.scalar(_count(most), _from(flow_id, place))
     return int(counted or 0)
 
 
 def take_head(
-    connection: Connection, flow_id: str, capacity: int, lease: Lease, place: Place, batch_key: str | None = None
+    connection: Connection,
+    flow_id: str,
+    capacity: int,
+    lease: Lease,
+    place: Place,
+    batch_key: str | None = None,
+    ending: Collection[str] = (),
 ) -> list[Taken]:
     """Lease the first pending render of the flow from `place` on, and with it, if it has no batch limit, up to
     `capacity - 1` of the same batch key that may too; if a `batch_key` is given, only if it has that one.
     Sorted: the head is first.
     """
-    rank, from_id = place
-    values: dict[str, Any] = {"flow": flow_id, "from_rank": rank, "from_id": from_id}
+    values = _from(flow_id, place, ending)
     if batch_key is not None and capacity > 1:
         values["of_key"] = batch_key
-    return _execute(connection, _take_head(capacity, "of_key" in values), lease, **values)
+    return _execute(connection, _take_head(capacity, "of_key" in values, bool(ending)), lease, **values)
 
 
 def take_backfill(
@@ -117,13 +136,19 @@ def take_backfill(
     slots: int,
     lease: Lease,
     place: Place,
+    ending: Collection[str] = (),
 ) -> list[Taken]:
     """Lease up to `slots` pending renders of a flow, from `place` on, with this batch key and batch limit."""
-    rank, from_id = place
-    values: dict[str, Any] = {"flow": flow_id, "of_key": batch_key, "from_rank": rank, "from_id": from_id}
+    values = _from(flow_id, place, ending) | {"of_key": batch_key}
     if batch_limit is not None:
         values["of_batch_limit"] = batch_limit
-    return _execute(connection, _take_backfill(slots, batch_limit is not None), lease, **values)
+    return _execute(connection, _take_backfill(slots, batch_limit is not None, bool(ending)), lease, **values)
+
+
+def _from(flow_id: str, place: Place, ending: Collection[str] = ()) -> dict[str, Any]:
+    rank, from_id = place
+    values: dict[str, Any] = {"flow": flow_id, "from_rank": rank, "from_id": from_id}
+    return values | {"ending": sorted(ending)} if ending else values
 
 
 def _execute(connection: Connection, statement: Update, lease: Lease, **values: Any) -> list[Taken]:
@@ -133,10 +158,11 @@ def _execute(connection: Connection, statement: Update, lease: Lease, **values: 
 
 
 @cache
-def _take_head(capacity: int, of_key: bool) -> Update:
+def _take_head(capacity: int, of_key: bool, ending: bool) -> Update:
     """Head: the first of ix_renders_head from the scan cursor on. Rest: ix_renders_fill right behind the head."""
     head = (
         _from_place(Render.id, Render.batch_key, Render.batch_limit, Render.rank)
+        .where(*_none_of(ending))
         .limit(literal_column("1"))
         .with_for_update(skip_locked=True)
         .cte("head")
@@ -146,6 +172,7 @@ def _take_head(capacity: int, of_key: bool) -> Update:
     # Scalar subqueries, not a join: with a join both databases walk the flow and filter by key.
     of_head = {name: select(head.c[name]).scalar_subquery() for name in ("id", "batch_key", "batch_limit", "rank")}
     rest = _backfill_rows(capacity - 1).where(
+        *_none_of(ending),
         Render.batch_key == of_head["batch_key"],
         Render.batch_limit.is_(None),
         of_head["batch_limit"].is_(None),
@@ -157,7 +184,7 @@ def _take_head(capacity: int, of_key: bool) -> Update:
 
 
 @cache
-def _take_backfill(slots: int, limited: bool) -> Update:
+def _take_backfill(slots: int, limited: bool, ending: bool) -> Update:
     """The first of ix_renders_fill for this flow, key and batch limit."""
     if limited:
         # Not '=': that would make ix_renders_head look as good to PostgreSQL, which would walk all of the flow.
@@ -165,7 +192,8 @@ def _take_backfill(slots: int, limited: bool) -> Update:
         batch_limit = and_(Render.batch_limit >= limit, Render.batch_limit <= limit)
     else:
         batch_limit = Render.batch_limit.is_(None)
-    rest = _backfill_rows(slots).where(Render.batch_key == bindparam("of_key"), batch_limit, _AT_PLACE)
+    of_key = Render.batch_key == bindparam("of_key")
+    rest = _backfill_rows(slots).where(of_key, batch_limit, _AT_PLACE, *_none_of(ending))
     return _lease(select(_locked(rest, "rest").c.id))
 
 
@@ -176,6 +204,10 @@ def _from_place(*columns: Any) -> Select[Any]:
         .where(Render.flow_id == bindparam("flow"), Render.status == _PENDING, _AT_PLACE)
         .order_by(Render.rank, Render.id)
     )
+
+
+def _none_of(ending: bool) -> list[ColumnElement[bool]]:
+    return [Render.job_id.not_in(bindparam("ending", expanding=True))] if ending else []
 
 
 def _backfill_rows(slots: int) -> Select[Any]:
@@ -211,7 +243,20 @@ def _lease(ids: Any) -> Update:
     )
 
 
-_PEEK = _from_place(Render.id, Render.batch_key, Render.batch_limit, Render.created_at).limit(literal_column("1"))
+_HEAD = _from_place(Render.id, Render.rank, Render.job_id).limit(literal_column("1"))
+#: The last render of a job; reads the index of jobs and places.
+_LAST = (
+    select(Render.id)
+    .where(Render.job_id == bindparam("job"))
+    .order_by(Render.index.desc())
+    .limit(literal_column("1"))
+)  # fmt: skip
+
+
+@cache
+def _peek(ending: bool) -> Select[Any]:
+    first = _from_place(Render.id, Render.batch_key, Render.batch_limit, Render.created_at)
+    return first.where(*_none_of(ending)).limit(literal_column("1"))
 
 
 @cache

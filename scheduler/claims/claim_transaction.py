@@ -88,10 +88,9 @@ class Taker:
         capacity = self.allowances.allow(flow_id, capacity)
         if capacity < 1:
             return None
-        rows = claim_sql.take_head(self.connection, flow_id, capacity, self.lease, self._place(flow_id), batch_key)
+        rows = self._take_head(flow_id, capacity, batch_key)
         if not rows and self.scan_cursor.forget(flow_id):
-            place = self._place(flow_id)
-            rows = claim_sql.take_head(self.connection, flow_id, capacity, self.lease, place, batch_key)
+            rows = self._take_head(flow_id, capacity, batch_key)
         if not rows:
             return None
         self._keep(flow_id, rows)
@@ -102,9 +101,9 @@ class Taker:
         """The flow's first render as it is seen without a lock; None also if its project may start no more."""
         if self.allowances.allow(flow_id, 1) < 1:
             return None
-        head = claim_sql.peek(self.connection, flow_id, self._place(flow_id))
+        head = claim_sql.peek(self.connection, flow_id, self._place(flow_id), self.allowances.ending)
         if head is None and self.scan_cursor.forget(flow_id):
-            head = claim_sql.peek(self.connection, flow_id, self._place(flow_id))
+            head = claim_sql.peek(self.connection, flow_id, self._place(flow_id), self.allowances.ending)
         return head
 
     def fill(self, flow_id: str, batch_key: str, batch_limit: int | None, slots: int) -> list[Taken]:
@@ -114,8 +113,10 @@ class Taker:
             return []
         # Nothing pending lies before the head of the flow, and nothing of the key before its first.
         mark = f"{flow_id} {batch_key}"
-        place = max(self._place(flow_id), self._place(mark))
-        rows = claim_sql.take_backfill(self.connection, flow_id, batch_key, batch_limit, slots, self.lease, place)
+        place = max(self._place(flow_id), self.scan_cursor.of(mark, self.lease.start))
+        rows = claim_sql.take_backfill(
+            self.connection, flow_id, batch_key, batch_limit, slots, self.lease, place, self.allowances.ending
+        )
         if rows:
             self._keep(flow_id, rows)
             if batch_limit is None:
@@ -164,8 +165,14 @@ class Taker:
         self.rows += rows
         self.allowances.spend(flow_id, len(rows))
 
-    def _place(self, mark: str) -> Place:
-        return self.scan_cursor.of(mark, self.lease.start)
+    def _take_head(self, flow_id: str, capacity: int, batch_key: str | None) -> list[Taken]:
+        place, ending = self._place(flow_id), self.allowances.ending
+        return claim_sql.take_head(self.connection, flow_id, capacity, self.lease, place, batch_key, ending)
+
+    def _place(self, flow_id: str) -> Place:
+        """Where to look from in a flow."""
+        place, ending = self.scan_cursor.of(flow_id, self.lease.start), self.allowances.ending
+        return claim_sql.behind_ending(self.connection, flow_id, place, ending) if ending else place
 
 
 def head_of(row: Taken, class_name: str, now: float, waiting: int | None = None) -> Head:

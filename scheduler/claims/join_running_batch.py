@@ -16,8 +16,8 @@ from scheduler.claims import claim_sql
 from scheduler.claims.claim_sql import Peeked
 from scheduler.claims.claim_transaction import Claim, Taker, claimed_render, head_of
 from scheduler.claims.claimer import Claimer
-from scheduler.claims.running_limits import read_allowances
-from scheduler.claims.scan_cursor import BEGINNING, ScanCursor
+from scheduler.claims.running_limits import ending_jobs, read_allowances
+from scheduler.claims.scan_cursor import BEGINNING, Place, ScanCursor
 from scheduler.dialects import prepare
 from scheduler.fair_share.fair_queueing import Turn, backfill
 from scheduler.fair_share.read_turns import read_turns
@@ -64,7 +64,7 @@ def join(
         allowances = read_allowances(connection, claimer.pool)
         taker = Taker(connection, claimer.lease(now), claimer.scan_cursor, allowances)
         order = read_turns(connection, claimer.pool, claimer.shares, without=allowances.used_up())
-        place, head = _first_head(connection, order.turns, claimer.scan_cursor, now)
+        place, head = _first_head(connection, order.turns, claimer.scan_cursor, now, allowances.ending)
         if head is None:
             return None
         turn, others = order.turns[place], order.turns[place + 1 :]
@@ -103,7 +103,7 @@ def waiting(engine: Engine, claimer: Claimer, *, class_name: str, now: float) ->
     rank = {name: place for place, name in enumerate(claimer.shares)}
     with read(engine) as connection:
         order = read_turns(connection, claimer.pool, claimer.shares)
-        place, head = _first_head(connection, order.turns, claimer.scan_cursor, now)
+        place, head = _first_head(connection, order.turns, claimer.scan_cursor, now, ending_jobs(connection))
     if head is None:
         return None
     first = order.turns[place].flow.class_name
@@ -113,13 +113,19 @@ def waiting(engine: Engine, claimer: Claimer, *, class_name: str, now: float) ->
 
 
 def _first_head(
-    connection: Connection, turns: Sequence[Turn], scan_cursor: ScanCursor, now: float
+    connection: Connection, turns: Sequence[Turn], scan_cursor: ScanCursor, now: float, ending: Collection[str]
 ) -> tuple[int, Peeked | None]:
-    """The first of these flows that has something pending, and its head, unlocked."""
+    """The first of these flows that has something pending, and its head, unlocked; but for jobs that are `ending`."""
+
+    def peek(flow_id: str, begin: Place) -> Peeked | None:
+        if ending:
+            begin = claim_sql.behind_ending(connection, flow_id, begin, ending)
+        return claim_sql.peek(connection, flow_id, begin, ending)
+
     for place, turn in enumerate(turns):
-        head = claim_sql.peek(connection, turn.flow.id, scan_cursor.of(turn.flow.id, now))
+        head = peek(turn.flow.id, scan_cursor.of(turn.flow.id, now))
         if head is None and scan_cursor.forget(turn.flow.id):
-            head = claim_sql.peek(connection, turn.flow.id, BEGINNING)
+            head = peek(turn.flow.id, BEGINNING)
         if head is not None:
             return place, head
     return len(turns), None

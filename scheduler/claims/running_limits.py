@@ -1,15 +1,18 @@
-"""How many renders projects with a `max_running` may still start, as a claim has to respect it."""
+"""What a claim may not start: more than projects with a `max_running` may, and renders of jobs that are being ended."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, literal_column, select
+from sqlalchemy import Connection, bindparam, exists, select
 
-from farm.tables import Flow, Pool, Project
+from farm.tables import Flow, Job, Pool, Project
 from scheduler.accounting import quotas
 
-#: Nearly always nothing: a farm without such limits pays this one read of few rows.
-_ANY_LIMIT: Select[Any] = select(literal_column("1")).where(Project.max_running.is_not(None)).limit(literal_column("1"))
+#: Nearly always neither: then a claim pays this one read of few rows.
+_ANY = select(
+    exists().where(Project.max_running.is_not(None)).label("limit"),
+    exists().where(Job.ending.is_not(None)).label("end"),
+)
+_ENDING = select(Job.id).where(Job.ending.is_not(None))
 _LANE = select(Pool.lane).where(Pool.name == bindparam("pool"))
 _FLOWS = select(Flow.id, Flow.project_id).where(
     Flow.lane == bindparam("of_lane"), Flow.project_id.in_(bindparam("projects", expanding=True))
@@ -18,10 +21,11 @@ _FLOWS = select(Flow.id, Flow.project_id).where(
 
 @dataclass
 class Allowances:
-    """Slots left by project, and whose flow is whose; flows that are not listed have no limit."""
+    """Slots left by project, and whose flow is whose; flows that are not listed have no limit. Jobs that are ending."""
 
     slots: dict[str, int] = field(default_factory=dict)
     project_of: dict[str, str] = field(default_factory=dict)
+    ending: frozenset[str] = frozenset()
 
     def used_up(self) -> frozenset[str]:
         """The flows that may start nothing now."""
@@ -40,11 +44,18 @@ class Allowances:
 
 def read_allowances(connection: Connection, pool: str) -> Allowances:
     """The allowances in the pool's lane; before anything is taken, in the transaction that takes it."""
-    if connection.execute(_ANY_LIMIT).first() is None:
-        return Allowances()
+    found = connection.execute(_ANY).one()
+    ending = ending_jobs(connection) if found.end else frozenset()
+    if not found.limit:
+        return Allowances(ending=ending)
     lane = connection.scalar(_LANE, {"pool": pool})
     slots = quotas.slots(connection, lane) if lane is not None else {}
     if not slots:
-        return Allowances()
+        return Allowances(ending=ending)
     flows = connection.execute(_FLOWS, {"of_lane": lane, "projects": sorted(slots)}).all()
-    return Allowances(slots, {row.id: row.project_id for row in flows})
+    return Allowances(slots, {row.id: row.project_id for row in flows}, ending)
+
+
+def ending_jobs(connection: Connection) -> frozenset[str]:
+    """The jobs that are being ended in the background (`scheduler.control.end_jobs`); reads ix_jobs_ending."""
+    return frozenset(connection.scalars(_ENDING))

@@ -9,6 +9,7 @@ from farm.database import read
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Render
+from scheduler.control.end_jobs import end_job
 from scheduler.control.end_renders import CANCELLABLE, CANCELLED, Ending, end_renders
 from scheduler.control.filters import Found, RenderFilter, count_found, find_jobs
 from scheduler.control.lookup import find_job, find_render
@@ -19,7 +20,9 @@ _CANCELLABLE_JOBS = (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED, JobS
 
 
 def cancel_job(connections: Connections, job_id: str, project_id: str | None = None, ending: Ending = CANCELLED) -> int:
-    """Cancel what has not ended of a job; returns how many renders. A cancelled job may be cancelled again.
+    """Cancel what has not ended of a job; returns how many renders had ended when it returned.
+
+    Of a large job the others end in the background, and none of them begins. A cancelled job may be cancelled again.
 
     Raises:
         NotFound: the project (None: an operator) sees no such job.
@@ -29,7 +32,7 @@ def cancel_job(connections: Connections, job_id: str, project_id: str | None = N
         job = find_job(connection, job_id, project_id)
     if job.status is JobStatus.ADMITTING:  # nothing more is let in, then what is there ends
         stop(connections, job.id, ending.reason, empty=JobStatus.CANCELLED, now=connections.clock())
-    cancelled = end_renders(connections, job.id, ending)
+    cancelled = end_job(connections, job.id, ending)
     if not cancelled and job.status not in _CANCELLABLE_JOBS:
         raise Conflict(f"Job {job.id} has ended ({job.status}); nothing of it is left to cancel.")
     return cancelled
@@ -70,5 +73,8 @@ def cancel_filtered(connections: Connections, chosen: RenderFilter, *, dry_run: 
 
 
 def _cancel_each(connections: Connections, jobs: Sequence[str], which: Sequence[ColumnElement[bool]]) -> Found:
-    counts = [end_renders(connections, job_id, CANCELLED, *which) for job_id in jobs]
+    if which:
+        counts = [end_renders(connections, job_id, CANCELLED, *which) for job_id in jobs]
+    else:
+        counts = [end_job(connections, job_id, CANCELLED) for job_id in jobs]
     return Found(jobs=sum(count > 0 for count in counts), renders=sum(counts))

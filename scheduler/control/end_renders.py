@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from farm.connections import Connections
 from farm.database import write
-from farm.lifecycle import TRANSITIONS, Outcome, RenderStatus
+from farm.lifecycle import TRANSITIONS, Outcome, RenderStatus, check_transition
 from farm.tables import Job, Render
 from scheduler.control.bulk_transition import LockedRender, end_attempts, in_chunks, lock_renders, move
 from scheduler.control.job_update import enter
 from scheduler.fleet.wake_workers import notify
 
 CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if RenderStatus.CANCELLED in targets)
+#: Of these no worker knows, and no attempt is open.
+_AT_REST = CANCELLABLE - {RenderStatus.RUNNING}
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,78 @@ CANCELLED = Ending(RenderStatus.CANCELLED, "cancelled")
 EXPIRED = Ending(RenderStatus.EXPIRED, "The deadline of its job has passed.")
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How many renders have ended, and whether those are all that there were."""
+
+    renders: int
+    all: bool
+
+
 def end_renders(connections: Connections, job_id: str, ending: Ending, *which: ColumnElement[bool]) -> int:
     """End the renders of a job that have not ended, in chunks with an event each; returns how many.
 
     Their attempts are raised: what a worker says of them later is void, and it hears so between two steps.
     """
+    return end_renders_until(connections, float("inf"), job_id, ending, *which).renders
+
+
+def end_renders_until(
+    connections: Connections, until: float, job_id: str, ending: Ending, *which: ColumnElement[bool]
+) -> Ended:
+    """The same, but no chunk begins later than `until`, by the steady clock."""
+    all_ended = True
 
     def step(behind: int) -> Sequence[LockedRender]:
+        nonlocal all_ended
+        if connections.steady() > until:
+            all_ended = False
+            return []
         now = connections.clock()
         with write(connections.engine) as connection:
             renders = lock_renders(connection, Render.job_id == job_id, *which, status=CANCELLABLE, behind=behind)
             if not renders:
                 return []
-            move(connection, renders, ending.status, finished_at=now, reason=ending.reason)
-            end_attempts(connection, renders, Outcome.CANCELLED, ending.reason, now)
-            indexes = [render.index for render in renders]
+            places = Render.index.between(renders[0].index, renders[-1].index)
+            lanes = connection.scalars(select(Render.lane).where(Render.job_id == job_id, places).distinct()).all()
+            running = [render for render in renders if render.status is RenderStatus.RUNNING]
+            _end_running(connection, running, ending, now)
+            indexes = [render.index for render in running]
+            if len(running) < len(renders):
+                indexes += _end_at_rest(connection, ending, now, Render.job_id == job_id, places, *which)
+            indexes.sort()
             changed = enter(connection, job_id, ending.status.value, indexes=indexes, now=now, ended=ending.status)
-            lanes = connection.scalars(select(Render.lane).where(Render.id.in_([r.id for r in renders])).distinct())
             lanes_notified = [*lanes, *connection.scalars(select(Job.lane).where(Job.id == job_id))]
         notify(connections, lanes=lanes_notified, changed=[changed])
         return renders
 
-    return in_chunks(step)
+    return Ended(in_chunks(step), all_ended)
+
+
+def _end_running(connection: Connection, renders: Sequence[LockedRender], ending: Ending, now: float) -> None:
+    if renders:
+        move(connection, renders, ending.status, finished_at=now, reason=ending.reason)
+        end_attempts(connection, renders, Outcome.CANCELLED, ending.reason, now)
+
+
+def _end_at_rest(connection: Connection, ending: Ending, now: float, *which: ColumnElement[bool]) -> list[int]:
+    """End those of a range that are at rest; their indexes. By the range: a thousand ids as values would take twice
+    the time of the change itself.
+    """
+    for status in _AT_REST:
+        check_transition(status, ending.status)
+    moved = connection.execute(
+        update(Render)
+        .where(*which, Render.status.in_(sorted(status.value for status in _AT_REST)))
+        .values(
+            status=ending.status.value,
+            attempt=Render.attempt + 1,
+            phase=None,
+            worker_id=None,
+            lease_until=None,
+            finished_at=now,
+            reason=ending.reason,
+        )
+        .returning(Render.index)
+    )
+    return list(moved.scalars())

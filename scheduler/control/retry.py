@@ -22,10 +22,12 @@ def require_retryable(connection: Connection, job_id: str, now: float) -> None:
 
     Raises:
         Overtaken: it is paused.
-        Conflict: it was deleted and its time has come: files of it may be gone.
+        Conflict: it is being ended, or it was deleted and its time has come: files of it may be gone.
     """
     require_status(connection, job_id, *_RETRIED_IN)
-    delete_at = connection.scalar(select(Job.delete_at).where(Job.id == job_id))
+    delete_at, ending = connection.execute(select(Job.delete_at, Job.ending).where(Job.id == job_id)).one()
+    if ending is not None:
+        raise Conflict(f"Job {job_id} is being ended ({ending}); retry its renders when that is over, in a minute.")
     if delete_at is not None and delete_at <= now:
         raise Conflict(f"Job {job_id} was deleted and is being removed; submit it again.")
 

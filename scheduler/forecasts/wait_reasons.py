@@ -109,6 +109,9 @@ def render_reason(render: Any, queue_position: QueuePosition, shares: dict[str, 
 def _held(queue_position: QueuePosition, now: float) -> Reason | None:
     """What its owner or an operator decided, or an agreement about time."""
     job = queue_position.job
+    if job.ending is not None:
+        said = sentence("It is being ended (%(status)s); nothing of it begins any more.", status=sentence(job.ending))
+        return Reason("ending", said, {"status": job.ending})
     if job.status == JobStatus.PAUSED.value:
         return Reason("job_paused", sentence("The job is paused: it goes on when somebody resumes it."))
     if job.project_paused_at is not None:

@@ -20,6 +20,7 @@ from farm.metrics.process_metrics import DUTY_CHANGES, DUTY_FAILURES, DUTY_SECON
 from scheduler.autoscale.autoscaler import Autoscaler
 from scheduler.leases import abandoned_transactions
 from scheduler.maintenance import (
+    end_marked_jobs,
     expire_drafts,
     expire_jobs,
     fold_charges,
@@ -48,6 +49,8 @@ LEASE = "supervisor"
 #: The lease outlives this many rounds, and at least so many seconds: a slow round must not lose it.
 LEASE_ROUNDS = 5
 SHORTEST_LEASE_SECONDS = 5.0
+#: After a round that took longer than rounds are apart.
+SHORTEST_PAUSE_SECONDS = 0.1
 #: A farm at which nothing was under way for so long is idle. Then the duties that look after work are done this
 #: often, and this often those that look after workers, who are never idle.
 IDLE_AFTER_SECONDS = 30.0
@@ -68,6 +71,7 @@ def new_duties() -> list[Duty]:
         Duty("mark_dead_workers", MarkDeadWorkers().one_pass, idle_interval=LOOKING_SECONDS),
         Duty("reap_leases", ReapLeases().one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
         Duty("expire_jobs", expire_jobs.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
+        Duty("end_marked_jobs", end_marked_jobs.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
         Duty("release_held", release_held.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
         Duty("read_streams", read_streams.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
         Duty("replace_lost_rings", replace_lost_rings.one_pass, idle_interval=IDLE_INTERVAL_SECONDS),
@@ -105,9 +109,11 @@ class Supervisor:
 
     def run(self, stop: threading.Event) -> None:
         """Round after round until `stop`; then the lease is released, so that another may act at once."""
+        steady, seconds = self._connections.steady, self._connections.settings.supervise_seconds
         while not stop.is_set():
+            began = steady()
             self.one_round()
-            stop.wait(self._connections.settings.supervise_seconds)
+            stop.wait(max(SHORTEST_PAUSE_SECONDS, seconds - (steady() - began)))
         self._release()
 
     def one_round(self) -> None:

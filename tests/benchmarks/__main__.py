@@ -11,6 +11,7 @@ BENCHMARKS = {
     "sse": "tests.benchmarks.sse",
     "dashboard-10k": "tests.benchmarks.dashboard_10k",
     "claims": "tests.benchmarks.claims",
+    "scale": "tests.benchmarks.scale",
     "idle-start": "tests.benchmarks.idle_start",
     "footprint": "tests.benchmarks.footprint",
     "cold-start": "tests.benchmarks.cold_start",

@@ -24,6 +24,7 @@ from farm.lifecycle import Phase, RenderStatus
 from farm.tables import Base, Dependency, Flow, Job, Render
 from scheduler.claims.claim_batch import ClaimedRender
 from scheduler.claims.scan_cursor import ScanCursor
+from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_job, cancel_render
 from scheduler.control.change_priority_class import change_class
 from scheduler.control.pause_job import pause_job, resume_job
@@ -34,7 +35,7 @@ from scheduler.control.retry import retry_render
 from scheduler.leases.extend import Held, extend, set_phase
 from scheduler.leases.reap import reap
 from scheduler.leases.settle import settle
-from scheduler.maintenance import expire_jobs, release_held
+from scheduler.maintenance import end_marked_jobs, expire_jobs, release_held
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.farms import SmallFarm, done, failed, returned
 from tests.scheduler.invariants import Snapshot, breaches
@@ -53,6 +54,16 @@ class Grip:
     @property
     def held(self) -> Held:
         return Held(self.render.id, self.render.attempt)
+
+
+def cancel_in_the_background(connections: Connections, job_id: str) -> int:
+    """Of a job so large that nothing of it has ended when its time for the answer is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(end_jobs, "ANSWER_SECONDS", -1.0)
+        return cancel_job(connections, job_id)
+
+
+JOB_CONTROLS = [pause_job, resume_job, pause_job, resume_job, cancel_job, cancel_in_the_background]
 
 
 class FarmLife(RuleBasedStateMachine):
@@ -123,6 +134,7 @@ class FarmLife(RuleBasedStateMachine):
             return
         assert 1 <= len(claim.renders) <= capacity
         assert len({render.batch_key for render in claim.renders}) == 1
+        assert all(self.farm.row(Job, id=render.job_id).ending is None for render in claim.renders)
         for render in claim.renders:
             batch_limit = self.farm.row(Render, id=render.id).batch_limit
             assert batch_limit is None or len(claim.renders) <= batch_limit
@@ -183,7 +195,7 @@ class FarmLife(RuleBasedStateMachine):
         self.farm.now = self.clock.forward(seconds)
         reap(self.connections.engine, self.clock())
 
-    @rule(duty=st.sampled_from([release_held, release_held, expire_jobs]))
+    @rule(duty=st.sampled_from([release_held, release_held, expire_jobs, end_marked_jobs]))
     def the_supervisor_promotes_and_expires(self, duty: Any) -> None:
         duty.one_pass(self.connections, self.clock())
 
@@ -208,7 +220,7 @@ class FarmLife(RuleBasedStateMachine):
         verb(self.connections, self.farm.projects[project])
 
     @precondition(lambda self: self.jobs)
-    @rule(data=st.data(), verb=st.sampled_from([pause_job, resume_job, pause_job, resume_job, cancel_job]))
+    @rule(data=st.data(), verb=st.sampled_from(JOB_CONTROLS))
     def control_a_job(self, data: st.DataObject, verb: Callable[..., None]) -> None:
         with suppress(Conflict):  # it has ended
             verb(self.connections, data.draw(st.sampled_from(self.jobs)))
@@ -250,8 +262,9 @@ class FarmLife(RuleBasedStateMachine):
 
     def promote_all(self) -> None:
         """Chains of jobs that wait for each other go on by one with each pass."""
-        while release_held.one_pass(self.connections, self.clock()):
+        while any(duty.one_pass(self.connections, self.clock()) for duty in (release_held, end_marked_jobs)):
             pass
+        end_marked_jobs.one_pass(self.connections, self.clock())  # of those that had nothing left the mark goes
 
 
 def test_no_order_of_events_loses_or_doubles_a_render(

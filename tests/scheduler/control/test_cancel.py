@@ -8,6 +8,7 @@ from farm.accounts import create_project
 from farm.connections import Connections
 from farm.errors import Conflict, InvalidRequest, NotFound
 from farm.lifecycle import Outcome, RenderStatus
+from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_filtered, cancel_job, cancel_render
 from scheduler.control.filters import Found, RenderFilter
 from scheduler.control.pause_job import pause_job
@@ -87,8 +88,9 @@ class TestCancelJob:
         assert job_row(connections, job)["status"] == "partial"
 
     def test_a_large_job_is_cancelled_in_chunks_with_an_event_each(
-        self, connections: Connections, project: str
+        self, connections: Connections, project: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(end_jobs, "ANSWER_SECONDS", float("inf"))
         job = submit_job(connections, project, 2_500)
 
         assert cancel_job(connections, job, project) == 2_500

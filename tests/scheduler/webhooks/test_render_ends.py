@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook as Verifier
 
@@ -12,6 +13,7 @@ from farm.connections import Connections
 from farm.database import read
 from farm.lifecycle import Outcome, RenderStatus
 from farm.tables import WebhookDelivery
+from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_job
 from scheduler.control.retry import retry_render
 from scheduler.webhooks.deliveries import hold_next, replay
@@ -79,8 +81,9 @@ def test_nobody_is_told_of_renders_who_did_not_ask(connections: Connections, pro
 
 
 def test_a_large_job_is_an_event_for_each_hundred_renders_and_its_last_ones_are_due_before_its_own_end(
-    connections: Connections, project: str
+    connections: Connections, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(end_jobs, "ANSWER_SECONDS", float("inf"))
     listen(connections, project, *EventType)
     job = submit_job(connections, project, 1_250)
     settle_as(connections, claim_some(connections, capacity=3), Outcome.DONE)

@@ -1,0 +1,54 @@
+"""End what is left of a job, however large it is: the answer comes within a second, and nothing of it begins later.
+
+What does not end by then ends in the background: the job is marked (`jobs.ending`), claims pass over its renders, and
+the duty `end_jobs` of the supervisor ends them chunk by chunk.
+"""
+
+from sqlalchemy import select, update
+
+from farm.connections import Connections
+from farm.database import read, write
+from farm.lifecycle import RenderStatus
+from farm.tables import Job, Render
+from scheduler.control.end_renders import Ending, end_renders, end_renders_until
+
+#: For what ends before the answer: some 10,000 renders.
+ANSWER_SECONDS = 0.4
+
+
+def end_job(connections: Connections, job_id: str, ending: Ending) -> int:
+    """End the renders of a job that have not ended; returns how many had ended when it returned.
+
+    If those are not all, the job is marked, and of the others none is running or will be claimed.
+    """
+    ended = end_renders_until(connections, connections.steady() + ANSWER_SECONDS, job_id, ending)
+    if ended.all:
+        return ended.renders
+    with write(connections.engine) as connection:
+        marks = {"ending": ending.status.value, "ending_reason": ending.reason}
+        connection.execute(update(Job).where(Job.id == job_id, Job.finished_at.is_(None)).values(marks))
+    return ended.renders + _end_running(connections, job_id, ending)
+
+
+def end_marked_job(connections: Connections, job_id: str, until: float) -> int:
+    """End renders of a marked job until that moment of the steady clock; when none is left the mark goes. How many."""
+    with read(connections.engine) as connection:
+        row = connection.execute(select(Job.ending, Job.ending_reason).where(Job.id == job_id)).one_or_none()
+    if row is None or row.ending is None:
+        return 0
+    ended = end_renders_until(connections, until, job_id, Ending(RenderStatus(row.ending), row.ending_reason))
+    if ended.all:
+        with write(connections.engine) as connection:
+            connection.execute(update(Job).where(Job.id == job_id).values(ending=None, ending_reason=None))
+    return ended.renders
+
+
+def _end_running(connections: Connections, job_id: str, ending: Ending) -> int:
+    """By the project's running renders, of which an index has no others: the job may have a million."""
+    of_project = select(Render.id, Render.job_id).where(
+        Render.project_id == select(Job.project_id).where(Job.id == job_id).scalar_subquery(),
+        Render.status == RenderStatus.RUNNING.value,
+    )
+    with read(connections.engine) as connection:
+        running = [row.id for row in connection.execute(of_project) if row.job_id == job_id]
+    return end_renders(connections, job_id, ending, Render.id.in_(running)) if running else 0
