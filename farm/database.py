@@ -1,7 +1,8 @@
 """The job database: SQLite in WAL mode or PostgreSQL through psycopg 3, behind the same few functions.
 
-All SQL runs inside :func:`read` or :func:`write`. On SQLite a write begins IMMEDIATE: it waits for the one
-write lock at its start instead of failing in its middle. On PostgreSQL both are READ COMMITTED transactions.
+All SQL runs inside :func:`read` or :func:`write`, a single question also in :func:`autocommit`. On SQLite a write
+begins IMMEDIATE: it waits for the one write lock at its start instead of failing in its middle. On PostgreSQL both are
+READ COMMITTED transactions.
 
 Nothing lives longer in the server's session than a transaction: no SET but SET LOCAL, only locks of a transaction, no
 LISTEN, no temporary tables, and behind a pooler no prepared statements. So one in transaction mode may stand between.
@@ -28,7 +29,8 @@ BUSY_SECONDS = 30.0
 #: By this name the farm's sessions are known in `pg_stat_activity`, to people and to the duty that ends lost ones.
 APPLICATION_NAME = "latent-farm"
 CA_SETTING = "FARM_DATABASE_CA_FILE"
-_WRITES = "farm_writes"
+#: How a transaction on SQLite begins; None: there is none.
+_BEGIN = "farm_begin"
 
 
 def make_engine(
@@ -61,13 +63,24 @@ def make_engine(
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction that may write; committed at the end, rolled back by an exception."""
-    with engine.connect() as connection, connection.execution_options(**{_WRITES: True}).begin():
+    with engine.connect() as connection, connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin():
         yield connection
 
 
 def read(engine: Engine) -> AbstractContextManager[Connection]:
     """A connection in a transaction that only reads: one consistent snapshot on SQLite."""
     return engine.begin()
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """A connection without a transaction, for a single statement that only reads: nothing is sent before and after it.
+
+    Where most requests of a program ask for one row, beginning and ending took longer than the question.
+    """
+    options = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {_BEGIN: None}
+    with engine.connect() as connection:
+        yield connection.execution_options(**options)
 
 
 @contextmanager
@@ -169,5 +182,6 @@ def _write_ahead(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get(_BEGIN, "BEGIN")
+    if begin is not None:
+        connection.exec_driver_sql(begin)

@@ -200,7 +200,7 @@ position, _ = open_intake(connections, project_id=os.environ["PROJECT"], user_id
 chunks = []
 
 def die(connection):
-    if connection.get_execution_options().get("farm_writes"):
+    if connection.get_execution_options().get("farm_begin") == "BEGIN IMMEDIATE":
         chunks.append(1)
         if len(chunks) == 2:
             os.kill(os.getpid(), signal.SIGKILL)
