@@ -24,6 +24,7 @@ def insert_job(
     notices: list[str],
     key: Key | None,
     hold: Hold,
+    flow_id: str | None = None,
 ) -> bool:
     """Flow, job, key, event, renders; whether they are held. The flow's row, which claims wait for, is locked last."""
     project_id, now = job["project_id"], job["created_at"]
@@ -36,7 +37,8 @@ def insert_job(
         lane=job["lane"],
     )
     hold = check_after(connection, project_id, hold)
-    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
+    if flow_id is None:
+        flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
     connection.execute(insert(Job), job | hold.job_columns | {"flow_id": flow_id})
     insert_dependencies(connection, job["id"], hold.after)
     if key is not None and not claim_key(connection, key, job["id"], now):

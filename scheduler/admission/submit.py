@@ -11,16 +11,16 @@ from functools import partial
 from typing import TypedDict
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from farm.catalog import ModelEntry
 from farm.connections import Connections
-from farm.database import read, write
+from farm.database import autocommit, read, write
 from farm.errors import IdempotencyMismatch, InvalidRequest, NotFound
 from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
 from farm.quota_errors import BudgetSpent, QuotaExceeded
-from farm.tables import Lane, Project
+from farm.tables import Flow, Lane, Project
 from farm.traces.tracer import SUBMIT, Span
 from scheduler.admission.dependencies import initial
 from scheduler.admission.feasibility import absence, check_can_run, check_can_sign, missing_weights
@@ -41,7 +41,19 @@ DRAWN_SEEDS = 2**32
 Checked = tuple[JobRequest, Resolved]
 
 
-_WEIGHT = select(Project.weight).where(Project.id == bindparam("of_project"))
+#: The project's weight, and its flow where it has one: by primary key, and by the unique index of flows.
+_FLOW = (
+    select(Project.weight, Flow.id)
+    .outerjoin(
+        Flow,
+        and_(
+            Flow.lane == bindparam("of_lane"),
+            Flow.project_id == Project.id,
+            Flow.class_name == bindparam("of_class"),
+        ),
+    )
+    .where(Project.id == bindparam("of_project"))
+)
 _LANE = select(Lane.name).where(Lane.name == bindparam("of_lane"))
 
 
@@ -68,6 +80,7 @@ class _LaneState:
     """What admission reads before it writes."""
 
     weight: float
+    flow_id: str | None  # None: the project has never asked for anything of this class here
     targets: list[RingTarget]
     estimator: Estimator
 
@@ -114,7 +127,7 @@ def submit(
     )
     check_can_run(connections.catalog, entry)
     check_can_sign(connections, project_id, now)
-    lane_state = _look(connections, project_id, entry, now)
+    lane_state = _look(connections, project_id, entry, request.class_name, now)
     notices = [
         *resolved.notices,
         *missing_weights(request, connections.settings),
@@ -131,7 +144,9 @@ def submit(
             if verifies_id is not None:
                 refuse_a_second(connection, project_id, verifies_id)
             mark_used(connection, resolved.renders, now)
-            held = insert_job(connection, job, renders, request.class_name, lane_state.weight, notices, key, hold)
+            held = insert_job(
+                connection, job, renders, request.class_name, lane_state.weight, notices, key, hold, lane_state.flow_id
+            )
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.
         if key is not None and (winner := _replay(connections, key)) is not None:
@@ -191,15 +206,17 @@ def _replay(connections: Connections, key: Key) -> Submitted | None:
         return Submitted(job_id, notices_of(connection, job_id), seeds_of(connection, job_id), replayed=True)
 
 
-def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _LaneState:
+def _look(connections: Connections, project_id: str, entry: ModelEntry, class_name: str, now: float) -> _LaneState:
     alive_since = now - connections.settings.worker_gone_seconds
-    with read(connections.engine) as connection:
-        weight = connection.scalar(_WEIGHT, {"of_project": project_id})
-        known = connection.scalar(_LANE, {"of_lane": entry.lane}) is not None
+    this = {"of_project": project_id, "of_lane": entry.lane, "of_class": class_name}
+    with autocommit(connections.engine) as connection:
+        project = connection.execute(_FLOW, this).one_or_none()
+        if project is None:
+            raise NotFound("There is no such project.")
+        weight, flow_id = project
+        known = flow_id is not None or connection.scalar(_LANE, {"of_lane": entry.lane}) is not None
         targets = ring_targets(connection, entry.lane, alive_since)
         estimator = load(connection, entry)
-    if weight is None:
-        raise NotFound("There is no such project.")
     if not known:  # the catalog grew since this farm was started
         sync_catalog(connections.engine, connections.catalog, now)
-    return _LaneState(weight, targets, estimator)
+    return _LaneState(weight, flow_id, targets, estimator)
