@@ -38,9 +38,7 @@ def ring_targets(connection: Connection, lane: str, alive_since: float) -> list[
 
 def notify(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:
     """Busy workers of these lanes look into SQL between two steps; pages that show these jobs read again."""
-    for lane in sorted(set(lanes)):
-        connections.progress.raise_lane(lane)
-    connections.progress.announce(*changed)
+    connections.progress.announce(*changed, lanes=sorted(set(lanes)))
 
 
 def ring(connections: Connections, targets: Iterable[RingTarget], renders: int) -> None:
