@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from farm.connections import Connections
 from farm.progress import JobChanged
@@ -21,11 +21,15 @@ class RingTarget:
     workers: int
 
 
+#: How many workers of a pool have beaten since `alive_since` and may claim.
+LIVING_WORKERS = (
+    select(func.count())
+    .where(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= bindparam("alive_since"))
+    .scalar_subquery()
+)
 _TARGETS = (
-    select(Pool.name, Pool.max_batch, func.count(Worker.id))
-    .outerjoin(Worker, and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= bindparam("alive_since")))
+    select(Pool.name, Pool.max_batch, LIVING_WORKERS)
     .where(Pool.lane == bindparam("of_lane"), Pool.paused_at.is_(None))
-    .group_by(Pool.name, Pool.max_batch)
     .order_by(Pool.name)
 )
 
