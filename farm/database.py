@@ -1,7 +1,8 @@
 """The job database: SQLite in WAL mode or PostgreSQL through psycopg 3, behind the same few functions.
 
-All SQL runs inside :func:`read` or :func:`write`. On SQLite a write begins IMMEDIATE: it waits for the one
-write lock at its start instead of failing in its middle. On PostgreSQL both are READ COMMITTED transactions.
+All SQL runs inside :func:`read` or :func:`write`, a single question also in :func:`autocommit`. On SQLite a write
+begins IMMEDIATE: it waits for the one write lock at its start instead of failing in its middle. On PostgreSQL both are
+READ COMMITTED transactions.
 
 Nothing lives longer in the server's session than a transaction: no SET but SET LOCAL, only locks of a transaction, no
 LISTEN, no temporary tables, and behind a pooler no prepared statements. So one in transaction mode may stand between.
@@ -28,7 +29,6 @@ BUSY_SECONDS = 30.0
 #: By this name the farm's sessions are known in `pg_stat_activity`, to people and to the duty that ends lost ones.
 APPLICATION_NAME = "latent-farm"
 CA_SETTING = "FARM_DATABASE_CA_FILE"
-_WRITES = "farm_writes"
 
 
 def make_engine(
@@ -58,16 +58,26 @@ def make_engine(
     return engine
 
 
-@contextmanager
-def write(engine: Engine) -> Iterator[Connection]:
+def write(engine: Engine) -> AbstractContextManager[Connection]:
     """A connection in a transaction that may write; committed at the end, rolled back by an exception."""
-    with engine.connect() as connection, connection.execution_options(**{_WRITES: True}).begin():
-        yield connection
+    return _transaction(engine, "BEGIN IMMEDIATE")
 
 
 def read(engine: Engine) -> AbstractContextManager[Connection]:
     """A connection in a transaction that only reads: one consistent snapshot on SQLite."""
-    return engine.begin()
+    return _transaction(engine, "BEGIN")
+
+
+@contextmanager
+def autocommit(engine: Engine) -> Iterator[Connection]:
+    """A connection without a transaction, for a single statement that only reads: nothing is sent before and after it.
+
+    Where most requests of a program ask for one row, beginning and ending took longer than the question.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
 
 
 @contextmanager
@@ -77,7 +87,23 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
+            _begin_sqlite(connection, "BEGIN")
             yield connection
+
+
+@contextmanager
+def _transaction(engine: Engine, on_sqlite: str) -> Iterator[Connection]:
+    with engine.begin() as connection:
+        _begin_sqlite(connection, on_sqlite)
+        yield connection
+
+
+def _begin_sqlite(connection: Connection, statement: str) -> None:
+    """Its driver begins nothing by itself. Not as a listener of the engine's: with one, SQLAlchemy looks for listeners
+    at every statement, which takes it a third longer.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement)
 
 
 def trouble(error: SQLAlchemyError) -> str:
@@ -135,12 +161,11 @@ def _make_sqlite_engine(url: URL) -> Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
+    connection.isolation_level = None  # the driver begins nothing by itself: see _transaction
     # First of all: SQLite refuses it while a statement is open, as the last one may be in a thread of a dashboard.
     connection.create_function("lower", 1, _lower, deterministic=True)
     _write_ahead(connection)
@@ -166,8 +191,3 @@ def _write_ahead(connection: Any) -> None:
     Of several who open a new file at once, SQLite (3.40) refuses all but the first instead of letting them wait.
     """
     connection.execute("PRAGMA journal_mode = WAL").fetchall()  # a row that nobody reads keeps the statement open
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -13,7 +13,7 @@ Every key in Redis that is not Celery's, its type, its life, who writes and who 
 |                          |         | a write    |                               |                        |
 | `farm:embedding:<hash>`  | string  | a setting  | engines (`keep_embeddings`)   | engines (same)         |
 | `farm:lane:<lane>`       | counter | for ever   | whoever admits or cancels     | workers, between steps |
-|                          |         |            | work (`raise_lane`)           | (`lane_counter`)       |
+|                          |         |            | work (`announce`)             | (`lane_counter`)       |
 | `farm:log:<worker id>`   | list    | 1 h after  | workers (`keep_log`)          | dashboard (`log_lines`) |
 |                          |         | a line     |                               |                        |
 | `farm:sign-in:…`         | list    | 5 min      | dashboard (sign-in)           | dashboard (throttling) |
@@ -212,12 +212,25 @@ class ProgressBoard:
                 log.warning("unreadable progress", job_id=job_id, render_id=render_id)
         return found
 
-    def announce(self, *changes: JobChanged) -> None:
-        """Tell who listens that jobs have new versions; call it only after the commit."""
-        if changes:
-            message = _MESSAGES.dump_json(list(changes)).decode()
-            newest = ("jobs", *(change.job_id for change in changes))
-            self._wire.send_soon(newest, lambda client: client.publish(LIVE, message), "announce")
+    def announce(self, *changes: JobChanged, lanes: Sequence[str] = ()) -> None:
+        """Tell who listens that jobs have new versions, and the busy workers of these lanes that something changed for
+        them: in one message. Call it only after the commit.
+        """
+        if not (changes or lanes):
+            return
+        message = _MESSAGES.dump_json(list(changes)).decode()
+
+        def tell(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipeline:
+                for lane in lanes:
+                    # After a wipe it starts anywhere: from 0 it could come to a number that a worker saw before.
+                    pipeline.set(_lane_key(lane), secrets.randbits(48), nx=True)
+                    pipeline.incr(_lane_key(lane))
+                if changes:
+                    pipeline.publish(LIVE, message)
+                pipeline.execute()
+
+        self._wire.send_soon(("changed", *lanes, *(change.job_id for change in changes)), tell, "announce")
 
     def listen(self, stop: threading.Event) -> Iterator[Live]:
         """What is reported and announced from now on, until `stop` is set; ends at once without Redis.
@@ -283,18 +296,6 @@ class ProgressBoard:
             if line.number > after:
                 found.append(line)
         return found
-
-    def raise_lane(self, lane: str) -> None:
-        """Tell the lane's busy workers that something changed for them; call it only after the commit."""
-
-        def step_up(client: redis.Redis) -> None:
-            with client.pipeline(transaction=True) as pipeline:
-                # After a wipe it starts anywhere: from 0 it could come to a number that a worker saw before.
-                pipeline.set(_lane_key(lane), secrets.randbits(48), nx=True)
-                pipeline.incr(_lane_key(lane))
-                pipeline.execute()
-
-        self._wire.send_soon(("lane", lane), step_up, "raise_lane")
 
     def lane_counter(self, lane: str) -> int | None:
         """Differs from the number seen before when the lane changed; None when nobody can be asked."""

@@ -5,6 +5,7 @@ its fallback; what is told goes beside, in a thread, so that nobody's request wa
 left alone by everybody until that thread has found it again. The loss is logged once, and so is the return.
 """
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -102,6 +103,7 @@ class Wire:
         self._waiting: OrderedDict[Hashable, Message] = OrderedDict()
         self._sending = False  # the thread is in the middle of a message
         self._thread: threading.Thread | None = None
+        self._works_in: int | None = None  # the process that has the thread
         self._closed = False
         self._lost = False
         self._refused: dict[str, str] = {}  # what was refused last, by the kind of question
@@ -168,20 +170,33 @@ class Wire:
         self._client.close()
 
     def _is_lost(self) -> bool:
-        if self._lost and not (self._thread and self._thread.is_alive()):
+        if self._lost and not self._works():
             with self._change:
                 self._work()  # a process that was forked has no thread that would find it again
         return self._lost
 
     def _work(self) -> None:
         """Have the thread look; started when there is none. With `_change` held."""
-        if self._thread is None or not self._thread.is_alive():
+        if not self._works():
             self._closed = False
+            self._works_in = os.getpid()
             self._thread = threading.Thread(target=self._run, name=f"redis-{self._user}", daemon=True)
             self._thread.start()
         self._change.notify_all()
 
+    def _works(self) -> bool:
+        """Whether there is a thread in this process: a forked one has none. Not asked by `is_alive`, for which a
+        cooperative thread gives its turn away.
+        """
+        return self._works_in == os.getpid()
+
     def _run(self) -> None:
+        try:
+            self._tell()
+        finally:
+            self._works_in = None
+
+    def _tell(self) -> None:
         assert self._client is not None
         while not self._closed:
             with self._change:

@@ -15,7 +15,7 @@ from dashboard.reads.jobs import find_job
 from dashboard.reads.renders import list_renders
 from dashboard.schemas import Job, Quote, Render, Submitted
 from dashboard.schemas.base import RequestPart
-from farm.database import read
+from farm.database import autocommit, read
 from farm.params import JobRequest
 from scheduler.admission import quote, submit
 from scheduler.admission.validation_offload import check
@@ -94,7 +94,7 @@ def _answer(made: submit.Submitted, header: SubmissionHeader) -> Response:
 
 
 def _read(project_id: str, job_id: str) -> Job:
-    with read(farm().engine) as connection:
+    with autocommit(farm().engine) as connection:
         return find_job(connection, project_id, job_id)
 
 

@@ -1,6 +1,6 @@
 """What jobs and renders cost, and what projects used, as people see it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,12 +35,21 @@ class Prices:
         return self.cost(row.gpu_seconds or 0.0, row.money or 0.0, row.watt_hours or 0.0)
 
 
-_PRICES = select(Pool.lane, func.avg(Pool.price_per_hour), func.avg(Pool.watts)).group_by(Pool.lane)
+#: One row a lane: `price_per_hour` and `watts`.
+LANE_RATES = select(
+    Pool.lane, func.avg(Pool.price_per_hour).label("price_per_hour"), func.avg(Pool.watts).label("watts")
+).group_by(Pool.lane)
 
 
-def read_prices(connection: Connection, currency: str | None = None) -> Prices:
-    """One statement over all pools. `currency`: given by threads that serve no request."""
-    lanes = {lane: Rates(float(price), float(watts)) for lane, price, watts in connection.execute(_PRICES)}
+def read_prices(connection: Connection) -> Prices:
+    """One statement over all pools."""
+    return prices_of(connection.execute(LANE_RATES))
+
+
+def prices_of(rows: Iterable[Any], currency: str | None = None) -> Prices:
+    """The prices of rows that have the columns of LANE_RATES. `currency`: given by threads that serve no request."""
+    # A lane that has no pool, or none any more, may be joined to nothing.
+    lanes = {row.lane: Rates(float(row.price_per_hour or 0.0), float(row.watts or 0.0)) for row in rows}
     return Prices(currency or farm().settings.currency, lanes)
 
 

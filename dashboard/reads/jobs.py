@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from dashboard import schemas
-from dashboard.reads.costs import Prices, read_prices
+from dashboard.reads.costs import LANE_RATES, Prices, prices_of, read_prices
 from dashboard.reads.ids import known_form, missing
 from dashboard.reads.job_filters import EVERY_JOB, JobFilter
 from dashboard.times import iso, iso_or_none
@@ -45,22 +45,34 @@ _COLUMNS = (
 
 #: Statements that most requests ask are built once: SQLAlchemy takes as long to build one as SQLite to answer it.
 _JOBS = select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).outerjoin(User, User.id == Job.user_id)
-_ONE = _JOBS.where(Job.id == bindparam("of_job"), Job.project_id == bindparam("of_project"))
 _RUNNING = (
     select(Render.job_id, func.count().label("renders"))
     # A literal, so that the partial index of running renders is used: they are few, pending ones may be many.
     .where(Render.status == literal_column("'running'"), Render.job_id.in_(bindparam("jobs", expanding=True)))
     .group_by(Render.job_id)
 )
+_RATES = LANE_RATES.subquery()
+_ONE = (
+    _JOBS.add_columns(
+        select(func.count())
+        .where(Render.status == literal_column("'running'"), Render.job_id == bindparam("of_job"))
+        .scalar_subquery()
+        .label("running"),
+        _RATES.c.price_per_hour,
+        _RATES.c.watts,
+    )
+    .outerjoin(_RATES, _RATES.c.lane == Job.lane)
+    .where(Job.id == bindparam("of_job"), Job.project_id == bindparam("of_project"))
+)
 
 
 def find_job(connection: Connection, project_id: str, job_id: str, *, currency: str | None = None) -> schemas.Job:
-    """One job of this project, in three statements. Raises NotFound. `currency`: where no request is served."""
+    """One job of this project, in one statement. Raises NotFound. `currency`: where no request is served."""
     job_id = known_form("job", job_id)
     row = connection.execute(_ONE, {"of_job": job_id, "of_project": project_id}).one_or_none()
     if row is None:
         raise missing("job", job_id)
-    return _job(row, running_counts(connection, [job_id]).get(job_id, 0), read_prices(connection, currency))
+    return _job(row, row.running, prices_of([row], currency))
 
 
 def list_jobs(

@@ -40,6 +40,8 @@ def _outcome(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, sqli
 
 class _Cursor(sqlite3.Cursor):
     def execute(self, *args: Any) -> "_Cursor":
+        if args == ("BEGIN",) or args == ("BEGIN", ()):  # of a reader: it takes no lock, and reads nothing yet
+            return super().execute(*args)
         _beside(super().execute, *args)
         return self
 
@@ -63,7 +65,9 @@ class _Connection(sqlite3.Connection):
         return self.cursor().executemany(sql, rows)
 
     def commit(self) -> None:
-        _beside(super().commit)
+        if self.in_transaction:
+            _beside(super().commit)
 
     def rollback(self) -> None:
-        _beside(super().rollback)
+        if self.in_transaction:
+            _beside(super().rollback)

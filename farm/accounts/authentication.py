@@ -12,7 +12,7 @@ from farm.accounts.keys import allowed_scopes, create_key
 from farm.audit.record import Action, record
 from farm.clock import Clock
 from farm.cpu_work import CpuWork, right_here
-from farm.database import read, write
+from farm.database import autocommit, read, write
 from farm.errors import Conflict, NotFound
 from farm.security import KeyKind, Role, Scope, is_secret, secret_sha256, verify_password
 from farm.tables import Key, User
@@ -64,7 +64,7 @@ def authenticate(engine: Engine, secret: str, now: float) -> Principal | None:
     """Whom an API key stands for; None when it is unknown, malformed, expired or revoked."""
     if not is_secret(secret):
         return None
-    with read(engine) as connection:
+    with autocommit(engine) as connection:
         return _principal(connection, secret, KeyKind.API, now)
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from farm.audit.record import Action, record
-from farm.database import read, write
+from farm.database import autocommit, write
 from farm.ids import new_id
 from farm.security import KeyKind, Role, is_secret, new_secret, secret_sha256
 from farm.tables import Key, Session, User
@@ -33,7 +33,7 @@ def find_session(engine: Engine, secret: str, now: float) -> tuple[str, str, Rol
     """Project, id, role and name of the user of a session; None when it has ended or the user is disabled."""
     if not is_secret(secret):
         return None
-    with read(engine) as connection:
+    with autocommit(engine) as connection:
         row = connection.execute(
             select(User.project_id, User.id, User.role, User.name)
             .join(Session, Session.user_id == User.id)

@@ -8,7 +8,7 @@ estimates that were too low, stop what comes after.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal_column, or_, select, text
 
 from farm.errors import NotFound
 from farm.quota_errors import BudgetSpent, QuotaExceeded
@@ -18,7 +18,9 @@ from scheduler.accounting.prices import cost
 from scheduler.accounting.usage import Used, day_of, midnight_after, spent, used_since
 
 _LIMITS = (Project.max_pending, Project.max_running, Project.gpu_seconds_per_day, Project.budget)
-_Limits = Row[int | None, int | None, float | None, float | None]
+_Limits = Row[int | None, int | None, float | None, float | None, bool]
+#: Whether a project has a limit that admission looks at.
+LIMITED = or_(Project.max_pending.is_not(None), Project.gpu_seconds_per_day.is_not(None), Project.budget.is_not(None))
 _RUNNING: ColumnElement[bool] = Render.status == literal_column("'running'")
 
 
@@ -64,7 +66,7 @@ def check_admission(
         BudgetSpent: the money is spent, or promised to work that was admitted before.
     """
     limits = _limits(connection, project_id)
-    if limits is None or (limits.max_pending is None and limits.gpu_seconds_per_day is None and limits.budget is None):
+    if limits is None or not limits.limited:
         return
     limits = _limits(connection, project_id, lock=True)
     if limits is None:
@@ -128,7 +130,7 @@ def read_waiting(connection: Connection, project_id: str) -> Waiting:
     return Waiting(max(0, int(unfinished) - running), running, float(gpu_seconds), float(money))
 
 
-_READ_LIMITS = select(*_LIMITS).where(Project.id == bindparam("of_project"))
+_READ_LIMITS = select(*_LIMITS, LIMITED.label("limited")).where(Project.id == bindparam("of_project"))
 #: Not the lock of a deletion: that would wait for whoever inserts rows that refer to the project.
 _LOCK_LIMITS = _READ_LIMITS.with_for_update(key_share=True)
 

@@ -8,6 +8,7 @@ from scheduler.admission.bulk_insert import insert_renders
 from scheduler.admission.dependencies import Hold, check_after, insert_dependencies
 from scheduler.admission.idempotency import Key, claim_key
 from scheduler.admission.render_rows import Row
+from scheduler.admission.standing import Standing
 from scheduler.fair_share.flows import ensure_flow, wake_flow
 
 
@@ -19,24 +20,30 @@ def insert_job(
     connection: Connection,
     job: Row,
     renders: list[Row],
-    class_name: str,
-    weight: float,
+    standing: Standing,
     notices: list[str],
     key: Key | None,
     hold: Hold,
 ) -> bool:
     """Flow, job, key, event, renders; whether they are held. The flow's row, which claims wait for, is locked last."""
     project_id, now = job["project_id"], job["created_at"]
-    quotas.check_admission(
-        connection,
-        project_id,
-        renders=len(renders),
-        gpu_seconds=job["estimate"],
-        now=now,
-        lane=job["lane"],
-    )
+    if standing.limited:
+        quotas.check_admission(
+            connection,
+            project_id,
+            renders=len(renders),
+            gpu_seconds=job["estimate"],
+            now=now,
+            lane=job["lane"],
+        )
     hold = check_after(connection, project_id, hold)
-    flow_id = ensure_flow(connection, lane=job["lane"], project_id=project_id, class_name=class_name, weight=weight)
+    flow_id = standing.flow_id or ensure_flow(
+        connection,
+        lane=job["lane"],
+        project_id=project_id,
+        class_name=standing.class_name,
+        weight=standing.weight,
+    )
     connection.execute(insert(Job), job | hold.job_columns | {"flow_id": flow_id})
     insert_dependencies(connection, job["id"], hold.after)
     if key is not None and not claim_key(connection, key, job["id"], now):
@@ -55,5 +62,5 @@ def insert_job(
         row["flow_id"] = flow_id
     insert_renders(connection, renders)
     if not hold.held:
-        wake_flow(connection, flow_id, weight)
+        wake_flow(connection, flow_id, standing.weight)
     return hold.held

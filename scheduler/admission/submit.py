@@ -11,16 +11,13 @@ from functools import partial
 from typing import TypedDict
 
 import structlog
-from sqlalchemy import bindparam, select
 
-from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import IdempotencyMismatch, InvalidRequest, NotFound
+from farm.errors import IdempotencyMismatch, InvalidRequest
 from farm.params import JobRequest, Resolved, resolve
 from farm.progress import JobChanged
 from farm.quota_errors import BudgetSpent, QuotaExceeded
-from farm.tables import Lane, Project
 from farm.traces.tracer import SUBMIT, Span
 from scheduler.admission.dependencies import initial
 from scheduler.admission.feasibility import absence, check_can_run, check_can_sign, missing_weights
@@ -28,9 +25,8 @@ from scheduler.admission.idempotency import Key, check_key, find_job, notices_of
 from scheduler.admission.insert_job import SameKeyCommitted, insert_job
 from scheduler.admission.render_rows import FEW_ROWS, job_row, render_rows
 from scheduler.admission.running_verification import refuse_a_second
-from scheduler.estimates.estimator import Estimator, load
-from scheduler.fleet.catalog_sync import sync_catalog
-from scheduler.fleet.wake_workers import RingTarget, notify, ring, ring_targets
+from scheduler.admission.standing import read_standing
+from scheduler.fleet.wake_workers import notify, ring
 from scheduler.uploads import finder, mark_used
 
 log = structlog.get_logger(__name__)
@@ -39,10 +35,6 @@ log = structlog.get_logger(__name__)
 DRAWN_SEEDS = 2**32
 #: A request that may be accepted, and its renders.
 Checked = tuple[JobRequest, Resolved]
-
-
-_WEIGHT = select(Project.weight).where(Project.id == bindparam("of_project"))
-_LANE = select(Lane.name).where(Lane.name == bindparam("of_lane"))
 
 
 @dataclass(frozen=True)
@@ -61,15 +53,6 @@ class Sent(TypedDict):
     project_id: str
     idempotency_key: str | None
     body_sha256: str
-
-
-@dataclass(frozen=True)
-class _LaneState:
-    """What admission reads before it writes."""
-
-    weight: float
-    targets: list[RingTarget]
-    estimator: Estimator
 
 
 def submit(
@@ -114,14 +97,14 @@ def submit(
     )
     check_can_run(connections.catalog, entry)
     check_can_sign(connections, project_id, now)
-    lane_state = _look(connections, project_id, entry, now)
+    standing = read_standing(connections, project_id, entry, request.class_name, now)
     notices = [
         *resolved.notices,
         *missing_weights(request, connections.settings),
-        *absence(entry, lane_state.targets),
+        *absence(entry, standing.targets),
     ]
     job = job_row(request, entry, resolved.renders, project_id=project_id, user_id=user_id, now=now)
-    make = partial(render_rows, job, entry, resolved.renders, lane_state.estimator)
+    make = partial(render_rows, job, entry, resolved.renders, standing.estimator)
     renders = make() if len(resolved.renders) <= FEW_ROWS else connections.cpu_work(make)
     job |= {"remixed_from_id": remixed_from_id, "verifies_id": verifies_id}
     job["estimate"] = sum(row["estimate"] for row in renders)
@@ -131,7 +114,7 @@ def submit(
             if verifies_id is not None:
                 refuse_a_second(connection, project_id, verifies_id)
             mark_used(connection, resolved.renders, now)
-            held = insert_job(connection, job, renders, request.class_name, lane_state.weight, notices, key, hold)
+            held = insert_job(connection, job, renders, standing, notices, key, hold)
     except (QuotaExceeded, BudgetSpent):
         # A repeated submission hears of its job, not of the quota that this very job has just filled.
         if key is not None and (winner := _replay(connections, key)) is not None:
@@ -145,7 +128,7 @@ def submit(
     changed = JobChanged(job_id=job["id"], project_id=project_id, version=job["version"])
     notify(connections, lanes=[entry.lane], changed=[changed])
     if not held:
-        ring(connections, lane_state.targets, len(renders))
+        ring(connections, standing.targets, len(renders))
     facts: dict[str, str | int | float] = {
         "farm.model": entry.name, "farm.lane": entry.lane, "farm.renders": len(renders)
     }  # fmt: skip
@@ -189,17 +172,3 @@ def _replay(connections: Connections, key: Key) -> Submitted | None:
         if job_id is None:
             return None
         return Submitted(job_id, notices_of(connection, job_id), seeds_of(connection, job_id), replayed=True)
-
-
-def _look(connections: Connections, project_id: str, entry: ModelEntry, now: float) -> _LaneState:
-    alive_since = now - connections.settings.worker_gone_seconds
-    with read(connections.engine) as connection:
-        weight = connection.scalar(_WEIGHT, {"of_project": project_id})
-        known = connection.scalar(_LANE, {"of_lane": entry.lane}) is not None
-        targets = ring_targets(connection, entry.lane, alive_since)
-        estimator = load(connection, entry)
-    if weight is None:
-        raise NotFound("There is no such project.")
-    if not known:  # the catalog grew since this farm was started
-        sync_catalog(connections.engine, connections.catalog, now)
-    return _LaneState(weight, targets, estimator)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -75,7 +76,12 @@ _LEARNT = (
 def load(connection: Connection, entry: ModelEntry) -> Estimator:
     """By what the pools of its lane have learnt, else by the catalog. One statement."""
     rows = connection.execute(_LEARNT, {"of_lane": entry.lane})
-    pools = {name: PoolTimes.loaded(entry, state) for name, state in rows}
+    return estimator_of(entry, dict(rows.all()))
+
+
+def estimator_of(entry: ModelEntry, states: Mapping[str, dict[str, Any] | None]) -> Estimator:
+    """By what each pool of the model's lane has learnt, `regressions.state`; where there is none, by the catalog."""
+    pools = {name: PoolTimes.loaded(entry, state) for name, state in states.items()}
     return Estimator(pools) if pools else seeded(entry)
 
 

@@ -1,6 +1,6 @@
 """The flows of projects: the rows that must be there before work can come, and how an idle one competes again."""
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from farm.ids import new_id
 from farm.tables import Flow, Project
@@ -18,6 +18,18 @@ _LOCK = (
     .where(Flow.id == bindparam("flow"))
     .with_for_update(key_share=True)
 )
+#: Work came for a flow; by primary key.
+_WAKE = (
+    update(Flow)
+    .where(Flow.id == bindparam("flow"))
+    .values(
+        backlogged=Flow.paused_at.is_(None),
+        epoch=Flow.epoch + 1,
+        weight=func.coalesce(bindparam("given_weight", type_=Flow.weight.type), Flow.weight),
+    )
+)
+_WAKE_BUSY = _WAKE.where(Flow.backlogged)
+_WAKE_IDLE = _WAKE.values(virtual_time=bindparam("start"))
 
 
 def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_name: str, weight: float) -> str:
@@ -47,18 +59,21 @@ def ensure_flow(connection: Connection, *, lane: str, project_id: str, class_nam
 def wake_flow(connection: Connection, flow_id: str, weight: float | None = None) -> None:
     """Let a flow compete: called where renders become pending, in that transaction, late.
 
-    A flow that was idle starts at the virtual time of its class: nobody saves up turns by being idle. A
-    paused flow stays asleep. Locks the flow's row until the commit, for which a claim waits that found it empty.
+    A flow that competes already, as most do while much is asked for, costs one statement. One that was idle starts at
+    the virtual time of its class: nobody saves up turns by being idle. A paused flow stays asleep. Locks the flow's
+    row until the commit, for which a claim waits that found it empty.
     """
+    given = {"flow": flow_id, "given_weight": weight}
+    if connection.execute(_WAKE_BUSY, given).rowcount:
+        return
     # Locked before its charges are read: they cannot be folded between the two.
     flow = connection.execute(_LOCK, {"flow": flow_id}).one_or_none()
     if flow is None:
         return
-    weight = flow.weight if weight is None else weight
-    values: dict[str, object] = {"backlogged": Flow.paused_at.is_(None), "epoch": Flow.epoch + 1, "weight": weight}
+    start = flow.virtual_time
     if not flow.backlogged:
         account = Account(flow.lane, flow.class_name)
+        weight = flow.weight if weight is None else weight
         ahead = flow_charge(unfolded_of(connection, flow_id, account), weight)
-        start = newcomer_start(flow.virtual_time + ahead, *level(connection, account))
-        values["virtual_time"] = start - ahead
-    connection.execute(update(Flow).where(Flow.id == flow_id).values(values))
+        start = newcomer_start(start + ahead, *level(connection, account)) - ahead
+    connection.execute(_WAKE_IDLE, given | {"start": start})

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from farm.connections import Connections
 from farm.progress import JobChanged
@@ -21,11 +21,15 @@ class RingTarget:
     workers: int
 
 
+#: How many workers of a pool have beaten since `alive_since` and may claim.
+LIVING_WORKERS = (
+    select(func.count())
+    .where(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= bindparam("alive_since"))
+    .scalar_subquery()
+)
 _TARGETS = (
-    select(Pool.name, Pool.max_batch, func.count(Worker.id))
-    .outerjoin(Worker, and_(Worker.pool == Pool.name, may_claim(), Worker.heartbeat_at >= bindparam("alive_since")))
+    select(Pool.name, Pool.max_batch, LIVING_WORKERS)
     .where(Pool.lane == bindparam("of_lane"), Pool.paused_at.is_(None))
-    .group_by(Pool.name, Pool.max_batch)
     .order_by(Pool.name)
 )
 
@@ -38,9 +42,7 @@ def ring_targets(connection: Connection, lane: str, alive_since: float) -> list[
 
 def notify(connections: Connections, *, lanes: Iterable[str], changed: Iterable[JobChanged] = ()) -> None:
     """Busy workers of these lanes look into SQL between two steps; pages that show these jobs read again."""
-    for lane in sorted(set(lanes)):
-        connections.progress.raise_lane(lane)
-    connections.progress.announce(*changed)
+    connections.progress.announce(*changed, lanes=sorted(set(lanes)))
 
 
 def ring(connections: Connections, targets: Iterable[RingTarget], renders: int) -> None:

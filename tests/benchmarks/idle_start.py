@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ from farm.database import write
 from farm.ids import new_id
 from farm.lifecycle import WorkerStatus
 from farm.params import JobRequest
-from farm.progress import ProgressBoard
+from farm.progress import JobChanged, ProgressBoard
 from farm.schema.upgrade import upgrade
 from farm.settings import Settings
 from farm.tables import Lease, Worker
@@ -56,14 +56,14 @@ _REST_SECONDS = 0.05
 
 
 class CommittedBoard(ProgressBoard):
-    """Remembers when the first thing after an admission's commit was done: raising the lane's counter."""
+    """Remembers when the first thing after an admission's commit was done: telling of it."""
 
     committed_at = 0.0
 
-    def raise_lane(self, lane: str) -> None:
+    def announce(self, *changes: JobChanged, lanes: Sequence[str] = ()) -> None:
         """As ever."""
         self.committed_at = time.monotonic()
-        super().raise_lane(lane)
+        super().announce(*changes, lanes=lanes)
 
 
 @dataclass

@@ -52,6 +52,17 @@ def test_pages_cost_the_same_statements_for_10_rows_and_for_200(house: House) ->
     assert len(house.get("/api/v1/jobs?limit=200").json["items"]) == 200
 
 
+def test_a_job_of_one_picture_costs_few_statements_and_one_commit(house: House) -> None:
+    house.submit()
+    commits: list[object] = []
+    event.listen(house.connections.engine, "commit", commits.append)
+    with counted(house.connections.engine) as statements:
+        house.submit()
+    # The key; the project and its lane; job, event, renders and flow; the job for the answer.
+    assert len(statements) == 8
+    assert len(commits) == 1
+
+
 def _cost(house: House, path: str) -> int:
     with counted(house.connections.engine) as statements:
         assert house.get(path).status_code == 200

@@ -80,7 +80,7 @@ def test_rings_and_progress_go_over_tls_by_an_authority_of_ones_own(
     assert eventually(lambda: broker.ring("test", workers=1))
     hear(worker, "ring")
     let_it_go_on(worker)
-    board.raise_lane("lane")
+    board.announce(lanes=["lane"])
     board.flush()
 
     assert board.lane_counter("lane")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner
 
 from farm.cli import build_app
-from farm.database import make_engine, read, write
+from farm.database import autocommit, make_engine, read, write
 from farm.errors import SettingsError
 from farm.ids import new_id
 from farm.schema.revisions import current_revision
@@ -108,6 +108,24 @@ def test_a_reader_is_not_held_up_by_a_writer(engine: Engine) -> None:
         connection.execute(insert(Project).values(id=new_id(), name="ada", created_at=1.0))
         assert projects(engine) == []
     assert projects(engine) == ["ada"]
+
+
+def test_a_single_question_begins_and_commits_nothing_and_leaves_transactions_as_they_were(engine: Engine) -> None:
+    ended: list[object] = []
+    event.listen(engine, "commit", ended.append)
+    with autocommit(engine) as connection:
+        assert connection.scalar(select(Project.name)) is None
+        driver: Any = connection.connection.driver_connection
+        if engine.dialect.name == "sqlite":
+            assert not driver.in_transaction
+        else:
+            assert driver.info.transaction_status.name == "IDLE"
+    assert ended == []
+
+    # The same connection of the pool is used by the next one.
+    with pytest.raises(IntegrityError):
+        _insert_twice(engine, {"id": new_id(), "name": "ada", "created_at": 1.0})
+    assert projects(engine) == []
 
 
 def test_many_may_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_what_is_told_waits_for_no_answer(own: OwnValkey) -> None:
         client.incr("x")
 
     for number in range(50):
-        board.raise_lane("lane")
+        board.announce(lanes=["lane"])
         board.announce(JobChanged(job_id="job", project_id="project", version=number))
         step = StepProgress(job_id="j", project_id="p", render_id="r", phase="stepping", step=number, steps=50)
         board.report([step])
@@ -121,11 +121,11 @@ def test_a_redis_that_refuses_goes_on_being_asked_and_says_so_once(own: OwnValke
     own.demote()
     with capture_logs() as logs:
         for _ in range(5):
-            board.raise_lane("lane")
+            board.announce(lanes=["lane"])
             board.flush()
         assert board.lane_counter("lane") == 0, "a replica still answers questions"
         own.promote()
-        board.raise_lane("lane")
+        board.announce(lanes=["lane"])
         board.flush()
 
     assert board.lane_counter("lane") not in (None, 0)

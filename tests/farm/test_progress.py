@@ -113,14 +113,14 @@ def test_a_listener_hears_again_after_redis_was_killed_and_came_back(server_fold
 def test_a_busy_worker_sees_that_its_lane_changed(board: ProgressBoard, valkey_url: str) -> None:
     seen = [board.lane_counter("sana@bf16")]
     for _ in range(3):
-        board.raise_lane("sana@bf16")
+        board.announce(lanes=["sana@bf16"])
         board.flush()
         seen.append(board.lane_counter("sana@bf16"))
     # After a wipe, too: it must not come to a number that was seen before.
     client = connect(valkey_url)
     client.flushall()
     client.close()
-    board.raise_lane("sana@bf16")
+    board.announce(lanes=["sana@bf16"])
     board.flush()
     seen.append(board.lane_counter("sana@bf16"))
 
@@ -136,7 +136,7 @@ def test_without_redis_a_board_shows_nothing_and_raises_nothing(url: str | None)
     board.report([step("a", 1)])
     board.announce(JobChanged(job_id="job-1", project_id="project-1", version=1))
     board.clear("job-1", ["a"])
-    board.raise_lane("sana@bf16")
+    board.announce(lanes=["sana@bf16"])
     assert board.snapshot("job-1") == {}
     assert board.lane_counter("sana@bf16") is None
     with Listener(board) as listener:

@@ -1,5 +1,7 @@
 """Control: workers and watchers hear of what people decide."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from farm.connections import Connections
@@ -23,9 +25,9 @@ class TestTold:
         heard: list[tuple[JobChanged, str]] = []
         announce = ringing.progress.announce
 
-        def listen(*changes: JobChanged) -> None:
+        def listen(*changes: JobChanged, lanes: Sequence[str]) -> None:
             heard.extend((change, job_row(ringing, job)["status"]) for change in changes)
-            announce(*changes)
+            announce(*changes, lanes=lanes)
 
         monkeypatch.setattr(ringing.progress, "announce", listen)
         ringing.progress.flush()

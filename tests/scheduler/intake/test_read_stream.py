@@ -197,14 +197,20 @@ from scheduler.intake.read_stream import take_in
 connections = Connections.open()
 position, _ = open_intake(connections, project_id=os.environ["PROJECT"], user_id=None, form="jsonl", key="k",
                           defaults={"model": "sana-demo", "class": "bulk"})
-chunks = []
+writes, chunks = [], []
+
+def note(connection, cursor, statement, *_):
+    if statement.startswith(("INSERT", "UPDATE")):
+        writes.append(statement)
 
 def die(connection):
-    if connection.get_execution_options().get("farm_writes"):
+    if writes:
+        writes.clear()
         chunks.append(1)
         if len(chunks) == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
+event.listen(connections.engine, "before_cursor_execute", note)
 event.listen(connections.engine, "commit", die)
 take_in(connections, position, [Path(os.environ["SOURCE"]).read_bytes()])
 """
