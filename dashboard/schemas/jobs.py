@@ -6,7 +6,7 @@ from pydantic import Field, SkipValidation
 
 from dashboard.schemas.base import Answer, Cost, Forecast, Range
 from dashboard.schemas.renders import Render
-from farm.lifecycle import JobStatus
+from farm.lifecycle import JobStatus, RenderStatus
 
 
 class JobLinks(Answer):
@@ -40,6 +40,9 @@ class Job(Answer):
     delete_at: str | None = Field(description="It was deleted: it is removed then, and can be restored until then")
     verifies_id: str | None = Field(
         description="The render that its one is the same of, to see whether it comes out again as it was; null: none"
+    )
+    ending: RenderStatus | None = Field(
+        description="It was cancelled, or expired, and what is left of it ends so in the background; null: it does not"
     )
     #: Its title is not 'Request': generators name it after the job and that, as the body of a submission is named.
     request: dict[str, Any] = Field(title="SubmittedRequest", description="As it was submitted")

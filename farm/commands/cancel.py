@@ -11,6 +11,7 @@ from farm.client import FarmClient, Job
 from farm.console.arguments import TIMES, utc
 from farm.console.bulk_action import for_each_job
 from farm.console.completion import complete_job, complete_model
+from farm.console.job_progress import counts
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.lifecycle import RenderStatus
 
@@ -50,7 +51,7 @@ def cancel(
     if not any(chosen):
         if not job_ids:
             raise typer.BadParameter("give ids of jobs, or options that say which are meant", param_hint="ID…")
-        for_each_job(job_ids, _cancel_one, as_json)
+        for_each_job(job_ids, _cancel_one, as_json, words=_what_became)
         return
     with farm_at_hand() as farm:
         found = farm.cancel_matching(
@@ -72,6 +73,11 @@ def cancel(
         what = "would be cancelled" if dry_run else "cancelled"
         renders, jobs = ("render" if found.renders == 1 else "renders"), ("job" if found.jobs == 1 else "jobs")
         say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}")
+
+
+def _what_became(job: Job) -> str:
+    rest = "; the rest ends in the background, and nothing of it begins" if job.ending else ""
+    return f"is {job.status}: {counts(job)}{rest}"
 
 
 def _cancel_one(farm: FarmClient, job_id: str) -> Job:

@@ -20,9 +20,9 @@ _CANCELLABLE_JOBS = (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED, JobS
 
 
 def cancel_job(connections: Connections, job_id: str, project_id: str | None = None, ending: Ending = CANCELLED) -> int:
-    """Cancel what has not ended of a job; returns how many renders had ended when it returned.
+    """Cancel what has not ended of a job; returns how many renders. A cancelled job may be cancelled again.
 
-    Of a large job the others end in the background, and none of them begins. A cancelled job may be cancelled again.
+    Of a large job most end in the background, and none of them begins.
 
     Raises:
         NotFound: the project (None: an operator) sees no such job.

@@ -14,20 +14,26 @@ from scheduler.control.end_renders import Ending, end_renders, end_renders_until
 
 #: For what ends before the answer: some 10,000 renders.
 ANSWER_SECONDS = 0.4
+_LEFT = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_cancelled - Job.renders_expired
 
 
 def end_job(connections: Connections, job_id: str, ending: Ending) -> int:
-    """End the renders of a job that have not ended; returns how many had ended when it returned.
+    """End the renders of a job that have not ended; returns how many.
 
-    If those are not all, the job is marked, and of the others none is running or will be claimed.
+    If they could not all be ended in time the job is marked, and of the others none is running or will be claimed.
     """
     ended = end_renders_until(connections, connections.steady() + ANSWER_SECONDS, job_id, ending)
     if ended.all:
         return ended.renders
     with write(connections.engine) as connection:
-        marks = {"ending": ending.status.value, "ending_reason": ending.reason}
-        connection.execute(update(Job).where(Job.id == job_id, Job.finished_at.is_(None)).values(marks))
-    return ended.renders + _end_running(connections, job_id, ending)
+        left = connection.scalar(
+            update(Job)
+            .where(Job.id == job_id, Job.finished_at.is_(None))
+            .values(ending=ending.status.value, ending_reason=ending.reason)
+            .returning(_LEFT)
+        )
+    _end_running(connections, job_id, ending)
+    return ended.renders + (left or 0)
 
 
 def end_marked_job(connections: Connections, job_id: str, until: float) -> int:
@@ -43,7 +49,7 @@ def end_marked_job(connections: Connections, job_id: str, until: float) -> int:
     return ended.renders
 
 
-def _end_running(connections: Connections, job_id: str, ending: Ending) -> int:
+def _end_running(connections: Connections, job_id: str, ending: Ending) -> None:
     """By the project's running renders, of which an index has no others: the job may have a million."""
     of_project = select(Render.id, Render.job_id).where(
         Render.project_id == select(Job.project_id).where(Job.id == job_id).scalar_subquery(),
@@ -51,4 +57,5 @@ def _end_running(connections: Connections, job_id: str, ending: Ending) -> int:
     )
     with read(connections.engine) as connection:
         running = [row.id for row in connection.execute(of_project) if row.job_id == job_id]
-    return end_renders(connections, job_id, ending, Render.id.in_(running)) if running else 0
+    if running:
+        end_renders(connections, job_id, ending, Render.id.in_(running))

@@ -104,6 +104,7 @@ def _queue_position(
     unstored = of_running(connection, job.project_id, which) if runs else None
     # Nobody can put a time to a storage that is away.
     away = unstored is not None or (snapshot.unstored is not None and not runs)
+    away |= job.ending is not None  # nor to what nobody will render
     silent = away or ((awaits_choice or _held_back(job, after, snapshot)) and not runs)
     told = None if silent else _forecast(wanted, snapshot, factor, connections)
     before = others.renders + inside if own else 0

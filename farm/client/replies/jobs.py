@@ -36,6 +36,8 @@ class Job(Reply):
     finished_at: datetime | None = None
     #: It was deleted: it is removed then, and can be restored until then.
     delete_at: datetime | None = None
+    #: It was cancelled, or has expired, and what is left of it ends so in the background.
+    ending: str | None = None
     request: dict[str, Any] = Field(default_factory=dict)
     spent: Cost = Cost()
     expected: Cost = Cost()

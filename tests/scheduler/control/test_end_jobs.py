@@ -51,7 +51,7 @@ def test_a_cancelled_job_is_not_claimed_any_more_what_ran_is_taken_back_and_the_
     done, *running = claim_some(connections, 3)
     settle_as(connections, [done], Outcome.DONE)
 
-    assert cancel_job(connections, job, project) == 2
+    assert cancel_job(connections, job, project) == 5
 
     assert statuses(connections, job) == ["done", "cancelled", "cancelled", "pending", "pending", "pending"]
     assert settle_as(connections, running, Outcome.DONE).accepted == []
@@ -119,6 +119,7 @@ def test_until_it_has_ended_its_failed_renders_cannot_be_retried_and_everybody_i
     assert position is not None
     reason = job_reason(position, connections.settings.class_shares, connections.clock())
     assert (reason.kind, reason.facts) == ("ending", {"status": "cancelled"})
+    assert position.forecast is None
     end_all(connections)
     retry_render(connections, failed.id, project)
     assert [render.id for render in claim_some(connections)] == [failed.id]
@@ -129,6 +130,7 @@ def test_a_large_job_whose_deadline_has_passed_ends_in_the_same_way(
 ) -> None:
     job = submit_job(connections, project, 3, deadline=60)
     clock.forward(61)
+    assert expire_jobs.one_pass(connections, clock()) == 3
     assert expire_jobs.one_pass(connections, clock()) == 0
     assert claim_some(connections) == []
 
