@@ -60,7 +60,6 @@ SLOW_FILES = (
     "workers/memory_planning/test_memory_planning.py",
     "workers/sharding/test_sharding.py",
     "workers/test_carried.py",
-    "workers/training/test_quality.py",
 )
 
 

@@ -21,7 +21,7 @@ from farm.database import read
 from farm.errors import Fault, InvalidRequest
 from farm.params.request.base import HIGH_NOISE, LOW_NOISE
 from farm.params.training.request import TrainingRequest
-from farm.params.training.stored import Optimizer
+from farm.params.training.stored import LrScheduler, Optimizer
 from farm.params.training.trained_families import TRAINED
 from farm.sentences import sentence
 from scheduler.admission.submit_training import submit_training
@@ -33,7 +33,7 @@ blueprint = Blueprint("trainings", __name__)
 OFFERED = 100
 _WHOLE = ("max_train_steps", "rank", "train_batch_size", "validation_steps", "width", "height", "num_frames", "fps")
 _REAL = ("learning_rate",)
-_TEXTS = ("validation_prompt", "validation_image", "expert", "optimizer")
+_TEXTS = ("validation_prompt", "validation_image", "expert", "optimizer", "lr_scheduler")
 #: Before the id of an upload in the name of its caption, and what the request calls that id.
 _CAPTIONS = {"pictures": ("picture-", "image"), "clips": ("clip-", "video")}
 _PLACE = re.compile(r"/(pictures|clips)/(\d+)/")
@@ -109,6 +109,7 @@ def _form(typed: dict[str, str], faults: Mapping[str, list[str]]) -> str:
         caption_field=_caption_field,
         models=models,
         optimizers=get_args(Optimizer),
+        lr_schedulers=get_args(LrScheduler),
         first_frames=any(TRAINED[model.family].first_frames for model in models),
         of_clips={model.name for model in models if TRAINED[model.family].clips},
         experts={model.name for model in models if TRAINED[model.family].experts} and (HIGH_NOISE, LOW_NOISE),

@@ -27,6 +27,7 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
         "max_train_steps": "12",
         "learning_rate": "1e-3",
         "optimizer": "adamw-8bit",
+        "lr_scheduler": "cosine",
         f"picture-{second}": "a blue square",
         f"picture-{first}": "",
     }
@@ -48,7 +49,7 @@ def test_a_training_is_begun_from_captions_typed_beside_pictures(live_house: Hou
     training = render["parameters"]["training"]
     assert [picture["caption"] for picture in training["pictures"]] == ["a blue square"]
     assert (training["max_train_steps"], training["learning_rate"]) == (12, 1e-3)
-    assert training["optimizer"] == "adamw-8bit"
+    assert (training["optimizer"], training["lr_scheduler"]) == ("adamw-8bit", "cosine")
     shown = visitor.get(begun[0].location, headers=PAGE)
     assert shown.status_code == 200
     assert "squares" in shown.text

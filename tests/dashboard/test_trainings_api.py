@@ -173,6 +173,7 @@ def test_its_pictures_stay_while_it_needs_them(stored: House) -> None:
         ({"width": 100}, "/width"),
         ({"class": "sometime"}, "/class"),
         ({"optimizer": "adam8bit"}, "/optimizer"),
+        ({"lr_scheduler": "cosine_with_restarts"}, "/lr_scheduler"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(stored: House, asked: dict[str, Any], pointer: str) -> None:

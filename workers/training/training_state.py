@@ -14,6 +14,7 @@ from torch.nn.utils import get_total_norm
 
 from farm.params.training.stored import Training
 from workers.training.draws import generator
+from workers.training.learning_rates import learning_rate
 from workers.training.optimizers import STEPS, Average, Learnt, first_averages
 from workers.training.training_set import TrainingSet
 from workers.training.turns import Pass, Turn, pass_at
@@ -97,10 +98,9 @@ class LoraTraining:
         gradients = [part.view_as(weight) for part, weight in zip(parts, self.weights, strict=True)]
         norm = get_total_norm(gradients)
         scale = torch.clamp(plan.max_grad_norm / (norm + 1e-6), max=1.0)
-        warm = min(1.0, (taken + 1) / plan.lr_warmup_steps) if plan.lr_warmup_steps else 1.0
         before = Learnt(self.weights, self.averages, self.squares)
         scaled = [gradient * scale for gradient in gradients]
-        after = STEPS[plan.optimizer](plan, plan.learning_rate * warm, taken, before, scaled)
+        after = STEPS[plan.optimizer](plan, learning_rate(plan, taken), taken, before, scaled)
         self.weights, self.averages, self.squares = after.weights, after.averages, after.squares
         self.losses = [*self.losses, float(prediction[-1])]
 

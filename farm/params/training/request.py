@@ -12,7 +12,7 @@ from farm.params.request.base import Expert
 from farm.params.request.option import Option
 from farm.params.request.seeds import Seed
 from farm.params.request.submission import shown
-from farm.params.training.stored import Optimizer, Weighting
+from farm.params.training.stored import LrScheduler, Optimizer, Weighting
 from farm.params.training.trained_families import TRAINED
 from farm.sentences import sentence
 
@@ -78,6 +78,9 @@ class TrainingRequest(BaseModel):
         "adamw", description="adamw-8bit: what it remembers takes a quarter of the memory; its workers need torchao"
     )
     learning_rate: Annotated[float, Option()] = Field(1e-4, gt=0, le=1)
+    lr_scheduler: Annotated[LrScheduler, Option()] = Field(
+        "constant", description="how the rate goes on after the warm-up: linear and cosine fall to 0"
+    )
     lr_warmup_steps: Annotated[int, Option()] = Field(
         0, ge=0, le=MOST_STEPS, description="so many steps until the rate is reached"
     )

@@ -14,6 +14,8 @@ from farm.params.request.base import ClipRef, Expert, InputRef
 Weighting = Literal["none", "logit_normal", "sigma_sqrt", "mode", "cosmap"]
 #: What turns gradients into steps: AdamW, with its memory in float32 or in 8 bits (by torchao).
 Optimizer = Literal["adamw", "adamw-8bit"]
+#: How the rate goes on after its warm-up, by the names of `diffusers.optimization.SchedulerType`.
+LrScheduler = Literal["constant", "linear", "cosine"]
 
 
 class TrainingPicture(BaseModel):
@@ -48,6 +50,7 @@ class Training(BaseModel):
     target_modules: tuple[str, ...] = Field(strict=False)
     optimizer: Optimizer = "adamw"
     learning_rate: float
+    lr_scheduler: LrScheduler = "constant"
     lr_warmup_steps: int
     max_train_steps: int
     train_batch_size: int

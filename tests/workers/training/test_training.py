@@ -44,6 +44,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
             "target_modules": TRAINED["sana"].target_modules(everywhere=True),
             "caption_dropout": 0.5,
             "weighting_scheme": "logit_normal",
+            "lr_scheduler": "cosine",
         },
     ),
     "in 8 bits": ("sana", {"optimizer": "adamw-8bit", "rank": 256}),

@@ -26,6 +26,7 @@ def training(**changes: Any) -> Training:
         "lora_alpha": 4.0,
         "target_modules": ATTENTION,
         "learning_rate": 1e-2,
+        "lr_scheduler": "constant",
         "lr_warmup_steps": 2,
         "max_train_steps": 4,
         "train_batch_size": 2,
