@@ -3,7 +3,9 @@
 import gc
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Phase, settings
+from structlog.dev import ConsoleRenderer, plain_traceback
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -74,6 +76,14 @@ class FilesStayTogether(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesStayTogether:
     return FilesStayTogether(config, log)
+
+
+def pytest_configure() -> None:
+    """Errors in the log of a test come out as Python writes them, as in a farm's log: with all its variables beside it,
+    as structlog does it where nobody has set it up, that of a deep model took ten seconds.
+    """
+    [renderer] = [one for one in structlog.get_config()["processors"] if isinstance(one, ConsoleRenderer)]
+    renderer.exception_formatter = plain_traceback
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
