@@ -24,8 +24,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt locks/all.txt
 demo: setup ## Start the whole farm on this machine and render pictures and a clip (ARGS=--exit ends when done)
 	@$(BIN)/farm demo $(ARGS)
 
-test: setup lint ## Check style, types and imports, then run the tests
-	@$(BIN)/pytest -n 3 --no-loadscope-reorder --durations 15 $(ARGS)
+# mypy keeps one core for a minute when it reads all for the first time: the tests begin on the other.
+test: setup ## Check style, types and imports, and run the tests
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	$(BIN)/pytest -n 3 --no-loadscope-reorder --durations 15 $(ARGS); tests=$$?; \
+	wait $$lint || { echo "Style, types or imports are not in order: see above, or run 'make lint'." >&2; exit 1; }; \
+	exit $$tests
 
 test-long: setup ## Run the tests that take minutes
 	@VENV=$(VENV) deploy/setup-gradio || echo "Gradio could not be fetched: its tests are skipped." >&2

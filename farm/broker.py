@@ -189,6 +189,7 @@ class Broker:
             self._celery.close()
 
     def _publish(self, pool: str, queue: str) -> None:
+        """Send the ring. Raises what Redis said, or that it said nothing, which Kombu hides in an error of its own."""
         try:
             with self.app.producer_pool.acquire(block=True) as producer:
                 self.app.send_task(
@@ -199,12 +200,12 @@ class Broker:
                     retry=False,
                     ignore_result=True,
                 )
+            return
         except KombuError as error:
-            # It hides what Redis said, or that it said nothing.
-            for cause in causes(error):
-                if isinstance(cause, redis.RedisError):
-                    raise cause from error
-            raise redis.ConnectionError(type(error).__name__) from error
+            hidden = next((cause for cause in causes(error) if isinstance(cause, redis.RedisError)), None)
+            said = hidden or redis.ConnectionError(type(error).__name__)
+        # Not in the handler: what is raised there again forgets its own cause for the error that it led to.
+        raise said
 
 
 def _ca_file(settings: BrokerSettings) -> str | None:

@@ -13,9 +13,13 @@ _OF_RFC_5280 = re.compile("Key Identifier|key usage extension|Basic Constraints 
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that led to it, the outermost first."""
+    """The error and those that led to it, the outermost first; each once, though a chain may come back to its start:
+    what is raised again 'from' an error that it had caused is a cause of itself.
+    """
+    seen: list[BaseException] = []
     found: BaseException | None = error
-    while found is not None:
+    while found is not None and not any(found is one for one in seen):
+        seen.append(found)
         yield found
         found = found.__cause__ or found.__context__
 

@@ -3,7 +3,9 @@
 import gc
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Phase, settings
+from structlog.dev import ConsoleRenderer, plain_traceback
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -44,22 +46,38 @@ THE_RUNNING_FARM = (
 SLOW_FILES = (
     "dashboard/test_accessibility.py",
     "dashboard/test_browser.py",
+    "dashboard/test_form_in_browser.py",
     "dashboard/test_grid_in_browser.py",
     "dashboard/test_schemathesis.py",
+    "dashboard/test_trainings_api.py",
+    "deploy/audit/test_audit.py",
     "farm/doctor/test_doctor.py",
+    "farm/local/test_stack.py",
     "farm/test_broker_refusals.py",
     "scheduler/test_lifecycle_machine.py",
+    "scheduler/test_pooler.py",
     "scheduler/test_scheduler_process.py",
     "workers/denoising/test_checkpoint_file.py",
     "workers/engine/test_fork_server.py",
     "workers/engine/test_parked_tracks.py",
+    "workers/engine/test_previews.py",
     "workers/engine/test_process.py",
+    "workers/engine/test_warm_up.py",
     "workers/families/test_condition_pictures.py",
+    "workers/families/test_families.py",
+    "workers/families/test_shipped_models.py",
+    "workers/families/test_wan22.py",
+    "workers/families/test_wan_animate.py",
     "workers/families/test_wan_vace.py",
-    "workers/model_files/test_first_loads.py",
     "workers/memory_planning/test_memory_planning.py",
+    "workers/model_files/test_first_loads.py",
+    "workers/pipelines/test_single_file_layouts.py",
     "workers/sharding/test_sharding.py",
+    "workers/sharding/test_training_on_ranks.py",
     "workers/test_carried.py",
+    "workers/test_requests_and_pipelines.py",
+    "workers/training/test_training.py",
+    "workers/verification/test_rerender.py",
 )
 
 
@@ -73,6 +91,14 @@ class FilesStayTogether(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesStayTogether:
     return FilesStayTogether(config, log)
+
+
+def pytest_configure() -> None:
+    """Errors in the log of a test come out as Python writes them, as in a farm's log: with all its variables beside it,
+    as structlog does it where nobody has set it up, that of a deep model took ten seconds.
+    """
+    [renderer] = [one for one in structlog.get_config()["processors"] if isinstance(one, ConsoleRenderer)]
+    renderer.exception_formatter = plain_traceback
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from farm.broker import Broker, broker_url, make_app
 from farm.local.processes import Processes
 from farm.local.valkey import valkey
 from farm.redis_connection import REST_SECONDS, connect
+from tests.valkeys import own_valkey
 from tests.waiting import eventually
 
 
@@ -91,6 +92,36 @@ def test_without_a_broker_nothing_is_rung_and_nothing_is_raised(url: str | None)
 
 def test_a_wrong_password_is_like_no_broker(valkey_url: str) -> None:
     assert broker_at(valkey_url.replace("the-password-of-the-tests", "guess")).ring("test", workers=1) is False
+
+
+def test_a_broker_that_falls_between_the_look_and_the_ring_is_lost_and_then_found_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a broker that answers how many rings wait, and is gone when Celery sends one more,
+    with own_valkey() as own, capture_logs() as lines:
+        broker = broker_at(own.url)
+        away = own.socket.with_suffix(".away")
+        publish = broker._publish
+
+        def gone(pool: str, queue: str) -> None:
+            own.socket.rename(away)
+            publish(pool, queue)
+
+        monkeypatch.setattr(broker, "_publish", gone)
+        # when a pool is rung beside,
+        broker.ring_soon("test", workers=3)
+        # then the loss is told with its reason, whatever Celery wraps around it,
+        assert broker.flush()
+        eventually(lambda: lines)
+        assert [(line["event"], line["reason"]) for line in lines] == [
+            ("redis lost", "cannot be reached: No such file or directory")
+        ]
+        # and the next ring is heard, once it is there again.
+        monkeypatch.undo()
+        away.rename(own.socket)
+        eventually(lambda: broker.ring("test", workers=3))
+        assert broker.waiting_rings("test") == 1
+        broker.close()
 
 
 def test_a_broker_that_was_away_is_rung_again_and_both_are_said_once(server_folder: Path) -> None:

@@ -23,7 +23,7 @@ from workers.memory_planning.activation_memory import measure
 from workers.memory_planning.fitting import RESERVE, arrangements
 from workers.memory_planning.gpus import parse_gpus
 from workers.memory_planning.live_memory import LiveMemory, peak_bytes
-from workers.memory_planning.model_parts import build_parts
+from workers.memory_planning.model_parts import Part, build_parts
 from workers.memory_planning.requirements import Needs, needs_of
 from workers.memory_planning.weights import weigh
 from workers.pipelines.load import load
@@ -35,6 +35,12 @@ GB = 10**9
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
     return load_catalog(Settings(), {})
+
+
+@pytest.fixture(scope="module")
+def parts_once(catalog: Catalog) -> Callable[[str], dict[str, Part]]:
+    """`build_parts` by a model's name; each model is built once."""
+    return cache(lambda model: build_parts(catalog.model(model)))
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +60,9 @@ def needs_once(catalog: Catalog) -> Callable[..., Needs]:
     ],
 )
 def test_the_transformer_weighs_what_accelerate_says(
-    catalog: Catalog, model: str, build: Callable[[], torch.nn.Module]
+    parts_once: Callable[[str], dict[str, Part]], model: str, build: Callable[[], torch.nn.Module]
 ) -> None:
-    part = build_parts(catalog.model(model))["transformer"]
+    part = parts_once(model)["transformer"]
     with init_empty_weights():
         size, _ = calculate_maximum_sizes(build().to(torch.bfloat16))
     assert weigh(part.module).size == pytest.approx(size, rel=0.05)
@@ -64,13 +70,15 @@ def test_the_transformer_weighs_what_accelerate_says(
 
 @pytest.mark.parametrize("name", ["text_encoder", "vae"])
 @pytest.mark.parametrize("model", ["wan21-t2v-14b", "sana-1600m-1024px"])
-def test_the_other_parts_weigh_what_accelerate_says(catalog: Catalog, model: str, name: str) -> None:
-    module = build_parts(catalog.model(model))[name].module
+def test_the_other_parts_weigh_what_accelerate_says(
+    parts_once: Callable[[str], dict[str, Part]], model: str, name: str
+) -> None:
+    module = parts_once(model)[name].module
     size, _ = calculate_maximum_sizes(module)
     assert weigh(module).size == pytest.approx(size, rel=0.05)
 
 
-def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
+def test_the_parameters_are_those_that_were_published(parts_once: Callable[[str], dict[str, Part]]) -> None:
     published = {
         ("wan21-t2v-14b", "transformer"): 14.3,
         ("wan21-t2v-1300m", "transformer"): 1.42,
@@ -89,7 +97,7 @@ def test_the_parameters_are_those_that_were_published(catalog: Catalog) -> None:
         ("wan22-ti2v-5b", "transformer"): 5.0,
     }
     for (model, name), billions in published.items():
-        found = weigh(build_parts(catalog.model(model))[name].module).parameters / GB
+        found = weigh(parts_once(model)[name].module).parameters / GB
         assert found == pytest.approx(billions, rel=0.01), (model, name)
 
 
