@@ -70,7 +70,8 @@ def read(engine: Engine) -> AbstractContextManager[Connection]:
 
 @contextmanager
 def autocommit(engine: Engine) -> Iterator[Connection]:
-    """A connection without a transaction, for a single statement that only reads: nothing is sent before and after it.
+    """A connection without a transaction, for few statements that only read and need no common snapshot: nothing is
+    sent before and after them.
 
     Where most requests of a program ask for one row, beginning and ending took longer than the question.
     """

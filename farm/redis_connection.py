@@ -179,9 +179,9 @@ class Wire:
         """Have the thread look; started when there is none. With `_change` held."""
         if not self._works():
             self._closed = False
-            self._works_in = os.getpid()
             self._thread = threading.Thread(target=self._run, name=f"redis-{self._user}", daemon=True)
             self._thread.start()
+            self._works_in = os.getpid()  # once it has begun; it cannot end before we let go of `_change`
         self._change.notify_all()
 
     def _works(self) -> bool:

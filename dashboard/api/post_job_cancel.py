@@ -19,7 +19,10 @@ def register(blueprint: APIBlueprint) -> None:
 
     @blueprint.post("/jobs/<job_id>/cancel", tags=[JOBS], responses={200: Job})
     def post_job_cancel(path: JobPath) -> Response:
-        """Cancel all renders of a job that have not ended. What is done stays."""
+        """Cancel all renders of a job that have not ended. What is done stays.
+
+        Of a large job most end in the background, as `ending` says; nothing of them is begun.
+        """
         who = principal()
         cancel_job(farm(), known_form("job", path.job_id), who.project_id)
         with read(farm().engine) as connection:

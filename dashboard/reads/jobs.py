@@ -46,17 +46,19 @@ _COLUMNS = (
 
 #: Statements that most requests ask are built once: SQLAlchemy takes as long to build one as SQLite to answer it.
 _JOBS = select(*_COLUMNS).join(Flow, Flow.id == Job.flow_id).outerjoin(User, User.id == Job.user_id)
+#: By ix_renders_running, which holds a project's running renders alone: they are few, others of a job may be a million.
+#: SQLite takes it for a literal status, and only where the project is named.
+_IS_RUNNING = (Render.status == literal_column("'running'"), Render.project_id == bindparam("of_project"))
 _RUNNING = (
     select(Render.job_id, func.count().label("renders"))
-    # A literal, so that the partial index of running renders is used: they are few, pending ones may be many.
-    .where(Render.status == literal_column("'running'"), Render.job_id.in_(bindparam("jobs", expanding=True)))
+    .where(*_IS_RUNNING, Render.job_id.in_(bindparam("jobs", expanding=True)))
     .group_by(Render.job_id)
 )
 _RATES = LANE_RATES.subquery()
 _ONE = (
     _JOBS.add_columns(
         select(func.count())
-        .where(Render.status == literal_column("'running'"), Render.job_id == bindparam("of_job"))
+        .where(*_IS_RUNNING, Render.job_id == bindparam("of_job"))
         .scalar_subquery()
         .label("running"),
         _RATES.c.price_per_hour,
@@ -89,7 +91,7 @@ def list_jobs(
     if before is not None:
         statement = statement.where(Job.id < before)
     rows = connection.execute(statement).all()
-    running = running_counts(connection, [row.id for row in rows[:limit]])
+    running = running_counts(connection, project_id, [row.id for row in rows[:limit]])
     prices = read_prices(connection)
     return [_job(row, running.get(row.id, 0), prices) for row in rows[:limit]], len(rows) > limit
 
@@ -106,9 +108,9 @@ def list_ended(connection: Connection, project_id: str, *, after: float, limit: 
     return [_job(row, 0, prices) for row in rows]
 
 
-def running_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
-    """How many renders of each job run now; jobs without any are left out. One statement."""
-    rows = connection.execute(_RUNNING, {"jobs": list(job_ids)})
+def running_counts(connection: Connection, project_id: str, job_ids: Sequence[str]) -> dict[str, int]:
+    """How many renders of each job of a project run now; jobs without any are left out. One statement."""
+    rows = connection.execute(_RUNNING, {"of_project": project_id, "jobs": list(job_ids)})
     return {row.job_id: row.renders for row in rows}
 
 
@@ -188,7 +190,7 @@ def _job(row: Any, running: int, prices: Prices) -> schemas.Job:
         finished_at=iso_or_none(row.finished_at),
         delete_at=iso_or_none(row.delete_at),
         verifies_id=row.verifies_id,
-        ending=row.ending,
+        ending=row.ending if row.finished_at is None else None,  # the mark goes a moment after the end
         request=row.request,
         spent=prices.spent(row),
         expected=prices.expected(row),

@@ -13,6 +13,7 @@ import structlog
 
 from farm.forking.client import ForkedProcess, ForkRefused, ForkServer
 from farm.forking.requests import ForkRequest
+from farm.local.log_rotation import rotate_large
 from farm.local.prefork import Preforked
 from farm.local.program import Program, StartFailed
 
@@ -21,8 +22,6 @@ log = structlog.get_logger(__name__)
 LAUNCH = Path(__file__).with_name("launch.py")
 #: The kernel keeps so much of a process' name.
 NAME_BYTES = 15
-#: A log that has grown beyond this is put aside at the next start.
-LOG_BYTES = 10_000_000
 #: How much of a log an error shows.
 TAIL_LINES = 15
 
@@ -50,8 +49,8 @@ class Child:
         self.program = program
         self.log = logs / f"{program.name}.log"
         self.started = time.monotonic()
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        if started is None:
+            rotate_large(self.log)
         self.log.touch(mode=0o600)
         with self.log.open("ab") as output:
             self.process = (

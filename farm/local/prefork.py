@@ -1,7 +1,7 @@
 """Fork servers as forks of `farm up` itself: what both import is imported once and lies in memory once.
 
-Only a process that is the farm's own may do this, and only before it has a second thread. A fork server that falls
-later is started as a program of its own.
+Only a process that is the farm's own may do this, and only before it has a second thread. One that falls later is
+started anew: the farm's as a program of its own, the engines' by that one.
 """
 
 import gc
@@ -18,6 +18,7 @@ from pathlib import Path
 from farm.forking.parent_death import die_with_parent
 from farm.forking.process_name import name_process
 from farm.forking.run_module import run_module, take_environment
+from farm.local.log_rotation import rotate_large
 from farm.local.program import Program
 
 
@@ -68,6 +69,7 @@ def prefork(name: str, log: Path, serve: Callable[[], None]) -> Preforked:
     What it says goes to `log`; it leads a session of its own. In the fork, and in what is forked from there, this
     never returns: it raises SystemExit.
     """
+    rotate_large(log)
     gc.collect()
     gc.freeze()  # a collector that walks over shared memory copies it
     sys.stdout.flush()

@@ -211,6 +211,7 @@ def _unfinished() -> Select[int, float, float]:
         func.coalesce(func.sum(cost(owed, func.coalesce(price, 0.0))), 0.0),
     ).where(
         Job.finished_at.is_(None),
+        Job.ending.is_(None),
         Job.lane.in_(select(Flow.lane).where(Flow.project_id == project)),
         # Not the bare column: the index of the project's jobs, which holds the ended ones too, would look better.
         func.coalesce(Job.project_id, Job.project_id) == project,

@@ -72,6 +72,8 @@ class Peeked:
     created_at: float
 
 
+#: Of a flow in which a job is being ended: so many are looked through for a batch's other renders.
+_WINDOW = 1_000
 _TAKEN = [getattr(Render, field.name) for field in fields(Taken)]
 _PLACE = tuple_(Render.rank, Render.id)
 _AT_PLACE = tuple_(bindparam("from_rank", type_=Render.rank.type), bindparam("from_id", type_=Render.id.type)) <= _PLACE
@@ -171,8 +173,7 @@ def _take_head(capacity: int, of_key: bool, ending: bool) -> Update:
         return _lease(select(head.c.id))
     # Scalar subqueries, not a join: with a join both databases walk the flow and filter by key.
     of_head = {name: select(head.c[name]).scalar_subquery() for name in ("id", "batch_key", "batch_limit", "rank")}
-    rest = _backfill_rows(capacity - 1).where(
-        *_none_of(ending),
+    rest = _backfill_rows(_WINDOW if ending else capacity - 1).where(
         Render.batch_key == of_head["batch_key"],
         Render.batch_limit.is_(None),
         of_head["batch_limit"].is_(None),
@@ -180,7 +181,7 @@ def _take_head(capacity: int, of_key: bool, ending: bool) -> Update:
     )
     if of_key:
         rest = rest.where(of_head["batch_key"] == bindparam("of_key"))
-    return _lease(select(head.c.id).union_all(select(_locked(rest, "rest").c.id)))
+    return _lease(select(head.c.id).union_all(select(_locked(_fill(rest, capacity - 1, ending), "rest").c.id)))
 
 
 @cache
@@ -193,8 +194,8 @@ def _take_backfill(slots: int, limited: bool, ending: bool) -> Update:
     else:
         batch_limit = Render.batch_limit.is_(None)
     of_key = Render.batch_key == bindparam("of_key")
-    rest = _backfill_rows(slots).where(of_key, batch_limit, _AT_PLACE, *_none_of(ending))
-    return _lease(select(_locked(rest, "rest").c.id))
+    rest = _backfill_rows(_WINDOW if ending else slots).where(of_key, batch_limit, _AT_PLACE)
+    return _lease(select(_locked(_fill(rest, slots, ending), "rest").c.id))
 
 
 def _from_place(*columns: Any) -> Select[Any]:
@@ -208,6 +209,14 @@ def _from_place(*columns: Any) -> Select[Any]:
 
 def _none_of(ending: bool) -> list[ColumnElement[bool]]:
     return [Render.job_id.not_in(bindparam("ending", expanding=True))] if ending else []
+
+
+def _fill(rows: Select[Any], slots: int, ending: bool) -> Select[Any]:
+    """Those of `rows`; where a job is being ended, which may be a million of them, the first that are none of its."""
+    if not ending:
+        return rows
+    others = select(Render.id).where(Render.id.in_(rows), Render.status == _PENDING, *_none_of(ending))
+    return others.order_by(Render.rank, Render.id).limit(literal_column(str(slots)))
 
 
 def _backfill_rows(slots: int) -> Select[Any]:

@@ -45,11 +45,11 @@ class Allowances:
 def read_allowances(connection: Connection, pool: str) -> Allowances:
     """The allowances in the pool's lane; before anything is taken, in the transaction that takes it."""
     found = connection.execute(_ANY).one()
-    ending = ending_jobs(connection) if found.end else frozenset()
     if not found.limit:
-        return Allowances(ending=ending)
+        return Allowances(ending=ending_jobs(connection) if found.end else frozenset())
     lane = connection.scalar(_LANE, {"pool": pool})
     slots = quotas.slots(connection, lane) if lane is not None else {}
+    ending = ending_jobs(connection)  # after the slots, for which it may have waited
     if not slots:
         return Allowances(ending=ending)
     flows = connection.execute(_FLOWS, {"of_lane": lane, "projects": sorted(slots)}).all()

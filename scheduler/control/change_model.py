@@ -21,7 +21,7 @@ from scheduler.admission.feasibility import check_can_run
 from scheduler.admission.render_rows import derived
 from scheduler.control.bulk_transition import CHUNK, QUEUED, LockedRender, in_chunks, lock_renders, wake_flows_of
 from scheduler.control.job_update import enter, lock_status
-from scheduler.control.lookup import FoundJob, find_job
+from scheduler.control.lookup import FoundJob, find_job_to_change
 from scheduler.control.release_renders import ring_for
 from scheduler.estimates.estimator import Estimator, load
 from scheduler.fair_share.flows import ensure_flow
@@ -52,7 +52,7 @@ def transfer_job(connections: Connections, job_id: str, model: str, project_id: 
     entry = connections.catalog.model(model)
     check_can_run(connections.catalog, entry)
     with read(connections.engine) as connection:
-        job = find_job(connection, job_id, project_id)
+        job = find_job_to_change(connection, job_id, project_id)
         known = connection.scalar(select(Lane.name).where(Lane.name == entry.lane)) is not None
     checks = ModelChangeChecks(entry, finder(connections, job.project_id))
     _look_at_all(connections, job, entry, checks)

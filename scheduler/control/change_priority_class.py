@@ -15,7 +15,7 @@ from farm.lifecycle import JOB_ENDED, RenderStatus
 from farm.tables import Job, Project, Render
 from scheduler.control.bulk_transition import QUEUED, LockedRender, in_chunks, lock_renders, wake_flows_of
 from scheduler.control.job_update import enter, lock_status
-from scheduler.control.lookup import FoundJob, find_job
+from scheduler.control.lookup import FoundJob, find_job_to_change
 from scheduler.control.release_renders import ring_for
 from scheduler.fair_share.flows import ensure_flow
 from scheduler.fleet.wake_workers import notify
@@ -36,7 +36,7 @@ def change_class(connections: Connections, job_id: str, class_name: str, project
     if class_name not in shares:
         raise InvalidRequest([Fault("/class", f"{class_name[:40]!r} is no class; {did_you_mean(class_name, shares)}")])
     with read(connections.engine) as connection:
-        job = find_job(connection, job_id, project_id)
+        job = find_job_to_change(connection, job_id, project_id)
     flow_id = _point_job_to(connections, job, class_name)
 
     def step(behind: int) -> Sequence[LockedRender]:

@@ -22,7 +22,7 @@ from scheduler.accounting import quotas
 from scheduler.control.bulk_transition import LockedRender, lock_renders, move, wake_flows
 from scheduler.control.end_renders import Ending, end_renders
 from scheduler.control.job_update import enter, lock_status
-from scheduler.control.lookup import FoundJob, find_job
+from scheduler.control.lookup import FoundJob, find_job_to_change
 from scheduler.control.release_renders import ring_for
 from scheduler.estimates.initial_estimate import forwards, passes_until
 from scheduler.fleet.wake_workers import notify
@@ -85,7 +85,7 @@ def keep_drafts(
     if not 0 < len(render_ids) <= MOST_KEPT:
         raise InvalidRequest([Fault("/renders", f"must hold 1 to {MOST_KEPT} ids; seen {len(render_ids):,}")])
     with read(connections.engine) as connection:
-        job = find_job(connection, job_id, project_id)
+        job = find_job_to_change(connection, job_id, project_id)
         found = _find(connection, job, render_ids)
     drafts = [draft for draft in found if draft.status is RenderStatus.DRAFTED]
     kept = _go_on(connections, job, drafts) if drafts else 0

@@ -74,7 +74,7 @@ def retry_letters(connections: Connections, chosen: LetterFilter) -> Retried:
         except Overtaken:
             paused.append(job_id)
             continue
-        except Conflict:  # it is being removed
+        except Conflict:  # it is being ended or removed
             continue
         renders += count
         jobs += bool(count)

@@ -40,11 +40,14 @@ def restore_job(connections: Connections, job_id: str, project_id: str) -> None:
 def _mark(
     connections: Connections, job_id: str, project_id: str, *, delete_at: float | None, event: str, now: float
 ) -> None:
-    statement = select(Job.status, Job.finished_at, Job.delete_at).where(Job.id == job_id, Job.project_id == project_id)
+    columns = (Job.status, Job.finished_at, Job.delete_at, Job.ending)
+    statement = select(*columns).where(Job.id == job_id, Job.project_id == project_id)
     with write(connections.engine) as connection:
         job = connection.execute(statement.with_for_update()).one_or_none()
         if job is None:
             raise NotFound(f"There is no job {job_id} in your project.")
+        if delete_at is not None and job.finished_at is None and job.ending is not None:
+            raise Conflict(f"Job {job_id} is being ended ({job.ending}); delete it when that is over, in a minute.")
         if delete_at is not None and job.finished_at is None:
             raise Conflict(f"Job {job_id} is {job.status}; cancel it first, then delete it.")
         if job.delete_at is not None and job.delete_at <= now:

@@ -1,10 +1,10 @@
 """End what is left of a job, however large it is: the answer comes within a second, and nothing of it begins later.
 
 What does not end by then ends in the background: the job is marked (`jobs.ending`), claims pass over its renders, and
-the duty `end_jobs` of the supervisor ends them chunk by chunk.
+the duty `end_marked_jobs` ends them chunk by chunk.
 """
 
-from sqlalchemy import select, update
+from sqlalchemy import literal_column, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
@@ -20,7 +20,8 @@ _LEFT = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_
 def end_job(connections: Connections, job_id: str, ending: Ending) -> int:
     """End the renders of a job that have not ended; returns how many.
 
-    If they could not all be ended in time the job is marked, and of the others none is running or will be claimed.
+    If they could not all be ended in time the job is marked: of the others none is running, and no claim that begins
+    after the answer takes one.
     """
     ended = end_renders_until(connections, connections.steady() + ANSWER_SECONDS, job_id, ending)
     if ended.all:
@@ -37,25 +38,34 @@ def end_job(connections: Connections, job_id: str, ending: Ending) -> int:
 
 
 def end_marked_job(connections: Connections, job_id: str, until: float) -> int:
-    """End renders of a marked job until that moment of the steady clock; when none is left the mark goes. How many."""
+    """End renders of a marked job until that moment of the steady clock; when none is left the mark goes. How many.
+
+    First those that run: on PostgreSQL a claim that had begun before the mark may have ended after it.
+    """
     with read(connections.engine) as connection:
         row = connection.execute(select(Job.ending, Job.ending_reason).where(Job.id == job_id)).one_or_none()
     if row is None or row.ending is None:
         return 0
-    ended = end_renders_until(connections, until, job_id, Ending(RenderStatus(row.ending), row.ending_reason))
+    ending = Ending(RenderStatus(row.ending), row.ending_reason)
+    running = _end_running(connections, job_id, ending)
+    ended = end_renders_until(connections, until, job_id, ending)
     if ended.all:
         with write(connections.engine) as connection:
             connection.execute(update(Job).where(Job.id == job_id).values(ending=None, ending_reason=None))
-    return ended.renders
+    return running + ended.renders
 
 
-def _end_running(connections: Connections, job_id: str, ending: Ending) -> None:
-    """By the project's running renders, of which an index has no others: the job may have a million."""
-    of_project = select(Render.id, Render.job_id).where(
+def _end_running(connections: Connections, job_id: str, ending: Ending) -> int:
+    """By the project's running renders, of which an index has no others, and between the first and the last of the
+    job's, which lie close together: the job may have a million.
+    """
+    of_project = select(Render.index, Render.job_id).where(
         Render.project_id == select(Job.project_id).where(Job.id == job_id).scalar_subquery(),
-        Render.status == RenderStatus.RUNNING.value,
+        Render.status == literal_column("'running'"),
     )
     with read(connections.engine) as connection:
-        running = [row.id for row in connection.execute(of_project) if row.job_id == job_id]
-    if running:
-        end_renders(connections, job_id, ending, Render.id.in_(running))
+        running = [place for place, job in connection.execute(of_project) if job == job_id]
+    if not running:
+        return 0
+    places = Render.index.between(min(running), max(running))
+    return end_renders(connections, job_id, ending, places, Render.index.in_(running))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from farm.errors import NotFound
+from farm.errors import Conflict, NotFound
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Job, Render
 
@@ -20,6 +20,7 @@ class FoundJob:
     lane: str
     flow_id: str
     status: JobStatus
+    ending: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,19 @@ def find_job(connection: Connection, job_id: str, project_id: str | None) -> Fou
     """The job of this id; `project_id` None may see every project. Raises NotFound."""
     row = None
     if _is_id(job_id):
-        statement = select(Job.id, Job.project_id, Job.lane, Job.flow_id, Job.status)
+        statement = select(Job.id, Job.project_id, Job.lane, Job.flow_id, Job.status, Job.ending)
         row = connection.execute(statement.where(Job.id == job_id, *_of(project_id, Job.project_id))).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {job_id[:40]!r} that you may see.")
-    return FoundJob(row.id, row.project_id, row.lane, row.flow_id, JobStatus(row.status))
+    return FoundJob(row.id, row.project_id, row.lane, row.flow_id, JobStatus(row.status), row.ending)
+
+
+def find_job_to_change(connection: Connection, job_id: str, project_id: str | None) -> FoundJob:
+    """The same, of a job that goes on. Raises NotFound, and Conflict while it is being ended in the background."""
+    job = find_job(connection, job_id, project_id)
+    if job.ending is not None:
+        raise Conflict(f"Job {job.id} is being ended ({job.ending}); nothing of it can be changed any more.")
+    return job
 
 
 def find_render(connection: Connection, render_id: str, project_id: str | None) -> FoundRender:

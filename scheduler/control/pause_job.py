@@ -14,7 +14,7 @@ from farm.lifecycle import JobStatus, Outcome, RenderStatus
 from farm.tables import Render
 from scheduler.control.bulk_transition import LockedRender, in_chunks, lock_renders, move
 from scheduler.control.job_update import Overtaken, enter, lock_status, set_status
-from scheduler.control.lookup import FoundJob, find_job
+from scheduler.control.lookup import FoundJob, find_job, find_job_to_change
 from scheduler.control.release_renders import release
 from scheduler.fleet.wake_workers import notify
 from scheduler.leases.settle import Settlement, settle
@@ -57,7 +57,7 @@ def _begin(
 ) -> FoundJob:
     """Set the job's status first: each chunk looks whether it is still so, and stops when it is not."""
     with read(connections.engine) as connection:
-        job = find_job(connection, job_id, project_id)
+        job = find_job_to_change(connection, job_id, project_id)
     if job.status is after:
         return job
     try:

@@ -17,7 +17,7 @@ from farm.lifecycle import JOB_ENDED
 from farm.tables import Job, Render
 from scheduler.control.bulk_transition import QUEUED, LockedRender, in_chunks, lock_renders
 from scheduler.control.job_update import enter, lock_status
-from scheduler.control.lookup import FoundJob, find_job
+from scheduler.control.lookup import FoundJob, find_job, find_job_to_change
 from scheduler.fleet.wake_workers import notify
 
 
@@ -57,7 +57,7 @@ def reorder_job(
     if (place is None) == (before is None):
         raise InvalidRequest([Fault("", "give one of 'place' (front or back) and 'before' (a job)")])
     with read(connections.engine) as connection:
-        job = find_job(connection, job_id, project_id)
+        job = find_job_to_change(connection, job_id, project_id)
         other = None if before is None else find_job(connection, before, project_id)
     if other is not None and (other.flow_id != job.flow_id or other.id == job.id):
         raise Conflict(f"Job {other.id} does not wait in line with job {job.id}: another model or another class.")

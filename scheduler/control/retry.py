@@ -40,7 +40,7 @@ def retry_render(connections: Connections, render_id: str, project_id: str | Non
 
     Raises:
         NotFound: the project (None: an operator) sees no such render.
-        Conflict: the render has not failed, or its job is paused or being removed.
+        Conflict: the render has not failed, or its job is paused, being ended or being removed.
     """
     now = connections.clock()
     with read(connections.engine) as connection:

@@ -105,7 +105,7 @@ def _unfinished(of_lane: bool) -> Any:
         .join(Flow, Flow.id == Job.flow_id)
         .join(Lane, Lane.name == Job.lane)
         .outerjoin(drafts, drafts.c.job_id == Job.id)
-        .where(Job.finished_at.is_(None))
+        .where(Job.finished_at.is_(None), Job.ending.is_(None))
         .group_by(Job.lane, Job.flow_id, Flow.project_id, Flow.class_name, Flow.weight)
     )
     return statement.where(Job.lane == bindparam("of_lane")) if of_lane else statement

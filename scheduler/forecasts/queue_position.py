@@ -162,6 +162,7 @@ _BEFORE = (
     .where(
         Job.lane == bindparam("of_lane"),
         Job.finished_at.is_(None),
+        Job.ending.is_(None),
         Job.flow_id == bindparam("of_flow"),
         Job.status != JobStatus.PAUSED.value,
         or_(

@@ -17,7 +17,8 @@ from farm.errors import Conflict, FarmError, IdempotencyMismatch, StorageDown, S
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Intake
-from scheduler.control.end_renders import Ending, end_renders
+from scheduler.control.end_jobs import end_job
+from scheduler.control.end_renders import Ending
 from scheduler.intake.open_stream import Position, read_position
 from scheduler.intake.read_stream import take_in
 from scheduler.intake.seal_stream import stop
@@ -115,5 +116,5 @@ def _expire(connections: Connections, now: float) -> int:
     reason = f"nothing more came for {hours:g} hours"
     ending = Ending(RenderStatus.EXPIRED, f"The stream of its job was not ended: {reason}.")
     for job_id in silent:
-        end_renders(connections, job_id, ending)
+        end_job(connections, job_id, ending)
     return sum(stop(connections, job_id, reason, empty=JobStatus.EXPIRED, now=now) for job_id in silent)

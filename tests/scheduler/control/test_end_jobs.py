@@ -1,18 +1,25 @@
 """A job of a million renders is cancelled within a second: nothing of it begins after that, and it ends by itself."""
 
+from collections.abc import Callable
+
 import pytest
+from sqlalchemy import update
 
 from farm.accounts import create_project
 from farm.connections import Connections
-from farm.database import read
+from farm.database import read, write
 from farm.errors import Conflict
 from farm.ids import new_id
 from farm.lifecycle import Outcome
+from farm.tables import Project
 from scheduler.claims.claimer import Claimer
 from scheduler.claims.join_running_batch import join, waiting
 from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_filtered, cancel_job
+from scheduler.control.change_priority_class import change_class
+from scheduler.control.delete_job import delete_job
 from scheduler.control.filters import RenderFilter
+from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.control.retry import retry_render
 from scheduler.forecasts.queue_position import job_queue_position
 from scheduler.forecasts.wait_reasons import job_reason
@@ -123,6 +130,30 @@ def test_until_it_has_ended_its_failed_renders_cannot_be_retried_and_everybody_i
     end_all(connections)
     retry_render(connections, failed.id, project)
     assert [render.id for render in claim_some(connections)] == [failed.id]
+
+
+def test_until_it_has_ended_nothing_of_it_can_be_changed_or_deleted_and_it_counts_for_no_quota(
+    connections: Connections, project: str
+) -> None:
+    with write(connections.engine) as connection:
+        connection.execute(update(Project).values(max_pending=3))
+    job = submit_job(connections, project, 3)
+    cancel_job(connections, job, project)
+
+    again = submit_job(connections, project, 3)
+
+    changes: list[Callable[[], object]] = [
+        lambda: pause_job(connections, job, project),
+        lambda: resume_job(connections, job, project),
+        lambda: change_class(connections, job, "urgent", project),
+        lambda: delete_job(connections, job, project, keep_seconds=60),
+    ]
+    for change in changes:
+        with pytest.raises(Conflict, match="is being ended"):
+            change()
+    end_all(connections)
+    delete_job(connections, job, project, keep_seconds=60)
+    assert job_ids(claim_some(connections)) == {again}
 
 
 def test_a_large_job_whose_deadline_has_passed_ends_in_the_same_way(
