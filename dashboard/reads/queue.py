@@ -87,7 +87,7 @@ def read_queue(connection: Connection, project_id: str) -> list[Line]:
             (Job.renders_total - ended).label("unfinished"),
         )
         .join(Flow, Flow.id == Job.flow_id)
-        .where(Job.project_id == project_id, Job.finished_at.is_(None), Job.delete_at.is_(None))
+        .where(Job.project_id == project_id, Job.finished_at.is_(None), Job.ending.is_(None), Job.delete_at.is_(None))
         .order_by(Job.lane, Flow.class_name, Job.rank, Job.id)
         .limit(MOST_JOBS)
     )

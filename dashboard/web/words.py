@@ -56,7 +56,9 @@ _FILTERS = {
 
 
 def job_state(job: Job) -> str:
-    """The one word for a job: its status, or whether an open one renders or waits."""
+    """The one word for a job: its status, the end it is brought to, or whether an open one renders or waits."""
+    if job.ending is not None:
+        return job.ending.value
     if job.status == JobStatus.OPEN:
         return "rendering" if job.running else "waiting"
     if job.status == JobStatus.PARTIAL:

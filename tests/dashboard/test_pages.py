@@ -16,6 +16,7 @@ from farm.errors import Fault, InvalidRequest
 from farm.params import check_request
 from farm.params.forms import parameters_schema
 from farm.tables import Render
+from scheduler.control import end_jobs
 from tests.dashboard.conftest import House
 from tests.dashboard.visiting import PAGE, token_of
 from tests.dashboard.visiting import typed as _typed
@@ -167,6 +168,23 @@ def test_the_job_page_has_buttons_for_what_may_be_done(house: House, visitor: Fl
     text = _text(visitor, page)
     assert "Cancel the job" not in text
     assert "2 cancelled" in text
+
+
+def test_a_job_that_is_being_ended_offers_no_changes_and_leaves_the_queue(
+    house: House, visitor: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(end_jobs, "ANSWER_SECONDS", -1.0)  # as of a job of a million renders
+    job = house.submit()["id"]
+    assert f"/jobs/{job}" in _text(visitor, "/queue")
+
+    assert house.post(f"/api/v1/jobs/{job}/cancel").json["ending"] == "cancelled"
+
+    page = _text(visitor, f"/jobs/{job}")
+    assert "It is being ended (cancelled); nothing of it begins any more." in page
+    assert 'data-state="cancelled"' in page
+    for change in ("pause", "front", "class", "cancel", "delete"):
+        assert f'action="/jobs/{job}/{change}"' not in page
+    assert f"/jobs/{job}" not in _text(visitor, "/queue")
 
 
 def test_a_failed_render_says_why_and_can_be_tried_again(house: House, visitor: FlaskClient) -> None:
