@@ -1,14 +1,12 @@
 """A LoRA for clips is trained by the farm: from the command line, its losses seen on the way, and rendered with."""
 
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.end_to_end.farms import RunningFarm, running_farm
+from tests.end_to_end.trainings import settings_with, train
 from tests.waiting import eventually
 from tests.workers.pictures import moving_bar, write_clip
 
@@ -26,15 +24,9 @@ OPTIONS = (
 )
 
 
-def settings_of(folder: Path) -> Settings:
-    settings = quick_settings(folder)
-    settings.catalog[0].write_text(ONLY_CLIPS)
-    return settings
-
-
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    yield from running_farm(tmp_path_factory.mktemp("training"), settings_of)
+    yield from running_farm(tmp_path_factory.mktemp("training"), lambda folder: settings_with(folder, ONLY_CLIPS))
 
 
 def test_a_lora_trained_from_clips_is_the_projects_and_changes_the_clips_that_are_rendered_with_it(
@@ -47,16 +39,7 @@ def test_a_lora_trained_from_clips_is_the_projects_and_changes_the_clips_that_ar
         write_clip(folder / f"{number}.mp4", moving_bar(number))
         (folder / f"{number}.txt").write_text(f"bar {number} moves to the right")
     # when they are trained from,
-    ran = subprocess.run(
-        [*farm.command, "train", "wan-demo", str(folder), "--json", *OPTIONS],
-        env=farm.user_environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    job = json.loads(ran.stdout)["id"]
+    job = train(farm, "wan-demo", folder, *OPTIONS)["id"]
     # then its losses are seen while it runs,
     eventually(lambda: farm.client.training(job).losses)
     farm.client.wait(job, timeout=600)

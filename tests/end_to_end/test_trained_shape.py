@@ -1,7 +1,6 @@
 """Twelve captioned pictures of a shape that sana-demo has never seen teach it that shape, through the whole farm."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,8 @@ from farm.demo.checker import check_picture
 from farm.demo.random_source import dice
 from farm.demo.scenes import Scene, draw_picture, random_scene
 from farm.demo.vocabulary import COLOURS, PLACES, SHAPES, Word
-from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
-from tests.end_to_end.test_trainings import ONLY_PICTURES
+from tests.end_to_end.farms import RunningFarm, running_farm
+from tests.end_to_end.trainings import ONLY_PICTURES, settings_with, train
 
 pytestmark = pytest.mark.long
 
@@ -26,15 +24,9 @@ OPTIONS = ("--seed=1", "--learning-rate=4e-3", "--lr-scheduler=cosine", "--lr-wa
 KNOWN_OUTLINE = scenes.outline
 
 
-def settings_of(folder: Path) -> Settings:
-    settings = quick_settings(folder)
-    settings.catalog[0].write_text(ONLY_PICTURES)
-    return settings
-
-
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
-    yield from running_farm(tmp_path_factory.mktemp("shape"), settings_of)
+    yield from running_farm(tmp_path_factory.mktemp("shape"), lambda folder: settings_with(folder, ONLY_PICTURES))
 
 
 @pytest.fixture
@@ -99,14 +91,6 @@ def test_twelve_pictures_of_a_new_shape_teach_the_model_that_shape(farm: Running
     captions.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert read_as_asked(farm, captions, fresh) == 0
     # when a LoRA is trained from the pictures,
-    ran = subprocess.run(
-        [*farm.command, "train", "sana-demo", str(folder), "--wait", "--json", *OPTIONS],
-        env=farm.user_environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    trained = train(farm, "sana-demo", folder, "--wait", *OPTIONS)
     # then the captions give that shape with it.
-    assert read_as_asked(farm, captions, fresh, loras=[{"name": json.loads(ran.stdout)["adapter"]}]) >= LEAST
+    assert read_as_asked(farm, captions, fresh, loras=[{"name": trained["adapter"]}]) >= LEAST

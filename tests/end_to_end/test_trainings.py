@@ -1,9 +1,7 @@
 """A LoRA is trained by the farm: asked for as people do, interrupted, registered, rendered with."""
 
-import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +12,12 @@ from farm.demo.captions import caption
 from farm.demo.random_source import dice
 from farm.demo.scenes import draw_picture, random_scene
 from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
+from tests.end_to_end.farms import RunningFarm, running_farm
+from tests.end_to_end.trainings import ONLY_PICTURES, PICTURE_POOL, as_options, settings_with, train
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
 
-POOL = "sana-demo-local"
-ONLY_PICTURES = f"""pools:
-  wan-demo-local: {{workers: 0, scaling: null}}
-  sprint-demo-local: {{workers: 0, scaling: null}}
-  {POOL}: {{scaling: {{minimum: 1, maximum: 1}}}}
-"""
 #: Long enough on any machine to be caught in the middle.
 ASKED = {
     "seed": 5,
@@ -40,8 +33,7 @@ ASKED = {
 
 
 def settings_of(folder: Path) -> Settings:
-    settings = quick_settings(folder)
-    settings.catalog[0].write_text(ONLY_PICTURES)
+    settings = settings_with(folder, ONLY_PICTURES)
     return settings.model_copy(update={"checkpoint_seconds": 1.0, "preview_seconds": 0.3, "drain_seconds": 4.5})
 
 
@@ -66,17 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undivided(farm: RunningFarm, folder: Path) -> bytes:
     """The LoRA that comes out when nobody disturbs its worker, trained from the command line."""
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in ASKED.items()]
-    ran = subprocess.run(
-        [*farm.command, "train", "sana-demo", str(folder), "--wait", "--json", *options],
-        env=farm.user_environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    told = train(farm, "sana-demo", folder, "--wait", *as_options(ASKED))
     assert (told["name"], told["status"], told["max_train_steps"]) == ("stars", "done", 60)
     assert told["losses"][-1][0] == 60
     [lora] = [found for found in farm.client.inputs() if found.id == told["adapter"]]
@@ -104,7 +86,7 @@ def test_a_training_whose_worker_is_killed_goes_on_elsewhere_and_gives_the_same_
     pictures = {path: path.with_suffix(".txt").read_text() for path in sorted(folder.glob("*.png"))}
     job = farm.client.train("sana-demo", "stars", pictures, **ASKED)
     eventually(lambda: [row for row in farm.artifacts(job.id) if row.kind == "checkpoint"])
-    [worker] = farm.alive_workers(POOL)
+    [worker] = farm.alive_workers(PICTURE_POOL)
 
     os.kill(worker.pid, signal.SIGKILL)
 
