@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from farm.settings import Settings
-from tests.end_to_end.farms import RunningFarm, quick_settings, running_farm
-from tests.end_to_end.test_trainings import ASKED, POOL, folder
+from tests.end_to_end.farms import RunningFarm, running_farm
+from tests.end_to_end.trainings import ASKED, PICTURE_POOL, captions_of, draw_captioned_pictures, settings_with
 from tests.waiting import eventually
-
-__all__ = ["folder"]  # a fixture
 
 pytestmark = pytest.mark.long
 
 ON_TWO = f"""pools:
   wan-demo-local: {{workers: 0, scaling: null}}
   sprint-demo-local: {{workers: 0, scaling: null}}
-  {POOL}: {{scaling: {{minimum: 1, maximum: 1}}, device: cpu, threads: 1, sharding: {{by: weights, devices: 2}}}}
+  {PICTURE_POOL}:
+    scaling: {{minimum: 1, maximum: 1}}
+    device: cpu
+    threads: 1
+    sharding: {{by: weights, devices: 2}}
 """
 STEPS: dict[str, Any] = ASKED | {"optimizer": "adamw-8bit", "rank": 32}
 
 
 def settings_of(folder: Path) -> Settings:
-    settings = quick_settings(folder)
-    settings.catalog[0].write_text(ON_TWO)
-    return settings.model_copy(update={"checkpoint_seconds": 1.0})
+    return settings_with(folder, ON_TWO).model_copy(update={"checkpoint_seconds": 1.0})
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +37,11 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
 
 
 def test_a_group_trains_goes_on_after_its_worker_was_killed_and_renders_with_what_it_made(
-    farm: RunningFarm, folder: Path
+    farm: RunningFarm, tmp_path: Path
 ) -> None:
     # Given a training on two ranks,
-    pictures = {path: path.with_suffix(".txt").read_text() for path in sorted(folder.glob("*.png"))}
+    draw_captioned_pictures(tmp_path)
+    pictures = captions_of(tmp_path)
     whole = farm.client.train("sana-demo", "stars", pictures, **STEPS)
     farm.client.wait(whole.id, timeout=600)
     expected = farm.file(farm.renders(whole.id)[0].id, "adapter")
@@ -48,7 +49,7 @@ def test_a_group_trains_goes_on_after_its_worker_was_killed_and_renders_with_wha
     # when the worker of another one like it is killed on its way,
     job = farm.client.train("sana-demo", "stars", pictures, **STEPS)
     eventually(lambda: [row for row in farm.artifacts(job.id) if row.kind == "checkpoint"])
-    [worker] = farm.alive_workers(POOL)
+    [worker] = farm.alive_workers(PICTURE_POOL)
     os.kill(worker.pid, signal.SIGKILL)
     farm.client.wait(job.id, timeout=600)
     # then another group goes on, and it is the same to the bit;

@@ -8,28 +8,21 @@ from pathlib import Path
 import pytest
 
 from farm.client import FarmProblem
-from farm.demo.captions import caption
-from farm.demo.random_source import dice
-from farm.demo.scenes import draw_picture, random_scene
 from farm.settings import Settings
 from tests.end_to_end.farms import RunningFarm, running_farm
-from tests.end_to_end.trainings import ONLY_PICTURES, PICTURE_POOL, as_options, settings_with, train
+from tests.end_to_end.trainings import (
+    ASKED,
+    ONLY_PICTURES,
+    PICTURE_POOL,
+    as_options,
+    captions_of,
+    draw_captioned_pictures,
+    settings_with,
+    train,
+)
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
-
-#: Long enough on any machine to be caught in the middle.
-ASKED = {
-    "seed": 5,
-    "rank": 4,
-    "learning_rate": 1e-3,
-    "max_train_steps": 60,
-    "train_batch_size": 2,
-    "validation_steps": 30,
-    "validation_inference_steps": 4,
-    "width": 64,
-    "height": 64,
-}
 
 
 def settings_of(folder: Path) -> Settings:
@@ -47,11 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four pictures, each with its caption beside it."""
     made = tmp_path_factory.mktemp("pictures") / "stars"
     made.mkdir()
-    chance = dice("trainings")
-    for number in range(4):
-        scene = random_scene(chance)
-        draw_picture(scene, 128, 128, chance).save(made / f"{number}.png")
-        (made / f"{number}.txt").write_text(caption(scene))
+    draw_captioned_pictures(made)
     return made
 
 
@@ -83,8 +72,7 @@ def test_a_trained_lora_is_the_projects_and_changes_what_is_rendered_with_it(
 def test_a_training_whose_worker_is_killed_goes_on_elsewhere_and_gives_the_same_lora(
     farm: RunningFarm, folder: Path, undivided: bytes
 ) -> None:
-    pictures = {path: path.with_suffix(".txt").read_text() for path in sorted(folder.glob("*.png"))}
-    job = farm.client.train("sana-demo", "stars", pictures, **ASKED)
+    job = farm.client.train("sana-demo", "stars", captions_of(folder), **ASKED)
     eventually(lambda: [row for row in farm.artifacts(job.id) if row.kind == "checkpoint"])
     [worker] = farm.alive_workers(PICTURE_POOL)
 
@@ -101,8 +89,7 @@ def test_a_training_whose_worker_is_killed_goes_on_elsewhere_and_gives_the_same_
 
 
 def test_an_urgent_picture_does_not_wait_for_a_training(farm: RunningFarm, folder: Path, undivided: bytes) -> None:
-    pictures = {path: path.with_suffix(".txt").read_text() for path in sorted(folder.glob("*.png"))}
-    job = farm.client.train("sana-demo", "stars", pictures, **ASKED)
+    job = farm.client.train("sana-demo", "stars", captions_of(folder), **ASKED)
     farm.when_stepping(job.id)
     urgent = farm.client.submit("sana-demo", "a blue circle", seed=8, num_inference_steps=4, class_name="urgent")
     farm.client.wait(urgent.id, timeout=300)
