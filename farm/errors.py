@@ -216,6 +216,13 @@ class Conflict(FarmError):
     status = 409
 
 
+class StreamEnded(Conflict):
+    """The stream was ended before its last row, with its job, and takes no more; send the rows under a new key."""
+
+    type = "stream-ended"
+    title = "The stream was ended"
+
+
 class Changed(FarmError):
     """What you want to change is not any more as the header 'If-Match' says; read it again, then decide."""
 

@@ -85,6 +85,8 @@ TRANSITIONS: dict[RenderStatus, frozenset[RenderStatus]] = {
 }
 #: A render in one of these has come to its end; the job's counters say how many.
 ENDED = frozenset({_R.DONE, _R.FAILED, _R.CANCELLED, _R.EXPIRED})
+#: What has not ended can be cancelled, or expire.
+CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if _R.CANCELLED in targets)
 
 
 class NotAllowed(AssertionError):

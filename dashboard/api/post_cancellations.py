@@ -65,7 +65,8 @@ def register(blueprint: APIBlueprint) -> None:
             known.lane(chosen.lane)
             known.check()
         found = cancel_filtered(farm(), chosen, dry_run=asked.dry_run)
-        return reply(Cancelled(jobs=found.jobs, renders=found.renders, dry_run=asked.dry_run))
+        answer = Cancelled(jobs=found.jobs, renders=found.renders, ending=found.ending, dry_run=asked.dry_run)
+        return reply(answer)
 
 
 def _project(asked: Cancellation) -> str | None:

@@ -114,6 +114,7 @@ class Cancelled(Answer):
 
     jobs: int
     renders: int = Field(description="Cancelled, or with dry_run only counted")
+    ending: int = Field(description="So many of the jobs are large and end in the background; nothing of them begins")
     dry_run: bool
 
 

@@ -13,7 +13,9 @@ from farm.console.bulk_action import for_each_job
 from farm.console.completion import complete_job, complete_model
 from farm.console.job_progress import counts
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
-from farm.lifecycle import RenderStatus
+from farm.lifecycle import CANCELLABLE, RenderStatus
+
+_IN_THE_BACKGROUND = "; what is left of large ones ends in the background, and nothing of it begins"
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +32,10 @@ def cancel(
     ] = None,
     lane: Annotated[str | None, typer.Option(help="Only of this lane, such as sana-demo@fp32.")] = None,
     class_name: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
-    status: Annotated[list[RenderStatus] | None, typer.Option(help="Only renders in this state.")] = None,
+    status: Annotated[
+        list[RenderStatus] | None,
+        typer.Option(help="Only renders in this state.", metavar=f"[{'|'.join(sorted(CANCELLABLE))}]"),
+    ] = None,
     before: Annotated[
         datetime | None, typer.Option(formats=TIMES, help="Only of jobs submitted before this time (UTC).")
     ] = None,
@@ -72,12 +77,11 @@ def cancel(
             return
         what = "would be cancelled" if dry_run else "cancelled"
         renders, jobs = ("render" if found.renders == 1 else "renders"), ("job" if found.jobs == 1 else "jobs")
-        say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}")
+        say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}{_IN_THE_BACKGROUND if found.ending else ''}")
 
 
 def _what_became(job: Job) -> str:
-    rest = "; the rest ends in the background, and nothing of it begins" if job.ending else ""
-    return f"is {job.status}: {counts(job)}{rest}"
+    return f"is {job.status}: {counts(job)}{_IN_THE_BACKGROUND if job.ending else ''}"
 
 
 def _cancel_one(farm: FarmClient, job_id: str) -> Job:

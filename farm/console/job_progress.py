@@ -133,7 +133,8 @@ def counts(job: Job) -> str:
         count = getattr(job, name)
         if count:
             words.append(f"{count} {name}")
-    return clean(", ".join(words) + ("" if job.status in ("open", "done") else f" ({job.status})"))
+    said = job.status in ("open", "done") or getattr(job, job.status, 0) > 0
+    return clean(", ".join(words) + ("" if said else f" ({job.status})"))
 
 
 def _name(job: Job) -> str:

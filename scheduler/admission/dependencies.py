@@ -57,18 +57,24 @@ def check_after(connection: Connection, project_id: str, hold: Hold) -> Hold:
     A job that ends after this look is found by the duty. No circle can form: a job waits only for older ones.
 
     Raises:
-        InvalidRequest: a job is not there in this project, or has failed and the request would be cancelled.
+        InvalidRequest: a job is not there in this project; or it has failed or is being ended, and the request would
+            be cancelled with it.
     """
     if not hold.after:
         return hold
-    rows = connection.execute(select(Job.id, Job.status).where(Job.id.in_(hold.after), Job.project_id == project_id))
-    found = {job_id: JobStatus(status) for job_id, status in rows}
+    rows = connection.execute(
+        select(Job.id, Job.status, Job.ending).where(Job.id.in_(hold.after), Job.project_id == project_id)
+    )
+    found = {job_id: (JobStatus(status), ending) for job_id, status, ending in rows}
     faults: list[Fault] = []
     left: list[str] = []
     for place, job_id in enumerate(hold.after):
-        status = found.get(job_id)
+        status, ending = found.get(job_id, (None, None))
         if status is None:
             faults.append(Fault(f"/after/{place}", f"there is no job {job_id} in this project"))
+        elif ending is not None and hold.after_failure == CANCEL:
+            text = f'job {job_id} is being ended ({ending}); leave it out, or send "after_failure": "run"'
+            faults.append(Fault(f"/after/{place}", text))
         elif status not in JOB_ENDED:
             left.append(job_id)
         elif status is not JobStatus.DONE and hold.after_failure == CANCEL:

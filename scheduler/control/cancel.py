@@ -7,13 +7,12 @@ from sqlalchemy import ColumnElement
 from farm.connections import Connections
 from farm.database import read
 from farm.errors import Conflict
-from farm.lifecycle import JobStatus, RenderStatus
+from farm.lifecycle import CANCELLABLE, JobStatus, RenderStatus
 from farm.tables import Render
 from scheduler.control.end_jobs import end_job
-from scheduler.control.end_renders import CANCELLABLE, CANCELLED, Ending, end_renders
+from scheduler.control.end_renders import CANCELLED, Ended, Ending, end_renders
 from scheduler.control.filters import Found, RenderFilter, count_found, find_jobs
 from scheduler.control.lookup import find_job, find_render
-from scheduler.intake.seal_stream import stop
 
 #: Of a job in one of these a cancel is no mistake, also when nothing was left to cancel.
 _CANCELLABLE_JOBS = (JobStatus.ADMITTING, JobStatus.OPEN, JobStatus.PAUSED, JobStatus.CANCELLED)
@@ -30,9 +29,7 @@ def cancel_job(connections: Connections, job_id: str, project_id: str | None = N
     """
     with read(connections.engine) as connection:
         job = find_job(connection, job_id, project_id)
-    if job.status is JobStatus.ADMITTING:  # nothing more is let in, then what is there ends
-        stop(connections, job.id, ending.reason, empty=JobStatus.CANCELLED, now=connections.clock())
-    cancelled = end_job(connections, job.id, ending)
+    cancelled = end_job(connections, job.id, ending).renders
     if not cancelled and job.status not in _CANCELLABLE_JOBS:
         raise Conflict(f"Job {job.id} has ended ({job.status}); nothing of it is left to cancel.")
     return cancelled
@@ -56,7 +53,7 @@ def cancel_render(connections: Connections, render_id: str, project_id: str | No
 
 
 def cancel_filtered(connections: Connections, chosen: RenderFilter, *, dry_run: bool = False) -> Found:
-    """Cancel what has not ended of all that the filter finds; returns how many jobs and renders that were.
+    """Cancel what has not ended of all that the filter finds; says how many jobs and renders that were.
 
     With `dry_run` they are only counted. Job by job and chunk by chunk: after a crash, call it again. What is
     submitted while it works may be found or not.
@@ -74,7 +71,11 @@ def cancel_filtered(connections: Connections, chosen: RenderFilter, *, dry_run: 
 
 def _cancel_each(connections: Connections, jobs: Sequence[str], which: Sequence[ColumnElement[bool]]) -> Found:
     if which:
-        counts = [end_renders(connections, job_id, CANCELLED, *which) for job_id in jobs]
+        each = [Ended(end_renders(connections, job_id, CANCELLED, *which), all=True) for job_id in jobs]
     else:
-        counts = [end_job(connections, job_id, CANCELLED) for job_id in jobs]
-    return Found(jobs=sum(count > 0 for count in counts), renders=sum(counts))
+        each = [end_job(connections, job_id, CANCELLED) for job_id in jobs]
+    return Found(
+        jobs=sum(ended.renders > 0 for ended in each),
+        renders=sum(ended.renders for ended in each),
+        ending=sum(not ended.all for ended in each),
+    )

@@ -32,7 +32,7 @@ def restore_job(connections: Connections, job_id: str, project_id: str) -> None:
 
     Raises:
         NotFound: the project has no such job, any more.
-        Conflict: its time has come: it is being removed.
+        Conflict: its time has come: it is being removed; or it was not deleted and is being ended.
     """
     _mark(connections, job_id, project_id, delete_at=None, event="restored", now=connections.clock())
 
@@ -48,6 +48,8 @@ def _mark(
             raise NotFound(f"There is no job {job_id} in your project.")
         if delete_at is not None and job.finished_at is None and job.ending is not None:
             raise Conflict(f"Job {job_id} is being ended ({job.ending}); delete it when that is over, in a minute.")
+        if delete_at is None and job.finished_at is None and job.ending is not None:
+            raise Conflict(f"Job {job_id} was not deleted: it is being ended ({job.ending}), which goes on.")
         if delete_at is not None and job.finished_at is None:
             raise Conflict(f"Job {job_id} is {job.status}; cancel it first, then delete it.")
         if job.delete_at is not None and job.delete_at <= now:

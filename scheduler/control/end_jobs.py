@@ -8,24 +8,26 @@ from sqlalchemy import literal_column, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.lifecycle import RenderStatus
+from farm.lifecycle import JobStatus, RenderStatus
 from farm.tables import Job, Render
-from scheduler.control.end_renders import Ending, end_renders, end_renders_until
+from scheduler.control.end_renders import Ended, Ending, end_renders, end_renders_until
+from scheduler.intake.seal_stream import stop
 
 #: For what ends before the answer: some 10,000 renders.
 ANSWER_SECONDS = 0.4
 _LEFT = Job.renders_total - Job.renders_done - Job.renders_failed - Job.renders_cancelled - Job.renders_expired
 
 
-def end_job(connections: Connections, job_id: str, ending: Ending) -> int:
-    """End the renders of a job that have not ended; returns how many.
+def end_job(connections: Connections, job_id: str, ending: Ending) -> Ended:
+    """End the renders of a job that have not ended; says how many, and whether all of them have by now.
 
-    If they could not all be ended in time the job is marked: of the others none is running, and no claim that begins
-    after the answer takes one.
+    A stream of it takes no more rows. If they could not all be ended in time the job is marked: of the others none is
+    running, and no claim that begins after the answer takes one.
     """
+    stop(connections, job_id, ending.reason, empty=JobStatus(ending.status.value), now=connections.clock())
     ended = end_renders_until(connections, connections.steady() + ANSWER_SECONDS, job_id, ending)
     if ended.all:
-        return ended.renders
+        return ended
     with write(connections.engine) as connection:
         left = connection.scalar(
             update(Job)
@@ -34,7 +36,7 @@ def end_job(connections: Connections, job_id: str, ending: Ending) -> int:
             .returning(_LEFT)
         )
     _end_running(connections, job_id, ending)
-    return ended.renders + (left or 0)
+    return Ended(ended.renders + (left or 0), all=False)
 
 
 def end_marked_job(connections: Connections, job_id: str, until: float) -> int:

@@ -7,13 +7,12 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from farm.connections import Connections
 from farm.database import write
-from farm.lifecycle import TRANSITIONS, Outcome, RenderStatus
+from farm.lifecycle import CANCELLABLE, Outcome, RenderStatus
 from farm.tables import Job, Render
 from scheduler.control.bulk_transition import LockedRender, end_attempts, in_chunks, lock_renders, move, move_all
 from scheduler.control.job_update import enter
 from scheduler.fleet.wake_workers import notify
 
-CANCELLABLE = frozenset(state for state, targets in TRANSITIONS.items() if RenderStatus.CANCELLED in targets)
 #: Of these no worker knows, and no attempt is open.
 _AT_REST = CANCELLABLE - {RenderStatus.RUNNING}
 

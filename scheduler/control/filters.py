@@ -6,17 +6,17 @@ from dataclasses import dataclass, fields
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from farm.errors import Fault, InvalidRequest
-from farm.lifecycle import RenderStatus
+from farm.lifecycle import CANCELLABLE, RenderStatus
 from farm.tables import Flow, Job, Render
-from scheduler.control.end_renders import CANCELLABLE
 
 
 @dataclass(frozen=True)
 class Found:
-    """How much a filter found."""
+    """How much a filter found; and of how many of those jobs the rest ends in the background."""
 
     jobs: int
     renders: int
+    ending: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class RenderFilter:
             raise InvalidRequest(faults)
 
     def of_jobs(self) -> list[ColumnElement[bool]]:
-        """The conditions on jobs; Flow is joined."""
-        conditions: list[ColumnElement[bool]] = [Job.finished_at.is_(None)]
+        """The conditions on jobs, of which none is being ended already; Flow is joined."""
+        conditions: list[ColumnElement[bool]] = [Job.finished_at.is_(None), Job.ending.is_(None)]
         for column, value in (
             (Job.project_id, self.project_id),
             (Job.model, self.model),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, insert, null, select, update
 from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Conflict
+from farm.errors import Conflict, StreamEnded
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import RenderParameters
 from farm.progress import JobChanged
@@ -22,7 +22,7 @@ from scheduler.admission.render_rows import FEW_ROWS, render_rows, shortened
 from scheduler.estimates.estimator import Estimator
 from scheduler.fair_share.flows import wake_flow
 from scheduler.fleet.wake_workers import RingTarget, notify, ring, ring_targets
-from scheduler.intake.open_stream import Position
+from scheduler.intake.open_stream import Position, read_position
 from scheduler.leases.job_status import admitting_again
 from scheduler.uploads import mark_used
 
@@ -44,7 +44,8 @@ def add_chunk(
     Locks the project (if it has quotas), the stream, the job, then the flow. Renders are only inserted.
 
     Raises:
-        Conflict: another request has moved this stream meanwhile, or its job was cancelled or has expired.
+        Conflict: another request has moved this stream meanwhile.
+        StreamEnded: its job was ended meanwhile.
         QuotaExceeded, BudgetSpent: the project has as much as it may; the stream can be gone on with later.
     """
     now = connections.clock()
@@ -93,8 +94,11 @@ def _move(connection: Connection, before: Position, after: Position) -> None:
         )
     )
     if moved.rowcount != 1:
+        found = read_position(connection, before.job_id)
+        if found is not None:
+            found.check_goes_on()
         raise Conflict(
-            f"Another request is sending the stream of job {before.job_id}, or it was ended; "
+            f"Another request is sending the stream of job {before.job_id}, or has ended it; "
             "read its position (GET …/intake) and go on there."
         )
 
@@ -111,7 +115,7 @@ def _count(
     """Job, event, renders, flow; returns the job's version, and whether the renders may run at once."""
     job = connection.execute(
         update(Job)
-        .where(Job.id == before.job_id, Job.status.in_(sorted(_GOES_ON)))
+        .where(Job.id == before.job_id, Job.status.in_(sorted(_GOES_ON)), Job.ending.is_(None))
         .values(
             # Renders may have come to their end, and with them the job, if somebody resumed it: it goes on.
             **admitting_again(_GOES_ON),
@@ -125,7 +129,7 @@ def _count(
     ).one_or_none()
     if job is None:
         status = connection.scalar(select(Job.status).where(Job.id == before.job_id))
-        raise Conflict(f"Job {before.job_id} is {status}; nothing more is added to it.")
+        raise StreamEnded(f"Job {before.job_id} is {status}, or is being ended; nothing more is added to it.")
     payload = {"first": before.renders, "renders": renders, "rows": before.rows}
     connection.execute(
         insert(Event),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, null, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Fault, IdempotencyMismatch, InvalidRequest, NotFound
+from farm.errors import Fault, IdempotencyMismatch, InvalidRequest, NotFound, StreamEnded
 from farm.ids import new_id
 from farm.lifecycle import JobStatus
 from farm.params import JobRequest
@@ -57,6 +57,15 @@ class Position:
     def header(self) -> dict[str, Any]:
         """What is kept in `intakes.header`."""
         return {"columns": self.columns, "delimiter": self.delimiter, "lines": self.lines, "crc32": self.crc32}
+
+    def check_goes_on(self) -> None:
+        """Raises StreamEnded if it was ended before its last row: its job was cancelled, or has expired."""
+        reason = (self.error or {}).get("stopped")
+        if self.sealed_at is not None and reason is not None:
+            raise StreamEnded(
+                f"The stream of job {self.job_id} takes no more rows: it was ended before its last one, with the "
+                f"reason {reason!r}. For a new job send them under a new Idempotency-Key."
+            )
 
 
 class _SameKeyCommitted(Exception):

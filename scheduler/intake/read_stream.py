@@ -65,7 +65,8 @@ def take_in(
     Raises:
         StreamFault: a row is refused; all before it are admitted.
         IdempotencyMismatch: the source is not the one whose beginning was admitted.
-        Conflict: the body leaves a gap, or another request is sending this stream.
+        Conflict: the body leaves a gap, another request is sending this stream.
+        StreamEnded: its job was ended before its last row.
         QuotaExceeded, BudgetSpent: the project has as much as it may.
     """
     if offset > position.bytes:
@@ -74,7 +75,10 @@ def take_in(
         raise _another(position)
     rest = _skip(body, position, offset, more=more)
     if position.sealed_at is not None:
-        if any(data.strip() for data in rest):
+        goes_on = any(data.strip() for data in rest)
+        if goes_on or more:
+            position.check_goes_on()
+        if goes_on:
             raise _another(position)
         return Taken(position, [])
     stream = _Stream(connections, position)

@@ -21,12 +21,14 @@ def seal(connections: Connections, position: Position) -> Position:
 
     Raises:
         Conflict: another request has moved the stream meanwhile.
+        StreamEnded: its job was ended meanwhile.
     """
     now = connections.clock()
     with write(connections.engine) as connection:
         if not _close(connection, position.job_id, now, None, bytes_=position.bytes):
             found = read_position(connection, position.job_id)
             if found is not None and found.sealed_at is not None and found.bytes == position.bytes:
+                found.check_goes_on()
                 return found
             raise Conflict(f"Another request is sending the stream of job {position.job_id}; go on where it is.")
         changed = _settle(connection, position.job_id, "sealed", now)

@@ -23,4 +23,4 @@ def one_pass(connections: Connections, now: float) -> int:
     """Expire what is late; returns how many renders. Most of a large job are left to the duty `end_marked_jobs`."""
     with read(connections.engine) as connection:
         late = connection.scalars(_LATE, {"now": now}).all()
-    return sum(end_job(connections, job_id, EXPIRED) for job_id in late)
+    return sum(end_job(connections, job_id, EXPIRED).renders for job_id in late)

@@ -14,14 +14,13 @@ from sqlalchemy import select, update
 from farm.connections import Connections
 from farm.database import read, write
 from farm.errors import Conflict, FarmError, IdempotencyMismatch, StorageDown, StreamFault
-from farm.lifecycle import JobStatus, RenderStatus
+from farm.lifecycle import RenderStatus
 from farm.quota_errors import BudgetSpent, QuotaExceeded
 from farm.tables import Intake
 from scheduler.control.end_jobs import end_job
 from scheduler.control.end_renders import Ending
 from scheduler.intake.open_stream import Position, read_position
 from scheduler.intake.read_stream import take_in
-from scheduler.intake.seal_stream import stop
 from scheduler.intake.sources import check_source
 
 log = structlog.get_logger(__name__)
@@ -113,8 +112,8 @@ def _expire(connections: Connections, now: float) -> int:
         silent = connection.scalars(
             select(Intake.job_id).where(_OPEN, Intake.updated_at < now - hours * 3600).order_by(Intake.updated_at)
         ).all()
-    reason = f"nothing more came for {hours:g} hours"
-    ending = Ending(RenderStatus.EXPIRED, f"The stream of its job was not ended: {reason}.")
+    reason = f"The stream of its job was not ended: nothing more came for {hours:g} hours."
+    ending = Ending(RenderStatus.EXPIRED, reason)
     for job_id in silent:
         end_job(connections, job_id, ending)
-    return sum(stop(connections, job_id, reason, empty=JobStatus.EXPIRED, now=now) for job_id in silent)
+    return len(silent)

@@ -144,7 +144,11 @@ def test_a_cancelled_stream_takes_no_more_rows(house: House) -> None:
     cancelled = house.post(f"/api/v1/jobs/{begun['job']['id']}/cancel").json
 
     assert cancelled["status"] == "cancelled"
-    assert send(house, rows(4)).status_code in (409, 422)
+    for again in (rows(4), rows(5)):
+        refused = send(house, again)
+        assert (refused.status_code, refused.json["type"]) == (409, "/problems/stream-ended")
+        assert begun["job"]["id"] in refused.json["detail"]
+    assert send(house, rows(4, seed=1)).status_code == 422
 
 
 @pytest.mark.parametrize(

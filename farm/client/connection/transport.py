@@ -25,9 +25,9 @@ T = TypeVar("T")
 _NOT_NOW = frozenset({429, 502, 503, 504})
 #: What went wrong before a byte of the request was sent.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-#: How long the answer to a control may take: it is given when all of it is done, and to cancel the 982,234 renders
-#: that were left of a job of a million took between one and two minutes.
-CONTROL_SECONDS = 900.0
+#: How long an answer may take that is given when all is done: to move the 982,234 renders that were left of a job of
+#: a million took between one and two minutes, and a busy farm took 36 s for a part of a file that takes 2 otherwise.
+LONG_CALL_SECONDS = 900.0
 _LONGEST_PAUSE = 60.0  # seconds, whatever a Retry-After says
 
 
@@ -101,13 +101,15 @@ class Transport:
 
     def control(self, path: str, body: Any = None) -> Any:
         """The JSON answer to a change of many renders, which may take its time and may be asked for again."""
-        limits = httpx.Timeout(self._timeout, read=max(self._timeout, CONTROL_SECONDS))
+        limits = self._long_call()
         return self._send(lambda: self._http.post(self.url + path, json=body, timeout=limits), repeatable=True)
 
     def post_bytes(self, path: str, data: bytes, *, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        """The JSON answer to bytes that may be sent again as often as needed."""
+        """The JSON answer to bytes, which may take its time; they may be sent again as often as needed."""
+        limits = self._long_call()
         return self._send(
-            lambda: self._http.post(self.url + path, content=data, params=params, headers=headers), repeatable=True
+            lambda: self._http.post(self.url + path, content=data, params=params, headers=headers, timeout=limits),
+            repeatable=True,
         )
 
     def patch(self, path: str, body: Any) -> Any:
@@ -154,6 +156,9 @@ class Transport:
             yield response
         finally:
             response.close()
+
+    def _long_call(self) -> httpx.Timeout:
+        return httpx.Timeout(self._timeout, read=max(self._timeout, LONG_CALL_SECONDS))
 
     def _note_time(self, response: httpx.Response) -> None:
         with suppress(ValueError, KeyError):

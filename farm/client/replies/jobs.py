@@ -111,10 +111,14 @@ class Kept(Reply):
 
 
 class Cancelled(Reply):
-    """What a filter found: cancelled, or with `dry_run` only counted."""
+    """What a filter found: cancelled, or with `dry_run` only counted.
+
+    `ending` of these jobs are large and end in the background; nothing of them begins.
+    """
 
     jobs: int
     renders: int
+    ending: int = 0
     dry_run: bool = False
 
 

@@ -19,6 +19,7 @@ PART_BYTES = 1024 * 1024
 _PIECE = 1024 * 1024
 _PAUSE = 0.5  # seconds
 _CONFLICT = 409
+_ENDED = "stream-ended"  # of the conflicts the one that waiting does not mend
 _TRIES = 20  # when another process is sending the same file
 _TYPES = {".jsonl": "application/x-ndjson", ".ndjson": "application/x-ndjson", ".csv": "text/csv"}
 
@@ -62,7 +63,7 @@ def submit_file(
                 told = transport.post_bytes(api_path("jobs", "stream"), part, params=params, headers=headers)
             except FarmProblem as problem:
                 tries += 1
-                if problem.status != _CONFLICT or tries > _TRIES:
+                if problem.status != _CONFLICT or problem.type == _ENDED or tries > _TRIES:
                     raise
                 time.sleep(_PAUSE)
                 at, crc32 = 0, 0  # another process sends the same: ask where it is

@@ -114,6 +114,13 @@ def _own_faults(asked: TrainingRequest) -> list[Fault]:
             least=least,
         )
         faults.append(Fault("/validation_steps", text))
+    if asked.lr_warmup_steps > asked.max_train_steps:
+        text = sentence(
+            "must be at most %(most)s, the steps of the training: the rate would not be reached; seen %(seen)s",
+            most=asked.max_train_steps,
+            seen=asked.lr_warmup_steps,
+        )
+        faults.append(Fault("/lr_warmup_steps", text))
     if asked.with_prior_preservation and not asked.class_prompt.strip():
         faults.append(
             Fault("/class_prompt", sentence("says of what the model draws pictures, such as 'a dog'; give one"))

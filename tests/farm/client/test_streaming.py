@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,6 +74,23 @@ def test_another_file_under_a_key_is_not_mixed_with_the_first(client: FarmClient
     path.write_text(path.read_text().replace("plate", "leaf"))
     with pytest.raises(FarmProblem, match="another file"):
         client.submit_file("sana-demo", path, idempotency_key="plates-2")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_file_whose_job_was_cancelled_meanwhile_is_refused_at_once_with_the_way_out(
+    client: FarmClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_rows(tmp_path / "plates.jsonl", 60)
+    monkeypatch.setattr(streaming, "time", SimpleNamespace(sleep=lambda _: pytest.fail("waiting does not mend it")))
+
+    def cancel(progress: FileProgress) -> None:
+        if progress.rows > 20:
+            client.cancel(progress.job_id)
+
+    for on_progress in (cancel, None):
+        with pytest.raises(FarmProblem, match="under a new Idempotency-Key") as refused:
+            client.submit_file("sana-demo", path, idempotency_key="plates-3", on_progress=on_progress)
+        assert (refused.value.status, refused.value.type) == (409, "stream-ended")
 
 
 @pytest.mark.parametrize("chunked", [True, False])

@@ -70,6 +70,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Result]]:
     [
         (["cancel", JOB], [{"id": JOB}]),
         (["cancel", "--model", "sana-demo", "--dry-run"], {"jobs": 1, "renders": 2, "dry_run": True}),
+        (["cancel", "--status", "held", "--status", "drafted"], {"renders": 2}),
         (["pause", "job", JOB], [{"id": JOB}]),
         (["reorder", JOB, "--front"], [{"id": JOB}]),
         (["reclass", JOB, "bulk"], [{"id": JOB}]),

@@ -110,3 +110,8 @@ def test_a_training_that_is_stored_from_before_there_was_a_choice_goes_on_as_it_
     del kept["optimizer"], kept["lr_scheduler"]
     known = Training.model_validate(kept)
     assert (known.optimizer, known.lr_scheduler) == ("adamw", "constant")
+
+
+def test_a_warm_up_that_is_longer_than_the_training_is_refused(plain: Catalog) -> None:
+    assert check(plain, clips=CLIPS, lr_warmup_steps=500).renders
+    assert places(plain, clips=CLIPS, lr_warmup_steps=501) == ["/lr_warmup_steps"]

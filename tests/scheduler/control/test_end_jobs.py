@@ -8,7 +8,7 @@ from sqlalchemy import update
 from farm.accounts import create_project
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Conflict
+from farm.errors import Conflict, InvalidRequest
 from farm.ids import new_id
 from farm.lifecycle import Outcome
 from farm.tables import Project
@@ -17,13 +17,13 @@ from scheduler.claims.join_running_batch import join, waiting
 from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_filtered, cancel_job
 from scheduler.control.change_priority_class import change_class
-from scheduler.control.delete_job import delete_job
-from scheduler.control.filters import RenderFilter
+from scheduler.control.delete_job import delete_job, restore_job
+from scheduler.control.filters import Found, RenderFilter
 from scheduler.control.pause_job import pause_job, resume_job
 from scheduler.control.retry import retry_render
 from scheduler.forecasts.queue_position import job_queue_position
 from scheduler.forecasts.wait_reasons import job_reason
-from scheduler.maintenance import end_marked_jobs, expire_jobs
+from scheduler.maintenance import end_marked_jobs, expire_jobs, release_held
 from tests.scheduler.conftest import TestClock
 from tests.scheduler.jobs import (
     POOL,
@@ -147,6 +147,7 @@ def test_until_it_has_ended_nothing_of_it_can_be_changed_or_deleted_and_it_count
         lambda: resume_job(connections, job, project),
         lambda: change_class(connections, job, "urgent", project),
         lambda: delete_job(connections, job, project, keep_seconds=60),
+        lambda: restore_job(connections, job, project),
     ]
     for change in changes:
         with pytest.raises(Conflict, match="is being ended"):
@@ -176,12 +177,35 @@ def test_a_filter_of_whole_jobs_leaves_them_to_the_supervisor_and_one_of_renders
 ) -> None:
     whole, part = submit_job(connections, project, 2), submit_job(connections, project, 2)
 
-    cancel_filtered(connections, RenderFilter(project_id=project, job_ids=(whole,)))
-    cancel_filtered(connections, RenderFilter(project_id=project, job_ids=(part,), text="a"))
+    found = cancel_filtered(connections, RenderFilter(project_id=project, job_ids=(whole,)))
+    assert found == Found(jobs=1, renders=2, ending=1)
+    found = cancel_filtered(connections, RenderFilter(project_id=project, job_ids=(part,), text="a"))
+    assert found == Found(jobs=1, renders=2)
 
     assert statuses(connections, whole) == ["pending"] * 2
     assert job_row(connections, whole)["ending"] == "cancelled"
     assert job_row(connections, part)["ending"] is None
+    for dry_run in (True, False):  # what is being ended already is not found again
+        assert cancel_filtered(connections, RenderFilter(project_id=project, model="sana-demo"), dry_run=dry_run) == (
+            Found(jobs=0, renders=0)
+        )
+
+
+def test_a_job_waits_for_none_that_is_being_ended_unless_it_runs_nevertheless(
+    connections: Connections, project: str
+) -> None:
+    job = submit_job(connections, project, 3)
+    cancel_job(connections, job, project)
+
+    with pytest.raises(InvalidRequest) as refused:
+        submit_job(connections, project, 1, after=[job])
+    nevertheless = submit_job(connections, project, 1, after=[job], after_failure="run")
+
+    assert [fault.field for fault in refused.value.faults] == ["/after/0"]
+    assert "is being ended (cancelled)" in str(refused.value.faults[0].message)
+    end_all(connections)
+    release_held.one_pass(connections, connections.clock())
+    assert job_ids(claim_some(connections)) == {nevertheless}
 
 
 def test_a_pass_of_the_supervisor_ends_after_its_time_and_the_next_one_goes_on(

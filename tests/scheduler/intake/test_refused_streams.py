@@ -7,11 +7,15 @@ from sqlalchemy import update
 
 from farm.connections import Connections
 from farm.database import write
-from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, StreamFault
+from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, StreamEnded, StreamFault
 from farm.quota_errors import QuotaExceeded
-from farm.tables import Job, Project
+from farm.tables import Project
+from scheduler.control import end_jobs
+from scheduler.control.cancel import cancel_filtered
+from scheduler.control.filters import Found, RenderFilter
 from scheduler.intake.open_stream import open_intake
 from scheduler.intake.read_stream import take_in
+from scheduler.intake.seal_stream import seal
 from tests.scheduler.streams import DEFAULTS, begin, job, jsonl, prompts, send
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -103,13 +107,25 @@ def test_a_stream_stops_at_a_quota_and_goes_on_when_it_frees(connections: Connec
 
 
 @SQLITE
-def test_nothing_is_added_to_a_job_that_was_cancelled(connections: Connections, project: str) -> None:
+@pytest.mark.parametrize("all_at_once", [True, False])
+def test_nothing_is_added_to_a_job_that_was_cancelled_whoever_sends_it_and_however_large_it_is(
+    connections: Connections, project: str, monkeypatch: pytest.MonkeyPatch, all_at_once: bool
+) -> None:
+    monkeypatch.setattr(end_jobs, "ANSWER_SECONDS", 60.0 if all_at_once else -1.0)
     position = send(connections, project, jsonl(5), more=True).position
-    with write(connections.engine) as connection:
-        connection.execute(update(Job).values(status="cancelled"))
+    chosen = RenderFilter(project_id=project, model="sana-demo")
+    assert cancel_filtered(connections, chosen) == Found(jobs=1, renders=5, ending=0 if all_at_once else 1)
 
-    with pytest.raises(Conflict):
-        take_in(connections, position, [jsonl(6)[position.bytes :]], offset=position.bytes)
+    # The request that was on its way, a new one of the whole file, and one of the rest all hear the same.
+    for body, offset in ((jsonl(6)[position.bytes :], position.bytes), (jsonl(6), 0)):
+        with pytest.raises(StreamEnded, match="reason 'cancelled'"):
+            take_in(connections, position, [body], offset=offset)
+    with pytest.raises(StreamEnded, match="reason 'cancelled'"):
+        send(connections, project, jsonl(6))
+    with pytest.raises(StreamEnded):
+        seal(connections, position)
+    with pytest.raises(IdempotencyMismatch):
+        send(connections, project, jsonl(6, seed=1))
     assert len(prompts(connections)) == 5
 
 
