@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from farm.client import FarmClient, Job, JobProgress
 from farm.clock import Clock, steady_clock
+from farm.console.long_waits import LongWaits
 from farm.console.session import ExitCode, clean, err, say
 
 _MOST_RENDERS = 8  # bars of single renders under a job
@@ -28,10 +29,19 @@ class Watcher(Protocol):
 
 
 def watch(farm: FarmClient, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Job]:
-    """Wait for the jobs and show how they go on. Ctrl-C leaves them running, says so, and exits with 130."""
+    """Wait for the jobs and show how they go on, and why they wait if they do for long.
+
+    Ctrl-C leaves them running, says so, and exits with 130.
+    """
+    waits = LongWaits(farm)
     try:
         with watcher or watcher_for_here() as shown:
-            return farm.wait_all([job.id for job in jobs], shown.show)
+
+            def on_progress(progress: JobProgress) -> None:
+                shown.show(progress)
+                waits.look(progress)
+
+            return farm.wait_all([job.id for job in jobs], on_progress)
     except KeyboardInterrupt:
         ids = " ".join(job.id for job in jobs)
         say(f"\nStopped watching; {'the job goes' if len(jobs) == 1 else 'the jobs go'} on in the farm.")
