@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from farm.command_table import COMMANDS, Command
+from farm.garbage_collector import collector_paused
 
 ENTRY_POINTS = "latent_farm.commands"
 
@@ -36,7 +37,8 @@ class LazyCommand(TyperCommand):
 
         app = typer.Typer()
         try:
-            importlib.import_module(self._module).register(app)
+            with collector_paused():
+                importlib.import_module(self._module).register(app)
         except ImportError as error:
             from farm.console.missing_packages import not_installed
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 
 from farm.errors import InUse
-from farm.local.valkey import LONGEST_SOCKET_PATH
 
 #: After a `kill -9` of the farm its servers need a moment to end, and hold the folder until then.
 LOCK_WAIT_SECONDS = 30.0
+#: What fits into sockaddr_un.sun_path, less the closing zero (linux/un.h; macOS has 104).
+LONGEST_SOCKET_PATH = 103
 LONGEST_SOCKET_NAME = len("/valkey.sock")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from farm.catalog.loading import remember_shipped
 from farm.forking.run_module import run_module
 from farm.forking.server import Asked, Server, become, listen
+from farm.garbage_collector import collector_paused
 from farm.storage_access import load_descriptions
 
 
@@ -30,10 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def preload(modules: Sequence[str]) -> None:
     """Import what all that is forked imports, and read what all of it reads."""
-    for name in modules:
-        importlib.import_module(name)
-    load_descriptions()
-    remember_shipped()
+    with collector_paused():
+        for name in modules:
+            importlib.import_module(name)
+        load_descriptions()
+        remember_shipped()
 
 
 def serve(listening: socket.socket) -> None:

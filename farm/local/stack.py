@@ -3,6 +3,9 @@
 It starts what the settings do not name: a Valkey, an S3 server, and with `postgres` a PostgreSQL. Then come the
 migrations, the scheduler, the workers and the dashboard, as processes that find each other through `FARM_*`
 variables, as they would on many machines.
+
+The fork server of the engines is forked first, for it imports for longer than all else takes: what is not needed until
+then is imported where it is used.
 """
 
 import json
@@ -21,13 +24,11 @@ from sqlalchemy import Engine
 
 from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_project, sign_in_link
 from farm.catalog import PoolEntry, load_catalog
-from farm.client.connection.address import CLIENT_FILE
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.forking.client import ForkServer
 from farm.forking.server import listen
 from farm.local import farm_processes, fork_server
-from farm.local.embedded_servers import dashboard_port, embedded_servers
 from farm.local.folder import DataFolder
 from farm.local.keys import ensure_keys, write_private
 from farm.local.ports import Ports
@@ -35,7 +36,6 @@ from farm.local.prefork import Preforked, has_one_thread, prefork, prefork_progr
 from farm.local.processes import Processes
 from farm.local.program import Program
 from farm.local.scaling import LocalScaling
-from farm.schema.upgrade import upgrade
 from farm.settings import Settings, load_settings
 from farm.settings_sources import CATALOG_OVERRIDE
 from farm.storage import Storage
@@ -179,6 +179,8 @@ class LocalStack:
             self._processes.start(engine_program, started=engines)
         if self._programs is farm_programs and farm_processes.can_fork():
             self._start_fork_server(preforked)
+        from farm.local.embedded_servers import dashboard_port, embedded_servers
+
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
@@ -244,6 +246,8 @@ class LocalStack:
 
     def _prepare(self) -> None:
         """The bucket, the schema, the first account and its key."""
+        from farm.schema.upgrade import upgrade
+
         storage = Storage(self.settings)
         storage.ensure_bucket()
         storage.close()
@@ -254,6 +258,8 @@ class LocalStack:
 
     def _ensure_key(self) -> str:
         """The key of last time if it is still good, else a new one; the commands on this machine find it."""
+        from farm.client.connection.address import CLIENT_FILE
+
         path = self._folder.path / CLIENT_FILE
         try:
             key = str(json.loads(path.read_text())["key"])

@@ -6,11 +6,9 @@ from urllib.parse import quote
 
 import redis
 
+from farm.local.folder import LONGEST_SOCKET_PATH
 from farm.local.program import Program, Server, StartFailed
 from farm.redis_connection import connect
-
-#: What fits into sockaddr_un.sun_path, less the closing zero (linux/un.h; macOS has 104).
-LONGEST_SOCKET_PATH = 103
 
 
 def find_binary() -> Path:

@@ -14,23 +14,26 @@ from pathlib import Path
 from farm.catalog.loading import remember_shipped
 from farm.forking.requests import ForkRequest
 from farm.forking.server import Asked, Server, become, listen
+from farm.garbage_collector import collector_paused
 from farm.params.families import FAMILIES
 from workers.engine import process
 from workers.engine.fork_requests import differing_variables
+from workers.engine.package_records import records_read_once
 from workers.parent_death import belong_to_parent
 
 
 def preload() -> None:
     """Import what every engine imports."""
     process.set_up_environment()
-    from workers.engine import previews, step_loop, warm_up  # noqa: F401
-    from workers.families.family_registry import find_family
-    from workers.pipelines import load  # noqa: F401
+    with collector_paused(), records_read_once():
+        from workers.engine import previews, step_loop, warm_up  # noqa: F401
+        from workers.families.family_registry import find_family
+        from workers.pipelines import load  # noqa: F401
 
-    for family in FAMILIES:
-        find_family(family)
-    _import_what_loading_asks_for()
-    _read_what_loading_asks_for()
+        for family in FAMILIES:
+            find_family(family)
+        _import_what_loading_asks_for()
+        _read_what_loading_asks_for()
 
 
 def _import_what_loading_asks_for() -> None:

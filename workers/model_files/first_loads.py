@@ -4,6 +4,7 @@ What was loaded first is in SQL, so that the copies of all machines are held to 
 intent says so (`farm models accept`), or locks it in the catalog.
 """
 
+import importlib.metadata
 import os
 import socket
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -117,7 +118,7 @@ def read_installed() -> Mapping[str, list[str]]:
 
 @lru_cache(maxsize=1)
 def _installed(folders_and_times: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
-    return packages_distributions()
+    return importlib.metadata.packages_distributions()
 
 
 def _release(package: str) -> str | None:
