@@ -72,7 +72,12 @@ def test_a_filter_counts_first_and_then_cancels(house: House) -> None:
     house.submit(prompt=["a cat", "a dog"])
     house.submit(house.theirs, prompt="a cat")
     asked = {"text": "CAT", "dry_run": True}
-    assert house.post("/api/v1/cancellations", json=asked).json == {"jobs": 1, "renders": 1, "dry_run": True}
+    assert house.post("/api/v1/cancellations", json=asked).json == {
+        "jobs": 1,
+        "renders": 1,
+        "ending": 0,
+        "dry_run": True,
+    }
     assert house.post("/api/v1/cancellations", json={"text": "cat"}).json["renders"] == 1
     assert house.post("/api/v1/cancellations", json=asked).json["renders"] == 0
 

@@ -45,10 +45,12 @@ EXTRAS = {
 }
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
 def declared(extras: list[str]) -> set[str]:
     """The names of the distributions that these extras bring besides the core."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    texts = [*project["dependencies"], *(text for name in extras for text in project["optional-dependencies"][name])]
+    texts = [*PROJECT["dependencies"], *(text for name in extras for text in PROJECT["optional-dependencies"][name])]
     return {canonicalize_name(Requirement(text).name) for text in texts}
 
 

@@ -21,14 +21,17 @@ def matrix(**axes: Sequence[Any]) -> pytest.MarkDecorator:
 
 
 def diagonal(lengths: Sequence[int]) -> set[tuple[int, ...]]:
-    """As many places as the longest axis has values (or more, if the others need it): each walks through its own."""
+    """As many places as the longest axis has values, or half as many more: each axis walks through its own.
+
+    The short ones walk one slower than the other, so that they meet in all their ways, for as long as that has room.
+    """
     longest = max(lengths)
-    walked, slower = [], 1
-    for length in lengths:
-        walked.append((length, 1 if length == longest else slower))
-        slower *= 1 if length == longest else length
-    steps = max(longest, *(length * pace for length, pace in walked))
-    return {tuple(step // pace % length for length, pace in walked) for step in range(steps)}
+    paces, slower = [1] * len(lengths), 1
+    for axis in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if slower * lengths[axis] <= 1.5 * longest:
+            paces[axis], slower = slower, slower * lengths[axis]
+    steps = max(length * pace for length, pace in zip(lengths, paces, strict=True))
+    return {tuple(step // pace % length for length, pace in zip(lengths, paces, strict=True)) for step in range(steps)}
 
 
 def one_in(count: int, cases: Sequence[Any]) -> list[Any]:

@@ -50,7 +50,7 @@ def restore(family: Family, path: Path, **changes: Any) -> Track:
     return family.restore(prepared, family.encode(prepared), checkpoint_file.load(path, ordered, "weights"))
 
 
-@pytest.mark.parametrize(("kind", "sampler", "dtype"), one_in(3, EVERY))
+@pytest.mark.parametrize(("kind", "sampler", "dtype"), one_in(5, EVERY))
 def test_after_every_step_of_every_sampler_it_goes_on_to_the_bit(
     kind: str, sampler: str, dtype: str, tiny_folder: Folders, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ from workers.protocol import (
 
 Folders = Callable[[str], Path]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
+EVERY_OTHER_KIND = pytest.mark.parametrize("kind", one_in(2, [(kind,) for kind in KINDS]))  # in `make test`
 #: Each kind with its default sampler, and in bfloat16 with one that takes two passes for a step or draws noise.
 DIVIDED = [
     *((kind, tiny_pipelines.SAMPLERS[name][0], "float32") for kind, (name, _) in KINDS.items()),
@@ -249,7 +250,7 @@ def test_with_a_checkpoint_of_something_else_it_begins_anew(family: Family, tmp_
     assert [message.first_step for message in said if isinstance(message, Rendered)] == [0]
 
 
-@pytest.mark.parametrize(("kind", "sampler", "dtype"), one_in(2, DIVIDED))
+@pytest.mark.parametrize(("kind", "sampler", "dtype"), one_in(3, DIVIDED))
 def test_a_draft_is_shown_and_going_on_from_it_gives_the_undivided_render(
     kind: str, sampler: str, dtype: str, tiny_folder: Folders, tmp_path: Path
 ) -> None:
@@ -281,7 +282,7 @@ def test_a_draft_is_shown_and_going_on_from_it_gives_the_undivided_render(
     assert [message.first_step for message in said if isinstance(message, Rendered)] == [draft.step]
 
 
-@EVERY_KIND
+@EVERY_OTHER_KIND
 def test_a_draft_whose_worker_went_before_it_was_settled_is_shown_by_the_next_and_waits_for_the_choice(
     kind: str, tmp_path: Path
 ) -> None:

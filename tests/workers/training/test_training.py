@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from farm.params.training.trained_families import TRAINED
 from tests.workers import tiny_pipelines
+from tests.workers.matrix import one_in
 from tests.workers.orders import (
     batch,
     call_pipeline,
@@ -90,7 +91,7 @@ def file_of(rendered: Rendered) -> bytes:
     return Path(rendered.adapter_path).read_bytes()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", one_in(2, [(kind,) for kind in KINDS]))
 def test_training_that_goes_on_elsewhere_is_equal_to_undivided_training_in_each_bit(kind: str, tmp_path: Path) -> None:
     # Given what a training comes to that nobody interrupts,
     name, changes = KINDS[kind]
