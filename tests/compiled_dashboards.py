@@ -1,8 +1,9 @@
 """Each test makes a dashboard of its own; what is compiled for the routes and pages of one serves those of all.
 
-Werkzeug compiles two functions for each route, which is most of what a new application costs; they depend on the route
-alone, as its converters are reached through the rule that calls them. Jinja compiles each page anew for each
-application; what it makes depends on the page's text, as all applications of the farm have the same extensions.
+Werkzeug takes each route apart and compiles two functions for it, which is most of what a new application costs; what
+it makes depends on the route and the kinds of converters alone, and nobody changes it afterwards. Jinja compiles each
+page anew for each application; what it makes depends on the page's text, as all applications of the farm have the same
+extensions.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,19 +17,27 @@ from werkzeug.routing.rules import Rule
 @pytest.fixture(scope="session", autouse=True)
 def _routes_and_pages_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", _compile_routes_once())
+        patch.setattr(Rule, "compile", _compile_routes_once())
         patch.setattr(Environment, "compile", _compile_pages_once())
         yield
 
 
-def _compile_routes_once() -> Callable[..., Any]:
-    compile_builder, compiled = Rule._compile_builder, {}
+def _compile_routes_once() -> Callable[[Rule], None]:
+    compile_rule: Callable[[Rule], None] = Rule.compile
+    compiled: dict[Any, tuple[Any, ...]] = {}
 
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (rule.rule, tuple(rule._trace), append_unknown, repr(rule.defaults))
+    def compile_once(rule: Rule) -> None:
+        assert rule.map is not None
+        where = (rule.map.host_matching, rule.host, rule.subdomain, tuple(rule.map.converters.items()))
+        key = (rule.rule, rule.merge_slashes, repr(rule.defaults), *where)
         if key not in compiled:
-            compiled[key] = compile_builder(rule, append_unknown)
-        return compiled[key]
+            compile_rule(rule)
+            builders = (rule._build.__func__, rule._build_unknown.__func__)  # type: ignore[attr-defined]
+            compiled[key] = (rule._parts, rule._trace, rule._converters, frozenset(rule.arguments), *builders)
+            return
+        rule._parts, rule._trace, rule._converters, arguments, build, build_unknown = compiled[key]
+        rule.arguments = set(arguments)
+        rule._build, rule._build_unknown = build.__get__(rule, None), build_unknown.__get__(rule, None)
 
     return compile_once
 
