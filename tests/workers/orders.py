@@ -184,6 +184,23 @@ def pixels_of(said: Sequence[FromEngine]) -> dict[str, Pixels]:
 
 def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> Any:
     """What diffusers itself makes of the same parameters: the reference."""
+    pipeline, arguments = _asked_of_pipeline(family, values)
+    if values["family"] == "wan-animate" and output_type == "latent":
+        return _last_latents(pipeline, arguments, output_type)[0]
+    made = pipeline(**arguments, output_type=output_type)[0]
+    # The latents of reference pictures come with the others here; pixels without them.
+    return made[:, :, len(values.get("reference_images", ())) :] if output_type == "latent" and made.ndim == 5 else made
+
+
+def latents_and_pixels(family: Family, values: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+    """Both that diffusers itself makes of the same parameters; of Animate, the slowest, in one call."""
+    if values["family"] != "wan-animate":
+        return call_pipeline(family, values, "latent"), call_pipeline(family, values, "np")
+    return _last_latents(*_asked_of_pipeline(family, values), "np")
+
+
+def _asked_of_pipeline(family: Family, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The pipeline with its sampler, and all that it is called with."""
     pipeline = _pipeline_for(family, values)
     names = ["prompt", "width", "height", "num_inference_steps", "guidance_scale", "max_sequence_length"]
     names += ["negative_prompt"] if "negative_prompt" in values else []
@@ -211,11 +228,7 @@ def call_pipeline(family: Family, values: dict[str, Any], output_type: str) -> A
     if values["family"].startswith("wan") and is_stochastic(values["sampler"]):
         # Wan's pipelines forget to hand their generator to the sampler, which would draw from the global state.
         pipeline.scheduler.step = partial(pipeline.scheduler.step, generator=generator)
-    if values["family"] == "wan-animate" and output_type == "latent":
-        return _last_latents(pipeline, arguments, generator)
-    made = pipeline(**arguments, generator=generator, output_type=output_type)[0]
-    # The latents of reference pictures come with the others here; pixels without them.
-    return made[:, :, len(values.get("reference_images", ())) :] if output_type == "latent" and made.ndim == 5 else made
+    return pipeline, arguments | {"generator": generator}
 
 
 def animate_arguments(values: dict[str, Any]) -> dict[str, Any]:
@@ -238,9 +251,9 @@ def _frames_for(values: dict[str, Any], name: str, mode: str = "RGB") -> list[Im
     return [frames[int(place * rate + 0.5)] for place in range(count)]
 
 
-def _last_latents(pipeline: Any, arguments: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
-    """The latents of the last segment as they come out of its last step, without the character's frame: those that the
-    pipeline gives as its output are scaled already.
+def _last_latents(pipeline: Any, arguments: dict[str, Any], output_type: str) -> tuple[torch.Tensor, Any]:
+    """The latents of the last segment as they come out of its last step, without the character's frame, and the output:
+    latents that the pipeline gives as its output are scaled already.
     """
     seen: list[torch.Tensor] = []
 
@@ -248,8 +261,8 @@ def _last_latents(pipeline: Any, arguments: dict[str, Any], generator: torch.Gen
         seen.append(told["latents"].clone())
         return {}
 
-    pipeline(**arguments, generator=generator, output_type="latent", callback_on_step_end=look)
-    return seen[-1][:, :, 1:]
+    made = pipeline(**arguments, output_type=output_type, callback_on_step_end=look)[0]
+    return seen[-1][:, :, 1:], made
 
 
 def vace_arguments(values: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.workers.orders import (
     CPU,
     batch,
     call_pipeline,
+    latents_and_pixels,
     loaded_family,
     order,
     parameters,
@@ -159,8 +160,9 @@ class Promises:
         ordered = order(family, **changes)
         seen = watch_latents(family)
         said = render(family, spool, [ordered])
-        assert torch.equal(seen["r1"], call_pipeline(family, ordered.parameters, "latent"))
-        theirs = np.asarray(call_pipeline(family, ordered.parameters, "np")[0])
+        latents, pixels = latents_and_pixels(family, ordered.parameters)
+        assert torch.equal(seen["r1"], latents)
+        theirs = np.asarray(pixels[0])
         assert np.array_equal(pixels_of(said)["r1"], (theirs * 255).round().astype(np.uint8))
 
 
