@@ -51,7 +51,7 @@ def _read_what_loading_asks_for() -> None:
     """The catalog, what is installed, and how checkpoints of former versions are read: each engine would, anew."""
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-    from workers.model_files.first_loads import read_installed
+    from workers.model_files.installed_packages import read_installed
 
     remember_shipped()
     read_installed()
