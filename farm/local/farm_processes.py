@@ -10,12 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import psutil
 from sqlalchemy import Engine, select
 
 from farm.catalog import PoolEntry
-from farm.client.connection.certificates import authorities
 from farm.database import read
 from farm.lifecycle import WorkerStatus
 from farm.local.program import Program, StartFailed, Tier
@@ -105,6 +103,10 @@ def dashboard(environment: Mapping[str, str], url: str, pid_of: Callable[[str], 
     def answers() -> bool:
         if not listens():
             return False
+        import httpx  # not above: `farm up` starts the engines' fork server before it imports what it does not need
+
+        from farm.client.connection.certificates import authorities
+
         # trust_env: no proxy of the environment is for this machine.
         with httpx.Client(trust_env=False, timeout=5, verify=authorities(False)) as client:
             return client.get(f"{url}/readyz?parts=database").is_success
