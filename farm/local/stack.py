@@ -167,6 +167,7 @@ class LocalStack:
         self._processes.stop()
         if hasattr(self, "engine"):
             self.engine.dispose()
+        self._prepared.unlink(missing_ok=True)
         self._folder.release()
         for number, former in self._former_signals.items():
             signal.signal(number, former)
@@ -190,7 +191,6 @@ class LocalStack:
         if engine_program is not None:
             self._processes.wait_ready([engine_program.name])
             found["engine_fork_server"] = engine_program.leftovers[0]  # by which the workers find it
-        self._wait_ready(servers)  # all of them start side by side
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
         self.environment = {
@@ -200,7 +200,13 @@ class LocalStack:
             "TMPDIR": str(self._folder.scratch),
         }
         self.url = f"http://{reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
+        self._prepared.unlink(missing_ok=True)
+        if self._programs is farm_programs:
+            # It imports for longer than what it waits for takes.
+            self._processes.start(farm_processes.dashboard(self.environment, self.url, self.pid, self._prepared))
+        self._wait_ready(servers)  # all of them start side by side
         self._prepare()
+        self._prepared.touch(mode=0o600)
         self._start_farm()
 
     def _may_prefork(self) -> bool:
@@ -213,6 +219,11 @@ class LocalStack:
         fork_server.preload(farm_processes.SHARED)
         name, path = farm_processes.FORK_SERVER, self._fork_server_socket
         return prefork(name, self._folder.logs / f"{name}.log", lambda: fork_server.serve(listen(path)))
+
+    @property
+    def _prepared(self) -> Path:
+        """A file that is there from when the schema is the newest one."""
+        return self._folder.runtime / "prepared"
 
     @property
     def _fork_server_socket(self) -> Path:
@@ -252,7 +263,8 @@ class LocalStack:
         programs = self._programs(self)
         self._notify(f"Starting {', '.join(program.name for program in programs)}.")
         for program in programs:
-            self._processes.start(program)
+            if program.name not in self._processes.names():
+                self._processes.start(program)
         names = [program.name for program in programs]
         self._wait_ready(names)
         if any(program.name.startswith("worker-") for program in programs):
