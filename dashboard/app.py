@@ -1,16 +1,11 @@
 """The dashboard's application: the HTTP API, the pages, and what guards both."""
 
-from importlib.metadata import version
-from typing import Any
-
-from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
 from dashboard import auth, oidc, problems, request_ids
 from dashboard.api import versions
 from dashboard.api.blueprint import make_blueprint
-from dashboard.api.webhook_openapi import describe_sent_events
 from dashboard.context import CONNECTIONS, PASSWORDS
 from dashboard.http import (
     headers,
@@ -24,7 +19,6 @@ from dashboard.http import (
 from dashboard.live_updates import PUMP, Pump
 from dashboard.openai.blueprint import make_blueprint as make_openai_blueprint
 from dashboard.readiness import READINESS, Readiness
-from dashboard.schemas import Problem
 from dashboard.sessions import FarmSessions
 from dashboard.verification import comparison
 from dashboard.web.pages import register as register_pages
@@ -33,22 +27,6 @@ from farm.connections import Connections
 from farm.cpu_work import CpuWork, right_here
 
 _STATIC_SECONDS = 31_536_000  # a year: their addresses change with their contents
-
-#: How a request says who sends it, as the OpenAPI document describes it.
-_SECURITY: dict[str, Any] = {
-    "key": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "lf_…",
-        "description": "A key of a project, made with `farm keys create`.",
-    },
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "latent_farm",
-        "description": "A browser's session. Requests that change something also send the page's X-CSRF-Token.",
-    },
-}
 
 
 def create_app(connections: Connections | None = None, passwords: CpuWork = right_here) -> OpenAPI:
@@ -61,14 +39,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     connections = connections or Connections.open()
     app = OpenAPI(
         "dashboard",
-        info=Info(
-            title="Latent Farm",
-            version=version("latent-farm"),
-            description="Submit pictures and clips, watch them being rendered, fetch them.",
-        ),
-        security_schemes=_SECURITY,
-        doc_ui=False,  # dashboard.web.docs has the page
-        validation_error_model=Problem,
+        doc_ui=False,  # dashboard.api.document is made when somebody asks for it, dashboard.web.docs has the page
         validation_error_callback=_refuse,
         static_folder=str(FOLDER),
         static_url_path=static_path(),
@@ -93,9 +64,7 @@ def create_app(connections: Connections | None = None, passwords: CpuWork = righ
     versions.register(app)
     comparison.register(app, connections)
     problems.register(app)
-    blueprint = make_blueprint()
-    app.openapi_extensions = {"webhooks": describe_sent_events(blueprint)}
-    app.register_api(blueprint)
+    app.register_api(make_blueprint())
     app.register_blueprint(make_openai_blueprint())
     register_pages(app)
     return app

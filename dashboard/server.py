@@ -10,7 +10,9 @@ import gc
 import logging
 import os
 import secrets
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -32,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: Open live pages would hold a stop for as long as they are open; browsers connect again by themselves.
 GRACE_SECONDS = 2
+#: How often it looks for the file that it waits for.
+LOOK_SECONDS = 0.05
 CONNECTIONS = 1000  # of each process
 #: More than these help only farms whose operator says so: each takes memory.
 MOST_PROCESSES = 4
@@ -43,10 +47,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="farm dashboard")
     parser.add_argument("--host", default=settings.dashboard_host)
     parser.add_argument("--port", type=int, default=settings.dashboard_port)
+    parser.add_argument("--after", type=Path, help="a file; listen once it is there, and import meanwhile")
     place = parser.parse_args(arguments)
     configure_logging(settings)
     identify(role="dashboard")
-    _Server(settings, f"{place.host}:{place.port}").run()
+    _Server(settings, f"{place.host}:{place.port}", place.after).run()
 
 
 def _with_key(settings: Settings) -> Settings:
@@ -70,8 +75,9 @@ class _Logger(Logger):  # type: ignore[misc]  # gunicorn ships no types
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings, bind: str) -> None:
+    def __init__(self, settings: Settings, bind: str, after: Path | None = None) -> None:
         self._settings = settings
+        self._after = after
         self._bind = bind
         super().__init__()
 
@@ -98,7 +104,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
         """The application, made before the processes are: nothing is contacted and no thread started until they are."""
         connections = replace(Connections.open(self._settings), cpu_work=computing())
         use_threads(connections.engine)
-        return patient(create_app(connections, passwords=hashing()))
+        app = patient(create_app(connections, passwords=hashing()))
+        while self._after is not None and not self._after.exists():
+            time.sleep(LOOK_SECONDS)
+        return app
 
 
 def usable_cores() -> int:

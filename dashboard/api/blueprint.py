@@ -251,7 +251,16 @@ _ENDPOINTS = (
 
 @cache
 def make_blueprint() -> APIBlueprint:
-    """All endpoints of version 1 in one blueprint; made once, as describing their models takes most of the time."""
+    """All endpoints of version 1 in one blueprint, to be served."""
+    return _blueprint(described=False)
+
+
+def describe_blueprint() -> APIBlueprint:
+    """The same with the JSON schemas of all that is asked and answered, from which the OpenAPI document is made."""
+    return _blueprint(described=True)
+
+
+def _blueprint(*, described: bool) -> APIBlueprint:
     blueprint = APIBlueprint(
         "api",
         __name__,
@@ -259,6 +268,7 @@ def make_blueprint() -> APIBlueprint:
         abp_security=SECURITY,
         abp_responses=_described_problems(),
         operation_id_callback=lambda name, path, method: name,
+        doc_ui=described,
     )
     for endpoint in _ENDPOINTS:
         endpoint.register(blueprint)

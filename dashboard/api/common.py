@@ -129,7 +129,8 @@ def json_body(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, Any]
 
 def schema_reference(blueprint: APIBlueprint, model: type[BaseModel]) -> dict[str, str]:
     """A reference to a model that no endpoint takes or answers by itself; it becomes a component of the document."""
-    blueprint.components_schemas.update(_components(model))
+    if blueprint.doc_ui:
+        blueprint.components_schemas.update(_components(model))
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 

@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, g, jsonify, render_template, send_file
+from flask import Blueprint, Response, g, render_template, send_file
 from flask.typing import ResponseReturnValue
-from flask_openapi3.openapi import OpenAPI
 
+from dashboard.api.document import openapi_document
+from dashboard.context import farm
 from farm.errors import FarmError, NotFound
 from farm.problems import every_error
 
@@ -20,9 +21,7 @@ blueprint = Blueprint("docs", __name__)
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The OpenAPI 3.1 document."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(app, OpenAPI)
-    return jsonify(app.api_doc)
+    return Response(farm().cpu_work(openapi_document), content_type="application/json")
 
 
 @blueprint.get("/docs")

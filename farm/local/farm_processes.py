@@ -86,11 +86,17 @@ def engine_fork_server(environment: Mapping[str, str], path: Path) -> Program:
     return replace(program, command=command, tier=Tier.FORK_SERVER, leftovers=(path,))
 
 
-def dashboard(environment: Mapping[str, str], url: str, pid_of: Callable[[str], int] | None = None) -> Program:
+def dashboard(
+    environment: Mapping[str, str],
+    url: str,
+    pid_of: Callable[[str], int] | None = None,
+    prepared: Path | None = None,
+) -> Program:
     """`farm dashboard`; ready when it listens itself, answers and finds the database.
 
     Another farm that was started in the same moment may have taken the port, and would answer as well as ours.
-    `pid_of`: its pid by its name; none where it has an address that no other farm could have taken.
+    `pid_of`: its pid by its name; none where it has an address that no other farm could have taken. `prepared`: a file
+    that is there once the database may be used; until then it imports, and listens nowhere.
     """
     port = urlsplit(url).port
 
@@ -103,7 +109,7 @@ def dashboard(environment: Mapping[str, str], url: str, pid_of: Callable[[str], 
     def answers() -> bool:
         if not listens():
             return False
-        import httpx  # here: `farm up` forks before it has to import this
+        import httpx  # not above: `farm up` starts the engines' fork server before it imports what it does not need
 
         from farm.client.connection.certificates import authorities
 
@@ -111,7 +117,10 @@ def dashboard(environment: Mapping[str, str], url: str, pid_of: Callable[[str], 
         with httpx.Client(trust_env=False, timeout=5, verify=authorities(False)) as client:
             return client.get(f"{url}/readyz?parts=database").is_success
 
-    return _part("dashboard", ["dashboard"], environment, answers)
+    program = _part("dashboard", ["dashboard"], environment, answers)
+    if prepared is None:
+        return program
+    return replace(program, command=(sys.executable, "-m", "dashboard", "--after", str(prepared)), forked=False)
 
 
 def workers(

@@ -3,9 +3,6 @@
 It starts what the settings do not name: a Valkey, an S3 server, and with `postgres` a PostgreSQL. Then come the
 migrations, the scheduler, the workers and the dashboard, as processes that find each other through `FARM_*`
 variables, as they would on many machines.
-
-The fork server of the engines is forked first, for it imports for longer than all else takes: what is not needed until
-then is imported where it is used.
 """
 
 import json
@@ -23,19 +20,23 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from farm.accounts import FirstAccount, authenticate, create_key, ensure_first_project, sign_in_link
-from farm.catalog import PoolEntry, load_catalog
+from farm.catalog import PoolEntry
+from farm.client.connection.address import CLIENT_FILE
 from farm.database import make_engine
 from farm.farm_clock import FarmClock
 from farm.forking.client import ForkServer
 from farm.forking.server import listen
 from farm.local import farm_processes, fork_server
+from farm.local.embedded_servers import dashboard_port, embedded_servers
 from farm.local.folder import DataFolder
+from farm.local.head_start import HeadStart, engine_fork_server, pools_of
 from farm.local.keys import ensure_keys, write_private
 from farm.local.ports import Ports
-from farm.local.prefork import Preforked, has_one_thread, prefork, prefork_program
+from farm.local.prefork import Preforked, has_one_thread, prefork
 from farm.local.processes import Processes
 from farm.local.program import Program
 from farm.local.scaling import LocalScaling
+from farm.schema.upgrade import upgrade
 from farm.settings import Settings, load_settings
 from farm.settings_sources import CATALOG_OVERRIDE
 from farm.storage import Storage
@@ -82,29 +83,26 @@ class LocalStack:
         workers: Mapping[str, int] | None = None,
         notify: Callable[[str], None] = _print,
         programs: Callable[["LocalStack"], Sequence[Program]] = farm_programs,
-        own_process: bool = False,
+        head_start: HeadStart | None = None,
     ) -> None:
         """`postgres`: keep the jobs in a PostgreSQL of our own instead of SQLite. `workers`: how many of a pool,
-        instead of what the catalog says. `notify` hears what happens, in words for people. `own_process`: this
-        process is for the farm alone, so that the farm's fork server may be a fork of it.
+        instead of what the catalog says. `notify` hears what happens, in words for people. `head_start`: what this
+        process, which is for the farm alone, has begun already, with settings and workers; the farm's fork server
+        may be a fork of it, too.
 
         Raises UnknownPool, and StartFailed when an extra is not installed.
         """
         if programs is farm_programs:
             farm_processes.require_extras()
+        self._head_start = head_start
+        if head_start is not None:
+            settings, workers = head_start.settings, head_start.workers
         self.settings = settings or load_settings()
         self._postgres = postgres
         self._notify = notify
         self._programs = programs
-        self._own_process = own_process
-        catalog = load_catalog(self.settings)
-        wanted = {name: catalog.pool(name) for name in workers or {}}
-        # Who says how many wants just so many.
-        self.pools = [
-            pool.model_copy(update={"workers": workers[name], "scaling": None}) if workers and name in workers else pool
-            for name, pool in (catalog.pools | wanted).items()
-        ]
-        self._fixed = list(wanted)
+        self.pools = list(head_start.pools) if head_start else pools_of(self.settings, workers or {})
+        self._fixed = list(workers or {})
         self._former_signals: dict[int, Any] = {}
         self._stopping = False
         self._scaling: LocalScaling | None = None
@@ -116,10 +114,10 @@ class LocalStack:
             InUse: another farm has the data folder.
             StartFailed: a process did not start; the message has the end of its log.
         """
-        self._folder = DataFolder(self.settings.data_dir)
-        # Both before there is a thread, and outside of what stops the farm at an error. That of the engines first: it
-        # imports for longer than all else takes.
-        engines = self._prefork_engine_fork_server() if self._may_prefork() else None
+        head_start = self._head_start
+        self._folder = head_start.folder if head_start else DataFolder(self.settings.data_dir)
+        engines = head_start.engines if head_start else None
+        # Before there is a thread, and outside of what stops the farm at an error.
         preforked = self._prefork() if self._may_prefork() else None
         self._processes = Processes(self._folder.logs, self._notify, keep_open=self._folder.lock)
         self._take_signals()
@@ -169,18 +167,19 @@ class LocalStack:
         self._processes.stop()
         if hasattr(self, "engine"):
             self.engine.dispose()
+        self._prepared.unlink(missing_ok=True)
         self._folder.release()
         for number, former in self._former_signals.items():
             signal.signal(number, former)
 
     def _start(self, preforked: Preforked | None, engines: Preforked | None) -> None:
-        engine_program = self._engine_fork_server()
+        engine_program = None
+        if self._programs is farm_programs:
+            engine_program = engine_fork_server(self.settings, self.pools, self._folder)
         if engine_program is not None:
             self._processes.start(engine_program, started=engines)
         if self._programs is farm_programs and farm_processes.can_fork():
             self._start_fork_server(preforked)
-        from farm.local.embedded_servers import dashboard_port, embedded_servers
-
         keys = ensure_keys(self._folder.path / "keys.json")
         ports = Ports(self._folder.path / "ports.json")
         found: dict[str, Any] = {"dashboard_port": dashboard_port(self.settings, ports)}
@@ -191,8 +190,7 @@ class LocalStack:
             found |= fields
         if engine_program is not None:
             self._processes.wait_ready([engine_program.name])
-            found["engine_fork_server"] = self._engine_fork_server_socket  # by which the workers find it
-        self._wait_ready(servers)  # all of them start side by side
+            found["engine_fork_server"] = engine_program.leftovers[0]  # by which the workers find it
         found["secret_key"] = self.settings.secret_key or SecretStr(keys.secret_key)
         self.settings = self.settings.model_copy(update=found)
         self.environment = {
@@ -202,12 +200,18 @@ class LocalStack:
             "TMPDIR": str(self._folder.scratch),
         }
         self.url = f"http://{reachable(self.settings.dashboard_host)}:{self.settings.dashboard_port}"
+        self._prepared.unlink(missing_ok=True)
+        if self._programs is farm_programs:
+            # It imports for longer than what it waits for takes.
+            self._processes.start(farm_processes.dashboard(self.environment, self.url, self.pid, self._prepared))
+        self._wait_ready(servers)  # all of them start side by side
         self._prepare()
+        self._prepared.touch(mode=0o600)
         self._start_farm()
 
     def _may_prefork(self) -> bool:
-        """Whether fork servers may be forks of this process."""
-        wanted = self._own_process and self._programs is farm_programs and farm_processes.can_fork()
+        """Whether the farm's fork server may be a fork of this process."""
+        wanted = self._head_start is not None and self._programs is farm_programs and farm_processes.can_fork()
         return wanted and has_one_thread()
 
     def _prefork(self) -> Preforked:
@@ -217,8 +221,9 @@ class LocalStack:
         return prefork(name, self._folder.logs / f"{name}.log", lambda: fork_server.serve(listen(path)))
 
     @property
-    def _engine_fork_server_socket(self) -> Path:
-        return self._folder.runtime / "engine.sock"
+    def _prepared(self) -> Path:
+        """A file that is there from when the schema is the newest one."""
+        return self._folder.runtime / "prepared"
 
     @property
     def _fork_server_socket(self) -> Path:
@@ -231,23 +236,8 @@ class LocalStack:
         self._processes.wait_ready([program.name])
         self._processes.fork_server = ForkServer(self._fork_server_socket)
 
-    def _engine_fork_server(self) -> Program | None:
-        """None where no engine is forked here, or a fork server of somebody's own is named."""
-        wanted = self._programs is farm_programs and self.settings.engine_fork_server is None
-        if not wanted or not farm_processes.needs_engine_fork_server(self.pools):
-            return None
-        environment = {**os.environ, "TMPDIR": str(self._folder.scratch)}
-        return farm_processes.engine_fork_server(environment, self._engine_fork_server_socket)
-
-    def _prefork_engine_fork_server(self) -> Preforked | None:
-        """That of the engines as a fork of this process: it has the settings, the catalog and the tables already."""
-        program = self._engine_fork_server()
-        return None if program is None else prefork_program(program, self._folder.logs)
-
     def _prepare(self) -> None:
         """The bucket, the schema, the first account and its key."""
-        from farm.schema.upgrade import upgrade
-
         storage = Storage(self.settings)
         storage.ensure_bucket()
         storage.close()
@@ -258,8 +248,6 @@ class LocalStack:
 
     def _ensure_key(self) -> str:
         """The key of last time if it is still good, else a new one; the commands on this machine find it."""
-        from farm.client.connection.address import CLIENT_FILE
-
         path = self._folder.path / CLIENT_FILE
         try:
             key = str(json.loads(path.read_text())["key"])
@@ -275,7 +263,8 @@ class LocalStack:
         programs = self._programs(self)
         self._notify(f"Starting {', '.join(program.name for program in programs)}.")
         for program in programs:
-            self._processes.start(program)
+            if program.name not in self._processes.names():
+                self._processes.start(program)
         names = [program.name for program in programs]
         self._wait_ready(names)
         if any(program.name.startswith("worker-") for program in programs):

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 import dashboard
+from dashboard.api.blueprint import describe_blueprint, make_blueprint
 from dashboard.openai_errors import is_here as is_openai
 from dashboard.permissions import PUBLIC
+from dashboard.schemas import Submitted
 from farm.problems import every_error
 from tests.dashboard.conftest import House
 
@@ -66,6 +69,22 @@ def test_the_openapi_document_is_valid_and_names_every_endpoint(house: House) ->
         for operation in operations.values():
             assert operation["security"] == [{"key": []}, {"session": []}]
             assert "application/problem+json" in operation["responses"]["422"]["content"]
+
+
+def test_a_start_describes_nothing_that_only_the_openapi_document_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[type[BaseModel]] = []
+    describe = BaseModel.model_json_schema.__func__  # type: ignore[attr-defined]
+
+    def note(model: type[BaseModel], *given: Any, **named: Any) -> dict[str, Any]:
+        made.append(model)
+        found: dict[str, Any] = describe(model, *given, **named)
+        return found
+
+    monkeypatch.setattr(BaseModel, "model_json_schema", classmethod(note))
+    make_blueprint.__wrapped__()
+    assert made == []
+    describe_blueprint()
+    assert Submitted in made
 
 
 def test_no_part_of_an_answer_is_named_as_another_component_is(house: House) -> None:

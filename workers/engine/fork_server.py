@@ -18,14 +18,13 @@ from farm.garbage_collector import collector_paused
 from farm.params.families import FAMILIES
 from workers.engine import process
 from workers.engine.fork_requests import differing_variables
-from workers.engine.package_records import records_read_once
 from workers.parent_death import belong_to_parent
 
 
 def preload() -> None:
     """Import what every engine imports."""
     process.set_up_environment()
-    with collector_paused(), records_read_once():
+    with collector_paused():
         from workers.engine import previews, step_loop, warm_up  # noqa: F401
         from workers.families.family_registry import find_family
         from workers.pipelines import load  # noqa: F401
@@ -54,7 +53,7 @@ def _read_what_loading_asks_for() -> None:
     """The catalog, what is installed, and how checkpoints of former versions are read: each engine would, anew."""
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-    from workers.model_files.first_loads import read_installed
+    from workers.model_files.installed_packages import read_installed
 
     remember_shipped()
     read_installed()

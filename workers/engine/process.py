@@ -22,6 +22,7 @@ from farm.errors import FarmError
 from farm.logs import configure_logging, identify
 from farm.progress import ProgressBoard
 from farm.settings import Settings, load_settings
+from workers.model_files.installed_packages import share_reading
 from workers.parent_death import belong_to_parent
 from workers.protocol import (
     STATE_IN_DOUBT,
@@ -213,9 +214,10 @@ def serve(line: Line, engine: "Engine", measuring: "Measuring | None" = None) ->
 
 
 def set_up_environment() -> None:
-    """What libraries read from the environment as they are imported or as CUDA starts."""
+    """What libraries read from the environment as they are imported or as CUDA starts; what is installed, once."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the deterministic one
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    share_reading()
 
 
 def _set_up_torch(threads: int | None) -> None:

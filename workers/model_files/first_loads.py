@@ -4,15 +4,10 @@ What was loaded first is in SQL, so that the copies of all machines are held to 
 intent says so (`farm models accept`), or locks it in the catalog.
 """
 
-import importlib.metadata
-import os
 import socket
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.metadata import version
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +21,7 @@ from scheduler.fleet.model_folders import KnownFolder, keep_folder, read_folder,
 from workers.model_files.check_files import Checked, against, check
 from workers.model_files.download import fetch
 from workers.model_files.download_result import Fetched, FetchFailed
+from workers.model_files.installed_packages import release
 from workers.model_files.weights import BadWeights, check_whole
 
 _PACKAGE = "package:"
@@ -92,8 +88,8 @@ def held_folder(entry: ModelEntry) -> str | None:
     if entry.lock or source.path is None or source.bucket() is not None:
         return None
     package = source.path.removeprefix(_PACKAGE).partition("/")[0] if source.path.startswith(_PACKAGE) else None
-    release = _release(package) if package else None
-    marks = {"version": release, "revision": source.revision, "variant": source.variant, **source.single_file}
+    version = release(package) if package else None
+    marks = {"version": version, "revision": source.revision, "variant": source.variant, **source.single_file}
     return source.path + "".join(f"#{name}={value}" for name, value in marks.items() if value is not None)
 
 
@@ -109,22 +105,6 @@ def differences(fetched: Fetched, known: KnownFolder, checked: Checked) -> dict[
     """What is not as it was loaded first: by path, a sentence for each file."""
     day = datetime.fromtimestamp(known.at, UTC).strftime("%Y-%m-%d %H:%M")
     return against(fetched, known.files, checked.sha256, f"its first load ({known.host}, {day} UTC)")
-
-
-def read_installed() -> Mapping[str, list[str]]:
-    """What has brought which packages: read from the records of all that is installed, anew when that has changed."""
-    return _installed(tuple((folder, os.stat(folder).st_mtime_ns) for folder in sys.path if os.path.isdir(folder)))
-
-
-@lru_cache(maxsize=1)
-def _installed(folders_and_times: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
-    return importlib.metadata.packages_distributions()
-
-
-def _release(package: str) -> str | None:
-    """The version of what a package was installed with; None if nothing says so."""
-    names = read_installed().get(package)
-    return version(names[0]) if names else None
 
 
 def _host() -> str:

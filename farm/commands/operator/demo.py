@@ -19,6 +19,7 @@ from farm.demo.demo_jobs import SEED, Stop, plan_tour
 from farm.demo.inspection import KINDS, Finding, inspect
 from farm.demo.rates import Rates, read_rates
 from farm.errors import FarmError
+from farm.local.head_start import begin
 from farm.local.stack import LocalStack
 from farm.settings import Settings, load_settings
 
@@ -61,7 +62,7 @@ def demo(
         stops = plan_tour(pictures, clips)
         rates = _rates(settings, stops)
         say("Starting a farm on this machine; loading the models takes a while.")
-        with LocalStack(settings, postgres=postgres, notify=say, own_process=True) as stack:
+        with LocalStack(postgres=postgres, notify=say, head_start=begin(settings)) as stack:
             say(f"The farm runs; look at it: {stack.sign_in_link}", "bold")
             folder = settings.data_dir / "demo"
             with FarmClient(stack.url, stack.key) as farm:

@@ -8,7 +8,7 @@ import typer
 
 from farm.console.output import JsonOption, answer
 from farm.errors import Fault, InvalidRequest
-from farm.local.stack import LocalStack
+from farm.local.head_start import begin
 from farm.settings import load_settings
 
 
@@ -44,9 +44,10 @@ def up(
     given = {"FARM_DATA_DIR": data and str(data.absolute()), "FARM_DASHBOARD_PORT": port and str(port)}
     variables = {**os.environ, **{name: value for name, value in given.items() if value}}
     try:
-        with LocalStack(
-            load_settings(variables=variables), postgres=postgres, workers=counts, own_process=True
-        ) as stack:
+        begun = begin(load_settings(variables=variables), counts)
+        from farm.local.stack import LocalStack  # only now: the engines' fork server is on its way
+
+        with LocalStack(postgres=postgres, head_start=begun) as stack:
             data_dir = stack.settings.data_dir
             words = (
                 f"\nThe farm runs at {stack.url}. To sign in, once, within 15 minutes:\n\n  {stack.sign_in_link}\n\n"
