@@ -2,7 +2,8 @@
 
 from typing import Any
 
-import farm.quota_errors  # noqa: F401  its kinds are among every_error
+import farm.quota_errors  # its kinds are among every_error
+import farm.stream_errors  # noqa: F401  as well
 from farm.errors import FarmError
 
 

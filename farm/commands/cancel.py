@@ -15,7 +15,7 @@ from farm.console.job_progress import counts
 from farm.console.session import JsonOption, farm_at_hand, print_json, say
 from farm.lifecycle import CANCELLABLE, RenderStatus
 
-_IN_THE_BACKGROUND = "; what is left of large ones ends in the background, and nothing of it begins"
+_IN_THE_BACKGROUND = "ends in the background, and nothing of it begins"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,11 +77,13 @@ def cancel(
             return
         what = "would be cancelled" if dry_run else "cancelled"
         renders, jobs = ("render" if found.renders == 1 else "renders"), ("job" if found.jobs == 1 else "jobs")
-        say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}{_IN_THE_BACKGROUND if found.ending else ''}")
+        rest = f"; what is left of {found.ending:,} of them {_IN_THE_BACKGROUND}" if found.ending else ""
+        say(f"{found.renders:,} {renders} of {found.jobs:,} {jobs} {what}{rest}")
 
 
 def _what_became(job: Job) -> str:
-    return f"is {job.status}: {counts(job)}{_IN_THE_BACKGROUND if job.ending else ''}"
+    rest = f"; the rest {_IN_THE_BACKGROUND}" if job.ending else ""
+    return f"is {job.status}: {counts(job)}{rest}"
 
 
 def _cancel_one(farm: FarmClient, job_id: str) -> Job:

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, case, insert, null, select, update
 from farm.catalog import ModelEntry
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Conflict, StreamEnded
+from farm.errors import Conflict
 from farm.lifecycle import JobStatus, RenderStatus
 from farm.params import RenderParameters
 from farm.progress import JobChanged
+from farm.stream_errors import StreamEnded
 from farm.tables import Event, Intake, Job
 from scheduler.accounting import quotas
 from scheduler.admission.bulk_insert import insert_renders

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, insert, null, select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Fault, IdempotencyMismatch, InvalidRequest, NotFound, StreamEnded
+from farm.errors import Fault, IdempotencyMismatch, InvalidRequest, NotFound
 from farm.ids import new_id
 from farm.lifecycle import JobStatus
 from farm.params import JobRequest
 from farm.progress import JobChanged
+from farm.stream_errors import StreamEnded
 from farm.tables import Event, Intake, Job, Lane, Project
 from scheduler.admission.dependencies import check_after, initial, insert_dependencies
 from scheduler.admission.feasibility import check_can_run, check_can_sign

@@ -16,9 +16,10 @@ from farm.connections import Connections
 from farm.cpu_work import QUICK_BYTES
 from farm.csv_records import CsvDialect
 from farm.database import read, write
-from farm.errors import MAX_FAULTS, Conflict, Fault, IdempotencyMismatch, InvalidRequest, StreamFault
+from farm.errors import MAX_FAULTS, Conflict, Fault, IdempotencyMismatch, InvalidRequest
 from farm.params import RenderParameters
 from farm.quota_errors import BudgetSpent, QuotaExceeded
+from farm.stream_errors import StreamFault
 from farm.tables import Intake
 from scheduler.admission.bulk_insert import CHUNK
 from scheduler.admission.validation_offload import check_row

@@ -13,9 +13,10 @@ from sqlalchemy import select, update
 
 from farm.connections import Connections
 from farm.database import read, write
-from farm.errors import Conflict, FarmError, IdempotencyMismatch, StorageDown, StreamFault
+from farm.errors import Conflict, FarmError, IdempotencyMismatch, StorageDown
 from farm.lifecycle import RenderStatus
 from farm.quota_errors import BudgetSpent, QuotaExceeded
+from farm.stream_errors import StreamFault
 from farm.tables import Intake
 from scheduler.control.end_jobs import end_job
 from scheduler.control.end_renders import Ending

@@ -14,10 +14,11 @@ from sqlalchemy import func, select, update
 from farm.connections import Connections
 from farm.csv_records import CsvDialect, CsvReader
 from farm.database import read, write
-from farm.errors import InvalidRequest, StreamFault
+from farm.errors import InvalidRequest
 from farm.params.request.submission import read_request
 from farm.params.request.templates import Templates
 from farm.quota_errors import QuotaExceeded
+from farm.stream_errors import StreamFault
 from farm.tables import Event, IdempotencyKey, Intake, Job, Project
 from scheduler.intake.records import read_cells
 from scheduler.intake.split_records import CSV, Framer, Record

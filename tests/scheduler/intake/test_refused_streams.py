@@ -7,8 +7,9 @@ from sqlalchemy import update
 
 from farm.connections import Connections
 from farm.database import write
-from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest, StreamEnded, StreamFault
+from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest
 from farm.quota_errors import QuotaExceeded
+from farm.stream_errors import StreamEnded, StreamFault
 from farm.tables import Project
 from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_filtered
