@@ -1,13 +1,13 @@
 """Pages that are written from the code: commands, the HTTP API, settings, errors and metrics."""
 
-import os
-import tempfile
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
 from click import Context
 
+from dashboard.api.document import openapi_document
 from deploy.docs.settings_reference import settings_rows
 from farm.cli import LazyCommand, build_app
 from farm.metrics import process_metrics
@@ -47,7 +47,7 @@ def _each_command(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _api() -> str:
-    document = _openapi()
+    document = json.loads(openapi_document())
     parts = ["# Every address of the API\n\nAs `/openapi.json` of a farm has it, with all fields.\n"]
     for path, item in document["paths"].items():
         for method in ("get", "post", "put", "patch", "delete"):
@@ -64,19 +64,6 @@ def _api() -> str:
                 answers = [(code, _cell(answer.get("description"))) for code, answer in told["responses"].items()]
                 parts.append(_table(("answer", "when"), answers))
     return "\n".join(parts)
-
-
-def _openapi() -> dict[str, Any]:
-    """The document of a farm that nobody started: nothing is contacted to write it."""
-    from dashboard.app import create_app
-    from farm.connections import Connections
-    from farm.settings import load_settings
-
-    with tempfile.TemporaryDirectory() as folder:
-        variables = {"FARM_DATA_DIR": folder, "FARM_SECRET_KEY": os.urandom(16).hex()}
-        with Connections.open(load_settings(variables=variables)) as connections:
-            document: dict[str, Any] = create_app(connections).api_doc
-    return document
 
 
 def _settings() -> str:

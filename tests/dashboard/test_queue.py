@@ -87,15 +87,20 @@ def test_the_queue_is_ordered_by_mouse_and_by_keys(live_house: House, address: s
     moved = [f"job-{ids[name]}" for name in "acb"]
     eventually(lambda: shown.evaluate_all("rows => rows.map((row) => row.id)") == moved)
     page.locator(f"#job-{ids['c']} > a:focus").wait_for()  # it went along
-    grip = page.locator(f"#job-{ids['b']} .grip").bounding_box()
-    first = page.locator(f"#job-{ids['a']}").bounding_box()
-    assert grip
-    assert first
-    page.mouse.move(grip["x"] + 5, grip["y"] + 5)
+    page.locator(f"#job-{ids['b']} .grip").hover()  # waits until the rows stand still
     page.mouse.down()
+    expect(page.locator(f"#job-{ids['b']}")).to_have_class("held")
+    # What changes meanwhile moves nothing under the pointer, and is shown after the drop.
+    house.post(f"/api/v1/jobs/{ids['c']}/pause")
+    for _ in range(2):  # the second reading begins when the first is done with
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/queue"))
+    expect(page.get_by_text("The job is paused")).to_have_count(0)
+    first = page.locator(f"#job-{ids['a']}").bounding_box()
+    assert first
     page.mouse.move(first["x"] + 40, first["y"] + 2, steps=5)
     page.mouse.up()
     eventually(lambda: _order(house) == ["b", "a", "c"])
+    expect(page.get_by_text("The job is paused")).to_be_visible()
     # What somebody else puts in order is seen here too, without loading the page anew.
     house.post(f"/api/v1/jobs/{ids['c']}/order", json={"place": "front"})
     moved = [f"job-{ids[name]}" for name in "cba"]

@@ -1,5 +1,6 @@
 """The site of docs/: every page stands in its menu, no link leads nowhere, nothing comes from another host."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dashboard.api.document import openapi_document
+from deploy.docs import reference
 from farm.settings import Settings
 from tests.clean_environments import ROOT
 
@@ -32,6 +35,13 @@ def test_every_page_of_docs_stands_in_the_menu_once() -> None:
     there = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
     assert sorted(page for page in listed if not page.startswith(("project/", "reference/"))) == sorted(there)
     assert len(set(listed)) == len(listed)
+
+
+def test_the_reference_has_every_address_of_the_api() -> None:
+    addresses = json.loads(openapi_document())["paths"]
+    page = reference.pages()["reference/api.md"]
+    assert "/api/v1/jobs" in addresses
+    assert [address for address in addresses if f" {address}\n" not in page] == []
 
 
 @pytest.mark.long

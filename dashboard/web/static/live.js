@@ -56,6 +56,7 @@ async function reread() {
 }
 
 function merge(fresh) {
+  if (main.querySelector('.held')) { rereadSoon(); return; } // somebody drags: rows stay where the pointer sees them
   main.dataset.since = fresh.querySelector('main')?.dataset.since ?? '';
   if (fresh.title) document.title = fresh.title; // how far a job is, also for whoever works in another tab
   for (const list of document.querySelectorAll('[data-list]')) {
