@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -167,7 +168,8 @@ class LocalStack:
         self._processes.stop()
         if hasattr(self, "engine"):
             self.engine.dispose()
-        self._prepared.unlink(missing_ok=True)
+        with suppress(OSError):  # no reason to keep the folder locked; the next start removes it
+            self._prepared.unlink(missing_ok=True)
         self._folder.release()
         for number, former in self._former_signals.items():
             signal.signal(number, former)

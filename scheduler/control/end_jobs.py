@@ -24,9 +24,12 @@ def end_job(connections: Connections, job_id: str, ending: Ending) -> Ended:
     A stream of it takes no more rows. If they could not all be ended in time the job is marked: of the others none is
     running, and no claim that begins after the answer takes one.
     """
-    stop(connections, job_id, ending.reason, empty=JobStatus(ending.status.value), now=connections.clock())
+    ends_as = JobStatus(ending.status.value)
+    marked = stop(connections, job_id, ending.reason, ends_as=ends_as, now=connections.clock())
     ended = end_renders_until(connections, connections.steady() + ANSWER_SECONDS, job_id, ending)
     if ended.all:
+        if marked:
+            _unmark(connections, job_id)
         return ended
     with write(connections.engine) as connection:
         left = connection.scalar(
@@ -52,9 +55,13 @@ def end_marked_job(connections: Connections, job_id: str, until: float) -> int:
     running = _end_running(connections, job_id, ending)
     ended = end_renders_until(connections, until, job_id, ending)
     if ended.all:
-        with write(connections.engine) as connection:
-            connection.execute(update(Job).where(Job.id == job_id).values(ending=None, ending_reason=None))
+        _unmark(connections, job_id)
     return running + ended.renders
+
+
+def _unmark(connections: Connections, job_id: str) -> None:
+    with write(connections.engine) as connection:
+        connection.execute(update(Job).where(Job.id == job_id).values(ending=None, ending_reason=None))
 
 
 def _end_running(connections: Connections, job_id: str, ending: Ending) -> int:

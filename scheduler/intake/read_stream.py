@@ -77,8 +77,7 @@ def take_in(
     rest = _skip(body, position, offset, more=more)
     if position.sealed_at is not None:
         goes_on = any(data.strip() for data in rest)
-        if goes_on or more:
-            position.check_goes_on()
+        position.check_goes_on()
         if goes_on:
             raise _another(position)
         return Taken(position, [])

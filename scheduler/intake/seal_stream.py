@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, null, select, update
 
 from farm.connections import Connections
-from farm.database import write
+from farm.database import read, write
 from farm.errors import Conflict
 from farm.lifecycle import JobStatus
 from farm.progress import JobChanged
@@ -38,15 +38,21 @@ def seal(connections: Connections, position: Position) -> Position:
     return found
 
 
-def stop(connections: Connections, job_id: str, reason: str, *, empty: JobStatus, now: float) -> bool:
-    """End a stream before its last row, if it goes on; whether it did. What was admitted is left as it is.
+def stop(connections: Connections, job_id: str, reason: str, *, ends_as: JobStatus, now: float) -> bool:
+    """End a stream before its last row, if it goes on, with its job; whether it did.
 
-    A job without any render becomes `empty`: CANCELLED or EXPIRED.
+    ends_as: CANCELLED or EXPIRED. What was admitted is marked to end so (`jobs.ending`) in the same transaction: nobody
+    looks for a stream that has ended, should whoever ends the renders be killed. Without any render the job has ended.
     """
+    with read(connections.engine) as connection:
+        if connection.scalar(select(Intake.job_id).where(Intake.job_id == job_id, Intake.sealed_at.is_(None))) is None:
+            return False
     with write(connections.engine) as connection:
         if not _close(connection, job_id, now, {"stopped": reason}):
             return False
-        changed = _settle(connection, job_id, "stopped", now, empty)
+        changed = _settle(connection, job_id, "stopped", now, ends_as)
+        unfinished = update(Job).where(Job.id == job_id, Job.finished_at.is_(None))
+        connection.execute(unfinished.values(ending=ends_as.value, ending_reason=reason))
     notify(connections, lanes=[], changed=[changed])
     return True
 

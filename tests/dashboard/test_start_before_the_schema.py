@@ -16,10 +16,12 @@ def test_it_is_made_meanwhile_and_serves_once_the_file_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, served = threading.Event(), threading.Event()
+    really = server.create_app
 
-    def create_app(*_: Any, **__: Any) -> Any:
+    def create_app(*asked: Any, **named: Any) -> Any:
+        app = really(*asked, **named)
         made.set()
-        return lambda environ, start_response: []
+        return app
 
     monkeypatch.setattr(server, "create_app", create_app)
     settings = Settings(

@@ -63,4 +63,5 @@ function drop(kept) {
 
 form?.addEventListener('pointerup', () => drop(true));
 form?.addEventListener('pointercancel', () => drop(false));
+form?.addEventListener('lostpointercapture', () => drop(false));  // by whatever else: the page goes on
 addEventListener('keydown', (event) => { if (event.key === 'Escape') drop(false); });

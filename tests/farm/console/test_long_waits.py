@@ -46,6 +46,27 @@ def test_a_job_in_a_paused_lane_is_said_to_wait_for_it_once_and_a_pause_of_its_o
     assert "somebody resumes it" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("paused_lane")
+def test_a_job_that_ran_meanwhile_is_told_of_anew_and_many_jobs_are_asked_for_one_by_one(
+    client: FarmClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    waits = LongWaits(client, clock=lambda: now)
+    jobs = [client.submit("sana-demo", "a red circle") for _ in range(3)]
+    said = []
+    for seconds in (0.0, 10.0, 1.0, 1.0, 1.0):
+        now += seconds
+        for job in jobs:
+            waits.look(JobProgress(job))
+        said.append(len(capsys.readouterr().err.splitlines()))
+    assert said == [0, 1, 1, 1, 0]
+
+    waits.look(JobProgress(jobs[0].model_copy(update={"running": 1, "pending": 0})))
+    now = 30.0
+    waits.look(JobProgress(jobs[0]))
+    assert "paused" in capsys.readouterr().err
+
+
 def test_of_a_job_that_runs_or_has_ended_nothing_is_said(
     client: FarmClient, capsys: pytest.CaptureFixture[str]
 ) -> None:

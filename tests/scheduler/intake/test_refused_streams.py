@@ -1,6 +1,7 @@
 """Streams that are refused: what came before the fault is kept, and the answer says where to go on."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import update
@@ -17,7 +18,9 @@ from scheduler.control.filters import Found, RenderFilter
 from scheduler.intake.open_stream import open_intake
 from scheduler.intake.read_stream import take_in
 from scheduler.intake.seal_stream import seal
-from tests.scheduler.streams import DEFAULTS, begin, job, jsonl, prompts, send
+from scheduler.maintenance import end_marked_jobs, read_streams
+from tests.scheduler.jobs import claim_some
+from tests.scheduler.streams import DEFAULTS, begin, job, jsonl, prompts, renders, send
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -117,17 +120,39 @@ def test_nothing_is_added_to_a_job_that_was_cancelled_whoever_sends_it_and_howev
     chosen = RenderFilter(project_id=project, model="sana-demo")
     assert cancel_filtered(connections, chosen) == Found(jobs=1, renders=5, ending=0 if all_at_once else 1)
 
-    # The request that was on its way, a new one of the whole file, and one of the rest all hear the same.
+    # The request that was on its way, a new one of the whole file, one of the rest and a mere end all hear the same.
     for body, offset in ((jsonl(6)[position.bytes :], position.bytes), (jsonl(6), 0)):
         with pytest.raises(StreamEnded, match="reason 'cancelled'"):
             take_in(connections, position, [body], offset=offset)
     with pytest.raises(StreamEnded, match="reason 'cancelled'"):
         send(connections, project, jsonl(6))
+    with pytest.raises(StreamEnded, match="reason 'cancelled'"):
+        send(connections, project, jsonl(5))
     with pytest.raises(StreamEnded):
         seal(connections, position)
     with pytest.raises(IdempotencyMismatch):
         send(connections, project, jsonl(6, seed=1))
     assert len(prompts(connections)) == 5
+
+
+def test_a_silent_stream_expires_with_all_its_renders_also_if_the_supervisor_dies_between(
+    connections: Connections, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = send(connections, project, jsonl(5), more=True).position
+    later = connections.clock() + connections.settings.intake_hours * 3600 + 1
+    with monkeypatch.context() as dying:
+        dying.setattr(end_jobs, "end_renders_until", Mock(side_effect=ConnectionError))
+        with pytest.raises(ConnectionError):
+            read_streams.one_pass(connections, later)
+
+    # Whoever comes next claims nothing of it and ends it.
+    assert claim_some(connections, 5) == []
+    read_streams.one_pass(connections, later)
+    end_marked_jobs.one_pass(connections, later)
+    assert (job(connections).status, job(connections).ending) == ("expired", None)
+    assert {render["status"] for render in renders(connections)} == {"expired"}
+    with pytest.raises(StreamEnded, match="nothing more came"):
+        take_in(connections, position, [], offset=position.bytes)
 
 
 @SQLITE
