@@ -37,6 +37,10 @@ GRACE_SECONDS = 2
 #: How often it looks for the file that it waits for.
 LOOK_SECONDS = 0.05
 CONNECTIONS = 1000  # of each process
+#: So long a connection is kept for the next request, whose head has as long to come. A request that is on its way when
+#: it is closed is lost, so the client has to be the first to let go: httpx does after 5 s, aiohttp after 15, proxies
+#: after 60 (ingress-nginx, AWS); and programs ask every two seconds, which is as long as gunicorn would keep it.
+KEEP_ALIVE_SECONDS = 75
 #: More than these help only farms whose operator says so: each takes memory.
 MOST_PROCESSES = 4
 
@@ -89,6 +93,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "worker_connections": CONNECTIONS,
             "graceful_timeout": GRACE_SECONDS,
             "timeout": 60,
+            "keepalive": KEEP_ALIVE_SECONDS,
             "limit_request_line": 8190,  # filters of a list may be many
             "preload_app": True,  # processes share the memory of what is made once
             "when_ready": _when_ready,

@@ -9,6 +9,7 @@ BENCHMARKS = {
     "admission": "tests.benchmarks.admission",
     "api": "tests.benchmarks.api",
     "sse": "tests.benchmarks.sse",
+    "busy-dashboard": "tests.benchmarks.busy_dashboard",
     "dashboard-10k": "tests.benchmarks.dashboard_10k",
     "claims": "tests.benchmarks.claims",
     "scale": "tests.benchmarks.scale",

@@ -18,7 +18,6 @@ import logging
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from tests.benchmarks.api import MODEL, PROMPT
 from tests.benchmarks.own_dashboard import farm_with_dashboard
 from tests.benchmarks.own_valkey import own_valkey
 from tests.benchmarks.report import Report
+from tests.benchmarks.steady_calls import p99, read_jobs, steady_calls
 
 #: The 99th percentile with streams, of that without; the way of a step beside a stuck reader, of that without.
 MOST_OF_CALLS, MOST_OF_STEPS = 5.0, 2.0
@@ -80,13 +80,13 @@ async def _measure(
     asked: argparse.Namespace,
     seconds: float,
 ) -> None:
-    await _calls(client, asked.calls, min(2.0, seconds))  # warm
-    alone = await _calls(client, asked.calls, seconds)
+    await steady_calls(client, read_jobs, per_second=asked.calls, seconds=min(2.0, seconds))  # warm
+    alone = await steady_calls(client, read_jobs, per_second=asked.calls, seconds=seconds)
     stop = asyncio.Event()
     streams = [asyncio.create_task(_stream(client, watched, stop)) for _ in range(asked.streams)]
     teller = asyncio.create_task(_tell(watched, progress, stop))
     await _until_all_hear(watched, asked.streams)
-    together = await _calls(client, asked.calls, seconds)
+    together = await steady_calls(client, read_jobs, per_second=asked.calls, seconds=seconds)
     without, said = watched.lags[:], len(watched.told)
     watched.lags.clear()
     with StuckReader(client, watched):
@@ -97,29 +97,11 @@ async def _measure(
 
     report.sample("a call without streams, seconds", alone)
     report.sample("a call beside streams, seconds", together)
-    report.aim("p99 of calls beside streams / without", _p99(together) / _p99(alone), "<=", MOST_OF_CALLS)
-    slow, quick = report.measure("step on its way beside a stuck reader, p99", _p99(beside)), _p99(without)
+    report.aim("p99 of calls beside streams / without", p99(together) / p99(alone), "<=", MOST_OF_CALLS)
+    slow, quick = report.measure("step on its way beside a stuck reader, p99", p99(beside)), p99(without)
     report.measure("step on its way, p99", quick)
     report.aim("step beside a stuck reader / without", slow / quick, "<=", MOST_OF_STEPS)
     report.aim("steps heard beside a stuck reader / told", len(beside) / (told * asked.streams), ">=", LEAST_HEARD)
-
-
-async def _calls(client: httpx.Client, per_second: int, seconds: float) -> list[float]:
-    """Seconds from when each call was due to its answer."""
-    limits = httpx.Limits(max_connections=per_second, max_keepalive_connections=per_second)
-    async with httpx.AsyncClient(
-        base_url=client.base_url, headers=client.headers, timeout=60, verify=False, limits=limits
-    ) as calls:
-
-        async def call(due: float) -> float:
-            await asyncio.sleep(due - time.perf_counter())
-            answer = await calls.get("/api/v1/jobs?limit=20")
-            assert answer.status_code == httpx.codes.OK, answer.text
-            return time.perf_counter() - due
-
-        begin = time.perf_counter() + 0.1
-        due = (begin + number / per_second for number in range(int(seconds * per_second)))
-        return list(await asyncio.gather(*map(call, due)))
 
 
 async def _stream(client: httpx.Client, watched: Watched, stop: asyncio.Event) -> None:
@@ -188,11 +170,6 @@ class StuckReader:
 def _request(client: httpx.Client, watched: Watched) -> bytes:
     headers = f"Host: {client.base_url.host}\r\nAuthorization: {client.headers['Authorization']}\r\n"
     return f"GET /api/v1/live?job={watched.job_id} HTTP/1.1\r\n{headers}Accept: text/event-stream\r\n\r\n".encode()
-
-
-def _p99(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
 
 
 if __name__ == "__main__":

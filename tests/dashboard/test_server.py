@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -64,3 +65,11 @@ def test_what_the_server_cannot_read_is_refused_as_all_else_is(house: House, log
     assert {said.headers["Content-Type"] for said in (long, large)} == {"application/problem+json"}
     assert unread.startswith(b"HTTP/1.1 400 Bad request\r\n")
     assert b'"/problems/bad-request"' in unread
+
+
+def test_whoever_asks_every_few_seconds_finds_the_connection_open(house: House, log: Path) -> None:
+    with served(house, log) as (url, _), socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as client:
+        for pause in (0.0, 3.0):
+            time.sleep(pause)
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert client.recv(1024).startswith(b"HTTP/1.1 200 ")
