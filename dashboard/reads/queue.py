@@ -94,5 +94,5 @@ def read_queue(connection: Connection, project_id: str) -> list[Line]:
     lines: dict[tuple[str, str], Line] = {}
     for row in rows:
         line = lines.setdefault((row.lane, row.class_name), Line(row.lane, row.class_name, []))
-        line.jobs.append(QueuedJob(row.id, row.title, row.model, row.status, row.unfinished, row.total))
+        line.jobs.append(QueuedJob(row.id, row.title or row.id, row.model, row.status, row.unfinished, row.total))
     return list(lines.values())

@@ -141,6 +141,9 @@ def submit(
             noun = "render" if job.total == 1 else "renders"
             from_rows = "" if job.rows is None else f" from {job.rows:,} {'row' if job.rows == 1 else 'rows'}"
             say(f"{job.total:,} {noun} of {job.model} submitted{from_rows}{_page(farm, job)}")
+            if job.ended:
+                said = f"That job has ended as {job.status}: {job.done:,} of {job.total:,} done."
+                say(f"{said} The same file under the same key is the same job; --key NAME makes a new one.", "yellow")
         code = ExitCode.OK
         files: list[Path] = []
         if wait or download is not None:

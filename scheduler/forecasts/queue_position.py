@@ -104,7 +104,8 @@ def _queue_position(
     unstored = of_running(connection, job.project_id, which) if runs else None
     # Nobody can put a time to a storage that is away.
     away = unstored is not None or (snapshot.unstored is not None and not runs)
-    away |= job.ending is not None  # nor to what nobody will render
+    away |= job.ending is not None  # nor to what nobody will render, or to rows that are still to come
+    away |= job.status == JobStatus.ADMITTING.value and not own and not runs
     silent = away or ((awaits_choice or _held_back(job, after, snapshot)) and not runs)
     told = None if silent else _forecast(wanted, snapshot, factor, connections)
     before = others.renders + inside if own else 0

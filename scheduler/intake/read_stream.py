@@ -70,10 +70,12 @@ def take_in(
         StreamEnded: its job was ended before its last row.
         QuotaExceeded, BudgetSpent: the project has as much as it may.
     """
-    if offset > position.bytes:
-        raise Conflict(f"Bytes {position.bytes:,} to {offset:,} are missing; go on at byte {position.bytes}.")
-    if crc32 is not None and offset == position.bytes and crc32 != position.crc32:
-        raise _another(position)
+    try:
+        _check_place(position, offset, crc32)
+    except (Conflict, IdempotencyMismatch):
+        if position.source is None:
+            discard(connections, position)
+        raise
     rest = _skip(body, position, offset, more=more)
     if position.sealed_at is not None:
         goes_on = any(data.strip() for data in rest)
@@ -94,6 +96,14 @@ def take_in(
             raise StreamFault(refused.faults) from refused
         raise
     return Taken(found, stream.notices)
+
+
+def _check_place(position: Position, offset: int, crc32: int | None) -> None:
+    """Whether a body that begins there goes on with the stream, or repeats a part of it. Raises as :func:`take_in`."""
+    if offset > position.bytes:
+        raise Conflict(f"Bytes {position.bytes:,} to {offset:,} are missing; go on at byte {position.bytes}.")
+    if crc32 is not None and offset == position.bytes and crc32 != position.crc32:
+        raise _another(position)
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pytest
 from scheduler.maintenance import read_streams
 from tests.dashboard.conftest import House
 from tests.dashboard.serving import served
+from tests.dashboard.visiting import sign_in
 from tests.waiting import eventually
 
 
@@ -70,6 +71,18 @@ def test_parts_make_one_job_and_say_where_to_go_on(house: House) -> None:
 
     assert ended.status_code == 201
     assert ended.json["job"]["total"] == 20
+
+
+def test_a_job_of_which_no_row_is_in_has_its_id_for_a_name_and_no_forecast(house: House) -> None:
+    begun = send(house, rows(20)[:10], more="true").json["job"]
+
+    why = house.get(f"/api/v1/jobs/{begun['id']}/why").json
+    assert (why["kind"], why["forecast"]) == ("admitting", None)
+    visitor = sign_in(house)
+    for page, name in (("/queue", "a"), ("/jobs", "p"), (f"/jobs/{begun['id']}", "h1")):
+        text = visitor.get(page).get_data(as_text=True)
+        assert f">{begun['id']}</{name}>" in text
+        assert "Starts in" not in text
 
 
 def test_a_row_that_is_refused_is_told_with_its_line_and_where_to_go_on(house: House) -> None:

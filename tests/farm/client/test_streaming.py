@@ -133,3 +133,22 @@ def test_the_command_sends_a_table(
     told = json.loads(done.stdout)
     assert told["total"] == 2
     assert prompts(client, told["id"]) == ["a red circle", "a blue star"]
+
+
+def test_a_file_that_is_sent_again_after_its_cancel_is_told_how_to_have_it_rendered(
+    dashboard: DashboardFarm, client: FarmClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_URL", dashboard.url)
+    monkeypatch.setenv("FARM_KEY", dashboard.key)
+    command = ["submit", "--file", str(write_rows(tmp_path / "plates.jsonl", 3)), "--model", "sana-demo"]
+    job_id = CliRunner().invoke(build_app(), command).stdout.strip()
+    client.cancel(job_id)
+
+    again = CliRunner().invoke(build_app(), command)
+    anew = CliRunner().invoke(build_app(), [*command, "--key", "another"])
+
+    assert again.stdout.strip() == job_id
+    assert "ended as cancelled: 0 of 3 done" in again.stderr
+    assert "--key" in again.stderr
+    assert anew.stdout.strip() != job_id
+    assert "--key" not in anew.stderr

@@ -4,14 +4,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from farm.connections import Connections
-from farm.database import write
+from farm.database import read, write
 from farm.errors import Conflict, IdempotencyMismatch, InvalidRequest
 from farm.quota_errors import QuotaExceeded
 from farm.stream_errors import StreamEnded, StreamFault
-from farm.tables import Project
+from farm.tables import Job, Project
 from scheduler.control import end_jobs
 from scheduler.control.cancel import cancel_filtered
 from scheduler.control.filters import Found, RenderFilter
@@ -63,9 +63,20 @@ def test_other_defaults_under_the_same_key_are_refused(
 
 
 @SQLITE
-def test_a_gap_is_refused(connections: Connections, project: str) -> None:
-    with pytest.raises(Conflict):
-        take_in(connections, begin(connections, project), [jsonl(1)], offset=10)
+@pytest.mark.parametrize("place", [{"offset": 10}, {"crc32": 7}])
+def test_a_stream_that_begins_elsewhere_is_refused_and_leaves_no_job_behind_but_what_is_in_stays(
+    connections: Connections, project: str, place: dict[str, int]
+) -> None:
+    with pytest.raises((Conflict, IdempotencyMismatch)):
+        take_in(connections, begin(connections, project), [jsonl(1)], **place)
+    with read(connections.engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(Job)) == 0
+
+    position = send(connections, project, jsonl(2), more=True).position
+    beyond = position.bytes + place.get("offset", 0)
+    with pytest.raises((Conflict, IdempotencyMismatch)):
+        take_in(connections, position, [jsonl(1)], offset=beyond, crc32=place.get("crc32"))
+    assert len(prompts(connections)) == 2
 
 
 @SQLITE
