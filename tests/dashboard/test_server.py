@@ -3,6 +3,8 @@
 import signal
 import socket
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -68,8 +70,11 @@ def test_what_the_server_cannot_read_is_refused_as_all_else_is(house: House, log
 
 
 def test_whoever_asks_every_few_seconds_finds_the_connection_open(house: House, log: Path) -> None:
-    with served(house, log) as (url, _), socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as client:
+    with served(house, log) as (url, _), closing(HTTPConnection(httpx.URL(url).netloc.decode())) as client:
         for pause in (0.0, 3.0):
             time.sleep(pause)
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            assert client.recv(1024).startswith(b"HTTP/1.1 200 ")
+            client.request("GET", "/healthz")
+            answer = client.getresponse()
+            answer.read()
+            assert answer.status == 200
+            assert not answer.will_close
