@@ -13,9 +13,11 @@ farm over that at rest, the median of the rounds.
 import argparse
 import asyncio
 import json
+import os
 import statistics
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -95,26 +97,19 @@ async def _submit(calls: httpx.AsyncClient, number: int) -> httpx.Response:
 
 @asynccontextmanager
 async def _open_pages(client: httpx.Client, job_id: str, count: int) -> AsyncIterator[None]:
-    """So many live pages of a job; inside, each has heard of a step."""
-    async with AsyncExitStack() as stack:
-        limits = httpx.Limits(max_connections=count)
-        pages = await stack.enter_async_context(
-            httpx.AsyncClient(base_url=client.base_url, headers=client.headers, timeout=60, limits=limits)
-        )
-        heard = [asyncio.Event() for _ in range(count)]
-        readers = [asyncio.create_task(_read_page(pages, job_id, one)) for one in heard]
-        await asyncio.wait_for(asyncio.gather(*(one.wait() for one in heard)), 120)
+    """So many live pages of a job, in a process of their own; inside, each has heard of a step."""
+    key = client.headers["Authorization"].removeprefix("Bearer ")
+    command = [sys.executable, "-m", "tests.benchmarks.open_pages", str(client.base_url), job_id, str(count)]
+    pages = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, "FARM_KEY": key}, stdout=asyncio.subprocess.PIPE
+    )
+    assert pages.stdout is not None
+    try:
+        assert await asyncio.wait_for(pages.stdout.readline(), 120)
         yield
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-
-
-async def _read_page(pages: httpx.AsyncClient, job_id: str, heard: asyncio.Event) -> None:
-    async with pages.stream("GET", f"/api/v1/live?job={job_id}") as answer:
-        async for line in answer.aiter_lines():
-            if line.startswith("data: ") and '"step"' in line:
-                heard.set()
+    finally:
+        pages.kill()
+        await pages.wait()
 
 
 if __name__ == "__main__":
