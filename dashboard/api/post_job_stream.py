@@ -102,11 +102,13 @@ def register(blueprint: APIBlueprint) -> None:
         defaults = {name: from_text(name, text) for name, text in request.args.items() if name not in _OURS}
         try:
             if query.job is not None:
-                position = _begun(query.job, defaults, form)
+                position, new = _begun(query.job, defaults, form), False
             else:
-                position = _open(defaults, form, header.idempotency_key, "/query")
+                position, new = _open(defaults, form, header.idempotency_key, "/query")
             sealed_before = position.sealed_at is not None
-            taken = take_in(farm(), position, _pieces(), offset=query.offset, crc32=query.crc32, more=query.more)
+            taken = take_in(
+                farm(), position, _pieces(), offset=query.offset, crc32=query.crc32, more=query.more, new=new
+            )
         except Exception:
             _drain()
             raise
@@ -125,7 +127,7 @@ def _from_object(key: str | None) -> Response:
     form = form or form_of(name)
     if form is None:
         raise InvalidRequest([Fault("/format", "is missing, and the name of the object ends neither .jsonl nor .csv")])
-    position = _open(defaults, form, key, "", source)
+    position, _ = _open(defaults, form, key, "", source)
     if position.error is not None and position.sealed_at is None:
         position = resume(farm(), position)  # the owner has corrected the object
     return _answer(who.project_id, position, [], 200 if position.sealed_at is not None else 202)
@@ -145,7 +147,10 @@ def _begun(job_id: str, defaults: dict[str, Any], form: str) -> Position:
     return position
 
 
-def _open(defaults: dict[str, Any], form: str, key: str | None, place: str, source: str | None = None) -> Position:
+def _open(
+    defaults: dict[str, Any], form: str, key: str | None, place: str, source: str | None = None
+) -> tuple[Position, bool]:
+    """The stream of that key, and whether it is new. Raises InvalidRequest, whose faults begin at `place`."""
     who = principal()
     try:
         return open_intake(
@@ -156,7 +161,7 @@ def _open(defaults: dict[str, Any], form: str, key: str | None, place: str, sour
             form=form,
             key=key,
             source=source,
-        )[0]
+        )
     except InvalidRequest as refused:
         faults = [
             fault if fault.field.startswith("/header/") else Fault(place + fault.field, fault.message)

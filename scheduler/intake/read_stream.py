@@ -56,12 +56,14 @@ def take_in(
     crc32: int | None = None,
     more: bool = False,
     most_rows: int | None = None,
+    new: bool = False,
 ) -> Taken:
     """Go on with a stream. `body` begins at byte `offset` of the source; `crc32`: of the bytes before it, if known.
 
     With `more` the source goes on after this body: a last record without its end is left for the next one, and the
     stream is not sealed. `most_rows`: stop after so many, as with `more`. A stream that a client sends and of which
-    nothing was admitted when it is refused leaves no job behind.
+    nothing was admitted when it is refused leaves no job behind; for a wrong place only if it is `new`, made for this
+    body: who sends parts side by side has the first one on its way.
 
     Raises:
         StreamFault: a row is refused; all before it are admitted.
@@ -73,7 +75,7 @@ def take_in(
     try:
         _check_place(position, offset, crc32)
     except (Conflict, IdempotencyMismatch):
-        if position.source is None:
+        if new:
             discard(connections, position)
         raise
     rest = _skip(body, position, offset, more=more)

@@ -85,6 +85,13 @@ def test_a_job_of_which_no_row_is_in_has_its_id_for_a_name_and_no_forecast(house
         assert "Starts in" not in text
 
 
+def test_a_stream_that_begins_in_the_middle_is_refused_and_makes_no_job(house: House) -> None:
+    refused = send(house, rows(1), offset=99)
+
+    assert (refused.status_code, "go on at byte 0" in refused.json["detail"]) == (409, True)
+    assert house.get("/api/v1/jobs").json["items"] == []
+
+
 def test_a_row_that_is_refused_is_told_with_its_line_and_where_to_go_on(house: House) -> None:
     data = rows(3) + b'{"prompt": "a", "width": "wide"}\n'
     refused = send(house, data)

@@ -68,11 +68,15 @@ def test_a_stream_that_begins_elsewhere_is_refused_and_leaves_no_job_behind_but_
     connections: Connections, project: str, place: dict[str, int]
 ) -> None:
     with pytest.raises((Conflict, IdempotencyMismatch)):
-        take_in(connections, begin(connections, project), [jsonl(1)], **place)
+        take_in(connections, begin(connections, project), [jsonl(1)], **place, new=True)
     with read(connections.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(Job)) == 0
 
-    position = send(connections, project, jsonl(2), more=True).position
+    # The first part of what is sent side by side may be on its way, with nothing admitted yet.
+    on_its_way = begin(connections, project)
+    with pytest.raises((Conflict, IdempotencyMismatch)):
+        take_in(connections, begin(connections, project), [jsonl(1)], **place)
+    position = take_in(connections, on_its_way, [jsonl(2)], more=True).position
     beyond = position.bytes + place.get("offset", 0)
     with pytest.raises((Conflict, IdempotencyMismatch)):
         take_in(connections, position, [jsonl(1)], offset=beyond, crc32=place.get("crc32"))
